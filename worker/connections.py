@@ -1,0 +1,273 @@
+"""HTTP connections for hundreds of threads that wait at once.
+
+One shared ``httpx.Client`` walks all its connections for every request and every release, so its cost grows with the
+square of the calls in flight (encode/httpcore#1035). Here each call checks one connection out of a stack and puts it
+back: the cost of a call does not depend on how many others are waiting. The connection returned last is reused first,
+so the idle ones at the bottom grow old and are closed.
+
+One call is one request: nothing here retries, follows a redirect, keeps a cookie or reads a proxy from the environment.
+"""
+
+from __future__ import annotations
+
+import ssl
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import httpcore
+import httpx
+
+SocketOption = Any
+CheckAddress = Callable[[str, int], str]
+
+# An idle connection that the server closes in the moment when we write would end as "unknown". Common servers close
+# idle connections after 5 s or more, so we let go earlier.
+KEEPALIVE_SECONDS = 4.0
+MAX_RESPONSE_BYTES = 4 * 1024 * 1024
+
+
+class NotSent(Exception):
+    """No byte of the request left this machine, so the server cannot have acted on it. Safe to try again."""
+
+
+class Unanswered(Exception):
+    """At least one byte was written and no complete answer came back: the server may have acted.
+
+    ``status`` is the HTTP status when at least the head of the answer arrived, else None.
+    """
+
+    def __init__(self, message: str, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """How long one call may take, in seconds.
+
+    ``connect`` covers name look-up to TLS handshake, ``read`` the silence between two pieces of the answer, ``total``
+    the whole call from the first to the last byte, so that an answer that drips in cannot hold a thread for ever.
+    """
+
+    connect: float
+    read: float
+    total: float
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A complete HTTP answer: status code, headers, and the body as it came.
+
+    No content coding is asked for and none is undone: a compressed answer reads as an unreadable one.
+    """
+
+    status: int
+    headers: httpx.Headers
+    body: bytes
+
+
+class Connections:
+    """Sends requests, each over a connection of its own while it lasts; connections are kept alive and reused.
+
+    Safe for any number of threads. ``check_address(host, port)`` may refuse a host by raising, or return the address
+    to connect to (so that a name cannot point elsewhere between check and connect); it runs once for each new
+    connection. Make it after a fork, not before.
+    """
+
+    def __init__(
+        self, *, keepalive_seconds: float = KEEPALIVE_SECONDS, check_address: CheckAddress | None = None
+    ) -> None:
+        self._keepalive_seconds = keepalive_seconds
+        self._check_address = check_address
+        self._idle: deque[tuple[float, _Line]] = deque()
+        self._lock = threading.Lock()
+        self._ssl_context: ssl.SSLContext | None = None
+
+    def send(
+        self, request: httpx.Request, timeouts: Timeouts, max_response_bytes: int = MAX_RESPONSE_BYTES
+    ) -> Answer:
+        """Send one request once and return its complete answer.
+
+        Raises ``NotSent`` or ``Unanswered``, chained to the cause; never anything that quotes headers or content.
+        A body of more than ``max_response_bytes`` counts as unanswered.
+        """
+        line = self._check_out()
+        try:
+            answer = line.exchange(request, timeouts, max_response_bytes)
+        except BaseException:
+            line.close()
+            raise
+        self._check_in(line)
+        return answer
+
+    def close(self) -> None:
+        """Close all idle connections. Calls in flight finish on theirs."""
+        while self._idle:
+            self._idle.pop()[1].close()
+
+    def _check_out(self) -> _Line:
+        try:
+            return self._idle.pop()[1]
+        except IndexError:
+            return _Line(self._tls(), self._keepalive_seconds, self._check_address)
+
+    def _check_in(self, line: _Line) -> None:
+        now = time.monotonic()
+        self._idle.append((now, line))
+        oldest_kept = now - self._keepalive_seconds
+        with self._lock:
+            while self._idle and self._idle[0][0] < oldest_kept:
+                try:
+                    self._idle.popleft()[1].close()
+                except IndexError:  # another thread checked the last one out
+                    break
+
+    def _tls(self) -> ssl.SSLContext:
+        # Loading the trust store costs 20 ms: once for all connections.
+        with self._lock:
+            if self._ssl_context is None:
+                self._ssl_context = httpx.create_ssl_context(trust_env=False)
+            return self._ssl_context
+
+
+class _Line:
+    """One connection: at most one request at a time, reconnects when the old connection has gone."""
+
+    def __init__(
+        self, ssl_context: ssl.SSLContext, keepalive_seconds: float, check_address: CheckAddress | None
+    ) -> None:
+        self._network = _Network(check_address)
+        self._pool = httpcore.ConnectionPool(
+            ssl_context=ssl_context,
+            max_connections=1,
+            max_keepalive_connections=1,
+            keepalive_expiry=keepalive_seconds,
+            network_backend=self._network,
+        )
+
+    def exchange(self, request: httpx.Request, timeouts: Timeouts, max_response_bytes: int) -> Answer:
+        self._network.begin(time.monotonic() + timeouts.total)
+        status: int | None = None
+        try:
+            response = self._pool.handle_request(self._translate(request, timeouts))
+            status = response.status
+            try:
+                body = self._read(response, max_response_bytes)
+            finally:
+                response.close()
+        except (
+            httpcore.TimeoutException,
+            httpcore.NetworkError,
+            httpcore.ProtocolError,
+            httpcore.UnsupportedProtocol,
+        ) as error:
+            if not self._network.written:
+                raise NotSent(_describe(error)) from error
+            raise Unanswered(_describe(error), status) from error
+        return Answer(status, httpx.Headers(response.headers), body)
+
+    def close(self) -> None:
+        self._pool.close()
+
+    @staticmethod
+    def _translate(request: httpx.Request, timeouts: Timeouts) -> httpcore.Request:
+        url = request.url
+        return httpcore.Request(
+            method=request.method,
+            url=httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path),
+            headers=request.headers.raw,
+            content=request.read(),
+            extensions={
+                "timeout": {
+                    "connect": timeouts.connect,
+                    "read": timeouts.read,
+                    "write": timeouts.read,
+                    "pool": timeouts.connect,
+                }
+            },
+        )
+
+    @staticmethod
+    def _read(response: httpcore.Response, max_response_bytes: int) -> bytes:
+        chunks: list[bytes] = []
+        size = 0
+        for chunk in response.iter_stream():
+            size += len(chunk)
+            if size > max_response_bytes:
+                raise Unanswered(f"the answer is larger than {max_response_bytes} bytes", response.status)
+            chunks.append(chunk)
+        return b"".join(chunks)
+
+
+class _Network(httpcore.SyncBackend):
+    """Knows for the request under way when it must be over and whether any byte of it was written."""
+
+    def __init__(self, check_address: CheckAddress | None) -> None:
+        self._check_address = check_address
+        self._deadline = 0.0
+        self.written = False
+
+    def begin(self, deadline: float) -> None:
+        self._deadline = deadline
+        self.written = False
+
+    def remaining(self, timeout: float | None) -> float:
+        left = self._deadline - time.monotonic()
+        return max(0.001, left if timeout is None else min(timeout, left))
+
+    def overdue(self) -> bool:
+        return time.monotonic() >= self._deadline
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[SocketOption] | None = None,
+    ) -> httpcore.NetworkStream:
+        address = self._check_address(host, port) if self._check_address else host
+        stream = super().connect_tcp(address, port, self.remaining(timeout), local_address, socket_options)
+        return _Stream(stream, self)
+
+
+class _Stream(httpcore.NetworkStream):
+    def __init__(self, stream: httpcore.NetworkStream, network: _Network) -> None:
+        self._stream = stream
+        self._network = network
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        if self._network.overdue():
+            raise httpcore.ReadTimeout("the call took longer than its total time allows")
+        return self._stream.read(max_bytes, self._network.remaining(timeout))
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        if self._network.overdue():
+            raise httpcore.WriteTimeout("the call took longer than its total time allows")
+        if buffer:
+            self._network.written = True
+        self._stream.write(buffer, self._network.remaining(timeout))
+
+    def close(self) -> None:
+        self._stream.close()
+
+    def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore.NetworkStream:
+        stream = self._stream.start_tls(ssl_context, server_hostname, self._network.remaining(timeout))
+        return _Stream(stream, self._network)
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)
+
+
+def _describe(error: Exception) -> str:
+    # The text of a protocol error can quote a header, and with it the key; its class and the OS error cannot.
+    cause = error.args[0] if error.args else None
+    if isinstance(cause, OSError) and cause.strerror:
+        return f"{type(error).__name__}: {cause.strerror}"
+    return type(error).__name__
