@@ -1,0 +1,1 @@
+"""What an operator may set. The lowest floor: knows neither ``worker`` nor ``tasks``."""

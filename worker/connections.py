@@ -28,6 +28,7 @@ CheckAddress = Callable[[str, int], str]
 # idle connections after 5 s or more, so we let go earlier.
 KEEPALIVE_SECONDS = 4.0
 MAX_RESPONSE_BYTES = 4 * 1024 * 1024
+WRITE_BYTES = 64 * 1024
 
 
 class NotSent(Exception):
@@ -85,14 +86,13 @@ class Connections:
         self._check_address = check_address
         self._idle: deque[tuple[float, _Line]] = deque()
         self._lock = threading.Lock()
+        self._closed = False
         self._ssl_context: ssl.SSLContext | None = None
 
-    def send(
-        self, request: httpx.Request, timeouts: Timeouts, max_response_bytes: int = MAX_RESPONSE_BYTES
-    ) -> Answer:
+    def send(self, request: httpx.Request, timeouts: Timeouts, max_response_bytes: int = MAX_RESPONSE_BYTES) -> Answer:
         """Send one request once and return its complete answer.
 
-        Raises ``NotSent`` or ``Unanswered``, chained to the cause; never anything that quotes headers or content.
+        Raises ``NotSent`` or ``Unanswered``, chained to a cause that cannot quote headers or content.
         A body of more than ``max_response_bytes`` counts as unanswered.
         """
         line = self._check_out()
@@ -105,26 +105,32 @@ class Connections:
         return answer
 
     def close(self) -> None:
-        """Close all idle connections. Calls in flight finish on theirs."""
-        while self._idle:
-            self._idle.pop()[1].close()
+        """Close all idle connections. Calls in flight, and later ones, close theirs when they are done."""
+        with self._lock:
+            self._closed = True
+            idle = [line for _, line in self._idle]
+            self._idle.clear()
+        for line in idle:
+            line.close()
 
     def _check_out(self) -> _Line:
-        try:
-            return self._idle.pop()[1]
-        except IndexError:
-            return _Line(self._tls(), self._keepalive_seconds, self._check_address)
+        with self._lock:
+            if self._idle:
+                return self._idle.pop()[1]
+        return _Line(self._tls(), self._keepalive_seconds, self._check_address)
 
     def _check_in(self, line: _Line) -> None:
         now = time.monotonic()
-        self._idle.append((now, line))
-        oldest_kept = now - self._keepalive_seconds
+        stale: list[_Line] = []
         with self._lock:
-            while self._idle and self._idle[0][0] < oldest_kept:
-                try:
-                    self._idle.popleft()[1].close()
-                except IndexError:  # another thread checked the last one out
-                    break
+            if self._closed:
+                stale.append(line)
+            else:
+                self._idle.append((now, line))
+            while self._idle and self._idle[0][0] < now - self._keepalive_seconds:
+                stale.append(self._idle.popleft()[1])
+        for old in stale:
+            old.close()
 
     def _tls(self) -> ssl.SSLContext:
         # Loading the trust store costs 20 ms: once for all connections.
@@ -159,16 +165,19 @@ class _Line:
                 body = self._read(response, max_response_bytes)
             finally:
                 response.close()
-        except (
-            httpcore.TimeoutException,
-            httpcore.NetworkError,
-            httpcore.ProtocolError,
-            httpcore.UnsupportedProtocol,
-        ) as error:
-            if not self._network.written:
-                raise NotSent(_describe(error)) from error
-            raise Unanswered(_describe(error), status) from error
-        return Answer(status, httpx.Headers(response.headers), body)
+        except (httpcore.TimeoutException, httpcore.NetworkError) as error:
+            raise self._failure(error, status) from error
+        except (httpcore.ProtocolError, httpcore.UnsupportedProtocol) as error:
+            failure = self._failure(error, status)
+        else:
+            return Answer(status, httpx.Headers(response.headers), body)
+        # Out of the handler, so that the text of a protocol error, which can quote a header, is not in the chain.
+        raise failure
+
+    def _failure(self, error: Exception, status: int | None) -> NotSent | Unanswered:
+        if self._network.written:
+            return Unanswered(_describe(error), status)
+        return NotSent(_describe(error))
 
     def close(self) -> None:
         self._pool.close()
@@ -191,8 +200,10 @@ class _Line:
             },
         )
 
-    @staticmethod
-    def _read(response: httpcore.Response, max_response_bytes: int) -> bytes:
+    def _read(self, response: httpcore.Response, max_response_bytes: int) -> bytes:
+        if not self._network.heard:
+            # Left over from the answer before: it may be meant for somebody else.
+            raise Unanswered("the answer was there before the question", response.status)
         chunks: list[bytes] = []
         size = 0
         for chunk in response.iter_stream():
@@ -204,16 +215,18 @@ class _Line:
 
 
 class _Network(httpcore.SyncBackend):
-    """Knows for the request under way when it must be over and whether any byte of it was written."""
+    """Knows for the request under way when it must be over, whether any byte of it was written, and any byte heard."""
 
     def __init__(self, check_address: CheckAddress | None) -> None:
         self._check_address = check_address
         self._deadline = 0.0
         self.written = False
+        self.heard = False
 
     def begin(self, deadline: float) -> None:
         self._deadline = deadline
         self.written = False
+        self.heard = False
 
     def remaining(self, timeout: float | None) -> float:
         left = self._deadline - time.monotonic()
@@ -231,7 +244,10 @@ class _Network(httpcore.SyncBackend):
         socket_options: Iterable[SocketOption] | None = None,
     ) -> httpcore.NetworkStream:
         address = self._check_address(host, port) if self._check_address else host
-        stream = super().connect_tcp(address, port, self.remaining(timeout), local_address, socket_options)
+        try:
+            stream = super().connect_tcp(address, port, self.remaining(timeout), local_address, socket_options)
+        except (UnicodeError, OverflowError) as error:  # a host or a port that cannot exist
+            raise httpcore.ConnectError(error) from error
         return _Stream(stream, self)
 
 
@@ -243,14 +259,16 @@ class _Stream(httpcore.NetworkStream):
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         if self._network.overdue():
             raise httpcore.ReadTimeout("the call took longer than its total time allows")
+        self._network.heard = True
         return self._stream.read(max_bytes, self._network.remaining(timeout))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        if self._network.overdue():
-            raise httpcore.WriteTimeout("the call took longer than its total time allows")
-        if buffer:
+        # In pieces: a server that takes a large body drop by drop must not outlast the deadline either.
+        for start in range(0, len(buffer), WRITE_BYTES):
+            if self._network.overdue():
+                raise httpcore.WriteTimeout("the call took longer than its total time allows")
             self._network.written = True
-        self._stream.write(buffer, self._network.remaining(timeout))
+            self._stream.write(buffer[start : start + WRITE_BYTES], self._network.remaining(timeout))
 
     def close(self) -> None:
         self._stream.close()

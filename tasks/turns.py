@@ -1,0 +1,49 @@
+"""The doorbell, and the door for producers that only speak Celery."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from celery import Task, shared_task
+from celery.worker.request import Request
+
+from worker.bootstrap import parts
+
+
+class RequestWithoutContent(Request):
+    """The arguments of this task are content: events, Flower, logs and remote control see a dash instead."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._argsrepr = self._kwargsrepr = "-"
+
+    def info(self, safe: bool = False) -> dict[str, Any]:
+        """What remote control shows of a running task."""
+        shown: dict[str, Any] = super().info(safe=True)
+        return shown
+
+
+class Accept(Task[Any, Any]):
+    """A task whose arguments nobody is shown."""
+
+    Request = "tasks.turns:RequestWithoutContent"
+
+
+@shared_task(name="tasks.turn")
+def turn(persona: str, target: str) -> str:
+    """Run one turn of the conversation if there is work and it may run now.
+
+    Carries no content, so Flower can show arguments and result. Running it too often or too late changes nothing but
+    latency: order and recovery are the store's.
+    """
+    return parts().turns.run(persona, target)
+
+
+@shared_task(name="tasks.accept", bind=True, base=Accept)
+def accept(self: Accept, event: Any) -> str:
+    """Accept an event given as a JSON object with ``kind`` (docs/producers.md).
+
+    What cannot be accepted becomes a dead letter with the reason. The message carries content through the broker and is
+    only as durable there as the broker makes it; ``worker.producer.Producer`` has neither limitation.
+    """
+    return parts().intake.accept(event, str(self.request.id))

@@ -1,0 +1,94 @@
+"""Shared by all tests: a real Redis server for the session, settings that point at it, polling instead of sleeping."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from config.settings import Settings, load
+from worker.simulation.embedded_redis import EmbeddedRedis
+from worker.store import Store
+
+CHANNEL = {
+    "session_id": "session-1",
+    "metadata": {"internal": {"channelMetadata": {"channelMetadata": {"channel": "custom-channel"}}}},
+    "hasLivechat": False,
+}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_settings_from_outside() -> None:
+    for name in [name for name in os.environ if name.startswith("PARLEY_")]:
+        del os.environ[name]
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[EmbeddedRedis]:
+    """One real server for the session."""
+    with EmbeddedRedis() as server:
+        yield server
+
+
+@pytest.fixture
+def make_settings(redis_server: EmbeddedRedis) -> Callable[..., Settings]:
+    """Settings for the session's server: two personas, no settle time; every part can be replaced."""
+
+    def make(**overrides: Any) -> Settings:
+        values: dict[str, Any] = {
+            "redis_url": redis_server.url,
+            "captivate": {"environment": "dev"},
+            "personas": {"ava": {"api_key": "ft_sk_ava"}, "bea": {"api_key": "ft_sk_bea"}},
+            "join": {"settle_seconds": 0, "max_events": 3},
+        }
+        return load(env_file=None, **{**values, **overrides})
+
+    return make
+
+
+@pytest.fixture
+def make_store(make_settings: Callable[..., Settings]) -> Iterator[Callable[..., Store]]:
+    """Stores over the session's server, emptied before the test."""
+    stores: list[Store] = []
+
+    def make(**overrides: Any) -> Store:
+        store = Store(make_settings(**overrides), connections=5)
+        if not stores:
+            store.redis.flushall()
+        stores.append(store)
+        return store
+
+    yield make
+    for store in stores:
+        store.close()
+
+
+@pytest.fixture
+def store(make_store: Callable[..., Store]) -> Store:
+    """An empty store with the usual settings."""
+    return make_store()
+
+
+@pytest.fixture
+def channel() -> dict[str, Any]:
+    """A channel context."""
+    return CHANNEL
+
+
+@pytest.fixture
+def eventually() -> Callable[..., Any]:
+    """Poll until a condition holds; returns its value."""
+
+    def wait(condition: Callable[[], Any], what: str, seconds: float = 10.0) -> Any:
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            value = condition()
+            if value:
+                return value
+            time.sleep(0.01)
+        pytest.fail(f"not within {seconds} s: {what}")
+
+    return wait

@@ -1,0 +1,87 @@
+"""Events and turns in short, for the tests of the store."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from worker.conversation import Conversation
+from worker.events import AiOpener, EventTrigger, FollowUp, InboundChat
+from worker.store import Store
+from worker.store.leases import Grant, NotNow
+
+
+@pytest.fixture
+def conversation() -> Conversation:
+    """The conversation that most tests are about."""
+    return Conversation("ava", "@lead")
+
+
+@pytest.fixture
+def chat(channel: dict[str, Any]) -> Callable[..., InboundChat]:
+    """A message of the lead."""
+
+    def make(message: str = "hi", **fields: Any) -> InboundChat:
+        return InboundChat(**{"persona": "ava", "target": "@lead", "channel": channel, "message": message, **fields})
+
+    return make
+
+
+@pytest.fixture
+def event_of(channel: dict[str, Any]) -> Callable[..., AiOpener | EventTrigger | FollowUp]:
+    """An event of one of the other kinds."""
+
+    def make(kind: str, **fields: Any) -> AiOpener | EventTrigger | FollowUp:
+        common = {"persona": "ava", "target": "@lead", "channel": channel, **fields}
+        if kind == "event_trigger":
+            return EventTrigger(**{"event_type": "story_reaction", **common})
+        return AiOpener(**common) if kind == "ai_opener" else FollowUp(**common)
+
+    return make
+
+
+@pytest.fixture
+def begin(store: Store, conversation: Conversation) -> Callable[..., Grant]:
+    """Begin a turn that must be granted."""
+
+    def run(token: str | None = None, of: Store | None = None) -> Grant:
+        answer = (of or store).leases.begin(conversation, token or uuid.uuid4().hex)
+        assert isinstance(answer, Grant), answer
+        return answer
+
+    return run
+
+
+@pytest.fixture
+def refused(store: Store, conversation: Conversation) -> Callable[..., NotNow]:
+    """Begin a turn that must not be granted."""
+
+    def run(token: str | None = None, of: Store | None = None) -> NotNow:
+        answer = (of or store).leases.begin(conversation, token or uuid.uuid4().hex)
+        assert isinstance(answer, NotNow), answer
+        return answer
+
+    return run
+
+
+@pytest.fixture
+def let_lease_run_out(store: Store, conversation: Conversation) -> Callable[[], None]:
+    """As if the holder had been silent for longer than its lease."""
+
+    def run() -> None:
+        store.redis.hset(store.keys.of(conversation).conversation(conversation), "lease_until", 1)
+
+    return run
+
+
+@pytest.fixture
+def let_hold_run_out(store: Store, conversation: Conversation) -> Callable[[], None]:
+    """As if the time of the hold had come."""
+
+    def run() -> None:
+        store.redis.hset(store.keys.of(conversation).conversation(conversation), "hold_until", 1)
+
+    return run

@@ -1,0 +1,64 @@
+"""What is due is rung, by anyone, again and again until somebody looks."""
+
+from __future__ import annotations
+
+
+def make_due(store):
+    for shard in store.keys.shards:
+        for name in store.redis.zrange(shard.agenda, 0, -1):
+            store.redis.zadd(shard.agenda, {name: 1})
+
+
+def test_a_lost_doorbell_is_rung_again(store, chat, conversation):
+    store.inbox.accept(chat())
+    store.redis.delete("turns")
+    assert store.agenda.claim_due() == []
+    make_due(store)
+    assert store.agenda.claim_due() == [(conversation, "turns")]
+
+
+def test_callers_share_the_work(store, chat):
+    for number in range(20):
+        store.inbox.accept(chat(target=f"@{number}"))
+    make_due(store)
+    assert len(store.agenda.claim_due()) == 20
+    assert store.agenda.claim_due() == []
+
+
+def test_the_pause_between_rings_grows_until_somebody_looks(store, chat, begin, conversation, let_lease_run_out):
+    store.inbox.accept(chat())
+    agenda = store.keys.of(conversation).agenda
+
+    def pause_after_ring():
+        make_due(store)
+        store.agenda.claim_due()
+        seconds, microseconds = store.redis.time()
+        return store.redis.zscore(agenda, conversation.name) / 1000 - seconds - microseconds / 1e6
+
+    assert [round(pause_after_ring()) for _ in range(6)] == [4, 8, 16, 32, 60, 60]
+    begin()
+    let_lease_run_out()
+    assert round(pause_after_ring()) == 4
+
+
+def test_the_lane_follows_the_kind_of_the_head(store, event_of):
+    store.inbox.accept(event_of("ai_opener"))
+    make_due(store)
+    assert [lane for _, lane in store.agenda.claim_due()] == ["outreach"]
+
+
+def test_an_entry_without_work_is_taken_off(store, conversation):
+    agenda = store.keys.of(conversation).agenda
+    store.redis.zadd(agenda, {conversation.name: 1})
+    assert store.agenda.claim_due() == []
+    assert store.redis.zcard(agenda) == 0
+
+
+def test_a_running_turn_is_due_when_its_lease_runs_out(store, chat, begin, conversation):
+    store.inbox.accept(chat())
+    grant = begin()
+    lease_until = int(
+        store.redis.hget(store.keys.of(conversation).conversation(conversation), "lease_until")
+    )
+    assert store.redis.zscore(store.keys.of(conversation).agenda, conversation.name) == lease_until
+    assert lease_until - grant.now == 6000

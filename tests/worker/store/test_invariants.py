@@ -1,0 +1,258 @@
+"""Random interleavings of all steps, by live and stale holders, against a model in plain Python.
+
+Checks invariants 1 to 6 of docs/architecture.md after every step. Leases and holds run out by setting their time to the
+past; everything else is the real scripts on a real server. Any call may be made twice, as the client does after a
+time-out.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass, field
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, multiple, rule, run_state_machine_as_test
+
+from worker.conversation import Conversation
+from worker.events import AiOpener, EventTrigger, FollowUp, InboundChat
+from worker.store.leases import Grant, NotNow
+
+CONVERSATIONS = (Conversation("ava", "@one"), Conversation("bea", "@two"))
+KINDS = ("inbound_chat", "inbound_chat", "inbound_chat", "image", "ai_opener", "event_trigger", "follow_up")
+LARGEST_GROUP = 3
+
+
+@dataclass
+class Event:
+    """What the model knows of one event."""
+
+    event_id: str
+    kind: str
+    reply: str | None = None
+    fate: str | None = None
+
+
+@dataclass
+class Model:
+    """What the model knows of one conversation."""
+
+    inbox: list[Event] = field(default_factory=list)
+    ended: list[Event] = field(default_factory=list)
+    holder: str | None = None
+    lease_live: bool = False
+    held: bool = False
+    group: int = 0
+    doubted: bool = False
+    fence: int = 0
+
+    def natural_group(self) -> int:
+        """How many events at the head are asked together when nothing was asked before."""
+        size = 0
+        for event in self.inbox[:LARGEST_GROUP]:
+            if event.kind not in ("inbound_chat", "image") and size:
+                break
+            size += 1
+            if event.kind != "inbound_chat":
+                break
+        return size
+
+
+class Interleavings(RuleBasedStateMachine):
+    """Any number of producers, holders and tickers over two conversations."""
+
+    store = None
+    channel = None
+    grants = Bundle("grants")
+
+    def __init__(self):
+        super().__init__()
+        self.store.redis.flushall()
+        self.models = {conversation: Model() for conversation in CONVERSATIONS}
+        self.numbers = itertools.count(1)
+        self.asked = {conversation: [] for conversation in CONVERSATIONS}
+
+    def state_key(self, conversation):
+        return self.store.keys.of(conversation).conversation(conversation)
+
+    @rule(conversation=st.sampled_from(CONVERSATIONS), kind=st.sampled_from(KINDS))
+    def accept(self, conversation, kind):
+        number = f"e{next(self.numbers)}"
+        model = self.models[conversation]
+        common = {"event_id": number, "persona": conversation.persona, "target": conversation.target, "channel": self.channel}
+        event = {
+            "inbound_chat": lambda: InboundChat(message="hi", **common),
+            "image": lambda: InboundChat(image_url="https://example.com/a.jpg", **common),
+            "ai_opener": lambda: AiOpener(**common),
+            "event_trigger": lambda: EventTrigger(event_type="t", **common),
+            "follow_up": lambda: FollowUp(**common),
+        }[kind]()
+        acceptance = self.store.inbox.accept(event)
+        model.inbox.append(Event(number, kind))
+        assert (acceptance.status, acceptance.position) == ("accepted", len(model.inbox))
+        again = self.store.inbox.accept(event)
+        assert (again.status, again.position) == ("duplicate", len(model.inbox))
+
+    @rule(target=grants, conversation=st.sampled_from(CONVERSATIONS))
+    def begin(self, conversation):
+        model = self.models[conversation]
+        token = f"t{next(self.numbers)}"
+        answer = self.store.leases.begin(conversation, token)
+        if not model.inbox:
+            assert answer.status == "empty"
+            return multiple()
+        if model.lease_live:
+            assert answer.status == "busy"
+            return multiple()
+        if model.held:
+            assert answer.status == "held"
+            return multiple()
+        assert isinstance(answer, Grant), answer
+        if model.holder:
+            model.doubted = True
+        if not model.group:
+            model.group = model.natural_group()
+        model.fence += 1
+        model.holder, model.lease_live = token, True
+        # 2. Order: what is asked is the front of the inbox; a group that may have been asked stays as it was.
+        assert [entry.event_id for entry in answer.entries] == [event.event_id for event in model.inbox[: model.group]]
+        assert answer.fence == model.fence
+        # 5. A stored reply is never asked for again.
+        assert answer.head.reply == model.inbox[0].reply
+        if answer.head.reply is None:
+            self.asked[conversation].append(answer.head.event_id)
+        again = self.store.leases.begin(conversation, token)
+        assert (again.fence, again.entries) == (answer.fence, answer.entries)
+        return answer
+
+    @rule(grant=grants, text=st.sampled_from(["a", "b"]))
+    def record(self, grant, text):
+        model = self.models[grant.conversation]
+        head = next((event for event in model.inbox if event.event_id == grant.head.event_id), None)
+        recorded = self.store.leases.record(grant, text)
+        if head is None:
+            assert recorded.status == "settled"
+            return
+        head.reply = head.reply or text
+        assert recorded.reply == head.reply, "the first stored reply wins"
+        assert recorded.status == ("holder" if model.holder == grant.token else "lost")
+        assert self.store.leases.record(grant, "another") == recorded
+        model.lease_live = model.lease_live or model.holder == grant.token
+
+    @rule(grant=consumes(grants), fate=st.sampled_from(["answered", "ignored", "sealed", "skipped", "dead"]))
+    def settle(self, grant, fate):
+        model = self.models[grant.conversation]
+        settled = self.store.leases.settle(grant, fate)
+        if model.holder != grant.token:
+            assert settled.status == "lost"
+            return
+        assert settled.status == "settled"
+        for index in range(model.group):
+            event = model.inbox.pop(0)
+            event.fate = "joined" if index and fate == "answered" else fate
+            model.ended.append(event)
+        model.holder, model.lease_live, model.held, model.group, model.doubted = None, False, False, 0, False
+        assert settled.left == len(model.inbox)
+        assert self.store.leases.settle(grant, fate).status == "repeated"
+
+    @rule(grant=consumes(grants), unknown=st.booleans())
+    def hold(self, grant, unknown):
+        model = self.models[grant.conversation]
+        held = self.store.leases.hold(grant, 1000, "later", unknown=unknown)
+        if model.holder != grant.token:
+            assert held == "lost"
+            return
+        assert held == "held"
+        model.doubted = model.doubted or unknown
+        if not model.doubted and model.inbox[0].reply is None:
+            model.group = 0
+        model.holder, model.lease_live, model.held = None, False, True
+        assert self.store.leases.hold(grant, 1000, "later", unknown=unknown) == "repeated"
+
+    @rule(conversation=st.sampled_from(CONVERSATIONS))
+    def lease_runs_out(self, conversation):
+        model = self.models[conversation]
+        if model.holder:
+            self.store.redis.hset(self.state_key(conversation), "lease_until", 1)
+            model.lease_live = False
+
+    @rule(conversation=st.sampled_from(CONVERSATIONS))
+    def hold_runs_out(self, conversation):
+        model = self.models[conversation]
+        if model.held:
+            self.store.redis.hset(self.state_key(conversation), "hold_until", 1)
+            model.held = False
+
+    @rule(grant=grants)
+    def renew(self, grant):
+        model = self.models[grant.conversation]
+        lost = self.store.leases.renew([grant])
+        assert bool(lost) == (model.holder != grant.token)
+        model.lease_live = model.lease_live or not lost
+
+    @rule()
+    def every_doorbell_is_lost(self):
+        self.store.redis.delete("turns", "outreach")
+        # 6. Doorbells are hints: once everything is due, all work is found again.
+        for shard in self.store.keys.shards:
+            for name in self.store.redis.zrange(shard.agenda, 0, -1):
+                self.store.redis.zadd(shard.agenda, {name: 1})
+        due = {conversation for conversation, _ in self.store.agenda.claim_due()}
+        assert due == {conversation for conversation, model in self.models.items() if model.inbox}
+
+    @invariant()
+    def agenda_if_and_only_if_work(self):
+        for conversation, model in self.models.items():
+            agenda = self.store.keys.of(conversation).agenda
+            assert (self.store.redis.zscore(agenda, conversation.name) is not None) == bool(model.inbox)
+
+    @invariant()
+    def inbox_is_the_model(self):
+        for conversation, model in self.models.items():
+            inbox = self.store.redis.lrange(self.store.keys.of(conversation).inbox(conversation), 0, -1)
+            assert inbox == [event.event_id for event in model.inbox]
+
+    @invariant()
+    def one_fate_each(self):
+        accounts = {account.persona: account for account in self.store.books.accounts()}
+        for conversation, model in self.models.items():
+            if conversation.persona not in accounts:
+                assert not model.inbox
+                assert not model.ended
+                continue
+            account = accounts[conversation.persona]
+            assert account.unexplained == 0
+            assert account.waiting == len(model.inbox)
+            assert account.accepted == len(model.inbox) + len(model.ended)
+            for fate in ("answered", "joined", "ignored", "sealed", "skipped", "dead"):
+                assert getattr(account, fate) == sum(event.fate == fate for event in model.ended)
+
+    @invariant()
+    def one_turn_at_a_time(self):
+        for conversation, model in self.models.items():
+            if model.lease_live:
+                answer = self.store.leases.begin(conversation, "an intruder")
+                assert isinstance(answer, NotNow)
+                assert answer.status == "busy"
+
+    @invariant()
+    def asked_in_order_of_acceptance(self):
+        for asked in self.asked.values():
+            numbers = [int(event_id[1:]) for event_id in asked]
+            assert numbers == sorted(numbers)
+
+
+@pytest.mark.timeout(600)
+def test_no_interleaving_breaks_an_invariant(store, channel):
+    Interleavings.store, Interleavings.channel = store, channel
+    run_state_machine_as_test(
+        Interleavings,
+        settings=settings(
+            max_examples=60,
+            stateful_step_count=40,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+            print_blob=True,
+        ),
+    )

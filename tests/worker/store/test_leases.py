@@ -1,0 +1,207 @@
+"""The steps of a turn, each also from the hands of a holder whose time is over."""
+
+from __future__ import annotations
+
+import pytest
+
+from worker.store.leases import Grant, NotNow
+
+
+def test_one_holder_at_a_time(store, chat, begin, refused):
+    store.inbox.accept(chat())
+    begin()
+    assert refused().status == "busy"
+
+
+def test_the_fence_only_grows(store, chat, begin, let_lease_run_out):
+    store.inbox.accept(chat())
+    fences = []
+    for _ in range(3):
+        fences.append(begin().fence)
+        let_lease_run_out()
+    assert fences == [1, 2, 3]
+
+
+def test_begin_twice_with_the_same_token_is_the_same_grant_and_counts_once(store, chat, begin):
+    store.inbox.accept(chat())
+    first, second = begin("token"), begin("token")
+    assert (first.fence, first.entries) == (second.fence, second.entries)
+    assert second.head.asks == 1
+
+
+def test_nothing_to_do_takes_the_conversation_off_the_agenda(store, conversation, refused):
+    store.redis.zadd(store.keys.of(conversation).agenda, {conversation.name: 1})
+    assert refused().status == "empty"
+    assert store.redis.zcard(store.keys.of(conversation).agenda) == 0
+
+
+def test_a_vanished_holder_is_counted_before_the_next_works(store, chat, begin, let_lease_run_out):
+    store.inbox.accept(chat())
+    begin()
+    let_lease_run_out()
+    head = begin().head
+    assert (head.asks, head.asks_vanished) == (2, 1)
+
+
+def test_the_first_stored_reply_wins_even_from_a_stale_holder(store, chat, begin, let_lease_run_out):
+    store.inbox.accept(chat())
+    stale = begin()
+    let_lease_run_out()
+    holder = begin()
+    assert store.leases.record(stale, "from the stale").status == "lost"
+    recorded = store.leases.record(holder, "from the holder")
+    assert (recorded.status, recorded.reply) == ("holder", "from the stale")
+
+
+def test_a_stored_reply_comes_back_with_the_next_turn_and_is_not_asked_again(store, chat, begin, let_lease_run_out):
+    store.inbox.accept(chat())
+    store.leases.record(begin(), "reply")
+    let_lease_run_out()
+    head = begin().head
+    assert (head.reply, head.asks, head.sends, head.sends_vanished) == ("reply", 1, 2, 1)
+
+
+def test_a_stale_holder_changes_nothing(store, chat, begin, let_lease_run_out):
+    store.inbox.accept(chat())
+    stale = begin()
+    let_lease_run_out()
+    holder = begin()
+    assert store.leases.settle(stale, "answered").status == "lost"
+    assert store.leases.hold(stale, 10, "tired", unknown=False) == "lost"
+    assert [grant.token for grant in store.leases.renew([stale, holder])] == [stale.token]
+    assert store.leases.settle(holder, "answered").status == "settled"
+
+
+def test_an_expired_lease_that_nobody_took_still_settles(store, chat, begin, let_lease_run_out):
+    store.inbox.accept(chat())
+    grant = begin()
+    let_lease_run_out()
+    assert store.leases.settle(grant, "answered").status == "settled"
+
+
+def test_every_step_may_run_twice_for_one_call(store, chat, begin, conversation):
+    store.inbox.accept(chat())
+    grant = begin()
+    assert store.leases.record(grant, "r") == store.leases.record(grant, "r")
+    assert int(store.redis.hget(store.keys.of(conversation).journal(conversation, grant.head.event_id), "sends")) == 1
+    assert store.leases.settle(grant, "answered").status == "settled"
+    assert store.leases.settle(grant, "answered").status == "repeated"
+    assert store.books.accounts()[0].answered == 1
+    store.inbox.accept(chat())
+    held = begin()
+    assert store.leases.hold(held, 60, "throttled", unknown=False) == "held"
+    assert store.leases.hold(held, 60, "throttled", unknown=False) == "repeated"
+
+
+def test_a_group_is_settled_as_one_the_first_answered_the_others_joined(store, chat, begin):
+    for _ in range(3):
+        store.inbox.accept(chat())
+    store.leases.settle(begin(), "answered")
+    (account,) = store.books.accounts()
+    assert (account.answered, account.joined, account.waiting, account.unexplained) == (1, 2, 0, 0)
+
+
+def test_an_image_closes_its_group(store, chat, begin):
+    store.inbox.accept(chat("a"))
+    store.inbox.accept(chat("look", image_url="https://example.com/a.jpg"))
+    store.inbox.accept(chat("b"))
+    assert len(begin().entries) == 2
+
+
+def test_another_kind_is_asked_alone(store, chat, event_of, begin):
+    store.inbox.accept(chat())
+    store.inbox.accept(event_of("event_trigger"))
+    store.inbox.accept(chat())
+    kinds = []
+    for _ in range(3):
+        grant = begin()
+        kinds.append([entry.kind for entry in grant.entries])
+        store.leases.settle(grant, "answered")
+    assert kinds == [["inbound_chat"], ["event_trigger"], ["inbound_chat"]]
+
+
+def test_the_characters_of_one_call_are_bounded(make_store, chat, begin):
+    store = make_store(join={"settle_seconds": 0, "max_characters": 10})
+    for text in ("123456", "1234", "1"):
+        store.inbox.accept(chat(text))
+    assert len(begin(of=store).entries) == 2
+
+
+def test_after_a_refused_call_newer_messages_join(store, chat, begin, let_hold_run_out):
+    store.inbox.accept(chat())
+    store.leases.hold(begin(), 60, "throttled", unknown=False)
+    store.inbox.accept(chat())
+    let_hold_run_out()
+    assert len(begin().entries) == 2
+
+
+@pytest.mark.parametrize("how", ["an unknown outcome", "a vanished holder"])
+def test_what_may_have_been_asked_is_asked_again_as_it_was(how, store, chat, begin, let_lease_run_out, let_hold_run_out):
+    store.inbox.accept(chat())
+    grant = begin()
+    if how == "an unknown outcome":
+        store.leases.hold(grant, 60, "no answer", unknown=True)
+        let_hold_run_out()
+    else:
+        let_lease_run_out()
+    store.inbox.accept(chat())
+    second = begin()
+    assert len(second.entries) == 1
+    store.leases.hold(second, 60, "throttled", unknown=False)
+    let_hold_run_out()
+    assert len(begin().entries) == 1
+
+
+def test_a_hold_is_kept_and_said(store, chat, begin, refused, conversation):
+    store.inbox.accept(chat())
+    store.leases.hold(begin(), 60, "throttled (429)", unknown=False)
+    answer = refused()
+    assert (answer.status, answer.reason) == ("held", "throttled (429)")
+    assert store.redis.zscore(store.keys.of(conversation).agenda, conversation.name) == answer.until
+
+
+def test_settling_rings_for_what_is_left(store, chat, event_of, begin):
+    store.inbox.accept(chat())
+    store.inbox.accept(event_of("ai_opener"))
+    store.redis.delete("turns")
+    assert store.leases.settle(begin(), "answered").left == 1
+    assert (store.redis.llen("turns"), store.redis.llen("outreach")) == (0, 1)
+
+
+def test_dead_letters_are_listed_with_their_cause(store, chat, begin):
+    store.inbox.accept(chat(event_id="x"))
+    store.leases.settle(begin(), "dead", "refused by the persona (status 422)", detail='{"detail": "..."}')
+    (letter,) = store.dead_letters.newest()
+    assert (letter.event_id, letter.kind, letter.cause) == ("x", "inbound_chat", "refused by the persona (status 422)")
+
+
+def test_a_seal_is_remembered_for_ever_and_listed(store, chat, begin, conversation):
+    store.inbox.accept(chat())
+    store.leases.settle(begin(), "sealed", mark="sealed")
+    shard = store.keys.of(conversation)
+    assert store.redis.ttl(shard.conversation(conversation)) == -1
+    assert store.redis.hexists(shard.sealed, conversation.name)
+    store.inbox.accept(chat())
+    assert begin().sealed
+
+
+def test_everything_else_expires_when_it_is_over(store, chat, begin, conversation):
+    store.inbox.accept(chat())
+    store.leases.settle(begin(), "answered")
+    lasting = {"books"}
+    for key in store.redis.scan_iter(match="parley:*"):
+        assert store.redis.ttl(key) > 0 or key.rpartition("}:")[2] in lasting, f"{key} never expires"
+
+
+def test_the_timeline_tells_the_steps_without_content(store, chat, begin, conversation):
+    store.inbox.accept(chat("my secret words", event_id="x"))
+    grant = begin()
+    store.leases.record(grant, '{"bubbles": ["secret answer"]}')
+    store.leases.settle(grant, "answered")
+    moments = store.timeline.of(conversation)
+    assert [moment.word for moment in moments] == ["accepted", "asking", "replied", "answered"]
+    assert "secret" not in repr(moments)
+
+
+def test_begin_answers_are_typed(store, conversation):
+    assert isinstance(store.leases.begin(conversation, "t"), NotNow | Grant)

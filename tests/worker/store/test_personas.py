@@ -1,0 +1,86 @@
+"""The gates of a persona."""
+
+from __future__ import annotations
+
+from worker.conversation import Conversation
+from worker.store.leases import Grant
+
+
+def test_a_paused_persona_starts_nothing_and_goes_on_in_order(store, chat, begin, refused):
+    store.inbox.accept(chat(event_id="a"))
+    store.inbox.accept(chat(event_id="b"))
+    store.personas.pause("ava", "holiday")
+    assert (refused().status, refused().reason) == ("paused", "holiday")
+    store.personas.open_gate("ava", "paused")
+    assert [entry.event_id for entry in begin().entries] == ["a", "b"]
+
+
+def test_opening_a_gate_rings_for_everything_that_waited(store, chat):
+    conversations = [Conversation("ava", f"@{number}") for number in range(10)]
+    for conversation in conversations:
+        store.inbox.accept(chat(target=conversation.target))
+    store.inbox.accept(chat(persona="bea"))
+    store.personas.quarantine("ava", "key refused (401)")
+    for conversation in conversations:
+        store.leases.begin(conversation, "t")
+    assert store.agenda.claim_due() == []
+    store.personas.open_gate("ava", "quarantined")
+    assert sorted(found for found, _ in store.agenda.claim_due()) == sorted(conversations)
+
+
+def test_another_persona_is_not_concerned(store, chat):
+    store.inbox.accept(chat(persona="bea"))
+    store.personas.pause("ava", "")
+    assert isinstance(store.leases.begin(Conversation("bea", "@lead"), "t"), Grant)
+
+
+def test_a_hold_is_for_the_whole_key_and_never_gets_shorter(store, chat, refused):
+    store.inbox.accept(chat())
+    store.personas.hold("ava", 60, "throttled (429)")
+    until = refused().until
+    store.personas.hold("ava", 5, "throttled (429)")
+    assert refused().until >= until - 250
+    assert refused().reason == "throttled (429)"
+
+
+def test_without_credits_only_conversations_that_would_start_wait(store, chat, begin, refused, conversation):
+    store.inbox.accept(chat())
+    store.leases.settle(begin(), "answered", mark="started")
+    store.personas.close_for_probing("ava", "credits", "credits out (402)", probed=False)
+    store.inbox.accept(chat())
+    assert begin().started
+    store.inbox.accept(chat(target="@new"))
+    answer = store.leases.begin(Conversation("ava", "@new"), "t")
+    assert (answer.status, answer.reason) == ("held", "credits")
+
+
+def test_a_closed_circuit_lets_one_probe_through_when_due(make_store, chat, refused, conversation):
+    store = make_store(gates={"probe_seconds": 0.001})
+    store.inbox.accept(chat())
+    store.personas.close_for_probing("ava", "circuit", "unavailable", probed=False)
+    store.redis.hset(store.keys.of(conversation).persona("ava"), "circuit_until", 1)
+    assert refused(of=store).status == "probe"
+    assert isinstance(store.leases.begin(conversation, "t", probe="circuit"), Grant)
+
+
+def test_the_right_to_probe_is_given_once_per_interval(store):
+    assert store.personas.claim_probe("ava", "circuit", "one")
+    assert not store.personas.claim_probe("ava", "circuit", "two")
+    assert store.personas.claim_probe("ava", "circuit", "one"), "the same caller may ask twice"
+
+
+def test_the_probe_interval_doubles_with_each_failed_probe_only(store, conversation):
+    key = store.keys.of(conversation).persona("ava")
+    intervals = []
+    for probed in (False, False, True, True):
+        store.personas.close_for_probing("ava", "circuit", "unavailable", probed=probed)
+        intervals.append(int(store.redis.hget(key, "circuit_interval")))
+    assert intervals == [5000, 5000, 10_000, 20_000]
+
+
+def test_a_stored_reply_is_delivered_although_the_persona_is_paused(store, chat, begin, let_lease_run_out):
+    store.inbox.accept(chat())
+    store.leases.record(begin(), "reply")
+    let_lease_run_out()
+    store.personas.pause("ava", "")
+    assert begin().head.reply == "reply"

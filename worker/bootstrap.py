@@ -1,0 +1,91 @@
+"""The one place where real parts meet. Tests call the same functions with settings of their own."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+
+from config import settings as configuration
+from config.settings import Settings
+from worker.asking import Asking
+from worker.captivate import CaptivateClient
+from worker.connections import Connections, Timeouts
+from worker.fluidtalk import FluidTalk
+from worker.images import ImageFetcher
+from worker.intake import Intake
+from worker.producer import Producer
+from worker.store import Store
+from worker.store.renewal import LeaseKeeper
+from worker.turn import Turns
+from worker.upkeep import Upkeep
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the tasks of one process share."""
+
+    settings: Settings
+    store: Store
+    turns: Turns
+    intake: Intake
+    upkeep: Upkeep
+
+
+def build(settings: Settings) -> Parts:
+    """All parts for these settings. Opens no connection; starts no thread before the first turn."""
+    store = Store(settings, connections=min(settings.worker.concurrency, 64) + 4)
+    keeper = LeaseKeeper(store.leases.renew, settings.lease.ttl_seconds, settings.lease.renew_seconds)
+    asking = Asking(settings, store, _personas(settings), _images(settings))
+    turns = Turns(settings, store, keeper, asking, _channel(settings))
+    intake = Intake(Producer(settings, store=store), store)
+    return Parts(settings, store, turns, intake, Upkeep(store))
+
+
+_lock = threading.Lock()
+_parts: Parts | None = None
+
+
+def parts() -> Parts:
+    """The parts of this process, built with the first call: in a worker that forks, after the fork."""
+    global _parts
+    with _lock:
+        if _parts is None:
+            _parts = build(configuration.load())
+        return _parts
+
+
+def _personas(settings: Settings) -> dict[str, FluidTalk]:
+    connections = Connections()
+    times = settings.fluidtalk
+    return {
+        name: FluidTalk(
+            persona.api_key.get_secret_value(),
+            times.base_url,
+            persona.own_username,
+            times.read_seconds,
+            connect_timeout=times.connect_seconds,
+            total_timeout=times.total_seconds,
+            connections=connections,
+        )
+        for name, persona in settings.personas.items()
+    }
+
+
+def _channel(settings: Settings) -> CaptivateClient:
+    target = settings.captivate
+    return CaptivateClient(
+        environment=None if target.base_url else target.environment,
+        base_url=target.base_url,
+        timeout=target.read_seconds,
+        connect_timeout=target.connect_seconds,
+        headers={name: value.get_secret_value() for name, value in target.headers.items()},
+    )
+
+
+def _images(settings: Settings) -> ImageFetcher:
+    times = settings.images
+    return ImageFetcher(
+        allow_private_addresses=times.allow_private_addresses,
+        max_bytes=settings.limits.image_bytes,
+        timeouts=Timeouts(times.connect_seconds, times.read_seconds, times.total_seconds),
+    )

@@ -1,0 +1,42 @@
+"""Files that come with a request (protocols.md 2.8, "download_file_to_memory")."""
+
+from __future__ import annotations
+
+import os
+from functools import lru_cache
+from typing import Any
+
+from worker.captivate.errors import CaptivateValueError, DownloadFailed
+from worker.public_addresses import DownloadError, Downloads
+
+MAX_FILE_BYTES = 10 * 1024 * 1024
+
+
+def address_of(file_info: dict[str, Any]) -> str:
+    """Where a file is: its ``url`` (old form) or ``storage.presignedUrl`` (the form of client 0.6).
+
+    Raises ``CaptivateValueError`` when it has neither.
+    """
+    storage = file_info.get("storage") if isinstance(file_info, dict) else None
+    candidates = (
+        file_info.get("url") if isinstance(file_info, dict) else None,
+        storage.get("presignedUrl") if isinstance(storage, dict) else None,
+    )
+    for candidate in candidates:
+        if candidate and isinstance(candidate, str):
+            return candidate
+    raise CaptivateValueError("the file has no address: file_info needs url or storage.presignedUrl")
+
+
+def download(url: str, allow_private_addresses: bool, max_bytes: int) -> bytes:
+    """The content behind ``url``. Raises ``DownloadFailed``."""
+    try:
+        return _downloads(allow_private_addresses, os.getpid()).get(url, max_bytes=max_bytes).body
+    except DownloadError as error:
+        raise DownloadFailed(str(error), status=error.status, retryable=error.retryable) from error
+
+
+@lru_cache(maxsize=4)
+def _downloads(allow_private_addresses: bool, _process: int) -> Downloads:
+    # One for each process: connections must not be shared across a fork.
+    return Downloads(allow_private_addresses=allow_private_addresses)

@@ -1,0 +1,225 @@
+"""What producers enqueue: four kinds of events, frozen, one union told apart by ``kind``.
+
+Sources: seed FluidTalk "Concepts" (the four ways a conversation starts), seed Captivate "Captivate Payload".
+"""
+
+from __future__ import annotations
+
+import uuid
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
+
+from worker.captivate import Captivate, CaptivatePayloadError
+from worker.refusals import InvalidEvent
+
+Kind = Literal["inbound_chat", "ai_opener", "event_trigger", "follow_up"]
+
+Identifier = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,128}$")]
+PersonaName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
+Target = Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f]+$")]
+Handle = Annotated[str, StringConstraints(min_length=1, max_length=256)]
+WebAddress = Annotated[str, StringConstraints(pattern=r"^https?://[^\s]+$", max_length=4096)]
+
+
+def _repair(value: object) -> object:
+    # Chat platforms deliver halves of emoji: two halves are joined, a lone one becomes U+FFFD (protocols.md F7).
+    if isinstance(value, str):
+        return value if value.isascii() else value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, dict):
+        return {_repair(key): _repair(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_repair(item) for item in value]
+    return value
+
+
+Text = Annotated[str, BeforeValidator(_repair)]
+JsonObject = Annotated[dict[str, Any], BeforeValidator(_repair)]
+
+
+class _Value(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class ChannelContext(BaseModel):
+    """The Captivate side of a conversation: where an answer goes.
+
+    ``session_id``: Captivate's id of the conversation. ``metadata``: the request's metadata object, kept whole.
+    ``hasLivechat``: whether a person can take over. Other parts of a Captivate request are dropped.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+    session_id: Annotated[str, BeforeValidator(_repair), StringConstraints(min_length=1, max_length=1024)]
+    metadata: JsonObject
+    hasLivechat: bool = False  # noqa: N815 - Captivate's spelling, protocols.md 2.3
+
+    @model_validator(mode="after")
+    def _captivate_can_take_it(self) -> ChannelContext:
+        try:
+            self.conversation()
+        except CaptivatePayloadError as error:
+            raise ValueError(str(error)) from None
+        return self
+
+    def conversation(self) -> Captivate:
+        """A fresh Captivate conversation to answer into, without anything that came in."""
+        return Captivate.parse(
+            {"session_id": self.session_id, "metadata": self.metadata, "hasLivechat": self.hasLivechat}
+        )
+
+
+class Attachment(_Value):
+    """An image that came with a Captivate payload. Its link expires, so it is fetched and hosted before the call."""
+
+    url: WebAddress
+    filename: str | None = None
+
+
+class _EventBase(_Value):
+    """``event_id``: the sender's id of what happened, the key of deduplication (default: a new one).
+    ``target``: the lead's handle. ``channel``: may be left out when the conversation already has one."""
+
+    event_id: Identifier = Field(default_factory=lambda: uuid.uuid4().hex)
+    persona: PersonaName
+    target: Target
+    channel: ChannelContext | None = None
+    own_username: Handle | None = None
+
+
+class InboundChat(_EventBase):
+    """The lead wrote. Needs a message, an image or both."""
+
+    kind: Literal["inbound_chat"] = "inbound_chat"
+    message: Text = ""
+    image_url: WebAddress | None = None
+    attachments: tuple[Attachment, ...] = ()
+
+    @model_validator(mode="after")
+    def _says_something(self) -> InboundChat:
+        if not self.message and not self.image_url and not self.attachments:
+            raise ValueError("an inbound chat needs a message or an image: there is nothing to answer")
+        if self.image_url and self.attachments:
+            raise ValueError("give image_url or attachments, not both: one call carries one image")
+        return self
+
+    @classmethod
+    def from_captivate(
+        cls,
+        payload: object,
+        *,
+        persona: str,
+        target: str,
+        own_username: str | None = None,
+        event_id: str | None = None,
+    ) -> InboundChat:
+        """Read message, image files and channel from a Captivate request.
+
+        ``payload``: the JSON object that Captivate posted. ``event_id``: give the id of the request when there is
+        one, so that a repeated request is recognised. Files that are no images are not for a persona and are left out.
+        Raises ``InvalidEvent`` naming the field at fault, never its value.
+        """
+        try:
+            request = Captivate.parse(payload)
+        except CaptivatePayloadError as error:
+            raise InvalidEvent(f"not a Captivate request: {error}") from None
+        assert isinstance(payload, dict)  # noqa: S101 - Captivate.parse accepts nothing else
+        attachments = [image for image in map(_image, request.get_files()) if image]
+        event = parse(
+            {
+                "kind": "inbound_chat",
+                "persona": persona,
+                "target": target,
+                "own_username": own_username,
+                "message": request.get_user_input() or "",
+                "attachments": attachments,
+                "channel": {key: payload[key] for key in ("session_id", "metadata", "hasLivechat") if key in payload},
+                **({"event_id": event_id} if event_id else {}),
+            }
+        )
+        assert isinstance(event, InboundChat)  # noqa: S101 - narrows the union for the type checker
+        return event
+
+    def one_image_each(self) -> tuple[InboundChat, ...]:
+        """This event, followed by one more for each further attachment: one persona call carries one image."""
+        if len(self.attachments) < 2:
+            return (self,)
+        first = self.model_copy(update={"attachments": self.attachments[:1]})
+        rest = (
+            self.model_copy(
+                update={"event_id": f"{self.event_id}#{number}", "message": "", "attachments": (attachment,)}
+            )
+            for number, attachment in enumerate(self.attachments[1:], start=2)
+        )
+        return (first, *rest)
+
+
+class AiOpener(_EventBase):
+    """The persona writes first."""
+
+    kind: Literal["ai_opener"] = "ai_opener"
+    image_url: WebAddress | None = None
+
+
+class EventTrigger(_EventBase):
+    """Something happened on the platform. ``event_type`` must be an Event Trigger of the engine."""
+
+    kind: Literal["event_trigger"] = "event_trigger"
+    event_type: Annotated[str, StringConstraints(min_length=1, max_length=256)]
+    context: JsonObject = Field(default_factory=dict)
+    image_url: WebAddress | None = None
+
+
+class FollowUp(_EventBase):
+    """Re-engage a lead who went quiet. It takes no image."""
+
+    kind: Literal["follow_up"] = "follow_up"
+
+
+Event = Annotated[InboundChat | AiOpener | EventTrigger | FollowUp, Field(discriminator="kind")]
+
+_EVENT: TypeAdapter[InboundChat | AiOpener | EventTrigger | FollowUp] = TypeAdapter(Event)
+
+
+def parse(value: object) -> InboundChat | AiOpener | EventTrigger | FollowUp:
+    """An event from a JSON-like object with ``kind``. Raises ``InvalidEvent`` naming each field at fault."""
+    try:
+        return _EVENT.validate_python(value)
+    except ValidationError as error:
+        raise InvalidEvent(faults(error)) from None
+
+
+def parse_json(text: str | bytes) -> InboundChat | AiOpener | EventTrigger | FollowUp:
+    """An event from its JSON text, as ``model_dump_json`` wrote it. Raises ``InvalidEvent``."""
+    try:
+        return _EVENT.validate_json(text)
+    except ValidationError as error:
+        raise InvalidEvent(faults(error)) from None
+
+
+def faults(error: ValidationError) -> str:
+    """The faults of a validation as one line of field names and reasons, without any value."""
+    lines = []
+    for fault in error.errors(include_input=False, include_url=False, include_context=False):
+        place = ".".join(str(part) for part in fault["loc"]) or "event"
+        lines.append(f"{place}: {fault['msg'].removeprefix('Value error, ')}")
+    return "; ".join(lines)
+
+
+def _image(file: dict[str, Any]) -> dict[str, Any] | None:
+    kind, name = file.get("type"), file.get("filename") or file.get("name")
+    storage = file.get("storage")
+    url = (storage.get("presignedUrl") if isinstance(storage, dict) else None) or file.get("url")
+    looks_like_image = isinstance(kind, str) and (kind == "image" or kind.startswith("image/"))
+    if not isinstance(url, str) or not looks_like_image:
+        return None
+    return {"url": url, "filename": name if isinstance(name, str) else None}

@@ -1,0 +1,334 @@
+"""The FluidTalk Handshake API: one method for each call, one request for each method.
+
+Source: seed FluidTalk; protocols.md part 1. There is no retry in here (F21): ``FluidTalkError.acted`` tells a caller
+whether asking again is safe.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any, NoReturn, Self, TypeVar
+
+import httpx
+
+from worker.connections import Answer, Connections, NotSent, Timeouts, Unanswered
+from worker.fluidtalk.errors import BadReply, InvalidCall, OutcomeUnknown, Unavailable, error_for, seconds_until
+from worker.fluidtalk.results import (
+    ActionResult,
+    ChatResult,
+    NotAsDocumented,
+    UploadResult,
+    action_result,
+    chat_result,
+    upload_result,
+)
+from worker.fluidtalk.wire_text import from_json, repair, to_json
+
+DEFAULT_BASE_URL = "https://api-talk.fluidvip.com"
+
+_VISIBLE_ASCII = re.compile(r"[\x21-\x7e]+")
+
+Result = TypeVar("Result")
+ImagePath = str | os.PathLike[str]
+_File = tuple[str, bytes]
+
+
+class FluidTalk:
+    """A client of one persona: the API key fixes persona and engine. Server-side only.
+
+    ``api_key``: never shown by ``repr``, never part of an error text; the client cannot be pickled.
+    ``base_url``: origin and optional path prefix; slashes at the end are dropped.
+    ``own_username``: sent with a call that names none, for tracking and deduplication.
+    ``timeout``: seconds of silence allowed while waiting for the answer. ``connect_timeout``: seconds allowed to get a
+    connection. ``total_timeout``: seconds allowed for a whole call; by default both and ten more.
+    ``connections``: shared with other clients and closed by their owner; by default the client has and closes its own.
+
+    Safe for any number of threads. Each method sends one request, follows no redirect (F14), and raises
+    ``FluidTalkError``, nothing else, in the subclass that tells what to do. Text with broken UTF-16 is repaired, not
+    refused (F7). A text argument that is None or empty is left out of the request (F1).
+
+    Raises ``InvalidCall`` for a key that is empty or could not be sent (F16, F22), and for a time that is not above 0.
+    Source: seed FluidTalk, protocols.md 1.1.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_api_key",
+        "_connections",
+        "_owns_connections",
+        "_timeouts",
+        "base_url",
+        "own_username",
+    )
+
+    def __init__(
+        self,
+        api_key: str,
+        base_url: str = DEFAULT_BASE_URL,
+        own_username: str | None = None,
+        timeout: float = 60.0,
+        *,
+        connect_timeout: float = 5.0,
+        total_timeout: float | None = None,
+        connections: Connections | None = None,
+    ) -> None:
+        if not isinstance(api_key, str) or not api_key:
+            raise InvalidCall("api_key is empty; give the persona's key")
+        if not _VISIBLE_ASCII.fullmatch(api_key):
+            raise InvalidCall("api_key holds a line break, a blank or a letter that is not ASCII; copy the key again")
+        if not isinstance(base_url, str):
+            raise InvalidCall("base_url is not a string; give an http(s) address")
+        self._api_key = api_key
+        self.base_url = base_url.rstrip("/")
+        self.own_username = own_username
+        read = _seconds("timeout", timeout)
+        connect = _seconds("connect_timeout", connect_timeout)
+        total = read + connect + 10 if total_timeout is None else _seconds("total_timeout", total_timeout)
+        self._timeouts = Timeouts(connect=connect, read=read, total=total)
+        self._owns_connections = connections is None
+        self._connections = Connections() if connections is None else connections
+
+    @property
+    def api_key(self) -> str:
+        """The key as given. A secret."""
+        return self._api_key
+
+    @property
+    def timeout(self) -> float:
+        """Seconds of silence allowed while waiting for the answer."""
+        return self._timeouts.read
+
+    def inbound_chat(
+        self,
+        target: str,
+        message: str | None,
+        own_username: str | None = None,
+        image_url: str | None = None,
+        image_path: ImagePath | None = None,
+    ) -> ChatResult:
+        """The lead ``target`` wrote ``message``: get the persona's reply (protocols.md 1.2, F2, F4).
+
+        An image may be named by ``image_url`` or read from ``image_path``, before anything is sent (F6).
+        """
+        fields = {"message": message, "own_username": self._account(own_username), "image_url": image_url}
+        return self._call("/api/v1/bot/chat", target, fields, image_path, chat_result)
+
+    def ai_opener(
+        self,
+        target: str,
+        own_username: str | None = None,
+        image_url: str | None = None,
+        image_path: ImagePath | None = None,
+    ) -> ActionResult:
+        """The persona writes first to ``target`` (protocols.md 1.2). An image, such as a profile, helps it to aim."""
+        fields = {"action": "OUTREACH", "own_username": self._account(own_username), "image_url": image_url}
+        return self._call("/api/v1/bot/action", target, fields, image_path, action_result)
+
+    def event_trigger(
+        self,
+        target: str,
+        event_type: str,
+        context: Mapping[str, Any] | None = None,
+        own_username: str | None = None,
+        image_url: str | None = None,
+        image_path: ImagePath | None = None,
+    ) -> ActionResult:
+        """Something happened on the platform (protocols.md 1.2, 1.3, F3, F7).
+
+        ``event_type`` names an Event Trigger of the engine. ``context``: facts about it, anything JSON can hold.
+        """
+        _expect_text("event_type", event_type)
+        fields = {
+            "action": "ENTRY_POINT",
+            "entry_type": event_type,
+            "entry_context": _context_text(context),
+            "own_username": self._account(own_username),
+            "image_url": image_url,
+        }
+        return self._call("/api/v1/bot/action", target, fields, image_path, action_result)
+
+    def follow_up(self, target: str, own_username: str | None = None) -> ActionResult:
+        """Write again to ``target``, who went quiet (protocols.md 1.2).
+
+        Raises ``ConversationNotFound`` if there was no contact before.
+        """
+        fields = {"action": "FOLLOW_UP", "own_username": self._account(own_username)}
+        return self._call("/api/v1/bot/action", target, fields, None, action_result)
+
+    def upload_image(
+        self, path: ImagePath | None = None, data: bytes | None = None, filename: str | None = None
+    ) -> UploadResult:
+        """Host an image, from ``path`` or from ``data``; the bytes win if both are given (protocols.md 1.3, F5, F13).
+
+        ``filename``: the name to send; by default that of ``path``, or ``image.jpg`` for bytes.
+        """
+        name = _file_name(filename) if filename else ""
+        if data is not None:
+            file = (name or "image.jpg", _image_bytes(data))
+        elif path:
+            path_name, content = _read_image(path)
+            file = (name or path_name, content)
+        else:
+            raise InvalidCall("there is no image to upload; give path or data")
+        return self._post("/api/v1/bot/upload", {}, file, upload_result)
+
+    def close(self) -> None:
+        """Close the client's own connections; shared ones stay open for the others."""
+        if self._owns_connections:
+            self._connections.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        shown_url = self.base_url.rpartition("@")[2]
+        return f"FluidTalk(base_url={shown_url!r}, own_username={self.own_username!r}, timeout={self.timeout!r})"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "a FluidTalk client holds a key and connections and cannot be pickled or copied; make a new one"
+        )
+
+    def _account(self, own_username: str | None) -> str | None:
+        return own_username or self.own_username
+
+    def _call(
+        self,
+        path: str,
+        target: str,
+        fields: dict[str, str | None],
+        image_path: ImagePath | None,
+        read: Callable[[dict[str, Any]], Result],
+    ) -> Result:
+        _expect_text("target", target)
+        form = _form({"target": target, **fields})
+        return self._post(path, form, _read_image(image_path) if image_path else None, read)
+
+    def _post(
+        self, path: str, form: dict[str, str], file: _File | None, read: Callable[[dict[str, Any]], Result]
+    ) -> Result:
+        request = httpx.Request(
+            "POST",
+            self._address(path),
+            # A server may choose any coding if none is named, and none is undone here.
+            headers={"X-API-Key": self._api_key, "Accept-Encoding": "identity", "User-Agent": "parley-fluidtalk"},
+            data=form,
+            files={"file": file} if file else None,
+        )
+        try:
+            answer = self._connections.send(request, self._timeouts)
+        except NotSent as error:
+            raise Unavailable(
+                0, {"error": "network_error"}, f"nothing was sent to FluidTalk ({error}): {Unavailable.explanation}"
+            ) from error
+        except Unanswered as error:
+            raise OutcomeUnknown(
+                0,
+                {"error": "network_error"},
+                f"no complete answer from FluidTalk ({error}): {OutcomeUnknown.explanation}",
+            ) from error
+        return _read_answer(answer, read)
+
+    def _address(self, path: str) -> httpx.URL:
+        try:
+            url = httpx.URL(self.base_url + path)
+        except (httpx.InvalidURL, ValueError):
+            url = httpx.URL("")
+        if url.scheme not in ("http", "https") or not url.raw_host or url.userinfo or url.query or url.fragment:
+            raise InvalidCall(
+                "base_url is not the http(s) address of a server, without user name and query; correct it"
+            )
+        return url
+
+
+def _read_answer(answer: Answer, read: Callable[[dict[str, Any]], Result]) -> Result:
+    # F18: always UTF-8, as RFC 8259 demands of JSON.
+    text = answer.body.decode("utf-8-sig", "replace")
+    detail: Any
+    try:
+        detail, unreadable = from_json(text), None
+    except (ValueError, RecursionError):
+        detail, unreadable = {"detail": text}, "the body is not JSON"
+    if not 200 <= answer.status < 300:
+        retry_after = seconds_until(answer.headers.get("Retry-After"), datetime.now(UTC))
+        raise error_for(answer.status, detail, retry_after)
+    if unreadable is None:
+        try:
+            if isinstance(detail, dict):
+                return read(detail)
+            unreadable = "the body is not a JSON object"
+        except NotAsDocumented as error:
+            unreadable = str(error)
+    raise BadReply(
+        answer.status, detail, f"FluidTalk answered {answer.status}, but {unreadable}: {BadReply.explanation}"
+    )
+
+
+def _seconds(name: str, value: float) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value <= 0:
+        raise InvalidCall(f"{name} is {value!r}; give seconds above 0")
+    return float(value)
+
+
+def _expect_text(name: str, value: str) -> None:
+    if not isinstance(value, str) or not value:
+        raise InvalidCall(f"{name} is not a text or empty; nothing was sent, give a {name}")
+
+
+def _form(fields: dict[str, str | None]) -> dict[str, str]:
+    form: dict[str, str] = {}
+    for name, value in fields.items():
+        if value is not None and not isinstance(value, str):
+            raise InvalidCall(f"{name} is a {type(value).__name__}; nothing was sent, give a string")
+        if value:
+            form[name] = repair(value)
+    return form
+
+
+def _context_text(context: Mapping[str, Any] | None) -> str | None:
+    if not context:
+        return None
+    if not isinstance(context, Mapping):
+        raise InvalidCall(f"context is a {type(context).__name__}; nothing was sent, give a JSON object")
+    try:
+        return to_json(dict(context))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidCall("context holds what JSON cannot; nothing was sent, give names and JSON values") from error
+
+
+def _read_image(path: ImagePath) -> _File:
+    try:
+        plain_path = os.fsdecode(path)
+        with open(plain_path, "rb") as image:
+            content = image.read()
+    except (OSError, TypeError, ValueError) as error:
+        cause = error.strerror if isinstance(error, OSError) else type(error).__name__
+        raise InvalidCall(
+            f"the image at {path!r} cannot be read ({cause}); nothing was sent, check the path"
+        ) from error
+    return _file_name(os.path.basename(plain_path)), _image_bytes(content)
+
+
+def _file_name(name: str) -> str:
+    if not isinstance(name, str):
+        raise InvalidCall(f"filename is a {type(name).__name__}; nothing was sent, give a string")
+    # httpx would write the same, but first guesses a content type from the name, which must not carry a line break.
+    return repair(name).replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _image_bytes(data: bytes) -> bytes:
+    if not isinstance(data, bytes | bytearray | memoryview):
+        raise InvalidCall(f"data is a {type(data).__name__}; nothing was sent, give bytes")
+    if not data:
+        raise InvalidCall("the image has no bytes; nothing was sent, give another one")
+    return bytes(data)

@@ -1,0 +1,48 @@
+"""The door for producers that only speak Celery: an event as a JSON object."""
+
+from __future__ import annotations
+
+import json
+import logging
+from typing import Any
+
+from worker import events
+from worker.producer import Producer
+from worker.refusals import Refused
+from worker.store import Store
+from worker.store.inbox import UNKNOWN
+
+_log = logging.getLogger("parley.intake")
+
+
+class Intake:
+    """Accepts or, when that cannot be, keeps as a dead letter with the reason: nobody is there to be told."""
+
+    def __init__(self, producer: Producer, store: Store) -> None:
+        self._producer = producer
+        self._store = store
+
+    def accept(self, event: object, message_id: str) -> str:
+        """Accept one event. ``message_id`` becomes the event's id when it has none, so that a message that Celery
+        delivers twice is one event. Returns one phrase without content. Raises ``redis.RedisError``."""
+        if isinstance(event, dict) and not event.get("event_id"):
+            event = {**event, "event_id": message_id}
+        try:
+            receipt = self._producer.enqueue(events.parse(event))
+        except Refused as refusal:
+            return self._refuse(event, message_id, refusal)
+        return f"{receipt.status} at position {receipt.position}"
+
+    def _refuse(self, event: object, message_id: str, refusal: Refused) -> str:
+        reason = f"{type(refusal).__name__}: {refusal}"
+        persona, target = _text(event, "persona"), _text(event, "target")
+        if ":" in persona or " " in persona:
+            persona = UNKNOWN
+        self._store.inbox.refuse(persona, target, message_id, json.dumps(event, default=repr), reason)
+        _log.error("event refused: %s", reason, extra={"event_id": message_id})
+        return f"refused: {reason}"
+
+
+def _text(event: Any, field: str) -> str:
+    value = event.get(field) if isinstance(event, dict) else None
+    return value[:256] if isinstance(value, str) and value else UNKNOWN

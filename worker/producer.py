@@ -1,0 +1,133 @@
+"""The door for producers: checks an event, accepts it durably, answers with a receipt.
+
+Importing this module starts nothing: no Celery, no connection, no file.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Literal
+
+from config.settings import Settings
+from worker.events import AiOpener, EventTrigger, FollowUp, InboundChat
+from worker.refusals import InboxFull, InvalidEvent, MissingChannel, Refused, TooLarge, UnknownPersona
+from worker.store import Store
+from worker.store.inbox import Acceptance
+
+AnyEvent = InboundChat | AiOpener | EventTrigger | FollowUp
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """The event is in the store. ``position``: its place in the conversation's inbox, 1 = next; 0 = no longer waiting
+    (only for a duplicate)."""
+
+    event_id: str
+    status: Literal["accepted", "duplicate"]
+    position: int
+
+
+class Producer:
+    """Enqueues events, any number of threads. Opens its connections with the first call."""
+
+    def __init__(self, settings: Settings, *, store: Store | None = None) -> None:
+        self._store = store or Store(settings, connections=10)
+        self._owns_store = store is None
+        self._personas = settings.personas
+        self._limits = settings.limits
+
+    def enqueue(self, event: AnyEvent) -> Receipt:
+        """Accept one event: it will be answered, in its place, or have another fate that says why.
+
+        The same ``event_id`` for the same conversation again, within the dedupe window (7 days after it ended by
+        default), gives a ``duplicate`` receipt and no second turn. An inbound chat with several attachments becomes
+        one event for each; the receipt is the first one's.
+        Raises a ``Refused`` (nothing was accepted), or ``redis.RedisError`` (not known: enqueue the same event again).
+        """
+        parts = self._parts(event)
+        if len(parts) == 1:
+            return self._receipt(event, self._store.inbox.accept(event))
+        return self._receipt(event, self._store.inbox.accept_many(parts)[0])
+
+    def enqueue_many(self, events: Sequence[AnyEvent]) -> list[Receipt | Refused]:
+        """Accept events in the given order with one round trip; one result for each, a refusal as a value.
+
+        Order within a conversation is the order of the sequence. Raises ``redis.RedisError`` as ``enqueue`` does.
+        """
+        results: list[Receipt | Refused | None] = [None] * len(events)
+        accepted: list[tuple[int, AnyEvent]] = []
+        for index, event in enumerate(events):
+            try:
+                accepted += [(index, part) for part in self._parts(event)]
+            except Refused as refusal:
+                results[index] = refusal
+        acceptances = self._store.inbox.accept_many([event for _, event in accepted]) if accepted else []
+        for (index, part), acceptance in zip(accepted, acceptances, strict=True):
+            if results[index] is None:
+                try:
+                    results[index] = self._receipt(part, acceptance)
+                except Refused as refusal:
+                    results[index] = refusal
+        return [result for result in results if result is not None]
+
+    def close(self) -> None:
+        """Close the connections."""
+        if self._owns_store:
+            self._store.close()
+
+    def __enter__(self) -> Producer:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _parts(self, event: AnyEvent) -> list[AnyEvent]:
+        self._check(event)
+        return list(event.one_image_each()) if isinstance(event, InboundChat) else [event]
+
+    def _check(self, event: AnyEvent) -> None:
+        if not isinstance(event, InboundChat | AiOpener | EventTrigger | FollowUp):
+            raise InvalidEvent(
+                f"{type(event).__name__} is not an event: enqueue InboundChat, AiOpener, EventTrigger or FollowUp"
+            )
+        if event.persona not in self._personas:
+            known = ", ".join(sorted(self._personas))
+            raise UnknownPersona(f"persona {event.persona!r} is not configured; known: {known}")
+        if isinstance(event, InboundChat):
+            _within("message", len(event.message), self._limits.message_characters, "characters")
+        if isinstance(event, EventTrigger):
+            _within("context", _json_size(event.context), self._limits.context_bytes, "bytes of JSON")
+        if event.channel:
+            size = _json_size(event.channel.metadata) + len(event.channel.session_id)
+            _within("channel", size, self._limits.channel_bytes, "bytes of JSON")
+
+    def _receipt(self, event: AnyEvent, acceptance: Acceptance) -> Receipt:
+        match acceptance.status:
+            case "accepted" | "duplicate" as status:
+                return Receipt(event.event_id, status, acceptance.position)
+            case "no_channel":
+                raise MissingChannel(
+                    f"{event.persona} has no channel context for this target and the event brings none: "
+                    "give channel= (session_id and metadata of the Captivate request)"
+                )
+            case "full":
+                raise InboxFull(
+                    f"{acceptance.position} events of this conversation wait already, the limit is "
+                    f"{self._limits.inbox_events} (PARLEY_LIMITS__INBOX_EVENTS): try again when some are answered"
+                )
+            case other:
+                raise AssertionError(f"accept answered {other} to an event without a plan")
+
+
+def _within(part: str, size: int, limit: int, unit: str) -> None:
+    if size > limit:
+        raise TooLarge(f"{part} has {size} {unit}, the limit is {limit}: shorten it or raise PARLEY_LIMITS")
+
+
+def _json_size(value: object) -> int:
+    return len(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode())

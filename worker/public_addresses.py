@@ -1,0 +1,167 @@
+"""Fetching what a stranger's link points to, from the public internet only.
+
+A link in a lead's message is chosen by the lead. Followed blindly it reaches what only this machine can reach: cloud
+metadata, the store, a neighbour's admin page (protocols.md C39). So the address that a name stands for is looked up
+once, checked, and that very address is connected to; every redirect starts over.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+import time
+from dataclasses import dataclass
+
+import httpx
+
+from worker.connections import Answer, CheckAddress, Connections, NotSent, Timeouts, Unanswered
+
+MAX_REDIRECTS = 3
+DOWNLOAD_TIMEOUTS = Timeouts(connect=5.0, read=10.0, total=30.0)
+
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_GLOBAL_UNICAST = ipaddress.ip_network("2000::/3")
+_TRANSLATED = ipaddress.ip_network("64:ff9b::/96")  # an IPv4 address as an IPv6-only network sees it
+# Ranges that no stranger's link has business with and that ipaddress counts as global in some Python versions.
+_NEVER = tuple(
+    ipaddress.ip_network(network)
+    for network in ("192.0.0.0/24", "192.88.99.0/24", "2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20")
+)
+
+
+class DownloadError(Exception):
+    """Nothing was fetched. ``retryable``: whether trying again later can help. ``status``: the HTTP status, if any.
+
+    The text names the host at most: the rest of a presigned link is a secret.
+    """
+
+    def __init__(self, message: str, *, retryable: bool = False, status: int | None = None) -> None:
+        super().__init__(message)
+        self.retryable = retryable
+        self.status = status
+
+
+class ForbiddenAddress(DownloadError):
+    """The link is no public http or https address."""
+
+
+class TooLarge(DownloadError):
+    """The content is larger than allowed."""
+
+
+def public_address(host: str, port: int) -> str:
+    """The address to connect to for a host, for ``Connections(check_address=public_address)``.
+
+    Raises ``ForbiddenAddress`` if any address of the host is not public, so that a mixed answer cannot slip through,
+    and ``NotSent`` if the host has none.
+    """
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise NotSent("the host name could not be resolved") from error
+    addresses = [str(entry[4][0]) for entry in found]
+    if not addresses:
+        raise NotSent("the host name has no address")
+    if not all(is_public(address) for address in addresses):
+        raise ForbiddenAddress(f"{host} is not on the public internet: private addresses are not fetched from")
+    return addresses[0]
+
+
+def is_public(address: str) -> bool:
+    """Whether an IPv4 or IPv6 address is one of the public internet: global, not multicast, not a disguise."""
+    ip = ipaddress.ip_address(address)
+    if isinstance(ip, ipaddress.IPv6Address):
+        if ip in _TRANSLATED:
+            return is_public(str(ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)))
+        if ip not in _GLOBAL_UNICAST:  # loopback, link-local, unique-local, IPv4-mapped, multicast and all unassigned
+            return False
+    if any(ip in network for network in _NEVER):
+        return False
+    return ip.is_global and not ip.is_multicast and not ip.is_reserved
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """What a link led to: the final address and the content."""
+
+    url: httpx.URL
+    body: bytes
+
+
+class Downloads:
+    """Fetches strangers' links. Safe for threads; connections are kept for a moment. Make it after a fork.
+
+    ``allow_private_addresses`` switches the check off, for tests and demos. ``check_address`` replaces it.
+    """
+
+    def __init__(
+        self,
+        *,
+        allow_private_addresses: bool = False,
+        timeouts: Timeouts = DOWNLOAD_TIMEOUTS,
+        check_address: CheckAddress = public_address,
+    ) -> None:
+        self._timeouts = timeouts
+        self._connections = Connections(check_address=None if allow_private_addresses else check_address)
+
+    def get(self, url: str, *, max_bytes: int) -> Download:
+        """Fetch a link, over at most ``MAX_REDIRECTS`` redirects.
+
+        ``max_bytes`` bounds the content, ``timeouts`` the whole of it. Raises ``DownloadError`` and nothing else.
+        """
+        deadline = time.monotonic() + self._timeouts.total
+        target = _checked(url)
+        for _ in range(MAX_REDIRECTS + 1):
+            answer = self._exchange(target, deadline, max_bytes)
+            if answer.status not in _REDIRECTS:
+                return _content(target, answer)
+            target = _checked(answer.headers.get("location", ""), target)
+        raise DownloadError(f"{target.host}: more than {MAX_REDIRECTS} redirects, given up")
+
+    def close(self) -> None:
+        """Close the idle connections."""
+        self._connections.close()
+
+    def _exchange(self, target: httpx.URL, deadline: float, max_bytes: int) -> Answer:
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise DownloadError(f"{target.host}: no time left for one more redirect", retryable=True)
+        request = httpx.Request("GET", target, headers={"Accept-Encoding": "identity", "User-Agent": "parley-worker"})
+        timeouts = Timeouts(self._timeouts.connect, self._timeouts.read, left)
+        try:
+            return self._connections.send(request, timeouts, max_bytes)
+        except NotSent as error:
+            raise DownloadError(f"{target.host} could not be reached ({error})", retryable=True) from error
+        except Unanswered as error:
+            if error.status is not None and not 200 <= error.status < 300:
+                raise _failure(target, error.status) from error
+            if error.__cause__ is None:  # no fault of the network: Connections itself stopped at max_bytes
+                raise TooLarge(f"{target.host}: the content is larger than {max_bytes} bytes") from error
+            raise DownloadError(f"{target.host} did not answer in full ({error})", retryable=True) from error
+
+
+def _checked(url: str, base: httpx.URL | None = None) -> httpx.URL:
+    try:
+        target = base.join(url) if base and url else httpx.URL(url)
+        target.host.encode("idna")  # a name that no look-up can take
+    except (httpx.InvalidURL, TypeError, ValueError):
+        raise ForbiddenAddress("the link is no web address") from None
+    if target.scheme not in ("http", "https") or not target.host:
+        raise ForbiddenAddress("the link is no web address: only http and https are fetched")
+    if target.userinfo:
+        raise ForbiddenAddress(f"the link to {target.host} carries a user name: such links are not fetched")
+    return target
+
+
+def _content(target: httpx.URL, answer: Answer) -> Download:
+    if not 200 <= answer.status < 300:
+        raise _failure(target, answer.status)
+    if answer.headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
+        raise DownloadError(f"{target.host} sent compressed content although asked not to", status=answer.status)
+    return Download(target, answer.body)
+
+
+def _failure(target: httpx.URL, status: int) -> DownloadError:
+    retryable = status >= 500 or status in (408, 425, 429)
+    advice = "try again later" if retryable else "trying again changes nothing"
+    return DownloadError(f"{target.host} answered {status}: {advice}", retryable=retryable, status=status)

@@ -1,0 +1,35 @@
+"""Why an event is turned away at the door. Nothing that was accepted before is touched by a refusal.
+
+Refused (ValueError)
+├── InvalidEvent      not an event: wrong type, missing or malformed field
+├── UnknownPersona    no such persona in the settings
+├── MissingChannel    the conversation has no channel context and the event brings none
+├── TooLarge          a part is over its limit
+└── InboxFull         the conversation has too many events waiting
+"""
+
+from __future__ import annotations
+
+
+class Refused(ValueError):
+    """The event was not accepted. The text says why and what to do, never what the event contains."""
+
+
+class InvalidEvent(Refused):
+    """The value is not an event: wrong type, missing or malformed field."""
+
+
+class UnknownPersona(Refused):
+    """The event names a persona that the settings do not have."""
+
+
+class MissingChannel(Refused):
+    """Neither the event nor the conversation has a channel context, so an answer could not be delivered."""
+
+
+class TooLarge(Refused):
+    """A part of the event is over its limit."""
+
+
+class InboxFull(Refused):
+    """The conversation already has as many events waiting as one conversation may have."""

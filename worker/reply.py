@@ -1,0 +1,83 @@
+"""What goes back to the lead: pure, from a stored reply to Captivate messages."""
+
+from __future__ import annotations
+
+import json
+import mimetypes
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from config.settings import Escalation
+from worker.captivate import Captivate, FileCollectionModel, FileModel, TextMessageModel
+
+ReplyFate = Literal["answered", "sealed", "dead"]
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What one turn delivers and how it ends once that is delivered.
+
+    ``bubbles``: separate text messages in order. ``photo_url``: sent after them. ``escalation``: an action for the
+    channel, with or without messages. ``fate``, ``reason``, ``mark`` and ``detail`` are what settle writes afterwards.
+    """
+
+    bubbles: tuple[str, ...] = ()
+    photo_url: str | None = None
+    escalation: dict[str, Any] | None = None
+    fate: ReplyFate = "answered"
+    reason: str = ""
+    mark: Literal["", "started", "sealed"] = "started"
+    detail: str = ""
+
+    def to_json(self) -> str:
+        """For the journal; ``of_json`` reads it back."""
+        return json.dumps(asdict(self), ensure_ascii=False, separators=(",", ":"))
+
+    @classmethod
+    def of_json(cls, text: str) -> Reply:
+        """The reply that ``to_json`` wrote."""
+        fields = json.loads(text)
+        return cls(**{**fields, "bubbles": tuple(fields["bubbles"])})
+
+
+def farewell(fate: Literal["sealed", "dead"], reason: str, escalation: Escalation, detail: str = "") -> Reply | None:
+    """The reply that only hands the conversation over, or None when the policy is silence."""
+    if escalation.action == "silence":
+        return None
+    return Reply(
+        escalation=escalation.model_dump(exclude_none=True),
+        fate=fate,
+        reason=reason,
+        mark="sealed" if fate == "sealed" else "",
+        detail=detail,
+    )
+
+
+def fill(captivate: Captivate, reply: Reply) -> Captivate:
+    """Put the reply into a fresh conversation: each bubble a text message, the photo last, then the escalation.
+
+    Source: seed FluidTalk "Send replies as separate bubbles; when should_send_photo, also send photo_url".
+    """
+    messages: list[TextMessageModel | FileCollectionModel] = [TextMessageModel(text=bubble) for bubble in reply.bubbles]
+    if reply.photo_url:
+        messages.append(FileCollectionModel(files=[_photo(reply.photo_url)]))
+    captivate.set_response(messages)
+    if reply.escalation:
+        _escalate(captivate, Escalation(**reply.escalation))
+    return captivate
+
+
+def _photo(url: str) -> FileModel:
+    filename = urlsplit(url).path.rpartition("/")[2] or "photo.jpg"
+    kind, _ = mimetypes.guess_type(filename)
+    return FileModel(type=kind if kind and kind.startswith("image/") else "image/jpeg", url=url, filename=filename)
+
+
+def _escalate(captivate: Captivate, escalation: Escalation) -> None:
+    if escalation.action == "escalate_to_human":
+        captivate.escalate_to_human()
+    elif escalation.action == "escalate_to_agent_router":
+        captivate.escalate_to_agent_router(reason=escalation.reason)
+    elif escalation.action == "escalate_to_agent":
+        captivate.escalate_to_agent(escalation.agent_id or "", reason=escalation.reason)

@@ -1,0 +1,42 @@
+"""The only user of tenacity: tries that happen within a turn because they are surely safe and short.
+
+Everything that waits longer is a hold on the agenda, so that no waiting occupies a worker.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from tenacity import (
+    Retrying,
+    retry_if_exception,
+    stop_after_attempt,
+    stop_after_delay,
+    wait_fixed,
+    wait_random_exponential,
+)
+
+Result = TypeVar("Result")
+
+
+def quickly(
+    call: Callable[[], Result], *, again_on: Callable[[BaseException], bool], tries: int, pause_seconds: float
+) -> Result:
+    """Call at most ``tries`` times while ``again_on`` the exception says so. The last exception comes through."""
+    return Retrying(
+        retry=retry_if_exception(again_on),
+        stop=stop_after_attempt(tries),
+        wait=wait_fixed(pause_seconds),
+        reraise=True,
+    )(call)
+
+
+def patiently(call: Callable[[], Result], *, again_on: type[Exception], seconds: float) -> Result:
+    """Call until it succeeds, for about ``seconds``: for a result that must not be lost while the store is away."""
+    return Retrying(
+        retry=retry_if_exception(lambda error: isinstance(error, again_on)),
+        stop=stop_after_delay(seconds),
+        wait=wait_random_exponential(multiplier=0.1, max=2.0),
+        reraise=True,
+    )(call)

@@ -1,0 +1,128 @@
+"""The door of the store: accept an event once, in order, durably."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+from redis import Redis
+
+from config.settings import Settings
+from worker.conversation import Conversation, lane_of
+from worker.doorbells import Doorbells
+from worker.events import AiOpener, EventTrigger, FollowUp, InboundChat
+from worker.store.keys import Keys
+from worker.store.scripts import Script, Scripts
+
+UNKNOWN = "-"  # stands for a persona that cannot be told; no configured persona can have this name
+
+
+@dataclass(frozen=True, slots=True)
+class Acceptance:
+    """What became of an event at the door.
+
+    ``position``: 1 = at the head; 0 = a duplicate that no longer waits; for ``full`` the number that waits.
+    """
+
+    status: Literal["accepted", "duplicate", "no_channel", "full", "stale"]
+    position: int
+
+
+class Call(NamedTuple):
+    """Keys and arguments of one run of the accept script."""
+
+    conversation: Conversation
+    lane: str
+    keys: list[str]
+    arguments: list[Any]
+
+
+class Inbox:
+    """Accepts events. The doorbell rings in the same step when the event became the head."""
+
+    def __init__(self, redis: Redis, keys: Keys, scripts: Scripts, doorbells: Doorbells, settings: Settings) -> None:
+        self._redis = redis
+        self._keys = keys
+        self._accept: Script = scripts.accept
+        self._refuse: Script = scripts.refuse
+        self._doorbells = doorbells
+        self._limits = settings.limits
+        self._retention = settings.retention
+        self._grace_ms = int(settings.agenda.grace_seconds * 1000)
+        self._joins = {name: settings.join_of(name) for name in settings.personas}
+
+    def accept(self, event: InboundChat | AiOpener | EventTrigger | FollowUp, plan: int | None = None) -> Acceptance:
+        """Accept one event of a configured persona.
+
+        ``plan``: for a follow-up of the cadence, the plan it belongs to; ``stale`` when that plan is no longer the
+        current one. When this returns ``accepted`` the event is in Redis and will have exactly one fate.
+        Raises ``redis.RedisError``; then the event may or may not be in: the same event again is recognised.
+        """
+        call = self._call(event, plan)
+        return self._done(call, self._accept(call.keys, call.arguments))
+
+    def accept_many(self, events: list[InboundChat | AiOpener | EventTrigger | FollowUp]) -> list[Acceptance]:
+        """Accept events in order with one round trip; each by itself, results in the same order."""
+        calls = [self._call(event, None) for event in events]
+        answers = self._accept.many([(call.keys, call.arguments) for call in calls])
+        return [self._done(call, answer) for call, answer in zip(calls, answers, strict=True)]
+
+    def refuse(self, persona: str, target: str, event_id: str, payload: str, reason: str) -> bool:
+        """Keep something that is no acceptable event as a dead letter. False when it is kept already."""
+        conversation = Conversation(persona, target)
+        shard = self._keys.of(conversation)
+        keys = [
+            shard.journal(conversation, event_id),
+            shard.dead,
+            shard.books,
+            shard.timeline(conversation),
+        ]
+        dead_ms = int(self._retention.dead_seconds * 1000)
+        return bool(self._refuse(keys, [conversation.name, event_id, payload, reason, dead_ms]))
+
+    def _call(self, event: InboundChat | AiOpener | EventTrigger | FollowUp, plan: int | None) -> Call:
+        conversation = Conversation(event.persona, event.target)
+        shard = self._keys.of(conversation)
+        join = self._joins[event.persona]
+        lane = lane_of(event.kind)
+        channel = event.channel.model_dump_json() if event.channel else ""
+        keys = [
+            shard.conversation(conversation),
+            shard.inbox(conversation),
+            shard.journal(conversation, event.event_id),
+            shard.agenda,
+            shard.timeline(conversation),
+            shard.books,
+            shard.follow_ups,
+            shard.journal_prefix,
+            lane,
+        ]
+        arguments = [
+            conversation.name,
+            event.event_id,
+            event.kind,
+            event.model_dump_json(exclude_none=True),
+            channel,
+            _joining(event),
+            len(event.message) if isinstance(event, InboundChat) else 0,
+            int(join.settle_seconds * 1000),
+            int(join.settle_limit_seconds * 1000),
+            join.max_events,
+            self._grace_ms,
+            self._limits.inbox_events,
+            "" if plan is None else plan,
+            self._doorbells.message(conversation, lane),
+        ]
+        return Call(conversation, lane, keys, arguments)
+
+    def _done(self, call: Call, answer: list[Any]) -> Acceptance:
+        status, position, ring = answer
+        if ring:
+            self._doorbells.ring([(call.conversation, call.lane)])
+        return Acceptance(status, position)
+
+
+def _joining(event: InboundChat | AiOpener | EventTrigger | FollowUp) -> str:
+    if not isinstance(event, InboundChat):
+        return "no"
+    return "closing" if event.image_url or event.attachments else "open"

@@ -1,0 +1,59 @@
+"""One record per event: what it is, every attempt, its stored reply, its fate."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An event as its turn finds it. Times are milliseconds of the store's clock.
+
+    ``asks`` and ``sends`` count attempts, the present one included. ``..._unknowns``: those that ended without an
+    answer. ``..._vanished``: those whose holder crashed or lost its lease on the way. ``image_url``: where the event's
+    attachment is hosted. ``reply``: what was stored to be delivered, as JSON text.
+    """
+
+    event_id: str
+    kind: str
+    payload: str
+    accepted_at: int
+    asks: int
+    ask_unknowns: int
+    asks_vanished: int
+    sends: int
+    send_unknowns: int
+    sends_vanished: int
+    first_begun_at: int
+    image_url: str | None
+    reply: str | None
+
+
+def entry(event_id: str, flat: Sequence[str]) -> Entry:
+    """An entry from the flat field-value list that a script returns."""
+    fields = pairs(flat)
+
+    def number(name: str) -> int:
+        return int(fields.get(name, "0"))
+
+    return Entry(
+        event_id=event_id,
+        kind=fields["kind"],
+        payload=fields["payload"],
+        accepted_at=number("accepted_at"),
+        asks=number("asks"),
+        ask_unknowns=number("ask_unknowns"),
+        asks_vanished=number("asks_vanished"),
+        sends=number("sends"),
+        send_unknowns=number("send_unknowns"),
+        sends_vanished=number("sends_vanished"),
+        first_begun_at=number("first_begun_at"),
+        image_url=fields.get("image_url"),
+        reply=fields.get("reply"),
+    )
+
+
+def pairs(flat: Sequence[str]) -> dict[str, str]:
+    """A dict from a flat field-value list."""
+    return dict(zip(flat[::2], flat[1::2], strict=True))

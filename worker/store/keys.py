@@ -1,0 +1,124 @@
+"""Every key of the store, in one legend.
+
+All keys of a conversation carry one hash tag, its shard, together with that shard's agenda: a script touches one slot.
+
+    key                                        type  ends                    written by            read by
+    parley:{NN}:agenda                         ZSET  when nothing waits      accept begin hold     ring
+                                                                             settle renew ring
+    parley:{NN}:conversation:<conversation>    HASH  90 days quiet; never    accept begin record   the same, explain
+                                                     while sealed            hold settle renew
+    parley:{NN}:inbox:<conversation>           LIST  with its last event     accept settle         begin ring
+    parley:{NN}:journal:<event id> <conv.>     HASH  7 days settled,         accept begin record   the same, explain
+                                                     30 days dead            hold settle refuse
+    parley:{NN}:timeline:<conversation>        LIST  30 days quiet           all of these          explain
+    parley:{NN}:books                          HASH  never (a few counters)  accept settle refuse  books
+    parley:{NN}:follow_ups                     ZSET  when none is planned    settle accept         plan_follow_ups
+    parley:{NN}:dead                           ZSET  trimmed after 30 days   settle refuse         dead letters
+    parley:{NN}:sealed                         HASH  never; reversible       settle                listing seals
+    parley:{NN}:persona:<persona>              HASH  never; reversible       gates, pause          begin
+    parley:{NN}:probe:<persona>:<gate>         TEXT  one probe interval      the probing worker    the same
+
+Times in keys are milliseconds of the Redis clock. Field legends stand in ``lua/prelude.lua``.
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from functools import lru_cache
+
+from worker.conversation import Conversation
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """The keys that conversations of one shard share."""
+
+    tag: str
+
+    def key(self, noun: str) -> str:
+        """The key ``noun`` of this shard."""
+        return f"parley:{{{self.tag}}}:{noun}"
+
+    @property
+    def agenda(self) -> str:
+        """Conversation name to milliseconds."""
+        return self.key("agenda")
+
+    @property
+    def follow_ups(self) -> str:
+        """Conversation name to milliseconds of its next follow-up."""
+        return self.key("follow_ups")
+
+    @property
+    def dead(self) -> str:
+        """``<event id> <conversation>`` to milliseconds of death."""
+        return self.key("dead")
+
+    @property
+    def sealed(self) -> str:
+        """Conversation name to milliseconds of the seal."""
+        return self.key("sealed")
+
+    @property
+    def conversation_prefix(self) -> str:
+        """What stands before a conversation's name in its own key."""
+        return self.key("conversation:")
+
+    @property
+    def inbox_prefix(self) -> str:
+        """What stands before a conversation's name in its inbox key."""
+        return self.key("inbox:")
+
+    @property
+    def journal_prefix(self) -> str:
+        """What stands before ``<event id> <conversation>`` in a journal key."""
+        return self.key("journal:")
+
+    def conversation(self, conversation: Conversation) -> str:
+        """The conversation's own state."""
+        return self.conversation_prefix + conversation.name
+
+    def inbox(self, conversation: Conversation) -> str:
+        """The event ids that wait, in order."""
+        return self.inbox_prefix + conversation.name
+
+    def timeline(self, conversation: Conversation) -> str:
+        """What happened to the conversation."""
+        return self.key(f"timeline:{conversation.name}")
+
+    def journal(self, conversation: Conversation, event_id: str) -> str:
+        """One event. An id has no space, so the first space ends it."""
+        return f"{self.journal_prefix}{event_id} {conversation.name}"
+
+    def persona(self, persona: str) -> str:
+        """The persona's gates as this shard knows them."""
+        return self.key(f"persona:{persona}")
+
+    @property
+    def books(self) -> str:
+        """Counters of all personas' events in this shard."""
+        return self.key("books")
+
+    def probe(self, persona: str, gate: str) -> str:
+        """The right to probe a closed gate."""
+        return self.key(f"probe:{persona}:{gate}")
+
+
+class Keys:
+    """All shards. The number of shards must stay the same while anything is stored."""
+
+    def __init__(self, shards: int) -> None:
+        self.shards = tuple(Shard(f"{number:02d}") for number in range(shards))
+        self._shard_number = lru_cache(maxsize=4096)(self._hash)
+
+    def of(self, conversation: Conversation) -> Shard:
+        """The shard of a conversation."""
+        return self.shards[self._shard_number(conversation.name)]
+
+    def home(self, persona: str) -> Shard:
+        """The shard where something that exists once per persona lives."""
+        return self.shards[self._shard_number(persona)]
+
+    def _hash(self, text: str) -> int:
+        return zlib.crc32(text.encode()) % len(self.shards)

@@ -1,0 +1,116 @@
+-- Take the lease of a conversation and read what its turn needs; or say why not now.
+--
+-- KEYS 1 conversation  2 inbox  3 agenda  4 timeline  5 persona  6 journal prefix
+-- ARGV 1 conversation name  2 token  3 lease ms  4 settle ms  5 settle limit ms  6 largest group  7 largest characters
+--      8 the gate that this call probes, or ''  9 jitter 0..999
+-- Returns {'granted', now, fence, conversation fields, {id, journal fields} ...}
+--      or {'empty' | 'busy' | 'quiet' | 'held' | 'paused' | 'quarantined' | 'probe', until, reason}.
+-- Twice with the same token: the second time returns the same grant and counts nothing again.
+
+local conversation, inbox, agenda, timeline, persona, prefix = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
+local name, token = ARGV[1], ARGV[2]
+local now = clock()
+
+local function later(status, at, reason)
+  redis.call('ZADD', agenda, at, name)
+  return {status, at, reason or ''}
+end
+
+local function journal_of(id)
+  return prefix .. id .. ' ' .. name
+end
+
+local ids = redis.call('LRANGE', inbox, 0, tonumber(ARGV[6]) - 1)
+if #ids == 0 then
+  redis.call('ZREM', agenda, name)
+  return {'empty', 0, ''}
+end
+
+local state = redis.call('HMGET', conversation,
+  'owner', 'lease_until', 'hold_until', 'hold_reason', 'group', 'started', 'fence')
+local owner, group = state[1], number(state[5])
+local repeated = owner == token
+
+if not repeated then
+  if owner and number(state[2]) > now then
+    return {'busy', number(state[2]), ''}
+  end
+  redis.call('HDEL', conversation, 'rings')
+  if number(state[3]) > now then
+    return later('held', number(state[3]), state[4] or '')
+  end
+  -- A reply that is already stored costs no call: the persona's gates do not keep it from the lead.
+  if redis.call('HEXISTS', journal_of(ids[1]), 'reply') == 0 then
+    local gates = redis.call('HMGET', persona, 'paused', 'quarantined', 'hold_until', 'hold_reason',
+      'circuit_until', 'circuit_interval', 'credits_until', 'credits_interval')
+    local far = now + 3600000 + number(ARGV[9])
+    if gates[1] then return later('paused', far, gates[1]) end
+    if gates[2] then return later('quarantined', far, gates[2]) end
+    if number(gates[3]) > now then return later('held', number(gates[3]) + number(ARGV[9]) / 4, gates[4] or '') end
+    for _, gate in ipairs({{'circuit', gates[5], gates[6], true}, {'credits', gates[7], gates[8], not state[6]}}) do
+      if gate[2] and gate[4] and ARGV[8] ~= gate[1] then
+        if number(gate[2]) > now then return later('held', number(gate[2]) + number(ARGV[9]), gate[1]) end
+        -- Due for a probe: the caller asks for the right to probe; whoever has it comes back with the gate's name.
+        return later('probe', now + number(gate[3]) + number(ARGV[9]), gate[1])
+      end
+    end
+  end
+end
+
+local journals = {}
+if group == 0 then
+  -- Not asked yet: consecutive messages join, an image closes the group, another kind ends it.
+  local size, first_at, last_at, open = 0, 0, 0, true
+  for index, id in ipairs(ids) do
+    local fields = redis.call('HMGET', journal_of(id), 'joining', 'size', 'accepted_at')
+    if index > 1 and (fields[1] == 'no' or size + number(fields[2]) > tonumber(ARGV[7])) then
+      open = false
+      break
+    end
+    group, size, last_at = index, size + number(fields[2]), number(fields[3])
+    if index == 1 then first_at = last_at end
+    if fields[1] ~= 'open' then
+      open = false
+      break
+    end
+  end
+  if open and group < tonumber(ARGV[6]) then
+    local at = quiet_at(first_at, last_at, tonumber(ARGV[4]), tonumber(ARGV[5]))
+    if at > now then return later('quiet', at) end
+  end
+elseif group > #ids then
+  ids = redis.call('LRANGE', inbox, 0, group - 1)
+end
+
+local head = journal_of(ids[1])
+local fence = number(state[7])
+if not repeated then
+  fence = fence + 1
+  local lease_until = now + tonumber(ARGV[3])
+  redis.call('HSET', conversation, 'owner', token, 'lease_until', lease_until, 'fence', fence, 'group', group)
+  redis.call('HDEL', conversation, 'hold_until', 'hold_reason')
+  redis.call('ZADD', agenda, lease_until, name)
+  local past = redis.call('HMGET', head, 'step', 'reply', 'first_begun_at')
+  if not past[3] then redis.call('HSET', head, 'first_begun_at', now) end
+  -- A step left open: its holder crashed or lost its lease. Counted before the work, so that poison is found out.
+  if past[1] == 'asking' or past[1] == 'delivering' then
+    redis.call('HINCRBY', head, past[1] == 'asking' and 'asks_vanished' or 'sends_vanished', 1)
+  end
+  local doubts = redis.call('HMGET', head, 'ask_unknowns', 'asks_vanished', 'send_unknowns', 'sends_vanished')
+  if past[2] then
+    redis.call('HSET', head, 'step', 'delivering')
+    local word = (doubts[3] or doubts[4]) and 'resent' or 'sending'
+    note(timeline, now, word, redis.call('HINCRBY', head, 'sends', 1), fence)
+  else
+    redis.call('HSET', head, 'step', 'asking')
+    local word = (doubts[1] or doubts[2]) and 'second ask' or 'asking'
+    note(timeline, now, word, redis.call('HINCRBY', head, 'asks', 1), fence, group)
+  end
+end
+
+local answer = {'granted', now, fence, redis.call('HGETALL', conversation)}
+for index = 1, group do
+  answer[#answer + 1] = ids[index]
+  answer[#answer + 1] = redis.call('HGETALL', journal_of(ids[index]))
+end
+return answer

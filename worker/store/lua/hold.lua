@@ -1,0 +1,29 @@
+-- Leave the head in place until a given time, for a stated reason, and let go of the lease.
+--
+-- KEYS 1 conversation  2 agenda  3 timeline  4 journal of the head
+-- ARGV 1 conversation name  2 token  3 fence  4 ms to wait  5 reason  6 outcome: known | unknown
+--      7 timeline entries
+-- Returns {'held' | 'repeated' | 'lost', until}. Twice for one caller: the second time answers `repeated`.
+
+local conversation, agenda, timeline, journal = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local now = clock()
+local state = redis.call('HMGET', conversation, 'owner', 'fence', 'held_by', 'hold_until')
+if state[1] ~= ARGV[2] or state[2] ~= ARGV[3] then
+  return {state[3] == ARGV[2] and 'repeated' or 'lost', number(state[4])}
+end
+local at = now + tonumber(ARGV[4])
+local step = redis.call('HMGET', journal, 'step', 'reply', 'ask_unknowns', 'asks_vanished')
+if ARGV[6] == 'unknown' then
+  redis.call('HINCRBY', journal, step[2] and 'send_unknowns' or 'ask_unknowns', 1)
+elseif not step[2] and not step[3] and not step[4] then
+  -- Surely not acted on: what came in meanwhile may join the next call. Once an outcome was unknown the group stays
+  -- as it was asked, because a late reply to it can still be stored.
+  redis.call('HDEL', conversation, 'group')
+end
+redis.call('HSET', journal, 'step', step[2] and 'replied' or 'waiting')
+redis.call('HSET', conversation, 'hold_until', at, 'hold_reason', ARGV[5], 'held_by', ARGV[2])
+redis.call('HDEL', conversation, 'owner', 'lease_until')
+redis.call('ZADD', agenda, at, ARGV[1])
+note(timeline, now, 'held', ARGV[5], at, ARGV[6])
+redis.call('LTRIM', timeline, -tonumber(ARGV[7]), -1)
+return {'held', at}

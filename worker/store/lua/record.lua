@@ -1,0 +1,32 @@
+-- Store the persona's reply before anything is delivered. The first stored reply wins, whoever brings it.
+--
+-- KEYS 1 conversation  2 journal of the head  3 agenda  4 timeline
+-- ARGV 1 conversation name  2 token  3 fence  4 reply  5 lease ms
+-- Returns {'holder' | 'lost' | 'settled', the reply to deliver}. `holder`: the step is now "delivering", go on.
+-- Twice for one caller: the second time finds its own reply and changes nothing.
+
+local conversation, journal, timeline = KEYS[1], KEYS[2], KEYS[4]
+local now = clock()
+local past = redis.call('HMGET', journal, 'reply', 'step', 'fate')
+if past[3] or not past[2] then
+  return {'settled', past[1] or ''}
+end
+local reply = past[1]
+local lease = redis.call('HMGET', conversation, 'owner', 'fence')
+local holder = lease[1] == ARGV[2] and lease[2] == ARGV[3]
+if not reply then
+  reply = ARGV[4]
+  redis.call('HSET', journal, 'reply', reply, 'replied_at', now)
+  note(timeline, now, holder and 'replied' or 'replied late')
+end
+if not holder then
+  return {'lost', reply}
+end
+if past[2] ~= 'delivering' then
+  local lease_until = now + tonumber(ARGV[5])
+  redis.call('HSET', conversation, 'lease_until', lease_until)
+  redis.call('ZADD', KEYS[3], lease_until, ARGV[1])
+  redis.call('HSET', journal, 'step', 'delivering')
+  redis.call('HINCRBY', journal, 'sends', 1)
+end
+return {'holder', reply}

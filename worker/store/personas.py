@@ -1,0 +1,94 @@
+"""The gates of a persona: paused, quarantined, throttled, circuit open, out of credits.
+
+A gate is known to every shard, so that ``begin`` finds it beside the conversation; it is written to all shards at once.
+While a gate is closed, events keep arriving and waiting in order.
+"""
+
+from __future__ import annotations
+
+from redis import Redis
+
+from config.settings import Settings
+from worker.store.connection import clock_ms
+from worker.store.keys import Keys
+from worker.store.leases import Gate
+from worker.store.scripts import Scripts
+
+_FIELDS: dict[str, tuple[str, ...]] = {
+    "paused": ("paused",),
+    "quarantined": ("quarantined",),
+    "hold": ("hold_until", "hold_reason"),
+    "circuit": ("circuit_until", "circuit_interval", "circuit_reason"),
+    "credits": ("credits_until", "credits_interval", "credits_reason"),
+}
+
+
+class Personas:
+    """Closes and opens the gates of personas."""
+
+    def __init__(self, redis: Redis, keys: Keys, scripts: Scripts, settings: Settings) -> None:
+        self._redis = redis
+        self._keys = keys
+        self._gate = scripts.gate
+        self._gates = settings.gates
+
+    def pause(self, persona: str, reason: str) -> None:
+        """No new call for this persona until ``open_gate(persona, "paused")``. Turns under way finish."""
+        self._set(persona, "paused", reason or "by an operator")
+
+    def quarantine(self, persona: str, reason: str) -> None:
+        """The key is refused: no further call until a person opens the gate again."""
+        self._set(persona, "quarantined", reason)
+
+    def hold(self, persona: str, seconds: float, reason: str) -> None:
+        """No call with this key for so long (Retry-After)."""
+        self._close(persona, "hold", seconds, reason, probed=False)
+
+    def close_for_probing(self, persona: str, gate: Gate, reason: str, *, probed: bool) -> None:
+        """Close ``circuit`` or ``credits``: one call probes per interval. ``probed``: this was such a call."""
+        self._close(persona, gate, self._gates.probe_seconds, reason, probed=probed)
+
+    def open_gate(self, persona: str, gate: str) -> None:
+        """Open a gate and look at everything that waited for it, in order of waiting."""
+        with self._redis.pipeline(transaction=False) as pipeline:
+            for shard in self._keys.shards:
+                pipeline.hdel(shard.persona(persona), *_FIELDS[gate])
+            pipeline.delete(self._keys.home(persona).probe(persona, gate))
+            pipeline.execute()
+        self.wake(persona)
+
+    def claim_probe(self, persona: str, gate: Gate, token: str) -> bool:
+        """The right to probe a closed gate: one caller has it for one interval."""
+        key = self._keys.home(persona).probe(persona, gate)
+        interval_ms = int(self._gates.probe_seconds * 1000)
+        return bool(self._redis.set(key, token, nx=True, px=interval_ms)) or self._redis.get(key) == token
+
+    def gates(self, persona: str) -> dict[str, str]:
+        """The closed gates of a persona: raw fields, as any shard knows them. Empty when all are open."""
+        fields: dict[str, str] = self._redis.hgetall(self._keys.home(persona).persona(persona))  # type: ignore[assignment]
+        return fields
+
+    def wake(self, persona: str) -> int:
+        """Put every waiting conversation of a persona on the agenda for now. Returns how many."""
+        prefix, now_ms, woken = f"{persona}:", clock_ms(self._redis), 0
+        for shard in self._keys.shards:
+            names = [
+                str(name)
+                for name, at in self._redis.zscan_iter(shard.agenda, match=f"{prefix}*", count=1000)
+                if at > now_ms
+            ]
+            for start in range(0, len(names), 1000):
+                batch = dict.fromkeys(names[start : start + 1000], now_ms)
+                woken += len(batch)
+                self._redis.zadd(shard.agenda, batch, xx=True)
+        return woken
+
+    def _set(self, persona: str, field: str, reason: str) -> None:
+        with self._redis.pipeline(transaction=False) as pipeline:
+            for shard in self._keys.shards:
+                pipeline.hset(shard.persona(persona), field, reason)
+            pipeline.execute()
+
+    def _close(self, persona: str, gate: Gate, seconds: float, reason: str, *, probed: bool) -> None:
+        arguments = [gate, int(seconds * 1000), int(self._gates.probe_limit_seconds * 1000), reason, int(probed)]
+        self._gate.many([([shard.persona(persona)], arguments) for shard in self._keys.shards])
