@@ -17,10 +17,9 @@ class RequestWithoutContent(Request):
         super().__init__(*args, **kwargs)
         self._argsrepr = self._kwargsrepr = "-"
 
-    def info(self, safe: bool = False) -> dict[str, Any]:
+    def info(self, safe: bool = False) -> Any:
         """What remote control shows of a running task."""
-        shown: dict[str, Any] = super().info(safe=True)
-        return shown
+        return super().info(safe=True)
 
 
 class Accept(Task[Any, Any]):

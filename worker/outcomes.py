@@ -301,7 +301,7 @@ def _dead(reason: str, rules: Rules, detail: str = "") -> Deliver | End:
     return Deliver(reply) if reply else End("dead", reason, detail=detail)
 
 
-def _status(status: int) -> str:
+def _status(status: int | None) -> str:
     return f"status {status}" if status else "no connection"
 
 

@@ -8,6 +8,7 @@ once, checked, and that very address is connected to; every redirect starts over
 from __future__ import annotations
 
 import ipaddress
+import re
 import socket
 import time
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from worker.connections import Answer, CheckAddress, Connections, NotSent, Timeo
 MAX_REDIRECTS = 3
 DOWNLOAD_TIMEOUTS = Timeouts(connect=5.0, read=10.0, total=30.0)
 
+_HOST = re.compile(r"[0-9A-Za-z_.-]+|[0-9A-Fa-f:.]+")
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _GLOBAL_UNICAST = ipaddress.ip_network("2000::/3")
 _TRANSLATED = ipaddress.ip_network("64:ff9b::/96")  # an IPv4 address as an IPv6-only network sees it
@@ -78,6 +80,16 @@ def is_public(address: str) -> bool:
     if any(ip in network for network in _NEVER):
         return False
     return ip.is_global and not ip.is_multicast and not ip.is_reserved
+
+
+def has_valid_host(url: httpx.URL) -> bool:
+    """Whether host and port can be looked up at all: httpx lets through names and ports that break the resolver."""
+    host = url.raw_host.decode("ascii")
+    try:
+        host.encode("idna")
+    except UnicodeError:  # an empty or an overlong part
+        return False
+    return _HOST.fullmatch(host) is not None and (url.port is None or 0 < url.port < 65536)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,10 +155,9 @@ class Downloads:
 def _checked(url: str, base: httpx.URL | None = None) -> httpx.URL:
     try:
         target = base.join(url) if base and url else httpx.URL(url)
-        target.host.encode("idna")  # a name that no look-up can take
     except (httpx.InvalidURL, TypeError, ValueError):
         raise ForbiddenAddress("the link is no web address") from None
-    if target.scheme not in ("http", "https") or not target.host:
+    if target.scheme not in ("http", "https") or not has_valid_host(target):
         raise ForbiddenAddress("the link is no web address: only http and https are fetched")
     if target.userinfo:
         raise ForbiddenAddress(f"the link to {target.host} carries a user name: such links are not fetched")

@@ -22,6 +22,7 @@ from worker.captivate.errors import (
     Unavailable,
 )
 from worker.connections import Answer, Connections, NotSent, Timeouts, Unanswered
+from worker.public_addresses import has_valid_host
 
 Environment = Literal["dev", "prod"]
 
@@ -114,11 +115,12 @@ class CaptivateClient:
 
 def shared_client(environment: str, base_url: str | None) -> CaptivateClient:
     """The client of this process for an origin, made when first asked for. Raises ``ValueError`` as the class does."""
-    return _shared_client(environment, base_url, os.getpid())
+    _address(environment, base_url)
+    return _shared_client(environment if base_url is None else None, base_url, os.getpid())
 
 
 @lru_cache(maxsize=16)
-def _shared_client(environment: Environment, base_url: str | None, _process: int) -> CaptivateClient:
+def _shared_client(environment: Environment | None, base_url: str | None, _process: int) -> CaptivateClient:
     return CaptivateClient(environment, base_url)
 
 
@@ -136,10 +138,10 @@ def _address(environment: str | None, base_url: str | None) -> httpx.URL:
     )
     try:
         url = httpx.URL(base_url)
-        url.host.encode("idna")
-    except (httpx.InvalidURL, TypeError, UnicodeError):
+    except (httpx.InvalidURL, TypeError):
         raise wrong from None
-    if url.scheme not in ("http", "https") or not url.host or url.raw_path != b"/" or url.userinfo or url.fragment:
+    bare = url.raw_path == b"/" and not url.userinfo and not url.fragment
+    if url.scheme not in ("http", "https") or not has_valid_host(url) or not bare:
         raise wrong
     return url.copy_with(raw_path=PATH.encode())
 

@@ -31,12 +31,16 @@ def address_of(file_info: dict[str, Any]) -> str:
 def download(url: str, allow_private_addresses: bool, max_bytes: int) -> bytes:
     """The content behind ``url``. Raises ``DownloadFailed``."""
     try:
-        return _downloads(allow_private_addresses, os.getpid()).get(url, max_bytes=max_bytes).body
+        return shared_downloads(allow_private_addresses).get(url, max_bytes=max_bytes).body
     except DownloadError as error:
         raise DownloadFailed(str(error), status=error.status, retryable=error.retryable) from error
 
 
+def shared_downloads(allow_private_addresses: bool) -> Downloads:
+    """The downloads of this process: connections must not be shared across a fork."""
+    return _shared_downloads(allow_private_addresses, os.getpid())
+
+
 @lru_cache(maxsize=4)
-def _downloads(allow_private_addresses: bool, _process: int) -> Downloads:
-    # One for each process: connections must not be shared across a fork.
+def _shared_downloads(allow_private_addresses: bool, _process: int) -> Downloads:
     return Downloads(allow_private_addresses=allow_private_addresses)

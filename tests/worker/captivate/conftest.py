@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import socketserver
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
-from worker.captivate import Captivate
+from worker.captivate import Captivate, CaptivateClient
+from worker.captivate.client import shared_client
+from worker.captivate.files import shared_downloads
 
 
 @dataclass
@@ -80,9 +82,25 @@ def server() -> Iterator[Server]:
         thread = threading.Thread(target=tcp.serve_forever, args=(0.01,), daemon=True)
         thread.start()
         yield recorder
+        shared_client("dev", recorder.origin).close()
+        shared_downloads(True).close()
         recorder.released.set()
         tcp.shutdown()
         thread.join()
+
+
+@pytest.fixture
+def make_client(server: Server) -> Iterator[Callable[..., CaptivateClient]]:
+    """Clients of the recorder, closed after the test; every argument can be replaced."""
+    clients: list[CaptivateClient] = []
+
+    def make(**arguments: Any) -> CaptivateClient:
+        clients.append(CaptivateClient(**{"base_url": server.origin, **arguments}))
+        return clients[-1]
+
+    yield make
+    for client in clients:
+        client.close()
 
 
 @pytest.fixture

@@ -71,7 +71,7 @@ def test_escalate_to_human(captivate: Captivate) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "payload"),
+    ("arguments", "sent"),
     [
         ({}, None),
         ({"reason": "", "intent": None, "recommended_agents": ""}, None),
@@ -81,19 +81,19 @@ def test_escalate_to_human(captivate: Captivate) -> None:
         ({"recommended_agents": []}, None),
     ],
 )
-def test_escalate_to_agent_router(captivate: Captivate, arguments: dict[str, Any], payload: Any) -> None:
+def test_escalate_to_agent_router(captivate: Captivate, arguments: dict[str, Any], sent: Any) -> None:
     captivate.escalate_to_agent_router(**arguments)
-    assert _escalated(captivate) == [{"id": "escalate_to_agent_router", "payload": payload, "data": payload}]
+    assert _escalated(captivate) == [{"id": "escalate_to_agent_router", "payload": sent, "data": sent}]
 
 
 @pytest.mark.parametrize(
-    ("arguments", "payload"),
+    ("arguments", "sent"),
     [
         (("agent_1",), {"agent_id": "agent_1"}),
         (("agent_1", ""), {"agent_id": "agent_1"}),
         (("agent_1", "why"), {"agent_id": "agent_1", "reason": "why"}),
     ],
 )
-def test_escalate_to_agent(captivate: Captivate, arguments: tuple[str, ...], payload: Any) -> None:
+def test_escalate_to_agent(captivate: Captivate, arguments: tuple[str, ...], sent: Any) -> None:
     captivate.escalate_to_agent(*arguments)
-    assert _escalated(captivate) == [{"id": "escalate_to_agent", "payload": payload, "data": payload}]
+    assert _escalated(captivate) == [{"id": "escalate_to_agent", "payload": sent, "data": sent}]

@@ -47,7 +47,7 @@ def test_what_came_in_can_be_read(captivate: Captivate, payload: dict[str, Any])
     ]
 
 
-def test_the_smallest_request(captivate: Captivate) -> None:
+def test_the_smallest_request() -> None:
     small = Captivate(session_id="", metadata={"internal": {"channelMetadata": {}}})  # type: ignore[arg-type]
     assert small.get_user_input() is None
     assert small.get_files() == []
@@ -255,10 +255,10 @@ def test_an_unreadable_request_names_the_field_never_the_value(
     assert caught.value.__cause__ is None, "the foreign text may quote content"
 
 
-@pytest.mark.parametrize("payload", [None, "text", 5, [], [{}], b"{}"])
-def test_what_is_no_object_is_no_request(payload: object) -> None:
+@pytest.mark.parametrize("value", [None, "text", 5, [], [{}], b"{}"])
+def test_what_is_no_object_is_no_request(value: object) -> None:
     with pytest.raises(CaptivatePayloadError, match="a Captivate request is a JSON object, not a"):
-        Captivate.parse(payload)
+        Captivate.parse(value)
 
 
 def test_the_plain_constructor_never_quotes_values(payload: dict[str, Any]) -> None:

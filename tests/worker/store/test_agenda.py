@@ -57,8 +57,6 @@ def test_an_entry_without_work_is_taken_off(store, conversation):
 def test_a_running_turn_is_due_when_its_lease_runs_out(store, chat, begin, conversation):
     store.inbox.accept(chat())
     grant = begin()
-    lease_until = int(
-        store.redis.hget(store.keys.of(conversation).conversation(conversation), "lease_until")
-    )
+    lease_until = int(store.redis.hget(store.keys.of(conversation).conversation(conversation), "lease_until"))
     assert store.redis.zscore(store.keys.of(conversation).agenda, conversation.name) == lease_until
     assert lease_until - grant.now == 6000

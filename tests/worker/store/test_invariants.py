@@ -13,7 +13,15 @@ from dataclasses import dataclass, field
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, multiple, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    consumes,
+    invariant,
+    multiple,
+    rule,
+    run_state_machine_as_test,
+)
 
 from worker.conversation import Conversation
 from worker.events import AiOpener, EventTrigger, FollowUp, InboundChat
@@ -80,7 +88,12 @@ class Interleavings(RuleBasedStateMachine):
     def accept(self, conversation, kind):
         number = f"e{next(self.numbers)}"
         model = self.models[conversation]
-        common = {"event_id": number, "persona": conversation.persona, "target": conversation.target, "channel": self.channel}
+        common = {
+            "event_id": number,
+            "persona": conversation.persona,
+            "target": conversation.target,
+            "channel": self.channel,
+        }
         event = {
             "inbound_chat": lambda: InboundChat(message="hi", **common),
             "image": lambda: InboundChat(image_url="https://example.com/a.jpg", **common),

@@ -136,7 +136,9 @@ def test_after_a_refused_call_newer_messages_join(store, chat, begin, let_hold_r
 
 
 @pytest.mark.parametrize("how", ["an unknown outcome", "a vanished holder"])
-def test_what_may_have_been_asked_is_asked_again_as_it_was(how, store, chat, begin, let_lease_run_out, let_hold_run_out):
+def test_what_may_have_been_asked_is_asked_again_as_it_was(
+    how, store, chat, begin, let_lease_run_out, let_hold_run_out
+):
     store.inbox.accept(chat())
     grant = begin()
     if how == "an unknown outcome":

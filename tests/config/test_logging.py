@@ -1,0 +1,57 @@
+"""Logs carry ids and words, never content."""
+
+from __future__ import annotations
+
+import json
+import logging
+
+import pytest
+
+from config.logging import JsonFormatter, TextFormatter, without_content
+
+
+def record(name="parley.turn", level=logging.INFO, message="turn: %s", args=("answered",), exc_info=None, **fields):
+    made = logging.LogRecord(name, level, __file__, 1, message, args, exc_info)
+    for field, value in fields.items():
+        setattr(made, field, value)
+    return made
+
+
+def test_json_lines_have_the_message_and_the_fields():
+    line = json.loads(JsonFormatter().format(record(conversation="ava:@lead", seconds=1.5)))
+    assert (line["message"], line["conversation"], line["seconds"], line["level"]) == (
+        "turn: answered",
+        "ava:@lead",
+        1.5,
+        "info",
+    )
+
+
+def test_fields_that_are_not_ours_are_not_printed():
+    made = record(data={"args": "SECRET"})
+    assert "SECRET" not in JsonFormatter().format(made) + TextFormatter().format(made)
+
+
+@pytest.mark.parametrize("name", ["celery.worker.consumer.consumer", "kombu.connection"])
+def test_bodies_that_celery_would_print_are_cut(name):
+    made = record(name, logging.ERROR, "Received unregistered task of type %s.\nbody: %r", ("x", "SECRET"))
+    assert without_content(made)
+    assert "SECRET" not in TextFormatter().format(made)
+    assert "Received unregistered task" in TextFormatter().format(made)
+
+
+def test_a_foreign_traceback_is_cut_to_its_class():
+    try:
+        raise ValueError("SECRET")
+    except ValueError as error:
+        made = record("celery.app.trace", logging.ERROR, "Task %s raised", ("t",), (ValueError, error, None))
+    without_content(made)
+    line = JsonFormatter().format(made)
+    assert "SECRET" not in line
+    assert "ValueError" in line
+
+
+def test_our_own_records_pass_unchanged():
+    made = record()
+    assert without_content(made)
+    assert made.getMessage() == "turn: answered"

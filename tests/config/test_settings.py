@@ -1,0 +1,104 @@
+"""What an operator may set, and what is refused with which words."""
+
+from __future__ import annotations
+
+import pytest
+
+from config.settings import SettingsError, load
+
+MINIMAL = {
+    "PARLEY_REDIS_URL": "redis://:hunter2@localhost/0",
+    "PARLEY_CAPTIVATE__ENVIRONMENT": "dev",
+    "PARLEY_PERSONAS__AVA__API_KEY": "ft_sk_secret",
+}
+
+
+@pytest.fixture
+def environment(monkeypatch):
+    """Set the minimal variables and then these; None takes one away."""
+
+    def set_variables(**variables: str | None) -> None:
+        for name, value in {**MINIMAL, **variables}.items():
+            if value is None:
+                monkeypatch.delenv(name, raising=False)
+            else:
+                monkeypatch.setenv(name, value)
+
+    return set_variables
+
+
+def test_three_variables_are_enough(environment):
+    environment()
+    settings = load(env_file=None)
+    assert settings.personas["ava"].api_key.get_secret_value() == "ft_sk_secret"
+    assert settings.broker == "redis://:hunter2@localhost/0"
+    assert settings.doorbells_in_store
+
+
+def test_another_broker_rings_the_doorbells_itself(environment):
+    environment(PARLEY_BROKER_URL="amqp://localhost//")
+    settings = load(env_file=None)
+    assert settings.broker == "amqp://localhost//"
+    assert not settings.doorbells_in_store
+
+
+def test_no_secret_is_ever_shown(environment):
+    environment(PARLEY_CAPTIVATE__HEADERS='{"X-Gateway": "gateway-secret"}')
+    shown = repr(load(env_file=None)) + str(load(env_file=None).model_dump())
+    assert not [secret for secret in ("hunter2", "ft_sk_secret", "gateway-secret") if secret in shown]
+
+
+@pytest.mark.parametrize(
+    ("variables", "words"),
+    [
+        ({"PARLEY_CAPTIVATE__ENVIRONMENT": None}, "there is no default"),
+        ({"PARLEY_CAPTIVATE__ENVIRONMENT": "staging"}, "PARLEY_CAPTIVATE__ENVIRONMENT"),
+        ({"PARLEY_PERSONAS__AVA__API_KEY": None}, "no persona is configured"),
+        ({"PARLEY_PERSONAS__AVA__API_KEY": "two\nlines-secret"}, "one line of printable ASCII"),
+        ({"PARLEY_REDIS_URL": None}, "PARLEY_REDIS_URL"),
+        ({"PARLEY_LEASE__RENEW_SECONDS": "3"}, "RENEW_SECONDS x 3 must not exceed"),
+        ({"PARLEY_JOIN__SETTLE_SECONDS": "9"}, "JOIN__SETTLE_SECONDS must not exceed"),
+        ({"PARLEY_PERSONAS__AVA__JOIN__SETTLE_SECONDS": "9"}, "PERSONAS__AVA__JOIN__SETTLE_SECONDS"),
+        ({"PARLEY_RETENTION__SETTLED_SECONDS": "3600"}, "at least 86400"),
+        ({"PARLEY_FLUIDTALK__TOTAL_SECONDS": "10"}, "FLUIDTALK__TOTAL_SECONDS must not be below"),
+        ({"PARLEY_JOIN__SETTLE": "1"}, "PARLEY_JOIN__SETTLE"),
+        ({"PARLEY_PERSONAS_FILE": "/nowhere/personas.toml"}, "cannot be read"),
+        ({"PARLEY_PERSONAS__AVA__ON_DEAD__ACTION": "escalate_to_agent"}, "needs agent_id"),
+    ],
+)
+def test_what_cannot_work_is_refused_in_clear_words_without_values(environment, variables, words):
+    environment(**variables)
+    with pytest.raises(SettingsError) as caught:
+        load(env_file=None)
+    assert words in str(caught.value)
+    assert "secret" not in str(caught.value)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_persona_inherits_what_it_does_not_set(environment):
+    environment(PARLEY_JOIN__MAX_EVENTS="7", PARLEY_PERSONAS__AVA__JOIN__SETTLE_SECONDS="0.5")
+    join = load(env_file=None).join_of("ava")
+    assert (join.settle_seconds, join.max_events) == (0.5, 7)
+
+
+def test_personas_come_from_a_file_and_the_environment_wins(environment, tmp_path):
+    file = tmp_path / "personas.toml"
+    file.write_text('[ava]\napi_key = "from-file"\nown_username = "@ava"\n[bea]\napi_key = "b"\n')
+    environment(PARLEY_PERSONAS_FILE=str(file))
+    personas = load(env_file=None).personas
+    assert sorted(personas) == ["ava", "bea"]
+    assert personas["ava"].api_key.get_secret_value() == "ft_sk_secret"
+    assert personas["ava"].own_username == "@ava"
+
+
+def test_a_dot_env_file_is_read(environment, tmp_path):
+    environment(PARLEY_CAPTIVATE__ENVIRONMENT=None)
+    file = tmp_path / ".env"
+    file.write_text("PARLEY_CAPTIVATE__ENVIRONMENT=prod\nUNRELATED=1\n")
+    assert load(env_file=file).captivate.environment == "prod"
+
+
+def test_settings_cannot_be_changed(environment):
+    environment()
+    with pytest.raises(ValueError, match="frozen"):
+        load(env_file=None).worker.concurrency = 1  # type: ignore[misc]

@@ -1,0 +1,44 @@
+"""A doorbell made by hand is what Celery itself would have sent, and says nothing but the conversation."""
+
+from __future__ import annotations
+
+import base64
+import json
+
+from worker.conversation import Conversation
+from worker.doorbells import BrokerDoorbells, StoreDoorbells
+
+CONVERSATION = Conversation("ava", "@lead")
+
+
+def test_a_doorbell_names_the_conversation_and_nothing_else():
+    message = json.loads(StoreDoorbells(None).message(CONVERSATION, "turns"))
+    args, kwargs, _ = json.loads(base64.b64decode(message["body"]))
+    assert (args, kwargs) == (["ava", "@lead"], {})
+    assert message["headers"]["task"] == "tasks.turn"
+
+
+def test_it_has_the_fields_of_a_message_that_celery_sends(redis_server, store):
+    from celery import Celery
+
+    app = Celery(broker=redis_server.url, set_as_current=False)
+    app.send_task("tasks.turn", args=["ava", "@lead"], queue="turns", ignore_result=True)
+    theirs = json.loads(store.redis.rpop("turns"))
+    app.close()
+    ours = json.loads(StoreDoorbells(None).message(CONVERSATION, "turns"))
+    assert set(ours) == set(theirs)
+    assert set(ours["headers"]) <= set(theirs["headers"])
+    assert set(ours["properties"]) == set(theirs["properties"])
+    assert json.loads(base64.b64decode(ours["body"])) == json.loads(base64.b64decode(theirs["body"]))
+
+
+def test_through_another_broker_the_same_message_arrives(redis_server, store):
+    BrokerDoorbells(redis_server.url).ring([(CONVERSATION, "outreach")])
+    message = json.loads(store.redis.rpop("outreach"))
+    assert json.loads(base64.b64decode(message["body"]))[0] == ["ava", "@lead"]
+    assert message["headers"]["task"] == "tasks.turn"
+
+
+def test_a_broker_that_is_away_is_left_to_the_agenda(caplog):
+    BrokerDoorbells("redis://127.0.0.1:1/0").ring([(CONVERSATION, "turns")])
+    assert "the agenda will ring again" in caplog.text

@@ -1,0 +1,394 @@
+"""The two tables of docs/architecture.md, row by row: unknown outcomes, and what an answer means."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, replace
+
+import pytest
+
+from config.settings import Escalation, Persona, Retry, Unknown
+from worker import captivate, fluidtalk
+from worker.fluidtalk import ActionResult, ChatResult
+from worker.images import ImageError
+from worker.outcomes import (
+    LEAD_WROTE,
+    OWNED_ELSEWHERE,
+    UNCONFIRMED,
+    Ask,
+    Deliver,
+    End,
+    Known,
+    Rules,
+    Send,
+    Wait,
+    before_asking,
+    before_sending,
+    of_answer,
+    of_ask_failure,
+    of_delivery,
+    of_image_failure,
+    pause,
+)
+from worker.reply import Reply
+
+KINDS = ("inbound_chat", "ai_opener", "event_trigger", "follow_up")
+NOW = 1_000_000
+
+
+@dataclass(frozen=True)
+class Head:
+    """The head of an inbox as the journal knows it; by default at its first attempt."""
+
+    kind: str = "inbound_chat"
+    accepted_at: int = 500_000
+    first_begun_at: int = NOW
+    asks: int = 1
+    ask_unknowns: int = 0
+    asks_vanished: int = 0
+    sends: int = 1
+    send_unknowns: int = 0
+    sends_vanished: int = 0
+
+
+def rules(**policies: object) -> Rules:
+    return Rules(Persona(api_key="k", **policies), Retry())
+
+
+RULES = rules()
+HUMAN = Escalation(action="escalate_to_human")
+
+
+def chat_result(**fields: object) -> ChatResult:
+    defaults = {
+        "reply": "",
+        "replies": [],
+        "should_send_photo": False,
+        "photo_url": None,
+        "session_id": "s",
+        "ignored": False,
+        "ignore_reason": None,
+    }
+    return ChatResult(**{**defaults, **fields})
+
+
+def action_result(**fields: object) -> ActionResult:
+    defaults = {"session_id": "s", "message": "", "ignored": False, "ignore_reason": None}
+    return ActionResult(**{**defaults, **fields})
+
+
+def said(kind: type, status: int = 0, detail: object = None, retry_after: float | None = None):
+    """A failure of the persona's or the channel's client."""
+    if issubclass(kind, fluidtalk.FluidTalkError):
+        return kind(status, detail, "said", retry_after=retry_after)
+    return kind("said", status=status or None, retry_after=retry_after)
+
+
+def failure_of(status: int, **fields: object) -> fluidtalk.FluidTalkError:
+    """The client's error for an answer with this status (0: no connection; -1: no answer)."""
+    kinds = {
+        0: fluidtalk.Unavailable,
+        -1: fluidtalk.OutcomeUnknown,
+        200: fluidtalk.BadReply,
+        401: fluidtalk.Unauthorized,
+        403: fluidtalk.Unauthorized,
+        402: fluidtalk.CreditsExhausted,
+        404: fluidtalk.ConversationNotFound,
+        503: fluidtalk.Unavailable,
+    }
+    kind = kinds.get(status)
+    if kind is None:
+        kind = (
+            fluidtalk.Throttled
+            if status in (408, 425, 429)
+            else fluidtalk.OutcomeUnknown
+            if status >= 500
+            else fluidtalk.Rejected
+        )
+    return said(kind, max(status, 0), **fields)
+
+
+def ask_failure(status: int, head: Head | None = None, given: Rules = RULES, now: int = NOW, **fields: object):
+    return of_ask_failure(head or Head(), failure_of(status, **fields), now, given, random.Random(1))
+
+
+# Unknown outcomes
+
+
+@pytest.mark.parametrize("how", ["ask_unknowns", "asks_vanished"])
+def test_unknown_inbound_chat_is_asked_once_more_and_marked(how):
+    assert before_asking(Head(**{how: 1}), Known(), RULES) == Ask(second=True)
+
+
+def test_unknown_inbound_chat_twice_is_a_dead_letter():
+    assert before_asking(Head(ask_unknowns=2), Known(), RULES).fate == "dead"
+
+
+def test_unknown_opener_is_probed_and_continued_with_empty_text_proves_that_the_first_landed():
+    head = Head(kind="ai_opener", ask_unknowns=1)
+    assert before_asking(head, Known(), RULES) == Ask(second=True)
+    end = of_answer("ai_opener", action_result(continued=True), second=True)
+    assert (end.fate, end.mark) == ("answered", "started")
+    assert "text lost" in end.reason
+
+
+def test_unknown_event_trigger_is_a_dead_letter_unless_the_policy_says_retry():
+    head = Head(kind="event_trigger", ask_unknowns=1)
+    assert before_asking(head, Known(), RULES).fate == "dead"
+    again = rules(unknown=Unknown(event_trigger="ask_again"))
+    assert before_asking(head, Known(), again) == Ask(second=True)
+
+
+def test_unknown_follow_up_is_skipped():
+    assert before_asking(Head(kind="follow_up", asks_vanished=1), Known(), RULES).fate == "skipped"
+
+
+@pytest.mark.parametrize(
+    ("kind", "fate"), [("inbound_chat", None), ("ai_opener", None), ("event_trigger", "dead"), ("follow_up", "skipped")]
+)
+@pytest.mark.parametrize("status", [-1, 500, 502, 504])
+def test_an_unknown_call_waits_or_ends_at_once(kind, fate, status):
+    decision = ask_failure(status, Head(kind=kind))
+    if fate:
+        assert decision.fate == fate
+    else:
+        assert isinstance(decision, Wait)
+        assert decision.unknown
+        assert decision.gate == ""
+
+
+def test_a_second_unknown_call_is_a_dead_letter():
+    assert ask_failure(-1, Head(ask_unknowns=1)).fate == "dead"
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        said(fluidtalk.OutcomeUnknown, 0),
+        said(fluidtalk.Unavailable, 503),
+        said(fluidtalk.Throttled, 429),
+        ImageError("slow", retryable=True),
+    ],
+)
+def test_an_image_that_cannot_be_hosted_yet_is_tried_again_and_was_not_an_ask(failure):
+    decision = of_image_failure(Head(), failure, True, NOW, RULES, random.Random(1))
+    assert isinstance(decision, Wait)
+    assert not decision.unknown
+
+
+@pytest.mark.parametrize("failure", [said(fluidtalk.Rejected, 415), ImageError("gone", retryable=False)])
+def test_an_image_that_can_never_be_hosted_is_left_out_if_there_are_words(failure):
+    assert of_image_failure(Head(), failure, True, NOW, RULES, random.Random(1)) is None
+    assert of_image_failure(Head(), failure, False, NOW, RULES, random.Random(1)).fate == "dead"
+
+
+def test_an_unknown_delivery_is_sent_again_and_marked():
+    decision = of_delivery(Head(), Reply(), said(captivate.OutcomeUnknown, 0), NOW, RULES, random.Random(1))
+    assert decision.unknown
+    assert before_sending(Head(send_unknowns=1), RULES) == Send(resent=True)
+    assert before_sending(Head(sends_vanished=1), RULES) == Send(resent=True)
+
+
+def test_an_unknown_delivery_under_the_hold_policy_waits_for_a_person():
+    hold = rules(unknown=Unknown(delivery="hold"))
+    failure = said(captivate.OutcomeUnknown, 0)
+    assert of_delivery(Head(), Reply(), failure, NOW, hold, random.Random(1)) == End("dead", UNCONFIRMED)
+    assert before_sending(Head(sends_vanished=1), hold) == End("dead", UNCONFIRMED)
+
+
+# What an answer means
+
+
+def test_bubbles_and_the_photo_last():
+    result = chat_result(replies=["a", "b"], should_send_photo=True, photo_url="https://x/p.jpg")
+    assert of_answer("inbound_chat", result, second=False) == Deliver(Reply(("a", "b"), "https://x/p.jpg"))
+
+
+@pytest.mark.parametrize(("should_send_photo", "photo_url"), [(False, "https://x/p.jpg"), (True, None), (True, "")])
+def test_no_photo_unless_both_say_so(should_send_photo, photo_url):
+    result = chat_result(replies=["a"], should_send_photo=should_send_photo, photo_url=photo_url)
+    assert of_answer("inbound_chat", result, second=False) == Deliver(Reply(("a",)))
+
+
+@pytest.mark.parametrize("kind", ["ai_opener", "event_trigger", "follow_up"])
+@pytest.mark.parametrize("continued", [False, True])
+def test_a_message_is_one_bubble_also_when_an_event_was_folded_in(kind, continued):
+    result = action_result(message="hello", continued=continued)
+    assert of_answer(kind, result, second=False) == Deliver(Reply(("hello",)))
+
+
+@pytest.mark.parametrize(
+    ("kind", "result"),
+    [
+        ("inbound_chat", chat_result(ignored=True, replies=["x"])),
+        ("ai_opener", action_result(ignored=True, message="x")),
+    ],
+)
+def test_ignored_sends_nothing_and_is_remembered(kind, result):
+    assert of_answer(kind, result, second=False) == End("ignored", OWNED_ELSEWHERE, mark="owned_elsewhere")
+
+
+def test_continued_and_empty_sends_nothing():
+    assert of_answer("ai_opener", action_result(continued=True), second=False).fate == "skipped"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_success_without_text_sends_nothing(kind):
+    result = chat_result() if kind == "inbound_chat" else action_result()
+    assert of_answer(kind, result, second=False).fate == "answered"
+
+
+def test_done_seals_the_conversation():
+    sealed = said(fluidtalk.ConversationSealed, 400)
+    decision = of_ask_failure(Head(), sealed, NOW, RULES, random.Random(1))
+    assert (decision.fate, decision.mark) == ("sealed", "sealed")
+    loud = of_ask_failure(Head(), sealed, NOW, rules(on_sealed=HUMAN), random.Random(1))
+    assert (loud.reply.fate, loud.reply.mark, loud.reply.escalation["action"]) == (
+        "sealed",
+        "sealed",
+        "escalate_to_human",
+    )
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_sealed_conversation_never_costs_a_call(kind):
+    assert before_asking(Head(kind=kind), Known(sealed=True), RULES).fate == "sealed"
+
+
+@pytest.mark.parametrize("status", [400, 404, 409, 413, 415, 422])
+def test_other_refusals_are_dead_letters_with_status_and_detail(status):
+    decision = ask_failure(status, detail={"detail": "why"})
+    assert decision.fate == "dead"
+    assert str(status) in decision.reason
+    assert "why" in decision.detail
+    assert "why" not in decision.reason
+
+
+def test_404_on_a_follow_up_is_skipped():
+    assert ask_failure(404, Head(kind="follow_up")).fate == "skipped"
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_refused_key_is_quarantined(status):
+    decision = ask_failure(status, Head(asks=1000))
+    assert (decision.gate, decision.unknown) == ("quarantined", False)
+
+
+def test_402_holds_those_that_would_start():
+    assert ask_failure(402, Head(asks=1000)).gate == "credits"
+
+
+@pytest.mark.parametrize("status", [408, 425, 429])
+def test_throttling_holds_the_whole_key_for_as_long_as_the_server_says(status):
+    decision = ask_failure(status, retry_after=40.0)
+    assert decision.gate == "hold"
+    assert 40 <= decision.seconds <= 41
+
+
+def test_throttling_without_a_time_backs_off():
+    assert 0.5 <= ask_failure(429).seconds <= 1
+
+
+@pytest.mark.parametrize("status", [0, 503])
+def test_an_unreachable_persona_backs_off_and_counts_for_the_circuit(status):
+    decision = ask_failure(status)
+    assert (decision.gate, decision.unknown) == ("circuit", False)
+
+
+def test_a_bad_reply_is_a_dead_letter_never_an_empty_answer():
+    decision = ask_failure(200)
+    assert decision.fate == "dead"
+    assert decision.reason.startswith("bad reply")
+
+
+@pytest.mark.parametrize("status", [0, 429, 503])
+@pytest.mark.parametrize("spent", [{"asks": 20}, {"first_begun_at": NOW - 7 * 3600 * 1000}])
+def test_a_used_up_budget_is_a_dead_letter(status, spent):
+    decision = ask_failure(status, replace(Head(), **spent))
+    assert decision.fate == "dead"
+    assert decision.reason.startswith("gave up after")
+
+
+def test_on_dead_hands_the_lead_to_a_person():
+    decision = ask_failure(422, given=rules(on_dead=HUMAN))
+    assert (decision.reply.fate, decision.reply.escalation["action"]) == ("dead", "escalate_to_human")
+
+
+# Captivate
+
+
+@pytest.mark.parametrize("fate", ["answered", "sealed", "dead"])
+def test_a_delivered_reply_ends_as_it_was_meant_to(fate):
+    reply = Reply(fate=fate, reason="why", mark="")
+    assert of_delivery(Head(), reply, None, NOW, RULES, random.Random(1)) == End(fate, "why")
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        said(captivate.Throttled, 429, retry_after=9.0),
+        said(captivate.Unavailable, 503, retry_after=9.0),
+        said(captivate.Unavailable, 0, retry_after=9.0),
+    ],
+)
+def test_a_channel_that_is_busy_gets_the_same_reply_later(failure):
+    decision = of_delivery(Head(), Reply(), failure, NOW, RULES, random.Random(1))
+    assert isinstance(decision, Wait)
+    assert not decision.unknown
+    assert decision.seconds >= 9
+
+
+def test_another_refusal_of_the_channel_is_a_dead_letter():
+    decision = of_delivery(Head(), Reply(), said(captivate.Rejected, 404), NOW, RULES, random.Random(1))
+    assert decision == End("dead", "delivery refused by the channel (status 404)")
+
+
+def test_a_delivery_that_fails_for_too_long_is_a_dead_letter_without_a_farewell():
+    given = rules(on_dead=HUMAN)
+    failure = said(captivate.Unavailable, 503)
+    assert of_delivery(Head(sends=20), Reply(), failure, NOW, given, random.Random(1)).fate == "dead"
+
+
+# Before the call
+
+
+@pytest.mark.parametrize("kind", ["ai_opener", "follow_up"])
+def test_whoever_speaks_first_gives_way_to_a_lead_who_wrote(kind):
+    head = Head(kind=kind, accepted_at=500)
+    assert before_asking(head, Known(last_inbound=500), RULES) == End("skipped", LEAD_WROTE)
+    assert before_asking(head, Known(last_inbound=499), RULES) == Ask(second=False)
+
+
+def test_a_lead_of_another_account_costs_no_call_but_is_asked_for_when_writing():
+    known = Known(owned_elsewhere=True)
+    assert before_asking(Head(kind="ai_opener"), known, RULES).fate == "ignored"
+    assert before_asking(Head(kind="follow_up"), known, RULES).fate == "ignored"
+    assert before_asking(Head(), known, RULES) == Ask(second=False)
+
+
+def test_poison_is_a_dead_letter_after_three_workers():
+    assert before_asking(Head(asks_vanished=2), Known(), RULES) == Ask(second=True)
+    assert before_asking(Head(asks_vanished=3), Known(), RULES).reason.startswith("poison")
+    assert before_sending(Head(sends_vanished=2), RULES) == Send(resent=True)
+    assert before_sending(Head(sends_vanished=3), RULES).reason.startswith("poison")
+
+
+# Pauses
+
+
+def test_pauses_double_up_to_their_limit_with_jitter():
+    retry = Retry(pause_seconds=1, pause_limit_seconds=120)
+    for attempt, full in [(1, 1), (2, 2), (3, 4), (8, 120), (1000, 120)]:
+        pauses = [pause(attempt, None, retry, random.Random(seed)) for seed in range(50)]
+        assert full / 2 <= min(pauses) < max(pauses) <= full
+
+
+def test_retry_after_is_never_shortened_and_hardly_exceeded():
+    for asked in (0.0, 1.0, 30.0, 3600.0):
+        given = pause(3, asked, Retry(), random.Random(1))
+        assert asked <= given <= asked + min(1.0, asked / 10)
+
+
+def test_a_reply_survives_the_journal():
+    reply = Reply(("a", "ü🔥"), "https://x/p.jpg", {"action": "escalate_to_human"}, "sealed", "why", "sealed", "d")
+    assert Reply.of_json(reply.to_json()) == reply

@@ -1,0 +1,92 @@
+"""The door for producers."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from worker.conversation import Conversation
+from worker.events import AiOpener, Attachment, EventTrigger, FollowUp, InboundChat
+from worker.producer import Producer
+from worker.refusals import InboxFull, InvalidEvent, MissingChannel, TooLarge, UnknownPersona
+
+
+@pytest.fixture
+def producer(make_settings, store):
+    """A producer with small limits."""
+    limits = {"message_characters": 100, "context_bytes": 100, "channel_bytes": 500, "inbox_events": 3}
+    with Producer(make_settings(limits=limits)) as made:
+        yield made
+
+
+def test_a_receipt_tells_id_status_and_place(producer, channel):
+    event = InboundChat(persona="ava", target="@l", message="hi", channel=channel, event_id="m1")
+    first, again = producer.enqueue(event), producer.enqueue(event)
+    assert (first.event_id, first.status, first.position) == ("m1", "accepted", 1)
+    assert (again.event_id, again.status, again.position) == ("m1", "duplicate", 1)
+
+
+@pytest.mark.parametrize(
+    ("make", "refusal", "words"),
+    [
+        (lambda c: {"kind": "inbound_chat"}, InvalidEvent, "dict is not an event"),
+        (lambda c: "hi", InvalidEvent, "str is not an event"),
+        (lambda c: AiOpener(persona="zoe", target="@l", channel=c), UnknownPersona, "known: ava, bea"),
+        (lambda c: InboundChat(persona="ava", target="@l", message="x" * 101, channel=c), TooLarge, "limit is 100"),
+        (
+            lambda c: EventTrigger(persona="ava", target="@l", event_type="t", context={"k": "x" * 100}, channel=c),
+            TooLarge,
+            "context",
+        ),
+        (
+            lambda c: AiOpener(persona="ava", target="@l", channel={**c, "session_id": "s" * 500}),
+            TooLarge,
+            "channel",
+        ),
+        (lambda c: FollowUp(persona="ava", target="@l"), MissingChannel, "no channel context"),
+    ],
+)
+def test_what_cannot_be_accepted_is_refused_at_the_door(producer, store, channel, make, refusal, words):
+    with pytest.raises(refusal, match=words):
+        producer.enqueue(make(channel))
+    assert store.books.accounts() == []
+
+
+def test_a_full_inbox_is_refused_and_keeps_what_it_has(producer, store, channel):
+    for _ in range(3):
+        producer.enqueue(InboundChat(persona="ava", target="@l", message="hi", channel=channel))
+    with pytest.raises(InboxFull, match="3 events of this conversation wait"):
+        producer.enqueue(InboundChat(persona="ava", target="@l", message="hi", channel=channel))
+    assert store.books.accounts()[0].waiting == 3
+
+
+def test_several_images_are_accepted_as_one_event_each(producer, store, channel):
+    attachments = tuple(Attachment(url=f"https://x/{number}.jpg") for number in range(3))
+    producer.enqueue(
+        InboundChat(persona="ava", target="@l", message="look", attachments=attachments, channel=channel, event_id="m")
+    )
+    shard = store.keys.of(Conversation("ava", "@l"))
+    assert store.redis.lrange(shard.inbox(Conversation("ava", "@l")), 0, -1) == ["m", "m#2", "m#3"]
+
+
+def test_many_events_are_accepted_in_order_and_refusals_are_values(producer, channel):
+    def chat(number, persona="ava"):
+        return InboundChat(persona=persona, target="@l", message="hi", channel=channel, event_id=f"m{number}")
+
+    results = producer.enqueue_many([chat(1), chat(2, "zoe"), chat(3), chat(1), chat(4), chat(5)])
+    assert [getattr(result, "position", None) for result in results] == [1, None, 2, 1, 3, None]
+    assert isinstance(results[1], UnknownPersona)
+    assert isinstance(results[5], InboxFull)
+
+
+def test_importing_the_producer_starts_nothing():
+    script = (
+        "import sys, socket\n"
+        "socket.socket.connect = lambda *a: sys.exit('opened a socket')\n"
+        "import worker.producer\n"
+        "print([name for name in ('celery', 'kombu', 'tenacity') if name in sys.modules])"
+    )
+    shown = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert shown.stdout.strip() == "[]"
