@@ -28,7 +28,7 @@ def configure(worker: Worker) -> None:
     root.handlers[:] = [handler]
     root.setLevel(worker.log_level)
     # One line for each doorbell would say less than our own line for each turn, and costs a third of it.
-    for name in ("celery.worker.strategy", "celery.app.trace", "httpx", "httpcore"):
+    for name in ("celery.worker.strategy", "celery.app.trace", "celery.beat", "httpcore"):
         logging.getLogger(name).setLevel(logging.WARNING)
 
 

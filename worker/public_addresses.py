@@ -147,7 +147,7 @@ class Downloads:
         except Unanswered as error:
             if error.status is not None and not 200 <= error.status < 300:
                 raise _failure(target, error.status) from error
-            if error.__cause__ is None:  # no fault of the network: Connections itself stopped at max_bytes
+            if "larger than" in str(error):  # Connections has no type of its own for it
                 raise TooLarge(f"{target.host}: the content is larger than {max_bytes} bytes") from error
             raise DownloadError(f"{target.host} did not answer in full ({error})", retryable=True) from error
 

@@ -30,8 +30,8 @@ class Call:
 
     ``arrived`` numbers the calls of both services in the order in which they were received, which is the order in which
     they changed state. ``seq`` numbers them in the order in which they ended, and is what ``since`` counts in.
-    ``turn`` is the number of the persona's turn in its conversation, if the call made one. ``overlaps`` counts the calls
-    of the same conversation that were under way, with their client still connected, when this one arrived. ``acted``
+    ``turn`` is the number of the persona's turn in its conversation, if the call made one. ``overlaps`` counts the
+    calls of the same conversation that were under way, their client still connected, when this one arrived. ``acted``
     says whether anything was changed. ``status`` is None when no status line was sent; ``client_gone`` when that was
     because the client had left. ``fault`` is the kind of the fault rule applied. Times are in seconds, ``wall`` since
     1970, ``monotonic`` as the machine counts.
@@ -150,7 +150,7 @@ class CallLog:
         return self._ended[start : start + limit]
 
     def reset(self) -> None:
-        """Forget all calls, those under way included. Numbers go on, so ``seq`` and ``arrived`` are never used twice."""
+        """Forget all calls, those under way included. No ``seq`` or ``arrived`` is used twice."""
         self._ended = []
         self._first_kept_arrival = self._arrived + 1
         for service, old in self.summary.items():

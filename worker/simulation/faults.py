@@ -8,7 +8,7 @@ import random
 import time
 from email.utils import formatdate
 from enum import StrEnum
-from http import HTTPStatus
+from http.client import responses
 from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -119,13 +119,15 @@ class FaultRule(BaseModel):
             raise ValueError("a fault of kind answer needs a status")
         if self.kind is FaultKind.REDIRECT and self.location is None:
             raise ValueError("a fault of kind redirect needs a location")
+        if self.kind in (FaultKind.DELAY, FaultKind.HALF_ANSWER) and self.acts is False:
+            raise ValueError(f"a fault of kind {self.kind} sends the right answer, so the call must take effect")
         if self.nth is not None and self.first is not None:
             raise ValueError("give nth or first, not both")
         return self
 
 
 class FaultRules:
-    """The rules in force. For a call, the first rule in order of adding that applies is used, and no later one is asked."""
+    """The rules in force. A call gets the first one that applies, in order of adding; later ones do not count it."""
 
     def __init__(self) -> None:
         self._rules: list[_CountedRule] = []
@@ -187,7 +189,7 @@ def faulty_answer(rule: FaultRule, right: Answer | None) -> Answer | None:
 def _given_answer(rule: FaultRule, status: int) -> Answer:
     headers = _headers(rule)
     if rule.body is None:
-        plain = detail(status, HTTPStatus(status).phrase if status in HTTPStatus else str(status))
+        plain = detail(status, responses.get(status, str(status)))
         return Answer(status, plain.body, plain.content_type, headers)
     if isinstance(rule.body, str):
         return Answer(status, rule.body.encode(), b"text/plain; charset=utf-8", headers)
@@ -205,4 +207,4 @@ def _headers(rule: FaultRule) -> Headers:
 
 def _retry_after(seconds: float, as_date: bool) -> str:
     # A date has whole seconds: rounded up, so that it is never earlier than asked for.
-    return formatdate(math.ceil(time.time() + seconds), usegmt=True) if as_date else f"{seconds:g}"
+    return formatdate(math.ceil(time.time() + seconds), usegmt=True) if as_date else f"{seconds:.9g}"

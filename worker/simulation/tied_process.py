@@ -1,8 +1,8 @@
 """Child processes that end when their parent ends, however it ends.
 
 The command runs through this file, started as a script: it asks the kernel for SIGKILL at the parent's death
-(``prctl``, Linux) and then becomes the command, keeping its process id. No Python runs between fork and exec, so this is
-safe in programs with threads. On other systems the child only checks that its parent is alive at the start.
+(``prctl``, Linux) and then becomes the command, keeping its process id. No Python runs between fork and exec, so
+this is safe in programs with threads. On other systems the child only checks that its parent is alive at the start.
 
 The kernel looks at the *thread* that started the child: start it from one that lives as long as it is needed.
 """
@@ -19,7 +19,7 @@ _PR_SET_PDEATHSIG = 1
 
 
 def tied_command(command: Sequence[str]) -> list[str]:
-    """The command line that starts ``command`` (first word: an absolute path) as a child that dies with this process."""
+    """The command line that starts ``command`` (first word: an absolute path) so that it dies with this process."""
     return [sys.executable, "-I", "-S", os.path.abspath(__file__), str(os.getpid()), *command]
 
 

@@ -134,6 +134,19 @@ def test_nothing_listening_is_unavailable(make_client: Any, captivate: Captivate
     assert (type(error), error.status, error.acted) == (Unavailable, None, "no")
 
 
+@pytest.mark.xfail(strict=True, reason="Connections gives such an answer its status: it should be None")
+def test_an_answer_left_over_from_the_call_before_delivers_nothing(
+    make_client: Any, server: Any, captivate: Captivate
+) -> None:
+    """A server that answers twice: the second answer is not the answer to the next message."""
+    client = make_client()
+    server.answers(200, b"{}")
+    server.reply *= 2
+    client.send_message(captivate)
+    with pytest.raises(OutcomeUnknown):
+        client.send_message(captivate)
+
+
 def _date(seconds: float) -> str:
     return format_datetime(datetime.now(UTC) + timedelta(seconds=seconds), usegmt=True)
 

@@ -1,0 +1,41 @@
+"""``make run``: a worker and a beat against the real services, with the keys from ``.env``; both end together."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from types import FrameType
+
+from config.settings import SettingsError, load
+
+_COMMANDS = (("worker",), ("beat",))
+
+
+def main() -> int:
+    """Run until a signal or until one of the two ends. Returns the exit status."""
+    try:
+        load()
+    except SettingsError as error:
+        print(f"{error}\nCopy .env.example to .env and fill it in.", file=sys.stderr)
+        return 2
+    processes = [
+        subprocess.Popen([sys.executable, "-m", "celery", "-A", "worker", *command])  # noqa: S603 - our own commands
+        for command in _COMMANDS
+    ]
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        for process in processes:
+            process.terminate()
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    while all(process.poll() is None for process in processes):
+        time.sleep(0.2)
+    stop(signal.SIGTERM, None)
+    return max(abs(process.wait()) for process in processes)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

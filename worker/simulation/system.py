@@ -1,0 +1,141 @@
+"""The whole system on this machine for demo, tests and benchmarks: Redis, the simulated upstreams, workers, beats.
+
+Everything runs as the operator would run it, by the same commands, as processes of their own.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from worker.simulation.control import SimulatedUpstreams
+from worker.simulation.embedded_redis import EmbeddedRedis
+from worker.simulation.tied_process import tied_command
+
+_READY_SECONDS = 30.0
+
+
+class SystemFailed(RuntimeError):
+    """A process of the system did not come up."""
+
+
+class RunningSystem:
+    """Start with ``with``; ends with it.
+
+    ``personas``: name to API key. ``settings``: further ``PARLEY_`` variables, prefix included. ``latency_seconds``:
+    how long the simulated persona thinks. ``logs``: where each process writes its log (default: a temporary place).
+    """
+
+    def __init__(
+        self,
+        *,
+        personas: Mapping[str, str] | None = None,
+        workers: int = 1,
+        beats: int = 1,
+        latency_seconds: float = 0.0,
+        settings: Mapping[str, str] | None = None,
+        logs: Path | None = None,
+    ) -> None:
+        self._personas = dict(personas or {"ava": "ft_sk_ava"})
+        self._worker_count, self._beat_count = workers, beats
+        self._latency_seconds = latency_seconds
+        self._settings = dict(settings or {})
+        self._temporary = None if logs else tempfile.TemporaryDirectory(prefix="parley-")
+        self.logs = logs or Path(self._temporary.name if self._temporary else ".")
+        self.redis = EmbeddedRedis()
+        self.upstreams = SimulatedUpstreams(personas=self._personas, latency=latency_seconds)
+        self.workers: list[subprocess.Popen[bytes]] = []
+        self.beats: list[subprocess.Popen[bytes]] = []
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The settings of all processes as environment variables."""
+        keys = {f"PARLEY_PERSONAS__{name.upper()}__API_KEY": key for name, key in self._personas.items()}
+        return {
+            **keys,
+            "PARLEY_REDIS_URL": self.redis.url,
+            "PARLEY_FLUIDTALK__BASE_URL": self.upstreams.fluidtalk_url,
+            "PARLEY_CAPTIVATE__ENVIRONMENT": "dev",
+            "PARLEY_CAPTIVATE__BASE_URL": self.upstreams.captivate_url,
+            "PARLEY_IMAGES__ALLOW_PRIVATE_ADDRESSES": "true",
+            **self._settings,
+        }
+
+    def __enter__(self) -> Self:
+        try:
+            self.redis.start()
+            self.upstreams.start()
+            self.workers += [self._launch("worker", number) for number in range(self._worker_count)]
+            self.beats += [self._launch("beat", number) for number in range(self._beat_count)]
+            for number in range(self._worker_count):
+                self._await_ready(number)
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def start_worker(self) -> subprocess.Popen[bytes]:
+        """One more worker; returns when it takes messages."""
+        process = self._launch("worker", len(self.workers))
+        self.workers.append(process)
+        self._await_ready(len(self.workers) - 1)
+        return process
+
+    def stop(self) -> None:
+        """End everything, the processes that use Redis first."""
+        for process in (*self.beats, *self.workers):
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+        for process in (*self.beats, *self.workers):
+            try:
+                process.wait(15)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        self.upstreams.stop()
+        self.redis.stop()
+        if self._temporary:
+            self._temporary.cleanup()
+
+    def log_of(self, kind: str, number: int = 0) -> str:
+        """What a worker or beat has logged so far."""
+        file = self.logs / f"{kind}-{number}.log"
+        return file.read_text(errors="replace") if file.exists() else ""
+
+    def _launch(self, kind: str, number: int) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "celery", "-A", "worker", kind]
+        if kind == "worker":
+            command += ["--hostname", f"worker-{number}@parley"]
+        outside = {name: value for name, value in os.environ.items() if not name.startswith("PARLEY_")}
+        with (self.logs / f"{kind}-{number}.log").open("wb") as log:
+            return subprocess.Popen(
+                tied_command(command),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env={**outside, **self.environment},
+                cwd=Path(__file__).parents[2],
+            )
+
+    def _await_ready(self, number: int) -> None:
+        deadline = time.monotonic() + _READY_SECONDS
+        while time.monotonic() < deadline:
+            if " ready." in self.log_of("worker", number):
+                return
+            if self.workers[number].poll() is not None:
+                break
+            time.sleep(0.02)
+        raise SystemFailed(f"worker {number} did not come up; its log:\n{self.log_of('worker', number)[-3000:]}")
