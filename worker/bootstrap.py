@@ -78,6 +78,7 @@ def _channel(settings: Settings) -> CaptivateClient:
         base_url=target.base_url,
         timeout=target.read_seconds,
         connect_timeout=target.connect_seconds,
+        total_timeout=target.total_seconds,
         headers={name: value.get_secret_value() for name, value in target.headers.items()},
     )
 

@@ -5,14 +5,39 @@ Options are read from the settings when Celery first needs one, so that importin
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 from celery import Celery, signals
+from celery.apps.worker import Worker
 
 from config import logging as logs
 from config import settings as configuration
 
-app = Celery("parley", include=["tasks.turns", "tasks.schedule"])
+
+class QuietWorker(Worker):
+    """A worker that does not talk to its neighbours: the store knows all that they would tell each other.
+
+    Mingle delays the start by a second, gossip and heartbeats cost each worker work for every other one. Heartbeats
+    stay when task events are on, because Flower tells from them which workers are alive.
+    """
+
+    def prepare_args(self, **kwargs: Any) -> dict[str, Any]:
+        """Celery's own hook: the options of the command line, before they are used."""
+        heard = bool(kwargs.get("task_events")) or bool(self.app.conf.worker_send_task_events)
+        return {**kwargs, "without_mingle": True, "without_gossip": True, "without_heartbeat": not heard}
+
+
+class Parley(Celery):
+    """Celery with our worker."""
+
+    @cached_property
+    def Worker(self) -> Any:  # noqa: N802 - the name that Celery looks for
+        """What ``celery worker`` starts."""
+        return self.subclass_with_self(QuietWorker)
+
+
+app = Parley("parley", include=["tasks.turns", "tasks.schedule"])
 app.config_from_object("config.broker:celery_options")
 
 

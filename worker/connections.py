@@ -46,6 +46,10 @@ class Unanswered(Exception):
         self.status = status
 
 
+class AnswerTooLarge(Unanswered):
+    """The answer has more bytes than were asked for; the rest was not read."""
+
+
 @dataclass(frozen=True, slots=True)
 class Timeouts:
     """How long one call may take, in seconds.
@@ -203,13 +207,13 @@ class _Line:
     def _read(self, response: httpcore.Response, max_response_bytes: int) -> bytes:
         if not self._network.heard:
             # Left over from the answer before: it may be meant for somebody else.
-            raise Unanswered("the answer was there before the question", response.status)
+            raise Unanswered("the answer was there before the question")
         chunks: list[bytes] = []
         size = 0
         for chunk in response.iter_stream():
             size += len(chunk)
             if size > max_response_bytes:
-                raise Unanswered(f"the answer is larger than {max_response_bytes} bytes", response.status)
+                raise AnswerTooLarge(f"the answer is larger than {max_response_bytes} bytes", response.status)
             chunks.append(chunk)
         return b"".join(chunks)
 

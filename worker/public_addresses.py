@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import httpx
 
-from worker.connections import Answer, CheckAddress, Connections, NotSent, Timeouts, Unanswered
+from worker.connections import Answer, AnswerTooLarge, CheckAddress, Connections, NotSent, Timeouts, Unanswered
 
 MAX_REDIRECTS = 3
 DOWNLOAD_TIMEOUTS = Timeouts(connect=5.0, read=10.0, total=30.0)
@@ -147,7 +147,7 @@ class Downloads:
         except Unanswered as error:
             if error.status is not None and not 200 <= error.status < 300:
                 raise _failure(target, error.status) from error
-            if "larger than" in str(error):  # Connections has no type of its own for it
+            if isinstance(error, AnswerTooLarge):
                 raise TooLarge(f"{target.host}: the content is larger than {max_bytes} bytes") from error
             raise DownloadError(f"{target.host} did not answer in full ({error})", retryable=True) from error
 

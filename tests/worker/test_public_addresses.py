@@ -31,8 +31,8 @@ PRIVATE = [
     "192.0.0.9", "192.0.2.1", "192.88.99.1", "192.168.1.1", "198.18.0.1", "198.51.100.1", "203.0.113.1", "224.0.0.1",
     "239.255.255.250", "240.0.0.1", "255.255.255.255",
     "::", "::1", "::7f00:1", "::ffff:127.0.0.1", "::ffff:8.8.8.8", "64:ff9b::7f00:1", "64:ff9b::a9fe:a9fe",
-    "64:ff9b:1::1", "100::1", "2001::1", "2001:db8::1", "2002:7f00:1::", "3fff::1", "5f00::1", "fc00::1", "fd12::1", "fe80::1",
-    "fe80::1%1", "fec0::1", "ff02::1", "4000::1",
+    "64:ff9b:1::1", "100::1", "2001::1", "2001:db8::1", "2002:7f00:1::", "3fff::1", "5f00::1", "fc00::1", "fd12::1",
+    "fe80::1", "fe80::1%1", "fec0::1", "ff02::1", "4000::1",
 ]  # fmt: skip
 
 
@@ -204,9 +204,9 @@ def test_the_address_that_was_checked_is_the_one_connected_to(site: Site) -> Non
         "http://127.0.0.1/secret", "http://localhost/secret", "http://[::1]:80/secret", "http://[::ffff:10.0.0.1]/secret",
         "http://169.254.169.254/secret", "http://2130706433/secret", "http://u:secret@public.test/", "http://u@public.test/",
         "file:///secret", "ftp://public.test/secret", "gopher://public.test/", "javascript:secret", "/secret", "secret",
-        "", "http://", "http:///secret", "http://public.test:99999/secret", "http://public.test:0/", "http://a b/secret",
-        "http://" + "a" * 70 + "/secret", "http://.public.test/", "http://public.test:secret/", "http://[secret/", "\x00",
-        None, 5,
+        "", "http://", "http:///secret", "http://public.test:99999/secret", "http://public.test:0/",
+        "http://a b/secret", "http://" + "a" * 70 + "/secret", "http://.public.test/", "http://public.test:secret/", "http://[secret/",
+        "\x00", None, 5,
     ],
 )  # fmt: skip
 def test_what_is_no_public_web_address_is_refused(downloads: Downloads, url: Any) -> None:

@@ -6,8 +6,6 @@ whether asking again is safe.
 
 from __future__ import annotations
 
-import math
-import os
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -18,6 +16,16 @@ import httpx
 
 from worker.connections import Answer, Connections, NotSent, Timeouts, Unanswered
 from worker.fluidtalk.errors import BadReply, InvalidCall, OutcomeUnknown, Unavailable, error_for, seconds_until
+from worker.fluidtalk.form import (
+    File,
+    ImagePath,
+    context_text,
+    expect_text,
+    file_name,
+    image_bytes,
+    read_image,
+    text_fields,
+)
 from worker.fluidtalk.results import (
     ActionResult,
     ChatResult,
@@ -27,15 +35,14 @@ from worker.fluidtalk.results import (
     chat_result,
     upload_result,
 )
-from worker.fluidtalk.wire_text import from_json, repair, to_json
+from worker.fluidtalk.wire_text import from_json
 
 DEFAULT_BASE_URL = "https://api-talk.fluidvip.com"
+LONGEST_WAIT = 24 * 60 * 60
 
 _VISIBLE_ASCII = re.compile(r"[\x21-\x7e]+")
 
 Result = TypeVar("Result")
-ImagePath = str | os.PathLike[str]
-_File = tuple[str, bytes]
 
 
 class FluidTalk:
@@ -52,7 +59,8 @@ class FluidTalk:
     ``FluidTalkError``, nothing else, in the subclass that tells what to do. Text with broken UTF-16 is repaired, not
     refused (F7). A text argument that is None or empty is left out of the request (F1).
 
-    Raises ``InvalidCall`` for a key that is empty or could not be sent (F16, F22), and for a time that is not above 0.
+    Raises ``InvalidCall`` for a key that is empty or could not be sent (F16, F22), and for a time that is not above 0
+    or longer than a day.
     Source: seed FluidTalk, protocols.md 1.1.
     """
 
@@ -142,11 +150,11 @@ class FluidTalk:
 
         ``event_type`` names an Event Trigger of the engine. ``context``: facts about it, anything JSON can hold.
         """
-        _expect_text("event_type", event_type)
+        expect_text("event_type", event_type)
         fields = {
             "action": "ENTRY_POINT",
             "entry_type": event_type,
-            "entry_context": _context_text(context),
+            "entry_context": context_text(context),
             "own_username": self._account(own_username),
             "image_url": image_url,
         }
@@ -167,11 +175,11 @@ class FluidTalk:
 
         ``filename``: the name to send; by default that of ``path``, or ``image.jpg`` for bytes.
         """
-        name = _file_name(filename) if filename else ""
+        name = file_name(filename) if filename else ""
         if data is not None:
-            file = (name or "image.jpg", _image_bytes(data))
+            file = (name or "image.jpg", image_bytes(data))
         elif path:
-            path_name, content = _read_image(path)
+            path_name, content = read_image(path)
             file = (name or path_name, content)
         else:
             raise InvalidCall("there is no image to upload; give path or data")
@@ -210,12 +218,12 @@ class FluidTalk:
         image_path: ImagePath | None,
         read: Callable[[dict[str, Any]], Result],
     ) -> Result:
-        _expect_text("target", target)
-        form = _form({"target": target, **fields})
-        return self._post(path, form, _read_image(image_path) if image_path else None, read)
+        expect_text("target", target)
+        form = text_fields({"target": target, **fields})
+        return self._post(path, form, read_image(image_path) if image_path else None, read)
 
     def _post(
-        self, path: str, form: dict[str, str], file: _File | None, read: Callable[[dict[str, Any]], Result]
+        self, path: str, form: dict[str, str], file: File | None, read: Callable[[dict[str, Any]], Result]
     ) -> Result:
         request = httpx.Request(
             "POST",
@@ -275,6 +283,6 @@ def _read_answer(answer: Answer, read: Callable[[dict[str, Any]], Result]) -> Re
 
 
 def _seconds(name: str, value: float) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value <= 0:
-        raise InvalidCall(f"{name} is {value!r}; give seconds above 0")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= LONGEST_WAIT:
+        raise InvalidCall(f"{name} is {value!r}; give seconds above 0, at most {LONGEST_WAIT}")
     return float(value)

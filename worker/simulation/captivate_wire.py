@@ -72,7 +72,7 @@ def _check_actions(problems: Problems, actions: Any) -> None:
 
 
 def _has_keys(problems: Problems, place: str, value: Any, keys: tuple[str, ...]) -> bool:
-    """Whether ``value`` is an object with exactly these keys; missing ones make it useless, others are only reported."""
+    """Whether ``value`` is an object with all these keys. Others are reported, no more."""
     if not _check(problems, place, value, _is_object, "an object"):
         return False
     missing = [key for key in keys if key not in value]

@@ -38,8 +38,8 @@ class _Invalid(Exception):
 class FluidTalkServer(Upstream):
     """Chat, action and upload, as the documents describe them; pictures under ``/media/``.
 
-    Where the documents are silent it is strict: a field that is missing or makes no sense answers 422, so that a client's
-    mistake shows. A sealed conversation answers 400 to every call, not only to a chat.
+    Where the documents are silent it is strict: a field that is missing or makes no sense answers 422, so that a
+    client's mistake shows. A sealed conversation answers 400 to every call, not only to a chat.
     """
 
     def own_page(self, exchange: Exchange) -> Answer | None:

@@ -16,6 +16,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from redis import Redis
+
 from worker.simulation.control import SimulatedUpstreams
 from worker.simulation.embedded_redis import EmbeddedRedis
 from worker.simulation.tied_process import tied_command
@@ -31,7 +33,7 @@ class RunningSystem:
     """Start with ``with``; ends with it.
 
     ``personas``: name to API key. ``settings``: further ``PARLEY_`` variables, prefix included. ``latency_seconds``:
-    how long the simulated persona thinks. ``logs``: where each process writes its log (default: a temporary place).
+    how long the simulated persona thinks, or the least and the most. ``logs``: where each process writes its log (default: a temporary place).
     """
 
     def __init__(
@@ -40,7 +42,7 @@ class RunningSystem:
         personas: Mapping[str, str] | None = None,
         workers: int = 1,
         beats: int = 1,
-        latency_seconds: float = 0.0,
+        latency_seconds: float | tuple[float, float] = 0.0,
         settings: Mapping[str, str] | None = None,
         logs: Path | None = None,
     ) -> None:
@@ -75,8 +77,7 @@ class RunningSystem:
             self.upstreams.start()
             self.workers += [self._launch("worker", number) for number in range(self._worker_count)]
             self.beats += [self._launch("beat", number) for number in range(self._beat_count)]
-            for number in range(self._worker_count):
-                self._await_ready(number)
+            self._await_workers()
         except BaseException:
             self.stop()
             raise
@@ -91,7 +92,7 @@ class RunningSystem:
         """One more worker; returns when it takes messages."""
         process = self._launch("worker", len(self.workers))
         self.workers.append(process)
-        self._await_ready(len(self.workers) - 1)
+        self._await_workers()
         return process
 
     def stop(self) -> None:
@@ -130,12 +131,14 @@ class RunningSystem:
                 cwd=Path(__file__).parents[2],
             )
 
-    def _await_ready(self, number: int) -> None:
+    def _await_workers(self) -> None:
+        # A worker that takes messages has a connection that waits in a blocking pop, whatever its log level.
+        alive = [process for process in self.workers if process.poll() is None]
         deadline = time.monotonic() + _READY_SECONDS
-        while time.monotonic() < deadline:
-            if " ready." in self.log_of("worker", number):
-                return
-            if self.workers[number].poll() is not None:
-                break
-            time.sleep(0.02)
-        raise SystemFailed(f"worker {number} did not come up; its log:\n{self.log_of('worker', number)[-3000:]}")
+        with Redis.from_url(self.redis.url) as redis:
+            while time.monotonic() < deadline and all(process.poll() is None for process in alive):
+                if sum(client["cmd"] == "brpop" for client in redis.client_list()) >= len(alive):
+                    return
+                time.sleep(0.02)
+        logs = "\n".join(self.log_of("worker", number)[-2000:] for number in range(len(self.workers)))
+        raise SystemFailed(f"the workers did not come up; their logs:\n{logs}")

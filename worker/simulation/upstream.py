@@ -38,7 +38,7 @@ class Upstream(ABC):
         """Describe the call, and say how to act on it. Must not change anything yet."""
 
     def own_page(self, exchange: Exchange) -> Answer | None:
-        """The answer to a request that is no call of the API, such as one for an uploaded picture; None if it is one."""
+        """The answer to a request that is no call of the API, such as one for a picture; None if it is one."""
         return None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

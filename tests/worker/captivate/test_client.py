@@ -134,7 +134,6 @@ def test_nothing_listening_is_unavailable(make_client: Any, captivate: Captivate
     assert (type(error), error.status, error.acted) == (Unavailable, None, "no")
 
 
-@pytest.mark.xfail(strict=True, reason="Connections gives such an answer its status: it should be None")
 def test_an_answer_left_over_from_the_call_before_delivers_nothing(
     make_client: Any, server: Any, captivate: Captivate
 ) -> None:
