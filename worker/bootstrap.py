@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from config import settings as configuration
@@ -29,16 +30,24 @@ class Parts:
     turns: Turns
     intake: Intake
     upkeep: Upkeep
+    closers: tuple[Callable[[], None], ...]
+
+    def close(self) -> None:
+        """Stop the background thread and close all connections."""
+        for closer in self.closers:
+            closer()
 
 
 def build(settings: Settings) -> Parts:
     """All parts for these settings. Opens no connection; starts no thread before the first turn."""
     store = Store(settings, connections=min(settings.worker.concurrency, 64) + 4)
     keeper = LeaseKeeper(store.leases.renew, settings.lease.ttl_seconds, settings.lease.renew_seconds)
-    asking = Asking(settings, store, _personas(settings), _images(settings))
-    turns = Turns(settings, store, keeper, asking, _channel(settings))
+    connections, channel, images = Connections(), _channel(settings), _images(settings)
+    asking = Asking(settings, store, _personas(settings, connections), images)
+    turns = Turns(settings, store, keeper, asking, channel)
     intake = Intake(Producer(settings, store=store), store)
-    return Parts(settings, store, turns, intake, Upkeep(store))
+    closers = (keeper.stop, connections.close, channel.close, images.close, store.close)
+    return Parts(settings, store, turns, intake, Upkeep(store), closers)
 
 
 _lock = threading.Lock()
@@ -54,8 +63,7 @@ def parts() -> Parts:
         return _parts
 
 
-def _personas(settings: Settings) -> dict[str, FluidTalk]:
-    connections = Connections()
+def _personas(settings: Settings, connections: Connections) -> dict[str, FluidTalk]:
     times = settings.fluidtalk
     return {
         name: FluidTalk(

@@ -25,7 +25,7 @@ def main() -> int:
         for command in _COMMANDS
     ]
 
-    def stop(number: int, frame: FrameType | None) -> None:
+    def stop(_number: int = 0, _frame: FrameType | None = None) -> None:
         for process in processes:
             process.terminate()
 
@@ -33,7 +33,7 @@ def main() -> int:
     signal.signal(signal.SIGINT, stop)
     while all(process.poll() is None for process in processes):
         time.sleep(0.2)
-    stop(signal.SIGTERM, None)
+    stop()
     return max(abs(process.wait()) for process in processes)
 
 

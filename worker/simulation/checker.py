@@ -1,7 +1,7 @@
 """An independent judge: reads only what the producer sent and what the simulated upstreams logged.
 
-It knows nothing of the product's store. For inbound chats whose texts are single lines, each used once, it says what was
-lost, asked twice, overtaken or overlapping, and what was delivered never or more than once.
+It knows nothing of the product's store. For inbound chats whose texts are single lines, each used once, it says what
+was lost, asked twice, overtaken or overlapping, and what was delivered never or more than once.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ class Sent:
 class Verdict:
     """What the logs prove. Every count but the first three must be 0 in a run without faults.
 
-    ``asked_twice``: messages that reached the persona more than once. ``overtaken``: messages that the persona saw after
-    a later one of the same conversation. ``overlapping``: persona calls that ran while another one of the same
+    ``asked_twice``: messages that reached the persona more than once. ``overtaken``: messages that the persona saw
+    after a later one of the same conversation. ``overlapping``: persona calls that ran while another one of the same
     conversation did. ``doubled``: bubbles that reached the lead more than once; ``resent`` of those under the same
     idempotency key. ``undelivered``: messages whose answer never reached the lead.
     """

@@ -33,7 +33,8 @@ class RunningSystem:
     """Start with ``with``; ends with it.
 
     ``personas``: name to API key. ``settings``: further ``PARLEY_`` variables, prefix included. ``latency_seconds``:
-    how long the simulated persona thinks, or the least and the most. ``logs``: where each process writes its log (default: a temporary place).
+    how long the simulated persona thinks, or the least and the most. ``logs``: where each process writes its log
+    (default: a temporary place).
     """
 
     def __init__(

@@ -1,0 +1,123 @@
+"""The doors and the clockwork, through real processes."""
+
+from __future__ import annotations
+
+import pytest
+from celery import Celery
+from redis import Redis
+
+from worker.conversation import Conversation
+from worker.events import FollowUp, InboundChat
+from worker.producer import Producer
+from worker.store import Store
+
+pytestmark = pytest.mark.acceptance
+
+AT_ONCE = {"PARLEY_JOIN__SETTLE_SECONDS": "0"}
+
+
+@pytest.fixture
+def open_store():
+    """The store of a running system."""
+    stores = []
+
+    def make(settings):
+        stores.append(Store(settings, connections=4))
+        return stores[-1]
+
+    yield make
+    for store in stores:
+        store.close()
+
+
+def texts(system, session_id="session-1"):
+    return [message["text"] for delivery in system.upstreams.deliveries(session_id) for message in delivery.messages]
+
+
+def test_a_producer_that_only_speaks_celery(start, open_store, channel, eventually):
+    system, settings = start(settings=AT_ONCE)
+    store = open_store(settings)
+    celery = Celery(broker=system.redis.url, set_as_current=False)
+    event = {
+        "kind": "inbound_chat",
+        "persona": "ava",
+        "target": "@lead",
+        "message": "PLANTED hello",
+        "channel": channel,
+    }
+    celery.send_task("tasks.accept", args=[event], queue="turns", ignore_result=True)
+    eventually(lambda: texts(system) == ["You said: PLANTED hello"], "the answer")
+    refused = [
+        {**event, "persona": "zoe"},
+        {**event, "message": 7},
+        {**event, "message": "x" * 10_001},
+        "PLANTED",
+        None,
+    ]
+    for wrong in refused:
+        celery.send_task("tasks.accept", args=[wrong], queue="turns", ignore_result=True)
+    celery.close()
+    letters = eventually(lambda: (found := store.dead_letters.newest()) and len(found) == 5 and found, "dead letters")
+    assert {letter.cause.partition(":")[0] for letter in letters} == {"UnknownPersona", "InvalidEvent", "TooLarge"}
+    assert sum(account.unexplained for account in store.books.accounts()) == 0
+    assert "PLANTED" not in system.log_of("worker")
+
+
+def test_the_cadence_is_dispatched_once_by_three_beats(start, open_store, channel, eventually):
+    system, settings = start(settings={**AT_ONCE, "PARLEY_FOLLOW_UPS__DELAYS_SECONDS": "[1, 1]"}, beats=3)
+    with Producer(settings) as producer:
+        producer.enqueue(InboundChat(persona="ava", target="@lead", message="hi", channel=channel))
+        eventually(lambda: len(texts(system)) == 3, "two follow-ups", seconds=20)
+        again = InboundChat(persona="ava", target="@lead", message="back", channel=channel)
+        producer.enqueue(again)
+        eventually(lambda: len(texts(system)) == 6, "the cadence again", seconds=20)
+    nudge = "Are you still there, @lead?"
+    assert texts(system) == ["You said: hi", nudge, nudge, "You said: back", nudge, nudge]
+
+
+def test_the_lead_who_keeps_typing_is_answered_when_done(start, open_store, channel, eventually):
+    system, settings = start(settings={"PARLEY_JOIN__SETTLE_SECONDS": "0.5"})
+    with Producer(settings) as producer:
+        for word in ("one", "two", "three"):
+            producer.enqueue(InboundChat(persona="ava", target="@lead", message=word, channel=channel))
+        eventually(lambda: texts(system), "the answer")
+    (call,) = [call for call in system.upstreams.calls() if call.service == "fluidtalk"]
+    assert call.fields["message"] == "one\ntwo\nthree"
+
+
+def test_no_content_in_the_broker_and_the_logs(start, open_store, channel, eventually):
+    system, settings = start(settings=AT_ONCE, workers=0, beats=0)
+    planted = {**channel, "session_id": "PLANTED-session"}
+    with Producer(settings) as producer:
+        producer.enqueue(InboundChat(persona="ava", target="@lead", message="PLANTED words", channel=planted))
+        with Redis.from_url(system.redis.url, decode_responses=True) as redis:
+            doorbells = redis.lrange("turns", 0, -1)
+        assert len(doorbells) == 1
+        assert "PLANTED" not in doorbells[0]
+        system.start_worker()
+        eventually(lambda: texts(system, "PLANTED-session"), "the answer")
+    log = system.log_of("worker")
+    assert "turn: answered" in log
+    assert not [secret for secret in ("PLANTED", "ft_sk_") if secret in log]
+
+
+def test_sigterm_finishes_the_turn_under_way(start, open_store, channel, eventually):
+    system, settings = start(settings=AT_ONCE, latency_seconds=1.0)
+    store = open_store(settings)
+    with Producer(settings) as producer:
+        producer.enqueue(InboundChat(persona="ava", target="@lead", message="hi", channel=channel))
+        eventually(lambda: system.upstreams.summary()["fluidtalk"].in_flight, "the call")
+        system.workers[0].terminate()
+        assert system.workers[0].wait(15) == 0
+    assert texts(system) == ["You said: hi"]
+    words = [moment.word for moment in store.timeline.of(Conversation("ava", "@lead"))]
+    assert words == ["accepted", "asking", "replied", "answered"]
+
+
+def test_an_explicit_follow_up(start, channel, eventually):
+    system, settings = start(settings=AT_ONCE)
+    with Producer(settings) as producer:
+        producer.enqueue(InboundChat(persona="ava", target="@lead", message="hi", channel=channel))
+        eventually(lambda: texts(system), "the answer")
+        producer.enqueue(FollowUp(persona="ava", target="@lead"))
+        eventually(lambda: len(texts(system)) == 2, "the follow-up")

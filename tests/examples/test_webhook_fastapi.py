@@ -1,0 +1,152 @@
+"""The webhook as its own server process, with a real Redis behind it."""
+
+from __future__ import annotations
+
+import json
+import socket
+
+import httpx
+import pytest
+
+from worker.conversation import Conversation
+from worker.store import Store
+
+PAYLOAD = {
+    "session_id": "session-SECRET",
+    "user_input": "hi SECRET",
+    "metadata": {
+        "internal": {
+            "channelMetadata": {"channelMetadata": {"channel": "c"}, "user": {"email": "lance@SECRET.example"}}
+        }
+    },
+    "hasLivechat": False,
+}
+
+
+def payload(**fields):
+    return {**PAYLOAD, **fields}
+
+
+def without_user():
+    return payload(metadata={"internal": {"channelMetadata": {"channelMetadata": {"channel": "c"}}}})
+
+
+@pytest.fixture(scope="module")
+def serve(start_example):
+    """Start the webhook over a Redis; returns a function that posts to it, and the server's log."""
+
+    def start(redis_url: str, **variables: str):
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        log = start_example(
+            *("-m", "examples.webhook_fastapi", "--port", str(port)),
+            ready="Uvicorn running",
+            PARLEY_REDIS_URL=redis_url,
+            PARLEY_CAPTIVATE__ENVIRONMENT="dev",
+            PARLEY_PERSONAS__AVA__API_KEY="ft_sk_ava",
+            PARLEY_JOIN__SETTLE_SECONDS="0",
+            **variables,
+        )
+
+        def post(body: object, persona: str = "ava", **headers: str) -> httpx.Response:
+            content = body if isinstance(body, bytes) else json.dumps(body).encode()
+            names = {name.replace("_", "-"): value for name, value in headers.items()}
+            url = f"http://127.0.0.1:{port}/captivate/{persona}"
+            return httpx.post(url, content=content, headers={"Content-Type": "application/json", **names}, timeout=30)
+
+        return post, log
+
+    return start
+
+
+@pytest.fixture(scope="module")
+def webhook(serve, redis_server):
+    """A webhook over the session's server."""
+    return serve(redis_server.url)[0]
+
+
+@pytest.fixture
+def post(webhook, store):
+    """Post to the webhook, whose store was emptied before."""
+    return webhook
+
+
+@pytest.fixture
+def waiting(store: Store):
+    """The conversations that wait, with the number of their events."""
+
+    def read() -> dict[str, int]:
+        names = [name for shard in store.keys.shards for name in store.redis.zrange(shard.agenda, 0, -1)]
+        conversations = [Conversation.of_name(name) for name in names]
+        return {each.name: store.redis.llen(store.keys.of(each).inbox(each)) for each in conversations}
+
+    return read
+
+
+def test_a_request_is_accepted_with_a_receipt_and_a_repeated_one_is_a_duplicate(post, waiting):
+    first, again, other = (post(PAYLOAD, Idempotency_Key=key) for key in ("r-1", "r-1", "r-2"))
+    assert (first.status_code, first.json()) == (202, {"event_id": "r-1", "status": "accepted", "position": 1})
+    assert (again.status_code, again.json()) == (202, {"event_id": "r-1", "status": "duplicate", "position": 1})
+    assert other.json()["position"] == 2
+    assert list(waiting().values()) == [2]
+
+
+def test_a_lead_is_told_by_the_user_or_else_by_the_session(post, waiting):
+    post(PAYLOAD)
+    post(payload(session_id="another session of the same user"))
+    assert list(waiting().values()) == [2]
+    post(without_user())
+    post({**without_user(), "session_id": "somebody else"})
+    assert sorted(waiting().values()) == [1, 1, 2]
+
+
+def test_neither_address_nor_session_id_stands_in_a_conversation_name(post, waiting):
+    post(PAYLOAD)
+    post(without_user())
+    assert len(waiting()) == 2
+    assert "SECRET" not in " ".join(waiting())
+
+
+@pytest.mark.parametrize(
+    ("body", "persona", "refused", "words"),
+    [
+        (payload(session_id=None), "ava", "InvalidEvent", "not a Captivate request: session_id"),
+        (payload(metadata={}), "ava", "InvalidEvent", "not a Captivate request: metadata"),
+        ([PAYLOAD], "ava", "InvalidEvent", "a Captivate request is a JSON object, not a list"),
+        (payload(user_input=""), "ava", "InvalidEvent", "needs a message or an image"),
+        (payload(user_input="SECRET" * 2000), "ava", "TooLarge", "message has 12000 characters"),
+        (PAYLOAD, "zoe", "UnknownPersona", "persona 'zoe' is not configured; known: ava"),
+    ],
+)
+def test_what_can_never_be_accepted_is_422_with_the_reason_and_no_content(post, waiting, body, persona, refused, words):
+    answer = post(body, persona)
+    assert (answer.status_code, answer.json()["refused"]) == (422, refused)
+    assert words in answer.json()["why"]
+    assert "SECRET" not in answer.text
+    assert waiting() == {}
+
+
+def test_a_key_that_can_be_no_event_id_is_422(post):
+    answer = post(PAYLOAD, Idempotency_Key="two words")
+    assert answer.status_code == 422
+    assert "event_id" in answer.json()["why"]
+
+
+def test_what_is_not_json_is_422(post):
+    assert post(b"{").status_code == 422
+
+
+def test_a_full_inbox_is_409(serve, redis_server, store):
+    post, _ = serve(redis_server.url, PARLEY_LIMITS__INBOX_EVENTS="1")
+    assert post(PAYLOAD).status_code == 202
+    answer = post(PAYLOAD)
+    assert (answer.status_code, answer.json()["refused"]) == (409, "InboxFull")
+
+
+def test_a_store_that_is_away_is_503_and_the_log_says_nothing_of_the_lead(serve):
+    post, log = serve("redis://127.0.0.1:1/0")
+    answer = post(PAYLOAD)
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+    assert "send the same request again" in answer.json()["why"]
+    assert "SECRET" not in log.read_text()

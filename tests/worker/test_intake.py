@@ -1,0 +1,186 @@
+"""The door for producers that only speak Celery."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from worker import events
+from worker.conversation import Conversation
+from worker.intake import Intake
+from worker.producer import Producer
+
+LEAD = Conversation("ava", "@lead")
+
+SMALL = {"message_characters": 100, "inbox_events": 2}
+
+
+@pytest.fixture
+def store(make_store):
+    """An empty store with room for two events in each inbox."""
+    return make_store(limits=SMALL)
+
+
+@pytest.fixture
+def intake(make_settings, store):
+    """The door over that store."""
+    return Intake(Producer(make_settings(limits=SMALL), store=store), store)
+
+
+@pytest.fixture
+def chat(channel):
+    """What a producer sends: a message of the lead, other fields replaced, None takes one away."""
+
+    def make(**fields):
+        event = {
+            "kind": "inbound_chat",
+            "persona": "ava",
+            "target": "@lead",
+            "message": "SECRET words",
+            "channel": channel,
+            **fields,
+        }
+        return {name: value for name, value in event.items() if value is not None}
+
+    return make
+
+
+@pytest.fixture
+def waiting(store):
+    """The ids that wait in the lead's inbox."""
+    return lambda: store.redis.lrange(store.keys.of(LEAD).inbox(LEAD), 0, -1)
+
+
+@pytest.fixture
+def journal(store):
+    """What the store keeps of one event."""
+    return lambda conversation, event_id: store.redis.hgetall(
+        store.keys.of(conversation).journal(conversation, event_id)
+    )
+
+
+def test_an_event_is_accepted_and_waits_with_all_its_parts(intake, chat, waiting, journal, channel):
+    assert intake.accept(chat(event_id="m1"), "message-1") == "accepted at position 1"
+    assert waiting() == ["m1"]
+    event = events.parse_json(journal(LEAD, "m1")["payload"])
+    assert (event.message, event.channel.session_id) == ("SECRET words", channel["session_id"])
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"kind": "ai_opener"},
+        {"kind": "event_trigger", "event_type": "story_reaction", "context": {"reaction": "🔥"}},
+        {"kind": "follow_up"},
+    ],
+)
+def test_every_kind_is_accepted(intake, channel, waiting, event):
+    intake.accept({"persona": "ava", "target": "@lead", "channel": channel, **event}, "message-1")
+    assert waiting() == ["message-1"]
+
+
+@pytest.mark.parametrize("given", [None, ""])
+def test_the_id_of_the_message_is_the_id_of_an_event_without_one(intake, chat, waiting, given):
+    intake.accept({**chat(), "event_id": given}, "message-1")
+    assert waiting() == ["message-1"]
+
+
+@pytest.mark.parametrize("event_id", [None, "m1"])
+def test_a_message_delivered_twice_is_one_event(intake, chat, waiting, store, event_id):
+    event = chat(event_id=event_id)
+    assert intake.accept(event, "message-1").startswith("accepted")
+    assert intake.accept(event, "message-1") == "duplicate at position 1"
+    assert len(waiting()) == 1
+    assert store.books.accounts()[0].accepted == 1
+
+
+def test_the_same_event_in_two_messages_is_one_event(intake, chat, waiting):
+    intake.accept(chat(event_id="m1"), "message-1")
+    assert intake.accept(chat(event_id="m1"), "message-2") == "duplicate at position 1"
+    assert waiting() == ["m1"]
+
+
+def test_the_event_given_is_left_as_it_was(intake, chat):
+    event = chat()
+    intake.accept(event, "message-1")
+    assert event == chat()
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"kind": "shout"}, "InvalidEvent: event"),
+        ({"kind": None}, "InvalidEvent"),
+        ({"message": ""}, "InvalidEvent: inbound_chat: an inbound chat needs a message or an image"),
+        ({"message": ["SECRET"]}, "InvalidEvent: inbound_chat.message"),
+        ({"mesage": "SECRET"}, "InvalidEvent: inbound_chat.mesage"),
+        ({"channel": None}, "MissingChannel"),
+        ({"channel": {"session_id": "SECRET"}}, "InvalidEvent: inbound_chat.channel.metadata"),
+        ({"message": "SECRET" * 20}, "TooLarge: message has 120 characters, the limit is 100"),
+    ],
+)
+def test_a_refusal_is_a_dead_letter_with_the_reason_and_no_content(
+    intake, chat, store, waiting, journal, caplog, fields, reason
+):
+    phrase = intake.accept(chat(**fields), "message-1")
+    (letter,) = store.dead_letters.newest()
+    assert (letter.conversation, letter.event_id, letter.kind) == (LEAD, "message-1", "refused")
+    assert letter.cause.startswith(reason)
+    assert phrase == f"refused: {letter.cause}"
+    assert waiting() == []
+    shown = phrase + repr(letter) + repr(store.timeline.of(LEAD)) + caplog.text
+    assert "SECRET" not in shown
+    assert "session-1" not in shown
+    assert letter.cause in caplog.text
+    assert json.loads(journal(LEAD, "message-1")["payload"])["persona"] == "ava", "a person can see what it was"
+
+
+@pytest.mark.parametrize(
+    ("fields", "conversation"),
+    [
+        ({"persona": "zoe"}, Conversation("zoe", "@lead")),
+        ({"persona": None}, Conversation("-", "@lead")),
+        ({"persona": "a:b"}, Conversation("-", "@lead")),
+        ({"persona": "a b"}, Conversation("-", "@lead")),
+        ({"persona": 7}, Conversation("-", "@lead")),
+        ({"target": None}, Conversation("ava", "-")),
+        ({"target": ""}, Conversation("ava", "-")),
+    ],
+)
+def test_a_dead_letter_is_filed_under_what_can_be_told_of_its_conversation(intake, chat, store, fields, conversation):
+    intake.accept(chat(**fields), "message-1")
+    (letter,) = store.dead_letters.newest()
+    assert letter.conversation == conversation
+
+
+@pytest.mark.parametrize("value", ["hi", None, 7, [], ["inbound_chat"], {}])
+def test_what_is_no_event_at_all_is_kept_too(intake, store, value):
+    assert intake.accept(value, "message-1").startswith("refused: InvalidEvent")
+    (letter,) = store.dead_letters.newest()
+    assert letter.conversation == Conversation("-", "-")
+
+
+def test_a_refused_message_delivered_twice_is_one_dead_letter(intake, chat, store):
+    for _ in range(2):
+        intake.accept(chat(kind="shout"), "message-1")
+    assert len(store.dead_letters.newest()) == 1
+    (account,) = store.books.accounts()
+    assert (account.accepted, account.dead, account.unexplained) == (1, 1, 0)
+
+
+def test_a_full_inbox_refuses_and_the_books_still_balance(intake, chat, store, waiting):
+    for number in range(3):
+        intake.accept(chat(), f"message-{number}")
+    assert waiting() == ["message-0", "message-1"]
+    (letter,) = store.dead_letters.newest()
+    assert letter.cause.startswith("InboxFull: 2 events of this conversation wait already")
+    (account,) = store.books.accounts()
+    assert (account.accepted, account.waiting, account.dead, account.unexplained) == (3, 2, 1, 0)
+
+
+def test_what_was_accepted_before_is_untouched_by_a_refusal(intake, chat, store, waiting):
+    intake.accept(chat(), "message-1")
+    intake.accept(chat(kind="shout"), "message-2")
+    assert waiting() == ["message-1"]
+    assert store.books.accounts()[0].waiting == 1
