@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -33,7 +33,8 @@ class RunningSystem:
     """Start with ``with``; ends with it.
 
     ``personas``: name to API key. ``settings``: further ``PARLEY_`` variables, prefix included. ``latency_seconds``:
-    how long the simulated persona thinks, or the least and the most. ``logs``: where each process writes its log
+    how long the simulated persona thinks, or the least and the most. ``worker_options``: further options of
+    ``celery worker``. ``logs``: where each process writes its log
     (default: a temporary place).
     """
 
@@ -42,12 +43,14 @@ class RunningSystem:
         *,
         personas: Mapping[str, str] | None = None,
         workers: int = 1,
+        worker_options: Sequence[str] = (),
         beats: int = 1,
         latency_seconds: float | tuple[float, float] = 0.0,
         settings: Mapping[str, str] | None = None,
         logs: Path | None = None,
     ) -> None:
         self._personas = dict(personas or {"ava": "ft_sk_ava"})
+        self._worker_options = tuple(worker_options)
         self._worker_count, self._beat_count = workers, beats
         self._latency_seconds = latency_seconds
         self._settings = dict(settings or {})
@@ -120,7 +123,7 @@ class RunningSystem:
     def _launch(self, kind: str, number: int) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "celery", "-A", "worker", kind]
         if kind == "worker":
-            command += ["--hostname", f"worker-{number}@parley"]
+            command += ["--hostname", f"worker-{number}@parley", *self._worker_options]
         outside = {name: value for name, value in os.environ.items() if not name.startswith("PARLEY_")}
         with (self.logs / f"{kind}-{number}.log").open("wb") as log:
             return subprocess.Popen(
