@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from types import TracebackType
 from typing import Any, NoReturn, Self, TypeVar
 
@@ -227,7 +228,7 @@ class FluidTalk:
     ) -> Result:
         request = httpx.Request(
             "POST",
-            self._address(path),
+            _server_address(self.base_url + path),
             # A server may choose any coding if none is named, and none is undone here.
             headers={"X-API-Key": self._api_key, "Accept-Encoding": "identity", "User-Agent": "parley-fluidtalk"},
             data=form,
@@ -247,16 +248,16 @@ class FluidTalk:
             ) from error
         return _read_answer(answer, read)
 
-    def _address(self, path: str) -> httpx.URL:
-        try:
-            url = httpx.URL(self.base_url + path)
-        except (httpx.InvalidURL, ValueError):
-            url = httpx.URL("")
-        if url.scheme not in ("http", "https") or not url.raw_host or url.userinfo or url.query or url.fragment:
-            raise InvalidCall(
-                "base_url is not the http(s) address of a server, without user name and query; correct it"
-            )
-        return url
+
+@lru_cache(maxsize=256)
+def _server_address(address: str) -> httpx.URL:
+    try:
+        url = httpx.URL(address)
+    except (httpx.InvalidURL, ValueError):
+        url = httpx.URL("")
+    if url.scheme not in ("http", "https") or not url.raw_host or url.userinfo or url.query or url.fragment:
+        raise InvalidCall("base_url is not the http(s) address of a server, without user name and query; correct it")
+    return url
 
 
 def _read_answer(answer: Answer, read: Callable[[dict[str, Any]], Result]) -> Result:

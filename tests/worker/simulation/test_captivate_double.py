@@ -166,15 +166,21 @@ def test_a_documented_body_is_accepted(
     assert upstreams.calls()[0].fields == body
 
 
-@pytest.mark.parametrize(
-    "text", ["", "[", "null", "[]", '{"session_id": NaN}', '"\ud800"'.encode("utf-8", "surrogatepass")]
-)
+@pytest.mark.parametrize("text", ["", "[", "null", "[]", '"\ud800"'.encode("utf-8", "surrogatepass")])
 def test_a_body_that_is_no_json_object_is_refused(text: str | bytes, upstreams: SimulatedUpstreams) -> None:
     headers = {"Content-Type": "application/json"}
     answer = httpx.post(upstreams.captivate_url + SEND_MESSAGE, content=text, headers=headers)
 
     assert answer.status_code == 422
     assert answer.json()["detail"]
+
+
+def test_nan_is_not_json(upstreams: SimulatedUpstreams, captivate_body: dict[str, Any]) -> None:
+    channel_of(captivate_body)["custom"]["score"] = float("nan")
+    headers = {"Content-Type": "application/json"}
+    answer = httpx.post(upstreams.captivate_url + SEND_MESSAGE, content=json.dumps(captivate_body), headers=headers)
+
+    assert (answer.status_code, answer.json()["detail"]) == (422, ["the body is not JSON in UTF-8"])
 
 
 @pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded"])

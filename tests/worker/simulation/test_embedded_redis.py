@@ -7,7 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +16,19 @@ from redis import Redis
 
 from worker.simulation.embedded_redis import EmbeddedRedis, EmbeddedRedisFailed
 from worker.simulation.redis_binary import find_redis_binary
+from worker.simulation.tied_process import tied_command
 
 Eventually = Callable[..., Any]
 ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture
+def taken_port() -> Iterator[int]:
+    """A port on which something else listens."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        yield taken.getsockname()[1]
 
 
 def is_listening(port: int) -> bool:
@@ -102,20 +112,19 @@ def test_what_its_state_does_not_allow_is_refused() -> None:
         assert server.running
 
 
-def test_a_taken_port_is_reported_with_the_end_of_the_log(upstream_port: int) -> None:
-    server = EmbeddedRedis(port=upstream_port)
-    with pytest.raises(EmbeddedRedisFailed, match=rf"ended while starting.*{upstream_port}"):
+def test_a_taken_port_is_reported_with_the_end_of_the_log(taken_port: int) -> None:
+    server = EmbeddedRedis(port=taken_port)
+    with pytest.raises(EmbeddedRedisFailed, match=rf"ended while starting.*{taken_port}"):
         server.start()
     assert not server.running
 
 
-@pytest.fixture
-def upstream_port() -> Any:
-    """A port on which something else listens."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        yield taken.getsockname()[1]
+def test_another_server_on_its_port_is_not_taken_for_its_own() -> None:
+    with EmbeddedRedis() as other:
+        server = EmbeddedRedis(port=other.port)
+        with pytest.raises(EmbeddedRedisFailed, match="ended while starting"):
+            server.start()
+        assert other.running
 
 
 def test_it_dies_with_its_parent(eventually: Eventually) -> None:
@@ -143,8 +152,6 @@ def test_it_dies_with_its_parent(eventually: Eventually) -> None:
 
 
 def test_a_tied_child_does_not_start_without_its_parent(tmp_path: Path) -> None:
-    from worker.simulation.tied_process import tied_command
-
     command = tied_command([sys.executable, "-c", f"open({str(tmp_path / 'started')!r}, 'w')"])
     orphan = [*command[:4], "1", *command[5:]]
 
