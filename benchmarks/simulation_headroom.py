@@ -1,7 +1,7 @@
 """How fast the simulated FluidTalk answers, so that it is never what another benchmark measures.
 
-    python benchmarks/simulation_headroom.py --connections 200 --seconds 5
-    python benchmarks/simulation_headroom.py --connections 5000 --latency 1.0 --seconds 10
+    python -m benchmarks.simulation_headroom --connections 200 --seconds 5
+    python -m benchmarks.simulation_headroom --connections 5000 --latency 1.0 --seconds 10
 
 Raw sockets, one request at a time on each connection, a chat call each time. The load comes from this process and the
 doubles run in another one; the rate for one full core is worked out from the processor time which the doubles used.

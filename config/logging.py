@@ -27,6 +27,8 @@ def configure(worker: Worker) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(worker.log_level)
+    # Whoever waits for a worker to come up reads this at any level.
+    logging.getLogger("parley.worker").setLevel(logging.INFO)
     # One line for each doorbell would say less than our own line for each turn, and costs a third of it.
     for name in ("celery.worker.strategy", "celery.app.trace", "celery.beat", "httpcore"):
         logging.getLogger(name).setLevel(logging.WARNING)

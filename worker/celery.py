@@ -5,6 +5,7 @@ Options are read from the settings when Celery first needs one, so that importin
 
 from __future__ import annotations
 
+import logging
 from functools import cached_property
 from typing import Any
 
@@ -13,6 +14,9 @@ from celery.apps.worker import Worker
 
 from config import logging as logs
 from config import settings as configuration
+
+
+_log = logging.getLogger("parley.worker")
 
 
 class QuietWorker(Worker):
@@ -39,6 +43,16 @@ class Parley(Celery):
 
 app = Parley("parley", include=["tasks.turns", "tasks.schedule"])
 app.config_from_object("config.broker:celery_options")
+
+
+@signals.worker_ready.connect
+def _say_ready(**_: Any) -> None:
+    _log.info("worker ready")
+
+
+@signals.worker_shutting_down.connect
+def _say_stopping(sig: str, **_: Any) -> None:
+    _log.info("worker stopping on %s: turns under way finish", sig)
 
 
 @signals.setup_logging.connect

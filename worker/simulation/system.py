@@ -16,8 +16,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from redis import Redis
-
 from worker.simulation.control import SimulatedUpstreams
 from worker.simulation.embedded_redis import EmbeddedRedis
 from worker.simulation.tied_process import tied_command
@@ -136,13 +134,13 @@ class RunningSystem:
             )
 
     def _await_workers(self) -> None:
-        # A worker that takes messages has a connection that waits in a blocking pop, whatever its log level.
-        alive = [process for process in self.workers if process.poll() is None]
         deadline = time.monotonic() + _READY_SECONDS
-        with Redis.from_url(self.redis.url) as redis:
-            while time.monotonic() < deadline and all(process.poll() is None for process in alive):
-                if sum(client["cmd"] == "brpop" for client in redis.client_list()) >= len(alive):
-                    return
-                time.sleep(0.02)
-        logs = "\n".join(self.log_of("worker", number)[-2000:] for number in range(len(self.workers)))
-        raise SystemFailed(f"the workers did not come up; their logs:\n{logs}")
+        waiting = [number for number, process in enumerate(self.workers) if process.poll() is None]
+        while waiting and time.monotonic() < deadline:
+            if any(self.workers[number].poll() is not None for number in waiting):
+                break
+            waiting = [number for number in waiting if "worker ready" not in self.log_of("worker", number)]
+            time.sleep(0.02)
+        if waiting:
+            logs = "\n".join(self.log_of("worker", number)[-2000:] for number in waiting)
+            raise SystemFailed(f"workers {waiting} did not come up; their logs:\n{logs}")
