@@ -45,7 +45,7 @@ def build(settings: Settings) -> Parts:
     connections, channel, images = Connections(), _channel(settings), _images(settings)
     asking = Asking(settings, store, _personas(settings, connections), images)
     turns = Turns(settings, store, keeper, asking, channel)
-    intake = Intake(Producer(settings, store=store), store)
+    intake = Intake(Producer(settings, store=store), store, settings.worker.store_wait_seconds)
     closers = (keeper.stop, connections.close, channel.close, images.close, store.close)
     return Parts(settings, store, turns, intake, Upkeep(store), closers)
 

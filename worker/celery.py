@@ -15,7 +15,6 @@ from celery.apps.worker import Worker
 from config import logging as logs
 from config import settings as configuration
 
-
 _log = logging.getLogger("parley.worker")
 
 

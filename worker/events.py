@@ -5,6 +5,7 @@ Sources: seed FluidTalk "Concepts" (the four ways a conversation starts), seed C
 
 from __future__ import annotations
 
+import re
 import uuid
 from typing import Annotated, Any, Literal
 
@@ -22,6 +23,9 @@ from pydantic import (
 from worker.captivate import Captivate, CaptivatePayloadError
 from worker.refusals import InvalidEvent
 
+MAX_DEPTH = 100
+KINDS = "inbound_chat, ai_opener, event_trigger or follow_up"
+
 Kind = Literal["inbound_chat", "ai_opener", "event_trigger", "follow_up"]
 
 Identifier = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,128}$")]
@@ -31,19 +35,29 @@ Handle = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 WebAddress = Annotated[str, StringConstraints(pattern=r"^https?://[^\s]+$", max_length=4096)]
 
 
-def _repair(value: object) -> object:
-    # Chat platforms deliver halves of emoji: two halves are joined, a lone one becomes U+FFFD (protocols.md F7).
+def repair(text: str) -> str:
+    """Chat platforms deliver halves of emoji: two halves are joined, a lone one becomes U+FFFD (protocols.md F7)."""
+    return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _repair(value: object, depth: int = 0) -> object:
+    if depth > MAX_DEPTH:
+        raise ValueError(f"nested more than {MAX_DEPTH} levels deep")
     if isinstance(value, str):
-        return value if value.isascii() else value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        return repair(value)
     if isinstance(value, dict):
-        return {_repair(key): _repair(item) for key, item in value.items()}
+        return {_repair(key, depth + 1): _repair(item, depth + 1) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_repair(item) for item in value]
+        return [_repair(item, depth + 1) for item in value]
     return value
 
 
-Text = Annotated[str, BeforeValidator(_repair)]
-JsonObject = Annotated[dict[str, Any], BeforeValidator(_repair)]
+def _repair_value(value: object) -> object:
+    return _repair(value)
+
+
+Text = Annotated[str, BeforeValidator(_repair_value)]
+JsonObject = Annotated[dict[str, Any], BeforeValidator(_repair_value)]
 
 
 class _Value(BaseModel):
@@ -59,7 +73,7 @@ class ChannelContext(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
-    session_id: Annotated[str, BeforeValidator(_repair), StringConstraints(min_length=1, max_length=1024)]
+    session_id: Annotated[str, BeforeValidator(_repair_value), StringConstraints(min_length=1, max_length=1024)]
     metadata: JsonObject
     hasLivechat: bool = False  # noqa: N815 - Captivate's spelling, protocols.md 2.3
 
@@ -108,6 +122,8 @@ class InboundChat(_EventBase):
     def _says_something(self) -> InboundChat:
         if not self.message and not self.image_url and not self.attachments:
             raise ValueError("an inbound chat needs a message or an image: there is nothing to answer")
+        if len(self.attachments) > 1 and len(self.event_id) > 120:
+            raise ValueError("event_id: with several attachments at most 120 characters, each gets an id of its own")
         if self.image_url and self.attachments:
             raise ValueError("give image_url or attachments, not both: one call carries one image")
         return self
@@ -210,9 +226,17 @@ def faults(error: ValidationError) -> str:
     """The faults of a validation as one line of field names and reasons, without any value."""
     lines = []
     for fault in error.errors(include_input=False, include_url=False, include_context=False):
-        place = ".".join(str(part) for part in fault["loc"]) or "event"
-        lines.append(f"{place}: {fault['msg'].removeprefix('Value error, ')}")
+        place = ".".join(map(_field_name, fault["loc"])) or "event"
+        message = fault["msg"].removeprefix("Value error, ")
+        if fault["type"] in ("union_tag_invalid", "union_tag_not_found"):
+            place, message = "kind", f"must be {KINDS}"
+        lines.append(f"{place}: {message}")
     return "; ".join(lines)
+
+
+def _field_name(part: int | str) -> str:
+    # A sender chooses the names of unknown fields, and can put anything into them.
+    return str(part) if re.fullmatch(r"\w{1,40}", str(part)) else "(a field of another name)"
 
 
 def _image(file: dict[str, Any]) -> dict[str, Any] | None:

@@ -9,7 +9,8 @@ from typing import Any
 from worker import events
 from worker.producer import Producer
 from worker.refusals import Refused
-from worker.store import Store
+from worker.retrying import patiently
+from worker.store import Store, StoreError
 from worker.store.inbox import UNKNOWN
 
 _log = logging.getLogger("parley.intake")
@@ -18,13 +19,19 @@ _log = logging.getLogger("parley.intake")
 class Intake:
     """Accepts or, when that cannot be, keeps as a dead letter with the reason: nobody is there to be told."""
 
-    def __init__(self, producer: Producer, store: Store) -> None:
+    def __init__(self, producer: Producer, store: Store, wait_seconds: float) -> None:
         self._producer = producer
         self._store = store
+        self._wait_seconds = wait_seconds
 
     def accept(self, event: object, message_id: str) -> str:
         """Accept one event. ``message_id`` becomes the event's id when it has none, so that a message that Celery
-        delivers twice is one event. Returns one phrase without content. Raises ``redis.RedisError``."""
+        delivers twice is one event. While the store is away it waits, for the message is already off the broker.
+        Returns one phrase without content. Raises ``redis.RedisError`` after ``wait_seconds``.
+        """
+        return patiently(lambda: self._accept(event, message_id), again_on=StoreError, seconds=self._wait_seconds)
+
+    def _accept(self, event: object, message_id: str) -> str:
         if isinstance(event, dict) and not event.get("event_id"):
             event = {**event, "event_id": message_id}
         try:
@@ -45,4 +52,4 @@ class Intake:
 
 def _text(event: Any, field: str) -> str:
     value = event.get(field) if isinstance(event, dict) else None
-    return value[:256] if isinstance(value, str) and value else UNKNOWN
+    return events.repair(value[:256]) if isinstance(value, str) and value else UNKNOWN

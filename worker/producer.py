@@ -6,10 +6,10 @@ Importing this module starts nothing: no Celery, no connection, no file.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Literal
+from typing import Any, Literal
 
 from config.settings import Settings
 from worker.events import AiOpener, EventTrigger, FollowUp, InboundChat
@@ -47,31 +47,40 @@ class Producer:
         one event for each; the receipt is the first one's.
         Raises a ``Refused`` (nothing was accepted), or ``redis.RedisError`` (not known: enqueue the same event again).
         """
-        parts = self._parts(event)
-        if len(parts) == 1:
-            return self._receipt(event, self._store.inbox.accept(event))
-        return self._receipt(event, self._store.inbox.accept_many(parts)[0])
+        first, *further = self._parts(event)
+        receipt = self._receipt(first, self._store.inbox.accept(first, room=1 + len(further)))
+        if further:
+            # There was room for all of them; whoever came in between does not push them out.
+            self._store.inbox.accept_many(further, room=0)
+        return receipt
 
     def enqueue_many(self, events: Sequence[AnyEvent]) -> list[Receipt | Refused]:
-        """Accept events in the given order with one round trip; one result for each, a refusal as a value.
+        """Accept events in the given order, most in one round trip; one result for each, a refusal as a value.
 
         Order within a conversation is the order of the sequence. Raises ``redis.RedisError`` as ``enqueue`` does.
         """
-        results: list[Receipt | Refused | None] = [None] * len(events)
-        accepted: list[tuple[int, AnyEvent]] = []
-        for index, event in enumerate(events):
+        results: list[Receipt | Refused] = []
+        batch: list[AnyEvent] = []
+
+        def flush() -> None:
+            acceptances = self._store.inbox.accept_many(batch) if batch else []
+            results.extend(_or_refusal(self._receipt, *pair) for pair in zip(batch, acceptances, strict=True))
+            batch.clear()
+
+        for event in events:
             try:
-                accepted += [(index, part) for part in self._parts(event)]
+                parts = self._parts(event)
             except Refused as refusal:
-                results[index] = refusal
-        acceptances = self._store.inbox.accept_many([event for _, event in accepted]) if accepted else []
-        for (index, part), acceptance in zip(accepted, acceptances, strict=True):
-            if results[index] is None:
-                try:
-                    results[index] = self._receipt(part, acceptance)
-                except Refused as refusal:
-                    results[index] = refusal
-        return [result for result in results if result is not None]
+                flush()
+                results.append(refusal)
+                continue
+            if len(parts) == 1:
+                batch.append(event)
+                continue
+            flush()
+            results.append(_or_refusal(self.enqueue, event))
+        flush()
+        return results
 
     def close(self) -> None:
         """Close the connections."""
@@ -122,6 +131,13 @@ class Producer:
                 )
             case other:
                 raise AssertionError(f"accept answered {other} to an event without a plan")
+
+
+def _or_refusal(call: Callable[..., Receipt], *arguments: Any) -> Receipt | Refused:
+    try:
+        return call(*arguments)
+    except Refused as refusal:
+        return refusal
 
 
 def _within(part: str, size: int, limit: int, unit: str) -> None:

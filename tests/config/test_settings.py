@@ -98,6 +98,13 @@ def test_a_dot_env_file_is_read(environment, tmp_path):
     assert load(env_file=file).captivate.environment == "prod"
 
 
+def test_an_empty_variable_is_as_good_as_none(environment):
+    environment(PARLEY_BROKER_URL="", PARLEY_CAPTIVATE__BASE_URL="")
+    settings = load(env_file=None)
+    assert settings.doorbells_in_store
+    assert settings.captivate.base_url is None
+
+
 def test_settings_cannot_be_changed(environment):
     environment()
     with pytest.raises(ValueError, match="frozen"):

@@ -65,7 +65,7 @@ def test_the_text_of_the_lead_is_in_the_body_only(run, taken):
 
 
 def test_the_door_accepts_it_and_recognises_the_same_message_again(run, taken, make_settings, store):
-    intake = Intake(Producer(make_settings(), store=store), store)
+    intake = Intake(Producer(make_settings(), store=store), store, wait_seconds=1)
     phrases = []
     for _ in range(2):
         run("--message-id", "m-1")

@@ -55,7 +55,8 @@ def test_each_event_gets_an_id_of_its_own():
     ("value", "named"),
     [
         ({}, "kind"),
-        ({"kind": "shout", "persona": "ava", "target": "@l"}, "kind"),
+        ({"kind": "SECRET", "persona": "ava", "target": "@l"}, "kind: must be inbound_chat"),
+        ({"kind": "ai_opener", "persona": "ava", "target": "@l", "my SECRET words": 1}, "a field of another name"),
         ("hi", "event"),
         (None, "event"),
         ({"kind": "inbound_chat", "persona": "ava", "target": "@l"}, "needs a message or an image"),
@@ -124,6 +125,22 @@ def test_several_images_become_one_event_each_in_order():
 def test_what_is_no_captivate_request_is_refused(payload):
     with pytest.raises(InvalidEvent):
         InboundChat.from_captivate(payload, persona="ava", target="@l")
+
+
+def test_what_is_nested_too_deeply_is_refused():
+    deep = {}
+    for _ in range(3000):
+        deep = {"a": deep}
+    with pytest.raises(InvalidEvent, match="nested more than 100 levels"):
+        parse({"kind": "event_trigger", "persona": "ava", "target": "@l", "event_type": "t", "context": deep})
+
+
+def test_an_id_leaves_room_for_the_ids_of_further_images():
+    event = {"kind": "inbound_chat", "persona": "ava", "target": "@l", "attachments": [{"url": "https://x/a.jpg"}] * 2}
+    for part in parse({**event, "event_id": "x" * 120}).one_image_each():
+        assert parse_json(part.model_dump_json()) == part
+    with pytest.raises(InvalidEvent, match="at most 120 characters"):
+        parse({**event, "event_id": "x" * 121})
 
 
 def test_halves_of_emoji_are_repaired():

@@ -25,7 +25,7 @@ def store(make_store):
 @pytest.fixture
 def intake(make_settings, store):
     """The door over that store."""
-    return Intake(Producer(make_settings(limits=SMALL), store=store), store)
+    return Intake(Producer(make_settings(limits=SMALL), store=store), store, wait_seconds=1)
 
 
 @pytest.fixture
@@ -110,7 +110,7 @@ def test_the_event_given_is_left_as_it_was(intake, chat):
 @pytest.mark.parametrize(
     ("fields", "reason"),
     [
-        ({"kind": "shout"}, "InvalidEvent: event"),
+        ({"kind": "shout"}, "InvalidEvent: kind"),
         ({"kind": None}, "InvalidEvent"),
         ({"message": ""}, "InvalidEvent: inbound_chat: an inbound chat needs a message or an image"),
         ({"message": ["SECRET"]}, "InvalidEvent: inbound_chat.message"),
@@ -184,3 +184,8 @@ def test_what_was_accepted_before_is_untouched_by_a_refusal(intake, chat, store,
     intake.accept(chat(kind="shout"), "message-2")
     assert waiting() == ["message-1"]
     assert store.books.accounts()[0].waiting == 1
+
+
+def test_half_an_emoji_in_a_name_still_ends_as_a_dead_letter(intake, store):
+    assert intake.accept({"kind": "ai_opener", "persona": "a\ud83d", "target": "\udd25"}, "m9").startswith("refused")
+    assert [letter.event_id for letter in store.dead_letters.newest()] == ["m9"]

@@ -71,6 +71,31 @@ def test_several_images_are_accepted_as_one_event_each(producer, store, channel)
     assert store.redis.lrange(shard.inbox(Conversation("ava", "@l")), 0, -1) == ["m", "m#2", "m#3"]
 
 
+def test_several_images_are_accepted_together_or_not_at_all(producer, store, channel):
+    producer.enqueue(InboundChat(persona="ava", target="@l", message="hi", channel=channel))
+    three = tuple(Attachment(url=f"https://x/{number}.jpg") for number in range(3))
+    event = InboundChat(persona="ava", target="@l", attachments=three, channel=channel, event_id="m")
+    with pytest.raises(InboxFull):
+        producer.enqueue(event)
+    assert store.books.accounts()[0].waiting == 1
+    assert producer.enqueue(event.model_copy(update={"attachments": three[:2]})).position == 2
+    assert store.books.accounts()[0].waiting == 3
+
+
+def test_several_images_in_a_batch_keep_their_place(producer, store, channel):
+    common = {"persona": "ava", "target": "@l", "channel": channel}
+    two = tuple(Attachment(url=f"https://x/{number}.jpg") for number in range(2))
+    results = producer.enqueue_many(
+        [
+            InboundChat(event_id="m", attachments=two, **common),
+            InboundChat(event_id="n", message="after", **common),
+        ]
+    )
+    assert [result.position for result in results] == [1, 3]
+    conversation = Conversation("ava", "@l")
+    assert store.redis.lrange(store.keys.of(conversation).inbox(conversation), 0, -1) == ["m", "m#2", "n"]
+
+
 def test_many_events_are_accepted_in_order_and_refusals_are_values(producer, channel):
     def chat(number, persona="ava"):
         return InboundChat(persona=persona, target="@l", message="hi", channel=channel, event_id=f"m{number}")

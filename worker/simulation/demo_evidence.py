@@ -66,5 +66,8 @@ class Evidence:
 def bubbles_of(sends: Iterable[Call]) -> list[str]:
     """The texts of all text messages in these sends."""
     return [
-        message["text"] for call in sends for message in call.fields.get("response", ()) if message.get("type") == "text"
+        message["text"]
+        for call in sends
+        for message in call.fields.get("response", ())
+        if message.get("type") == "text"
     ]

@@ -77,15 +77,17 @@ def order_of(sent: Sequence[Sent], calls: Sequence[Call]) -> Order:
 def of_order(order: Order) -> list[Finding]:
     """Nothing overtaken, overlapping, asked twice, lost or doubled, except for what was resent on purpose."""
     findings = [
-        _zero("overtaken", order.overtaken, "messages that the persona saw after a later one of the same lead"),
-        _zero("overlapping", order.overlapping, "calls for a conversation while another one of it was under way"),
+        _zero("overtaken", order.overtaken, "seen by the persona after a later message"),
+        _zero("overlapping", order.overlapping, "calls while another of the lead was under way"),
         _zero("asked twice", order.asked_twice, "messages that the persona was given twice"),
-        _zero("lost", order.lost + order.undelivered, "messages that never reached the persona, or answers the lead"),
-        _zero("doubled", order.doubled_otherwise, "bubbles that came twice, apart from the next line"),
+        _zero("lost", order.lost + order.undelivered, "messages never asked, answers never sent"),
+        _zero("doubled", order.doubled_otherwise, "bubbles that came twice, the resent one apart"),
     ]
     seen = f"{order.resent} after {order.dropped} dropped connection" + ("s" if order.dropped != 1 else "")
-    why = "on purpose: the same key lets the channel drop the repeat, silence would be worse"
-    return [*findings, Finding(order.resent == order.dropped, "resent", why, seen)]
+    return [
+        *findings,
+        Finding(order.resent == order.dropped, "resent", "once for each send that was not answered", seen),
+    ]
 
 
 def of_books(accounts: Iterable[Account], receipts: int, follow_ups: int, order: Order) -> list[Finding]:
@@ -100,19 +102,19 @@ def of_books(accounts: Iterable[Account], receipts: int, follow_ups: int, order:
     )
     unexplained = sum(abs(account.unexplained) for account in books)
     return [
-        _zero("unexplained", unexplained, "accepted events that neither have a fate nor wait"),
-        _zero("left over", dead + waiting, "events that are dead or still wait"),
+        _zero("unexplained", unexplained, "accepted, without a fate, and not waiting"),
+        Finding(dead + waiting == 0, "left over", "0 dead, 0 waiting", f"{dead} dead, {waiting} waiting"),
         Finding(
             accepted == receipts + follow_ups,
             "accepted",
-            "as many as the producers hold receipts for, and beat dispatched",
+            "receipts of producers + follow-ups of beat",
             f"{accepted} = {receipts} + {follow_ups}",
         ),
         Finding(
             (answered, joined) == (order.turns, order.joined),
             "answered",
-            "as many as the persona had turns; joined: as many as came along in them",
-            f"{answered} + {joined}, calls {order.turns} + {order.joined}",
+            "+ joined, as in the call log",
+            f"{answered} + {joined}, call log {order.turns} + {order.joined}",
         ),
     ]
 

@@ -125,7 +125,7 @@ class Burst(ScriptedLead):
     """Types three messages in a row."""
 
     handle, persona, begins_at = "@maya", "ava", 0.3
-    expected = "a burst of 3 messages becomes one turn, 3 bubbles in order"
+    expected = "3 messages in a row: one turn, 3 bubbles"
 
     def script(self) -> Script:
         self.writes("hey, saw your post!")
@@ -149,7 +149,7 @@ class ImageSender(ScriptedLead):
 
     handle, persona, begins_at = "@liam", "ava", 1.8
     image_name = "board.png"
-    expected = "the image is fetched, hosted by FluidTalk, and asked with the hosted link"
+    expected = "image fetched, hosted, asked with hosted link"
 
     def script(self) -> Script:
         url = f"{self.stage.fluidtalk_url}/media/photo.png?X-Expires=300&X-Signature=4f9c2d"
@@ -168,14 +168,14 @@ class ImageSender(ScriptedLead):
             and self.evidence.bubbles[-1:] == [f"You sent an image: {hosted[0]}"]
         )
         path = hosted[0].removeprefix(self.stage.fluidtalk_url) if hosted else "no link"
-        return right, f"{len(files)} upload, {len(hosted)} call with {path}"
+        return right, f"{len(files)} upload, {len(hosted)} call, {path}"
 
 
 class Opened(ScriptedLead):
     """Is written to first, answers, and asks for a photo."""
 
     handle, persona, begins_at = "@omar", "ava", 3.2
-    expected = "an opener goes out, the lead answers, the photo follows the bubble"
+    expected = "opener, the lead's reply, then a photo"
 
     def script(self) -> Script:
         self.opens()
@@ -201,7 +201,7 @@ class EventInLiveChat(ScriptedLead):
     """Reacts to a story in the middle of a chat."""
 
     handle, persona, begins_at = "@nina", "ava", 5.0
-    expected = "a platform event is folded into the live chat as its 2nd turn"
+    expected = "event folded into the live chat as its turn 2"
 
     def script(self) -> Script:
         self.writes("do you also teach kite surfing?")
@@ -219,14 +219,14 @@ class EventInLiveChat(ScriptedLead):
             and bubbles[1].startswith("You did: story_reaction")
         )
         event_turns = [str(turn) for action, turn in turns if action == "ENTRY_POINT"]
-        return right, f"event answered in turn {', '.join(event_turns) or 'none'}, {len(bubbles)} bubbles"
+        return right, f"event is turn {', '.join(event_turns) or 'none'}, {len(bubbles)} bubbles"
 
 
 class QuietLead(ScriptedLead):
     """Says one thing and goes quiet."""
 
     handle, persona, begins_at = "@zoe", "cleo", 0.9
-    expected = f"one follow-up, {FOLLOW_UP_SECONDS:g} s after the answer, dispatched by beat"
+    expected = f"quiet for {FOLLOW_UP_SECONDS:g} s: one follow-up, from beat"
 
     def script(self) -> Script:
         self.writes("what does a week cost?")
@@ -245,14 +245,14 @@ class QuietLead(ScriptedLead):
             and waited >= FOLLOW_UP_SECONDS
             and self.evidence.bubbles[1:] == [f"Are you still there, {self.target}?"]
         )
-        return right, f"{dispatched} dispatched, {len(follow_ups)} call, {waited:.1f} s after the answer"
+        return right, f"{dispatched} dispatched, {len(follow_ups)} call, after {waited:.1f} s"
 
 
 class SealedLead(ScriptedLead):
     """Goes on writing after the persona has finished the conversation."""
 
     handle, persona, begins_at = "@ivan", "ava", 2.5
-    expected = "400 DONE hands over to a human; the next message costs no call"
+    expected = "DONE: to a human; a further message: no call"
 
     def script(self) -> Script:
         self.writes("ok, booked. thanks for all!")
@@ -271,14 +271,14 @@ class SealedLead(ScriptedLead):
         sealed = self.evidence.words.count("sealed")
         right = statuses == [200, 400] and actions == ["escalateToHuman"] and sealed == 2
         right = right and self.evidence.bubbles == [f"You said: {self.sent[0].text}"]
-        return right, f"calls answered {_listed(statuses)}; {_listed(actions)}; {sealed} sealed"
+        return right, f"{_listed(statuses)}, {_listed(actions)}, {sealed} sealed"
 
 
 class OwnedElsewhere(ScriptedLead):
     """Belongs to another account of the persona."""
 
     handle, persona, begins_at = "@kate", "ava", 6.2
-    expected = "owned by another account: ignored, nothing is sent"
+    expected = "owned by another account: ignored, no send"
 
     def script(self) -> Script:
         self.stage.upstreams.own_elsewhere(self.persona, self.target)

@@ -11,6 +11,11 @@ from worker.store.timeline import Moment
 
 Voice = Literal["lead", "persona", "worker", "stage"]
 
+# Who a line is about that is about no single lead.
+CROWD = "@crowd"
+
+# The store cuts its times to milliseconds; so a moment stays behind the call that led to it.
+_PRECISION_SECONDS = 0.001
 _ENDINGS = ("ignored", "sealed", "skipped", "dead")
 
 
@@ -40,7 +45,7 @@ def of_send(call: Call, who: str, persona: str, *, again: bool) -> list[Line]:
 def of_moment(moment: Moment, who: str) -> Line | None:
     """What the worker did, if it is worth a line: trouble, and what is not seen in the conversation itself."""
     text = _said(moment)
-    return Line(moment.at.timestamp(), who, "worker", text) if text else None
+    return Line(moment.at.timestamp() + _PRECISION_SECONDS, who, "worker", text) if text else None
 
 
 def _message(message: dict[str, object]) -> str:

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from worker.events import AiOpener, EventTrigger, InboundChat
 from worker.producer import Producer
 from worker.simulation.control import SimulatedUpstreams
-from worker.simulation.demo_crowd import BEGINS_AT, CROWD_LEADS, MESSAGES_EACH, CrowdLead, crowd
+from worker.simulation.demo_crowd import BEGINS_AT, CROWD_LEADS, MESSAGES_EACH, crowd
 from worker.simulation.demo_feed import Feed
 from worker.simulation.demo_leads import CALM, ScriptedLead, Step
-from worker.simulation.demo_lines import Line
+from worker.simulation.demo_lines import CROWD, Line
 from worker.simulation.demo_troubles import TROUBLED
 from worker.store import Store
 
@@ -51,7 +51,8 @@ class Round:
     def __init__(self, number: int, upstreams: SimulatedUpstreams, producer: Producer, store: Store) -> None:
         self.upstreams = upstreams
         self._producer = producer
-        self.scripted = [lead(self, number) for lead in (*CALM, *TROUBLED)]
+        stories = sorted((*CALM, *TROUBLED), key=lambda story: story.begins_at)
+        self.scripted = [story(self, number) for story in stories]
         self.crowd = crowd(self, number)
         self.feed = Feed(upstreams, store.timeline, self.leads)
         self.receipts = 0
@@ -96,8 +97,13 @@ class Round:
         self._notices = [notice for notice in self._notices if not self._given(*notice)]
         return self.feed.lines(time.time())
 
-    def drain(self) -> list[Line]:
-        """Read the logs once more and return all lines that are left."""
+    def watch(self) -> list[Line]:
+        """Read the logs and return the lines that are due; the leads do nothing more."""
+        self.feed.follow()
+        return self.feed.lines(time.time())
+
+    def close(self) -> list[Line]:
+        """Read the logs a last time and return all lines that are left."""
         self.feed.follow()
         return self.feed.rest()
 
@@ -117,11 +123,6 @@ class Round:
 
     def _given(self, due: Callable[[], bool], text: str) -> bool:
         if due():
-            self.show(Line(time.time(), "@crowd", "stage", text))
+            self.show(Line(time.time(), CROWD, "stage", text))
             return True
         return False
-
-
-def finished_crowd(stage: Round) -> list[CrowdLead]:
-    """The leads of the crowd whose scripts are at their end."""
-    return [lead for lead in stage.crowd if stage.has_finished(lead)]

@@ -5,7 +5,7 @@ They all write to one persona, because a throttled key holds all its conversatio
 
 from __future__ import annotations
 
-from worker.simulation.demo_leads import ScriptedLead, Script, Seen
+from worker.simulation.demo_leads import Script, ScriptedLead, Seen
 from worker.simulation.faults import FaultKind, FaultRule
 
 RETRY_AFTER_SECONDS = 2.0
@@ -15,7 +15,7 @@ class Throttled(ScriptedLead):
     """The persona's key is throttled once."""
 
     handle, persona, begins_at = "@bruno", "bea", 0.6
-    expected = f"429 with Retry-After {RETRY_AFTER_SECONDS:g}: held for that long, then answered once"
+    expected = f"429, Retry-After {RETRY_AFTER_SECONDS:g}: held so long, answered once"
 
     def script(self) -> Script:
         self.arranges(f"the next persona call answers 429 with Retry-After {RETRY_AFTER_SECONDS:g}")
@@ -36,14 +36,14 @@ class Throttled(ScriptedLead):
         asks = self.evidence.asks
         pause = asks[1].start_wall - asks[0].end_wall if len(asks) > 1 else 0.0
         right = self.evidence.statuses == [429, 200] and pause >= RETRY_AFTER_SECONDS and _answered_once(self)
-        return right, f"{_statuses(self)}, {pause:.1f} s apart, {len(self.evidence.bubbles)} bubble"
+        return right, f"{_listed(self.evidence.statuses)}, {pause:.1f} s apart, {len(self.evidence.bubbles)} bubble"
 
 
 class PersonaUnavailable(ScriptedLead):
     """The persona is unavailable once."""
 
     handle, persona, begins_at = "@dana", "bea", 4.2
-    expected = "503 of the persona: tried again, answered once"
+    expected = "503 of FluidTalk: asked again, answered once"
 
     def script(self) -> Script:
         self.arranges("the next persona call answers 503")
@@ -55,14 +55,14 @@ class PersonaUnavailable(ScriptedLead):
 
     def seen(self) -> Seen:
         right = self.evidence.statuses == [503, 200] and _answered_once(self)
-        return right, f"{_statuses(self)}, {len(self.evidence.bubbles)} bubble"
+        return right, f"{_listed(self.evidence.statuses)}, {len(self.evidence.bubbles)} bubble"
 
 
 class ChannelUnavailable(ScriptedLead):
     """The channel is unavailable once."""
 
     handle, persona, begins_at = "@erik", "bea", 5.6
-    expected = "503 of Captivate: delivered from the journal, asked only once"
+    expected = "503 of Captivate: sent again, not asked again"
 
     def script(self) -> Script:
         self.arranges("the next delivery to this lead answers 503")
@@ -75,14 +75,14 @@ class ChannelUnavailable(ScriptedLead):
     def seen(self) -> Seen:
         sends = [call.status for call in self.evidence.sends]
         right = self.evidence.statuses == [200] and sends == [503, 200] and _answered_once(self)
-        return right, f"{len(self.evidence.asks)} call, sends answered {', '.join(map(str, sends)) or 'none'}"
+        return right, f"{len(self.evidence.asks)} call, sends {_listed(sends)}"
 
 
 class ChannelSilent(ScriptedLead):
     """The channel takes the message and drops the connection: nobody can know whether it arrived."""
 
     handle, persona, begins_at = "@fay", "bea", 7.0
-    expected = "Captivate takes it, then drops: resent with the same Idempotency-Key"
+    expected = "taken, but not answered: resent, same key"
 
     def script(self) -> Script:
         self.arranges("the next delivery to this lead is taken, but the connection is dropped without an answer")
@@ -110,8 +110,8 @@ def _answered_once(lead: ScriptedLead) -> bool:
     return lead.evidence.bubbles == [f"You said: {message.text}" for message in lead.sent]
 
 
-def _statuses(lead: ScriptedLead) -> str:
-    return f"calls answered {', '.join(map(str, lead.evidence.statuses)) or 'none'}"
+def _listed(statuses: list[int | None]) -> str:
+    return ", ".join(map(str, statuses)) or "none"
 
 
 TROUBLED: tuple[type[ScriptedLead], ...] = (Throttled, PersonaUnavailable, ChannelUnavailable, ChannelSilent)

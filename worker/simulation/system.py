@@ -123,14 +123,16 @@ class RunningSystem:
         if kind == "worker":
             command += ["--hostname", f"worker-{number}@parley", *self._worker_options]
         outside = {name: value for name, value in os.environ.items() if not name.startswith("PARLEY_")}
+        # Away from the working directory, where an operator's .env could join them to a real broker.
+        path = os.pathsep.join(filter(None, (str(Path(__file__).absolute().parents[2]), outside.get("PYTHONPATH"))))
         with (self.logs / f"{kind}-{number}.log").open("wb") as log:
             return subprocess.Popen(
                 tied_command(command),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env={**outside, **self.environment},
-                cwd=Path(__file__).parents[2],
+                env={**outside, "PYTHONPATH": path, **self.environment},
+                cwd=self.logs,
             )
 
     def _await_workers(self) -> None:

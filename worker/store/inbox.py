@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
@@ -13,6 +14,8 @@ from worker.doorbells import Doorbells
 from worker.events import AiOpener, EventTrigger, FollowUp, InboundChat
 from worker.store.keys import Keys
 from worker.store.scripts import Script, Scripts
+
+_NO_LIMIT = 1_000_000_000
 
 UNKNOWN = "-"  # stands for a persona that cannot be told; no configured persona can have this name
 
@@ -51,19 +54,24 @@ class Inbox:
         self._grace_ms = int(settings.agenda.grace_seconds * 1000)
         self._joins = {name: settings.join_of(name) for name in settings.personas}
 
-    def accept(self, event: InboundChat | AiOpener | EventTrigger | FollowUp, plan: int | None = None) -> Acceptance:
+    def accept(
+        self, event: InboundChat | AiOpener | EventTrigger | FollowUp, plan: int | None = None, room: int = 1
+    ) -> Acceptance:
         """Accept one event of a configured persona.
 
         ``plan``: for a follow-up of the cadence, the plan it belongs to; ``stale`` when that plan is no longer the
-        current one. When this returns ``accepted`` the event is in Redis and will have exactly one fate.
+        current one. ``room``: so many events must fit into the inbox, or it is ``full``; 0 = it never is.
+        When this returns ``accepted`` the event is in Redis and will have exactly one fate.
         Raises ``redis.RedisError``; then the event may or may not be in: the same event again is recognised.
         """
-        call = self._call(event, plan)
+        call = self._call(event, plan, room)
         return self._done(call, self._accept(call.keys, call.arguments))
 
-    def accept_many(self, events: list[InboundChat | AiOpener | EventTrigger | FollowUp]) -> list[Acceptance]:
+    def accept_many(
+        self, events: Sequence[InboundChat | AiOpener | EventTrigger | FollowUp], room: int = 1
+    ) -> list[Acceptance]:
         """Accept events in order with one round trip; each by itself, results in the same order."""
-        calls = [self._call(event, None) for event in events]
+        calls = [self._call(event, None, room) for event in events]
         answers = self._accept.many([(call.keys, call.arguments) for call in calls])
         return [self._done(call, answer) for call, answer in zip(calls, answers, strict=True)]
 
@@ -80,7 +88,7 @@ class Inbox:
         dead_ms = int(self._retention.dead_seconds * 1000)
         return bool(self._refuse(keys, [conversation.name, event_id, payload, reason, dead_ms]))
 
-    def _call(self, event: InboundChat | AiOpener | EventTrigger | FollowUp, plan: int | None) -> Call:
+    def _call(self, event: InboundChat | AiOpener | EventTrigger | FollowUp, plan: int | None, room: int) -> Call:
         conversation = Conversation(event.persona, event.target)
         shard = self._keys.of(conversation)
         join = self._joins[event.persona]
@@ -109,7 +117,7 @@ class Inbox:
             int(join.settle_limit_seconds * 1000),
             join.max_events,
             self._grace_ms,
-            self._limits.inbox_events,
+            self._limits.inbox_events + 1 - room if room else _NO_LIMIT,
             "" if plan is None else plan,
             self._doorbells.message(conversation, lane),
         ]

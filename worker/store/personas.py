@@ -31,6 +31,7 @@ class Personas:
         self._keys = keys
         self._gate = scripts.gate
         self._gates = settings.gates
+        self._probe_ms = int((settings.gates.probe_seconds + settings.fluidtalk.total_seconds) * 1000)
 
     def pause(self, persona: str, reason: str) -> None:
         """No new call for this persona until ``open_gate(persona, "paused")``. Turns under way finish."""
@@ -47,6 +48,8 @@ class Personas:
     def close_for_probing(self, persona: str, gate: Gate, reason: str, *, probed: bool) -> None:
         """Close ``circuit`` or ``credits``: one call probes per interval. ``probed``: this was such a call."""
         self._close(persona, gate, self._gates.probe_seconds, reason, probed=probed)
+        if probed:
+            self._redis.delete(self._keys.home(persona).probe(persona, gate))
 
     def open_gate(self, persona: str, gate: str) -> None:
         """Open a gate and look at everything that waited for it, in order of waiting."""
@@ -58,10 +61,9 @@ class Personas:
         self.wake(persona)
 
     def claim_probe(self, persona: str, gate: Gate, token: str) -> bool:
-        """The right to probe a closed gate: one caller has it for one interval."""
+        """The right to probe a closed gate: one caller has it until its call has ended, or could have."""
         key = self._keys.home(persona).probe(persona, gate)
-        interval_ms = int(self._gates.probe_seconds * 1000)
-        return bool(self._redis.set(key, token, nx=True, px=interval_ms)) or self._redis.get(key) == token
+        return bool(self._redis.set(key, token, nx=True, px=self._probe_ms)) or self._redis.get(key) == token
 
     def gates(self, persona: str) -> dict[str, str]:
         """The closed gates of a persona: raw fields, as any shard knows them. Empty when all are open."""

@@ -48,6 +48,12 @@ def test_nothing_is_planned_while_the_lead_waits(store, chat, begin):
     assert store.follow_ups.due(10) == []
 
 
+def test_a_plan_whose_conversation_has_expired_is_dropped(store, quiet_lead):
+    store.redis.delete(store.keys.of(quiet_lead.conversation).conversation(quiet_lead.conversation))
+    assert dispatch(store, quiet_lead) == "stale"
+    assert store.follow_ups.due(10) == []
+
+
 @pytest.mark.parametrize("mark", ["sealed", "owned_elsewhere"])
 def test_a_lead_who_is_lost_is_not_followed_up(store, chat, quiet_lead, begin, mark):
     store.inbox.accept(chat())

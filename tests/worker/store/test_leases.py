@@ -207,3 +207,13 @@ def test_the_timeline_tells_the_steps_without_content(store, chat, begin, conver
 
 def test_begin_answers_are_typed(store, conversation):
     assert isinstance(store.leases.begin(conversation, "t"), NotNow | Grant)
+
+
+def test_a_repeated_record_of_the_holder_renews_its_lease(store, chat, begin, refused, let_lease_run_out):
+    """The client repeats a call that timed out; by then the lease may have run out, and the holder goes on to deliver."""
+    store.inbox.accept(chat())
+    grant = begin()
+    store.leases.record(grant, "reply")
+    let_lease_run_out()
+    assert store.leases.record(grant, "reply").status == "holder"
+    assert refused().status == "busy"

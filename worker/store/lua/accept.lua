@@ -15,8 +15,13 @@ if redis.call('EXISTS', journal) == 1 then
   local position = redis.call('LPOS', inbox, id)
   return {'duplicate', position and position + 1 or 0, 0}
 end
-if ARGV[13] ~= '' and redis.call('HGET', conversation, 'plan') ~= ARGV[13] then
-  return {'stale', 0, 0}
+if ARGV[13] ~= '' then
+  local plan = redis.call('HGET', conversation, 'plan')
+  if plan ~= ARGV[13] then
+    -- Without any plan the conversation has expired, and nobody else would take it off the index.
+    if not plan then redis.call('ZREM', KEYS[7], name) end
+    return {'stale', 0, 0}
+  end
 end
 if ARGV[5] == '' and redis.call('HEXISTS', conversation, 'channel') == 0 then
   return {'no_channel', 0, 0}

@@ -2,8 +2,9 @@
 --
 -- KEYS 1 conversation  2 journal of the head  3 agenda  4 timeline
 -- ARGV 1 conversation name  2 token  3 fence  4 reply  5 lease ms
--- Returns {'holder' | 'lost' | 'settled', the reply to deliver}. `holder`: the step is now "delivering", go on.
--- Twice for one caller: the second time finds its own reply and changes nothing.
+-- Returns {'holder' | 'lost' | 'settled', the reply to deliver}. `holder`: the step is now "delivering", the lease is
+-- renewed, go on.
+-- Twice for one caller: the second time finds its own reply and only renews the lease.
 
 local conversation, journal, timeline = KEYS[1], KEYS[2], KEYS[4]
 local now = clock()
@@ -22,10 +23,10 @@ end
 if not holder then
   return {'lost', reply}
 end
+local lease_until = now + tonumber(ARGV[5])
+redis.call('HSET', conversation, 'lease_until', lease_until)
+redis.call('ZADD', KEYS[3], lease_until, ARGV[1])
 if past[2] ~= 'delivering' then
-  local lease_until = now + tonumber(ARGV[5])
-  redis.call('HSET', conversation, 'lease_until', lease_until)
-  redis.call('ZADD', KEYS[3], lease_until, ARGV[1])
   redis.call('HSET', journal, 'step', 'delivering')
   redis.call('HINCRBY', journal, 'sends', 1)
 end

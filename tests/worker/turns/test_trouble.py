@@ -1,0 +1,145 @@
+"""When an upstream refuses, drops, or cannot be reached."""
+
+from __future__ import annotations
+
+import pytest
+
+from worker.conversation import Conversation
+from worker.events import AiOpener, EventTrigger, FollowUp
+from worker.simulation.faults import FaultKind, FaultRule
+
+
+def test_a_busy_persona_is_asked_again_later_and_newer_messages_join(shop, say, upstreams, store):
+    shop.fail(status=429, retry_after_seconds=7, nth=1, service="fluidtalk")
+    shop.producer.enqueue(say("a"))
+    phrase = shop.run()
+    assert "throttled by the persona (429)" in phrase
+    assert float(phrase.split()[2]) >= 7
+    shop.producer.enqueue(say("b"))
+    assert shop.run().startswith("held until")
+    assert shop.work()[-1] == "answered, joined 1"
+    assert shop.texts() == [["You said: a", "You said: b"]]
+
+
+def test_retry_after_holds_the_whole_key_and_no_other(shop, say, upstreams):
+    shop.fail(status=429, retry_after_seconds=30, persona="ava")
+    shop.producer.enqueue(say("a"))
+    shop.run()
+    shop.producer.enqueue(say("a", target="@other"))
+    assert "throttled" in shop.run(Conversation("ava", "@other"))
+    assert len(shop.asked()) == 1
+    shop.producer.enqueue(say("a", persona="bea"))
+    assert shop.run(Conversation("bea", "@lead")).startswith("answered")
+
+
+def test_a_refused_key_stops_its_persona_until_a_person_opens_the_gate(shop, say, upstreams, store):
+    shop.fail(status=401, persona="ava")
+    shop.producer.enqueue(say("a"))
+    shop.work(turns=1)
+    assert shop.run().startswith("quarantined")
+    shop.producer.enqueue(say("b"))
+    assert len(shop.asked()) == 1
+    upstreams.clear_faults()
+    store.personas.open_gate("ava", "quarantined")
+    assert shop.work() == ["answered, joined 1"]
+
+
+def test_without_credits_those_who_would_start_wait_and_one_probe_opens_the_gate(make_shop, say, upstreams, store):
+    shop = make_shop(gates={"probe_seconds": 0.01, "probe_limit_seconds": 0.01})
+    upstreams.set_credits("ava", 1)
+    shop.producer.enqueue(say("a"))
+    shop.work()
+    shop.producer.enqueue(say("a", target="@new"))
+    assert "credits out (402)" in shop.run(Conversation("ava", "@new"))
+    shop.producer.enqueue(say("b"))
+    assert shop.work() == ["answered"], "a conversation that exists goes on"
+    upstreams.set_credits("ava", None)
+    shop.work(Conversation("ava", "@new"), turns=200)
+    assert store.personas.gates("ava") == {}
+    assert shop.fates() == {"answered": 3}
+
+
+def test_an_unreachable_persona_opens_the_circuit_and_a_probe_closes_it(make_shop, say, upstreams, store):
+    shop = make_shop(gates={"circuit_failures": 2, "probe_seconds": 0.01, "probe_limit_seconds": 0.01})
+    shop.fail(status=503, persona="ava")
+    shop.producer.enqueue(say("a"))
+    shop.work(turns=2)
+    assert "circuit_until" in store.personas.gates("ava")
+    upstreams.clear_faults()
+    shop.work(turns=200)
+    assert store.personas.gates("ava") == {}
+    assert shop.fates() == {"answered": 1}
+
+
+def test_a_dropped_connection_is_asked_once_more_and_the_timeline_says_so(lead, shop, say, upstreams, store):
+    shop.fail(FaultKind.ACT_THEN_DROP, nth=1, service="fluidtalk")
+    shop.producer.enqueue(say("a"))
+    shop.work()
+    assert len(shop.asked()) == 2
+    assert "second ask" in [moment.word for moment in store.timeline.of(lead)]
+    assert shop.fates() == {"answered": 1}
+
+
+def test_dropped_twice_is_a_dead_letter(shop, say, upstreams, store):
+    shop.fail(FaultKind.ACT_THEN_DROP, service="fluidtalk")
+    shop.producer.enqueue(say("a"))
+    shop.work()
+    assert len(shop.asked()) == 2
+    assert store.dead_letters.newest()[0].cause.startswith("outcome unknown twice")
+
+
+def test_an_opener_whose_answer_was_lost_is_proved_by_the_probe(shop, say, upstreams, store):
+    shop.fail(FaultKind.ACT_THEN_DROP, nth=1, service="fluidtalk")
+    shop.producer.enqueue(say(kind=AiOpener))
+    assert "text lost" in shop.work()[-1]
+    assert (shop.texts(), shop.fates()) == ([], {"answered": 1})
+
+
+@pytest.mark.parametrize(("kind", "fate"), [(EventTrigger, "dead"), (FollowUp, "skipped")])
+def test_what_must_not_be_doubled_is_not_asked_again(shop, say, upstreams, store, kind, fate):
+    shop.producer.enqueue(say("a"))
+    shop.work()
+    shop.fail(FaultKind.ACT_THEN_DROP, path="/api/v1/bot/action")
+    shop.producer.enqueue(say(kind=kind, **({"event_type": "t"} if kind is EventTrigger else {})))
+    shop.work()
+    assert len(shop.asked()) == 2
+    assert shop.fates() == {"answered": 1, fate: 1}
+
+
+@pytest.mark.parametrize("status", [408, 429, 503])
+def test_a_failing_delivery_never_causes_a_second_ask(shop, say, upstreams, store, status):
+    shop.fail(status=status, first=3, service="captivate")
+    shop.producer.enqueue(say("a"))
+    shop.work()
+    assert len(shop.asked()) == 1
+    assert shop.texts() == [["You said: a"]]
+
+
+@pytest.mark.parametrize(
+    "fault", [{"kind": FaultKind.ACT_THEN_DROP}, {"kind": FaultKind.ANSWER, "status": 502, "acts": True}]
+)
+def test_an_unknown_delivery_is_resent_under_the_same_key(lead, shop, say, upstreams, store, fault):
+    upstreams.add_fault(FaultRule(**fault, nth=1, service="captivate"))
+    shop.producer.enqueue(say("a"))
+    shop.work()
+    first, second = upstreams.deliveries("session-1")
+    assert first.idempotency_key == second.idempotency_key
+    assert "resent" in [moment.word for moment in store.timeline.of(lead)]
+    assert len(shop.asked()) == 1
+
+
+@pytest.mark.parametrize("kind", [FaultKind.NOT_JSON, FaultKind.EMPTY, FaultKind.HALF_ANSWER, FaultKind.HUGE])
+def test_any_2xx_of_the_channel_is_delivered(shop, say, upstreams, store, kind):
+    shop.fail(kind, service="captivate")
+    shop.producer.enqueue(say("a"))
+    assert shop.work() == ["answered"]
+    assert len(shop.texts()) == 1
+
+
+def test_a_refused_delivery_is_a_dead_letter_that_keeps_the_reply(lead, shop, say, upstreams, store):
+    shop.fail(status=404, service="captivate")
+    shop.producer.enqueue(say("a"))
+    shop.work()
+    (letter,) = store.dead_letters.newest()
+    assert letter.cause == "delivery refused by the channel (status 404)"
+    assert store.redis.hexists(store.keys.of(lead).journal(lead, letter.event_id), "reply")
