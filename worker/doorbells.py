@@ -32,6 +32,10 @@ class Doorbells(Protocol):
         """Ring now. Never raises for a broker that is away: the agenda rings again."""
         ...
 
+    def close(self) -> None:
+        """Close the connections that are its own."""
+        ...
+
 
 class StoreDoorbells:
     """Broker and store are the same Redis database."""
@@ -51,6 +55,9 @@ class StoreDoorbells:
         for lane, messages in by_lane.items():
             self._redis.lpush(lane, *messages)
 
+    def close(self) -> None:
+        """The connections are the store's."""
+
 
 class BrokerDoorbells:
     """The broker is another server: kombu publishes."""
@@ -66,13 +73,13 @@ class BrokerDoorbells:
     def ring(self, doorbells: Iterable[tuple[Conversation, Lane]]) -> None:
         """Publish each doorbell; when the broker is away, say so and leave it to the agenda."""
         # Imported here: a producer with the usual single Redis never loads kombu.
-        from kombu import Connection, Queue, producers
+        from kombu import Connection, Queue
         from kombu.exceptions import OperationalError
 
         if self._pool is None:
-            self._pool = producers[Connection(self._broker_url, connect_timeout=3)]
+            self._pool = Connection(self._broker_url, connect_timeout=3).Pool(limit=10)
         try:
-            with self._pool.acquire(block=True, timeout=3) as producer:
+            with self._pool.acquire(block=True, timeout=3) as connection, connection.Producer() as producer:
                 for conversation, lane in doorbells:
                     envelope = _envelope(conversation, lane)
                     producer.publish(
@@ -86,6 +93,11 @@ class BrokerDoorbells:
                     )
         except (OperationalError, OSError) as error:
             _log.warning("doorbells not rung, the agenda will ring again: broker away (%s)", type(error).__name__)
+
+    def close(self) -> None:
+        """Close all connections to the broker."""
+        if self._pool is not None:
+            self._pool.force_close_all()
 
 
 def _envelope(conversation: Conversation, lane: Lane) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from contextlib import closing
 
 from worker.conversation import Conversation
 from worker.doorbells import BrokerDoorbells, StoreDoorbells
@@ -33,12 +34,14 @@ def test_it_has_the_fields_of_a_message_that_celery_sends(redis_server, store):
 
 
 def test_through_another_broker_the_same_message_arrives(redis_server, store):
-    BrokerDoorbells(redis_server.url).ring([(CONVERSATION, "outreach")])
+    with closing(BrokerDoorbells(redis_server.url)) as doorbells:
+        doorbells.ring([(CONVERSATION, "outreach")])
     message = json.loads(store.redis.rpop("outreach"))
     assert json.loads(base64.b64decode(message["body"]))[0] == ["ava", "@lead"]
     assert message["headers"]["task"] == "tasks.turn"
 
 
 def test_a_broker_that_is_away_is_left_to_the_agenda(caplog):
-    BrokerDoorbells("redis://127.0.0.1:1/0").ring([(CONVERSATION, "turns")])
+    with closing(BrokerDoorbells("redis://127.0.0.1:1/0")) as doorbells:
+        doorbells.ring([(CONVERSATION, "turns")])
     assert "the agenda will ring again" in caplog.text

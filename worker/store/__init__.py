@@ -42,4 +42,5 @@ class Store:
 
     def close(self) -> None:
         """Close all connections."""
+        self.doorbells.close()
         self.redis.close()

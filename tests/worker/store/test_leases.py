@@ -210,7 +210,7 @@ def test_begin_answers_are_typed(store, conversation):
 
 
 def test_a_repeated_record_of_the_holder_renews_its_lease(store, chat, begin, refused, let_lease_run_out):
-    """The client repeats a call that timed out; by then the lease may have run out, and the holder goes on to deliver."""
+    """The client repeats a call that timed out; by then the lease may have run out."""
     store.inbox.accept(chat())
     grant = begin()
     store.leases.record(grant, "reply")
