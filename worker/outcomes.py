@@ -27,6 +27,7 @@ VANISHED_LIMIT = 3
 
 OWNED_ELSEWHERE = "the lead belongs to another account of the persona"
 UNCONFIRMED = "delivery unconfirmed: it may have arrived"
+NO_ANSWER = "connection lost or timed out"
 LEAD_WROTE = "the lead wrote in the meantime"
 
 Gate = Literal["", "hold", "circuit", "credits", "quarantined"]
@@ -190,7 +191,7 @@ def of_ask_failure(
             step = _after_unknown_ask(head.kind, head.ask_unknowns + 1, rules)
             if not isinstance(step, Ask):
                 return step
-            reason = f"no answer, it may have been acted on ({_status(failure.status)})"
+            reason = f"no answer, it may have been acted on ({_status(failure.status, NO_ANSWER)})"
             return again.wait(reason, unknown=True) or _dead(again.gave_up(reason), rules)
         case fluidtalk.BadReply():
             return _dead("bad reply: not the documented JSON", rules, _text(failure.detail))
@@ -244,7 +245,7 @@ def of_delivery(
         case captivate.OutcomeUnknown() if rules.persona.unknown.delivery == "hold":
             return End("dead", UNCONFIRMED)
         case captivate.OutcomeUnknown():
-            reason = f"no answer from the channel, it may have arrived ({_status(failure.status)})"
+            reason = f"no answer from the channel, it may have arrived ({_status(failure.status, NO_ANSWER)})"
             return again.wait(reason, unknown=True) or End("dead", again.gave_up(reason))
         case _:
             return End("dead", f"delivery refused by the channel ({_status(failure.status)})")
@@ -301,8 +302,8 @@ def _dead(reason: str, rules: Rules, detail: str = "") -> Deliver | End:
     return Deliver(reply) if reply else End("dead", reason, detail=detail)
 
 
-def _status(status: int | None) -> str:
-    return f"status {status}" if status else "no connection"
+def _status(status: int | None, otherwise: str = "no connection") -> str:
+    return f"status {status}" if status else otherwise
 
 
 def _text(detail: object) -> str:

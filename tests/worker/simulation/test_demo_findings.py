@@ -8,7 +8,7 @@ import pytest
 
 from worker.simulation.call_log import Call
 from worker.simulation.checker import Sent
-from worker.simulation.demo_findings import Order, of_books, of_order, order_of
+from worker.simulation.demo.findings import Order, of_books, of_order, order_of
 from worker.store.books import Account
 
 TEXTS = ("one", "two", "three")

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 import pytest
 
 from worker.simulation.call_log import Call
-from worker.simulation.demo_crowd import CrowdLead
-from worker.simulation.demo_leads import (
+from worker.simulation.demo.crowd import CrowdLead
+from worker.simulation.demo.leads import (
     CALM,
     Burst,
     EventInLiveChat,
@@ -17,7 +17,7 @@ from worker.simulation.demo_leads import (
     QuietLead,
     SealedLead,
 )
-from worker.simulation.demo_troubles import TROUBLED, ChannelSilent, ChannelUnavailable, PersonaUnavailable, Throttled
+from worker.simulation.demo.troubles import TROUBLED, ChannelSilent, ChannelUnavailable, PersonaUnavailable, Throttled
 from worker.simulation.pictures import PHOTO
 from worker.store.timeline import Moment
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from worker.simulation.call_log import Call
-from worker.simulation.demo_lines import of_moment, of_send
+from worker.simulation.demo.lines import of_moment, of_send
 from worker.store.timeline import Moment
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)

@@ -7,7 +7,7 @@ import pytest
 
 from worker.producer import Producer
 from worker.simulation.captivate_server import SEND_MESSAGE
-from worker.simulation.demo_round import PATIENCE_SECONDS, Performance, Round
+from worker.simulation.demo.round import PATIENCE_SECONDS, Performance, Round
 from worker.simulation.faults import FaultKind, FaultRule
 
 

@@ -6,11 +6,11 @@ import io
 
 import pytest
 
-from worker.simulation.demo_findings import Finding
-from worker.simulation.demo_lines import CROWD, Line
-from worker.simulation.demo_screen import WIDTH, Screen
-from worker.simulation.demo_speed import Speed
-from worker.simulation.demo_summary import Summary, show, show_verdict
+from worker.simulation.demo.findings import Finding
+from worker.simulation.demo.lines import CROWD, Line
+from worker.simulation.demo.screen import WIDTH, Screen
+from worker.simulation.demo.speed import Speed
+from worker.simulation.demo.summary import Summary, show, show_verdict
 from worker.store.books import Account
 
 

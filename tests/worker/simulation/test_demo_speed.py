@@ -6,7 +6,7 @@ import pytest
 
 from worker.simulation.call_log import Call
 from worker.simulation.checker import Sent
-from worker.simulation.demo_speed import Speed, measure, percentile
+from worker.simulation.demo.speed import Speed, measure, percentile
 
 
 def ask(message, start, end):

@@ -8,11 +8,11 @@ from collections.abc import Callable
 from worker.events import AiOpener, EventTrigger, InboundChat
 from worker.producer import Producer
 from worker.simulation.control import SimulatedUpstreams
-from worker.simulation.demo_crowd import BEGINS_AT, CROWD_LEADS, MESSAGES_EACH, crowd
-from worker.simulation.demo_feed import Feed
-from worker.simulation.demo_leads import CALM, ScriptedLead, Step
-from worker.simulation.demo_lines import CROWD, Line
-from worker.simulation.demo_troubles import TROUBLED
+from worker.simulation.demo.crowd import BEGINS_AT, CROWD_LEADS, MESSAGES_EACH, crowd
+from worker.simulation.demo.feed import Feed
+from worker.simulation.demo.leads import CALM, ScriptedLead, Step
+from worker.simulation.demo.lines import CROWD, Line
+from worker.simulation.demo.troubles import TROUBLED
 from worker.store import Store
 
 # A lead gives up waiting after so long. The worker may be late, the demo has to end.

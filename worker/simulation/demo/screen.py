@@ -13,8 +13,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from worker.simulation.demo_lines import CROWD, Line
-from worker.simulation.demo_processes import Process
+from worker.simulation.demo.lines import CROWD, Line
+from worker.simulation.demo.processes import Process
 from worker.store.books import Account
 
 WIDTH = 100

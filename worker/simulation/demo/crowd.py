@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from worker.simulation.demo_leads import Script, ScriptedLead, Seen, Stage
+from worker.simulation.demo.leads import Script, ScriptedLead, Seen, Stage
 
 CROWD_LEADS = 60
 MESSAGES_EACH = 3

@@ -7,7 +7,7 @@ from dataclasses import astuple, dataclass
 
 from worker.simulation.call_log import Call
 from worker.simulation.checker import Sent, judge
-from worker.simulation.demo_evidence import bubbles_of
+from worker.simulation.demo.evidence import bubbles_of
 from worker.simulation.faults import FaultKind
 from worker.store.books import Account
 

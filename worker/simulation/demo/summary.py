@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from rich.table import Table
 from rich.text import Text
 
-from worker.simulation.demo_findings import Finding
-from worker.simulation.demo_screen import Screen
-from worker.simulation.demo_speed import Speed, percentile
+from worker.simulation.demo.findings import Finding
+from worker.simulation.demo.screen import Screen
+from worker.simulation.demo.speed import Speed, percentile
 from worker.store.books import FATES, Account
 
 _RESENT = (

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from worker.conversation import Conversation
 from worker.simulation.call_log import Call
 from worker.simulation.control import SimulationControl
-from worker.simulation.demo_leads import ScriptedLead
-from worker.simulation.demo_lines import Line, of_moment, of_send
+from worker.simulation.demo.leads import ScriptedLead
+from worker.simulation.demo.lines import Line, of_moment, of_send
 from worker.store.timeline import Timeline
 
 # The logs are read one after the other; a line waits for so long that an earlier one from another log can pass it.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from worker.simulation.call_log import Call
 from worker.simulation.checker import Sent
-from worker.simulation.demo_evidence import bubbles_of
+from worker.simulation.demo.evidence import bubbles_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ from typing import Any, Protocol
 from worker.events import AiOpener, EventTrigger, InboundChat
 from worker.simulation.checker import Sent
 from worker.simulation.control import SimulationControl
-from worker.simulation.demo_evidence import Evidence
-from worker.simulation.demo_lines import Line
+from worker.simulation.demo.evidence import Evidence
+from worker.simulation.demo.lines import Line
 from worker.simulation.pictures import PHOTO
 
 PERSONAS = {"ava": "ft_sk_demo_ava", "bea": "ft_sk_demo_bea", "cleo": "ft_sk_demo_cleo"}

@@ -9,13 +9,13 @@ from redis.exceptions import RedisError
 from config.settings import Settings
 from worker.producer import Producer
 from worker.simulation.control import SimulationFailed
-from worker.simulation.demo_interruption import Interruption
-from worker.simulation.demo_lines import Line
-from worker.simulation.demo_processes import Process, ProcessDied
-from worker.simulation.demo_round import Round
-from worker.simulation.demo_screen import Screen
-from worker.simulation.demo_summary import Summary
-from worker.simulation.demo_totals import Totals
+from worker.simulation.demo.interruption import Interruption
+from worker.simulation.demo.lines import Line
+from worker.simulation.demo.processes import Process, ProcessDied
+from worker.simulation.demo.round import Round
+from worker.simulation.demo.screen import Screen
+from worker.simulation.demo.summary import Summary
+from worker.simulation.demo.totals import Totals
 from worker.simulation.system import RunningSystem
 from worker.store import Store
 from worker.store.books import Account

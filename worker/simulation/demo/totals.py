@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from config.settings import Settings
-from worker.simulation.demo_findings import Finding, Order, of_books, of_order, order_of
-from worker.simulation.demo_leads import ScriptedLead
-from worker.simulation.demo_round import Round
-from worker.simulation.demo_speed import Speed, measure
-from worker.simulation.demo_summary import Summary
+from worker.simulation.demo.findings import Finding, Order, of_books, of_order, order_of
+from worker.simulation.demo.leads import ScriptedLead
+from worker.simulation.demo.round import Round
+from worker.simulation.demo.speed import Speed, measure
+from worker.simulation.demo.summary import Summary
 from worker.store.books import Account
 
 

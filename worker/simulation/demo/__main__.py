@@ -22,12 +22,12 @@ from redis.exceptions import RedisError
 
 from config.settings import Settings, load
 from worker.simulation.control import SimulationFailed
-from worker.simulation.demo_director import Director
-from worker.simulation.demo_interruption import Interruption, held_back
-from worker.simulation.demo_leads import PERSONAS, SETTINGS
-from worker.simulation.demo_processes import ProcessDied, keep_logs, processes
-from worker.simulation.demo_screen import Screen
-from worker.simulation.demo_summary import Summary, show, show_verdict
+from worker.simulation.demo.director import Director
+from worker.simulation.demo.interruption import Interruption, held_back
+from worker.simulation.demo.leads import PERSONAS, SETTINGS
+from worker.simulation.demo.processes import ProcessDied, keep_logs, processes
+from worker.simulation.demo.screen import Screen
+from worker.simulation.demo.summary import Summary, show, show_verdict
 from worker.simulation.embedded_redis import EmbeddedRedisFailed
 from worker.simulation.redis_binary import NoRedisBinary
 from worker.simulation.system import RunningSystem, SystemFailed

@@ -5,7 +5,7 @@ They all write to one persona, because a throttled key holds all its conversatio
 
 from __future__ import annotations
 
-from worker.simulation.demo_leads import Script, ScriptedLead, Seen
+from worker.simulation.demo.leads import Script, ScriptedLead, Seen
 from worker.simulation.faults import FaultKind, FaultRule
 
 RETRY_AFTER_SECONDS = 2.0
