@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from config.sections import Agenda, Captivate, FluidTalk, Gates, Join, Lease, Retention, Retry
+from config.sections import Agenda, Captivate, FluidTalk, Gates, Join, Lease, Retention, Retry, Worker
 
 
 def faults(
@@ -13,6 +13,7 @@ def faults(
     retry: Retry,
     gates: Gates,
     retention: Retention,
+    worker: Worker,
     *,
     upstreams: Mapping[str, FluidTalk | Captivate],
     joins: Mapping[str, Join],
@@ -52,6 +53,11 @@ def faults(
         (
             retention.dead_seconds >= retention.settled_seconds,
             "RETENTION__DEAD_SECONDS must not be below RETENTION__SETTLED_SECONDS: dead letters wait for a person",
+        ),
+        (
+            worker.stuck_seconds > sum(times.total_seconds for times in upstreams.values()) + worker.store_wait_seconds,
+            "WORKER__STUCK_SECONDS must exceed FLUIDTALK__TOTAL_SECONDS + CAPTIVATE__TOTAL_SECONDS + "
+            "WORKER__STORE_WAIT_SECONDS: one slow turn must not be taken for a stuck worker",
         ),
     ]
     found = [sentence for holds, sentence in rules if not holds]

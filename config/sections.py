@@ -194,10 +194,15 @@ class Images(Section):
 
 
 class Worker(Section):
-    """``concurrency``: turns that may wait for a persona at once in one process. ``task_events`` feeds Flower."""
+    """``concurrency``: turns that may wait for a persona at once in one process. ``task_events`` feeds Flower.
+
+    ``store_wait_seconds``: how long a result is kept in hand while the store is away. ``stuck_seconds``: a worker that
+    runs no task for so long while doorbells wait ends itself.
+    """
 
     concurrency: Count = 500
     task_events: bool = False
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["text", "json"] = "text"
     store_wait_seconds: Seconds = 60.0
+    stuck_seconds: Seconds = 240.0

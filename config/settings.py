@@ -110,6 +110,7 @@ class Settings(BaseSettings):
             self.retry,
             self.gates,
             self.retention,
+            self.worker,
             upstreams={"FLUIDTALK": self.fluidtalk, "CAPTIVATE": self.captivate},
             joins={"": self.join, **joins},
         )

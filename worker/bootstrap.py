@@ -63,6 +63,12 @@ def parts() -> Parts:
         return _parts
 
 
+def stop() -> None:
+    """The process is about to stop: no further turn begins."""
+    if _parts is not None:
+        _parts.turns.stop()
+
+
 def _personas(settings: Settings, connections: Connections) -> dict[str, FluidTalk]:
     times = settings.fluidtalk
     return {

@@ -14,6 +14,8 @@ from celery.apps.worker import Worker
 
 from config import logging as logs
 from config import settings as configuration
+from worker import bootstrap
+from worker.watchdog import Watchdog
 
 _log = logging.getLogger("parley.worker")
 
@@ -45,13 +47,29 @@ app.config_from_object("config.broker:celery_options")
 
 
 @signals.worker_ready.connect
-def _say_ready(**_: Any) -> None:
+def _ready(sender: Any, **_: Any) -> None:
     _log.info("worker ready")
+    # The parent of forked workers runs no task, so it cannot tell whether there is progress.
+    if "prefork" not in type(sender.pool).__module__:
+        _watch([queue.name for queue in sender.task_consumer.queues])
 
 
 @signals.worker_shutting_down.connect
-def _say_stopping(sig: str, **_: Any) -> None:
+def _stopping(sig: str, **_: Any) -> None:
     _log.info("worker stopping on %s: turns under way finish", sig)
+    bootstrap.stop()
+
+
+def _watch(queues: list[str]) -> None:
+    parts = bootstrap.parts()
+    watchdog = Watchdog(lambda: parts.store.doorbells.backlog(queues), parts.settings.worker.stuck_seconds)
+
+    def progress(**_: Any) -> None:
+        watchdog.progress()
+
+    for signal in (signals.task_prerun, signals.task_postrun):
+        signal.connect(progress, weak=False)
+    watchdog.start()
 
 
 @signals.setup_logging.connect

@@ -32,6 +32,10 @@ class Doorbells(Protocol):
         """Ring now. Never raises for a broker that is away: the agenda rings again."""
         ...
 
+    def backlog(self, lanes: Iterable[Lane]) -> int:
+        """How many messages wait in these queues, as far as can be seen."""
+        ...
+
     def close(self) -> None:
         """Close the connections that are its own."""
         ...
@@ -53,7 +57,12 @@ class StoreDoorbells:
         for conversation, lane in doorbells:
             by_lane.setdefault(lane, []).append(self.message(conversation, lane))
         for lane, messages in by_lane.items():
-            self._redis.lpush(lane, *messages)
+            # The end that workers take from: what the agenda rings for is older than all that queues.
+            self._redis.rpush(lane, *messages)
+
+    def backlog(self, lanes: Iterable[Lane]) -> int:
+        """The queues are lists of the same database."""
+        return sum(int(self._redis.llen(lane)) for lane in lanes)
 
     def close(self) -> None:
         """The connections are the store's."""
@@ -93,6 +102,10 @@ class BrokerDoorbells:
                     )
         except (OperationalError, OSError) as error:
             _log.warning("doorbells not rung, the agenda will ring again: broker away (%s)", type(error).__name__)
+
+    def backlog(self, lanes: Iterable[Lane]) -> int:
+        """Not to be seen from here."""
+        return 0
 
     def close(self) -> None:
         """Close all connections to the broker."""

@@ -23,6 +23,7 @@ from worker.follow_ups import next_follow_up
 from worker.outcomes import Ask, Deliver, End, Known, Rules, Wait, before_asking, before_sending, of_delivery
 from worker.reply import Reply, fill
 from worker.retrying import patiently
+from worker.slots import Slots
 from worker.store import Store, StoreError
 from worker.store.leases import Gate, Grant, NotNow
 from worker.store.renewal import Lease, LeaseKeeper
@@ -55,15 +56,35 @@ class Turns:
         self._rules = {name: Rules(persona, settings.retry) for name, persona in settings.personas.items()}
         self._cadences = {name: settings.follow_ups_of(name).delays_seconds for name in settings.personas}
         self._store_wait_seconds = settings.worker.store_wait_seconds
+        self._slots = Slots(settings.worker.concurrency, len(settings.personas))
         self._jitter = random.Random()
         self._process = uuid.uuid4().hex
 
     def run(self, persona: str, target: str) -> str:
-        """Run one turn of a conversation if it may run now. Returns how it went, as one phrase without content."""
+        """Run one turn of a conversation if it may run now. Returns how it went, as one phrase without content.
+
+        When the persona has its share of this process's slots, the doorbell waits and the thread is free again; a
+        thread whose turn has ended goes on with those who wait.
+        """
         if not self._asking.knows(persona):
             _log.error("turn refused: persona is not configured, its events wait", extra={"persona": persona})
             return f"refused: persona {persona} is not configured"
-        conversation = Conversation(persona, target)
+        phrases = []
+        following = self._slots.enter(Conversation(persona, target))
+        while following:
+            try:
+                phrases.append(self._run(following))
+            except BaseException:
+                self._slots.leave(persona, serve=False)
+                raise
+            following = self._slots.leave(persona)
+        return "; ".join(phrases[-3:]) or "waits: the persona has its share of the slots"
+
+    def stop(self) -> None:
+        """The process is about to stop: turns under way finish, no further one begins in their threads."""
+        self._slots.close()
+
+    def _run(self, conversation: Conversation) -> str:
         asked_at = time.monotonic()
         granted, probe = self._begin(conversation, f"{self._process}-{uuid.uuid4().hex[:12]}")
         if isinstance(granted, NotNow):

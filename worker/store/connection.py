@@ -13,7 +13,8 @@ def connect(url: str, connections: int) -> Redis:
     """A client for ``url`` that any number of threads share; a thread waits when all connections are in use.
 
     A call that times out or loses its connection is sent again (three times within about two seconds), which is why
-    every script may run twice. READONLY and LOADING, which a fail-over or restart answers, count as lost connections.
+    every script may run twice. READONLY, LOADING and MASTERDOWN, which a
+    fail-over or restart answers, count as lost connections.
     """
     pool = BlockingConnectionPool.from_url(
         url,
@@ -29,6 +30,7 @@ def connect(url: str, connections: int) -> Redis:
             exceptions.ConnectionError,
             exceptions.TimeoutError,
             exceptions.BusyLoadingError,
+            exceptions.MasterDownError,
             exceptions.ReadOnlyError,
         ],
     )

@@ -1,0 +1,65 @@
+"""When a worker is taken to be stuck."""
+
+from __future__ import annotations
+
+import pytest
+
+from worker.store import StoreError
+from worker.watchdog import EXIT_STATUS, Watchdog
+
+
+@pytest.fixture
+def scene():
+    """A watchdog over a queue and a clock of the test's."""
+
+    class Scene:
+        waiting, now, ended = 0, 1000.0, None
+        away = False
+
+        def backlog(self):
+            if self.away:
+                raise StoreError
+            return self.waiting
+
+        def end(self, status):
+            self.ended = status
+
+        def pass_seconds(self, seconds):
+            self.now += seconds
+            return self.watchdog.look()
+
+    made = Scene()
+    made.watchdog = Watchdog(made.backlog, 120, made.end, lambda: made.now)
+    return made
+
+
+def test_an_idle_worker_with_an_empty_queue_lives(scene):
+    assert not scene.pass_seconds(10_000)
+    assert scene.ended is None
+
+
+def test_a_worker_that_takes_nothing_while_doorbells_wait_ends(scene):
+    scene.waiting = 3
+    assert not scene.pass_seconds(119)
+    assert scene.pass_seconds(2)
+    assert scene.ended == EXIT_STATUS
+
+
+def test_any_task_is_progress(scene):
+    scene.waiting = 3
+    for _ in range(10):
+        assert not scene.pass_seconds(100)
+        scene.watchdog.progress()
+
+
+def test_doorbells_that_have_just_come_are_no_reproach(scene):
+    scene.pass_seconds(10_000)
+    scene.waiting = 3
+    assert not scene.pass_seconds(5)
+
+
+def test_without_a_store_there_is_nothing_to_do(scene):
+    scene.waiting, scene.away = 3, True
+    assert not scene.pass_seconds(10_000)
+    scene.away = False
+    assert not scene.pass_seconds(5)

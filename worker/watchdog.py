@@ -1,0 +1,75 @@
+"""Notices that a worker is alive but makes no progress, and ends it so that its supervisor starts a new one.
+
+A broker connection that nobody serves any more looks healthy from outside (celery/celery#8030, #10205). What cannot
+lie is this: doorbells lie in the queue and no task of this process has started or ended for a long time, although every
+call that a task makes has a deadline shorter than that.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable
+
+from worker.store import StoreError
+
+_log = logging.getLogger("parley.worker")
+
+# "Software failure" in the list of sysexits.
+EXIT_STATUS = 70
+
+
+class Watchdog:
+    """Looks every few seconds. ``backlog()`` counts doorbells that wait in the broker; ``end`` ends the process."""
+
+    def __init__(
+        self,
+        backlog: Callable[[], int],
+        stuck_seconds: float,
+        end: Callable[[int], object] = os._exit,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._backlog = backlog
+        self._stuck_seconds = stuck_seconds
+        self._end = end
+        self._clock = clock
+        self._progress_at = clock()
+        self._stopped = threading.Event()
+
+    def progress(self) -> None:
+        """A task has started or ended."""
+        self._progress_at = self._clock()
+
+    def start(self) -> None:
+        """Look from now on, in a thread of its own."""
+        self.progress()
+        threading.Thread(target=self._run, name="parley-watchdog", daemon=True).start()
+
+    def stop(self) -> None:
+        """Look no longer."""
+        self._stopped.set()
+
+    def look(self) -> bool:
+        """One look. True when the process was found stuck (and ended)."""
+        try:
+            waiting = self._backlog()
+        except StoreError:
+            # Without a broker there is nothing to do; being idle is right.
+            self.progress()
+            return False
+        idle_seconds = self._clock() - self._progress_at
+        if not waiting:
+            self.progress()
+        if not waiting or idle_seconds < self._stuck_seconds:
+            return False
+        _log.critical(
+            "no task for %.0f s while %d doorbells wait: this worker is stuck and ends itself", idle_seconds, waiting
+        )
+        self._end(EXIT_STATUS)
+        return True
+
+    def _run(self) -> None:
+        while not self._stopped.wait(min(5.0, self._stuck_seconds / 4)):
+            self.look()
