@@ -72,10 +72,16 @@ class Escalation(Section):
 
 
 class Persona(Section):
-    """One FluidTalk identity. What ``join`` and ``follow_ups`` leave out is taken from the general ones."""
+    """One FluidTalk identity. What ``join`` and ``follow_ups`` leave out is taken from the general ones.
+
+    ``calls_per_second`` and ``calls_at_once`` bound the calls with this key, all processes together; by default there
+    is no bound.
+    """
 
     api_key: SecretStr
     own_username: str | None = None
+    calls_per_second: Annotated[float, Field(gt=0)] | None = None
+    calls_at_once: Count | None = None
     join: Join | None = None
     follow_ups: FollowUps | None = None
     unknown: Unknown = Unknown()
@@ -153,6 +159,15 @@ class Retry(Section):
     retry_after_limit_seconds: Seconds = 24 * 3600.0
     quick_tries: Count = 2
     quick_pause_seconds: SecondsOrZero = 0.2
+
+
+class Validity(Section):
+    """How old an event may be when its turn begins; an older one is skipped. Of joined messages the newest counts."""
+
+    inbound_chat_seconds: Seconds = 2 * 86_400.0
+    ai_opener_seconds: Seconds = 86_400.0
+    event_trigger_seconds: Seconds = 6 * 3600.0
+    follow_up_seconds: Seconds = 6 * 3600.0
 
 
 class Gates(Section):

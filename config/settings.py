@@ -31,6 +31,7 @@ from config.sections import (
     Retention,
     Retry,
     Unknown,
+    Validity,
     Worker,
 )
 
@@ -52,6 +53,7 @@ __all__ = [
     "Settings",
     "SettingsError",
     "Unknown",
+    "Validity",
     "Worker",
     "load",
 ]
@@ -86,6 +88,7 @@ class Settings(BaseSettings):
     agenda: Agenda = Agenda()
     retry: Retry = Retry()
     gates: Gates = Gates()
+    validity: Validity = Validity()
     limits: Limits = Limits()
     retention: Retention = Retention()
     images: Images = Images()

@@ -16,7 +16,7 @@ from worker.fluidtalk import ActionResult, ChatResult, FluidTalk, FluidTalkError
 from worker.images import FetchedImage, ImageError
 from worker.outcomes import Deliver, End, Rules, Wait, of_answer, of_ask_failure, of_image_failure
 from worker.retrying import quickly
-from worker.store import Store
+from worker.store import Store, StoreError
 from worker.store.journal import Entry
 from worker.store.leases import Gate, Grant
 
@@ -59,7 +59,7 @@ class Asking:
         """Make the persona call of one turn and say what follows.
 
         ``probe``: the closed gate that this call probes. ``still_held`` is asked right before the call.
-        Raises ``LeaseLost`` when it says no; ``redis.RedisError`` when a gate cannot be opened.
+        Raises ``LeaseLost`` when it says no; ``redis.RedisError`` when the store is away before the call.
         """
         persona = grant.conversation.persona
         group = [events.parse_json(entry.payload) for entry in grant.entries]
@@ -67,6 +67,9 @@ class Asking:
         image_url = self._image_url(grant, group, rules)
         if isinstance(image_url, End | Wait | Deliver):
             return image_url
+        wait_seconds = self._store.personas.admit(grant.conversation, grant.token)
+        if wait_seconds:
+            return Wait(wait_seconds, "the key's own limit of calls", asked=False)
         if not still_held():
             raise LeaseLost
         try:
@@ -80,11 +83,13 @@ class Asking:
             self._learn(persona, failure, probe)
             decision = of_ask_failure(grant.head, failure, _now(grant, started_at), rules, self._jitter)
             if isinstance(decision, Wait) and decision.gate:
-                self._close(persona, decision, failure, probe)
+                _if_possible(self._close, persona, decision, failure, probe)
             return decision
+        finally:
+            _if_possible(self._store.personas.release, grant.conversation, grant.token)
         self._reached(persona)
         if probe:
-            self._store.personas.open_gate(persona, probe)
+            _if_possible(self._store.personas.open_gate, persona, probe)
         return of_answer(grant.head.kind, result, second=second)
 
     def _image_url(self, grant: Grant, group: list[AnyEvent], rules: Rules) -> str | Deliver | End | Wait | None:
@@ -109,7 +114,7 @@ class Asking:
         image = self._images.fetch(attachment.url)
         filename = attachment.filename or image.filename
         image_url = self._personas[grant.conversation.persona].upload_image(data=image.data, filename=filename).url
-        self._store.leases.keep_image(grant, entry.event_id, image_url)
+        _if_possible(self._store.leases.keep_image, grant, entry.event_id, image_url)
         return image_url
 
     def _learn(self, persona: str, failure: FluidTalkError, probe: Gate | None) -> None:
@@ -117,7 +122,7 @@ class Asking:
             return
         self._reached(persona)
         if probe == "circuit":
-            self._store.personas.open_gate(persona, probe)
+            _if_possible(self._store.personas.open_gate, persona, probe)
 
     def _reached(self, persona: str) -> None:
         self._circuit.succeeded(persona)
@@ -158,6 +163,14 @@ def _call(client: FluidTalk, group: list[AnyEvent], image_url: str | None) -> Ch
             )
         case FollowUp():
             return client.follow_up(event.target, own_username=event.own_username)
+
+
+def _if_possible(call: Callable[..., object], *arguments: object) -> None:
+    # What the persona answered must not be lost because the store is away while we note something beside it.
+    try:
+        call(*arguments)
+    except StoreError as error:
+        _log.warning("store away (%s): a gate, a limit or an image address was not noted", type(error).__name__)
 
 
 def _now(grant: Grant, started_at: float) -> int:

@@ -13,10 +13,10 @@ from __future__ import annotations
 
 import json
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
-from config.settings import Persona, Retry
+from config.settings import Persona, Retry, Validity
 from worker import captivate, fluidtalk
 from worker.fluidtalk import ActionResult, ChatResult
 from worker.images import ImageError
@@ -73,13 +73,15 @@ class End:
 class Wait:
     """Leave the head in place for ``seconds``. ``unknown``: the call may have been acted on.
 
-    ``gate``: what closes for the whole persona, and not only for this conversation.
+    ``gate``: what closes for the whole persona, and not only for this conversation. ``asked``: the persona was called,
+    so the attempt counts.
     """
 
     seconds: float
     reason: str
     unknown: bool = False
     gate: Gate = ""
+    asked: bool = True
 
 
 class Attempts(Protocol):
@@ -111,15 +113,21 @@ class Rules:
 
     persona: Persona
     retry: Retry
+    validity: Validity = field(default_factory=Validity)
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What is known of the conversation when a turn begins. ``last_inbound``: milliseconds of the store's clock."""
+    """What is known of the conversation when a turn begins.
+
+    ``last_inbound``: milliseconds of the store's clock. ``waited_seconds``: how long the newest event of the turn has
+    waited.
+    """
 
     sealed: bool = False
     owned_elsewhere: bool = False
     last_inbound: int = 0
+    waited_seconds: float = 0.0
 
 
 def before_asking(head: Attempts, known: Known, rules: Rules) -> Ask | Deliver | End:
@@ -131,6 +139,9 @@ def before_asking(head: Attempts, known: Known, rules: Rules) -> Ask | Deliver |
         return End("ignored", OWNED_ELSEWHERE)
     if speaks_first and known.last_inbound >= head.accepted_at:
         return End("skipped", LEAD_WROTE)
+    validity_seconds: float = getattr(rules.validity, f"{head.kind}_seconds")
+    if known.waited_seconds > validity_seconds:
+        return End("skipped", f"too old: waited {known.waited_seconds:.0f} s, valid for {validity_seconds:.0f} s")
     if head.asks_vanished >= VANISHED_LIMIT:
         return _dead(f"poison: its worker vanished {head.asks_vanished} times while asking", rules)
     if head.asks_vanished or head.ask_unknowns:

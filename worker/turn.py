@@ -53,7 +53,9 @@ class Turns:
         self._keeper = keeper
         self._asking = asking
         self._channel = channel
-        self._rules = {name: Rules(persona, settings.retry) for name, persona in settings.personas.items()}
+        self._rules = {
+            name: Rules(persona, settings.retry, settings.validity) for name, persona in settings.personas.items()
+        }
         self._cadences = {name: settings.follow_ups_of(name).delays_seconds for name in settings.personas}
         self._store_wait_seconds = settings.worker.store_wait_seconds
         self._slots = Slots(settings.worker.concurrency, len(settings.personas))
@@ -116,7 +118,8 @@ class Turns:
             return (
                 self._end(lease, resume) if isinstance(resume, End) else self._deliver(lease, Reply.of_json(head.reply))
             )
-        known = Known(grant.sealed, grant.owned_elsewhere, grant.last_inbound)
+        waited_seconds = (grant.now - grant.entries[-1].accepted_at) / 1000
+        known = Known(grant.sealed, grant.owned_elsewhere, grant.last_inbound, waited_seconds)
         step = before_asking(head, known, rules)
         if not isinstance(step, Ask):
             return self._carry_out(lease, step)
@@ -174,7 +177,9 @@ class Turns:
 
     def _hold(self, lease: Lease, wait: Wait) -> str:
         grant = lease.grant
-        held = self._surely(lambda: self._store.leases.hold(grant, wait.seconds, wait.reason, unknown=wait.unknown))
+        held = self._surely(
+            lambda: self._store.leases.hold(grant, wait.seconds, wait.reason, unknown=wait.unknown, asked=wait.asked)
+        )
         return LEFT if held == "lost" else f"held for {wait.seconds:.1f} s: {wait.reason}"
 
     def _surely(self, call: Callable[[], Result]) -> Result:

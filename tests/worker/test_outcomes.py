@@ -373,6 +373,15 @@ def test_poison_is_a_dead_letter_after_three_workers():
     assert before_sending(Head(sends_vanished=3), RULES).reason.startswith("poison")
 
 
+@pytest.mark.parametrize(
+    ("kind", "hours"), [("inbound_chat", 48), ("ai_opener", 24), ("event_trigger", 6), ("follow_up", 6)]
+)
+def test_what_is_too_old_is_skipped_with_that_reason(kind, hours):
+    fresh, old = Known(waited_seconds=hours * 3600 - 1), Known(waited_seconds=hours * 3600 + 1)
+    assert before_asking(Head(kind=kind), fresh, RULES) == Ask(second=False)
+    assert before_asking(Head(kind=kind), old, RULES).reason.startswith("too old")
+
+
 # Pauses
 
 

@@ -16,6 +16,9 @@ All keys of a conversation carry one hash tag, its shard, together with that sha
     parley:{NN}:dead                           ZSET  trimmed after 30 days   settle refuse         dead letters
     parley:{NN}:sealed                         HASH  never; reversible       settle                listing seals
     parley:{NN}:persona:<persona>              HASH  never; reversible       gates, pause          begin
+    parley:{NN}:rate:<persona>                 TEXT  a minute unused         admit                 admit
+    parley:{NN}:reserved:<persona>             ZSET  ten minutes unused      admit                 admit
+    parley:{NN}:running:<persona>              ZSET  with the longest call   admit release         admit
     parley:{NN}:probe:<persona>:<gate>         TEXT  one probe interval      the probing worker    the same
 
 Times in keys are milliseconds of the Redis clock. Field legends stand in ``lua/prelude.lua``.
@@ -99,6 +102,10 @@ class Shard:
     def books(self) -> str:
         """Counters of all personas' events in this shard."""
         return self.key("books")
+
+    def admission(self, persona: str) -> tuple[str, str, str]:
+        """Rate, reserved moments and running calls of the persona's key."""
+        return self.key(f"rate:{persona}"), self.key(f"reserved:{persona}"), self.key(f"running:{persona}")
 
     def probe(self, persona: str, gate: str) -> str:
         """The right to probe a closed gate."""

@@ -196,8 +196,11 @@ class Leases:
             self._doorbells.ring([(conversation, lane_of(kind))])
         return Settled(status, left)
 
-    def hold(self, grant: Grant, seconds: float, reason: str, *, unknown: bool) -> Held:
-        """Leave the head in place for so long. ``unknown``: the call's outcome is not known."""
+    def hold(self, grant: Grant, seconds: float, reason: str, *, unknown: bool, asked: bool = True) -> Held:
+        """Leave the head in place for so long.
+
+        ``unknown``: the call's outcome is not known. ``asked``: a call was made; if not, the attempt does not count.
+        """
         conversation = grant.conversation
         shard = self._keys.of(conversation)
         status, _ = self._scripts.hold(
@@ -213,7 +216,7 @@ class Leases:
                 grant.fence,
                 int(seconds * 1000),
                 reason,
-                "unknown" if unknown else "known",
+                "unknown" if unknown else "known" if asked else "not asked",
                 self._timeline_entries,
             ],
         )

@@ -9,6 +9,7 @@ from __future__ import annotations
 from redis import Redis
 
 from config.settings import Settings
+from worker.conversation import Conversation
 from worker.store.connection import clock_ms
 from worker.store.keys import Keys
 from worker.store.leases import Gate
@@ -31,6 +32,13 @@ class Personas:
         self._keys = keys
         self._gate = scripts.gate
         self._gates = settings.gates
+        self._admit = scripts.admit
+        self._call_ms = int((settings.fluidtalk.total_seconds + 5) * 1000)
+        self._bounds = {
+            name: (int(1000 / persona.calls_per_second) if persona.calls_per_second else 0, persona.calls_at_once or 0)
+            for name, persona in settings.personas.items()
+            if persona.calls_per_second or persona.calls_at_once
+        }
         self._probe_ms = int((settings.gates.probe_seconds + settings.fluidtalk.total_seconds) * 1000)
 
     def pause(self, persona: str, reason: str) -> None:
@@ -64,6 +72,26 @@ class Personas:
         """The right to probe a closed gate: one caller has it until its call has ended, or could have."""
         key = self._keys.home(persona).probe(persona, gate)
         return bool(self._redis.set(key, token, nx=True, px=self._probe_ms)) or self._redis.get(key) == token
+
+    def admit(self, conversation: Conversation, token: str) -> float:
+        """Whether a call with the persona's key may be made now: 0.0, or seconds to wait.
+
+        Bounded by ``calls_per_second`` and ``calls_at_once`` of the persona, all processes together; costs nothing
+        when neither is set. Moments are handed out in the order of asking. A call that ends is ``released``; one whose
+        process died frees its place after the longest call.
+        """
+        bounds = self._bounds.get(conversation.persona)
+        if bounds is None:
+            return 0.0
+        keys = self._keys.home(conversation.persona).admission(conversation.persona)
+        wait_ms: int = self._admit(keys, [conversation.name, token, *bounds, self._call_ms])
+        return wait_ms / 1000
+
+    def release(self, conversation: Conversation, token: str) -> None:
+        """The admitted call has ended."""
+        if conversation.persona in self._bounds:
+            _, _, running = self._keys.home(conversation.persona).admission(conversation.persona)
+            self._redis.zrem(running, token)
 
     def gates(self, persona: str) -> dict[str, str]:
         """The closed gates of a persona: raw fields, as any shard knows them. Empty when all are open."""

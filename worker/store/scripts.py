@@ -62,4 +62,5 @@ class Scripts:
         self.ring = script("ring")
         self.refuse = script("refuse")
         self.gate = script("gate")
+        self.admit = script("admit")
         self.books = script("books")

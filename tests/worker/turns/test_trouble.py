@@ -143,3 +143,24 @@ def test_a_refused_delivery_is_a_dead_letter_that_keeps_the_reply(lead, shop, sa
     (letter,) = store.dead_letters.newest()
     assert letter.cause == "delivery refused by the channel (status 404)"
     assert store.redis.hexists(store.keys.of(lead).journal(lead, letter.event_id), "reply")
+
+
+def test_the_own_limit_of_a_key_holds_without_using_up_attempts(make_shop, say, upstreams, store):
+    shop = make_shop(personas={"ava": {"api_key": "ft_sk_ava", "calls_per_second": 0.01}}, retry={"attempts": 1})
+    shop.producer.enqueue(say("a"))
+    shop.work()
+    shop.producer.enqueue(say("b"))
+    assert all("the key's own limit of calls" in phrase for phrase in shop.work(turns=5))
+    assert len(shop.asked()) == 1
+    assert shop.fates() == {"answered": 1, "waiting": 1}
+
+
+def test_nine_messages_that_waited_out_an_outage_get_one_joined_turn(make_shop, say, upstreams):
+    shop = make_shop(join={"settle_seconds": 0})
+    shop.fail(status=503, service="fluidtalk", first=3)
+    for number in range(9):
+        shop.producer.enqueue(say(f"m{number}"))
+        shop.work(turns=1) if number < 3 else None
+    shop.work()
+    assert len([call for call in shop.asked() if call.status == 200]) == 1
+    assert shop.texts() == [[f"You said: m{number}" for number in range(9)]]

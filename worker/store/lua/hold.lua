@@ -1,7 +1,7 @@
 -- Leave the head in place until a given time, for a stated reason, and let go of the lease.
 --
 -- KEYS 1 conversation  2 agenda  3 timeline  4 journal of the head
--- ARGV 1 conversation name  2 token  3 fence  4 ms to wait  5 reason  6 outcome: known | unknown
+-- ARGV 1 conversation name  2 token  3 fence  4 ms to wait  5 reason  6 outcome: known | unknown | not asked
 --      7 timeline entries
 -- Returns {'held' | 'repeated' | 'lost', until}. Twice for one caller: the second time answers `repeated`.
 
@@ -19,6 +19,9 @@ elseif not step[2] and not step[3] and not step[4] then
   -- Surely not acted on: what came in meanwhile may join the next call. Once an outcome was unknown the group stays
   -- as it was asked, because a late reply to it can still be stored.
   redis.call('HDEL', conversation, 'group')
+end
+if ARGV[6] == 'not asked' then
+  redis.call('HINCRBY', journal, step[2] and 'sends' or 'asks', -1)
 end
 redis.call('HSET', journal, 'step', step[2] and 'replied' or 'waiting')
 redis.call('HSET', conversation, 'hold_until', at, 'hold_reason', ARGV[5], 'held_by', ARGV[2])
