@@ -44,8 +44,8 @@ class Channel(Protocol):
 class Turns:
     """Runs turns, any number at once.
 
-    A turn never raises for what an upstream does. It may raise ``redis.RedisError`` for a store that stays away longer
-    than ``worker.store_wait_seconds``; then its lease runs out and another turn goes on from the journal.
+    A turn never raises for what an upstream does, nor for a store that is away: a result in hand is kept for
+    ``worker.store_wait_seconds``; after that the lease runs out and another turn goes on from the journal.
     """
 
     def __init__(self, settings: Settings, store: Store, keeper: LeaseKeeper, asking: Asking, channel: Channel) -> None:
@@ -76,6 +76,10 @@ class Turns:
         while following:
             try:
                 phrases.append(self._run(following))
+            except StoreError as error:
+                # The doorbell is used up, but the agenda rings again; what was stored is where the next turn goes on.
+                _log.warning("turn left: store away (%s)", type(error).__name__, extra={"persona": persona})
+                phrases.append("left: store away")
             except BaseException:
                 self._slots.leave(persona, serve=False)
                 raise
