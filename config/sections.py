@@ -212,7 +212,9 @@ class Worker(Section):
     """``concurrency``: turns that may wait for a persona at once in one process. ``task_events`` feeds Flower.
 
     ``store_wait_seconds``: how long a result is kept in hand while the store is away. ``stuck_seconds``: a worker that
-    runs no task for so long while doorbells wait ends itself.
+    runs no task for so long while doorbells wait ends itself. ``stop_seconds``: how long turns under way may go on
+    after SIGTERM; then they are handed over by their leases, which may cost a second ask. Give the process a little
+    more before it is killed.
     """
 
     concurrency: Count = 500
@@ -221,3 +223,4 @@ class Worker(Section):
     log_format: Literal["text", "json"] = "text"
     store_wait_seconds: Seconds = 60.0
     stuck_seconds: Seconds = 240.0
+    stop_seconds: Seconds = 10.0

@@ -115,3 +115,16 @@ def test_an_explicit_follow_up(start, channel, eventually):
         eventually(lambda: texts(system), "the answer")
         producer.enqueue(FollowUp(persona="ava", target="@lead"))
         eventually(lambda: len(texts(system)) == 2, "the follow-up")
+
+
+def test_a_turn_that_takes_too_long_after_sigterm_is_handed_over(start, channel, eventually):
+    system, settings = start(settings={**AT_ONCE, "PARLEY_WORKER__STOP_SECONDS": "1"}, latency_seconds=6.0)
+    with Producer(settings) as producer:
+        producer.enqueue(InboundChat(persona="ava", target="@lead", message="hi", channel=channel))
+    eventually(lambda: system.upstreams.summary()["fluidtalk"].in_flight, "the call")
+    system.upstreams.set_latency(0)
+    system.workers[0].terminate()
+    assert system.workers[0].wait(5) == 0
+    assert "handed over" in system.log_of("worker")
+    system.start_worker()
+    eventually(lambda: texts(system) == ["You said: hi"], "the other worker's answer", seconds=20)
