@@ -19,7 +19,10 @@ class Agenda:
         self._grace_limit_ms = int(settings.agenda.grace_limit_seconds * 1000)
 
     def claim_due(self) -> list[tuple[Conversation, Lane]]:
-        """Conversations to ring for, each with the lane of its head. Several callers share the work between them."""
+        """Conversations to ring for, each with the lane of its head, the longest due first.
+
+        Several callers share the work between them.
+        """
         arguments = [max(1, self._limit // len(self._keys.shards)), self._grace_ms, self._grace_limit_ms]
         answers = self._ring.many(
             [
@@ -27,8 +30,9 @@ class Agenda:
                 for shard in self._keys.shards
             ]
         )
-        return [
-            (Conversation.of_name(answer[i]), lane_of(answer[i + 1]))
+        due = [
+            (float(answer[i + 2]), Conversation.of_name(answer[i]), lane_of(answer[i + 1]))
             for answer in answers
-            for i in range(0, len(answer), 2)
+            for i in range(0, len(answer), 3)
         ]
+        return [(conversation, lane) for _, conversation, lane in sorted(due)]

@@ -10,7 +10,6 @@ from redis import Redis
 
 from config.settings import Settings
 from worker.conversation import Conversation
-from worker.store.connection import clock_ms
 from worker.store.keys import Keys
 from worker.store.leases import Gate
 from worker.store.scripts import Scripts
@@ -31,6 +30,7 @@ class Personas:
         self._redis = redis
         self._keys = keys
         self._gate = scripts.gate
+        self._wake = scripts.wake
         self._gates = settings.gates
         self._admit = scripts.admit
         self._call_ms = int((settings.fluidtalk.total_seconds + 5) * 1000)
@@ -99,18 +99,14 @@ class Personas:
         return fields
 
     def wake(self, persona: str) -> int:
-        """Put every waiting conversation of a persona on the agenda for now. Returns how many."""
-        prefix, now_ms, woken = f"{persona}:", clock_ms(self._redis), 0
+        """Make every waiting conversation of a persona due now, the longest waiting first. Returns how many."""
+        woken = 0
         for shard in self._keys.shards:
-            names = [
-                str(name)
-                for name, at in self._redis.zscan_iter(shard.agenda, match=f"{prefix}*", count=1000)
-                if at > now_ms
-            ]
+            scan = self._redis.zscan_iter(shard.agenda, match=f"{persona}:*", count=1000)
+            names = [str(name) for name, _ in scan]
+            keys = [shard.agenda, shard.conversation_prefix, shard.inbox_prefix, shard.journal_prefix]
             for start in range(0, len(names), 1000):
-                batch = dict.fromkeys(names[start : start + 1000], now_ms)
-                woken += len(batch)
-                self._redis.zadd(shard.agenda, batch, xx=True)
+                woken += int(self._wake(keys, names[start : start + 1000]))
         return woken
 
     def _set(self, persona: str, field: str, reason: str) -> None:

@@ -63,4 +63,5 @@ class Scripts:
         self.refuse = script("refuse")
         self.gate = script("gate")
         self.admit = script("admit")
+        self.wake = script("wake")
         self.books = script("books")

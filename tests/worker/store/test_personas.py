@@ -28,6 +28,27 @@ def test_opening_a_gate_rings_for_everything_that_waited(store, chat):
     assert sorted(found for found, _ in store.agenda.claim_due()) == sorted(conversations)
 
 
+def test_what_waited_for_a_gate_goes_on_in_its_original_order(store, chat, conversation):
+    targets = [f"@{number}" for number in range(20)]
+    for number, target in enumerate(targets):
+        store.inbox.accept(chat(target=target, event_id="e"))
+        journal = store.keys.of(Conversation("ava", target)).journal(Conversation("ava", target), "e")
+        store.redis.hincrby(journal, "accepted_at", number - 1000)
+    store.personas.pause("ava", "")
+    for target in reversed(targets):
+        store.leases.begin(Conversation("ava", target), "t")
+    store.personas.open_gate("ava", "paused")
+    assert [found.target for found, _ in store.agenda.claim_due()] == targets
+
+
+def test_opening_a_gate_does_not_shorten_a_hold_of_its_own(store, chat, begin, refused):
+    store.inbox.accept(chat())
+    store.leases.hold(begin(), 60, "throttled (429)", unknown=False)
+    store.personas.open_gate("ava", "paused")
+    assert store.agenda.claim_due() == []
+    assert refused().status == "held"
+
+
 def test_another_persona_is_not_concerned(store, chat):
     store.inbox.accept(chat(persona="bea"))
     store.personas.pause("ava", "")
