@@ -75,6 +75,7 @@ def _messages() -> dict[str, Any]:
         "task_default_routing_key": TURNS,
         "task_routes": {
             "tasks.ring_due": {"queue": SCHEDULE},
+            "tasks.take_in": {"queue": SCHEDULE},
             "tasks.plan_follow_ups": {"queue": SCHEDULE},
             "tasks.trim": {"queue": SCHEDULE},
         },
@@ -111,6 +112,12 @@ def _beat(settings: Settings) -> dict[str, Any]:
         "beat_schedule": {
             # What waited while no worker ran is stale: `expires` lets the worker throw it away.
             "ring what is due": _every(tick, "tasks.ring_due", expires=max(5.0, 4 * tick)),
+            # Only over Redis is that queue a list that can be read message by message.
+            **(
+                {"take in": _every(tick, "tasks.take_in", expires=max(5.0, 4 * tick))}
+                if settings.doorbells_in_store
+                else {}
+            ),
             "dispatch follow-ups": _every(max(1.0, tick), "tasks.plan_follow_ups", expires=10.0),
             "forget expired dead letters": _every(3600.0, "tasks.trim", expires=600.0),
         },

@@ -13,6 +13,12 @@ def ring_due() -> str:
     return f"rang {parts().upkeep.ring_due()}"
 
 
+@shared_task(name="tasks.take_in")
+def take_in() -> str:
+    """Accept what producers that only speak Celery have put into the queue ``accept``."""
+    return f"took {parts().intake.take_in()}"
+
+
 @shared_task(name="tasks.plan_follow_ups")
 def plan_follow_ups() -> str:
     """Turn planned follow-ups that are due into events."""

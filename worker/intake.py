@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
+import time
 from typing import Any
 
-from worker import events
+from worker import celery_messages, events
+from worker.celery_messages import UnreadableMessage
 from worker.producer import Producer
-from worker.refusals import Refused
+from worker.refusals import InvalidEvent, Refused
 from worker.retrying import patiently
 from worker.store import Store, StoreError
 from worker.store.inbox import UNKNOWN
+
+TAKE_IN_SECONDS = 10.0
+TAKE_IN_AT_ONCE = 100
 
 _log = logging.getLogger("parley.intake")
 
@@ -30,6 +36,39 @@ class Intake:
         Returns one phrase without content. Raises ``redis.RedisError`` after ``wait_seconds``.
         """
         return patiently(lambda: self._accept(event, message_id), again_on=StoreError, seconds=self._wait_seconds)
+
+    def take_in(self) -> int:
+        """Accept all that waits in the queue ``accept``, in order. Returns how many messages were taken.
+
+        A message leaves the queue when it has become an event or a dead letter, so none is lost when this process dies;
+        one that is read again by the next is recognised by its id. One process at a time does this.
+        """
+        queue = self._store.accept_queue
+        token = queue.become_reader()
+        if token is None:
+            return 0
+        taken = 0
+        try:
+            until = time.monotonic() + TAKE_IN_SECONDS
+            while time.monotonic() < until and (messages := queue.oldest(TAKE_IN_AT_ONCE)):
+                for message in messages:
+                    self._take(message)
+                    queue.done(message)
+                taken += len(messages)
+        finally:
+            queue.stop_reading(token)
+        return taken
+
+    def _take(self, message: str) -> None:
+        try:
+            read = celery_messages.read(message)
+            if read.task != "tasks.accept":
+                raise UnreadableMessage("the queue accept is for tasks.accept only")
+        except UnreadableMessage as error:
+            digest = hashlib.sha256(message.encode("utf-8", "replace")).hexdigest()[:32]
+            self._refuse(message, digest, InvalidEvent(str(error)))
+        else:
+            self._accept(read.argument, read.task_id)
 
     def _accept(self, event: object, message_id: str) -> str:
         if isinstance(event, dict) and not event.get("event_id"):

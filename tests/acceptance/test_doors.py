@@ -45,16 +45,44 @@ def test_a_producer_that_only_speaks_celery(start, open_store, channel, eventual
         "message": "PLANTED hi",
         "channel": channel,
     }
-    celery.send_task("tasks.accept", args=[event], queue="turns", ignore_result=True)
+    celery.send_task("tasks.accept", args=[event], queue="accept", ignore_result=True)
     eventually(lambda: texts(system) == ["You said: PLANTED hi"], "the answer")
     too_long = {**event, "message": "x" * 10_001}
     for wrong in ({**event, "persona": "zoe"}, {**event, "message": 7}, too_long, "PLANTED", None):
-        celery.send_task("tasks.accept", args=[wrong], queue="turns", ignore_result=True)
+        celery.send_task("tasks.accept", args=[wrong], queue="accept", ignore_result=True)
     celery.close()
     letters = eventually(lambda: (found := store.dead_letters.newest()) and len(found) == 5 and found, "dead letters")
     assert {letter.cause.partition(":")[0] for letter in letters} == {"UnknownPersona", "InvalidEvent", "TooLarge"}
     assert sum(account.unexplained for account in store.books.accounts()) == 0
     assert "PLANTED" not in system.log_of("worker")
+
+
+def test_the_queue_turns_takes_events_too(start, channel, eventually):
+    system, _ = start(settings=AT_ONCE, beats=0)
+    with Celery(broker=system.redis.url, set_as_current=False) as celery:
+        event = {"kind": "inbound_chat", "persona": "ava", "target": "@lead", "message": "hi", "channel": channel}
+        celery.send_task("tasks.accept", args=[event], queue="turns", ignore_result=True)
+        eventually(lambda: texts(system) == ["You said: hi"], "the answer")
+
+
+def test_events_sent_through_celery_keep_their_order_and_survive_a_killed_worker(start, channel, eventually):
+    system, _ = start(settings={**AT_ONCE, "PARLEY_JOIN__MAX_EVENTS": "1"}, workers=2)
+    sent = [f"message {number}" for number in range(300)]
+    with Celery(broker=system.redis.url, set_as_current=False) as celery:
+        for number, message in enumerate(sent):
+            event = {
+                "kind": "inbound_chat",
+                "persona": "ava",
+                "target": "@lead",
+                "message": message,
+                "channel": channel,
+            }
+            celery.send_task("tasks.accept", args=[event], queue="accept", ignore_result=True)
+            if number == 150:
+                system.workers[0].kill()
+    eventually(lambda: len(set(texts(system))) == 300, "all answers", seconds=90)
+    first_asked = list(dict.fromkeys(c.fields["message"] for c in system.upstreams.calls() if c.path.endswith("/chat")))
+    assert first_asked == sent
 
 
 def test_the_cadence_is_dispatched_once_by_three_beats(start, open_store, channel, eventually):

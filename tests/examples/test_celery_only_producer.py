@@ -35,8 +35,8 @@ def taken(store):
     """Take the only message out of the queue."""
 
     def take():
-        (message,) = store.redis.lrange("turns", 0, -1)
-        store.redis.delete("turns")
+        (message,) = store.redis.lrange("accept", 0, -1)
+        store.redis.delete("accept")
         return json.loads(message)
 
     return take

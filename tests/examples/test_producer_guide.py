@@ -54,11 +54,11 @@ def test_a_message_made_by_hand_is_answered_by_a_real_worker(monkeypatch, eventu
     event, message = (json.loads(block) for block in blocks("json"))
     empty = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}
     message["body"] = base64.b64encode(json.dumps([[event], {}, empty]).encode()).decode()
-    with RunningSystem(beats=0, settings={"PARLEY_JOIN__SETTLE_SECONDS": "0"}) as system:
+    with RunningSystem(settings={"PARLEY_JOIN__SETTLE_SECONDS": "0"}) as system:
         for name, value in system.environment.items():
             monkeypatch.setenv(name, value)
         store = Store(load(env_file=None), connections=2)
-        store.redis.lpush("turns", json.dumps(message))
+        store.redis.lpush("accept", json.dumps(message))
         session_id = event["channel"]["session_id"]
         deliveries = eventually(lambda: system.upstreams.deliveries(session_id), "the answer")
         (account,) = store.books.accounts()

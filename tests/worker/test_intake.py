@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 
 import pytest
@@ -189,3 +190,45 @@ def test_what_was_accepted_before_is_untouched_by_a_refusal(intake, chat, store,
 def test_half_an_emoji_in_a_name_still_ends_as_a_dead_letter(intake, store):
     assert intake.accept({"kind": "ai_opener", "persona": "a\ud83d", "target": "\udd25"}, "m9").startswith("refused")
     assert [letter.event_id for letter in store.dead_letters.newest()] == ["m9"]
+
+
+def push(store, event, task_id, task="tasks.accept"):
+    """As Celery does: at the left of the list."""
+    body = base64.b64encode(json.dumps([[event], {}, {}]).encode()).decode()
+    headers = {"id": task_id, "task": task}
+    message = {"body": body, "headers": headers, "properties": {"body_encoding": "base64"}}
+    store.redis.lpush("accept", json.dumps(message))
+
+
+def test_the_queue_is_taken_in_in_order_and_emptied(intake, store, chat):
+    for number in range(2):
+        push(store, chat(), f"m{number}")
+    assert intake.take_in() == 2
+    conversation = Conversation("ava", "@lead")
+    assert store.redis.lrange(store.keys.of(conversation).inbox(conversation), 0, -1) == ["m0", "m1"]
+    assert store.redis.llen("accept") == 0
+
+
+def test_a_message_that_is_read_again_after_a_crash_is_one_event(intake, store, chat):
+    for _ in range(2):
+        push(store, chat(), "m1")
+    intake.take_in()
+    assert store.books.accounts()[0].accepted == 1
+
+
+def test_what_is_no_event_leaves_the_queue_as_a_dead_letter(intake, store, chat):
+    store.redis.lpush("accept", "SECRET garbage")
+    push(store, chat(), "m1", task="tasks.other")
+    assert intake.take_in() == 2
+    assert len(store.dead_letters.newest()) == 2
+    assert "SECRET" not in repr(store.dead_letters.newest())
+
+
+def test_one_process_reads_at_a_time(intake, store, chat):
+    token = store.accept_queue.become_reader()
+    push(store, chat(), "m1")
+    assert intake.take_in() == 0
+    store.accept_queue.stop_reading("somebody else's")
+    assert intake.take_in() == 0
+    store.accept_queue.stop_reading(token)
+    assert intake.take_in() == 1

@@ -6,6 +6,7 @@ from redis import Redis
 
 from config.settings import Settings
 from worker.doorbells import BrokerDoorbells, Doorbells, StoreDoorbells
+from worker.store.accept_queue import AcceptQueue
 from worker.store.agenda import Agenda
 from worker.store.books import Books
 from worker.store.connection import StoreError, connect
@@ -32,13 +33,14 @@ class Store:
             StoreDoorbells(self.redis) if settings.doorbells_in_store else BrokerDoorbells(settings.broker)
         )
         self.inbox = Inbox(self.redis, self.keys, scripts, self.doorbells, settings)
+        self.accept_queue = AcceptQueue(self.redis)
         self.leases = Leases(self.redis, self.keys, scripts, self.doorbells, settings)
         self.agenda = Agenda(self.keys, scripts, settings)
         self.personas = Personas(self.redis, self.keys, scripts, settings)
         self.follow_ups = FollowUpIndex(self.redis, self.keys)
         self.timeline = Timeline(self.redis, self.keys)
         self.books = Books(self.keys, scripts)
-        self.dead_letters = DeadLetters(self.redis, self.keys, settings.retention.dead_seconds)
+        self.dead_letters = DeadLetters(self.redis, self.keys, scripts, self.doorbells, settings)
 
     def close(self) -> None:
         """Close all connections."""

@@ -5,21 +5,28 @@ All keys of a conversation carry one hash tag, its shard, together with that sha
     key                                        type  ends                    written by            read by
     parley:{NN}:agenda                         ZSET  when nothing waits      accept begin hold     ring
                                                                              settle renew ring
+                                                                             replay
     parley:{NN}:conversation:<conversation>    HASH  90 days quiet; never    accept begin record   the same, explain
                                                      while sealed            hold settle renew
-    parley:{NN}:inbox:<conversation>           LIST  with its last event     accept settle         begin ring
+                                                                             replay
+    parley:{NN}:inbox:<conversation>           LIST  with its last event     accept settle replay  begin ring
     parley:{NN}:journal:<event id> <conv.>     HASH  7 days settled,         accept begin record   the same, explain
                                                      30 days dead            hold settle refuse
+                                                                             replay
     parley:{NN}:timeline:<conversation>        LIST  30 days quiet           all of these          explain
     parley:{NN}:books                          HASH  never (a few counters)  accept settle refuse  books
+                                                                             replay
     parley:{NN}:follow_ups                     ZSET  when none is planned    settle accept         plan_follow_ups
-    parley:{NN}:dead                           ZSET  trimmed after 30 days   settle refuse         dead letters
+    parley:{NN}:dead                           ZSET  trimmed after 30 days   settle refuse replay  dead letters
     parley:{NN}:sealed                         HASH  never; reversible       settle                listing seals
     parley:{NN}:persona:<persona>              HASH  never; reversible       gates, pause          begin
     parley:{NN}:rate:<persona>                 TEXT  a minute unused         admit                 admit
     parley:{NN}:reserved:<persona>             ZSET  ten minutes unused      admit                 admit
     parley:{NN}:running:<persona>              ZSET  with the longest call   admit release         admit
     parley:{NN}:probe:<persona>:<gate>         TEXT  one probe interval      the probing worker    the same
+
+    parley:accept:reader                       TEXT  half a minute           take_in               take_in
+    accept                                     LIST  when nothing waits      foreign producers     take_in
 
 Times in keys are milliseconds of the Redis clock. Field legends stand in ``lua/prelude.lua``.
 """
