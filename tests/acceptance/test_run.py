@@ -1,0 +1,48 @@
+"""``make run``: what it starts, and what it says when it cannot."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from worker.events import InboundChat
+from worker.producer import Producer
+
+pytestmark = pytest.mark.acceptance
+
+COMMAND = [sys.executable, "-m", "worker.run"]
+
+
+def test_worker_and_beat_run_until_a_signal(start, channel, eventually):
+    system, settings = start(workers=0, beats=0, settings={"PARLEY_JOIN__SETTLE_SECONDS": "0.2"})
+    run = subprocess.Popen(
+        COMMAND, env={**os.environ, **system.environment}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        with Producer(settings) as producer:
+            producer.enqueue(InboundChat(persona="ava", target="@lead", message="hi", channel=channel))
+        # A message that may be followed by others has no doorbell: beat rings, the worker answers.
+        eventually(lambda: system.upstreams.deliveries("session-1"), "the answer", seconds=30)
+        run.send_signal(signal.SIGTERM)
+        assert run.wait(20) == 0
+    finally:
+        run.kill()
+        run.wait()
+
+
+def test_without_settings_it_says_what_is_missing_and_what_to_do(tmp_path):
+    ended = subprocess.run(
+        COMMAND,
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": os.getcwd()},
+        check=False,
+    )
+    assert ended.returncode == 2
+    assert "PARLEY_CAPTIVATE__ENVIRONMENT to dev or prod" in ended.stderr
+    assert "Copy .env.example to .env" in ended.stderr
