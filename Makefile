@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test check bench lock clean
+.PHONY: help demo run test check bench chaos soak lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-6s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,6 +29,12 @@ check: $(READY) ## lint, format, types, direction of imports, length of modules
 
 bench: $(READY) ## measure throughput and order, side by side with the pools
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+chaos: $(READY) ## kill, freeze and cut everything for about 3 min; exit 0 when every promise held (ARGS='--seed 2')
+	@$(BIN)/python -m worker.simulation.chaos $(ARGS)
+
+soak: $(READY) ## the same with 100 000 messages, about 10 min; the figures of docs/ledger.md
+	@$(BIN)/python -m worker.simulation.chaos --seed 20261121 --messages 100000 --conversations 2500 --minutes 8.5 $(ARGS)
 
 lock: $(READY) ## compile requirements/*.txt anew from pyproject.toml
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate \

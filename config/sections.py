@@ -214,7 +214,9 @@ class Worker(Section):
     ``store_wait_seconds``: how long a result is kept in hand while the store is away. ``stuck_seconds``: a worker that
     runs no task for so long while doorbells wait ends itself. ``stop_seconds``: how long turns under way may go on
     after SIGTERM; then they are handed over by their leases, which may cost a second ask. Give the process a little
-    more before it is killed.
+    more before it is killed. ``require_durable_store``: do not start on a store that is certain to lose events (no
+    append-only file, or a policy that evicts). ``crash_at`` is for tests only: the process kills itself there
+    (``worker/crash_points.py``).
     """
 
     concurrency: Count = 500
@@ -224,3 +226,5 @@ class Worker(Section):
     store_wait_seconds: Seconds = 60.0
     stuck_seconds: Seconds = 240.0
     stop_seconds: Seconds = 10.0
+    require_durable_store: bool = True
+    crash_at: Annotated[str, StringConstraints(pattern=r"^[a-z ]+(:[1-9][0-9]*)?$")] | None = None

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from config.settings import Settings
-from worker import events
+from worker import crash_points, events
 from worker.circuit import Circuit
 from worker.events import AiOpener, EventTrigger, FollowUp, InboundChat
 from worker.fluidtalk import ActionResult, ChatResult, FluidTalk, FluidTalkError, OutcomeUnknown, Unavailable
@@ -72,6 +72,7 @@ class Asking:
             return Wait(wait_seconds, "the key's own limit of calls", asked=False)
         if not still_held():
             raise LeaseLost
+        crash_points.reached("before ask")
         try:
             result = quickly(
                 lambda: _call(self._personas[persona], group, image_url),
@@ -87,6 +88,7 @@ class Asking:
             return decision
         finally:
             _if_possible(self._store.personas.release, grant.conversation, grant.token)
+        crash_points.reached("after ask")
         self._reached(persona)
         if probe:
             _if_possible(self._store.personas.open_gate, persona, probe)
@@ -115,6 +117,7 @@ class Asking:
         filename = attachment.filename or image.filename
         image_url = self._personas[grant.conversation.persona].upload_image(data=image.data, filename=filename).url
         _if_possible(self._store.leases.keep_image, grant, entry.event_id, image_url)
+        crash_points.reached("after hosting an image")
         return image_url
 
     def _learn(self, persona: str, failure: FluidTalkError, probe: Gate | None) -> None:

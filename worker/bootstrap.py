@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from config import settings as configuration
 from config.settings import Settings
+from worker import crash_points
 from worker.asking import Asking
 from worker.captivate import CaptivateClient
 from worker.connections import Connections, Timeouts
@@ -59,7 +60,9 @@ def parts() -> Parts:
     global _parts
     with _lock:
         if _parts is None:
-            _parts = build(configuration.load())
+            settings = configuration.load()
+            crash_points.arm(settings.worker.crash_at)
+            _parts = build(settings)
         return _parts
 
 

@@ -13,10 +13,12 @@ from typing import Any
 
 from celery import Celery, signals
 from celery.apps.worker import Worker
+from celery.worker import state
 
 from config import logging as logs
 from config import settings as configuration
 from worker import bootstrap
+from worker.start_up import StartUpCheck
 from worker.watchdog import Watchdog
 
 _log = logging.getLogger("parley.worker")
@@ -83,6 +85,19 @@ def _watch(queues: list[str]) -> None:
     for signal in (signals.task_prerun, signals.task_postrun):
         signal.connect(progress, weak=False)
     watchdog.start()
+
+
+@signals.celeryd_after_setup.connect
+def _check_store(**_: Any) -> None:
+    StartUpCheck(configuration.load(), _refuse_to_work).begin()
+
+
+def _refuse_to_work(reason: str) -> None:
+    _log.critical("worker ends: %s", reason)
+    # Read by Celery's own loop, which is the only one that may end it once it runs.
+    state.should_stop = 1  # type: ignore[assignment]
+    if threading.current_thread() is threading.main_thread():
+        raise SystemExit(1)
 
 
 @signals.setup_logging.connect

@@ -16,6 +16,8 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import httpcore
@@ -73,6 +75,16 @@ class Answer:
     status: int
     headers: httpx.Headers
     body: bytes
+
+    @property
+    def sent_at(self) -> datetime:
+        """When it was sent by the clock of the server (its Date header), which is also the clock that a date in
+        Retry-After counts by; by our own clock if the server does not say."""
+        try:
+            sent_at = parsedate_to_datetime(self.headers.get("Date", ""))
+        except (ValueError, TypeError, IndexError, OverflowError):
+            return datetime.now(UTC)
+        return sent_at if sent_at.tzinfo else sent_at.replace(tzinfo=UTC)
 
 
 class Connections:

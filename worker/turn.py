@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Protocol, TypeVar
 
 from config.settings import Settings
-from worker import events
+from worker import crash_points, events
 from worker.asking import Asking, LeaseLost
 from worker.captivate import Captivate, CaptivateError
 from worker.conversation import Conversation
@@ -95,6 +95,7 @@ class Turns:
         granted, probe = self._begin(conversation, f"{self._process}-{uuid.uuid4().hex[:12]}")
         if isinstance(granted, NotNow):
             return _not_now(granted)
+        crash_points.reached("after begin")
         with self._keeper.keep(granted, asked_at) as lease:
             phrase = self._proceed(lease, probe)
         seconds = time.monotonic() - asked_at
@@ -141,6 +142,7 @@ class Turns:
     def _record(self, lease: Lease, reply: Reply) -> str:
         asked_at = time.monotonic()
         recorded = self._surely(lambda: self._store.leases.record(lease.grant, reply.to_json()))
+        crash_points.reached("after record")
         if recorded.status != "holder":
             return LEFT
         lease.renewed(asked_at)
@@ -152,10 +154,12 @@ class Turns:
         grant = lease.grant
         started_at = time.monotonic()
         failure: CaptivateError | None = None
+        crash_points.reached("before delivery")
         try:
             self._channel.send_message(fill(_channel(grant).conversation(), reply), _idempotency_key(grant))
         except CaptivateError as error:
             failure = error
+        crash_points.reached("after delivery")
         now = grant.now + int((time.monotonic() - started_at) * 1000)
         decision = of_delivery(grant.head, reply, failure, now, self._rules[grant.conversation.persona], self._jitter)
         if isinstance(decision, Wait):
@@ -169,9 +173,11 @@ class Turns:
         if delivered and end.fate == "answered":
             cadence = self._cadences[grant.conversation.persona]
             follow_up = next_follow_up(grant.head.kind, grant.plan_step, cadence)
+        crash_points.reached("before settle")
         settled = self._surely(
             lambda: self._store.leases.settle(grant, end.fate, end.reason, end.mark, end.detail, follow_up)
         )
+        crash_points.reached("after settle")
         if settled.status == "lost":
             return LEFT
         if end.fate == "dead":
@@ -181,9 +187,11 @@ class Turns:
 
     def _hold(self, lease: Lease, wait: Wait) -> str:
         grant = lease.grant
+        crash_points.reached("before hold")
         held = self._surely(
             lambda: self._store.leases.hold(grant, wait.seconds, wait.reason, unknown=wait.unknown, asked=wait.asked)
         )
+        crash_points.reached("after hold")
         return LEFT if held == "lost" else f"held for {wait.seconds:.1f} s: {wait.reason}"
 
     def _surely(self, call: Callable[[], Result]) -> Result:

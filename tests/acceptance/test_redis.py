@@ -20,7 +20,7 @@ def texts(system):
 
 
 def test_an_answer_that_comes_while_redis_is_away_is_kept_and_delivered(start, channel, eventually):
-    system, settings = start(settings=SETTINGS, latency_seconds=1.0)
+    system, settings = start(appendfsync="always", settings=SETTINGS, latency_seconds=1.0)
     with Producer(settings) as producer:
         producer.enqueue(InboundChat(persona="ava", target="@lead", message="hi", channel=channel))
     eventually(lambda: system.upstreams.summary()["fluidtalk"].in_flight, "the call")
@@ -39,7 +39,7 @@ def test_an_answer_that_comes_while_redis_is_away_is_kept_and_delivered(start, c
 
 
 def test_a_restart_under_load_loses_and_overtakes_nothing(start):
-    system, settings = start(settings=SETTINGS, latency_seconds=0.2, workers=2)
+    system, settings = start(appendfsync="always", settings=SETTINGS, latency_seconds=0.2, workers=2)
     restarted = []
 
     def restart_once():

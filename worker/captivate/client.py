@@ -6,7 +6,7 @@ import json
 import os
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from typing import Any, Literal, Protocol
@@ -201,7 +201,7 @@ def _retry_after(answer: Answer) -> float | None:
         return None
     if moment.tzinfo is None:  # "-0000" reads as naive and means UTC
         moment = moment.replace(tzinfo=UTC)
-    return min(max((moment - datetime.now(UTC)).total_seconds(), 0.0), _LONGEST_WAIT_SECONDS)
+    return min(max((moment - answer.sent_at).total_seconds(), 0.0), _LONGEST_WAIT_SECONDS)
 
 
 def _json_object(content: bytes) -> dict[str, Any] | None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from functools import lru_cache
 from types import TracebackType
 from typing import Any, NoReturn, Self, TypeVar
@@ -269,7 +268,7 @@ def _read_answer(answer: Answer, read: Callable[[dict[str, Any]], Result]) -> Re
     except (ValueError, RecursionError):
         detail, unreadable = {"detail": text}, "the body is not JSON"
     if not 200 <= answer.status < 300:
-        retry_after = seconds_until(answer.headers.get("Retry-After"), datetime.now(UTC))
+        retry_after = seconds_until(answer.headers.get("Retry-After"), answer.sent_at)
         raise error_for(answer.status, detail, retry_after)
     if unreadable is None:
         try:

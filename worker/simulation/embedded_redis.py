@@ -1,7 +1,9 @@
 """A real Redis-compatible server for tests, demo and chaos runs, started and killed at will.
 
-It writes its append-only file as the product asks for (``appendfsync everysec``): what was acknowledged survives
-``kill()``, because the file is written before the answer and only its way to the disk is delayed.
+It writes its append-only file as the product asks for (``appendfsync everysec``). What was acknowledged then usually
+survives ``kill()``, because the file is written before the answer and only its way to the disk is delayed; but while the
+disk is slow to take an earlier second, the server keeps up to two seconds in its own memory, and a kill loses them.
+``appendfsync="always"`` closes that window.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Literal, Self
 
 from worker.simulation.redis_binary import find_redis_binary
 from worker.simulation.tied_process import tied_command
@@ -42,7 +44,14 @@ class EmbeddedRedis:
     As a context manager it starts at the beginning and stops at the end. Not meant to be shared by threads.
     """
 
-    def __init__(self, directory: Path | None = None, port: int | None = None) -> None:
+    def __init__(
+        self,
+        directory: Path | None = None,
+        port: int | None = None,
+        *,
+        appendfsync: Literal["everysec", "always"] = "everysec",
+    ) -> None:
+        self._appendfsync = appendfsync
         self._given_directory = directory
         self._directory: Path | None = None
         self._port = port
@@ -146,7 +155,7 @@ class EmbeddedRedis:
 
     def _launch(self, binary: Path, directory: Path, port: int) -> bool:
         self._process = subprocess.Popen(
-            tied_command([str(binary), *_options(directory, port)]),
+            tied_command([str(binary), *_options(directory, port, self._appendfsync)]),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -185,7 +194,7 @@ class EmbeddedRedis:
         return " | ".join(lines[-5:])
 
 
-def _options(directory: Path, port: int) -> list[str]:
+def _options(directory: Path, port: int, appendfsync: str) -> list[str]:
     options = {
         "port": str(port),
         "bind": "127.0.0.1",
@@ -194,7 +203,7 @@ def _options(directory: Path, port: int) -> list[str]:
         "dir": str(directory),
         "logfile": str(directory / "redis.log"),
         "appendonly": "yes",
-        "appendfsync": "everysec",
+        "appendfsync": appendfsync,
         "save": "",
         "maxmemory-policy": "noeviction",
     }

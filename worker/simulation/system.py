@@ -14,7 +14,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Literal, Self
 
 from worker.simulation.control import SimulatedUpstreams
 from worker.simulation.embedded_redis import EmbeddedRedis
@@ -32,8 +32,9 @@ class RunningSystem:
 
     ``personas``: name to API key. ``settings``: further ``PARLEY_`` variables, prefix included. ``latency_seconds``:
     how long the simulated persona thinks, or the least and the most. ``worker_options``: further options of
-    ``celery worker``. ``logs``: where each process writes its log
-    (default: a temporary place).
+    ``celery worker``. ``logs``: where each process writes its log (default: a temporary place). ``call_log``: file to
+    which the upstreams append each call. ``app``: the Celery app that the workers run.
+    ``appendfsync``: of the Redis; ``always`` when it is to be killed.
     """
 
     def __init__(
@@ -46,16 +47,19 @@ class RunningSystem:
         latency_seconds: float | tuple[float, float] = 0.0,
         settings: Mapping[str, str] | None = None,
         logs: Path | None = None,
+        call_log: Path | None = None,
+        app: str = "worker",
+        appendfsync: Literal["everysec", "always"] = "everysec",
     ) -> None:
         self._personas = dict(personas or {"ava": "ft_sk_ava"})
         self._worker_options = tuple(worker_options)
         self._worker_count, self._beat_count = workers, beats
-        self._latency_seconds = latency_seconds
+        self._app = app
         self._settings = dict(settings or {})
         self._temporary = None if logs else tempfile.TemporaryDirectory(prefix="parley-")
         self.logs = logs or Path(self._temporary.name if self._temporary else ".")
-        self.redis = EmbeddedRedis()
-        self.upstreams = SimulatedUpstreams(personas=self._personas, latency=latency_seconds)
+        self.redis = EmbeddedRedis(appendfsync=appendfsync)
+        self.upstreams = SimulatedUpstreams(personas=self._personas, latency=latency_seconds, call_log=call_log)
         self.workers: list[subprocess.Popen[bytes]] = []
         self.beats: list[subprocess.Popen[bytes]] = []
 
@@ -90,11 +94,18 @@ class RunningSystem:
     ) -> None:
         self.stop()
 
-    def start_worker(self) -> subprocess.Popen[bytes]:
-        """One more worker; returns when it takes messages."""
-        process = self._launch("worker", len(self.workers))
+    def start_worker(self, settings: Mapping[str, str] | None = None, *, wait: bool = True) -> subprocess.Popen[bytes]:
+        """One more worker, with further variables of its own; returns when it takes messages, or at once."""
+        process = self._launch("worker", len(self.workers), settings)
         self.workers.append(process)
-        self._await_workers()
+        if wait:
+            self._await_workers()
+        return process
+
+    def start_beat(self) -> subprocess.Popen[bytes]:
+        """One more beat; returns at once."""
+        process = self._launch("beat", len(self.beats))
+        self.beats.append(process)
         return process
 
     def stop(self) -> None:
@@ -118,8 +129,8 @@ class RunningSystem:
         file = self.logs / f"{kind}-{number}.log"
         return file.read_text(errors="replace") if file.exists() else ""
 
-    def _launch(self, kind: str, number: int) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "celery", "-A", "worker", kind]
+    def _launch(self, kind: str, number: int, settings: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "celery", "-A", self._app, kind]
         if kind == "worker":
             command += ["--hostname", f"worker-{number}@parley", *self._worker_options]
         outside = {name: value for name, value in os.environ.items() if not name.startswith("PARLEY_")}
@@ -131,7 +142,7 @@ class RunningSystem:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env={**outside, "PYTHONPATH": path, **self.environment},
+                env={**outside, "PYTHONPATH": path, **self.environment, **(settings or {})},
                 cwd=self.logs,
             )
 

@@ -1,53 +1,234 @@
-"""Events that ended without an answer and wait for a person."""
+"""Events that ended without an answer and wait for a person: list them, open one, give it back, discard it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+import uuid
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import islice
+from typing import Literal
 
 from redis import Redis
 
-from worker.conversation import Conversation
+from config.settings import Settings
+from worker.conversation import OUTREACH, TURNS, Conversation, lane_of
+from worker.doorbells import Doorbells
 from worker.store.connection import clock_ms
 from worker.store.keys import Keys
+from worker.store.scripts import Scripts
+
+REFUSED = "refused"
+
+Mode = Literal["place", "append", "join", "discard"]
+Status = Literal[
+    "replayed",
+    "discarded",
+    "readmitted",
+    "unknown",
+    "not_dead",
+    "refused",
+    "covered",
+    "later_answered",
+    "later_asked",
+    "nothing_to_join",
+    "cannot_join",
+    "no_channel",
+]
+
+_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """A dead event without its content. ``died_at``: store's clock. ``cause``: why, as one line."""
+    """A dead event without its content. ``died_at``: store's clock. ``cause``: why, as one line.
+
+    ``rank``: its place among the ended events of its conversation; 0 for one that was refused at the door.
+    """
 
     conversation: Conversation
     event_id: str
     kind: str
     died_at: datetime
     cause: str
+    rank: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedLetter:
+    """All that is kept of a dead event. The last three fields are content: never for logs or an uninvited eye.
+
+    ``accepted_at``: when it was first accepted. ``discarded_at``: when a person took it off the list. ``asked_with``:
+    the head of the group that it was asked in. ``detail``: what the server said.
+    """
+
+    letter: DeadLetter
+    accepted_at: datetime
+    discarded_at: datetime | None
+    asks: int
+    ask_unknowns: int
+    asks_vanished: int
+    sends: int
+    send_unknowns: int
+    sends_vanished: int
+    asked_with: str | None
+    payload: str = field(repr=False)
+    reply: str | None = field(repr=False)
+    detail: str | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """What a replay came to. The statuses and their ``detail`` stand in ``lua/replay.lua``."""
+
+    status: Status
+    detail: str
 
 
 class DeadLetters:
-    """Lists dead letters; settle and refuse write them."""
+    """Settle and refuse write dead letters; here they are read, replayed and discarded.
 
-    def __init__(self, redis: Redis, keys: Keys, retention_seconds: float) -> None:
+    Every method may raise ``redis.RedisError``.
+    """
+
+    def __init__(self, redis: Redis, keys: Keys, scripts: Scripts, doorbells: Doorbells, settings: Settings) -> None:
         self._redis = redis
         self._keys = keys
-        self._retention_ms = int(retention_seconds * 1000)
+        self._replay = scripts.replay
+        self._doorbells = doorbells
+        self._retention_ms = int(settings.retention.dead_seconds * 1000)
+        self._grace_ms = int(settings.agenda.grace_seconds * 1000)
 
-    def newest(self, limit: int = 100) -> list[DeadLetter]:
-        """The newest dead letters of all personas, newest first."""
-        found: list[tuple[float, str]] = []
-        for shard in self._keys.shards:
-            rows: list[tuple[str, float]] = self._redis.zrange(shard.dead, 0, limit - 1, desc=True, withscores=True)  # type: ignore[assignment]
-            found += [(at, member) for member, at in rows]
-        found.sort(reverse=True)
-        return [self._read(at, member) for at, member in found[:limit]]
+    def newest(self, limit: int = 100, persona: str | None = None, cause: str = "") -> list[DeadLetter]:
+        """At most ``limit`` dead letters, newest first.
+
+        ``persona``: only of this one. ``cause``: only those whose cause contains this text, in capitals or not.
+        """
+        found = sorted(self._members(persona), reverse=True)
+        return list(islice(_about(cause, self._read(found)), limit))
+
+    def in_order(self, persona: str | None = None, cause: str = "") -> list[DeadLetter]:
+        """All that match, in the order in which they died: to be replayed in this order."""
+        found = list(_about(cause, self._read(sorted(self._members(persona)))))
+        return sorted(found, key=lambda letter: (letter.died_at, letter.rank))
+
+    def open(self, conversation: Conversation, event_id: str) -> OpenedLetter | None:
+        """One dead event with its content; None when there is none, or when it is not dead."""
+        key = self._keys.of(conversation).journal(conversation, event_id)
+        fields: dict[str, str] = self._redis.hgetall(key)  # type: ignore[assignment]
+        return _opened(conversation, event_id, fields) if fields.get("fate") == "dead" else None
+
+    def note_reader(self, conversation: Conversation, event_id: str, reader: str) -> None:
+        """Write into the conversation's timeline that ``reader`` has seen the content of this event."""
+        line = json.dumps([clock_ms(self._redis), "content shown", event_id, reader])
+        self._redis.rpushx(self._keys.of(conversation).timeline(conversation), line)
+
+    def replay(self, conversation: Conversation, event_id: str, mode: Mode) -> Replayed:
+        """Give a dead event back to its conversation in one step, or say why not.
+
+        ``place``: where it stood by acceptance. ``append``: at the end. ``join``: in front of the messages that are
+        asked next, together with them. ``discard``: it stays dead and leaves the list.
+        A stored reply is kept and delivered; else the event has a fresh budget of attempts.
+        """
+        return self._run(conversation, event_id, mode)
+
+    def readmitted(self, conversation: Conversation, event_id: str, accepted_as: str) -> Replayed:
+        """Close the letter of a refused event that the door has now accepted under the id ``accepted_as``."""
+        return self._run(conversation, event_id, "readmitted", accepted_as)
 
     def trim(self) -> int:
         """Forget those whose record has expired. Returns how many."""
         oldest_kept = clock_ms(self._redis) - self._retention_ms
         return sum(int(self._redis.zremrangebyscore(shard.dead, "-inf", oldest_kept)) for shard in self._keys.shards)
 
-    def _read(self, at: float, member: str) -> DeadLetter:
-        event_id, _, name = member.partition(" ")
-        conversation = Conversation.of_name(name)
-        key = self._keys.of(conversation).journal(conversation, event_id)
-        kind, cause = (str(field or "unknown") for field in self._redis.hmget(key, "kind", "reason"))
-        return DeadLetter(conversation, event_id, kind, datetime.fromtimestamp(at / 1000, UTC), cause)
+    def _run(self, conversation: Conversation, event_id: str, mode: str, accepted_as: str = "") -> Replayed:
+        shard = self._keys.of(conversation)
+        status, detail, ring, kind = self._replay(
+            [
+                shard.conversation(conversation),
+                shard.inbox(conversation),
+                shard.journal(conversation, event_id),
+                shard.agenda,
+                shard.timeline(conversation),
+                shard.books,
+                shard.dead,
+                shard.journal_prefix,
+                TURNS,
+                OUTREACH,
+            ],
+            [
+                conversation.name,
+                event_id,
+                mode,
+                uuid.uuid4().hex,
+                self._grace_ms,
+                self._doorbells.message(conversation, TURNS),
+                accepted_as,
+            ],
+        )
+        if ring:
+            self._doorbells.ring([(conversation, lane_of(kind))])
+        return Replayed(status, str(detail))
+
+    def _members(self, persona: str | None) -> Iterator[tuple[float, str]]:
+        for shard in self._keys.shards:
+            rows: list[tuple[str, float]] = self._redis.zrange(shard.dead, 0, -1, withscores=True)  # type: ignore[assignment]
+            for member, died_at in rows:
+                if persona is None or _parts(member)[1].persona == persona:
+                    yield died_at, member
+
+    def _read(self, members: list[tuple[float, str]]) -> Iterator[DeadLetter]:
+        for start in range(0, len(members), _AT_ONCE):
+            chunk = members[start : start + _AT_ONCE]
+            with self._redis.pipeline(transaction=False) as pipeline:
+                for _, member in chunk:
+                    event_id, conversation = _parts(member)
+                    key = self._keys.of(conversation).journal(conversation, event_id)
+                    pipeline.hmget(key, "kind", "reason", "rank")
+                answers = pipeline.execute()
+            for (died_at, member), (kind, cause, rank) in zip(chunk, answers, strict=True):
+                event_id, conversation = _parts(member)
+                at = datetime.fromtimestamp(died_at / 1000, UTC)
+                yield DeadLetter(conversation, event_id, kind or "unknown", at, cause or "unknown", int(rank or 0))
+
+
+def _parts(member: str) -> tuple[str, Conversation]:
+    event_id, _, name = member.partition(" ")
+    return event_id, Conversation.of_name(name)
+
+
+def _about(cause: str, letters: Iterable[DeadLetter]) -> Iterator[DeadLetter]:
+    return (letter for letter in letters if cause.lower() in letter.cause.lower())
+
+
+def _opened(conversation: Conversation, event_id: str, fields: dict[str, str]) -> OpenedLetter:
+    def number(name: str) -> int:
+        return int(fields.get(name, "0"))
+
+    def moment(name: str) -> datetime:
+        return datetime.fromtimestamp(number(name) / 1000, UTC)
+
+    letter = DeadLetter(
+        conversation,
+        event_id,
+        fields["kind"],
+        moment("settled_at"),
+        fields.get("reason") or "unknown",
+        number("rank"),
+    )
+    return OpenedLetter(
+        letter=letter,
+        accepted_at=moment("first_accepted_at" if "first_accepted_at" in fields else "accepted_at"),
+        discarded_at=moment("discarded_at") if "discarded_at" in fields else None,
+        asks=number("asks"),
+        ask_unknowns=number("ask_unknowns"),
+        asks_vanished=number("asks_vanished"),
+        sends=number("sends"),
+        send_unknowns=number("send_unknowns"),
+        sends_vanished=number("sends_vanished"),
+        asked_with=fields.get("asked_with"),
+        payload=fields["payload"],
+        reply=fields.get("reply"),
+        detail=fields.get("detail"),
+    )

@@ -61,6 +61,7 @@ class Scripts:
         self.renew = script("renew")
         self.ring = script("ring")
         self.refuse = script("refuse")
+        self.replay = script("replay")
         self.gate = script("gate")
         self.admit = script("admit")
         self.wake = script("wake")

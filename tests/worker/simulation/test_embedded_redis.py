@@ -54,7 +54,7 @@ def test_it_starts_with_the_settings_the_product_asks_for() -> None:
 
 
 def test_acknowledged_data_survives_a_kill_on_the_same_port() -> None:
-    with EmbeddedRedis() as server:
+    with EmbeddedRedis(appendfsync="always") as server:
         url, first_pid = server.url, server.pid
         for round_number in range(3):
             with Redis.from_url(url) as client:

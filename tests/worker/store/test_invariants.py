@@ -40,6 +40,12 @@ class Event:
     kind: str
     reply: str | None = None
     fate: str | None = None
+    doubted: bool = False
+    alone: bool = False
+    rank: int | None = None
+    asked_with: Event | None = None
+    replayed: bool = False
+    moved: bool = False
 
 
 @dataclass
@@ -54,15 +60,28 @@ class Model:
     group: int = 0
     doubted: bool = False
     fence: int = 0
+    ranks: int = 0
+    answered_rank: int = 0
+    answered: list[Event] = field(default_factory=list)
+
+    def place_of(self, event: Event) -> int | str:
+        """Where a dead event stood by acceptance, or why it cannot go there any more."""
+        if self.answered_rank > event.rank:
+            return "later_answered"
+        behind = [index for index, other in enumerate(self.inbox) if other.rank is None or other.rank > event.rank]
+        index = behind[0] if behind else len(self.inbox)
+        if behind and (index < self.group or any(other.reply for other in self.inbox[index:])):
+            return "later_asked"
+        return index
 
     def natural_group(self) -> int:
         """How many events at the head are asked together when nothing was asked before."""
         size = 0
         for event in self.inbox[:LARGEST_GROUP]:
-            if event.kind not in ("inbound_chat", "image") and size:
+            if size and (event.alone or event.kind not in ("inbound_chat", "image")):
                 break
             size += 1
-            if event.kind != "inbound_chat":
+            if event.alone or event.kind != "inbound_chat":
                 break
         return size
 
@@ -124,6 +143,7 @@ class Interleavings(RuleBasedStateMachine):
         assert isinstance(answer, Grant), answer
         if model.holder:
             model.doubted = True
+            model.inbox[0].doubted = model.inbox[0].doubted or model.inbox[0].reply is None
         if not model.group:
             model.group = model.natural_group()
         model.fence += 1
@@ -134,7 +154,7 @@ class Interleavings(RuleBasedStateMachine):
         # 5. A stored reply is never asked for again.
         assert answer.head.reply == model.inbox[0].reply
         if answer.head.reply is None:
-            self.asked[conversation].append(answer.head.event_id)
+            self.asked[conversation].append(model.inbox[0])
         again = self.store.leases.begin(conversation, token)
         assert (again.fence, again.entries) == (answer.fence, answer.entries)
         return answer
@@ -161,9 +181,17 @@ class Interleavings(RuleBasedStateMachine):
             assert settled.status == "lost"
             return
         assert settled.status == "settled"
+        head = model.inbox[0]
         for index in range(model.group):
             event = model.inbox.pop(0)
             event.fate = "joined" if index and fate == "answered" else fate
+            event.asked_with = head if index and head.reply else None
+            if event.rank is None:
+                model.ranks += 1
+                event.rank = model.ranks
+            if fate == "answered":
+                model.answered_rank = max(model.answered_rank, event.rank)
+                model.answered.append(event)
             model.ended.append(event)
         model.holder, model.lease_live, model.held, model.group, model.doubted = None, False, False, 0, False
         assert settled.left == len(model.inbox)
@@ -178,10 +206,77 @@ class Interleavings(RuleBasedStateMachine):
             return
         assert held == "held"
         model.doubted = model.doubted or unknown
+        model.inbox[0].doubted = model.inbox[0].doubted or (unknown and model.inbox[0].reply is None)
         if not model.doubted and model.inbox[0].reply is None:
             model.group = 0
         model.holder, model.lease_live, model.held = None, False, True
         assert self.store.leases.hold(grant, 1000, "later", unknown=unknown) == "repeated"
+
+    @rule(
+        conversation=st.sampled_from(CONVERSATIONS),
+        kind=st.sampled_from(KINDS),
+        replied=st.booleans(),
+        fate=st.sampled_from(["dead", "dead", "answered"]),
+    )
+    def a_whole_turn(self, conversation, kind, replied, fate):
+        self.accept(conversation, kind)
+        grant = self.begin(conversation)
+        if isinstance(grant, Grant):
+            if replied:
+                self.record(grant, "a")
+            self.settle(grant, fate)
+
+    @rule(
+        conversation=st.sampled_from(CONVERSATIONS),
+        choice=st.integers(min_value=0),
+        mode=st.sampled_from(["place", "place", "append", "join"]),
+    )
+    def replay(self, conversation, choice, mode):
+        model = self.models[conversation]
+        dead = [event for event in model.ended if event.fate == "dead"]
+        if not dead:
+            return
+        event = dead[choice % len(dead)]
+        status = self.store.dead_letters.replay(conversation, event.event_id, mode).status
+        if event.asked_with:
+            assert status == "covered", "the reply of its head is its own"
+            return
+        place = {"place": self.place, "append": self.append, "join": self.join}[mode](model, event)
+        if isinstance(place, str):
+            assert status == place
+            return
+        assert status == "replayed"
+        model.ended.remove(event)
+        model.inbox.insert(place, event)
+        event.fate, event.replayed = None, True
+        event.alone = event.alone or bool(event.reply) or event.doubted
+        event.doubted = False
+        if mode != "place":
+            event.rank, event.moved = None, True
+        assert self.store.dead_letters.replay(conversation, event.event_id, mode).status == "not_dead"
+
+    def place(self, model, event):
+        return model.place_of(event)
+
+    def append(self, model, event):
+        return len(model.inbox)
+
+    def join(self, model, event):
+        if event.kind != "inbound_chat" or event.alone or event.reply or event.doubted:
+            return "cannot_join"
+        if not model.inbox:
+            return "nothing_to_join"
+        head = model.inbox[0]
+        if model.group or head.reply:
+            return "later_asked"
+        return "nothing_to_join" if head.alone or head.kind not in ("inbound_chat", "image") else 0
+
+    @rule(conversation=st.sampled_from(CONVERSATIONS), choice=st.integers(min_value=0))
+    def discard(self, conversation, choice):
+        dead = [event for event in self.models[conversation].ended if event.fate == "dead"]
+        if dead:
+            event = dead[choice % len(dead)]
+            assert self.store.dead_letters.replay(conversation, event.event_id, "discard").status == "discarded"
 
     @rule(conversation=st.sampled_from(CONVERSATIONS))
     def lease_runs_out(self, conversation):
@@ -252,8 +347,17 @@ class Interleavings(RuleBasedStateMachine):
     @invariant()
     def asked_in_order_of_acceptance(self):
         for asked in self.asked.values():
-            numbers = [int(event_id[1:]) for event_id in asked]
-            assert numbers == sorted(numbers)
+            in_order([event for event in asked if not event.replayed])
+
+    @invariant()
+    def answered_in_order_of_acceptance(self):
+        for model in self.models.values():
+            in_order([event for event in model.answered if not event.moved])
+
+
+def in_order(events):
+    numbers = [int(event.event_id[1:]) for event in events]
+    assert numbers == sorted(numbers)
 
 
 @pytest.mark.timeout(600)
@@ -262,7 +366,7 @@ def test_no_interleaving_breaks_an_invariant(store, channel):
     run_state_machine_as_test(
         Interleavings,
         settings=settings(
-            max_examples=60,
+            max_examples=100,
             stateful_step_count=40,
             deadline=None,
             suppress_health_check=list(HealthCheck),

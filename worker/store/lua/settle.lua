@@ -12,19 +12,29 @@
 local conversation, inbox, agenda, timeline, prefix = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[9]
 local name, token, fence, fate, reason = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local now = clock()
-local state = redis.call('HMGET', conversation, 'owner', 'fence', 'group', 'settled_by')
+local state = redis.call('HMGET', conversation, 'owner', 'fence', 'group', 'settled_by', 'last_rank', 'answered_rank')
 if state[1] ~= token or state[2] ~= fence then
   return {state[4] == token and 'repeated' or 'lost', 0, 0, 0, ''}
 end
 
 local group = number(state[3])
 local ids = redis.call('LPOP', inbox, group) or {}
+-- Starts at the clock, so that ranks grow even after the conversation's state has expired.
+local last_rank, answered_rank = math.max(number(state[5]), now), number(state[6])
 for index, id in ipairs(ids) do
   local own = (index > 1 and fate == 'answered') and 'joined' or fate
   local journal = prefix .. id .. ' ' .. name
+  local rank = tonumber(redis.call('HGET', journal, 'rank'))
+  if not rank then
+    last_rank = last_rank + 1
+    rank = last_rank
+  end
+  if fate == 'answered' then answered_rank = math.max(answered_rank, rank) end
   redis.call('HSET', journal, 'fate', own, 'reason', reason, 'step', 'settled', 'settled_at', now)
   count(KEYS[5], name, own)
   if own == 'dead' then
+    redis.call('HSET', journal, 'rank', rank)
+    if index > 1 then redis.call('HSET', journal, 'asked_with', ids[1]) end
     redis.call('PEXPIRE', journal, ARGV[10])
     redis.call('ZADD', KEYS[7], now, id .. ' ' .. name)
   else
@@ -38,7 +48,7 @@ note(timeline, now, fate, reason, #ids)
 redis.call('LTRIM', timeline, -tonumber(ARGV[15]), -1)
 
 redis.call('HDEL', conversation, 'owner', 'lease_until', 'hold_until', 'hold_reason', 'group')
-redis.call('HSET', conversation, 'settled_by', token)
+redis.call('HSET', conversation, 'settled_by', token, 'last_rank', last_rank, 'answered_rank', answered_rank)
 if ARGV[6] == 'started' then
   redis.call('HSET', conversation, 'started', 1)
   redis.call('HDEL', conversation, 'owned_elsewhere')

@@ -1,0 +1,193 @@
+"""A whole process of Parley between upstreams that behave as badly as a test wants."""
+
+from __future__ import annotations
+
+import re
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from config.settings import Settings
+from worker.bootstrap import build
+from worker.conversation import Conversation
+from worker.intake import Intake
+from worker.producer import Producer
+from worker.simulation.control import SimulatedUpstreams
+from worker.simulation.faults import FaultKind, FaultRule
+from worker.store import Store
+
+Respond = Callable[[socket.socket], None]
+
+
+class RawServer:
+    """Reads one request of each connection and hands the connection over: what goes back need not be HTTP."""
+
+    def __init__(self, respond: Respond) -> None:
+        self.respond = respond
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listening.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.hits = 0
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Take no further connection."""
+        self._listening.close()
+        # A connection wakes up the accept that is under way.
+        with socket.socket() as waker:
+            waker.connect_ex(("127.0.0.1", self.port))
+        self._thread.join(5)
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                connection, _ = self._listening.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._one, args=(connection,), daemon=True).start()
+
+    def _one(self, connection: socket.socket) -> None:
+        self.hits += 1
+        with connection:
+            connection.settimeout(10)
+            try:
+                self._read_request(connection)
+                self.respond(connection)
+            except OSError:
+                return
+
+    @staticmethod
+    def _read_request(connection: socket.socket) -> None:
+        data = b""
+        while b"\r\n\r\n" not in data:
+            piece = connection.recv(65_536)
+            if not piece:
+                raise ConnectionError("the client left")
+            data += piece
+        head, _, body = data.partition(b"\r\n\r\n")
+        length = re.search(rb"(?i)content-length: *([0-9]+)", head)
+        missing = int(length[1]) - len(body) if length else 0
+        while missing > 0:
+            missing -= len(connection.recv(65_536)) or missing
+
+
+class Process:
+    """What one worker process does, doorbell by doorbell, and the books of all that it did."""
+
+    def __init__(self, settings: Settings, store: Store) -> None:
+        self.parts = build(settings)
+        self.producer = Producer(settings, store=store)
+        self.store = store
+
+    def ring(self, conversation: Conversation) -> str:
+        """One doorbell."""
+        return self.parts.turns.run(*conversation)
+
+    def work(self, conversation: Conversation, turns: int = 6) -> list[str]:
+        """Ring until nothing is left to do, letting holds and gates run out at once. Returns what the turns said."""
+        phrases = []
+        for _ in range(turns):
+            phrase = self.ring(conversation)
+            if phrase == "nothing to do":
+                break
+            phrases.append(phrase)
+            self._let_waits_run_out(conversation)
+        return phrases
+
+    def fates(self) -> dict[str, int]:
+        """How many events have which fate. Fails when the books do not balance."""
+        accounts = self.store.books.accounts()
+        assert [account for account in accounts if account.unexplained] == []
+        words = ("answered", "joined", "ignored", "sealed", "skipped", "dead", "waiting")
+        totals = {word: sum(getattr(account, word) for account in accounts) for word in words}
+        return {word: total for word, total in totals.items() if total}
+
+    def _let_waits_run_out(self, conversation: Conversation) -> None:
+        shard = self.store.keys.of(conversation)
+        self.store.redis.hdel(shard.conversation(conversation), "hold_until")
+        gates = ("quarantined", "hold_until", "circuit_until", "circuit_interval", "credits_until", "credits_interval")
+        self.store.redis.hdel(shard.persona(conversation.persona), *gates)
+
+
+@pytest.fixture(scope="session")
+def upstreams_process() -> Iterator[SimulatedUpstreams]:
+    """Both doubles as one process."""
+    with SimulatedUpstreams(personas={"ava": "ft_sk_ava", "bea": "ft_sk_bea"}) as upstreams:
+        yield upstreams
+
+
+@pytest.fixture
+def upstreams(upstreams_process: SimulatedUpstreams) -> SimulatedUpstreams:
+    """Both doubles, as new."""
+    upstreams_process.reset()
+    return upstreams_process
+
+
+@pytest.fixture
+def raw_server() -> Iterator[Callable[[Respond], RawServer]]:
+    """Servers that answer with whatever a function writes."""
+    servers: list[RawServer] = []
+
+    def make(respond: Respond) -> RawServer:
+        servers.append(RawServer(respond))
+        return servers[-1]
+
+    yield make
+    for server in servers:
+        server.close()
+
+
+@pytest.fixture
+def make_process(
+    make_settings: Callable[..., Settings], store: Store, upstreams: SimulatedUpstreams
+) -> Iterator[Callable[..., Process]]:
+    """Processes with settings of one's own; the upstreams are the doubles unless replaced."""
+    built: list[Process] = []
+
+    def make(**overrides: Any) -> Process:
+        usual: dict[str, Any] = {
+            "fluidtalk": {"base_url": upstreams.fluidtalk_url, "read_seconds": 1, "total_seconds": 2},
+            "captivate": {"base_url": upstreams.captivate_url, "read_seconds": 1, "total_seconds": 2},
+            "images": {"allow_private_addresses": True, "read_seconds": 1, "total_seconds": 2},
+            "retry": {"quick_pause_seconds": 0, "attempts": 3},
+        }
+        merged = {**usual, **{name: {**usual.get(name, {}), **value} for name, value in overrides.items()}}
+        # The connect time counts, too: no step may be longer than the whole.
+        for name in ("fluidtalk", "captivate", "images"):
+            merged[name].setdefault("connect_seconds", 1)
+        built.append(Process(make_settings(**merged), store))
+        return built[-1]
+
+    yield make
+    for process in built:
+        process.parts.close()
+
+
+@pytest.fixture
+def process(make_process: Callable[..., Process]) -> Process:
+    """The process with the usual settings."""
+    return make_process()
+
+
+@pytest.fixture
+def answer_with(upstreams: SimulatedUpstreams) -> Callable[..., None]:
+    """Let every call of one service be answered with this, and with nothing that was said before."""
+
+    def set_answer(service: Any, status: int, body: Any, headers: dict[str, str] | None = None, **which: Any) -> None:
+        rule = FaultRule(
+            kind=FaultKind.ANSWER, service=service, status=status, body=body, headers=headers or {}, **which
+        )
+        upstreams.clear_faults()
+        upstreams.add_fault(rule)
+
+    return set_answer
+
+
+@pytest.fixture
+def intake(make_settings: Callable[..., Settings], store: Store) -> Intake:
+    """The door for producers that only speak Celery."""
+    return Intake(Producer(make_settings(), store=store), store, wait_seconds=1)

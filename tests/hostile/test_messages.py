@@ -1,0 +1,123 @@
+"""Celery messages that no Celery made: a worker throws them away, shows nothing of them, and works on."""
+
+from __future__ import annotations
+
+import base64
+import json
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from redis import Redis
+
+from config.settings import load
+from worker.events import InboundChat
+from worker.producer import Producer
+from worker.simulation.system import RunningSystem
+
+pytestmark = pytest.mark.acceptance
+
+HEADERS = {
+    "lang": "py",
+    "task": "tasks.accept",
+    "id": "message-1",
+    "argsrepr": "PLANTED",
+    "kwargsrepr": "PLANTED",
+    "retries": 0,
+    "eta": None,
+    "expires": None,
+    "timelimit": [None, None],
+}
+
+
+def message(body: str = '[["PLANTED"],{},{}]', headers: Any = None, **envelope: Any) -> str:
+    """A message in Celery's protocol 2, parts of it replaced; None takes a header away."""
+    given = {**HEADERS, **(headers or {})}
+    whole = {
+        "body": base64.b64encode(body.encode()).decode(),
+        "content-encoding": "utf-8",
+        "content-type": "application/json",
+        "headers": {name: value for name, value in given.items() if value is not None},
+        "properties": {
+            "correlation_id": "message-1",
+            "delivery_info": {"exchange": "", "routing_key": "turns"},
+            "delivery_tag": str(uuid.uuid4()),
+            "body_encoding": "base64",
+        },
+    }
+    return json.dumps({**whole, **envelope})
+
+
+THROWN_AWAY = {
+    "a body that is no JSON": message("PLANTED"),
+    "a body too deep to read": message("[" * 5000 + "]" * 5000),
+    "a number too long to read": message("[[" + "9" * 5000 + "],{},{}]"),
+    "a pickle": message(**{"content-type": "application/x-python-serialize"}),
+    "an unknown type": message(**{"content-type": "PLANTED/type"}),
+    "an unknown task": message(headers={"task": "tasks.nobody_knows"}),
+    "no task": message(headers={"task": None}),
+    "no id": message(headers={"id": None}),
+    "a time that is none": message(headers={"eta": "PLANTED"}),
+    "an end that is none": message(headers={"expires": "PLANTED"}),
+    "arguments that are an object": message('[{"PLANTED":1},{},{}]'),
+    "a list of names": message('[[],["PLANTED"],{}]'),
+    "wrong callbacks": message('[[],{},{"callbacks":["PLANTED"],"chain":["PLANTED"],"errbacks":["PLANTED"]}]'),
+    "a doorbell for nobody": message("[[null,null],{},{}]", {"task": "tasks.turn"}),
+    "a doorbell with half its words": message('[["ava"],{},{}]', {"task": "tasks.turn"}),
+}
+
+DEADLY = {
+    "a body that is a number": message("7"),
+    "a body that is a text": message('"PLANTED"'),
+    "a body without its other parts": message('[["PLANTED"]]'),
+    "an id that is a list": message(headers={"id": ["PLANTED"]}),
+    "a task that is a list": message(headers={"task": ["PLANTED"]}),
+    "a time limit that is a word": message(headers={"timelimit": "PLANTED"}),
+}
+
+
+@pytest.fixture
+def survives(channel: dict[str, Any], eventually: Callable[..., Any]) -> Callable[..., None]:
+    """Send messages to a worker one after the other; see that it still answers leads and has shown nothing."""
+
+    def run(messages: dict[str, str]) -> None:
+        with RunningSystem(
+            settings={"PARLEY_JOIN__SETTLE_SECONDS": "0", "PARLEY_WORKER__TASK_EVENTS": "true"}
+        ) as system:
+            settings = load(
+                env_file=None,
+                redis_url=system.redis.url,
+                captivate={"environment": "dev"},
+                personas={"ava": {"api_key": "ft_sk_ava"}},
+                join={"settle_seconds": 0},
+            )
+            with Redis.from_url(system.redis.url) as redis, Producer(settings) as producer:
+                for number, (name, text) in enumerate(messages.items()):
+                    redis.lpush("turns", text)
+                    session = {**channel, "session_id": f"session-{number}"}
+                    producer.enqueue(InboundChat(persona="ava", target=f"@{number}", message="hi", channel=session))
+
+                    def answered(number: int = number) -> bool:
+                        gone = system.workers[0].poll() is not None
+                        return gone or bool(system.upstreams.deliveries(f"session-{number}"))
+
+                    eventually(answered, f"an answer after {name}", seconds=20)
+                    assert system.workers[0].poll() is None, f"the worker died of {name}"
+                eventually(lambda: redis.llen("turns") == 0, "an empty queue")
+            assert "PLANTED" not in system.log_of("worker")
+
+    return run
+
+
+def test_a_message_that_cannot_be_read_is_thrown_away(survives):
+    survives(THROWN_AWAY)
+
+
+@pytest.mark.xfail(
+    raises=AssertionError,
+    strict=True,
+    reason="worker/celery.py: the worker dies, the message goes back, the next worker dies of it, too",
+)
+def test_a_message_that_celery_stumbles_over_does_not_end_the_worker(survives):
+    survives(DEADLY)

@@ -1,0 +1,145 @@
+"""No key, password or content in the text of an exception, in its traceback or in a repr."""
+
+from __future__ import annotations
+
+import socket
+import traceback
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from pydantic import SecretStr, ValidationError
+from redis import Redis, RedisError
+
+from config.settings import Settings, SettingsError, load
+from worker.bootstrap import Parts, build
+from worker.captivate import Captivate
+from worker.conversation import Conversation
+from worker.events import InboundChat
+from worker.producer import Producer
+from worker.refusals import Refused
+from worker.simulation.embedded_redis import EmbeddedRedis
+
+PLANTED = "PLANTED"
+PASSWORD = "PLANTED-redis-password"
+CHANNEL = {
+    "session_id": "PLANTED-session",
+    "metadata": {
+        "internal": {"channelMetadata": {"channelMetadata": {"channel": "custom-channel", "more": "PLANTED-metadata"}}},
+        "user": {"email": "PLANTED-email"},
+    },
+    "hasLivechat": False,
+}
+
+
+@pytest.fixture(scope="module")
+def guarded_redis() -> Iterator[EmbeddedRedis]:
+    """A server that asks for a password."""
+    with EmbeddedRedis() as server:
+        with Redis(port=server.port) as redis:
+            redis.config_set("requirepass", PASSWORD)
+        yield server
+
+
+@pytest.fixture
+def settings(guarded_redis: EmbeddedRedis) -> Settings:
+    """Secrets in every place that has one."""
+    return load(
+        env_file=None,
+        redis_url=f"redis://:{PASSWORD}@127.0.0.1:{guarded_redis.port}/0",
+        broker_url="amqp://PLANTED-user:PLANTED-password@127.0.0.1:1//",
+        personas={"ava": {"api_key": "ft_sk_PLANTED-key-of-ava"}, "bea": {"api_key": "ft_sk_PLANTED-key-of-bea"}},
+        captivate={"environment": "dev", "headers": {"X-Gateway-Key": "PLANTED-gateway-key"}},
+    )
+
+
+@pytest.fixture
+def parts(settings: Settings) -> Iterator[Parts]:
+    """The parts of a process with these settings."""
+    found = build(settings)
+    yield found
+    found.close()
+
+
+def chat(target: str, **fields: Any) -> InboundChat:
+    """A message of a lead, secrets in all its parts."""
+    return InboundChat(**{"persona": "ava", "target": target, "message": "PLANTED-text", "channel": CHANNEL, **fields})
+
+
+def wrong_calls(settings: Settings, free_port: int) -> list[Callable[[], object]]:
+    """Calls of a producer that fail, each with secrets in what was given."""
+
+    def enqueue(event: Any, with_settings: Settings = settings) -> object:
+        with Producer(with_settings) as producer:
+            return producer.enqueue(event)
+
+    url = settings.redis_url.get_secret_value()
+    wrong_password = settings.model_copy(update={"redis_url": SecretStr(url.replace(PASSWORD, "PLANTED-wrong"))})
+    away = settings.model_copy(update={"redis_url": SecretStr(f"redis://:{PASSWORD}@127.0.0.1:{free_port}/0")})
+    payload = {**CHANNEL, "user_input": ["PLANTED-text"]}
+    return [
+        lambda: enqueue(chat("@lead", persona="zoe")),
+        lambda: enqueue(chat("@never-seen", channel=None)),
+        lambda: enqueue(chat("@lead", message="PLANTED-text" * 10_000)),
+        lambda: enqueue({"kind": "inbound_chat", "message": "PLANTED-text"}),
+        lambda: enqueue(chat("@lead"), wrong_password),
+        lambda: enqueue(chat("@lead"), away),
+        lambda: chat("PLANTED\n", message=["PLANTED-text"]),
+        lambda: chat("@lead", channel={"session_id": "PLANTED-session", "metadata": "PLANTED-metadata"}),
+        lambda: chat("@lead", image_url="PLANTED-no-address"),
+        lambda: InboundChat.from_captivate(payload, persona="ava", target="@lead"),
+        lambda: Captivate(**payload),
+        lambda: load(env_file=None, redis_url=7, captivate={"base_url": "PLANTED", "more": "PLANTED-more"}),
+        lambda: load(env_file=None, personas={"ava": {"api_key": "PLANTED key with blanks"}}),
+    ]
+
+
+def causes(error: BaseException) -> Iterator[BaseException]:
+    """What a logged traceback would show above the error."""
+    cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
+
+
+def test_no_exception_shows_a_secret(settings):
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    told = []
+    for number, call in enumerate(wrong_calls(settings, port)):
+        error: BaseException | None = None
+        try:
+            call()
+        except (Refused, RedisError, ValidationError, SettingsError, ValueError) as caught:
+            error = caught
+        assert error is not None, f"call {number} should fail"
+        # The lines of this very test quote what it plants; those of the product and of libraries must not.
+        frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename != __file__]
+        told.append((f"call {number}", "".join(traceback.format_list(frames)) + f"{error} {error!r}"))
+        told += [(f"cause of call {number}", f"{cause} {cause!r}") for cause in causes(error)]
+    assert [place for place, text in told if PLANTED in text] == []
+
+
+def test_no_repr_shows_a_secret(settings, parts):
+    producer = Producer(settings)
+    captivate = Captivate.parse({**CHANNEL, "user_input": "PLANTED-text"})
+    clients = list(vars(parts.turns._asking)["_personas"].values())
+    things: list[object] = [
+        settings,
+        *(getattr(settings, name) for name in type(settings).model_fields),
+        parts,
+        parts.store,
+        parts.store.redis,
+        parts.store.redis.connection_pool,
+        parts.turns,
+        parts.intake,
+        producer,
+        captivate,
+        parts.turns._channel,
+        *clients,
+        Conversation("ava", "@lead"),
+    ]
+    assert len(clients) == 2
+    assert [type(thing).__name__ for thing in things if PLANTED in f"{thing!r} {thing!s}"] == []
+    assert PLANTED in repr(chat("@lead")), "an event shows what it holds, so the search can find it"
+    producer.close()

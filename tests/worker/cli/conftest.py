@@ -1,0 +1,99 @@
+"""The command, run in this process against a real store."""
+
+from __future__ import annotations
+
+import io
+import logging
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from worker.cli import main
+from worker.conversation import Conversation
+from worker.events import InboundChat
+from worker.simulation.embedded_redis import EmbeddedRedis
+from worker.store import Store
+from worker.store.leases import Grant
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How the command ended and what it printed."""
+
+    status: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def command_settings(monkeypatch: pytest.MonkeyPatch, redis_server: EmbeddedRedis, tmp_path: Any) -> None:
+    """The settings of ``make_settings`` as an operator gives them: in the environment."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PARLEY_REDIS_URL", redis_server.url)
+    monkeypatch.setenv("PARLEY_CAPTIVATE__ENVIRONMENT", "dev")
+    for name in ("AVA", "BEA"):
+        monkeypatch.setenv(f"PARLEY_PERSONAS__{name}__API_KEY", f"ft_sk_{name.lower()}")
+
+
+@pytest.fixture
+def parley(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command_settings: None, store: Store
+) -> Iterator[Callable[..., Ended]]:
+    """Run the command with these words."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+
+    def run(*words: str, answer: str = "") -> Ended:
+        monkeypatch.setattr(sys, "argv", ["parley", *words])
+        monkeypatch.setattr(sys, "stdin", io.StringIO(answer))
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ending:
+            main()
+        printed = capsys.readouterr()
+        code = ending.value.code
+        return Ended(code if isinstance(code, int) else int(code is not None), printed.out, printed.err)
+
+    yield run
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+@pytest.fixture
+def chat(channel: dict[str, Any]) -> Callable[..., InboundChat]:
+    """A message of the lead."""
+
+    def make(event_id: str, message: str = "my secret words", **fields: Any) -> InboundChat:
+        common = {"persona": "ava", "target": "@lead", "channel": channel}
+        return InboundChat(**{**common, "event_id": event_id, "message": message, **fields})
+
+    return make
+
+
+@pytest.fixture
+def turn(store: Store) -> Callable[..., None]:
+    """Run a turn of a conversation that ends as told."""
+
+    def run(fate: str = "answered", reason: str = "", target: str = "@lead", reply: str = "", **more: Any) -> None:
+        grant = store.leases.begin(Conversation("ava", target), "a turn")
+        assert isinstance(grant, Grant), grant
+        if reply:
+            store.leases.record(grant, reply)
+        store.leases.settle(grant, fate, reason, **more)  # type: ignore[arg-type]
+
+    return run
+
+
+@pytest.fixture
+def die(store: Store, chat: Callable[..., InboundChat], turn: Callable[..., None]) -> Callable[..., None]:
+    """Accept a message that becomes a dead letter."""
+
+    def run(
+        event_id: str, cause: str = "refused by the persona (status 422)", target: str = "@lead", **more: Any
+    ) -> None:
+        store.inbox.accept(chat(event_id, target=target))
+        turn("dead", cause, target, **more)
+
+    return run

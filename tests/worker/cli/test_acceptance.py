@@ -1,0 +1,100 @@
+"""The command as an operator runs it: a process of its own, beside a real worker, a real store and real HTTP."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from config.settings import load
+from worker.events import InboundChat
+from worker.producer import Producer
+from worker.simulation.faults import FaultKind, FaultRule
+from worker.simulation.system import RunningSystem
+
+pytestmark = pytest.mark.acceptance
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture
+def system():
+    with RunningSystem(settings={"PARLEY_JOIN__SETTLE_SECONDS": "0"}) as running:
+        yield running
+
+
+@pytest.fixture
+def run(system, tmp_path):
+    """``python -m worker.cli`` with the settings of the system."""
+
+    def parley(*words):
+        outside = {name: value for name, value in os.environ.items() if not name.startswith("PARLEY_")}
+        environment = {**outside, **system.environment, "PYTHONPATH": str(ROOT)}
+        command = [sys.executable, "-m", "worker.cli", *words]
+        return subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=30)
+
+    return parley
+
+
+@pytest.fixture
+def say(system, channel, monkeypatch):
+    """The lead writes."""
+    for name, value in system.environment.items():
+        monkeypatch.setenv(name, value)
+    with Producer(load(env_file=None)) as producer:
+        yield lambda event_id, message: producer.enqueue(
+            InboundChat(event_id=event_id, persona="ava", target="@lead", message=message, channel=channel)
+        )
+
+
+def test_a_dead_letter_is_replayed_and_answered(system, run, say, eventually):
+    system.upstreams.add_fault(FaultRule(kind=FaultKind.ANSWER, service="fluidtalk", status=422, body={"detail": "no"}))
+    say("e1", "my PLANTED words")
+    eventually(lambda: json.loads(run("dead", "list", "--json").stdout), "the dead letter")
+    assert "refused by the persona (status 422)" in run("explain", "ava", "@lead").stdout.splitlines()[0]
+    system.upstreams.clear_faults()
+    replayed = run("dead", "replay", "e1", "ava", "@lead")
+    assert (replayed.returncode, replayed.stderr) == (0, "")
+    eventually(lambda: system.upstreams.deliveries("session-1"), "the answer")
+    eventually(lambda: "as answered" in run("explain", "ava", "@lead").stdout.splitlines()[0], "the fate")
+    books = run("books", "--json")
+    (account,) = json.loads(books.stdout)
+    assert (account["accepted"], account["answered"], account["dead"], account["unexplained"]) == (1, 1, 0, 0)
+    outputs = [run("dead", "list").stdout, run("explain", "ava", "@lead").stdout, books.stdout]
+    assert not [output for output in outputs if "PLANTED" in output]
+
+
+def test_a_refused_delivery_is_sent_again_without_a_second_ask(system, run, say, eventually):
+    system.upstreams.add_fault(FaultRule(kind=FaultKind.ANSWER, service="captivate", status=422))
+    say("e1", "hi")
+    eventually(lambda: json.loads(run("dead", "list", "--json").stdout), "the dead letter")
+    system.upstreams.clear_faults()
+    done = run("dead", "replay-all", "--cause", "delivery refused", "--yes")
+    assert done.returncode == 0, done.stderr
+    (delivery,) = eventually(lambda: system.upstreams.deliveries("session-1"), "the answer")
+    assert [message["text"] for message in delivery.messages] == ["You said: hi"]
+    assert len([call for call in system.upstreams.calls() if call.service == "fluidtalk"]) == 1
+
+
+def test_a_quarantined_persona_is_resumed(system, run, say, eventually):
+    system.upstreams.add_fault(FaultRule(kind=FaultKind.ANSWER, service="fluidtalk", status=401))
+    say("e1", "hi")
+    eventually(lambda: "quarantined" in run("explain", "ava", "@lead").stdout.splitlines()[0], "the quarantine")
+    say("e2", "anybody there?")
+    system.upstreams.clear_faults()
+    resumed = run("resume", "ava")
+    assert "Opened: quarantined (key refused (401))" in resumed.stdout
+    eventually(lambda: system.upstreams.deliveries("session-1"), "the answer")
+    assert [call.fields["message"] for call in system.upstreams.calls() if call.service == "fluidtalk"][-1] == (
+        "hi\nanybody there?"
+    )
+
+
+def test_help_names_every_command(run):
+    told = run("--help").stdout + run("dead", "--help").stdout
+    for command in ("books", "check", "pause", "resume", "explain", "dead", "list", "show", "replay", "replay-all"):
+        assert command in told

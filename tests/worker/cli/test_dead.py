@@ -1,0 +1,155 @@
+"""``parley dead``: list, show, replay, replay-all."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+
+from worker.conversation import Conversation
+
+LEAD = Conversation("ava", "@lead")
+ANSWER = json.dumps({"bubbles": ["hello"], "fate": "answered"})
+
+
+@pytest.fixture
+def inbox(store):
+    def read(target="@lead"):
+        conversation = Conversation("ava", target)
+        return store.redis.lrange(store.keys.of(conversation).inbox(conversation), 0, -1)
+
+    return read
+
+
+def test_the_list_is_without_content(parley, die):
+    die("a")
+    die("b", "gave up after 20 attempts", target="@other lead")
+    ended = parley("dead", "list")
+    lines = ended.out.splitlines()
+    assert ended.status == 0
+    assert lines[0].split() == ["died", "(UTC)", "event", "persona", "target", "kind", "cause"]
+    assert [("@other lead" in line, "gave up" in line) for line in lines[2:]] == [(True, True), (False, False)]
+    assert "secret" not in ended.out
+    (letter,) = json.loads(parley("dead", "list", "--cause", "422", "--json").out)
+    assert (letter["event_id"], letter["persona"], letter["target"]) == ("a", "ava", "@lead")
+    assert len(json.loads(parley("dead", "list", "--limit", "1", "--json").out)) == 1
+    assert parley("dead", "list", "--persona", "bea").out == "No dead letters match.\n"
+
+
+def test_a_wide_table_is_not_cut_on_a_pipe(parley, die):
+    cause = "x" * 400
+    die("a", cause)
+    assert cause in parley("dead", "list").out
+
+
+def test_nothing_that_a_terminal_obeys_is_printed(parley, store):
+    store.inbox.refuse("ava", "@\x1b[2Jlead\x07", "m1", "{}", "InvalidEvent: target")
+    out = parley("dead", "list").out
+    assert "\x1b" not in out
+    assert r"@\x1b[2Jlead\x07" in out
+
+
+def test_show_hides_the_content_unless_told(parley, store, die):
+    die("a", reply=ANSWER, detail='{"detail": "quoted secret"}')
+    ended = parley("dead", "show", "a", "ava", "@lead")
+    assert ended.status == 0
+    assert "secret" not in ended.out
+    assert "hello" not in ended.out
+    told = json.loads(parley("dead", "show", "a", "ava", "@lead", "--json").out)
+    assert (told["cause"], told["has_reply"], told["asks"]) == ("refused by the persona (status 422)", True, 1)
+    assert "payload" not in told
+
+
+def test_showing_the_content_leaves_a_trace(parley, store, die):
+    die("a", reply=ANSWER)
+    ended = parley("dead", "show", "a", "ava", "@lead", "--show-content", "--json")
+    told = json.loads(ended.out)
+    assert (told["payload"]["message"], told["reply"]["bubbles"]) == ("my secret words", ["hello"])
+    assert "content of a dead letter shown to" in ended.err
+    assert "event_id=a" in ended.err
+    assert "secret" not in ended.err
+    last = store.timeline.of(LEAD)[-1]
+    assert (last.word, last.details[0]) == ("content shown", "a")
+
+
+@pytest.mark.parametrize("words", [("show",), ("replay",)])
+def test_what_is_not_there_is_a_no(words, parley):
+    ended = parley("dead", *words, "zzz", "ava", "@lead")
+    assert (ended.status, ended.out) == (1, "")
+    assert ended.err
+
+
+def test_replay(parley, inbox, die):
+    die("a")
+    ended = parley("dead", "replay", "a", "ava", "@lead")
+    assert (ended.status, ended.out) == (0, "Replayed: it waits at position 1 of its conversation.\n")
+    assert inbox() == ["a"]
+    assert parley("dead", "replay", "a", "ava", "@lead").status == 1
+
+
+def test_replay_asks_to_choose_when_something_later_was_answered(parley, store, chat, inbox, die, turn):
+    die("a")
+    store.inbox.accept(chat("b"))
+    turn()
+    ended = parley("dead", "replay", "a", "ava", "@lead")
+    assert ended.status == 1
+    for choice in ("--mode append", "--mode join", "--mode discard"):
+        assert choice in ended.err
+    assert inbox() == []
+    assert parley("dead", "replay", "a", "ava", "@lead", "--mode", "append").status == 0
+    assert inbox() == ["a"]
+
+
+def test_discard(parley, inbox, die):
+    die("a")
+    assert parley("dead", "replay", "a", "ava", "@lead", "--mode", "discard").status == 0
+    assert inbox() == []
+    assert parley("dead", "list").out == "No dead letters.\n"
+    assert json.loads(parley("books", "--json").out)[0]["dead"] == 1
+    assert "discarded a dead event" in parley("explain", "ava", "@lead").out.splitlines()[0]
+
+
+@pytest.fixture
+def outage(die):
+    """Seven dead letters: three of one cause in order, three of another lead, one of another cause."""
+    for number in range(3):
+        die(f"a{number}", "gave up: status 502")
+        die(f"b{number}", "gave up: status 502", target="@other")
+    die("c", "refused by the persona (status 422)", target="@third")
+
+
+def test_replay_all_previews_and_asks(parley, outage, inbox):
+    ended = parley("dead", "replay-all", "--cause", "gave up", answer="n\n")
+    assert ended.status == 1
+    assert "Nothing was replayed." in ended.err
+    assert ended.out.splitlines()[2].split() == ["ava", "gave", "up:", "status", "502", "6"]
+    assert (inbox(), inbox("@other")) == ([], [])
+
+
+def test_replay_all_in_order(parley, outage, inbox):
+    ended = parley("dead", "replay-all", "--cause", "gave up", "--per-second", "1000", answer="y\n")
+    assert ended.status == 0
+    assert ended.out.splitlines()[-1].endswith("6 of 6 replayed.")
+    assert (inbox(), inbox("@other"), inbox("@third")) == (["a0", "a1", "a2"], ["b0", "b1", "b2"], [])
+
+
+def test_replay_all_keeps_its_rate(parley, outage):
+    started_at = time.monotonic()
+    assert parley("dead", "replay-all", "--cause", "gave up", "--yes", "--per-second", "10").status == 0
+    assert 0.5 <= time.monotonic() - started_at < 3
+
+
+def test_replay_all_leaves_what_has_no_place_and_says_why(parley, store, chat, outage, turn, inbox):
+    store.inbox.accept(chat("d"))
+    turn()
+    ended = parley("dead", "replay-all", "--cause", "gave up", "--yes", "--per-second", "1000")
+    assert ended.status == 1
+    assert "3 of 6 replayed." in ended.out
+    assert "later answered: Something later of this conversation has been answered" in ended.out
+    assert (inbox(), inbox("@other")) == ([], ["b0", "b1", "b2"])
+
+
+def test_replay_all_without_a_match_or_a_cause(parley, outage):
+    assert parley("dead", "replay-all", "--cause", "nothing like it", "--yes").status == 1
+    assert parley("dead", "replay-all", "--yes").status == 2

@@ -1,0 +1,139 @@
+"""Why a conversation has no answer at this moment, and what will end that: pure, one sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+
+from config.settings import Settings
+from worker.cli.gates import GateName, closed_gates
+from worker.store.situation import Situation
+from worker.store.timeline import Moment
+
+FATES = ("answered", "ignored", "sealed", "skipped", "dead")
+
+# Beat rings what is due every half second; later than this and no beat can be running.
+_LATE_MS = 10_000
+_RINGS_UNANSWERED = 3
+
+
+def explain(now: Situation, moments: Sequence[Moment], settings: Settings) -> str:
+    """One plain sentence. ``moments``: the conversation's timeline, oldest first."""
+    if not now.known:
+        return (
+            "Nothing is known of this conversation: no event was accepted, or it was so long ago that it expired; "
+            "check the spelling of persona and target (parley books shows whether anything arrives)."
+        )
+    if not now.waiting:
+        return _nothing_waits(now, moments)
+    reasons: tuple[Callable[[Situation, Settings], str | None], ...] = (_unconfigured, _at_work, _held, _gated, _quiet)
+    found = next((reason for each in reasons if (reason := each(now, settings))), None)
+    return f"{_events(now.waiting)}: {found or _rung(now)}"
+
+
+def _nothing_waits(now: Situation, moments: Sequence[Moment]) -> str:
+    if now.sealed_at:
+        return (
+            f"The persona ended this conversation on {_day(now.sealed_at)}: later events end as sealed without a call."
+        )
+    last = next((moment for moment in reversed(moments) if moment.word in (*FATES, "refused", "discarded")), None)
+    if last is None:
+        return "Nothing waits, and the timeline no longer says how the last event ended."
+    reason = f" ({last.details[0]})" if last.details and last.details[0] else ""
+    when = last.at.strftime("%Y-%m-%d %H:%M:%S UTC")
+    if last.word == "dead":
+        return f"Nothing waits; the last event became a dead letter at {when}{reason}: see parley dead list."
+    if last.word == "refused":
+        return f"Nothing waits; the last event was refused at the door at {when}{reason}: see parley dead list."
+    if last.word == "discarded":
+        return f"Nothing waits; at {when} an operator discarded a dead event without an answer."
+    return f"Nothing waits; the last turn ended at {when} as {last.word}{reason}."
+
+
+def _unconfigured(now: Situation, settings: Settings) -> str | None:
+    persona = now.conversation.persona
+    if persona in settings.personas:
+        return None
+    return f"persona {persona} is not in these settings; configure it and start the workers anew."
+
+
+def _at_work(now: Situation, settings: Settings) -> str | None:
+    if not now.leased:
+        return None
+    if now.lease_until <= now.now:
+        return f"the worker that had it vanished; another one takes over {_in(now.due, now)}, when a beat rings."
+    if now.step == "delivering":
+        limit = settings.captivate.total_seconds
+        return f"a worker is delivering the answer (attempt {now.sends}); that takes {limit:.0f} s at most."
+    limit = settings.fluidtalk.total_seconds
+    return f"a worker is asking the persona (attempt {now.asks}); that takes {limit:.0f} s at most."
+
+
+def _held(now: Situation, settings: Settings) -> str | None:
+    if now.hold_until <= now.now:
+        return None
+    attempts = now.sends if now.replied else now.asks
+    return (
+        f"held because of: {now.hold_reason}; tried again {_in(now.hold_until, now)} "
+        f"(attempt {attempts} of {settings.retry.attempts} so far)."
+    )
+
+
+def _gated(now: Situation, _: Settings) -> str | None:
+    closed = {} if now.replied else closed_gates(now.gates, now.now)
+    persona = now.conversation.persona
+    if reason := closed.get(GateName.PAUSED):
+        return f"persona {persona} is paused ({reason}); it goes on after: parley resume {persona}"
+    if reason := closed.get(GateName.QUARANTINED):
+        return (
+            f"persona {persona} is quarantined ({reason}); correct its key, start the workers anew, "
+            f"then: parley resume {persona}"
+        )
+    if reason := closed.get(GateName.HOLD):
+        until = int(now.gates["hold_until"])
+        return f"the whole persona {persona} waits ({reason}); it goes on {_in(until, now)}."
+    for gate in (GateName.CIRCUIT, GateName.CREDITS):
+        if gate in closed and not (gate == GateName.CREDITS and now.started):
+            until = int(now.gates[f"{gate}_until"])
+            return f"{_of_gate(gate, closed[gate])}; one call probes {_in(until, now)}, an answer lets all go on."
+    return None
+
+
+def _quiet(now: Situation, settings: Settings) -> str | None:
+    if now.joining != "open" or now.due <= now.now or now.replied:
+        return None
+    join = settings.join_of(now.conversation.persona)
+    if now.due > now.accepted_at + join.settle_limit_seconds * 1000 or not join.settle_seconds or now.rings:
+        return None
+    return f"the lead may still be typing; asked {_in(now.due, now)} unless more comes."
+
+
+def _rung(now: Situation) -> str:
+    if now.due < now.now - _LATE_MS:
+        late = (now.now - now.due) / 1000
+        return f"due for {late:.0f} s and nobody rang; start a beat: celery -A worker beat"
+    if now.rings >= _RINGS_UNANSWERED:
+        return (
+            f"its doorbell was rung {now.rings} times and no worker took it; start a worker or give the present ones "
+            f"more room (PARLEY_WORKER__CONCURRENCY); rung again {_in(now.due, now)}."
+        )
+    return f"a worker takes it as soon as one is free; its doorbell rings again {_in(now.due, now)}."
+
+
+def _of_gate(gate: GateName, reason: str) -> str:
+    return f"the circuit is open ({reason})" if gate == GateName.CIRCUIT else f"no credits to begin with ({reason})"
+
+
+def _events(count: int) -> str:
+    return "1 event waits" if count == 1 else f"{count} events wait"
+
+
+def _in(at: int, now: Situation) -> str:
+    seconds = (at - now.now) / 1000
+    if seconds <= 0:
+        return "now"
+    return f"in {seconds:.0f} s" if seconds < 600 else f"at {_day(at)}"
+
+
+def _day(at: int) -> str:
+    return datetime.fromtimestamp(at / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")

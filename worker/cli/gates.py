@@ -1,0 +1,72 @@
+"""``parley pause`` and ``parley resume``."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from worker.cli import screen
+from worker.cli.session import session
+from worker.store.connection import clock_ms
+
+PersonaArgument = Annotated[str, typer.Argument(metavar="PERSONA", help="Name of a configured persona.")]
+
+
+class GateName(StrEnum):
+    """The gates of a persona (docs/architecture.md)."""
+
+    PAUSED = "paused"
+    QUARANTINED = "quarantined"
+    HOLD = "hold"
+    CIRCUIT = "circuit"
+    CREDITS = "credits"
+
+
+_BY_A_PERSON = (GateName.PAUSED, GateName.QUARANTINED)
+
+
+def pause(
+    persona: PersonaArgument,
+    reason: Annotated[str, typer.Option(help="Why; shown by explain.")] = "by an operator",
+) -> None:
+    """Start no further call for a persona. Its events are accepted and wait; turns under way finish."""
+    with session() as opened:
+        opened.need_persona(persona)
+        opened.store.personas.pause(persona, reason)
+    screen.say(f"{persona} is paused: {reason}. Its events wait in order until: parley resume {persona}")
+
+
+def resume(
+    persona: PersonaArgument,
+    gate: Annotated[
+        list[GateName] | None, typer.Option(help="Open this gate instead; can be given several times.")
+    ] = None,
+) -> None:
+    """Open the gates that wait for a person (paused, quarantined), or those named, and go on at once."""
+    wanted = gate or list(_BY_A_PERSON)
+    with session() as opened:
+        opened.need_persona(persona)
+        personas = opened.store.personas
+        closed = closed_gates(personas.gates(persona), clock_ms(opened.store.redis))
+        opening = [name for name in wanted if name in closed]
+        for name in opening:
+            personas.open_gate(persona, name)
+    for name in opening:
+        screen.say(f"Opened: {name} ({closed.pop(name)}). What waited for it goes on now.")
+    if not opening:
+        screen.say(f"Nothing to open: {persona} is not {' or '.join(wanted)}.")
+    for name, reason in closed.items():
+        screen.say(f"Still closed: {name} ({reason}). To open it: parley resume {persona} --gate {name}")
+
+
+def closed_gates(fields: dict[str, str], now: int) -> dict[GateName, str]:
+    """The gates that these raw fields of a persona say are closed, each with its reason. ``now``: store's clock, ms."""
+    closed = {name: fields[name] for name in _BY_A_PERSON if name in fields}
+    if int(fields.get("hold_until", "0")) > now:
+        closed[GateName.HOLD] = fields.get("hold_reason", "")
+    for name in (GateName.CIRCUIT, GateName.CREDITS):
+        if f"{name}_until" in fields:
+            closed[name] = fields.get(f"{name}_reason", "")
+    return closed

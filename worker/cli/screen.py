@@ -1,0 +1,66 @@
+"""How the command prints: tables and sentences for a person, JSON for a program."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+
+# Wide enough for any table: on a pipe nothing may be wrapped or cut.
+_PIPE_WIDTH = 2000
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print rows below their headings; numbers to the right."""
+    texts = [[printable(value) for value in row] for row in rows]
+    drawn = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for index, column in enumerate(columns):
+        numbers = bool(texts) and all(row[index].lstrip("-").isdigit() for row in texts)
+        drawn.add_column(column, justify="right" if numbers else "left", overflow="fold")
+    for row in texts:
+        drawn.add_row(*(Text(value) for value in row))
+    width = None if sys.stdout.isatty() else _PIPE_WIDTH
+    console = Console(width=width, highlight=False, markup=False, emoji=False)
+    with console.capture() as capture:
+        console.print(drawn)
+    print("\n".join(line.rstrip() for line in capture.get().splitlines()))
+
+
+def say(sentence: str) -> None:
+    """Print one line."""
+    print(printable(sentence))
+
+
+def as_json(value: Any) -> None:
+    """Print a value as indented JSON; times in ISO 8601."""
+    print(json.dumps(value, indent=2, ensure_ascii=False, default=_plain))
+
+
+def moment(at: datetime) -> str:
+    """A time as it stands in tables: UTC, to the second."""
+    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def printable(value: object) -> str:
+    """Text without anything that a terminal would obey: a refused event can name anything its target."""
+    text = str(value)
+    return text if text.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return dataclasses.asdict(value)
+    return str(value)

@@ -1,0 +1,53 @@
+"""What every command stands on: the settings, the store, and the two ways to say that it cannot be done."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from config import logging as logs
+from config.settings import Settings, load
+from worker.conversation import Conversation
+from worker.store import Store
+
+
+class No(Exception):
+    """The answer is no: exit status 1. The text is a sentence for the operator."""
+
+
+class Usage(Exception):
+    """The command was given something it cannot use: exit status 2."""
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One run of the command."""
+
+    settings: Settings
+    store: Store
+
+    def need_persona(self, persona: str) -> None:
+        """Raises ``Usage`` unless the persona is configured."""
+        if persona not in self.settings.personas:
+            known = ", ".join(sorted(self.settings.personas))
+            raise Usage(f"There is no persona {persona!r} in these settings. Known: {known}")
+
+
+@contextmanager
+def session() -> Iterator[Session]:
+    """Settings from the environment and ``.env`` as everywhere, and a store; closed at the end."""
+    settings = load()
+    logs.configure(settings.worker)
+    store = Store(settings, connections=2)
+    try:
+        yield Session(settings, store)
+    finally:
+        store.close()
+
+
+def conversation_of(persona: str, target: str) -> Conversation:
+    """The conversation that two arguments name. Raises ``Usage`` for a persona that no name could be."""
+    if not persona or ":" in persona:
+        raise Usage(f"{persona!r} is no name of a persona. Give persona and target as two words: ava @john_doe")
+    return Conversation(persona, target)

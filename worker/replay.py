@@ -1,0 +1,74 @@
+"""Give dead events back: to their conversation, or, when they were never accepted, through the door once more."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from config.settings import Settings
+from worker import events
+from worker.conversation import Conversation
+from worker.producer import Producer, Receipt
+from worker.refusals import Refused
+from worker.store import Store
+from worker.store.dead_letters import Mode
+
+# An id has at most 128 characters; one that is split by attachments has at most 120.
+_SUFFIX = "#replay"
+_ID_LENGTH = 120 - len(_SUFFIX)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """``done``: the event waits again, or is discarded. ``status`` is that of the store, or ``still_refused`` or
+    ``unconfigured``; ``detail`` says more (position, id, reason), never content."""
+
+    done: bool
+    status: str
+    detail: str
+
+
+class Replay:
+    """Replays dead letters, one at a time. Every method may raise ``redis.RedisError``; then ask again."""
+
+    def __init__(self, settings: Settings, store: Store, producer: Producer) -> None:
+        self._personas = settings.personas
+        self._store = store
+        self._producer = producer
+
+    def run(self, conversation: Conversation, event_id: str, mode: Mode) -> Outcome:
+        """Replay or discard one dead letter (modes: ``DeadLetters.replay``). Nothing is lost at any point: a letter
+        is closed only after its event waits again."""
+        if (
+            mode != "discard"
+            and conversation.persona not in self._personas
+            and not self._was_refused(conversation, event_id)
+        ):
+            return Outcome(False, "unconfigured", conversation.persona)
+        replayed = self._store.dead_letters.replay(conversation, event_id, mode)
+        if replayed.status == "refused":
+            return self._readmit(conversation, event_id)
+        return Outcome(replayed.status in ("replayed", "discarded"), replayed.status, replayed.detail)
+
+    def _was_refused(self, conversation: Conversation, event_id: str) -> bool:
+        opened = self._store.dead_letters.open(conversation, event_id)
+        return opened is not None and opened.letter.kind == "refused"
+
+    def _readmit(self, conversation: Conversation, event_id: str) -> Outcome:
+        opened = self._store.dead_letters.open(conversation, event_id)
+        if opened is None:
+            return Outcome(False, "unknown", "")
+        try:
+            receipt = self._enqueue(json.loads(opened.payload), event_id)
+        except Refused as refusal:
+            return Outcome(False, "still_refused", f"{type(refusal).__name__}: {refusal}")
+        closed = self._store.dead_letters.readmitted(conversation, event_id, receipt.event_id)
+        return Outcome(closed.status == "readmitted", closed.status, receipt.event_id)
+
+    def _enqueue(self, event: Any, event_id: str) -> Receipt:
+        if isinstance(event, dict) and event.get("event_id") == event_id:
+            # The letter itself has this id, so the door would take the event for a duplicate. The new id comes from
+            # the old one: a replay that is cut short and repeated makes one event.
+            event = {**event, "event_id": event_id[:_ID_LENGTH] + _SUFFIX}
+        return self._producer.enqueue(events.parse(event))

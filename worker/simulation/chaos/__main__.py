@@ -1,0 +1,70 @@
+"""``python -m worker.simulation.chaos``: kill, freeze and cut everything while messages come in; print the ledger."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from worker.simulation.chaos.report import markdown, table
+from worker.simulation.chaos.run import FAULTS, Plan, run
+
+PLAIN = "benchmarks.plain_celery"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Returns the exit status: 0 when every promise held, else 1."""
+    options = _parser().parse_args(arguments)
+    plan = Plan(
+        seed=options.seed,
+        messages=options.messages,
+        conversations=options.conversations,
+        seconds=options.minutes * 60,
+        faults=options.faults,
+        workers=options.workers,
+        app=PLAIN if options.plain else "",
+        drain_seconds=400.0 if options.plain else 180.0,
+    )
+    console = Console(highlight=False)
+    console.print(f"seed {plan.seed}, faults: {', '.join(plan.faults)}")
+    with console.status("starting") as status:
+        ledger = run(plan, status.update)
+    console.print(table(ledger, "plain Celery worker" if plan.app else "Parley"))
+    if options.markdown:
+        options.markdown.write_text(markdown(ledger) + "\n")
+    for promise in ledger.broken:
+        console.print(f"[red]broken: {promise}")
+    console.print("some promises did not hold" if ledger.broken else "every promise held")
+    return 1 if ledger.broken else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m worker.simulation.chaos", description=__doc__)
+    parser.add_argument(
+        "--seed", type=int, default=1, help="the same seed gives the same messages and order of trouble"
+    )
+    parser.add_argument("--messages", type=int, default=6000)
+    parser.add_argument("--conversations", type=int, default=300)
+    parser.add_argument("--minutes", type=float, default=2.5, help="over which the messages are spread")
+    parser.add_argument("--workers", type=int, default=3)
+    parser.add_argument(
+        "--faults", type=_faults, default=FAULTS, metavar="NAME,...", help=f"default: all of {', '.join(FAULTS)}"
+    )
+    parser.add_argument("--plain", action="store_true", help="try the plain Celery worker of benchmarks/ instead")
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="also write the table there")
+    return parser
+
+
+def _faults(text: str) -> Sequence[str]:
+    names = tuple(filter(None, text.split(",")))
+    unknown = [name for name in names if name not in FAULTS]
+    if unknown:
+        raise argparse.ArgumentTypeError(f"unknown: {', '.join(unknown)}; there are {', '.join(FAULTS)}")
+    return names
+
+
+if __name__ == "__main__":
+    sys.exit(main())

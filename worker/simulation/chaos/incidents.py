@@ -1,0 +1,35 @@
+"""What was done to the system, and when."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """``kind``: what happened. ``detail``: to what, or where. ``at``: seconds since 1970."""
+
+    kind: str
+    detail: str
+    at: float
+
+
+class Incidents:
+    """The record of one run, oldest first."""
+
+    def __init__(self) -> None:
+        self._incidents: list[Incident] = []
+
+    def note(self, kind: str, detail: str = "") -> None:
+        """Something has just happened."""
+        self._incidents.append(Incident(kind, detail, time.time()))
+
+    def of(self, *kinds: str) -> list[Incident]:
+        """Those of some kinds."""
+        return [incident for incident in self._incidents if incident.kind in kinds]
+
+    def counts(self) -> dict[str, int]:
+        """How often each kind happened."""
+        return dict(Counter(incident.kind for incident in self._incidents))

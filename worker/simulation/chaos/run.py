@@ -1,0 +1,175 @@
+"""One chaos run, from the first message to the ledger."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from config.settings import load
+from worker.simulation.chaos.evidence import read_calls
+from worker.simulation.chaos.feed import Feed, messages
+from worker.simulation.chaos.ledger import Ledger, draw_up
+from worker.simulation.chaos.stage import Stage
+from worker.simulation.chaos.subjects import OtherSubject, ParleySubject, Subject
+from worker.simulation.chaos.troubles import BIRTHS, SILENCE_SECONDS, Schedule, troubles
+from worker.simulation.system import RunningSystem
+
+PERSONAS = {"ava": "ft_sk_ava", "bea": "ft_sk_bea"}
+LATENCY_SECONDS = (0.1, 0.5)
+_LOOK_SECONDS = 0.03
+_QUIET_LOOK_SECONDS = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to do to whom. ``seconds``: over which the messages are spread; the trouble goes on as long as they come.
+
+    ``faults``: names from ``FAULTS``. ``app``: another Celery app to try instead of Parley. ``pace``: see
+    ``troubles.troubles``. ``drain_seconds``: how long the rest may take afterwards, when nothing goes wrong any more.
+    """
+
+    seed: int
+    messages: int
+    conversations: int
+    seconds: float
+    faults: Sequence[str]
+    workers: int = 3
+    app: str = ""
+    lease_seconds: float = 6.0
+    pace: float = 1.0
+    drain_seconds: float = 180.0
+
+
+FAULTS = (*troubles(1.0, 1.0), *BIRTHS)
+
+
+def run(plan: Plan, progress: Callable[[str], object] = str) -> Ledger:
+    """Start a system, trouble it, wait until nothing is left to do, and draw up the ledger.
+
+    The environment of this process is the system's meanwhile. ``progress`` is told every second or so how it goes.
+    """
+    with tempfile.TemporaryDirectory(prefix="chaos-") as folder:
+        call_log = Path(folder, "calls.jsonl")
+        system = RunningSystem(
+            personas=PERSONAS,
+            workers=plan.workers,
+            beats=0 if plan.app else 2,
+            latency_seconds=LATENCY_SECONDS,
+            settings=_settings(plan),
+            logs=Path(folder),
+            call_log=call_log,
+            app=plan.app or "worker",
+            appendfsync="always",
+        )
+        with system, _environment(system.environment):
+            subject: Subject = (
+                OtherSubject(plan.app, system.redis.url) if plan.app else ParleySubject(load(env_file=None))
+            )
+            try:
+                return _Running(plan, system, subject, call_log, progress).carry_out()
+            finally:
+                subject.close()
+
+
+@contextmanager
+def _environment(variables: Mapping[str, str]) -> Iterator[None]:
+    before = dict(os.environ)
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+class _Running:
+    def __init__(
+        self, plan: Plan, system: RunningSystem, subject: Subject, call_log: Path, progress: Callable[[str], object]
+    ) -> None:
+        self._plan = plan
+        self._system = system
+        self._subject = subject
+        self._call_log = call_log
+        self._progress = progress
+        self._stage = Stage(
+            system,
+            subject,
+            plan.seed,
+            workers=plan.workers,
+            crash_points="crash" in plan.faults and not plan.app,
+            clocks="clock" in plan.faults,
+        )
+        batch = list(messages(plan.seed, plan.messages, plan.conversations, sorted(PERSONAS)))
+        self._feed = Feed(subject.send, batch, plan.seconds)
+
+    def carry_out(self) -> Ledger:
+        began_at = time.monotonic()
+        chosen = {
+            name: trouble
+            for name, trouble in troubles(self._plan.lease_seconds, self._plan.pace).items()
+            if name in self._plan.faults and (self._subject.doorbells_are_hints or not trouble.hints_only)
+        }
+        schedule = Schedule(chosen, self._stage)
+        self._feed.start()
+        told_at = began_at
+        try:
+            while not self._feed.over:
+                schedule.look()
+                self._stage.look()
+                if time.monotonic() - told_at > 1.0:
+                    told_at = time.monotonic()
+                    self._tell(told_at - began_at)
+                time.sleep(_LOOK_SECONDS)
+        finally:
+            self._feed.stop()
+        self._stage.heal()
+        self._drain(began_at)
+        seconds = time.monotonic() - began_at
+        return draw_up(self._feed.sent, read_calls(self._call_log), self._stage.incidents, self._subject, seconds)
+
+    def _drain(self, began_at: float) -> None:
+        deadline = time.monotonic() + self._plan.drain_seconds
+        calls, busy_at = -1, time.monotonic()
+        while time.monotonic() < deadline:
+            self._stage.look()
+            waiting = self._subject.waiting()
+            summary = self._system.upstreams.summary()
+            now = sum(service.calls for service in summary.values())
+            if now != calls:
+                calls, busy_at = now, time.monotonic()
+            if waiting == 0 and time.monotonic() - busy_at > self._subject.settle_seconds:
+                return
+            self._tell(time.monotonic() - began_at)
+            time.sleep(_QUIET_LOOK_SECONDS)
+
+    def _tell(self, seconds: float) -> None:
+        counts = self._stage.incidents.counts()
+        deaths = sum(count for kind, count in counts.items() if kind.startswith("worker killed"))
+        waiting = self._subject.waiting()
+        self._progress(
+            f"{seconds:5.0f} s  {len(self._feed.sent)} of {self._plan.messages} accepted, "
+            f"{'?' if waiting is None else waiting} wait, {deaths} workers killed, "
+            f"Redis killed {counts.get('Redis killed (kill -9)', 0)} times"
+        )
+
+
+def _settings(plan: Plan) -> dict[str, str]:
+    return {
+        "PARLEY_LEASE__TTL_SECONDS": str(plan.lease_seconds),
+        "PARLEY_LEASE__RENEW_SECONDS": str(plan.lease_seconds / 3),
+        "PARLEY_FLUIDTALK__READ_SECONDS": str(SILENCE_SECONDS),
+        "PARLEY_CAPTIVATE__READ_SECONDS": str(SILENCE_SECONDS),
+        # One persona without joining, one with it.
+        "PARLEY_JOIN__SETTLE_SECONDS": "0",
+        "PARLEY_PERSONAS__AVA__JOIN__MAX_EVENTS": "1",
+        "PARLEY_PERSONAS__BEA__JOIN__MAX_EVENTS": "3",
+        # The whole timeline of the busiest conversation is a part of the evidence.
+        "PARLEY_RETENTION__TIMELINE_ENTRIES": "5000",
+        "PARLEY_WORKER__CONCURRENCY": "200",
+        "PARLEY_WORKER__LOG_LEVEL": "ERROR",
+    }

@@ -1,0 +1,161 @@
+"""What goes wrong in a chaos run, each kind with its own rhythm."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from redis.exceptions import RedisError
+
+from worker.simulation.call_log import SERVICES, Service
+from worker.simulation.chaos.stage import Stage
+from worker.simulation.faults import FaultKind, FaultRule
+
+_QUEUES = ("turns", "outreach", "schedule")
+_STORM_SECONDS = 2.0
+_AWAY_SECONDS = (0.2, 1.5)
+# Shorter than a lease, longer than the silence that the workers are told to bear.
+HANG_SECONDS = 3.0
+SILENCE_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """A kind of trouble. ``every_seconds``: how often on average; 0: once, at the start. ``hints_only``: it takes
+    Celery messages away, which only a system may suffer to which they are hints."""
+
+    every_seconds: float
+    strike: Callable[[Stage], None]
+    hints_only: bool = False
+
+
+def _kill_worker(stage: Stage) -> None:
+    living = stage.living()
+    if living:
+        stage.kill(stage.dice.choice(living))
+
+
+def _freeze_worker(stage: Stage, lease_seconds: float) -> None:
+    living = stage.living()
+    if len(living) > 1 and not stage.frozen:
+        stage.freeze(stage.dice.choice(living), 3 * lease_seconds)
+
+
+def _kill_redis(stage: Stage) -> None:
+    stage.system.redis.kill()
+    stage.incidents.note("Redis killed (kill -9)")
+
+    def restart() -> None:
+        stage.system.redis.restart()
+        stage.incidents.note("Redis back")
+
+    stage.later(stage.dice.uniform(*_AWAY_SECONDS), restart)
+
+
+def _cut_connections(stage: Stage) -> None:
+    kinds = ((FaultKind.DROP, 0.003), (FaultKind.ACT_THEN_DROP, 0.003), (FaultKind.HALF_ANSWER, 0.002))
+    rules = [
+        FaultRule(kind=kind, service=service, probability=probability)
+        for service in SERVICES
+        for kind, probability in kinds
+    ]
+    stage.tell_upstreams("cut", rules)
+
+
+def _hang(stage: Stage) -> None:
+    rules = [
+        FaultRule(kind=FaultKind.HANG, service=service, probability=0.002, delay_seconds=HANG_SECONDS)
+        for service in SERVICES
+    ]
+    stage.tell_upstreams("hang", rules)
+
+
+def _storm(stage: Stage) -> None:
+    service: Service = stage.dice.choice(SERVICES)
+    status = stage.dice.choice((429, 503) if service == "captivate" else (429,))
+    rule = FaultRule(
+        kind=FaultKind.ANSWER,
+        service=service,
+        status=status,
+        retry_after_seconds=1.0,
+        retry_after_as_date=stage.dice.random() < 0.5,
+    )
+    stage.tell_upstreams("storm", [rule])
+    stage.incidents.note("storm of 429 and 503", f"{service} {status}")
+    stage.later(_STORM_SECONDS, lambda: stage.tell_upstreams("storm", []))
+
+
+def _doorbells(stage: Stage) -> None:
+    try:
+        if stage.dice.random() < 0.5:
+            stage.subject.redis.delete(*_QUEUES)
+            stage.incidents.note("all doorbells deleted")
+            return
+        for queue in _QUEUES:
+            rung = stage.subject.redis.lrange(queue, 0, -1)
+            if rung:
+                stage.subject.redis.rpush(queue, *rung)
+        stage.incidents.note("all doorbells doubled")
+    except RedisError:
+        return
+
+
+def _beats(stage: Stage) -> None:
+    running = [beat for beat in stage.system.beats if beat.poll() is None]
+    if len(running) > 2:
+        victim = stage.dice.choice(running)
+        victim.kill()
+        victim.wait()
+        stage.incidents.note("beat killed (kill -9)")
+    else:
+        stage.system.start_beat()
+        stage.incidents.note("third beat started")
+
+
+def troubles(lease_seconds: float, pace: float) -> Mapping[str, Trouble]:
+    """All kinds by name. ``pace``: 1 is the usual rhythm, 0.5 twice as often."""
+
+    def every(seconds: float, strike: Callable[[Stage], None], *, hints_only: bool = False) -> Trouble:
+        return Trouble(seconds * pace, strike, hints_only)
+
+    return {
+        "kill": every(5.0, _kill_worker),
+        "freeze": every(25.0, lambda stage: _freeze_worker(stage, lease_seconds)),
+        "redis": every(35.0, _kill_redis),
+        "cut": every(0.0, _cut_connections),
+        "hang": every(0.0, _hang),
+        "storm": every(20.0, _storm),
+        "doorbells": every(7.0, _doorbells, hints_only=True),
+        "beats": every(15.0, _beats, hints_only=True),
+    }
+
+
+# Ways in which a worker is started, not things that strike.
+BIRTHS = ("crash", "clock")
+
+
+class Schedule:
+    """When what strikes: drawn from the stage's dice, so that a seed gives the same order of trouble."""
+
+    def __init__(self, chosen: Mapping[str, Trouble], stage: Stage) -> None:
+        self._stage = stage
+        self._next: dict[str, float] = {}
+        self._chosen = dict(chosen)
+        now = time.monotonic()
+        for name, trouble in self._chosen.items():
+            if trouble.every_seconds:
+                self._next[name] = now + self._pause(trouble)
+            else:
+                trouble.strike(stage)
+
+    def look(self) -> None:
+        """Let strike what is due."""
+        now = time.monotonic()
+        for name, at in self._next.items():
+            if at <= now:
+                self._chosen[name].strike(self._stage)
+                self._next[name] = now + self._pause(self._chosen[name])
+
+    def _pause(self, trouble: Trouble) -> float:
+        return trouble.every_seconds * self._stage.dice.uniform(0.5, 1.5)

@@ -1,0 +1,144 @@
+-- Give a dead event back to its conversation, or take it off the list of dead letters.
+--
+-- KEYS 1 conversation  2 inbox  3 journal of the event  4 agenda  5 timeline  6 books  7 dead  8 journal prefix
+--      9 doorbell queue of leads who wait  10 of outreach (only when broker and store are the same Redis)
+-- ARGV 1 conversation name  2 event id  3 mode: place | append | join | discard | readmitted  4 name of this call
+--      5 grace ms  6 doorbell message, or ''  7 for `readmitted`: the id under which the event was accepted
+-- Returns {status, detail, ring, kind}; ring = 1 when the caller must ring. Statuses with their detail:
+--      replayed (place in the inbox)   discarded   readmitted   unknown   not_dead (its fate)
+--      refused                         it was never accepted: send it through the door, then call with `readmitted`
+--      covered (id of the head)        the reply that is stored with that event answers this one too
+--      later_answered, later_asked     its own place is gone, or is in front of what the persona has seen
+--      nothing_to_join, cannot_join    no group that is still open waits; this event has to be asked alone
+--      no_channel                      the conversation has expired, and the event brings no channel of its own
+-- Twice for one call: the second time answers the same and changes nothing.
+
+local conversation, inbox, journal, agenda, timeline = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local books, dead, prefix = KEYS[6], KEYS[7], KEYS[8]
+local name, id, mode, call = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+local now = clock()
+
+local function hash(key)
+  local found, flat = {}, redis.call('HGETALL', key)
+  for index = 1, #flat, 2 do found[flat[index]] = flat[index + 1] end
+  return found
+end
+
+-- The farewell of `on_dead` is no answer: whoever got only that is asked for again.
+local function has_answer(entry)
+  if not entry.reply then return false end
+  local readable, reply = pcall(cjson.decode, entry.reply)
+  return not (readable and type(reply) == 'table' and reply.fate == 'dead')
+end
+
+local letter = hash(journal)
+local function say(status, detail)
+  return {status, detail or '', 0, letter.kind or ''}
+end
+
+if not letter.kind then return say('unknown') end
+if letter.replayed_by == call then
+  if letter.replayed_as then return say('readmitted') end
+  local position = redis.call('LPOS', inbox, id)
+  return say('replayed', position and position + 1 or 0)
+end
+if letter.fate ~= 'dead' then return say('not_dead', letter.fate) end
+if mode == 'discard' then
+  if redis.call('ZREM', dead, id .. ' ' .. name) == 1 then
+    redis.call('HSET', journal, 'discarded_at', now)
+    note(timeline, now, 'discarded', id)
+  end
+  return say('discarded')
+end
+if mode == 'readmitted' then
+  -- The door has counted it a second time.
+  count(books, name, 'accepted', -1)
+  count(books, name, 'dead', -1)
+  redis.call('ZREM', dead, id .. ' ' .. name)
+  redis.call('HDEL', journal, 'fate', 'discarded_at')
+  redis.call('HSET', journal, 'replayed_by', call, 'replayed_as', ARGV[7])
+  note(timeline, now, 'readmitted', id, ARGV[7])
+  return say('readmitted')
+end
+if letter.kind == 'refused' then return say(mode == 'join' and 'cannot_join' or 'refused') end
+
+local answered = has_answer(letter)
+local doubted = letter.ask_unknowns or letter.asks_vanished
+local state = hash(conversation)
+if letter.asked_with then
+  -- Only a reply from before their common death: a later one is to the head's words alone.
+  local head = hash(prefix .. letter.asked_with .. ' ' .. name)
+  if has_answer(head) and number(head.replied_at) <= number(letter.settled_at) then
+    return say('covered', letter.asked_with)
+  end
+end
+if not state.channel then
+  local readable, event = pcall(cjson.decode, letter.payload)
+  if not readable or not event.channel then return say('no_channel') end
+end
+
+local function place()
+  local rank, group, pivot = number(letter.rank), number(state.group), nil
+  if number(state.answered_rank) > rank then return 'later_answered' end
+  for index, other in ipairs(redis.call('LRANGE', inbox, 0, -1)) do
+    local entry = redis.call('HMGET', prefix .. other .. ' ' .. name, 'rank', 'reply')
+    -- What has no rank has not died so far, so it stood behind this event when that died.
+    if not pivot and (not entry[1] or number(entry[1]) > rank) then
+      if index <= group then return 'later_asked' end
+      pivot = other
+    end
+    if pivot and entry[2] then return 'later_asked' end
+  end
+  if pivot then
+    redis.call('LINSERT', inbox, 'BEFORE', pivot, id)
+  else
+    redis.call('RPUSH', inbox, id)
+  end
+end
+
+local function join()
+  if letter.joining ~= 'open' or answered or doubted then return 'cannot_join' end
+  local head = redis.call('LINDEX', inbox, 0)
+  if not head then return 'nothing_to_join' end
+  local entry = redis.call('HMGET', prefix .. head .. ' ' .. name, 'joining', 'reply')
+  if state.group or entry[2] then return 'later_asked' end
+  if entry[1] == 'no' then return 'nothing_to_join' end
+  redis.call('LPUSH', inbox, id)
+end
+
+local function append()
+  redis.call('RPUSH', inbox, id)
+end
+
+local obstacle = ({place = place, join = join, append = append})[mode]()
+if obstacle then return say(obstacle) end
+
+-- A fresh budget. What may have been acted on, or has its answer, stays alone: nothing may join an answer that was
+-- given without it, nor one that a lost worker may still bring.
+redis.call('HDEL', journal, 'fate', 'reason', 'detail', 'settled_at', 'discarded_at', 'asked_with', 'first_begun_at',
+  'asks', 'ask_unknowns', 'asks_vanished', 'sends', 'send_unknowns', 'sends_vanished')
+redis.call('HSET', journal, 'step', answered and 'replied' or 'waiting', 'replayed_by', call)
+if not answered then redis.call('HDEL', journal, 'reply', 'replied_at') end
+if answered or doubted then redis.call('HSET', journal, 'joining', 'no') end
+if mode ~= 'place' then redis.call('HDEL', journal, 'rank') end
+-- A person has decided that it is not too old. An opener or a follow-up still gives way to a lead who wrote since.
+local speaks_first = letter.kind == 'ai_opener' or letter.kind == 'follow_up'
+if not speaks_first or number(state.last_inbound) < number(letter.accepted_at) then
+  redis.call('HSETNX', journal, 'first_accepted_at', letter.accepted_at)
+  redis.call('HSET', journal, 'accepted_at', now)
+end
+count(books, name, 'dead', -1)
+redis.call('ZREM', dead, id .. ' ' .. name)
+note(timeline, now, 'replayed', mode, id)
+for _, key in ipairs({conversation, journal, timeline}) do redis.call('PERSIST', key) end
+
+local ring = 0
+if redis.call('LINDEX', inbox, 0) == id and number(state.hold_until) <= now then
+  redis.call('ZADD', agenda, now + tonumber(ARGV[5]), name)
+  if ARGV[6] == '' then
+    ring = 1
+  else
+    redis.call('LPUSH', speaks_first and KEYS[10] or KEYS[9], ARGV[6])
+  end
+end
+return {'replayed', redis.call('LPOS', inbox, id) + 1, ring, letter.kind}

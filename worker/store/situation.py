@@ -1,0 +1,85 @@
+"""Where one conversation stands at this moment, read without touching anything."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from redis import Redis
+
+from worker.conversation import Conversation
+from worker.store.connection import clock_ms
+from worker.store.keys import Keys
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """All times are milliseconds of the store's clock; 0 = none.
+
+    ``known``: anything at all is stored of the conversation. ``waiting``: events in the inbox, ``head`` the first one:
+    its ``step``, ``kind``, ``joining``, attempts so far, whether its reply is stored. ``due``: when the agenda looks
+    at it next, after so many ``rings`` that nobody answered. ``gates``: the raw fields of the persona.
+    """
+
+    conversation: Conversation
+    now: int
+    known: bool
+    waiting: int
+    due: int
+    rings: int
+    leased: bool
+    lease_until: int
+    hold_until: int
+    hold_reason: str
+    sealed_at: int
+    started: bool
+    head: str
+    step: str
+    kind: str
+    joining: str
+    accepted_at: int
+    asks: int
+    sends: int
+    replied: bool
+    gates: dict[str, str]
+
+
+def situation(redis: Redis, keys: Keys, conversation: Conversation) -> Situation:
+    """Read it. Two round trips, so a turn that ends in between may show half. Raises ``redis.RedisError``."""
+    shard, name = keys.of(conversation), conversation.name
+    now = clock_ms(redis)
+    with redis.pipeline() as pipeline:
+        pipeline.hgetall(shard.conversation(conversation))
+        pipeline.llen(shard.inbox(conversation))
+        pipeline.lindex(shard.inbox(conversation), 0)
+        pipeline.zscore(shard.agenda, name)
+        pipeline.hgetall(shard.persona(conversation.persona))
+        pipeline.exists(shard.timeline(conversation))
+        state, waiting, head, due, gates, has_timeline = pipeline.execute()
+    entry: dict[str, str] = redis.hgetall(shard.journal(conversation, head)) if head else {}  # type: ignore[assignment]
+
+    def number(fields: dict[str, str], field: str) -> int:
+        return int(fields.get(field, "0"))
+
+    return Situation(
+        conversation=conversation,
+        now=now,
+        known=bool(state or has_timeline),
+        waiting=waiting,
+        due=int(due or 0),
+        rings=number(state, "rings"),
+        leased="owner" in state,
+        lease_until=number(state, "lease_until"),
+        hold_until=number(state, "hold_until"),
+        hold_reason=state.get("hold_reason", ""),
+        sealed_at=number(state, "sealed"),
+        started="started" in state,
+        head=head or "",
+        step=entry.get("step", ""),
+        kind=entry.get("kind", ""),
+        joining=entry.get("joining", ""),
+        accepted_at=number(entry, "accepted_at"),
+        asks=number(entry, "asks"),
+        sends=number(entry, "sends"),
+        replied="reply" in entry,
+        gates=gates,
+    )
