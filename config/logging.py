@@ -30,7 +30,7 @@ def configure(worker: Worker) -> None:
     # Whoever waits for a worker to come up reads this at any level.
     logging.getLogger("parley.worker").setLevel(logging.INFO)
     # One line for each doorbell would say less than our own line for each turn, and costs a third of it.
-    for name in ("celery.worker.strategy", "celery.app.trace", "celery.beat", "httpcore"):
+    for name in ("celery.worker.strategy", "celery.app.trace", "celery.beat", "celery.pool", "httpcore"):
         logging.getLogger(name).setLevel(logging.WARNING)
 
 

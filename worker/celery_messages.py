@@ -28,12 +28,12 @@ def read(message: str) -> TaskMessage:
         if envelope["properties"].get("body_encoding") == "base64":
             body = base64.b64decode(body, validate=True)
         content = json.loads(body)
-        arguments, keywords = content[0], content[1]
+        arguments, keywords = content[0], content[1] or {}
         task_id, task = headers["id"], headers["task"]
     except (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError):
         raise UnreadableMessage("not a JSON message of Celery's protocol 2") from None
     if not isinstance(task_id, str) or not isinstance(task, str):
         raise UnreadableMessage("its task or id is not a text")
-    if not isinstance(arguments, list) or len(arguments) + len(keywords or {}) != 1:
+    if not isinstance(arguments, list) or not isinstance(keywords, dict) or len(arguments) + len(keywords) != 1:
         raise UnreadableMessage("tasks.accept takes exactly one argument, the event")
     return TaskMessage(task_id, task, arguments[0] if arguments else next(iter(keywords.values())))

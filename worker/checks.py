@@ -136,7 +136,9 @@ def _sync(facts: Facts) -> Finding:
             "no: a power cut can take half a minute of accepted events",
             "redis-cli CONFIG SET appendfsync everysec",
         )
-    window = "a power cut can take the last second" if facts.sync == "everysec" else "a power cut takes nothing"
+    window = "a power cut takes nothing"
+    if facts.sync == "everysec":
+        window = "a power cut can take the last second, or two while the disk is slow"
     return Finding("appendfsync", "ok", f"{facts.sync}: {window}")
 
 

@@ -5,6 +5,7 @@ Sources: seed FluidTalk "Concepts" (the four ways a conversation starts), seed C
 
 from __future__ import annotations
 
+import math
 import re
 import uuid
 from typing import Annotated, Any, Literal
@@ -24,6 +25,7 @@ from worker.captivate import Captivate, CaptivatePayloadError
 from worker.refusals import InvalidEvent
 
 MAX_DEPTH = 100
+MAX_NUMBER_BITS = 1024
 KINDS = "inbound_chat, ai_opener, event_trigger or follow_up"
 
 Kind = Literal["inbound_chat", "ai_opener", "event_trigger", "follow_up"]
@@ -46,10 +48,18 @@ def _repair(value: object, depth: int = 0) -> object:
     if isinstance(value, str):
         return repair(value)
     if isinstance(value, dict):
+        if not all(isinstance(key, str) for key in value):
+            raise ValueError("a key is not a text")
         return {_repair(key, depth + 1): _repair(item, depth + 1) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_repair(item, depth + 1) for item in value]
-    return value
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, int) and value.bit_length() <= MAX_NUMBER_BITS:
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None  # NaN is no JSON, and no reason to leave a lead alone
+    raise ValueError("holds something that JSON cannot hold")
 
 
 def _repair_value(value: object) -> object:
@@ -96,7 +106,7 @@ class Attachment(_Value):
     """An image that came with a Captivate payload. Its link expires, so it is fetched and hosted before the call."""
 
     url: WebAddress
-    filename: str | None = None
+    filename: Text | None = None
 
 
 class _EventBase(_Value):

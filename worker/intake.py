@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import re
 import time
 from typing import Any
 
@@ -65,12 +66,13 @@ class Intake:
             if read.task != "tasks.accept":
                 raise UnreadableMessage("the queue accept is for tasks.accept only")
         except UnreadableMessage as error:
-            digest = hashlib.sha256(message.encode("utf-8", "replace")).hexdigest()[:32]
+            digest = hashlib.sha256(message.encode("utf-8", "surrogatepass")).hexdigest()[:32]
             self._refuse(message, digest, InvalidEvent(str(error)))
         else:
             self._accept(read.argument, read.task_id)
 
     def _accept(self, event: object, message_id: str) -> str:
+        message_id = _usable(message_id)
         if isinstance(event, dict) and not event.get("event_id"):
             event = {**event, "event_id": message_id}
         try:
@@ -84,9 +86,23 @@ class Intake:
         persona, target = _text(event, "persona"), _text(event, "target")
         if ":" in persona or " " in persona:
             persona = UNKNOWN
-        self._store.inbox.refuse(persona, target, message_id, json.dumps(event, default=repr), reason)
+        self._store.inbox.refuse(persona, target, message_id, _json(event), reason)
         _log.error("event refused: %s", reason, extra={"event_id": message_id})
         return f"refused: {reason}"
+
+
+def _usable(message_id: str) -> str:
+    # The id of a foreign message becomes part of keys, as an event's id does.
+    if re.fullmatch(r"[\x21-\x7e]{1,120}", message_id):
+        return message_id
+    return hashlib.sha256(message_id.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+def _json(event: object) -> str:
+    try:
+        return json.dumps(event, default=repr)
+    except (RecursionError, ValueError):
+        return json.dumps("(nested too deeply to be kept)")
 
 
 def _text(event: Any, field: str) -> str:

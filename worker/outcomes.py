@@ -264,9 +264,10 @@ def of_delivery(
 
 def pause(attempt: int, retry_after: float | None, retry: Retry, jitter: random.Random) -> float:
     """Seconds until the next attempt: the server's word in full, else exponential with jitter."""
-    if retry_after is not None:
+    if retry_after is not None and retry_after >= retry.pause_seconds:
         wait = min(retry_after, retry.retry_after_limit_seconds)
         return wait + jitter.uniform(0, min(1.0, wait / 10))
+    # "At once" is no pause: a server that keeps saying it would use up all attempts in a moment.
     exponent = min(max(attempt, 1) - 1, 30)
     return min(retry.pause_limit_seconds, retry.pause_seconds * 2.0**exponent) * jitter.uniform(0.5, 1.0)
 

@@ -69,7 +69,10 @@ def fill(captivate: Captivate, reply: Reply) -> Captivate:
 
 
 def _photo(url: str) -> FileModel:
-    filename = urlsplit(url).path.rpartition("/")[2] or "photo.jpg"
+    try:
+        filename = urlsplit(url).path.rpartition("/")[2] or "photo.jpg"
+    except ValueError:  # half an IPv6 address: the channel will say what it thinks of it
+        filename = "photo.jpg"
     kind, _ = mimetypes.guess_type(filename)
     return FileModel(type=kind if kind and kind.startswith("image/") else "image/jpeg", url=url, filename=filename)
 

@@ -173,7 +173,7 @@ def test_a_short_run_with_all_faults_keeps_every_promise():
         conversations=100,
         seconds=15.0,
         faults=FAULTS,
-        lease_seconds=1.5,
+        lease_seconds=3.0,
         pace=0.25,
         drain_seconds=60.0,
     )

@@ -159,7 +159,6 @@ def test_any_photo_address_ends_the_turn(process, answer_with, a_turn, photo_url
     assert a_turn(process)[-1].startswith("answered")
 
 
-@pytest.mark.xfail(raises=ValueError, strict=True, reason="worker/reply.py: urlsplit raises for a half IPv6 address")
 @pytest.mark.parametrize("photo_url", ["http://[", "//[::1/a.png", "http://[x]/a.png"])
 def test_a_photo_address_with_half_an_ipv6_host_ends_the_turn(process, answer_with, a_turn, photo_url):
     answer_with("fluidtalk", 200, {"reply": "look", "should_send_photo": True, "photo_url": photo_url})
@@ -168,7 +167,6 @@ def test_a_photo_address_with_half_an_ipv6_host_ends_the_turn(process, answer_wi
 
 @pytest.mark.parametrize("service", ["fluidtalk", "captivate"])
 @pytest.mark.parametrize("after", ["0", "Mon, 01 Jan 2024 00:00:00 GMT"])
-@pytest.mark.xfail(strict=True, reason="worker/outcomes.py pause: Retry-After 0 takes all attempts in a moment")
 def test_a_server_that_says_retry_now_does_not_use_up_the_attempts_at_once(
     process, answer_with, a_turn, service, after
 ):

@@ -94,8 +94,9 @@ def replay_all(
             raise No("No dead letters match.")
         causes = Counter((each.conversation.persona, each.cause) for each in found)
         screen.table(["persona", "cause", "letters"], [[*key, count] for key, count in causes.most_common()])
-        seconds = len(found) / per_second
-        if not yes and not typer.confirm(f"Replay {len(found)} dead letters, in about {seconds:.0f} s?"):
+        minutes = len(found) / per_second / 60
+        length = f" in about {minutes:.0f} min" if minutes >= 1 else ""
+        if not yes and not typer.confirm(f"Replay {len(found)}{length}?"):
             raise No("Nothing was replayed.")
         outcomes = _run_all(_use_case(opened), found, per_second)
     _report(outcomes)

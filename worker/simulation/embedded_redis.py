@@ -1,9 +1,9 @@
 """A real Redis-compatible server for tests, demo and chaos runs, started and killed at will.
 
 It writes its append-only file as the product asks for (``appendfsync everysec``). What was acknowledged then usually
-survives ``kill()``, because the file is written before the answer and only its way to the disk is delayed; but while the
-disk is slow to take an earlier second, the server keeps up to two seconds in its own memory, and a kill loses them.
-``appendfsync="always"`` closes that window.
+survives ``kill()``, because the file is written before the answer and only its way to the disk is delayed; but while
+the disk is slow to take an earlier second, the server keeps up to two seconds in its own memory, and a kill loses
+them. ``appendfsync="always"`` closes that window.
 """
 
 from __future__ import annotations

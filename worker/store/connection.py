@@ -21,6 +21,8 @@ def connect(url: str, connections: int) -> Redis:
         max_connections=connections,
         timeout=20,
         decode_responses=True,
+        # What a foreign producer pushed need not be text; it must still be readable, refusable and removable.
+        encoding_errors="surrogateescape",
         socket_timeout=5,
         socket_connect_timeout=3,
         socket_keepalive=True,

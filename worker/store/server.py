@@ -17,8 +17,9 @@ class Facts:
     """What a server told. None: it did not tell; managed servers hide parts of themselves.
 
     ``product``: name and version, such as ``Valkey 9.1.0``. ``version``: that of Redis whose commands it speaks, also
-    for Valkey. ``mode``: ``standalone``, ``sentinel`` or ``cluster``. ``idle_seconds``: after so long it closes an idle connection, 0 = never. ``clock_skew_seconds``: how
-    far its clock is ahead of this machine's, give or take half a round trip.
+    for Valkey. ``mode``: ``standalone``, ``sentinel`` or ``cluster``. ``sync``: its ``appendfsync``. ``idle_seconds``:
+    after so long it closes an idle connection, 0 = never. ``clock_skew_seconds``: how far its clock is ahead of this
+    machine's, give or take half a round trip.
     """
 
     product: str

@@ -15,9 +15,11 @@ from worker.simulation.faults import FaultKind, FaultRule
 _QUEUES = ("turns", "outreach", "schedule")
 _STORM_SECONDS = 2.0
 _AWAY_SECONDS = (0.2, 1.5)
-# Shorter than a lease, longer than the silence that the workers are told to bear.
-HANG_SECONDS = 3.0
-SILENCE_SECONDS = 2.0
+# A call that hangs ends before the lease of a frozen worker does (it has two thirds left at least): else its heir's
+# call would overlap it, which nobody can prevent (docs/ordering.md, section 8).
+_HANG_LEASES = 1 / 2
+# The silence that the workers are told to bear: shorter than a hang.
+SILENCE_LEASES = 1 / 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +65,9 @@ def _cut_connections(stage: Stage) -> None:
     stage.tell_upstreams("cut", rules)
 
 
-def _hang(stage: Stage) -> None:
+def _hang(stage: Stage, lease_seconds: float) -> None:
     rules = [
-        FaultRule(kind=FaultKind.HANG, service=service, probability=0.002, delay_seconds=HANG_SECONDS)
+        FaultRule(kind=FaultKind.HANG, service=service, probability=0.002, delay_seconds=lease_seconds * _HANG_LEASES)
         for service in SERVICES
     ]
     stage.tell_upstreams("hang", rules)
@@ -124,7 +126,7 @@ def troubles(lease_seconds: float, pace: float) -> Mapping[str, Trouble]:
         "freeze": every(25.0, lambda stage: _freeze_worker(stage, lease_seconds)),
         "redis": every(35.0, _kill_redis),
         "cut": every(0.0, _cut_connections),
-        "hang": every(0.0, _hang),
+        "hang": every(0.0, lambda stage: _hang(stage, lease_seconds)),
         "storm": every(20.0, _storm),
         "doorbells": every(7.0, _doorbells, hints_only=True),
         "beats": every(15.0, _beats, hints_only=True),
