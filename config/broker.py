@@ -88,6 +88,8 @@ def _queue(name: str) -> dict[str, str]:
 
 def _worker(settings: Settings) -> dict[str, Any]:
     return {
+        # A message that Celery cannot make a request of would end one worker after the other.
+        "worker_consumer": "worker.celery:CarefulConsumer",
         # Hundreds of slow persona calls wait at once in one process, each in a thread.
         "worker_pool": "threads",
         "worker_concurrency": settings.worker.concurrency,

@@ -14,6 +14,7 @@ from typing import Any
 from celery import Celery, signals
 from celery.apps.worker import Worker
 from celery.worker import state
+from celery.worker.consumer import Consumer
 
 from config import logging as logs
 from config import settings as configuration
@@ -35,6 +36,22 @@ class QuietWorker(Worker):
         """Celery's own hook: the options of the command line, before they are used."""
         heard = bool(kwargs.get("task_events")) or bool(self.app.conf.worker_send_task_events)
         return {**kwargs, "without_mingle": True, "without_gossip": True, "without_heartbeat": not heard}
+
+
+class CarefulConsumer(Consumer):
+    """Throws a message away that Celery stumbles over, where Celery would end the worker and put the message back."""
+
+    def create_task_handler(self, *args: Any, **kwargs: Any) -> Any:
+        """Celery's own hook: what takes each message."""
+        handle = super().create_task_handler(*args, **kwargs)
+
+        def take(message: Any) -> None:
+            try:
+                handle(message)
+            except (TypeError, ValueError, LookupError, AttributeError, RecursionError) as error:
+                self.on_invalid_task(None, message, error)
+
+        return take
 
 
 class Parley(Celery):

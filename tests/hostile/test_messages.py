@@ -114,10 +114,5 @@ def test_a_message_that_cannot_be_read_is_thrown_away(survives):
     survives(THROWN_AWAY)
 
 
-@pytest.mark.xfail(
-    raises=AssertionError,
-    strict=True,
-    reason="worker/celery.py: the worker dies, the message goes back, the next worker dies of it, too",
-)
 def test_a_message_that_celery_stumbles_over_does_not_end_the_worker(survives):
     survives(DEADLY)
