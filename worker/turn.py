@@ -9,6 +9,7 @@ import logging
 import random
 import time
 import uuid
+from collections import deque
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Protocol, TypeVar
@@ -71,7 +72,8 @@ class Turns:
         if not self._asking.knows(persona):
             _log.error("turn refused: persona is not configured, its events wait", extra={"persona": persona})
             return f"refused: persona {persona} is not configured"
-        phrases = []
+        # A busy persona keeps this thread for hours: only the last turns are worth showing.
+        phrases: deque[str] = deque(maxlen=3)
         following = self._slots.enter(Conversation(persona, target))
         while following:
             try:
@@ -84,7 +86,7 @@ class Turns:
                 self._slots.leave(persona, serve=False)
                 raise
             following = self._slots.leave(persona)
-        return "; ".join(phrases[-3:]) or "waits: the persona has its share of the slots"
+        return "; ".join(phrases) or "waits: the persona has its share of the slots"
 
     def stop(self) -> None:
         """The process is about to stop: turns under way finish, no further one begins in their threads."""
