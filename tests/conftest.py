@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from config.settings import Settings, load
+from worker.simulation.control import SimulatedUpstreams
 from worker.simulation.embedded_redis import EmbeddedRedis
 from worker.store import Store
 
@@ -92,3 +93,17 @@ def eventually() -> Callable[..., Any]:
         pytest.fail(f"not within {seconds} s: {what}")
 
     return wait
+
+
+@pytest.fixture(scope="session")
+def upstreams_process() -> Iterator[SimulatedUpstreams]:
+    """Both doubles as one process."""
+    with SimulatedUpstreams(personas={"ava": "ft_sk_ava", "bea": "ft_sk_bea"}) as upstreams:
+        yield upstreams
+
+
+@pytest.fixture
+def upstreams(upstreams_process: SimulatedUpstreams) -> SimulatedUpstreams:
+    """Both doubles, as new."""
+    upstreams_process.reset()
+    return upstreams_process

@@ -113,20 +113,6 @@ class Process:
         self.store.redis.hdel(shard.persona(conversation.persona), *gates)
 
 
-@pytest.fixture(scope="session")
-def upstreams_process() -> Iterator[SimulatedUpstreams]:
-    """Both doubles as one process."""
-    with SimulatedUpstreams(personas={"ava": "ft_sk_ava", "bea": "ft_sk_bea"}) as upstreams:
-        yield upstreams
-
-
-@pytest.fixture
-def upstreams(upstreams_process: SimulatedUpstreams) -> SimulatedUpstreams:
-    """Both doubles, as new."""
-    upstreams_process.reset()
-    return upstreams_process
-
-
 @pytest.fixture
 def raw_server() -> Iterator[Callable[[Respond], RawServer]]:
     """Servers that answer with whatever a function writes."""
