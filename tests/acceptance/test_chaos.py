@@ -11,25 +11,36 @@ from pathlib import Path
 import pytest
 
 from worker.simulation.call_log import Call
+from worker.simulation.chaos.endings import Ending
 from worker.simulation.chaos.evidence import read_calls, repeats, seconds_to_recover, seconds_to_resume
-from worker.simulation.chaos.feed import messages, session_of
 from worker.simulation.chaos.incidents import Incidents
 from worker.simulation.chaos.ledger import draw_up
+from worker.simulation.chaos.messages import messages, number_of, session_of
 from worker.simulation.chaos.report import markdown
 from worker.simulation.chaos.run import FAULTS, Plan, run
+from worker.simulation.chaos.versions import NoSuchVersion, checked_out
 from worker.simulation.checker import Sent
 
 ARRIVALS = itertools.count(1)
+ROOT = Path(__file__).parents[2]
+
+POISON = Ending("dead", "poison: its worker vanished 3 times while asking")
+GAVE_WAY = Ending("skipped", "the lead wrote in the meantime")
+UNKNOWN = Ending("dead", "outcome unknown: it may have been acted on")
+TEXT_LOST = Ending("answered", "text lost: the first opener landed, its answer did not arrive")
+NOT_FOUND = Ending("skipped", "no conversation yet (404)")
 
 
-def ask(text, *, at=0.0, acted=True, target="@lead", gone=False, fault=None):
+def ask(text, *, at=0.0, acted=True, target="@lead", gone=False, fault=None, image=""):
+    if not acted and not fault:
+        fault = "answer"
     return Call(
         service="fluidtalk",
         method="POST",
         path="/api/v1/bot/chat",
         persona="ava",
         target=target,
-        fields={"message": text},
+        fields={"message": text, "image_url": image},
         arrived=next(ARRIVALS),
         acted=acted,
         client_gone=gone,
@@ -39,13 +50,33 @@ def ask(text, *, at=0.0, acted=True, target="@lead", gone=False, fault=None):
     )
 
 
-def send(text, *, at=0.0, acted=True, key="k", target="@lead"):
+def act(name, action="ENTRY_POINT", *, acted=True, status=200, fault=None):
+    return Call(
+        service="fluidtalk",
+        method="POST",
+        path="/api/v1/bot/action",
+        persona="ava",
+        target="@lead",
+        action=action,
+        fields={"own_username": name},
+        arrived=next(ARRIVALS),
+        acted=acted,
+        status=status,
+        fault=fault,
+    )
+
+
+def send(text, *, at=0.0, acted=True, key="k", target="@lead", event=None, says="You said: {}"):
+    own = {"channel": "custom-channel", **({"event": event} if event else {})}
     return Call(
         service="captivate",
         method="POST",
         path="/api/channel/v2/sendMessage",
         session_id=session_of("ava", target),
-        fields={"response": [{"type": "text", "text": f"You said: {text}"}]},
+        fields={
+            "response": [{"type": "text", "text": says.format(part)} for part in text.split("\n")],
+            "metadata": {"internal": {"channelMetadata": {"channelMetadata": own}}},
+        },
         idempotency_key=key,
         arrived=next(ARRIVALS),
         acted=acted,
@@ -59,12 +90,12 @@ class Bookkeeper:
 
     doorbells_are_hints = True
 
-    def __init__(self, *, given_up=None, words=(), unexplained=0, waiting=0):
-        self._given_up, self._words = given_up or {}, words
+    def __init__(self, *, endings=None, words=(), unexplained=0, waiting=0):
+        self._endings, self._words = endings or {}, words
         self._unexplained, self._waiting = unexplained, waiting
 
-    def given_up(self):
-        return self._given_up
+    def endings(self, persona, target):
+        return self._endings
 
     def words(self, persona, target):
         return self._words
@@ -76,9 +107,21 @@ class Bookkeeper:
         return self._waiting
 
 
-def broken(calls, texts=("a", "b"), **says):
-    sent = [Sent("ava", "@lead", text, 0.0) for text in texts]
+def broken(calls, sent=("a", "b"), **says):
+    sent = [chat(event) if isinstance(event, str) else event for event in sent]
     return draw_up(sent, calls, Incidents(), Bookkeeper(**says), 1.0).broken
+
+
+def chat(text, image="", at=0.0):
+    return Sent("ava", "@lead", text, at, image=image)
+
+
+def event(name, kind, at=0.0):
+    return Sent("ava", "@lead", name, at, kind)
+
+
+def spoken(name, **options):
+    return send("Are you still there?", key=name, event=name, says="{}", **options)
 
 
 def answered(*texts):
@@ -94,8 +137,13 @@ def test_a_run_in_which_all_is_well_breaks_no_promise():
     [
         (answered("a"), {}, ["1 lost"]),
         ([*answered("a"), ask("b")], {}, ["1 lost"]),
-        (answered("a"), {"given_up": {1: "poison"}}, []),
-        (answered("a"), {"given_up": {0: "poison"}}, ["1 lost"]),
+        (answered("a"), {"endings": {1: POISON}}, []),
+        (answered("a"), {"endings": {0: POISON}}, ["1 lost"]),
+        (answered("a"), {"endings": {1: GAVE_WAY}}, ["1 lost"]),
+        (answered("a"), {"endings": {1: UNKNOWN}}, ["1 lost"]),
+        ([ask("a\nb"), send("a", key="x"), send("b", key="y")], {}, ["1 answers in more than one delivery"]),
+        ([ask("a"), send("a", event="e1"), *answered("b")], {}, ["1 answers on the channel of another event"]),
+        ([ask("a\nb"), send("a\nb", event="e1")], {}, []),
         (answered("b", "a"), {}, ["1 overtaken"]),
         ([ask("a"), *answered("a", "b")], {}, ["1 second asks that the timeline does not list"]),
         ([ask("a"), *answered("a", "b")], {"words": ["asking", "second ask"]}, []),
@@ -116,6 +164,54 @@ def test_each_broken_promise_is_found(calls, says, found):
     assert all(line.startswith(start) for line, start in zip(result, found, strict=True)), result
 
 
+@pytest.mark.parametrize(
+    ("kind", "calls", "says", "found"),
+    [
+        ("event_trigger", [act("e0"), spoken("e0")], {}, []),
+        ("event_trigger", [act("e0"), act("e0"), spoken("e0")], {"words": ["second ask"]}, ["1 second asks of a kind"]),
+        ("event_trigger", [act("e0")], {}, ["1 lost"]),
+        ("event_trigger", [act("e0")], {"endings": {0: UNKNOWN}}, []),
+        ("event_trigger", [act("e0")], {"endings": {0: POISON}}, ["1 lost"]),
+        ("follow_up", [act("e0", "FOLLOW_UP"), spoken("e0")], {}, []),
+        ("follow_up", [act("e0", "FOLLOW_UP"), act("e0", "FOLLOW_UP")], {"words": ["second ask"]},
+         ["1 lost", "1 second asks of a kind"]),
+        ("follow_up", [act("e0", "FOLLOW_UP"), spoken("e0"), spoken("e0")], {}, ["1 doubled sends that"]),
+        ("follow_up", [], {"endings": {0: GAVE_WAY}}, ["1 lost"]),
+        ("follow_up", [], {"endings": {0: NOT_FOUND}}, ["1 lost"]),
+        ("follow_up", [act("e0", "FOLLOW_UP", acted=False, status=404)], {"endings": {0: NOT_FOUND}}, []),
+        ("ai_opener", [act("e0", "OUTREACH"), spoken("e0")], {}, []),
+        ("ai_opener", [act("e0", "OUTREACH"), act("e0", acted=False)], {}, ["1 lost", "1 second asks that"]),
+        ("ai_opener", [act("e0", fault="act_then_drop"), act("e0", acted=False)],
+         {"words": ["second ask"], "endings": {0: TEXT_LOST}}, []),
+        ("ai_opener", [act("e0", acted=False)], {"endings": {0: TEXT_LOST}}, ["1 lost"]),
+        ("ai_opener", [act("e0"), spoken("e0"), act("e0", acted=False)], {"words": ["second ask"]},
+         ["1 second asks after a delivery"]),
+    ],
+)  # fmt: skip
+def test_each_kind_has_its_own_promises(kind, calls, says, found):
+    result = broken(calls, [event("e0", kind)], **says)
+    assert len(result) == len(found), result
+    assert all(line.startswith(start) for line, start in zip(result, found, strict=True)), result
+
+
+def test_an_event_gives_way_only_to_a_lead_who_wrote():
+    opener, calls = event("e0", "ai_opener", at=5.0), answered("b")
+    assert broken(calls, [opener, chat("b", at=6.0)], endings={0: GAVE_WAY}) == []
+    assert broken(calls, [opener, chat("b", at=4.0)], endings={0: GAVE_WAY}) == ["1 lost"]
+
+
+def test_an_event_of_another_kind_is_overtaken_like_a_chat():
+    calls = [*answered("b"), act("e0"), spoken("e0")]
+    assert broken(calls, [event("e0", "event_trigger"), chat("b")]) == ["1 overtaken"]
+
+
+def test_an_image_that_the_persona_never_saw_is_lost():
+    image, answer = "https://f/media/7/e0.png", [send("a"), send("https://f/e0.png", says="You sent an image: {}")]
+    assert broken([ask("a", image=image), *answer], [chat("a", "e0.png")]) == []
+    assert broken([ask("", image=image), answer[1]], [chat("", "e0.png")]) == []
+    assert broken([ask("a"), answer[0]], [chat("a", "e0.png")]) == ["1 lost"]
+
+
 def test_overlapping_calls_are_found():
     overlapping = ask("a")
     overlapping.overlaps = 1
@@ -123,13 +219,13 @@ def test_overlapping_calls_are_found():
 
 
 def test_words_joined_with_words_already_heard_count_as_asked_again():
-    found = repeats([ask("a"), ask("a\nb")], [])
+    found = repeats([chat("a"), chat("b")], [ask("a"), ask("a\nb")], [])
     assert found.asks == Counter({("ava", "@lead"): 1})
 
 
 def test_what_a_frozen_worker_says_when_it_wakes_is_counted_apart():
     calls = [ask("a"), send("a"), ask("a", at=10.2)]
-    woken, awake = repeats(calls, [10.0]), repeats(calls, [5.0])
+    woken, awake = repeats([chat("a")], calls, [10.0]), repeats([chat("a")], calls, [5.0])
     assert (woken.after_waking, woken.asks_after_send_after_waking, woken.asks_after_send) == (1, 1, 0)
     assert (awake.after_waking, awake.asks_after_send_after_waking, awake.asks_after_send) == (0, 0, 1)
 
@@ -154,14 +250,30 @@ def test_a_seed_gives_the_same_messages_and_another_one_gives_others():
     first, again, other = (list(messages(seed, 200, 20, ("ava", "bea"))) for seed in (1, 1, 2))
     assert first == again != other
     assert [message.number for message in first] == list(range(200))
-    assert len({message.text for message in first}) == 200
+    assert len({(message.text, message.image) for message in first}) == 200
+
+
+def test_the_mix_has_every_kind_of_event_in_a_place_where_it_makes_sense():
+    mix = list(messages(1, 2000, 200, ("ava", "bea")))
+    assert {message.kind for message in mix} == {"inbound_chat", "ai_opener", "event_trigger", "follow_up"}
+    assert {(bool(m.text), m.attached) for m in mix if m.image} == set(itertools.product((True, False), repeat=2))
+    met = set()
+    for message in mix:
+        assert (message.kind == "ai_opener") <= (message.target not in met)
+        assert (message.kind == "follow_up") <= (message.target in met)
+        met.add(message.target)
+    assert {number_of(message.text) - message.number for message in mix if message.kind != "inbound_chat"} == {0}
+
+
+def test_chats_only_means_lines_of_text():
+    assert {(m.kind, m.image) for m in messages(1, 500, 50, ("ava",), chats_only=True)} == {("inbound_chat", "")}
 
 
 def test_a_line_that_a_kill_cut_off_is_left_out(tmp_path):
     file = tmp_path / "calls.jsonl"
     whole = ask("a").to_json()
     file.write_text(f"{whole}\n{whole[:40]}")
-    assert [call.fields for call in read_calls(file)] == [{"message": "a"}]
+    assert [call.fields for call in read_calls(file)] == [ask("a").fields]
 
 
 @pytest.mark.acceptance
@@ -181,7 +293,9 @@ def test_a_short_run_with_all_faults_keeps_every_promise():
     report = markdown(ledger)
     assert ledger.broken == [], report
     assert ledger.verdict.messages == 1000
+    assert set(ledger.kinds) == {"inbound_chat", "ai_opener", "event_trigger", "follow_up"}, report
     assert ledger.incidents["worker killed (kill -9)"] >= 5, report
+    assert ledger.incidents["worker stopped (SIGTERM)"] >= 1, report
     assert ledger.incidents["worker killed at a step"] >= 1, report
     assert ledger.incidents["Redis killed (kill -9)"] >= 1, report
     assert ledger.incidents["worker frozen (SIGSTOP for three leases)"] >= 1, report
@@ -191,9 +305,60 @@ def test_a_short_run_with_all_faults_keeps_every_promise():
 
 def test_the_command_says_what_it_does_not_know():
     command = [sys.executable, "-m", "worker.simulation.chaos", "--faults", "kill,earthquake"]
-    done = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert "unknown: earthquake; there are kill, freeze" in done.stderr
+    assert "unknown: earthquake; there are kill, stop" in done.stderr
+
+
+def git(*words):
+    return subprocess.run(["git", "-C", str(ROOT), *words], capture_output=True, text=True, check=True).stdout
+
+
+needs_history = pytest.mark.skipif(not (ROOT / ".git").exists(), reason="an unpacked release has no older versions")
+
+
+@needs_history
+def test_an_old_version_is_checked_out_beside_this_one_and_goes_away_again():
+    before = git("worktree", "list")
+    with checked_out("HEAD") as version:
+        assert (version.root / "worker" / "celery.py").exists()
+        assert version.root != ROOT
+        assert str(version.root) in git("worktree", "list")
+        assert version.has_crash_point("after ask")
+        assert not version.has_crash_point("after lunch")
+    assert not version.root.exists()
+    assert git("worktree", "list") == before
+
+
+@needs_history
+def test_a_version_that_git_does_not_have_is_named():
+    with pytest.raises(NoSuchVersion, match="no-such-name"), checked_out("no-such-name"):
+        pass
+    command = [sys.executable, "-m", "worker.simulation.chaos", "--old-version", "no-such-name"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "--old-version no-such-name: git worktree add" in done.stdout
+
+
+@needs_history
+@pytest.mark.acceptance
+@pytest.mark.timeout(180)
+def test_a_rolling_deploy_of_this_code_over_the_last_version_keeps_every_promise():
+    plan = Plan(
+        seed=11,
+        messages=300,
+        conversations=30,
+        seconds=12.0,
+        faults=("kill", "beats"),
+        lease_seconds=3.0,
+        drain_seconds=60.0,
+        old_version="HEAD",
+    )
+    ledger = run(plan)
+    report = markdown(ledger)
+    assert ledger.broken == [], report
+    assert ledger.incidents["worker of the old version started"] >= 3, report
+    assert ledger.incidents["worker of the new version started"] >= 3, report
 
 
 @pytest.mark.acceptance
@@ -204,4 +369,5 @@ def test_the_plain_worker_that_parley_is_compared_with_works_when_nothing_goes_w
         seed=3, messages=30, conversations=30, seconds=3.0, faults=(), app="benchmarks.plain_celery", drain_seconds=60.0
     )
     ledger = run(plan)
-    assert (ledger.lost, ledger.waiting, ledger.second_asks, ledger.doubled_sends) == (0, 0, 0, 0), markdown(ledger)
+    lost = sum(ledger.lost.values())
+    assert (lost, ledger.waiting, ledger.second_asks, ledger.doubled_sends) == (0, 0, 0, 0), markdown(ledger)

@@ -1,7 +1,7 @@
 """An independent judge: reads only what the producer sent and what the simulated upstreams logged.
 
-It knows nothing of the product's store. For inbound chats whose texts are single lines, each used once, it says what
-was lost, asked twice, overtaken or overlapping, and what was delivered never or more than once.
+It knows nothing of the product's store. For events that ``words`` can tell apart it says what was lost, asked twice,
+overtaken or overlapping, and what was delivered never or more than once.
 """
 
 from __future__ import annotations
@@ -11,28 +11,41 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from worker.simulation.call_log import Call
+from worker.simulation.words import asked, bubbles_of, is_ask, told
 
 Key = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """One message that the producer had accepted. ``at``: seconds since 1970 when the receipt came."""
+    """One event that the producer had accepted.
+
+    ``text``: of a chat its text, a single line used once, or nothing; of any other event its id. ``at``: seconds since
+    1970 when the receipt came. ``kind``: as the producer calls it. ``image``: the name of a chat's image, used once.
+    """
 
     persona: str
     target: str
     text: str
     at: float
+    kind: str = "inbound_chat"
+    image: str = ""
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """By which the logs show it: the persona hears all of them, and the lead gets an answer to each."""
+        return tuple(filter(None, (self.text, self.image)))
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """What the logs prove. Every count but the first three must be 0 in a run without faults.
 
-    ``asked_twice``: messages that reached the persona more than once. ``overtaken``: messages that the persona saw
-    after a later one of the same conversation. ``overlapping``: persona calls that ran while another one of the same
-    conversation did. ``doubled``: bubbles that reached the lead more than once; ``resent`` of those under the same
-    idempotency key. ``undelivered``: messages whose answer never reached the lead.
+    All but ``messages``, ``turns``, ``bubbles`` and ``overlapping`` count words, of which most events have one.
+    ``asked_twice``: reached the persona more than once. ``overtaken``: the persona saw them after a later one of the
+    same conversation. ``overlapping``: persona calls that ran while another one of the same conversation did.
+    ``doubled``: bubbles that reached the lead more than once; ``resent`` of those under the same idempotency key.
+    ``undelivered``: words whose answer never reached the lead.
     """
 
     messages: int
@@ -66,41 +79,35 @@ def judge(sent: Sequence[Sent], calls: Iterable[Call]) -> Verdict:
     ``sent``: in the order of acceptance. ``calls``: the call log of both upstreams, in any order.
     """
     logged = sorted(calls, key=lambda call: call.arrived)
-    chats = [call for call in logged if call.path.endswith("/bot/chat") and call.acted]
+    known = {word for message in sent for word in message.words}
+    turns = [(call, words) for call in logged if is_ask(call) and call.acted and (words := asked(call, known))]
     sends = [call for call in logged if call.service == "captivate" and call.acted]
     seen: dict[Key, list[str]] = {}
-    for call in chats:
-        seen.setdefault((call.persona or "", call.target or ""), []).extend(call.fields.get("message", "").split("\n"))
+    for call, words in turns:
+        seen.setdefault((call.persona or "", call.target or ""), []).extend(words)
     expected: dict[Key, list[str]] = {}
     for message in sent:
-        expected.setdefault((message.persona, message.target), []).append(message.text)
-    bubbles = Counter(bubble for call in sends for bubble in _texts(call))
+        expected.setdefault((message.persona, message.target), []).extend(message.words)
+    bubbles = Counter(word for call in sends for word in told(call, known))
     delivered_at: dict[str, float] = {}
     for call in sends:
-        for bubble in _texts(call):
-            delivered_at.setdefault(bubble, call.end_wall)
-    answers = [f"You said: {message.text}" for message in sent]
+        for word in told(call, known):
+            delivered_at.setdefault(word, call.end_wall)
     return Verdict(
         messages=len(sent),
-        turns=len(chats),
-        bubbles=sum(bubbles.values()),
+        turns=len(turns),
+        bubbles=sum(len(bubbles_of(call)) for call in sends),
         lost=sum(len(set(texts) - set(seen.get(key, ()))) for key, texts in expected.items()),
         asked_twice=sum(len(texts) - len(set(texts)) for texts in seen.values()),
         overtaken=sum(_overtaken(texts, seen.get(key, [])) for key, texts in expected.items()),
-        overlapping=sum(1 for call in chats if call.overlaps),
-        undelivered=sum(1 for answer in answers if not bubbles[answer]),
+        overlapping=sum(1 for call, _ in turns if call.overlaps),
+        undelivered=sum(1 for word in known if not bubbles[word]),
         doubled=sum(count - 1 for count in bubbles.values() if count > 1),
         resent=_resent(sends),
         seconds_to_answer=tuple(
-            delivered_at[answer] - message.at
-            for message, answer in zip(sent, answers, strict=True)
-            if answer in delivered_at
+            delivered_at[message.words[0]] - message.at for message in sent if message.words[0] in delivered_at
         ),
     )
-
-
-def _texts(call: Call) -> list[str]:
-    return [message["text"] for message in call.fields.get("response", ()) if message.get("type") == "text"]
 
 
 def _overtaken(expected: Sequence[str], seen: Sequence[str]) -> int:

@@ -21,10 +21,18 @@ from worker.simulation.embedded_redis import EmbeddedRedis
 from worker.simulation.tied_process import tied_command
 
 _READY_SECONDS = 30.0
+_SOURCE = Path(__file__).absolute().parents[2]
+_SHIFTED_CLOCK = Path(__file__).absolute().parent / "shifted_clock"
 
 
 class SystemFailed(RuntimeError):
     """A process of the system did not come up."""
+
+
+def wrong_clock(seconds: float) -> dict[str, str]:
+    """Further variables for a process whose time of day is ahead by so much (behind, if negative)."""
+    path = os.pathsep.join((str(_SHIFTED_CLOCK), str(_SOURCE)))
+    return {"SHIFTED_CLOCK_SECONDS": str(seconds), "PYTHONPATH": path}
 
 
 class RunningSystem:
@@ -102,9 +110,9 @@ class RunningSystem:
             self._await_workers()
         return process
 
-    def start_beat(self) -> subprocess.Popen[bytes]:
-        """One more beat; returns at once."""
-        process = self._launch("beat", len(self.beats))
+    def start_beat(self, settings: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
+        """One more beat, with further variables of its own; returns at once."""
+        process = self._launch("beat", len(self.beats), settings)
         self.beats.append(process)
         return process
 
@@ -135,7 +143,7 @@ class RunningSystem:
             command += ["--hostname", f"worker-{number}@parley", *self._worker_options]
         outside = {name: value for name, value in os.environ.items() if not name.startswith("PARLEY_")}
         # Away from the working directory, where an operator's .env could join them to a real broker.
-        path = os.pathsep.join(filter(None, (str(Path(__file__).absolute().parents[2]), outside.get("PYTHONPATH"))))
+        path = os.pathsep.join(filter(None, (str(_SOURCE), outside.get("PYTHONPATH"))))
         with (self.logs / f"{kind}-{number}.log").open("wb") as log:
             return subprocess.Popen(
                 tied_command(command),

@@ -11,12 +11,13 @@ from rich.console import Console
 
 from worker.simulation.chaos.report import markdown, table
 from worker.simulation.chaos.run import FAULTS, Plan, run
+from worker.simulation.chaos.versions import NoSuchVersion
 
 PLAIN = "benchmarks.plain_celery"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Returns the exit status: 0 when every promise held, else 1."""
+    """Returns the exit status: 0 when every promise held, 1 when one did not, 2 when there is no such old version."""
     options = _parser().parse_args(arguments)
     plan = Plan(
         seed=options.seed,
@@ -26,12 +27,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         faults=options.faults,
         workers=options.workers,
         app=PLAIN if options.plain else "",
+        chats_only=options.chats_only,
+        old_version=options.old_version,
         drain_seconds=400.0 if options.plain else 180.0,
     )
     console = Console(highlight=False)
     console.print(f"seed {plan.seed}, faults: {', '.join(plan.faults)}")
-    with console.status("starting") as status:
-        ledger = run(plan, status.update)
+    try:
+        with console.status("starting") as status:
+            ledger = run(plan, status.update)
+    except NoSuchVersion as error:
+        console.print(f"[red]--old-version {plan.old_version}: {error}")
+        return 2
     console.print(table(ledger, "plain Celery worker" if plan.app else "Parley"))
     if options.markdown:
         options.markdown.write_text(markdown(ledger) + "\n")
@@ -52,6 +59,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--workers", type=int, default=3)
     parser.add_argument(
         "--faults", type=_faults, default=FAULTS, metavar="NAME,...", help=f"default: all of {', '.join(FAULTS)}"
+    )
+    parser.add_argument("--chats-only", action="store_true", help="no openers, triggers, follow-ups and images")
+    parser.add_argument(
+        "--old-version",
+        default="",
+        metavar="REF",
+        help="a rolling deploy: workers begin as that git version and are replaced one by one",
     )
     parser.add_argument("--plain", action="store_true", help="try the plain Celery worker of benchmarks/ instead")
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="also write the table there")

@@ -2,53 +2,19 @@
 
 from __future__ import annotations
 
-import random
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 
+from worker.simulation.chaos.messages import Message
 from worker.simulation.checker import Sent
 
 _BATCH_SECONDS = 0.25
 _PAUSE_SECONDS = 0.1
-_MOST_IN_A_ROW = 5
 
 
 class NoReceipt(Exception):
     """The system did not say that it has the messages; it may have them all the same."""
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """One message of a lead. ``number`` counts all messages of the run; it is also what makes the event's id."""
-
-    number: int
-    persona: str
-    target: str
-    text: str
-
-    @property
-    def session_id(self) -> str:
-        """The lead's Captivate conversation."""
-        return session_of(self.persona, self.target)
-
-
-def session_of(persona: str, target: str) -> str:
-    """The Captivate conversation of a lead of this run."""
-    return f"session {persona} {target}"
-
-
-def messages(seed: int, count: int, conversations: int, personas: Sequence[str]) -> Iterator[Message]:
-    """``count`` messages in bursts of 1 to 5 of one conversation, conversations in random order."""
-    dice = random.Random(f"messages {seed}")
-    number = 0
-    while number < count:
-        lead = dice.randrange(conversations)
-        persona, target = personas[lead % len(personas)], f"@lead-{lead}"
-        for _ in range(min(dice.randint(1, _MOST_IN_A_ROW), count - number)):
-            yield Message(number, persona, target, f"message {number} of {target}")
-            number += 1
 
 
 class Feed:
@@ -101,4 +67,6 @@ class Feed:
                 if self._stopped.wait(_PAUSE_SECONDS):
                     return
         now = time.time()
-        self.sent += [Sent(message.persona, message.target, message.text, now) for message in batch]
+        self.sent += [
+            Sent(message.persona, message.target, message.text, now, message.kind, message.image) for message in batch
+        ]

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 
 from worker.simulation.call_log import Call
-from worker.simulation.chaos.evidence import ANSWER, bubbles_of, repeats, seconds_to_recover, seconds_to_resume
+from worker.simulation.chaos.endings import Ending, Policies
+from worker.simulation.chaos.evidence import repeats, seconds_to_recover, seconds_to_resume
 from worker.simulation.chaos.incidents import Incidents
 from worker.simulation.chaos.subjects import Subject
 from worker.simulation.checker import Sent, Verdict, judge
+from worker.simulation.words import told
 
 _DEATHS = ("worker killed (kill -9)", "worker killed at a step")
 _ENDS = ("thawed", "Redis back")
@@ -20,22 +22,28 @@ _ENDS = ("thawed", "Redis back")
 class Ledger:
     """The figures of one run.
 
-    ``lost``: accepted, no answer reached the lead, and the system does not name it as given up. ``given_up``: causes
-    of those that it does name, with their number. ``second_asks``, ``doubled_sends``: calls that took effect again;
-    the ``unlisted`` ones of them do not stand in the system's own timeline. ``after_waking``: see ``evidence.Repeats``.
-    ``unexplained``: what the system's books lack. ``waiting``: not finished at the end.
+    ``kinds``: how many events there were of each kind. ``lost``: accepted, not all of it was answered, and the system
+    does not name an ending that the policies allow; with what it does name, and their number. ``unanswered``: the
+    endings that are allowed, with their number. ``second_asks``, ``doubled_sends``: calls that took effect again; the
+    ``unlisted`` ones of them do not stand in the system's own timeline. ``asks_against_policy``, ``split_answers``,
+    ``misrouted``, ``after_waking``: see ``evidence.Repeats``. ``unexplained``: what the system's books lack.
+    ``waiting``: not finished at the end.
     """
 
     verdict: Verdict
-    lost: int
-    given_up: Mapping[str, int]
+    kinds: Mapping[str, int]
+    lost: Mapping[str, int]
+    unanswered: Mapping[str, int]
     second_asks: int
     unlisted_asks: int
+    asks_against_policy: int
     asks_after_send: int
     asks_after_send_after_waking: int
     doubled_sends: int
     unlisted_sends: int
     sends_under_other_key: int
+    split_answers: int
+    misrouted: int
     after_waking: int
     unexplained: int
     waiting: int
@@ -48,13 +56,16 @@ class Ledger:
     def broken(self) -> list[str]:
         """The promises that did not hold, each with its figure. Empty when all hold."""
         promises = {
-            "lost": self.lost,
+            "lost": sum(self.lost.values()),
             "overtaken": self.verdict.overtaken,
             "overlapping": self.verdict.overlapping,
             "second asks that the timeline does not list": self.unlisted_asks,
+            "second asks of a kind that is asked once": self.asks_against_policy,
             "second asks after a delivery was tried": self.asks_after_send,
             "doubled sends that the timeline does not list": self.unlisted_sends,
             "doubled sends under another idempotency key": self.sends_under_other_key,
+            "answers in more than one delivery": self.split_answers,
+            "answers on the channel of another event": self.misrouted,
             "unexplained in the books": self.unexplained,
             "still waiting at the end": self.waiting,
         }
@@ -68,23 +79,27 @@ def draw_up(
 
     ``sent``: all messages in the order of their numbers. ``calls``: by arrival. Raises ``redis.RedisError``.
     """
-    given_up = subject.given_up()
-    delivered = {bubble for call in calls if call.service == "captivate" and call.acted for bubble in bubbles_of(call)}
-    unanswered = [number for number, message in enumerate(sent) if ANSWER + message.text not in delivered]
-    found = repeats(calls, [incident.at for incident in incidents.of("thawed")])
+    known = {word for message in sent for word in message.words}
+    delivered = {word for call in calls if call.service == "captivate" and call.acted for word in told(call, known)}
+    lost, unanswered = _without_answer(sent, delivered, Policies(sent, calls), subject)
+    found = repeats(sent, calls, [incident.at for incident in incidents.of("thawed")])
     words = {lead: Counter(subject.words(*lead)) for lead in {*found.asks, *found.sends}}
     deaths = [incident.at for incident in incidents.of(*_DEATHS)]
     return Ledger(
         verdict=judge(sent, calls),
-        lost=sum(1 for number in unanswered if number not in given_up),
-        given_up=Counter(given_up[number] for number in unanswered if number in given_up),
+        kinds=Counter(message.kind for message in sent),
+        lost=lost,
+        unanswered=unanswered,
         second_asks=sum(found.asks.values()),
         unlisted_asks=sum(max(0, count - words[lead]["second ask"]) for lead, count in found.asks.items()),
+        asks_against_policy=found.asks_against_policy,
         asks_after_send=found.asks_after_send,
         asks_after_send_after_waking=found.asks_after_send_after_waking,
         doubled_sends=sum(found.sends.values()),
         unlisted_sends=sum(max(0, count - words[lead]["resent"]) for lead, count in found.sends.items()),
         sends_under_other_key=found.other_key,
+        split_answers=found.split,
+        misrouted=found.misrouted,
         after_waking=found.after_waking,
         unexplained=subject.unexplained(),
         waiting=subject.waiting() or 0,
@@ -93,6 +108,24 @@ def draw_up(
         incidents={kind: count for kind, count in incidents.counts().items() if kind not in _ENDS},
         seconds=seconds,
     )
+
+
+def _without_answer(
+    sent: Sequence[Sent], delivered: Container[str], policies: Policies, subject: Subject
+) -> tuple[Counter[str], Counter[str]]:
+    endings: dict[tuple[str, str], Mapping[int, Ending]] = {}
+    lost: Counter[str] = Counter()
+    unanswered: Counter[str] = Counter()
+    for number, message in enumerate(sent):
+        if all(word in delivered for word in message.words):
+            continue
+        lead = message.persona, message.target
+        if lead not in endings:
+            endings[lead] = subject.endings(*lead)
+        ending = endings[lead].get(number)
+        allowed = ending is not None and policies.allow(message, ending)
+        (unanswered if allowed else lost)[f"{message.kind}, {ending or 'no ending'}"] += 1
+    return lost, unanswered
 
 
 def percentile(values: Sequence[float], share: float) -> float | None:

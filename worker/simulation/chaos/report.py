@@ -11,22 +11,27 @@ def rows(ledger: Ledger) -> list[tuple[str, str]]:
     """What was measured and its figure, for a terminal or a document."""
     verdict = ledger.verdict
     seconds_to_answer = verdict.seconds_to_answer
-    given_up = [(f"given up, named as dead letter: {cause}", str(n)) for cause, n in sorted(ledger.given_up.items())]
     return [
-        ("messages accepted", f"{verdict.messages}"),
+        ("events accepted", f"{verdict.messages}"),
+        *((f"… {kind}", f"{count}") for kind, count in sorted(ledger.kinds.items())),
         ("persona calls that took effect", f"{verdict.turns}"),
         ("bubbles delivered", f"{verdict.bubbles}"),
-        ("lost", f"{ledger.lost}"),
-        *(given_up or [("given up, named as dead letter", "0")]),
+        ("lost", f"{sum(ledger.lost.values())}"),
+        *((f"… {ending}", f"{count}") for ending, count in sorted(ledger.lost.items())),
+        ("ended without an answer, as the policies name it", f"{sum(ledger.unanswered.values())}"),
+        *((f"… {ending}", f"{count}") for ending, count in sorted(ledger.unanswered.items())),
         ("overtaken", f"{verdict.overtaken}"),
         ("overlapping turns", f"{verdict.overlapping}"),
         ("persona asked again", f"{ledger.second_asks}"),
         ("… not listed as second ask in the timeline", f"{ledger.unlisted_asks}"),
+        ("… though its kind is asked once", f"{ledger.asks_against_policy}"),
         ("… after a delivery had been tried", f"{ledger.asks_after_send}"),
         ("… the same, in the second after a frozen worker woke", f"{ledger.asks_after_send_after_waking}"),
         ("deliveries that arrived again", f"{ledger.doubled_sends}"),
         ("… not listed as resent in the timeline", f"{ledger.unlisted_sends}"),
         ("… under another idempotency key", f"{ledger.sends_under_other_key}"),
+        ("answers in more than one delivery", f"{ledger.split_answers}"),
+        ("answers on the channel of another event", f"{ledger.misrouted}"),
         ("of all repeated calls: in the second after a frozen worker woke", f"{ledger.after_waking}"),
         ("unexplained in the books", f"{ledger.unexplained}"),
         ("still waiting at the end", f"{ledger.waiting}"),

@@ -6,17 +6,19 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from config.settings import load
 from worker.simulation.chaos.evidence import read_calls
-from worker.simulation.chaos.feed import Feed, messages
+from worker.simulation.chaos.feed import Feed
 from worker.simulation.chaos.ledger import Ledger, draw_up
+from worker.simulation.chaos.messages import messages
 from worker.simulation.chaos.stage import Stage
 from worker.simulation.chaos.subjects import OtherSubject, ParleySubject, Subject
 from worker.simulation.chaos.troubles import BIRTHS, SILENCE_LEASES, Schedule, troubles
+from worker.simulation.chaos.versions import Version, checked_out
 from worker.simulation.system import RunningSystem
 
 PERSONAS = {"ava": "ft_sk_ava", "bea": "ft_sk_bea"}
@@ -29,8 +31,10 @@ _QUIET_LOOK_SECONDS = 0.5
 class Plan:
     """What to do to whom. ``seconds``: over which the messages are spread; the trouble goes on as long as they come.
 
-    ``faults``: names from ``FAULTS``. ``app``: another Celery app to try instead of Parley. ``pace``: see
-    ``troubles.troubles``. ``drain_seconds``: how long the rest may take afterwards, when nothing goes wrong any more.
+    ``faults``: names from ``FAULTS``. ``app``: another Celery app to try instead of Parley. ``chats_only``: send no
+    other events. ``old_version``: name of a commit; the workers begin as that version and are replaced one by one.
+    ``pace``: see ``troubles.troubles``. ``drain_seconds``: how long the rest may take afterwards, when nothing goes
+    wrong any more.
     """
 
     seed: int
@@ -40,6 +44,8 @@ class Plan:
     faults: Sequence[str]
     workers: int = 3
     app: str = ""
+    chats_only: bool = False
+    old_version: str = ""
     lease_seconds: float = 6.0
     pace: float = 1.0
     drain_seconds: float = 180.0
@@ -53,12 +59,14 @@ def run(plan: Plan, progress: Callable[[str], object] = str) -> Ledger:
 
     The environment of this process is the system's meanwhile. ``progress`` is told every second or so how it goes.
     """
-    with tempfile.TemporaryDirectory(prefix="chaos-") as folder:
+    with ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="chaos-"))
+        old = stack.enter_context(checked_out(plan.old_version)) if plan.old_version else None
         call_log = Path(folder, "calls.jsonl")
         system = RunningSystem(
             personas=PERSONAS,
-            workers=plan.workers,
-            beats=0 if plan.app else 2,
+            workers=0 if old else plan.workers,
+            beats=0 if plan.app else 1 if old else 2,
             latency_seconds=LATENCY_SECONDS,
             settings=_settings(plan),
             logs=Path(folder),
@@ -66,14 +74,11 @@ def run(plan: Plan, progress: Callable[[str], object] = str) -> Ledger:
             app=plan.app or "worker",
             appendfsync="always",
         )
-        with system, _environment(system.environment):
-            subject: Subject = (
-                OtherSubject(plan.app, system.redis.url) if plan.app else ParleySubject(load(env_file=None))
-            )
-            try:
-                return _Running(plan, system, subject, call_log, progress).carry_out()
-            finally:
-                subject.close()
+        stack.enter_context(system)
+        stack.enter_context(_environment(system.environment))
+        subject: Subject = OtherSubject(plan.app, system.redis.url) if plan.app else ParleySubject(load(env_file=None))
+        stack.callback(subject.close)
+        return _Running(plan, system, subject, call_log, progress, old).carry_out()
 
 
 @contextmanager
@@ -89,7 +94,13 @@ def _environment(variables: Mapping[str, str]) -> Iterator[None]:
 
 class _Running:
     def __init__(
-        self, plan: Plan, system: RunningSystem, subject: Subject, call_log: Path, progress: Callable[[str], object]
+        self,
+        plan: Plan,
+        system: RunningSystem,
+        subject: Subject,
+        call_log: Path,
+        progress: Callable[[str], object],
+        old: Version | None,
     ) -> None:
         self._plan = plan
         self._system = system
@@ -103,8 +114,10 @@ class _Running:
             workers=plan.workers,
             crash_points="crash" in plan.faults and not plan.app,
             clocks="clock" in plan.faults,
+            old=old,
         )
-        batch = list(messages(plan.seed, plan.messages, plan.conversations, sorted(PERSONAS)))
+        chats_only = plan.chats_only or bool(plan.app)
+        batch = list(messages(plan.seed, plan.messages, plan.conversations, sorted(PERSONAS), chats_only=chats_only))
         self._feed = Feed(subject.send, batch, plan.seconds)
 
     def carry_out(self) -> Ledger:
@@ -115,6 +128,7 @@ class _Running:
             if name in self._plan.faults and (self._subject.doorbells_are_hints or not trouble.hints_only)
         }
         schedule = Schedule(chosen, self._stage)
+        self._stage.roll_out(self._plan.seconds)
         self._feed.start()
         told_at = began_at
         try:

@@ -9,32 +9,38 @@ import random
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
 
 from worker.crash_points import CRASH_POINTS
 from worker.simulation.chaos.incidents import Incidents
 from worker.simulation.chaos.subjects import Subject
+from worker.simulation.chaos.versions import Version
 from worker.simulation.control import SimulationFailed
 from worker.simulation.faults import FaultRule
-from worker.simulation.system import RunningSystem
+from worker.simulation.system import RunningSystem, wrong_clock
 
-_SHIFTED_CLOCK = Path(__file__).absolute().parents[1] / "shifted_clock"
 _CLOCK_SHIFTS_SECONDS = (3600, -3600, 90, -86_400, 86_400)
-# An image is never hosted and a hold is rare in such a run; tests/acceptance/test_crash_points.py reaches all of them.
-_DEADLY = tuple(point for point in CRASH_POINTS if point != "after hosting an image")
 _MOST_PASSES = 60
 
 
 class Stage:
     """Changes the system and writes each change down. Used by one thread.
 
-    ``crash_points`` and ``clocks``: whether some of the workers that are started die at a step, or have a wrong clock
-    (one at a time: beat's tasks carry a wall-clock expiry, so somebody has to share beat's idea of the time).
+    ``crash_points`` and ``clocks``: whether some of the workers that are started die at a step, or have a wrong clock.
+    ``old``: another version, which all workers and one beat have until ``roll_out`` has replaced them; their clocks are
+    right, so that what breaks is the version's doing.
     """
 
     def __init__(
-        self, system: RunningSystem, subject: Subject, seed: int, *, workers: int, crash_points: bool, clocks: bool
+        self,
+        system: RunningSystem,
+        subject: Subject,
+        seed: int,
+        *,
+        workers: int,
+        crash_points: bool,
+        clocks: bool,
+        old: Version | None = None,
     ) -> None:
         self.system = system
         self.subject = subject
@@ -43,11 +49,13 @@ class Stage:
         self.frozen: set[int] = set()
         self._workers = workers
         self._crash_points, self._clocks = crash_points, clocks
-        self._points = itertools.cycle(self.dice.sample(_DEADLY, len(_DEADLY)))
+        self._points = itertools.cycle(self.dice.sample(CRASH_POINTS, len(CRASH_POINTS)))
         self._shifts = itertools.cycle(_CLOCK_SHIFTS_SECONDS)
         self._deaths_at: dict[int, str] = {}
         self._counted: set[int] = set()
-        self._wrong_clocks: set[int] = set()
+        self._stopped: set[int] = set()
+        self._old_version, self._old_left = old, workers if old else 0
+        self._old: set[int] = set()
         self._rules: dict[str, list[FaultRule]] = {}
         self._later: list[tuple[float, int, Callable[[], None]]] = []
         self._numbers = itertools.count()
@@ -63,9 +71,16 @@ class Stage:
         for worker in self.system.workers:
             if worker.poll() is not None and worker.pid not in self._counted:
                 self._bury(worker)
-        running = sum(worker.poll() is None for worker in self.system.workers)
+        running = sum(worker.poll() is None and not self.is_stopping(worker) for worker in self.system.workers)
         for _ in range(self._workers - running):
             self._start()
+
+    def roll_out(self, seconds: float) -> None:
+        """Replace the workers of the old version one by one within ``seconds``, the old beat with the last of them."""
+        if self._old_left:
+            self.start_beat()
+        for number in range(self._old_left):
+            self.later(seconds * (number + 1) / (self._workers + 1), self._replace_one)
 
     def living(self) -> list[subprocess.Popen[bytes]]:
         """Workers that run and are not frozen."""
@@ -77,6 +92,24 @@ class Stage:
         worker.wait()
         self._counted.add(worker.pid)
         self.incidents.note("worker killed (kill -9)")
+
+    def stop(self, worker: subprocess.Popen[bytes]) -> None:
+        """SIGTERM: it may finish what it has begun; its successor starts at once."""
+        worker.terminate()
+        self._stopped.add(worker.pid)
+        self.incidents.note("worker stopped (SIGTERM)")
+
+    def is_stopping(self, worker: subprocess.Popen[bytes]) -> bool:
+        """Whether it got its SIGTERM."""
+        return worker.pid in self._stopped
+
+    def start_beat(self) -> None:
+        """One more beat; of the old version while that has workers and no beat."""
+        running = {beat.pid for beat in self.system.beats if beat.poll() is None}
+        if self._old_version and self._old_left and running.isdisjoint(self._old):
+            self._old.add(self.system.start_beat({"PYTHONPATH": str(self._old_version.root)}).pid)
+        else:
+            self.system.start_beat()
 
     def freeze(self, worker: subprocess.Popen[bytes], seconds: float) -> None:
         """SIGSTOP now, SIGCONT after so long."""
@@ -118,27 +151,43 @@ class Stage:
         point = self._deaths_at.get(worker.pid)
         if worker.returncode == -signal.SIGKILL and point:
             self.incidents.note("worker killed at a step", point)
-        else:
-            self.incidents.note("worker ended by itself", f"exit status {worker.returncode}")
+        elif worker.pid not in self._stopped or worker.returncode not in (0, -signal.SIGTERM):
+            self.incidents.note(f"worker ended by itself (exit status {worker.returncode})")
 
     def _start(self) -> None:
-        settings: dict[str, str] = {}
-        point = None
-        if self._crash_points and self.dice.random() < 0.5:
-            point = next(self._points)
+        version = self._old_version if len(self._staying_old()) < self._old_left else None
+        settings = {"PYTHONPATH": str(version.root)} if version else self._perhaps_wrong_clock()
+        point = next(self._points) if self._crash_points and self.dice.random() < 0.5 else None
+        if point and (version is None or version.has_crash_point(point)):
             settings["PARLEY_WORKER__CRASH_AT"] = f"{point}:{self.dice.randint(1, _MOST_PASSES)}"
-        alive = {worker.pid for worker in self.system.workers if worker.poll() is None}
-        wrong_clock = self._clocks and alive.isdisjoint(self._wrong_clocks) and self.dice.random() < 0.5
-        if wrong_clock:
-            settings |= self._wrong_clock()
         worker = self.system.start_worker(settings, wait=False)
-        if wrong_clock:
-            self._wrong_clocks.add(worker.pid)
+        if version:
+            self._old.add(worker.pid)
+        if self._old_version:
+            self.incidents.note(f"worker of the {'old' if version else 'new'} version started")
         if point:
             self._deaths_at[worker.pid] = point
 
-    def _wrong_clock(self) -> Mapping[str, str]:
+    def _perhaps_wrong_clock(self) -> dict[str, str]:
+        if not self._clocks or self.dice.random() >= 0.5:
+            return {}
         seconds = next(self._shifts)
         self.incidents.note("worker with a wrong clock", f"{seconds:+d} s")
-        path = os.pathsep.join((str(_SHIFTED_CLOCK), str(_SHIFTED_CLOCK.parents[2])))
-        return {"SHIFTED_CLOCK_SECONDS": str(seconds), "PYTHONPATH": path}
+        return wrong_clock(seconds)
+
+    def _staying_old(self) -> list[subprocess.Popen[bytes]]:
+        return [
+            worker
+            for worker in self.system.workers
+            if worker.poll() is None and worker.pid in self._old and not self.is_stopping(worker)
+        ]
+
+    def _replace_one(self) -> None:
+        self._old_left -= 1
+        staying = self._staying_old()
+        if len(staying) > self._old_left:
+            self.stop(self.dice.choice(staying))
+        for beat in self.system.beats:
+            if not self._old_left and beat.pid in self._old and beat.poll() is None:
+                beat.terminate()
+                self.start_beat()

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import importlib
-import re
+from collections import deque
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from functools import cached_property
+from typing import Any, Protocol
 
 from redis import Redis
 from redis.exceptions import RedisError
 
 from config.settings import Settings
 from worker.conversation import Conversation
-from worker.events import ChannelContext, InboundChat
+from worker.events import Event, parse
 from worker.producer import Producer
-from worker.simulation.chaos.feed import Message, NoReceipt
+from worker.simulation.chaos.endings import Ending
+from worker.simulation.chaos.feed import NoReceipt
+from worker.simulation.chaos.messages import Message, event_id, number_of
 from worker.store import Store, StoreError
+from worker.store.timeline import Moment
 
-_METADATA = {"internal": {"channelMetadata": {"channelMetadata": {"channel": "custom-channel"}}}}
-_NUMBER = re.compile(r"e(\d+)")
-_DEAD_LETTERS = 1_000_000
+_FATES = ("answered", "ignored", "sealed", "skipped", "dead")
 
 
 class Subject(Protocol):
@@ -41,8 +43,8 @@ class Subject(Protocol):
         """Accepted messages that have no fate yet; None while that cannot be known."""
         ...
 
-    def given_up(self) -> Mapping[int, str]:
-        """Numbers of the messages that were given up, each with the cause that the system names."""
+    def endings(self, persona: str, target: str) -> Mapping[int, Ending]:
+        """How the system says that the events of a conversation ended, by their numbers."""
         ...
 
     def words(self, persona: str, target: str) -> Sequence[str]:
@@ -67,24 +69,13 @@ class ParleySubject:
     def __init__(self, settings: Settings) -> None:
         self._store = Store(settings, connections=8)
         self._producer = Producer(settings, store=self._store)
+        self._photo_url = f"{settings.fluidtalk.base_url}/media/photo.png"
         self.redis: Redis = self._store.redis
 
     def send(self, batch: Sequence[Message]) -> None:
         """Enqueue in order; the event's id is the message's number, so a batch that comes again makes nothing twice."""
-        chats = [
-            InboundChat(
-                event_id=f"e{message.number}",
-                persona=message.persona,
-                target=message.target,
-                message=message.text,
-                channel=ChannelContext.model_validate(
-                    {"session_id": message.session_id, "metadata": _METADATA, "hasLivechat": False}
-                ),
-            )
-            for message in batch
-        ]
         try:
-            results = self._producer.enqueue_many(chats)
+            results = self._producer.enqueue_many([self._event(message) for message in batch])
         except StoreError as error:
             raise NoReceipt from error
         refusals = [result for result in results if isinstance(result, Exception)]
@@ -98,18 +89,24 @@ class ParleySubject:
         except StoreError:
             return None
 
-    def given_up(self) -> Mapping[int, str]:
-        """The dead letters."""
+    def endings(self, persona: str, target: str) -> Mapping[int, Ending]:
+        """From the timeline: fates come in the order of acceptance. Dead only what the list of dead letters has."""
+        waiting: deque[str] = deque()
         found = {}
-        for letter in self._store.dead_letters.newest(_DEAD_LETTERS):
-            match = _NUMBER.fullmatch(letter.event_id)
-            if match and letter.cause != "unknown":
-                found[int(match[1])] = letter.cause
+        for moment in self._timeline(persona, target):
+            if moment.word == "accepted":
+                waiting.append(str(moment.details[1]))
+            elif moment.word in _FATES:
+                reason, count = moment.details
+                for _ in range(count):
+                    name = waiting.popleft()
+                    if moment.word != "dead" or (name, persona, target) in self._dead:
+                        found[number_of(name)] = Ending(moment.word, reason)
         return found
 
     def words(self, persona: str, target: str) -> Sequence[str]:
         """The timeline."""
-        return [moment.word for moment in self._store.timeline.of(Conversation(persona, target))]
+        return [moment.word for moment in self._timeline(persona, target)]
 
     def unexplained(self) -> int:
         """From the books."""
@@ -119,6 +116,35 @@ class ParleySubject:
         """Close the store."""
         self._producer.close()
         self._store.close()
+
+    @cached_property
+    def _dead(self) -> set[tuple[str, str, str]]:
+        letters = self._store.dead_letters.in_order()
+        return {(letter.event_id, letter.conversation.persona, letter.conversation.target) for letter in letters}
+
+    def _timeline(self, persona: str, target: str) -> list[Moment]:
+        return self._store.timeline.of(Conversation(persona, target))
+
+    def _event(self, message: Message) -> Event:
+        name = event_id(message.number)
+        fields: dict[str, Any] = {
+            "kind": message.kind,
+            "event_id": name,
+            "persona": message.persona,
+            "target": message.target,
+            "channel": {"session_id": message.session_id, "metadata": _metadata(event=name), "hasLivechat": False},
+        }
+        if message.kind == "inbound_chat":
+            fields["message"] = message.text
+        else:
+            fields["own_username"] = name
+        if message.kind == "event_trigger":
+            fields |= {"event_type": "story_reaction", "context": {"event": name}}
+        if message.attached:
+            fields["attachments"] = [{"url": self._photo_url, "filename": message.image}]
+        elif message.image:
+            fields["image_url"] = f"https://images.example/{message.image}"
+        return parse(fields)
 
 
 class OtherSubject:
@@ -137,7 +163,7 @@ class OtherSubject:
         """Publish one task for each message."""
         try:
             self._send(
-                [(message.persona, message.target, message.session_id, _METADATA, message.text) for message in batch]
+                [(message.persona, message.target, message.session_id, _metadata(), message.text) for message in batch]
             )
         except (OSError, RedisError) as error:
             raise NoReceipt from error
@@ -149,7 +175,7 @@ class OtherSubject:
         except RedisError:
             return None
 
-    def given_up(self) -> Mapping[int, str]:
+    def endings(self, persona: str, target: str) -> Mapping[int, Ending]:
         """Nothing is given up: it retries for ever."""
         return {}
 
@@ -164,3 +190,7 @@ class OtherSubject:
     def close(self) -> None:
         """Close the connection."""
         self.redis.close()
+
+
+def _metadata(**own: str) -> dict[str, Any]:
+    return {"internal": {"channelMetadata": {"channelMetadata": {"channel": "custom-channel", **own}}}}

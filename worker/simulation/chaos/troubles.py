@@ -38,6 +38,12 @@ def _kill_worker(stage: Stage) -> None:
         stage.kill(stage.dice.choice(living))
 
 
+def _stop_worker(stage: Stage) -> None:
+    living = [worker for worker in stage.living() if not stage.is_stopping(worker)]
+    if living:
+        stage.stop(stage.dice.choice(living))
+
+
 def _freeze_worker(stage: Stage, lease_seconds: float) -> None:
     living = stage.living()
     if len(living) > 1 and not stage.frozen:
@@ -111,7 +117,7 @@ def _beats(stage: Stage) -> None:
         victim.wait()
         stage.incidents.note("beat killed (kill -9)")
     else:
-        stage.system.start_beat()
+        stage.start_beat()
         stage.incidents.note("third beat started")
 
 
@@ -123,6 +129,7 @@ def troubles(lease_seconds: float, pace: float) -> Mapping[str, Trouble]:
 
     return {
         "kill": every(5.0, _kill_worker),
+        "stop": every(20.0, _stop_worker),
         "freeze": every(25.0, lambda stage: _freeze_worker(stage, lease_seconds)),
         "redis": every(35.0, _kill_redis),
         "cut": every(0.0, _cut_connections),

@@ -1,0 +1,71 @@
+"""Which events may end without an answer, by the named policies (docs/architecture.md, sections 3 and 4)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from worker.simulation.call_log import Call
+from worker.simulation.checker import Sent
+from worker.simulation.words import asked, is_ask
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How the system says that an event ended: its fate and, in one line, why."""
+
+    fate: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.fate}: {self.reason}"
+
+
+_GAVE_WAY = "the lead wrote in the meantime"
+_TEXT_LOST = "text lost"
+_NOT_FOUND = "no conversation yet (404)"
+_TO_DELIVER_IS_POISON = ("dead", "poison: its worker vanished 3 times while delivering")
+
+# Fate and how the reason begins. A chat is only ever given up by name; a crash or a lost answer must not cost more.
+_ALLOWED: Mapping[str, tuple[tuple[str, str], ...]] = {
+    "inbound_chat": (("dead", "poison: "), ("dead", "outcome unknown twice")),
+    "ai_opener": (
+        ("dead", "poison: "),
+        ("dead", "outcome unknown twice"),
+        ("answered", _TEXT_LOST),
+        ("skipped", _GAVE_WAY),
+    ),
+    "event_trigger": (("dead", "outcome unknown: "), _TO_DELIVER_IS_POISON),
+    "follow_up": (
+        ("skipped", "outcome unknown: "),
+        ("skipped", _GAVE_WAY),
+        ("skipped", _NOT_FOUND),
+        _TO_DELIVER_IS_POISON,
+    ),
+}
+
+
+class Policies:
+    """Whether the logs bear out what the system says. ``sent``: in order. ``calls``: by arrival."""
+
+    def __init__(self, sent: Iterable[Sent], calls: Sequence[Call]) -> None:
+        self._last_chat_at: dict[tuple[str, str], float] = {}
+        for message in sent:
+            if message.kind == "inbound_chat":
+                self._last_chat_at[message.persona, message.target] = message.at
+        known = {message.text for message in sent if message.kind != "inbound_chat"}
+        actions = [(call, word) for call in calls if is_ask(call) and call.action for word in asked(call, known)]
+        self._heard = {word for call, word in actions if call.acted}
+        self._not_found = {word for call, word in actions if call.status == 404}
+
+    def allow(self, message: Sent, ending: Ending) -> bool:
+        """Whether an event may end like this without an answer, and did."""
+        if not any(ending.fate == fate and ending.reason.startswith(start) for fate, start in _ALLOWED[message.kind]):
+            return False
+        if ending.reason.startswith(_GAVE_WAY):
+            # One receipt comes for a whole batch: a chat of the same batch may have been before or behind.
+            return self._last_chat_at.get((message.persona, message.target), -math.inf) >= message.at
+        if ending.reason.startswith(_TEXT_LOST):
+            return message.text in self._heard
+        return not ending.reason.startswith(_NOT_FOUND) or message.text in self._not_found
