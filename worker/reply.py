@@ -20,6 +20,8 @@ class Reply:
 
     ``bubbles``: separate text messages in order. ``photo_url``: sent after them. ``escalation``: an action for the
     channel, with or without messages. ``fate``, ``reason``, ``mark`` and ``detail`` are what settle writes afterwards.
+    ``pauses``: seconds before each message after the first, each of which is then a send of its own; empty: one send
+    carries everything.
     """
 
     bubbles: tuple[str, ...] = ()
@@ -27,18 +29,28 @@ class Reply:
     escalation: dict[str, Any] | None = None
     fate: ReplyFate = "answered"
     reason: str = ""
-    mark: Literal["", "started", "sealed"] = "started"
+    mark: Literal["", "started", "sealed", "escalated"] = "started"
     detail: str = ""
+    pauses: tuple[float, ...] = ()
+
+    @property
+    def sends(self) -> int:
+        """How many sends deliver it."""
+        return len(self.pauses) + 1
 
     def to_json(self) -> str:
         """For the journal; ``of_json`` reads it back."""
-        return json.dumps(asdict(self), ensure_ascii=False, separators=(",", ":"))
+        fields = asdict(self)
+        if not self.pauses:
+            # Workers of a release without pacing may run beside this one, and refuse what they do not know.
+            del fields["pauses"]
+        return json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
 
     @classmethod
     def of_json(cls, text: str) -> Reply:
         """The reply that ``to_json`` wrote."""
         fields = json.loads(text)
-        return cls(**{**fields, "bubbles": tuple(fields["bubbles"])})
+        return cls(**{**fields, "bubbles": tuple(fields["bubbles"]), "pauses": tuple(fields.get("pauses", ()))})
 
 
 def farewell(fate: Literal["sealed", "dead"], reason: str, escalation: Escalation, detail: str = "") -> Reply | None:
@@ -49,21 +61,24 @@ def farewell(fate: Literal["sealed", "dead"], reason: str, escalation: Escalatio
         escalation=escalation.model_dump(exclude_none=True),
         fate=fate,
         reason=reason,
-        mark="sealed" if fate == "sealed" else "",
+        mark="sealed" if fate == "sealed" else "escalated",
         detail=detail,
     )
 
 
-def fill(captivate: Captivate, reply: Reply) -> Captivate:
-    """Put the reply into a fresh conversation: each bubble a text message, the photo last, then the escalation.
+def fill(captivate: Captivate, reply: Reply, sent: int = 0) -> Captivate:
+    """Put the next send of a reply into a fresh conversation: each bubble a text message, the photo last, then the
+    escalation.
+
+    ``sent``: how many sends of it are done, fewer than ``reply.sends``.
 
     Source: seed FluidTalk "Send replies as separate bubbles; when should_send_photo, also send photo_url".
     """
     messages: list[TextMessageModel | FileCollectionModel] = [TextMessageModel(text=bubble) for bubble in reply.bubbles]
     if reply.photo_url:
         messages.append(FileCollectionModel(files=[_photo(reply.photo_url)]))
-    captivate.set_response(messages)
-    if reply.escalation:
+    captivate.set_response(messages[sent : sent + 1] if reply.pauses else messages)
+    if reply.escalation and sent + 1 == reply.sends:
         _escalate(captivate, Escalation(**reply.escalation))
     return captivate
 

@@ -80,6 +80,17 @@ def test_a_farewell_carries_the_configured_escalation_and_no_words(conversation,
     assert sent["response"] == []
 
 
+def test_a_paced_reply_goes_out_message_by_message_the_photo_last(channel):
+    reply = Reply(("one", "two"), "https://cdn.example/a.jpg", {"action": "escalate_to_human"}, pauses=(1.0, 2.0))
+    sends = [fill(Captivate.parse(channel), reply, sent).body() for sent in range(reply.sends)]
+    assert [[message.get("text", message["type"]) for message in send["response"]] for send in sends] == [
+        ["one"],
+        ["two"],
+        ["files"],
+    ]
+    assert [bool(send["outgoing_action"]) for send in sends] == [False, False, True], "the hand-over comes at the end"
+
+
 def test_words_travel_with_an_escalation(conversation):
     sent = body(conversation, bubbles=("bye",), escalation={"action": "escalate_to_human"})
     assert sent["response"] == [{"type": "text", "text": "bye"}]
@@ -95,7 +106,7 @@ def test_the_policy_of_silence_makes_no_reply(fate):
     assert farewell(fate, "why", Escalation()) is None
 
 
-@pytest.mark.parametrize(("fate", "mark"), [("sealed", "sealed"), ("dead", "")])
+@pytest.mark.parametrize(("fate", "mark"), [("sealed", "sealed"), ("dead", "escalated")])
 def test_a_farewell_ends_as_what_it_says_goodbye_to(fate, mark):
     reply = farewell(fate, "why", Escalation(action="escalate_to_human"), "what the server said")
     assert (reply.fate, reply.reason, reply.mark, reply.detail) == (fate, "why", mark, "what the server said")

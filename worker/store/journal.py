@@ -11,8 +11,10 @@ class Entry:
     """An event as its turn finds it. Times are milliseconds of the store's clock.
 
     ``asks`` and ``sends`` count attempts, the present one included. ``..._unknowns``: those that ended without an
-    answer. ``..._vanished``: those whose holder crashed or lost its lease on the way. ``image_url``: where the event's
-    attachment is hosted. ``reply``: what was stored to be delivered, as JSON text.
+    answer. ``..._vanished``: those whose holder crashed or lost its lease on the way; ``..._handed_over``: of these,
+    those whose process was told to end. ``bubbles_sent``: bubbles of a paced reply that were surely sent; ``sends`` and
+    its kin are then those of the next one. ``image_url``: where the event's attachment is hosted. ``reply``: what was
+    stored to be delivered, as JSON text.
     """
 
     event_id: str
@@ -22,9 +24,12 @@ class Entry:
     asks: int
     ask_unknowns: int
     asks_vanished: int
+    asks_handed_over: int
     sends: int
     send_unknowns: int
     sends_vanished: int
+    sends_handed_over: int
+    bubbles_sent: int
     first_begun_at: int
     image_url: str | None
     reply: str | None
@@ -45,9 +50,12 @@ def entry(event_id: str, flat: Sequence[str]) -> Entry:
         asks=number("asks"),
         ask_unknowns=number("ask_unknowns"),
         asks_vanished=number("asks_vanished"),
+        asks_handed_over=number("asks_handed_over"),
         sends=number("sends"),
         send_unknowns=number("send_unknowns"),
         sends_vanished=number("sends_vanished"),
+        sends_handed_over=number("sends_handed_over"),
+        bubbles_sent=number("bubbles_sent"),
         first_begun_at=number("first_begun_at"),
         image_url=fields.get("image_url"),
         reply=fields.get("reply"),

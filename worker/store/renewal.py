@@ -21,12 +21,17 @@ class Lease:
     def __init__(self, keeper: LeaseKeeper, grant: Grant, valid_until: float) -> None:
         self._keeper = keeper
         self.grant = grant
+        self._begun_at = time.monotonic()
         self.valid_until = valid_until
         self.lost = False
 
     def held(self) -> bool:
         """Whether this turn may still start an outside call: no loss was seen and the last renewal is fresh enough."""
         return not self.lost and time.monotonic() < self.valid_until
+
+    def now(self) -> int:
+        """Milliseconds of the store's clock, as far as this process can tell: a little behind, never ahead."""
+        return self.grant.now + int((time.monotonic() - self._begun_at) * 1000)
 
     def renewed(self, asked_at: float) -> None:
         """The store has just renewed it by another step. ``asked_at``: the monotonic time before that step."""
@@ -75,6 +80,15 @@ class LeaseKeeper:
     def stop(self) -> None:
         """End the loop."""
         self._stopped.set()
+
+    def let_go(self) -> list[Grant]:
+        """End the loop and tell all turns under way that their leases are lost. Returns what they held."""
+        self._stopped.set()
+        with self._lock:
+            leases = list(self._leases.values())
+        for lease in leases:
+            lease.lost = True
+        return [lease.grant for lease in leases]
 
     def renew_once(self) -> None:
         """One round over all leases."""

@@ -1,8 +1,8 @@
 -- Leave the head in place until a given time, for a stated reason, and let go of the lease.
 --
--- KEYS 1 conversation  2 agenda  3 timeline  4 journal of the head
+-- KEYS 1 conversation  2 agenda  3 timeline  4 journal of the head  5 inbox
 -- ARGV 1 conversation name  2 token  3 fence  4 ms to wait  5 reason  6 outcome: known | unknown | not asked
---      7 timeline entries
+--      7 timeline entries  8 how many bubbles of the reply have surely been sent, or ''
 -- Returns {'held' | 'repeated' | 'lost', until}. Twice for one caller: the second time answers `repeated`.
 
 local conversation, agenda, timeline, journal = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
@@ -22,6 +22,19 @@ elseif not step[2] and not step[3] and not step[4] then
 end
 if ARGV[6] == 'not asked' then
   redis.call('HINCRBY', journal, step[2] and 'sends' or 'asks', -1)
+end
+if ARGV[8] ~= '' then
+  -- The next bubble is a send of its own: its attempts, doubts and age are counted from here.
+  redis.call('HSET', journal, 'bubbles_sent', ARGV[8])
+  redis.call('HDEL', journal, 'first_begun_at', 'sends', 'send_unknowns', 'sends_vanished',
+    'sends_handed_over')
+end
+local head = redis.call('HMGET', journal, 'kind', 'accepted_at')
+local speaks_first = head[1] == 'ai_opener' or head[1] == 'follow_up'
+if ARGV[6] == 'not asked' and not step[2] and speaks_first then
+  local lead_wrote = lane_of(head[1], head[2], redis.call('HGET', conversation, 'last_inbound')) == 'turns'
+  -- Something came in while this turn ran: what waits in front of it only gives way, at once.
+  if lead_wrote or (for_its_moment(ARGV[5]) and redis.call('LLEN', KEYS[5]) > 1) then at = now end
 end
 redis.call('HSET', journal, 'step', step[2] and 'replied' or 'waiting')
 redis.call('HSET', conversation, 'hold_until', at, 'hold_reason', ARGV[5], 'held_by', ARGV[2])
