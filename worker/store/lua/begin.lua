@@ -2,9 +2,11 @@
 --
 -- KEYS 1 conversation  2 inbox  3 agenda  4 timeline  5 persona  6 journal prefix
 -- ARGV 1 conversation name  2 token  3 lease ms  4 settle ms  5 settle limit ms  6 largest group  7 largest characters
---      8 the gate that this call probes, or ''  9 jitter 0..999
+--      8 the gate that this call probes, or ''  9 jitter 0..999  10 ms after which a quiet takeover ends by itself, or 0
 -- Returns {'granted', now, fence, conversation fields, {id, journal fields} ...}
---      or {'empty' | 'busy' | 'quiet' | 'held' | 'paused' | 'quarantined' | 'probe', until, reason}.
+--      or {'empty' | 'busy' | 'taken_over' | 'quiet' | 'held' | 'paused' | 'quarantined' | 'outreach' | 'probe', until,
+--          reason}
+--      or {'hand_back', until, reason}: the takeover was quiet for long enough; hand back, then begin again.
 -- Twice with the same token: the second time returns the same grant and counts nothing again.
 
 local conversation, inbox, agenda, timeline, persona, prefix = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
@@ -27,7 +29,8 @@ if #ids == 0 then
 end
 
 local state = redis.call('HMGET', conversation,
-  'owner', 'lease_until', 'hold_until', 'hold_reason', 'group', 'started', 'fence')
+  'owner', 'lease_until', 'hold_until', 'hold_reason', 'group', 'started', 'fence',
+  'taken_over', 'taken_over_at', 'last_inbound')
 local owner, group = state[1], number(state[5])
 local repeated = owner == token
 
@@ -36,6 +39,14 @@ if not repeated then
     return {'busy', number(state[2]), ''}
   end
   redis.call('HDEL', conversation, 'rings')
+  if state[8] then
+    -- A person has the conversation: not even a reply that is stored goes out.
+    local first = number(redis.call('HGET', journal_of(ids[1]), 'accepted_at'))
+    local ends = takeover_end(number(state[9]), number(state[10]), first, tonumber(ARGV[10]))
+    if ends and ends <= now then return later('hand_back', now + tonumber(ARGV[3]), state[8]) end
+    local far = now + 3600000 + number(ARGV[9])
+    return later('taken_over', math.min(far, ends or far), state[8])
+  end
   if number(state[3]) > now then
     return later('held', number(state[3]), state[4] or '')
   end
@@ -47,6 +58,12 @@ if not repeated then
     if gates[1] then return later('paused', far, gates[1]) end
     if gates[2] then return later('quarantined', far, gates[2]) end
     if number(gates[3]) > now then return later('held', number(gates[3]) + number(ARGV[9]) / 4, gates[4] or '') end
+    local stopped = redis.call('HGET', persona, 'outreach')
+    if stopped then
+      local head = redis.call('HMGET', journal_of(ids[1]), 'kind', 'accepted_at')
+      local lane = lane_of(head[1], head[2], redis.call('HGET', conversation, 'last_inbound'))
+      if lane == 'outreach' then return later('outreach', far, stopped) end
+    end
     for _, gate in ipairs({{'circuit', gates[5], gates[6], true}, {'credits', gates[7], gates[8], not state[6]}}) do
       if gate[2] and gate[4] and ARGV[8] ~= gate[1] then
         if number(gate[2]) > now then return later('held', number(gate[2]) + number(ARGV[9]), gate[1]) end
@@ -90,7 +107,7 @@ if not repeated then
   redis.call('HSET', conversation, 'owner', token, 'lease_until', lease_until, 'fence', fence, 'group', group)
   redis.call('HDEL', conversation, 'hold_until', 'hold_reason')
   redis.call('ZADD', agenda, lease_until, name)
-  local past = redis.call('HMGET', head, 'step', 'reply', 'first_begun_at')
+  local past = redis.call('HMGET', head, 'step', 'reply', 'first_begun_at', 'bubbles_sent')
   if not past[3] then redis.call('HSET', head, 'first_begun_at', now) end
   -- A step left open: its holder crashed or lost its lease. Counted before the work, so that poison is found out.
   if past[1] == 'asking' or past[1] == 'delivering' then
@@ -100,7 +117,8 @@ if not repeated then
   if past[2] then
     redis.call('HSET', head, 'step', 'delivering')
     local word = (doubts[3] or doubts[4]) and 'resent' or 'sending'
-    note(timeline, now, word, redis.call('HINCRBY', head, 'sends', 1), fence)
+    local bubble = past[4] and number(past[4]) + 1 or ''
+    note(timeline, now, word, redis.call('HINCRBY', head, 'sends', 1), fence, bubble)
   else
     redis.call('HSET', head, 'step', 'asking')
     local word = (doubts[1] or doubts[2]) and 'second ask' or 'asking'

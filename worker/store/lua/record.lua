@@ -2,8 +2,8 @@
 --
 -- KEYS 1 conversation  2 journal of the head  3 agenda  4 timeline
 -- ARGV 1 conversation name  2 token  3 fence  4 reply  5 lease ms
--- Returns {'holder' | 'lost' | 'settled', the reply to deliver}. `holder`: the step is now "delivering", the lease is
--- renewed, go on.
+-- Returns {'holder' | 'taken_over' | 'lost' | 'settled', the reply to deliver}. `holder`: the step is now "delivering",
+-- the lease is renewed, go on. `taken_over`: a person took over meanwhile; deliver nothing, let go of the lease.
 -- Twice for one caller: the second time finds its own reply and only renews the lease.
 
 local conversation, journal, timeline = KEYS[1], KEYS[2], KEYS[4]
@@ -13,7 +13,7 @@ if past[3] or not past[2] then
   return {'settled', past[1] or ''}
 end
 local reply = past[1]
-local lease = redis.call('HMGET', conversation, 'owner', 'fence')
+local lease = redis.call('HMGET', conversation, 'owner', 'fence', 'taken_over')
 local holder = lease[1] == ARGV[2] and lease[2] == ARGV[3]
 if not reply then
   reply = ARGV[4]
@@ -26,6 +26,12 @@ end
 local lease_until = now + tonumber(ARGV[5])
 redis.call('HSET', conversation, 'lease_until', lease_until)
 redis.call('ZADD', KEYS[3], lease_until, ARGV[1])
+if lease[3] then
+  -- Said "holder" to the same caller before, who did not hear it: no send came of that.
+  if past[2] == 'delivering' then redis.call('HINCRBY', journal, 'sends', -1) end
+  redis.call('HSET', journal, 'step', 'replied')
+  return {'taken_over', reply}
+end
 if past[2] ~= 'delivering' then
   redis.call('HSET', journal, 'step', 'delivering')
   redis.call('HINCRBY', journal, 'sends', 1)

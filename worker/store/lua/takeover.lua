@@ -1,0 +1,81 @@
+-- Put before the scripts that begin or end a takeover: accept, settle, claim, hand_back.
+--
+-- A person has a conversation: its events are accepted in order and wait; nothing is asked, delivered or followed up
+-- until it is handed back. `keys`: conversation, inbox, timeline, books, dead, follow_ups, taken_over,
+-- journals (a prefix).
+
+local DROPPED = 'dropped at hand-back'
+
+local function take_over(keys, name, reason, now)
+  redis.call('HSET', keys.conversation, 'taken_over', reason, 'taken_over_at', now)
+  redis.call('HSET', keys.taken_over, name, now)
+  redis.call('PERSIST', keys.conversation)
+  -- The plan is over, also one that is just being dispatched.
+  redis.call('HSET', keys.conversation, 'plan_step', 0)
+  redis.call('HDEL', keys.conversation, 'quiet_from')
+  redis.call('HINCRBY', keys.conversation, 'plan', 1)
+  drop_touch(keys.conversation, keys.follow_ups, keys.timeline, name, now, 'taken over: ' .. reason)
+  note(keys.timeline, now, 'taken over', reason)
+end
+
+-- The newest message of the lead that was accepted before then: places of its first and last event in the inbox. Its
+-- further images are events of their own: <id>#2, <id>#3 ...
+local function newest_chat(ids, journals, before)
+  local last = #ids
+  while last > 0 and not (journals[last][1] == 'inbound_chat' and number(journals[last][2]) < before) do
+    last = last - 1
+  end
+  local first, message = last, last > 0 and string.match(ids[last], '^(.+)#%d+$')
+  while message and first > 1 and ids[first] ~= message do
+    local other = ids[first - 1]
+    if other ~= message and string.match(other, '^(.+)#%d+$') ~= message then break end
+    first = first - 1
+  end
+  return first, last
+end
+
+-- Let the persona go on. `answer`: joined = all that waits stays, last = the lead's newest message, none = nothing.
+-- What is asked or delivered at this moment stays, and so does what was accepted since `ended`.
+-- Returns how many events were dropped, how many are left, whether a turn is at work on them.
+local function hand_back(keys, name, answer, now, ended, settled_ms)
+  local state = redis.call('HMGET', keys.conversation, 'owner', 'lease_until', 'group')
+  local at_work = state[1] and number(state[2]) > now
+  local group = number(state[3])
+  local ids, journals = redis.call('LRANGE', keys.inbox, 0, -1), {}
+  for index, id in ipairs(ids) do
+    journals[index] = redis.call('HMGET', keys.journals .. id .. ' ' .. name, 'kind', 'accepted_at')
+  end
+  local first, last = newest_chat(ids, journals, ended)
+  -- A group that was asked has one answer, so it stays or goes as a whole.
+  local whole = at_work or (answer == 'last' and last > 0 and first <= group)
+
+  local left, covered = {}, 0
+  for index, id in ipairs(ids) do
+    local wanted = answer == 'joined' or (answer == 'last' and index >= first and index <= last)
+    if wanted or (whole and index <= group) or number(journals[index][2]) >= ended then
+      left[#left + 1] = id
+    else
+      end_event(keys.journals .. id .. ' ' .. name, keys.books, name, 'skipped', DROPPED, now, settled_ms)
+      covered = covered
+        + end_members(keys.journals, keys.books, keys.dead, name, id, 'skipped', DROPPED, now, settled_ms)
+    end
+  end
+  local dropped = #ids - #left
+  if dropped > 0 then
+    redis.call('DEL', keys.inbox)
+    for _, id in ipairs(left) do redis.call('RPUSH', keys.inbox, id) end
+    if left[1] ~= ids[1] then
+      -- They belonged to the head that is gone: a holder that wakes up late must find that it has lost its lease.
+      redis.call('HDEL', keys.conversation, 'owner', 'lease_until', 'group', 'hold_until', 'hold_reason')
+    end
+  end
+  if left[1] and not at_work then
+    -- The time that a person had the conversation is no age of its attempts.
+    redis.call('HDEL', keys.journals .. left[1] .. ' ' .. name, 'first_begun_at')
+  end
+  redis.call('HDEL', keys.conversation, 'taken_over', 'taken_over_at', 'rings')
+  redis.call('HDEL', keys.taken_over, name)
+  note(keys.timeline, now, 'handed back', answer)
+  if dropped > 0 then note(keys.timeline, now, 'skipped', DROPPED, dropped + covered) end
+  return dropped, #left, at_work
+end
