@@ -24,6 +24,9 @@ def send(broker: str, event: dict[str, Any], message_id: str) -> None:
     send it again with the same ``message_id``.
     """
     with Celery(broker=broker, set_as_current=False) as app:
+        # On RabbitMQ, which refuses a queue that two declare differently; elsewhere both mean nothing.
+        app.conf.task_create_missing_queue_type = "quorum"
+        app.conf.broker_transport_options = {"confirm_publish": True} if broker.startswith("amqp") else {}
         app.send_task(
             "tasks.accept",
             args=[event],

@@ -6,14 +6,17 @@ Made by ``parley check`` and by every worker that starts (``worker.start_up``).
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Literal
 from urllib.parse import urlsplit
 
+from config.addresses import Address
 from config.settings import Settings
 from worker.store.server import Facts
 
 Level = Literal["ok", "warning", "failure"]
+_LEVELS: tuple[Level, ...] = ("ok", "warning", "failure")
 
 OLDEST_VERSION = (6, 2)
 # A beat's messages expire after 5 seconds by the clock of the worker that takes them.
@@ -46,28 +49,86 @@ def of_settings(settings: Settings) -> list[Finding]:
     ]
 
 
-def unreachable(address: str, error: str) -> Finding:
+def unreachable(address: Address, error: str) -> Finding:
     """The store gives no answer. ``error``: name of the kind of error."""
+    if address.kind == "sentinel":
+        what = f"no Sentinel of {address.shown} names a master that answers"
+        ask = f"redis-cli -h HOST -p 26379 sentinel get-master-addr-by-name {address.service}"
+    else:
+        what = f"{address.shown} cannot be reached"
+        host, port = address.hosts[0] if address.hosts else ("HOST", 6379)
+        ask = f"redis-cli -h {host} -p {port} " + ("cluster info" if address.kind == "cluster" else "ping")
     return Finding(
         "store",
         "failure",
-        f"{address} cannot be reached ({error}): nothing can be accepted or answered",
-        f"start it, or correct PARLEY_REDIS_URL; try: redis-cli -h {address.partition(':')[0]} ping",
+        f"{what} ({error}): nothing can be accepted or answered",
+        f"start it, or correct PARLEY_REDIS_URL; try: {ask}",
     )
 
 
-def of_store(address: str, facts: Facts) -> list[Finding]:
-    """What the server's own words mean."""
+def of_broker(address: Address, trouble: str) -> Finding:
+    """A broker that is not the store. ``trouble``: name of the kind of error, or ''."""
+    if not trouble:
+        return Finding("broker", "ok", f"{address.shown} answers, its queues can be used")
+    if trouble == "PreconditionFailed":
+        return Finding(
+            "broker",
+            "failure",
+            f"{address.shown} has a queue turns, outreach, schedule or accept of another kind: workers cannot start",
+            "delete those queues, nothing is lost with doorbells; producers must declare accept as a quorum queue",
+        )
+    return Finding(
+        "broker",
+        "failure",
+        f"{address.shown} cannot be used ({trouble}): events are accepted and wait, no turn begins",
+        "start it, or correct PARLEY_BROKER_URL; look at the rights of its user",
+    )
+
+
+def of_store(address: Address, servers: Mapping[str, Facts]) -> list[Finding]:
+    """What the servers' own words mean. ``servers``: by their addresses, in a cluster all masters, else one."""
+    if address.kind != "cluster":
+        (facts,) = servers.values()
+        return [Finding("store", "ok", f"{address.shown} answers"), *_of_server(address, facts)]
+    worst: dict[str, Finding] = {}
+    for name, facts in servers.items():
+        for finding in _of_server(address, facts):
+            known = worst.get(finding.check)
+            if known is None or _LEVELS.index(finding.level) > _LEVELS.index(known.level):
+                named = f"{name}: {finding.means}" if finding.level != "ok" else finding.means
+                worst[finding.check] = replace(finding, means=named)
+    return [Finding("store", "ok", f"{address.shown} answers, {len(servers)} masters"), *worst.values()]
+
+
+def _of_server(address: Address, facts: Facts) -> list[Finding]:
     durable = [_append_only(facts)] if facts.append_only is False else [_append_only(facts), _sync(facts)]
     return [
-        Finding("store", "ok", f"{address} answers"),
         _version(facts),
-        _mode(facts),
+        _mode(address, facts),
         *durable,
         _eviction(facts),
         _idle(facts),
+        *([] if address.kind == "redis" else [_fail_over(facts)]),
         _clock(facts),
     ]
+
+
+def _fail_over(facts: Facts) -> Finding:
+    if facts.replicas is None:
+        said = UNSEEN + "Without a replica there is nothing to fail over to"
+        return Finding("fail-over", "warning", said, "ask its operator")
+    if not facts.replicas:
+        return Finding(
+            "fail-over",
+            "warning",
+            "the master has no replica: when it dies there is nothing to fail over to",
+            "start a replica: replicaof HOST PORT",
+        )
+    count = f"{facts.replicas} replica{'s' if facts.replicas > 1 else ''}"
+    if not facts.replicas_needed:
+        said = f"{count}; what it had not sent them when it dies is lost (docs/stores.md: min-replicas-to-write)"
+        return Finding("fail-over", "ok", said)
+    return Finding("fail-over", "ok", f"{count}; it takes new events only while {facts.replicas_needed} keep up")
 
 
 def _version(facts: Facts) -> Finding:
@@ -84,13 +145,13 @@ def _version(facts: Facts) -> Finding:
     return Finding("version", "ok", facts.product)
 
 
-def _mode(facts: Facts) -> Finding:
-    if facts.mode == "cluster":
+def _mode(address: Address, facts: Facts) -> Finding:
+    if facts.mode == "cluster" and address.kind != "cluster":
         return Finding(
             "mode",
             "failure",
-            "it is a cluster: this release speaks to a single server only",
-            "give PARLEY_REDIS_URL a server that runs without cluster-enabled",
+            "it is a node of a Redis Cluster, and PARLEY_REDIS_URL takes it for a server of its own",
+            "PARLEY_REDIS_URL=redis+cluster://HOST:PORT,HOST:PORT and PARLEY_BROKER_URL for the doorbells",
         )
     return Finding("mode", "ok", facts.mode or "not told, taken as a single server")
 

@@ -2,7 +2,7 @@
 
 When broker and store are the same Redis database, the script that changes the state pushes the doorbell itself, in the
 same step and without Celery being loaded; the message is written by hand in Celery's protocol 2, which a worker takes
-like any other. With another broker, kombu publishes it. A doorbell that gets lost is rung again by the agenda.
+like any other. With another broker, it is published there. A doorbell that gets lost is rung again by the agenda.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import uuid
 from collections.abc import Iterable
 from typing import Any, Protocol
 
+from worker.broker import Broker, BrokerAway, BrokerStillAway, Publication
 from worker.conversation import Conversation, Lane
 
 TASK = "tasks.turn"
@@ -26,6 +27,11 @@ class Doorbells(Protocol):
 
     def message(self, conversation: Conversation, lane: Lane) -> str:
         """The doorbell as text for a script to push into the list named after the lane; '' when it cannot."""
+        ...
+
+    def list_of(self, lane: Lane, spare: str) -> str:
+        """The key that a script pushes the message into. ``spare``: a key of the script's own slot, for when it does
+        not push."""
         ...
 
     def ring(self, doorbells: Iterable[tuple[Conversation, Lane]]) -> None:
@@ -51,6 +57,10 @@ class StoreDoorbells:
         """A complete Celery message, protocol 2."""
         return json.dumps(_envelope(conversation, lane), separators=(",", ":"))
 
+    def list_of(self, lane: Lane, spare: str) -> str:
+        """The queues are lists named after the lanes."""
+        return lane
+
     def ring(self, doorbells: Iterable[tuple[Conversation, Lane]]) -> None:
         """One push for each lane."""
         by_lane: dict[Lane, list[str]] = {}
@@ -69,48 +79,45 @@ class StoreDoorbells:
 
 
 class BrokerDoorbells:
-    """The broker is another server: kombu publishes."""
+    """The broker is another server: the caller publishes after the step."""
 
-    def __init__(self, broker_url: str) -> None:
-        self._broker_url = broker_url
-        self._pool: Any = None
+    def __init__(self, broker: Broker) -> None:
+        self._broker = broker
 
     def message(self, conversation: Conversation, lane: Lane) -> str:
         """Nothing that a script of the store could push."""
         return ""
 
+    def list_of(self, lane: Lane, spare: str) -> str:
+        """The queues are not in the store, and a cluster refuses a key of another slot even if nobody uses it."""
+        return spare
+
     def ring(self, doorbells: Iterable[tuple[Conversation, Lane]]) -> None:
         """Publish each doorbell; when the broker is away, say so and leave it to the agenda."""
-        # Imported here: a producer with the usual single Redis never loads kombu.
-        from kombu import Connection, Queue
-        from kombu.exceptions import OperationalError
-
-        if self._pool is None:
-            self._pool = Connection(self._broker_url, connect_timeout=3).Pool(limit=10)
         try:
-            with self._pool.acquire(block=True, timeout=3) as connection, connection.Producer() as producer:
-                for conversation, lane in doorbells:
-                    envelope = _envelope(conversation, lane)
-                    producer.publish(
-                        json.loads(base64.b64decode(envelope["body"])),
-                        routing_key=lane,
-                        headers=envelope["headers"],
-                        correlation_id=envelope["properties"]["correlation_id"],
-                        serializer="json",
-                        declare=[Queue(lane, routing_key=lane, durable=True)],
-                        retry=False,
-                    )
-        except (OperationalError, OSError) as error:
-            _log.warning("doorbells not rung, the agenda will ring again: broker away (%s)", type(error).__name__)
+            self._broker.publish(_publication(conversation, lane) for conversation, lane in doorbells)
+        except BrokerStillAway:
+            # Said a moment ago.
+            pass
+        except BrokerAway as away:
+            _log.warning("doorbells not rung, the agenda will ring again: broker away (%s)", away)
 
     def backlog(self, lanes: Iterable[Lane]) -> int:
-        """Not to be seen from here."""
-        return 0
+        """As the broker counts; 0 while it is away."""
+        try:
+            return sum(self._broker.waiting(lane) for lane in lanes)
+        except BrokerAway:
+            return 0
 
     def close(self) -> None:
         """Close all connections to the broker."""
-        if self._pool is not None:
-            self._pool.force_close_all()
+        self._broker.close()
+
+
+def _publication(conversation: Conversation, lane: Lane) -> Publication:
+    envelope = _envelope(conversation, lane)
+    body = json.loads(base64.b64decode(envelope["body"]))
+    return Publication(lane, body, envelope["headers"], envelope["properties"]["correlation_id"])
 
 
 def _envelope(conversation: Conversation, lane: Lane) -> dict[str, Any]:

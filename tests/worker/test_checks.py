@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
+from config.addresses import parse
 from worker import checks, start_up
 from worker.simulation.embedded_redis import EmbeddedRedis
 from worker.start_up import StartUpCheck, examine
@@ -34,7 +35,8 @@ GOOD = Facts(
 
 
 def with_facts(**changes):
-    return {finding.check: finding for finding in checks.of_store("store:6379/0", replace(GOOD, **changes))}
+    found = checks.of_store(parse("redis://store"), {"": replace(GOOD, **changes)})
+    return {finding.check: finding for finding in found}
 
 
 def test_a_good_server_is_good():

@@ -6,6 +6,7 @@ import base64
 import json
 from contextlib import closing
 
+from worker.broker import Broker
 from worker.conversation import Conversation
 from worker.doorbells import BrokerDoorbells, StoreDoorbells
 
@@ -33,15 +34,17 @@ def test_it_has_the_fields_of_a_message_that_celery_sends(redis_server, store):
     assert json.loads(base64.b64decode(ours["body"])) == json.loads(base64.b64decode(theirs["body"]))
 
 
-def test_through_another_broker_the_same_message_arrives(redis_server, store):
-    with closing(BrokerDoorbells(redis_server.url)) as doorbells:
+def test_through_another_broker_the_same_message_arrives(make_settings, redis_server, store):
+    broker = Broker(make_settings(broker_url=redis_server.url))
+    with closing(BrokerDoorbells(broker)) as doorbells:
         doorbells.ring([(CONVERSATION, "outreach")])
     message = json.loads(store.redis.rpop("outreach"))
     assert json.loads(base64.b64decode(message["body"]))[0] == ["ava", "@lead"]
     assert message["headers"]["task"] == "tasks.turn"
 
 
-def test_a_broker_that_is_away_is_left_to_the_agenda(caplog):
-    with closing(BrokerDoorbells("redis://127.0.0.1:1/0")) as doorbells:
+def test_a_broker_that_is_away_is_left_to_the_agenda(make_settings, caplog):
+    broker = Broker(make_settings(broker_url="redis://127.0.0.1:1/0"))
+    with closing(BrokerDoorbells(broker)) as doorbells:
         doorbells.ring([(CONVERSATION, "turns")])
     assert "the agenda will ring again" in caplog.text

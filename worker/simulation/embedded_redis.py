@@ -14,6 +14,7 @@ import socket
 import subprocess
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
@@ -39,6 +40,7 @@ class EmbeddedRedis:
 
     ``directory``: kept at the end if given (and made if missing); else an own one that ``stop`` removes.
     ``port``: fixed if given; else a free one, the same for the whole life of this object.
+    ``options``: further lines of its configuration, which win over ours.
 
     The process ends with its parent (see ``tied_process``); if the parent is killed, an own directory stays behind.
     As a context manager it starts at the beginning and stops at the end. Not meant to be shared by threads.
@@ -50,8 +52,9 @@ class EmbeddedRedis:
         port: int | None = None,
         *,
         appendfsync: Literal["everysec", "always"] = "everysec",
+        options: Mapping[str, str] | None = None,
     ) -> None:
-        self._appendfsync = appendfsync
+        self._more_options = {"appendfsync": appendfsync, **(options or {})}
         self._given_directory = directory
         self._directory: Path | None = None
         self._port = port
@@ -155,7 +158,7 @@ class EmbeddedRedis:
 
     def _launch(self, binary: Path, directory: Path, port: int) -> bool:
         self._process = subprocess.Popen(
-            tied_command([str(binary), *_options(directory, port, self._appendfsync)]),
+            tied_command([str(binary), *_options(directory, port, self._more_options)]),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -194,7 +197,7 @@ class EmbeddedRedis:
         return " | ".join(lines[-5:])
 
 
-def _options(directory: Path, port: int, appendfsync: str) -> list[str]:
+def _options(directory: Path, port: int, more: Mapping[str, str]) -> list[str]:
     options = {
         "port": str(port),
         "bind": "127.0.0.1",
@@ -203,11 +206,11 @@ def _options(directory: Path, port: int, appendfsync: str) -> list[str]:
         "dir": str(directory),
         "logfile": str(directory / "redis.log"),
         "appendonly": "yes",
-        "appendfsync": appendfsync,
         "save": "",
         "maxmemory-policy": "noeviction",
+        **more,
     }
-    return [word for name, value in options.items() for word in (f"--{name}", value)]
+    return [word for name, value in options.items() for word in (f"--{name}", *value.split(" "))]
 
 
 def _is_free(port: int) -> bool:
@@ -233,3 +236,11 @@ def _answers(port: int, pid: int) -> bool:
                 return f"process_id:{pid}\r\n".encode() in stream.read(length)
     except (OSError, ValueError):
         return False
+
+
+def free_port() -> int:
+    """A loopback port that nobody uses now and that no outgoing connection will be given."""
+    for port in random.SystemRandom().sample(_PORTS, 200):
+        if _is_free(port):
+            return port
+    raise EmbeddedRedisFailed("no free port on loopback")

@@ -9,6 +9,7 @@ from typing import Any
 from redis import Redis
 from redis.exceptions import ResponseError
 
+from worker.store.cluster import LateCluster
 from worker.store.connection import clock_ms
 
 
@@ -19,7 +20,8 @@ class Facts:
     ``product``: name and version, such as ``Valkey 9.1.0``. ``version``: that of Redis whose commands it speaks, also
     for Valkey. ``mode``: ``standalone``, ``sentinel`` or ``cluster``. ``sync``: its ``appendfsync``. ``idle_seconds``:
     after so long it closes an idle connection, 0 = never. ``clock_skew_seconds``: how far its clock is ahead of this
-    machine's, give or take half a round trip.
+    machine's, give or take half a round trip. ``replicas``: how many follow it. ``replicas_needed``: with fewer than so
+    many near enough it refuses to write (``min-replicas-to-write``).
     """
 
     product: str
@@ -31,6 +33,13 @@ class Facts:
     eviction: str | None
     idle_seconds: int | None
     clock_skew_seconds: float
+    replicas: int | None = None
+    replicas_needed: int | None = None
+
+
+def servers(redis: Redis) -> dict[str, Redis]:
+    """The masters of a cluster by their address; else the only server. Raises ``redis.RedisError``."""
+    return redis.masters() if isinstance(redis, LateCluster) else {"": redis}
 
 
 def facts(redis: Redis) -> Facts:
@@ -39,6 +48,7 @@ def facts(redis: Redis) -> Facts:
     info = _asked(redis.info)
     enabled, write_status = info.get("aof_enabled"), info.get("aof_last_write_status")
     idle, valkey = _config(redis, "timeout"), info.get("valkey_version")
+    needed = _config(redis, "min-replicas-to-write")
     return Facts(
         product=f"Valkey {valkey}" if valkey else f"Redis {info.get('redis_version')}",
         version=info.get("redis_version"),
@@ -49,14 +59,9 @@ def facts(redis: Redis) -> Facts:
         eviction=info.get("maxmemory_policy") or _config(redis, "maxmemory-policy"),
         idle_seconds=None if idle is None else int(idle),
         clock_skew_seconds=skew,
+        replicas=info.get("connected_slaves"),
+        replicas_needed=None if needed is None else int(needed),
     )
-
-
-def address(redis: Redis) -> str:
-    """Where the server is, without user, password or query."""
-    options = redis.connection_pool.connection_kwargs
-    place = options.get("path") or f"{options.get('host', 'localhost')}:{options.get('port', 6379)}"
-    return f"{place}/{options.get('db', 0)}"
 
 
 def _clock_skew_seconds(redis: Redis) -> float:

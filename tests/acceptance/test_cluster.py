@@ -1,0 +1,155 @@
+"""A Redis Cluster of three masters as store, another Redis as broker."""
+
+from __future__ import annotations
+
+import uuid
+from contextlib import closing
+
+import pytest
+from celery import Celery
+
+from config.settings import SettingsError, load
+from worker.conversation import Conversation
+from worker.events import InboundChat
+from worker.simulation.embedded_redis import EmbeddedRedis
+from worker.simulation.load import run_load
+from worker.simulation.redis_topologies import EmbeddedCluster, client_of
+from worker.start_up import examine
+from worker.store import Store, StoreError
+from worker.store.leases import Grant
+
+pytestmark = pytest.mark.acceptance
+
+SETTINGS = {"PARLEY_JOIN__MAX_EVENTS": "1", "PARLEY_JOIN__SETTLE_SECONDS": "0"}
+LEADS = [f"@lead-{number}" for number in range(60)]
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    with EmbeddedCluster() as running:
+        yield running
+
+
+@pytest.fixture
+def broker():
+    """The Redis for the doorbells."""
+    with EmbeddedRedis() as running:
+        yield running
+
+
+@pytest.fixture
+def clustered(cluster, broker, make_settings):
+    """An empty store in the cluster."""
+    for node in cluster.nodes:
+        with client_of(node) as client:
+            client.flushall()
+    settings = make_settings(redis_url=cluster.url, broker_url=broker.url)
+    with closing(Store(settings, connections=8)) as store:
+        yield store
+
+
+def chat(target, message, channel):
+    return InboundChat(persona="ava", target=target, message=message, channel=channel)
+
+
+def test_300_events_over_30_conversations_while_a_worker_is_killed(start, cluster, broker):
+    system, settings = start(
+        settings={**SETTINGS, "PARLEY_REDIS_URL": cluster.url, "PARLEY_BROKER_URL": broker.url},
+        latency_seconds=0.2,
+        workers=2,
+    )
+    killed = []
+
+    def kill_one():
+        if not killed and system.upstreams.summary()["fluidtalk"].calls > 60:
+            system.workers[0].kill()
+            killed.append(True)
+
+    run = run_load(system, settings, messages=300, conversations=30, meanwhile=kill_one)
+    verdict = run.verdict
+    assert killed
+    assert (verdict.lost, verdict.undelivered, verdict.overtaken) == (0, 0, 0), verdict
+    assert (run.waiting, run.unexplained) == (0, 0)
+    for node in cluster.nodes:
+        with client_of(node) as client:
+            assert client.dbsize() > 0, "every master has its part"
+
+
+def test_batches_renewals_and_whatever_looks_at_all_shards(clustered, channel):
+    store = clustered
+    events = [chat(target, f"{number}", channel) for number in range(3) for target in LEADS]
+    statuses = [acceptance.position for acceptance in store.inbox.accept_many(events)]
+    assert statuses == [1] * 60 + [2] * 60 + [3] * 60, "in order within each conversation"
+    grants = [store.leases.begin(Conversation("ava", target), uuid.uuid4().hex) for target in LEADS]
+    assert all(isinstance(grant, Grant) for grant in grants)
+    assert store.leases.renew(grants) == [], "all of them in one call"
+    for grant in grants:
+        assert store.leases.settle(grant, "dead", "for the test").status == "settled"
+    (account,) = store.books.accounts()
+    assert (account.accepted, account.dead, account.unexplained) == (180, 180, 0)
+    assert len(store.dead_letters.newest(limit=1000)) == 180
+    store.inbox.accept_many([chat(target, "later", channel) for target in LEADS])
+    store.personas.pause("ava", "for the test")
+    assert store.personas.gates("ava")["paused"] == "for the test"
+    store.personas.open_gate("ava", "paused")
+    assert len(store.agenda.claim_due()) == 60, "woken in all shards"
+    assert list(store.follow_ups.due(10)) == []
+
+
+def test_scripts_that_a_master_forgot_are_sent_again(clustered, cluster, channel):
+    clustered.inbox.accept(chat("@a", "one", channel))
+    for node in cluster.nodes:
+        with client_of(node) as client:
+            client.script_flush()
+    again = clustered.inbox.accept_many([chat(target, "two", channel) for target in LEADS])
+    assert {acceptance.status for acceptance in again} == {"accepted"}
+
+
+def test_foreign_producers_use_the_broker(start, cluster, broker, channel, eventually):
+    system, _ = start(settings={**SETTINGS, "PARLEY_REDIS_URL": cluster.url, "PARLEY_BROKER_URL": broker.url})
+    event = {"kind": "inbound_chat", "persona": "ava", "target": "@x", "message": "hi", "channel": channel}
+    with Celery(broker=broker.url, set_as_current=False) as celery:
+        celery.send_task("tasks.accept", args=[event], queue="accept", ignore_result=True)
+    eventually(lambda: system.upstreams.deliveries("session-1"), "the answer", seconds=20)
+
+
+def test_a_cluster_that_is_away_is_a_store_that_is_away(make_settings):
+    settings = make_settings(redis_url="redis+cluster://127.0.0.1:1,127.0.0.1:2", broker_url="redis://127.0.0.1:1")
+    with closing(Store(settings, connections=1)) as store:
+        with pytest.raises(StoreError):
+            store.books.accounts()
+        found, answered = examine(settings, store)
+    assert not answered
+    assert "127.0.0.1:1,127.0.0.1:2 (cluster) cannot be reached" in next(
+        one.means for one in found if one.check == "store"
+    )
+
+
+def test_check_looks_at_every_master(clustered, cluster, broker, make_settings):
+    settings = make_settings(redis_url=cluster.url, broker_url=broker.url)
+    found = {finding.check: finding for finding in examine(settings, clustered)[0]}
+    assert found["mode"].level == "ok"
+    assert found["fail-over"].level == "warning", "masters without replicas"
+    with client_of(cluster.nodes[1]) as client:
+        client.config_set("maxmemory-policy", "allkeys-lru")
+        spoiled = {finding.check: finding for finding in examine(settings, clustered)[0]}["maxmemory-policy"]
+        client.config_set("maxmemory-policy", "noeviction")
+    assert spoiled.loses_data
+    assert spoiled.means.startswith(f"127.0.0.1:{cluster.nodes[1].port}: allkeys-lru")
+    alone = make_settings(redis_url=cluster.nodes[0].url)
+    with closing(Store(alone, connections=1)) as store:
+        mode = {finding.check: finding for finding in examine(alone, store)[0]}["mode"]
+    assert mode.level == "failure"
+    assert "redis+cluster://" in mode.remedy
+
+
+@pytest.mark.parametrize(
+    ("urls", "said"),
+    [
+        ({"redis_url": "redis+cluster://a:1"}, "PARLEY_BROKER_URL is missing"),
+        ({"redis_url": "redis://a", "broker_url": "redis+cluster://a:1"}, "Celery cannot use a Redis Cluster"),
+    ],
+)
+def test_settings_without_a_broker_that_works_are_refused(urls, said):
+    with pytest.raises(SettingsError, match=said):
+        load(env_file=None, captivate={"environment": "dev"}, personas={"ava": {"api_key": "k"}}, **urls)
