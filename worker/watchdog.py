@@ -22,17 +22,21 @@ EXIT_STATUS = 70
 
 
 class Watchdog:
-    """Looks every few seconds. ``backlog()`` counts doorbells that wait in the broker; ``end`` ends the process."""
+    """Looks every few seconds. ``backlog()`` counts doorbells that wait in the broker; ``end`` ends the process.
+
+    ``end`` None: it only tells, for a process that must not end itself.
+    """
 
     def __init__(
         self,
         backlog: Callable[[], int],
         stuck_seconds: float,
-        end: Callable[[int], object] = os._exit,
+        end: Callable[[int], object] | None = os._exit,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._backlog = backlog
-        self._stuck_seconds = stuck_seconds
+        self.stuck_seconds = stuck_seconds
+        self.store_answers = True
         self._end = end
         self._clock = clock
         self._progress_at = clock()
@@ -41,6 +45,10 @@ class Watchdog:
     def progress(self) -> None:
         """A task has started or ended."""
         self._progress_at = self._clock()
+
+    def idle_seconds(self) -> float:
+        """Seconds since the last progress; also since the last look at an empty queue, which is as good."""
+        return self._clock() - self._progress_at
 
     def start(self) -> None:
         """Look from now on, in a thread of its own."""
@@ -57,12 +65,14 @@ class Watchdog:
             waiting = self._backlog()
         except StoreError:
             # Without a broker there is nothing to do; being idle is right.
+            self.store_answers = False
             self.progress()
             return False
-        idle_seconds = self._clock() - self._progress_at
+        self.store_answers = True
+        idle_seconds = self.idle_seconds()
         if not waiting:
             self.progress()
-        if not waiting or idle_seconds < self._stuck_seconds:
+        if not waiting or idle_seconds < self.stuck_seconds or self._end is None:
             return False
         _log.critical(
             "no task for %.0f s while %d doorbells wait: this worker is stuck and ends itself", idle_seconds, waiting
@@ -71,5 +81,5 @@ class Watchdog:
         return True
 
     def _run(self) -> None:
-        while not self._stopped.wait(min(5.0, self._stuck_seconds / 4)):
+        while not self._stopped.wait(min(5.0, self.stuck_seconds / 4)):
             self.look()

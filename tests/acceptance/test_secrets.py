@@ -90,6 +90,7 @@ class LoudSystem(RunningSystem):
             "PARLEY_RETRY__ATTEMPTS": "2",
             "PARLEY_RETRY__PAUSE_SECONDS": "0.1",
             "PARLEY_WORKER__TASK_EVENTS": "true",
+            "PARLEY_METRICS__MEASURE_SECONDS": "0.2",
             "PARLEY_WORKER__LOG_LEVEL": "DEBUG",
             "PARLEY_WORKER__LOG_FORMAT": self.log_format,
             "PARLEY_CAPTIVATE__HEADERS": '{"X-Gateway-Key": "PLANTED-gateway-key"}',
@@ -376,6 +377,7 @@ def test_no_secret_leaves_the_store(system, flower, settings, parts, eventually)
         ids = send_as_others(system.redis.url)
         eventually(everything_has_ended(parts, flower, ids), "the end of everything", seconds=30)
         pages = list(flower.pages())
+        figures = list(endpoints(system))
         for worker in system.workers:
             worker.terminate()
         for worker in system.workers:
@@ -393,9 +395,23 @@ def test_no_secret_leaves_the_store(system, flower, settings, parts, eventually)
     )
     assert {"log of worker 0", "log of worker 1"} & set(places_with(CONTROL, logs))
     assert "Flower /api/tasks" in places_with(CONTROL, pages)
+    told = {f"metrics of {kind} {number}" for kind, number in LOGS}
+    assert told <= set(places_with('persona="ava"', figures))
+    assert places_with(CONTROL, figures) == [], "metrics never name a lead"
+    searched["metrics"] = figures
     assert places_with(PLANTED, stored), "the store holds what was planted, so it came in"
     found = {name: places_with(PLANTED, texts) for name, texts in searched.items()}
     assert found == {name: [] for name in searched}
+
+
+def endpoints(system: LoudSystem) -> Iterator[tuple[str, str]]:
+    """What each process tells whoever asks its endpoint."""
+    for kind, number in LOGS:
+        port = re.search(r"metrics and health on 127\.0\.0\.1 port (\d+)", system.log_of(kind, number))
+        assert port, f"{kind} {number} has no endpoint"
+        for path in ("metrics", "live", "ready"):
+            answer = httpx.get(f"http://127.0.0.1:{port[1]}/{path}", trust_env=False, timeout=10)
+            yield f"{path} of {kind} {number}", answer.text
 
 
 LOGS = (("worker", 0), ("worker", 1), ("beat", 0))

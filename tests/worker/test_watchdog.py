@@ -63,3 +63,31 @@ def test_without_a_store_there_is_nothing_to_do(scene):
     assert not scene.pass_seconds(10_000)
     scene.away = False
     assert not scene.pass_seconds(5)
+
+
+def test_it_tells_how_long_there_was_no_progress(scene):
+    scene.waiting = 3
+    scene.pass_seconds(100)
+    assert scene.watchdog.idle_seconds() == 100
+    scene.watchdog.progress()
+    assert scene.watchdog.idle_seconds() == 0
+    scene.waiting = 0
+    scene.pass_seconds(100)
+    assert scene.watchdog.idle_seconds() == 0
+
+
+def test_it_tells_whether_the_store_answered(scene):
+    scene.away = True
+    scene.pass_seconds(1)
+    assert not scene.watchdog.store_answers
+    scene.away = False
+    scene.pass_seconds(1)
+    assert scene.watchdog.store_answers
+
+
+def test_one_that_may_not_end_its_process_only_tells(scene):
+    telling = Watchdog(scene.backlog, 120, None, lambda: scene.now)
+    scene.waiting = 3
+    scene.now += 200
+    assert not telling.look()
+    assert telling.idle_seconds() == 200

@@ -1,0 +1,118 @@
+"""What a turn counts."""
+
+from __future__ import annotations
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from worker.observability import metrics
+from worker.simulation.faults import FaultKind
+
+STEPS = ("begin", "record", "settle", "hold")
+
+
+@pytest.fixture
+def counted():
+    """How much a metric has grown since the test began."""
+    registry: CollectorRegistry = metrics.worker_registry()
+
+    def values():
+        return {
+            (sample.name, *sorted(sample.labels.values())): sample.value
+            for family in registry.collect()
+            for sample in family.samples
+        }
+
+    before = values()
+
+    def since(name, *labels):
+        key = (name, *sorted(labels))
+        return values().get(key, 0) - before.get(key, 0)
+
+    return since
+
+
+def test_an_answered_turn(shop, say, counted):
+    shop.producer.enqueue(say())
+    shop.work()
+    assert counted("parley_turns_total", "ava", "inbound_chat", "answered") == 1
+    assert counted("parley_turn_seconds_count", "ava") == 1
+    assert counted("parley_ask_seconds_count", "ava") == 1
+    assert counted("parley_answer_seconds_count", "ava") == 1
+    assert counted("parley_deliver_seconds_count") == 1
+    assert [counted("parley_store_seconds_count", step) for step in ("begin", "record", "settle", "hold")] == [
+        2,
+        1,
+        1,
+        0,
+    ]
+    assert counted("parley_doorbells_total", "granted") == 1
+    assert counted("parley_doorbells_total", "empty") == 1
+    assert counted("parley_http_calls_total", "fluidtalk", "2xx") == 1
+    assert counted("parley_http_calls_total", "captivate", "2xx") == 1
+    assert counted("parley_turns_running") == 0
+
+
+def test_a_hold_and_its_cause(shop, say, counted):
+    shop.fail(status=429, service="fluidtalk", first=1)
+    shop.producer.enqueue(say())
+    shop.work()
+    assert counted("parley_turns_total", "ava", "inbound_chat", "held") == 1
+    assert counted("parley_holds_total", "ava", "persona_throttled") == 1
+    assert counted("parley_http_calls_total", "fluidtalk", "4xx") == 1
+    assert counted("parley_turns_total", "ava", "inbound_chat", "answered") == 1
+
+
+def test_a_dead_letter_counts_each_event_of_its_group(shop, say, counted):
+    shop.fail(status=422)
+    shop.producer.enqueue_many([say("a"), say("b")])
+    shop.work()
+    assert counted("parley_dead_letters_total", "ava", "persona_refused") == 2
+    assert counted("parley_turns_total", "ava", "inbound_chat", "dead") == 1
+    assert counted("parley_answer_seconds_count", "ava") == 0
+
+
+def test_an_unknown_outcome_and_its_operation(shop, say, counted):
+    shop.fail(FaultKind.ACT_THEN_DROP, service="fluidtalk", first=1)
+    shop.producer.enqueue(say())
+    shop.work()
+    assert counted("parley_unknown_outcomes_total", "ava", "inbound_chat") == 1
+    assert counted("parley_http_calls_total", "fluidtalk", "unanswered") == 1
+
+
+def test_an_unknown_delivery(shop, say, counted):
+    shop.fail(FaultKind.ACT_THEN_DROP, service="captivate", first=1)
+    shop.producer.enqueue(say())
+    shop.work()
+    assert counted("parley_unknown_outcomes_total", "ava", "delivery") == 1
+    assert counted("parley_holds_total", "ava", "channel_unknown") == 1
+
+
+def test_what_was_refused_at_the_door(shop, counted):
+    shop.parts.intake.accept({"kind": "inbound_chat", "persona": "PLANTED", "target": "@lead"}, "message-1")
+    assert counted("parley_dead_letters_total", "other", "refused_at_the_door") == 1
+    assert "PLANTED" not in str(list(metrics.worker_registry().collect()))
+
+
+def test_a_turn_that_ends_by_an_exception_is_counted(counted):
+    with pytest.raises(ZeroDivisionError), metrics.turn("ava", "inbound_chat", 0.0):
+        _ = 1 / 0
+    assert counted("parley_turns_total", "ava", "inbound_chat", "other") == 1
+    assert counted("parley_turns_running") == 0
+
+
+@pytest.mark.parametrize(
+    ("phrase", "outcome"),
+    [
+        ("answered", "answered"),
+        ("answered, joined 2", "answered"),
+        ("dead: refused by the persona (status 422)", "dead"),
+        ("held for 1.0 s: key refused (401)", "held"),
+        ("left to another turn: lease lost", "left"),
+        ("@lead said something", "other"),
+    ],
+)
+def test_the_outcome_is_the_first_word_of_what_a_turn_says(counted, phrase, outcome):
+    with metrics.turn("ava", "ai_opener", 0.0) as turn:
+        turn.ended(phrase)
+    assert counted("parley_turns_total", "ava", "ai_opener", outcome) == 1

@@ -1,0 +1,113 @@
+"""The HTTP endpoint of a process: ``/metrics``, ``/live`` and ``/ready``."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import threading
+from collections.abc import Callable, Iterable
+from http import HTTPStatus
+from typing import Any
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
+
+from prometheus_client import CollectorRegistry, make_wsgi_app
+from prometheus_client.exposition import ThreadingWSGIServer
+
+from config.settings import Metrics
+from worker.observability.health import Health, Verdict
+
+_log = logging.getLogger("parley.metrics")
+
+Respond = Callable[[str, list[tuple[str, str]]], Any]
+
+
+class _Handler(WSGIRequestHandler):
+    # Seconds; whoever connects and says nothing does not keep a thread.
+    timeout = 10
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - its name
+        """A line for each scrape says nothing."""
+
+
+class _Server(ThreadingWSGIServer):
+    def server_bind(self) -> None:
+        """As its own, without asking the name service for our name."""
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.socket.bind(self.server_address)
+        self.server_address = self.socket.getsockname()
+        self.server_name, self.server_port = str(self.server_address[0]), self.server_address[1]
+        self.setup_environ()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Whoever asked has hung up; there is nobody to tell."""
+
+
+class _Server6(_Server):
+    address_family = socket.AF_INET6
+
+
+class Endpoint:
+    """Serves one process, from a thread of its own, until the process ends."""
+
+    def __init__(self, server: WSGIServer) -> None:
+        self._server = server
+        self.port: int = server.server_port
+
+    @classmethod
+    def start(cls, settings: Metrics, registry: CollectorRegistry, health: Health) -> Endpoint | None:
+        """Listen on the first free port of the settings' range. None when that is off or none is free, which is
+        logged: a process works without being watched."""
+        if settings.port == 0:
+            return None
+        app = application(registry, health)
+        family = _Server6 if ":" in settings.address else _Server
+        for port in range(settings.port, settings.port + settings.ports):
+            try:
+                server = family((settings.address, port), _Handler)
+            except OSError as error:
+                refusal = error
+                continue
+            server.set_app(app)
+            threading.Thread(target=server.serve_forever, name="parley-endpoint", daemon=True).start()
+            _log.info("metrics and health on %s port %d", settings.address, port)
+            return cls(server)
+        _log.warning(
+            "no metrics and no health: no port of %d to %d on %s could be opened (%s). Set PARLEY_METRICS__PORT",
+            settings.port,
+            settings.port + settings.ports - 1,
+            settings.address,
+            refusal.strerror,
+        )
+        return None
+
+    def close(self) -> None:
+        """Listen no longer."""
+        self._server.shutdown()
+        self._server.server_close()
+
+
+def application(registry: CollectorRegistry, health: Health) -> Callable[[dict[str, Any], Respond], Iterable[bytes]]:
+    """The WSGI application of an endpoint."""
+    metrics: Callable[[dict[str, Any], Respond], Iterable[bytes]] = make_wsgi_app(registry)
+    verdicts = {"/live": health.live, "/ready": health.ready}
+
+    def serve(environ: dict[str, Any], respond: Respond) -> Iterable[bytes]:
+        path = environ.get("PATH_INFO", "")
+        if path == "/metrics":
+            return metrics(environ, respond)
+        if verdict := verdicts.get(path):
+            return _tell(verdict(), respond)
+        return _answer(HTTPStatus.NOT_FOUND, "there is /metrics, /live and /ready", respond)
+
+    return serve
+
+
+def _tell(verdict: Verdict, respond: Respond) -> Iterable[bytes]:
+    return _answer(HTTPStatus.OK if verdict.good else HTTPStatus.SERVICE_UNAVAILABLE, verdict.says, respond)
+
+
+def _answer(status: HTTPStatus, text: str, respond: Respond) -> Iterable[bytes]:
+    body = f"{text}\n".encode()
+    head = [("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", str(len(body)))]
+    respond(f"{status.value} {status.phrase}", head)
+    return [body]

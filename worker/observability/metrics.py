@@ -1,0 +1,182 @@
+"""What this process did, counted for Prometheus. docs/metrics.md names every metric; a test compares the two.
+
+Labels are bounded: configured personas, kinds of event, closed sets. Never a target, never free text. With
+PROMETHEUS_MULTIPROC_DIR set, prometheus-client keeps the values in files there, and ``worker_registry`` adds up all
+processes.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Literal
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
+from prometheus_client.context_managers import Timer
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+from prometheus_client.registry import Collector
+
+from worker.observability import causes
+
+StoreStep = Literal["begin", "record", "settle", "hold"]
+
+OUTCOMES = ("answered", "ignored", "sealed", "skipped", "dead", "held", "left")
+OTHER = "other"
+
+_WORKER, _BEAT = CollectorRegistry(), CollectorRegistry()
+
+# A persona thinks for 0.3 to 75 s.
+_CALL_SECONDS = (0.1, 0.25, 0.5, 1, 2, 3, 5, 7.5, 10, 15, 20, 30, 45, 60, 75, 100)
+# What a lead waits: a quiet moment and the persona, in bad times hours of holds.
+_ANSWER_SECONDS = (1, 2, 3, 5, 7.5, 10, 15, 20, 30, 60, 120, 300, 900, 3600, 21600)
+_STORE_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 20, 60)
+
+
+def _counter(name: str, says: str, *labels: str) -> Counter:
+    return Counter(name, says, labels, registry=_WORKER)
+
+
+def _histogram(name: str, says: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
+    return Histogram(name, says, labels, buckets=buckets, registry=_WORKER)
+
+
+def _gauge(name: str, says: str) -> Gauge:
+    return Gauge(name, says, registry=_WORKER, multiprocess_mode="livesum")
+
+
+_doorbells = _counter("parley_doorbells_total", "Doorbells taken, by what they found.", "found")
+_turns = _counter("parley_turns_total", "Turns that ended.", "persona", "kind", "outcome")
+_turn_seconds = _histogram("parley_turn_seconds", "One turn, from begin to end.", _CALL_SECONDS, "persona")
+_answer_seconds = _histogram(
+    "parley_answer_seconds", "From the acceptance of an event to its answer.", _ANSWER_SECONDS, "persona"
+)
+_ask_seconds = _histogram("parley_ask_seconds", "Asking a persona, its image included.", _CALL_SECONDS, "persona")
+_deliver_seconds = _histogram("parley_deliver_seconds", "One delivery to the channel.", _CALL_SECONDS)
+_store_seconds = _histogram("parley_store_seconds", "One step of a turn in the store.", _STORE_SECONDS, "step")
+_holds = _counter("parley_holds_total", "Turns that ended with a hold.", "persona", "cause")
+_unknown = _counter("parley_unknown_outcomes_total", "Calls that may have been acted on.", "persona", "operation")
+_dead = _counter("parley_dead_letters_total", "Events that became dead letters.", "persona", "cause")
+_http = _counter("parley_http_calls_total", "HTTP calls, by how they ended.", "upstream", "answer")
+_sent = Counter("parley_beat_sent_total", "Tasks that this scheduler has sent.", ["task"], registry=_BEAT)
+_running = _gauge("parley_turns_running", "Turns under way.")
+_slots = _gauge("parley_turn_slots", "Turns that can be under way at once.")
+
+
+class Turn:
+    """A turn under way. ``ended`` tells how it went; without that it counts as ``other``: it ended by an exception."""
+
+    __slots__ = ("outcome",)
+
+    def __init__(self) -> None:
+        self.outcome = OTHER
+
+    def ended(self, phrase: str) -> None:
+        """``phrase``: what the turn says of itself; its first word is the outcome."""
+        word = phrase.replace(":", " ").replace(",", " ").partition(" ")[0]
+        self.outcome = word if word in OUTCOMES else OTHER
+
+
+@contextmanager
+def turn(persona: str, kind: str, waited_seconds: float) -> Iterator[Turn]:
+    """Count and time a turn. ``waited_seconds``: how long its head had waited when it began."""
+    counted = Turn()
+    started_at = time.perf_counter()
+    _running.inc()
+    try:
+        yield counted
+    finally:
+        seconds = time.perf_counter() - started_at
+        _running.dec()
+        _turns.labels(persona, kind, counted.outcome).inc()
+        _turn_seconds.labels(persona).observe(seconds)
+        if counted.outcome == "answered":
+            _answer_seconds.labels(persona).observe(waited_seconds + seconds)
+
+
+def asking(persona: str) -> Timer:
+    """Times the asking half of a turn, as a context."""
+    return _ask_seconds.labels(persona).time()
+
+
+def delivering() -> Timer:
+    """Times one delivery, as a context."""
+    return _deliver_seconds.time()
+
+
+def storing(step: StoreStep) -> Timer:
+    """Times one step in the store, waiting for the store included, as a context."""
+    return _store_seconds.labels(step).time()
+
+
+def doorbell(found: str) -> None:
+    """A doorbell was taken. ``found``: ``granted``, or the status that begin answered."""
+    _doorbells.labels(found).inc()
+
+
+def held(persona: str, reason: str) -> None:
+    """A turn ended with a hold for this reason."""
+    _holds.labels(persona, causes.of_hold(reason)).inc()
+
+
+def died(persona: str, reason: str, events: int = 1) -> None:
+    """So many events became dead letters for this reason."""
+    _dead.labels(persona, causes.of_death(reason)).inc(events)
+
+
+def refused() -> None:
+    """An event was refused at the door and became a dead letter. Its persona can be any text, so it is not told."""
+    _dead.labels(OTHER, causes.REFUSED_AT_THE_DOOR).inc()
+
+
+def unknown(persona: str, operation: str) -> None:
+    """A call may have been acted on. ``operation``: the kind of the event, ``image`` or ``delivery``."""
+    _unknown.labels(persona, operation).inc()
+
+
+def http_call(upstream: str, answer: str) -> None:
+    """An HTTP call ended. ``answer``: class of the status such as ``2xx``, ``not_sent`` or ``unanswered``."""
+    _http.labels(upstream, answer).inc()
+
+
+def slots(turns: int) -> None:
+    """So many turns can be under way at once in this worker."""
+    _slots.set(turns)
+
+
+def beat_sent(task: str) -> None:
+    """Beat has sent a task."""
+    _sent.labels(task).inc()
+
+
+def worker_registry() -> CollectorRegistry:
+    """What the endpoint of a worker serves: what its process, or all its forked processes, did."""
+    served = CollectorRegistry()
+    try:
+        MultiProcessCollector(served)  # type: ignore[no-untyped-call]
+    except ValueError:
+        # The variable is not set: one process, which knows all that it did.
+        return _served(_WORKER)
+    return served
+
+
+def beat_registry(store: Collector) -> CollectorRegistry:
+    """What the endpoint of a scheduler serves: what it sent, and what the store holds."""
+    served = _served(_BEAT)
+    served.register(store)
+    return served
+
+
+def process_ended(pid: int) -> None:
+    """A forked process has ended: its turns under way count no more."""
+    try:
+        mark_process_dead(pid)  # type: ignore[no-untyped-call]
+    except TypeError:
+        return
+
+
+def _served(own: Collector) -> CollectorRegistry:
+    served = CollectorRegistry()
+    served.register(own)
+    ProcessCollector(registry=served)
+    return served

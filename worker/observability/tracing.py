@@ -1,0 +1,115 @@
+"""Traces, an option: what the producer was doing, the turn, and its HTTP calls are one trace. Spans hold no content.
+
+An event carries the producer's position in its trace as ``traceparent`` (W3C Trace Context), in the store and nowhere
+else: doorbells know nothing of it, and nothing of it is sent to FluidTalk or Captivate.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib.util import find_spec
+from typing import Any
+
+from config.settings import Tracing
+
+# Of this process; None = off.
+_tracer: Any = None
+
+
+def fault(settings: Tracing) -> str | None:
+    """Why these settings cannot be used, as a sentence; None when they can."""
+    if settings.endpoint and not (find_spec("opentelemetry") and find_spec("opentelemetry.exporter")):
+        return "PARLEY_TRACING__ENDPOINT is set, but OpenTelemetry is not installed: install the extra tracing"
+    return None
+
+
+def begin(settings: Tracing) -> None:
+    """Send traces from now on, if the settings name where to and have no ``fault``. Call it after a fork."""
+    if settings.endpoint is None:
+        return
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+    from opentelemetry.sdk.resources import Resource
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor
+    from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
+
+    provider = TracerProvider(
+        sampler=ParentBased(TraceIdRatioBased(settings.ratio)), resource=Resource.create({"service.name": "parley"})
+    )
+    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=settings.endpoint)))
+    use(provider)
+
+
+def use(provider: Any) -> None:
+    """Make spans with this OpenTelemetry tracer provider; None = off."""
+    global _tracer
+    _tracer = provider.get_tracer("parley") if provider else None
+
+
+def position() -> str | None:
+    """Where the calling thread is in a trace of the application that it belongs to, as a traceparent."""
+    # An application that traces has loaded it already; all others pay nothing.
+    trace = sys.modules.get("opentelemetry.trace")
+    context = trace.get_current_span().get_span_context() if trace else None
+    if context is None or not context.is_valid:
+        return None
+    return f"00-{context.trace_id:032x}-{context.span_id:016x}-{int(context.trace_flags):02x}"
+
+
+class Span:
+    """A span, or none when tracing is off."""
+
+    def __init__(self, span: Any = None) -> None:
+        self._span = span
+
+    def tell(self, **attributes: str | int) -> None:
+        """Add to it; never content, and nothing that names a lead."""
+        for name, value in attributes.items():
+            if self._span:
+                self._span.set_attribute(f"parley.{name}", value)
+
+
+@contextmanager
+def turn(payloads: Sequence[str], **attributes: str | int) -> Iterator[Span]:
+    """One turn, in the trace of its first event, linked to those of the events that joined it.
+
+    ``payloads``: its events as JSON texts, in order, of which only the position in a trace is read.
+    """
+    if _tracer is None:
+        yield Span()
+        return
+    from opentelemetry.context import Context
+    from opentelemetry.trace import Link, get_current_span
+    from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+    positions = [json.loads(payload).get("traceparent") or "" for payload in payloads]
+    # An empty context of its own: what else this thread may be in is no part of it.
+    parents = [TraceContextTextMapPropagator().extract({"traceparent": at}, Context()) for at in positions]
+    links = [Link(get_current_span(parent).get_span_context()) for parent in parents[1:]]
+    with _started("turn", attributes, context=parents[0], links=[one for one in links if one.context.is_valid]) as span:
+        yield span
+
+
+@contextmanager
+def call(upstream: str) -> Iterator[Span]:
+    """One HTTP call within a turn."""
+    if _tracer is None:
+        yield Span()
+        return
+    from opentelemetry.trace import SpanKind
+
+    with _started(f"call {upstream}", {"upstream": upstream}, kind=SpanKind.CLIENT) as span:
+        yield span
+
+
+@contextmanager
+def _started(name: str, attributes: dict[str, str | int], **options: Any) -> Iterator[Span]:
+    # The text of an exception can quote what was sent or answered.
+    told = {f"parley.{key}": value for key, value in attributes.items()}
+    with _tracer.start_as_current_span(
+        name, attributes=told, record_exception=False, set_status_on_exception=False, **options
+    ) as started:
+        yield Span(started)

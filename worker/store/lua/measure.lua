@@ -1,0 +1,78 @@
+-- Measure one shard: its counters, its indexes, and what waits in it and why. Changes nothing.
+--
+-- KEYS 1 books  2 agenda  3 follow_ups  4 dead  5 sealed  6 inbox prefix  7 conversation prefix  8 journal prefix
+--      9 persona prefix  10 taken_over
+-- ARGV 1 look at so many of the conversations that wait at most
+-- Returns {now, {counter field, count, ...}, conversations on the agenda, how many of them were looked at,
+--          earliest time on the agenda or now, follow-ups planned, earliest of them or now, dead letters, seals,
+--          conversations that a person has,
+--          {persona, reason, conversations, events, earliest acceptance, ...}}.
+-- When more wait than may be looked at, those that are looked at are drawn by lot. Reasons:
+--      turn      a turn is under way        hold      held for itself, for a retry or between two bubbles
+--      person    a person has taken the conversation over
+--      paused | quarantined | persona_hold | outreach_stopped | circuit | credits          a gate of the persona is closed
+--      outreach  it speaks first, so it comes after those who wait for an answer
+--      worker    nothing but the quiet moment after a message, or a worker that is free
+
+local now, most = clock(), tonumber(ARGV[1])
+
+local function earliest(index)
+  return number(redis.call('ZRANGE', index, 0, 0, 'WITHSCORES')[2] or now)
+end
+
+local gates = {}
+local function gates_of(persona)
+  if not gates[persona] then
+    local f = redis.call('HMGET', KEYS[9] .. persona, 'paused', 'quarantined', 'hold_until', 'outreach', 'circuit_until',
+      'credits_until')
+    gates[persona] = {
+      all = f[1] and 'paused' or f[2] and 'quarantined' or number(f[3]) > now and 'persona_hold',
+      outreach = f[4] and 'outreach_stopped',
+      unreachable = f[5] and 'circuit',
+      new = f[6] and 'credits',
+    }
+  end
+  return gates[persona]
+end
+
+local function why(name, persona, accepted_at, replied, kind)
+  local state = redis.call('HMGET', KEYS[7] .. name, 'lease_until', 'hold_until', 'started', 'taken_over', 'last_inbound')
+  if number(state[1]) > now then return 'turn' end
+  if state[4] then return 'person' end
+  if number(state[2]) > now then return 'hold' end
+  if replied then return 'worker' end
+  local closed = gates_of(persona)
+  local lane = lane_of(kind, accepted_at, state[5])
+  if lane == 'outreach' and closed.outreach then return closed.all or closed.outreach end
+  return closed.all or closed.unreachable or (not state[3] and closed.new) or (lane == 'outreach' and lane) or 'worker'
+end
+
+local waiting = redis.call('ZCARD', KEYS[2])
+local names = waiting > most and redis.call('ZRANDMEMBER', KEYS[2], most) or redis.call('ZRANGE', KEYS[2], 0, -1)
+local rows, order = {}, {}
+for _, name in ipairs(names) do
+  local id = redis.call('LINDEX', KEYS[6] .. name, 0)
+  if id then
+    local persona = string.match(name, '^[^:]*')
+    local head = redis.call('HMGET', KEYS[8] .. id .. ' ' .. name, 'accepted_at', 'reply', 'kind')
+    local reason = why(name, persona, unpack(head))
+    local key = persona .. ' ' .. reason
+    local row = rows[key]
+    if not row then
+      row = {persona, reason, 0, 0, now}
+      rows[key] = row
+      order[#order + 1] = key
+    end
+    row[3] = row[3] + 1
+    row[4] = row[4] + redis.call('LLEN', KEYS[6] .. name)
+    row[5] = math.min(row[5], number(head[1] or now))
+  end
+end
+
+local answer = {}
+for _, key in ipairs(order) do
+  for _, value in ipairs(rows[key]) do answer[#answer + 1] = value end
+end
+return {now, redis.call('HGETALL', KEYS[1]), waiting, #names, earliest(KEYS[2]),
+  redis.call('ZCARD', KEYS[3]), earliest(KEYS[3]), redis.call('ZCARD', KEYS[4]), redis.call('HLEN', KEYS[5]),
+  redis.call('HLEN', KEYS[10]), answer}
