@@ -3,10 +3,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+COMPILE = $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate \
+	--custom-compile-command "make lock" pyproject.toml
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test check bench chaos soak lock clean
+.PHONY: help demo run flower secrets test check bench chaos soak lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-6s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -16,6 +18,12 @@ demo: $(READY) ## run the main job on embedded defaults, about 30 s (ARGS=--fore
 
 run: $(READY) ## start a worker and a beat against the real services, with the keys from .env
 	@$(BIN)/python -m worker.run
+
+flower: $(READY) ## open the dashboard on 127.0.0.1:5555 (needs PARLEY_FLOWER__PASSWORD, and workers with task events)
+	@$(BIN)/python -m worker.dashboard
+
+secrets: ## make random passwords in deploy/secrets, for docker compose
+	@deploy/make-secrets
 
 test: $(READY) ## run the tests (ARGS='-k order' and the like go to pytest)
 	@$(BIN)/python -m pytest $(ARGS)
@@ -37,10 +45,9 @@ soak: $(READY) ## the same with 100 000 messages, about 10 min; the figures of d
 	@$(BIN)/python -m worker.simulation.chaos --seed 20261121 --messages 100000 --conversations 2500 --minutes 8.5 $(ARGS)
 
 lock: $(READY) ## compile requirements/*.txt anew from pyproject.toml
-	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate \
-		--custom-compile-command "make lock" pyproject.toml -o requirements/base.txt
-	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate \
-		--custom-compile-command "make lock" pyproject.toml --extra simulation --group dev -o requirements/dev.txt
+	@$(COMPILE) --extra flower -o requirements/base.txt
+	@$(COMPILE) --extra flower --extra simulation -o requirements/demo.txt
+	@$(COMPILE) --extra flower --extra simulation --extra tracing --group dev -o requirements/dev.txt
 
 clean: ## remove the virtual environment and all caches
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache dist build *.egg-info

@@ -1,0 +1,27 @@
+# One image for worker, scheduler and Flower. REQUIREMENTS=demo adds the simulated upstreams.
+ARG PYTHON=3.11
+
+FROM python:${PYTHON}-slim-bookworm AS build
+ARG REQUIREMENTS=base
+COPY requirements/${REQUIREMENTS}.txt /requirements.txt
+RUN python -m venv /opt/parley && /opt/parley/bin/pip install --no-cache-dir --require-hashes -r /requirements.txt
+
+FROM python:${PYTHON}-slim-bookworm
+RUN useradd --uid 10001 --user-group --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin parley \
+    && install --directory --owner=parley --group=parley /data \
+    && printf '#!/bin/sh\nexec python -m worker.cli "$@"\n' > /usr/local/bin/parley \
+    && chmod 755 /usr/local/bin/parley
+COPY --from=build /opt/parley /opt/parley
+COPY config /parley/config
+COPY tasks /parley/tasks
+COPY worker /parley/worker
+ENV PATH=/opt/parley/bin:/usr/local/bin:/usr/bin:/bin \
+    PYTHONPATH=/parley \
+    PYTHONUNBUFFERED=1
+# The file system is read-only when it runs, so the bytecode is made now.
+RUN python -m compileall -q /parley
+ENV PYTHONDONTWRITEBYTECODE=1
+USER parley
+WORKDIR /parley
+STOPSIGNAL SIGTERM
+CMD ["celery", "-A", "worker", "worker"]
