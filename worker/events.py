@@ -11,6 +11,7 @@ import uuid
 from typing import Annotated, Any, Literal
 
 from pydantic import (
+    AwareDatetime,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -66,7 +67,14 @@ def _repair_value(value: object) -> object:
     return _repair(value)
 
 
+def _trace_position(value: object) -> object:
+    # As the standard wants it: what cannot be read is as good as nothing, and never a reason to refuse an event.
+    readable = isinstance(value, str) and re.fullmatch(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}", value)
+    return value if readable else None
+
+
 Text = Annotated[str, BeforeValidator(_repair_value)]
+TracePosition = Annotated[str | None, BeforeValidator(_trace_position)]
 JsonObject = Annotated[dict[str, Any], BeforeValidator(_repair_value)]
 
 
@@ -111,13 +119,15 @@ class Attachment(_Value):
 
 class _EventBase(_Value):
     """``event_id``: the sender's id of what happened, the key of deduplication (default: a new one).
-    ``target``: the lead's handle. ``channel``: may be left out when the conversation already has one."""
+    ``target``: the lead's handle. ``channel``: may be left out when the conversation already has one.
+    ``traceparent``: where the sender is in a trace (W3C Trace Context); an invalid one is left out."""
 
     event_id: Identifier = Field(default_factory=lambda: uuid.uuid4().hex)
     persona: PersonaName
     target: Target
     channel: ChannelContext | None = None
     own_username: Handle | None = None
+    traceparent: TracePosition = None
 
 
 class InboundChat(_EventBase):
@@ -206,9 +216,13 @@ class EventTrigger(_EventBase):
 
 
 class FollowUp(_EventBase):
-    """Re-engage a lead who went quiet. It takes no image."""
+    """Re-engage a lead who went quiet. It takes no image.
+
+    ``not_before``: not now but then, unless the lead writes first; a time with its zone.
+    """
 
     kind: Literal["follow_up"] = "follow_up"
+    not_before: AwareDatetime | None = None
 
 
 Event = Annotated[InboundChat | AiOpener | EventTrigger | FollowUp, Field(discriminator="kind")]

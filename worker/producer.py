@@ -12,9 +12,12 @@ from types import TracebackType
 from typing import Any, Literal
 
 from config.settings import Settings
+from worker.conversation import Conversation
 from worker.events import AiOpener, EventTrigger, FollowUp, InboundChat
+from worker.observability import tracing
 from worker.refusals import InboxFull, InvalidEvent, MissingChannel, Refused, TooLarge, UnknownPersona
 from worker.store import Store
+from worker.store.follow_ups import Scheduled
 from worker.store.inbox import Acceptance
 
 AnyEvent = InboundChat | AiOpener | EventTrigger | FollowUp
@@ -23,10 +26,10 @@ AnyEvent = InboundChat | AiOpener | EventTrigger | FollowUp
 @dataclass(frozen=True, slots=True)
 class Receipt:
     """The event is in the store. ``position``: its place in the conversation's inbox, 1 = next; 0 = no longer waiting
-    (only for a duplicate)."""
+    (a duplicate), or not yet (``scheduled``: a follow-up with ``not_before``)."""
 
     event_id: str
-    status: Literal["accepted", "duplicate"]
+    status: Literal["accepted", "duplicate", "scheduled"]
     position: int
 
 
@@ -44,9 +47,13 @@ class Producer:
 
         The same ``event_id`` for the same conversation again, within the dedupe window (7 days after it ended by
         default), gives a ``duplicate`` receipt and no second turn. An inbound chat with several attachments becomes
-        one event for each; the receipt is the first one's.
+        one event for each; the receipt is the first one's. A ``FollowUp`` with ``not_before`` is scheduled, in place of
+        the follow-up that was planned for this conversation; it becomes an event when its time comes.
         Raises a ``Refused`` (nothing was accepted), or ``redis.RedisError`` (not known: enqueue the same event again).
         """
+        if isinstance(event, FollowUp) and event.not_before:
+            self._check(event)
+            return self._receipt(event, self._store.follow_ups.schedule(event))
         first, *further = self._parts(event)
         receipt = self._receipt(first, self._store.inbox.accept(first, room=1 + len(further)))
         if further:
@@ -74,13 +81,21 @@ class Producer:
                 flush()
                 results.append(refusal)
                 continue
-            if len(parts) == 1:
+            if len(parts) == 1 and not (isinstance(event, FollowUp) and event.not_before):
                 batch.append(event)
                 continue
             flush()
             results.append(_or_refusal(self.enqueue, event))
         flush()
         return results
+
+    def cancel_follow_up(self, persona: str, target: str) -> bool:
+        """Drop the next follow-up of a conversation, of the cadence or asked for. False when none was planned.
+
+        One that has become an event already is not called back. The cadence begins again with the next delivered reply.
+        Raises ``redis.RedisError`` (not known: call again).
+        """
+        return self._store.follow_ups.cancel(Conversation(persona, target))
 
     def close(self) -> None:
         """Close the connections."""
@@ -97,6 +112,8 @@ class Producer:
 
     def _parts(self, event: AnyEvent) -> list[AnyEvent]:
         self._check(event)
+        if event.traceparent is None and (position := tracing.position()):
+            event = event.model_copy(update={"traceparent": position})
         return list(event.one_image_each()) if isinstance(event, InboundChat) else [event]
 
     def _check(self, event: AnyEvent) -> None:
@@ -115,9 +132,9 @@ class Producer:
             size = _json_size(event.channel.metadata) + len(event.channel.session_id)
             _within("channel", size, self._limits.channel_bytes, "bytes of JSON")
 
-    def _receipt(self, event: AnyEvent, acceptance: Acceptance) -> Receipt:
+    def _receipt(self, event: AnyEvent, acceptance: Acceptance | Scheduled) -> Receipt:
         match acceptance.status:
-            case "accepted" | "duplicate" as status:
+            case "accepted" | "duplicate" | "scheduled" as status:
                 return Receipt(event.event_id, status, acceptance.position)
             case "no_channel":
                 raise MissingChannel(

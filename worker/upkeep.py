@@ -3,46 +3,52 @@
 from __future__ import annotations
 
 import logging
+import math
+import time
 
-from worker.events import FollowUp
+from config.settings import Settings
+from worker.conversation import OUTREACH
+from worker.dispatch import Dispatch
 from worker.store import Store
 
 _log = logging.getLogger("parley.upkeep")
 
-FOLLOW_UPS_AT_ONCE = 1000
+# Outreach of one tick is rung for in so many groups at most, over this part of the tick.
+_GROUPS = 50
+_SPREAD = 0.8
 
 
 class Upkeep:
     """Rings what is due, dispatches follow-ups, forgets what has expired."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, settings: Settings) -> None:
         self._store = store
+        self._dispatch = Dispatch(store, settings)
+        self._tick_seconds = settings.agenda.tick_seconds
 
     def ring_due(self) -> int:
-        """Ring the doorbell of every conversation that is due. Returns how many."""
+        """Ring the doorbell of every conversation that is due: leads who wait at once, outreach spread over most of a
+        tick. Returns how many."""
         due = self._store.agenda.claim_due()
-        if due:
-            self._store.doorbells.ring(due)
+        leads = [doorbell for doorbell in due if doorbell[1] != OUTREACH]
+        outreach = due[len(leads) :]
+        if leads:
+            self._store.doorbells.ring(leads)
+        # So many turns that begin in one moment would make a lead who writes in that moment wait.
+        group = math.ceil(len(outreach) / _GROUPS)
+        for start in range(0, len(outreach), group or 1):
+            if start:
+                time.sleep(_SPREAD * self._tick_seconds * group / len(outreach))
+            self._store.doorbells.ring(outreach[start : start + group])
         return len(due)
 
     def plan_follow_ups(self) -> int:
-        """Turn planned follow-ups that are due into events. Returns how many were accepted.
-
-        The event id comes from the plan, so several dispatchers make one event; the plan is checked in the step that
-        accepts, so a reply of the lead that was accepted before always wins.
-        """
-        accepted = 0
-        for due in self._store.follow_ups.due(FOLLOW_UPS_AT_ONCE):
-            event = FollowUp(event_id=due.event_id, persona=due.conversation.persona, target=due.conversation.target)
-            try:
-                status = self._store.inbox.accept(event, plan=due.plan).status
-            except KeyError:
-                _log.warning("follow-up dropped: persona is not configured", extra={"persona": event.persona})
-                status = "no_channel"
-            if status in ("no_channel", "full"):
-                self._store.follow_ups.drop(due.conversation)
-            accepted += status == "accepted"
-        return accepted
+        """Turn next touches that are due into events, or see why not. Returns how many were accepted."""
+        counts = self._dispatch.run()
+        if counts.total():
+            said = ", ".join(f"{number} {word}" for word, number in sorted(counts.items()) if number)
+            _log.info("follow-ups due: %s", said)
+        return counts["accepted"]
 
     def trim(self) -> int:
         """Forget dead letters whose record has expired. Returns how many."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from pydantic import ValidationError
 
 from worker.conversation import Conversation
 from worker.events import AiOpener, Attachment, EventTrigger, FollowUp, InboundChat
@@ -104,6 +106,29 @@ def test_many_events_are_accepted_in_order_and_refusals_are_values(producer, cha
     assert [getattr(result, "position", None) for result in results] == [1, None, 2, 1, 3, None]
     assert isinstance(results[1], UnknownPersona)
     assert isinstance(results[5], InboxFull)
+
+
+def test_a_follow_up_with_a_time_is_scheduled_and_can_be_moved_and_cancelled(producer, store, channel):
+    tomorrow = datetime.now(UTC) + timedelta(days=1)
+    event = FollowUp(persona="ava", target="@l", not_before=tomorrow, channel=channel, event_id="f1")
+    receipt = producer.enqueue(event)
+    assert (receipt.event_id, receipt.status, receipt.position) == ("f1", "scheduled", 0)
+    later = FollowUp(persona="ava", target="@l", not_before=tomorrow + timedelta(hours=1))
+    assert [result.status for result in producer.enqueue_many([event, later])] == ["scheduled", "scheduled"]
+    (touch,) = store.follow_ups.upcoming(10)
+    assert touch.requested_at == int(later.not_before.timestamp() * 1000)
+    assert [producer.cancel_follow_up("ava", "@l") for _ in range(2)] == [True, False]
+    assert store.inbox.waiting(Conversation("ava", "@l")) == 0
+
+
+def test_a_follow_up_that_cannot_be_scheduled_is_refused(producer, channel):
+    tomorrow = datetime.now(UTC) + timedelta(days=1)
+    with pytest.raises(MissingChannel):
+        producer.enqueue(FollowUp(persona="ava", target="@l", not_before=tomorrow))
+    with pytest.raises(UnknownPersona):
+        producer.enqueue(FollowUp(persona="zoe", target="@l", not_before=tomorrow, channel=channel))
+    with pytest.raises(ValidationError, match="timezone"):
+        FollowUp(persona="ava", target="@l", not_before=tomorrow.replace(tzinfo=None), channel=channel)
 
 
 def test_importing_the_producer_starts_nothing():

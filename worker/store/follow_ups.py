@@ -1,54 +1,217 @@
-"""Planned follow-ups that are due."""
+"""The next touch of each conversation: what is due, and every change of it that is no turn's."""
 
 from __future__ import annotations
 
+import random
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, Literal
 
 from redis import Redis
 
+from config.settings import Settings
 from worker.conversation import Conversation
+from worker.events import FollowUp
+from worker.follow_ups import Drop, Miss, Move, Touch, TouchState
 from worker.store.connection import clock_ms
 from worker.store.keys import Keys
+from worker.store.scripts import Scripts
+
+_FIELDS = (
+    "plan",
+    "plan_step",
+    "quiet_from",
+    "touches",
+    "touch_at",
+    "touch_rule",
+    "touch_requested",
+    "sealed",
+    "owned_elsewhere",
+    "taken_over",
+    "channel",
+)
+_AT_ONCE = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class DueFollowUp:
-    """A follow-up whose time has come. ``plan`` must still be the conversation's plan when it is accepted."""
+class Scheduled:
+    """What became of a follow-up that a producer asked for. ``position``: of a duplicate that waits, else 0."""
 
-    conversation: Conversation
-    plan: int
-    step: int
-
-    @property
-    def event_id(self) -> str:
-        """The same for everybody who dispatches it, so that several beats make one event."""
-        return f"follow-up-{self.plan}-{self.step}"
+    status: Literal["scheduled", "duplicate", "no_channel"]
+    position: int
 
 
 class FollowUpIndex:
-    """Reads what is due. An entry leaves the index in the step that accepts its event, so a crash loses none."""
+    """Reads and changes next touches. A touch leaves the index in the step that accepts its event, so a crash loses
+    none; what was read is checked again in the step that changes it, so any number of callers may try."""
 
-    def __init__(self, redis: Redis, keys: Keys) -> None:
+    def __init__(self, redis: Redis, keys: Keys, scripts: Scripts, settings: Settings) -> None:
         self._redis = redis
         self._keys = keys
+        self._touch = scripts.touch
+        self._schedule = scripts.schedule
+        self._conversation_ms = int(settings.retention.conversation_seconds * 1000)
+        self._timeline_ms = int(settings.retention.dead_seconds * 1000)
+        self._timeline_entries = settings.retention.timeline_entries
 
-    def due(self, limit: int) -> list[DueFollowUp]:
-        """At most ``limit`` follow-ups that are due by the store's clock, each shard's oldest first."""
-        now_ms = clock_ms(self._redis)
+    def now(self) -> int:
+        """Milliseconds of the store's clock."""
+        return clock_ms(self._redis)
+
+    def due(self, limit: int) -> Iterator[list[TouchState]]:
+        """What is due by the store's clock, at most ``limit`` of each shard, the longest due first, one shard after the
+        other. Each list is read when it is asked for; shards in random order, so that callers share the work."""
+        now_ms = self.now()
         with self._redis.pipeline(transaction=False) as pipeline:
             for shard in self._keys.shards:
-                pipeline.zrangebyscore(shard.follow_ups, "-inf", now_ms, start=0, num=limit)
-            names = [str(name) for found in pipeline.execute() for name in found][:limit]
-        conversations = [Conversation.of_name(name) for name in names]
+                pipeline.zrangebyscore(shard.follow_ups, "-inf", now_ms, start=0, num=limit, withscores=True)
+            found = [entries for entries in pipeline.execute() if entries]
+        random.shuffle(found)
+        for entries in found:
+            yield self._states(dict(entries))
+
+    def upcoming(self, limit: int) -> list[TouchState]:
+        """The next ``limit`` touches of all conversations, the earliest first."""
         with self._redis.pipeline(transaction=False) as pipeline:
-            for conversation in conversations:
-                pipeline.hmget(self._keys.of(conversation).conversation(conversation), "plan", "plan_step")
-            states = pipeline.execute()
+            for shard in self._keys.shards:
+                pipeline.zrange(shard.follow_ups, 0, limit - 1, withscores=True)
+            entries = sorted((entry for found in pipeline.execute() for entry in found), key=lambda entry: entry[1])
+        return self._states(dict(entries[:limit]))
+
+    def state_of(self, conversation: Conversation) -> TouchState:
+        """The next touch of one conversation; ``due`` is 0 when none is planned."""
+        due = self._redis.zscore(self._keys.of(conversation).follow_ups, conversation.name)
+        return self._states({conversation.name: due or 0})[0]
+
+    def quiet(self, persona: str) -> Iterator[list[TouchState]]:
+        """All conversations of a persona that are quiet since a delivery or have a next touch; in parts."""
+        for shard in self._keys.shards:
+            names: list[str] = []
+            for key in self._redis.scan_iter(match=f"{shard.conversation_prefix}{persona}:*", count=_AT_ONCE):
+                names.append(str(key).removeprefix(shard.conversation_prefix))
+                if len(names) == _AT_ONCE:
+                    yield self._quiet(names)
+                    names = []
+            if names:
+                yield self._quiet(names)
+
+    def apply(self, changes: Sequence[tuple[TouchState, Move | Drop | Miss]]) -> int:
+        """Change touches as they were read, in one round trip. Returns how many; the others changed in the meantime."""
+        calls = [self._call(state, *_arguments(change)) for state, change in changes]
+        return sum(self._touch.many(calls)) if calls else 0
+
+    def cancel(self, conversation: Conversation) -> bool:
+        """Drop the next touch, whoever asked for it. False when none was planned."""
+        state = TouchState(conversation.name)
+        return bool(self._touch(*self._call(state, "cancel", "", "cancelled by a producer", "", "", "")))
+
+    def schedule(self, event: FollowUp) -> Scheduled:
+        """Make a follow-up with ``not_before`` the next touch of its conversation, in place of the one planned."""
+        if event.not_before is None:
+            raise ValueError("only a follow-up with not_before can be scheduled")
+        conversation = Conversation(event.persona, event.target)
+        shard = self._keys.of(conversation)
+        answer = self._schedule(
+            [
+                shard.conversation(conversation),
+                shard.inbox(conversation),
+                shard.follow_ups,
+                shard.timeline(conversation),
+                shard.journal(conversation, event.event_id),
+            ],
+            [
+                conversation.name,
+                event.event_id,
+                event.model_dump_json(exclude_none=True),
+                int(event.not_before.timestamp() * 1000),
+                "asked for by a producer",
+                event.channel.model_dump_json() if event.channel else "",
+                self._conversation_ms,
+                self._timeline_ms,
+                self._timeline_entries,
+            ],
+        )
+        return Scheduled(*answer)
+
+    def requested(self, states: Sequence[TouchState]) -> list[str]:
+        """The events that producers asked for with these touches, as JSON; '' where it is gone meanwhile."""
+        with self._redis.pipeline(transaction=False) as pipeline:
+            for state in states:
+                conversation = Conversation.of_name(state.conversation)
+                pipeline.hget(self._keys.of(conversation).conversation(conversation), "touch_event")
+            return [text or "" for text in pipeline.execute()]
+
+    def _quiet(self, names: list[str]) -> list[TouchState]:
+        with self._redis.pipeline(transaction=False) as pipeline:
+            for name in names:
+                pipeline.zscore(self._keys.of(Conversation.of_name(name)).follow_ups, name)
+            due = [score or 0 for score in pipeline.execute()]
+        states = self._states(dict(zip(names, due, strict=True)))
+        return [state for state in states if state.due or state.quiet_from]
+
+    def _states(self, due: Mapping[str, float]) -> list[TouchState]:
+        with self._redis.pipeline(transaction=False) as pipeline:
+            for name in due:
+                conversation = Conversation.of_name(name)
+                pipeline.hmget(self._keys.of(conversation).conversation(conversation), *_FIELDS)
+            found = pipeline.execute()
         return [
-            DueFollowUp(conversation, int(plan or 0), int(step or 0))
-            for conversation, (plan, step) in zip(conversations, states, strict=True)
+            touch_state(name, dict(zip(_FIELDS, values, strict=True)), int(at))
+            for (name, at), values in zip(due.items(), found, strict=True)
         ]
 
-    def drop(self, conversation: Conversation) -> None:
-        """Plan nothing more for this conversation until it goes on."""
-        self._redis.zrem(self._keys.of(conversation).follow_ups, conversation.name)
+    def _call(
+        self, state: TouchState, what: str, at: int | str, rule: str, why: str, step: int | str, quiet_from: int | str
+    ) -> tuple[list[str], list[Any]]:
+        conversation = Conversation.of_name(state.conversation)
+        shard = self._keys.of(conversation)
+        keys = [
+            shard.conversation(conversation),
+            shard.inbox(conversation),
+            shard.follow_ups,
+            shard.timeline(conversation),
+        ]
+        read = [state.plan or "", state.due or ""]
+        kept = [self._conversation_ms, self._timeline_ms, self._timeline_entries]
+        return keys, [state.conversation, *read, what, at, rule, why, step, quiet_from, *kept]
+
+
+def touch_state(name: str, fields: Mapping[str, str | None], due: int = 0) -> TouchState:
+    """The state of a conversation's next touch, from its stored fields. ``due``: as the index has it."""
+
+    def number(field: str) -> int:
+        return int(fields.get(field) or 0)
+
+    return TouchState(
+        conversation=name,
+        plan=number("plan"),
+        step=number("plan_step"),
+        quiet_from=number("quiet_from"),
+        touches=number("touches"),
+        due=due,
+        meant_for=number("touch_at"),
+        rule=fields.get("touch_rule") or "",
+        requested_at=number("touch_requested"),
+        over=_over(fields),
+        channel=fields.get("channel"),
+    )
+
+
+def _over(fields: Mapping[str, str | None]) -> str:
+    if fields.get("sealed"):
+        return "the conversation is sealed"
+    if fields.get("owned_elsewhere"):
+        return "the lead belongs to another account of the persona"
+    if reason := fields.get("taken_over"):
+        return f"taken over: {reason}"
+    return ""
+
+
+def _arguments(change: Move | Drop | Miss) -> tuple[str, int | str, str, str, int | str, int | str]:
+    if isinstance(change, Move):
+        return "move" if change.meant else "wait", change.at, change.rule, "", "", ""
+    if isinstance(change, Drop):
+        return "drop", "", change.reason, "", "", ""
+    then = change.planned.then
+    at, rule = (then.at, then.rule) if isinstance(then, Touch) else ("", then.reason)
+    return "miss", at, rule, change.reason, change.planned.step, change.planned.quiet_from

@@ -1,0 +1,56 @@
+"""What beat runs: leads who wait are rung for at once, outreach is spread over the tick."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from worker.events import AiOpener, InboundChat
+from worker.upkeep import Upkeep
+
+
+@pytest.fixture
+def pauses(monkeypatch, store):
+    """The pauses that were made, each with how many doorbells had been rung before it: leads, outreach."""
+    made = []
+
+    def note(seconds):
+        made.append((seconds, store.redis.llen("turns"), store.redis.llen("outreach")))
+
+    monkeypatch.setattr(time, "sleep", note)
+    return made
+
+
+def due(store, channel, leads, openers):
+    for number in range(leads):
+        store.inbox.accept(InboundChat(persona="ava", target=f"@{number}", message="hi", channel=channel))
+    for number in range(openers):
+        store.inbox.accept(AiOpener(persona="ava", target=f"@cold-{number}", channel=channel))
+    store.redis.delete("turns")
+    for shard in store.keys.shards:
+        for name in store.redis.zrange(shard.agenda, 0, -1):
+            store.redis.zadd(shard.agenda, {name: 1})
+
+
+def test_leads_are_rung_for_before_the_first_pause_and_outreach_one_by_one(make_settings, store, channel, pauses):
+    due(store, channel, leads=30, openers=5)
+    assert Upkeep(store, make_settings(agenda={"outreach_limit": 100})).ring_due() <= 35
+    assert [leads for _, leads, _ in pauses] == [30] * len(pauses)
+    assert [outreach for _, _, outreach in pauses] == list(range(1, len(pauses) + 1))
+    assert sum(seconds for seconds, _, _ in pauses) < 0.5
+
+
+def test_much_outreach_is_rung_for_in_groups(make_settings, make_store, channel, pauses):
+    store = make_store(agenda={"outreach_limit": 1000})
+    due(store, channel, leads=0, openers=200)
+    assert Upkeep(store, make_settings()).ring_due() == 200
+    assert store.redis.llen("outreach") == 200
+    assert 0 < len(pauses) <= 50
+    assert sum(seconds for seconds, _, _ in pauses) < 0.5
+
+
+def test_without_outreach_there_is_no_pause(make_settings, store, channel, pauses):
+    due(store, channel, leads=10, openers=0)
+    assert Upkeep(store, make_settings()).ring_due() == 10
+    assert pauses == []

@@ -1,0 +1,33 @@
+-- Plan a touch that a producer asks for, in place of the one that was planned.
+--
+-- KEYS 1 conversation  2 inbox  3 follow_ups  4 timeline  5 journal of the event
+-- ARGV 1 conversation name  2 event id  3 the event as JSON  4 milliseconds of its not_before  5 rule
+--      6 channel or ''  7 conversation retention ms  8 timeline retention ms  9 timeline entries
+-- Returns {status, position}: scheduled | duplicate | no_channel. Twice for one event: the second time changes nothing.
+
+local conversation, inbox, follow_ups, timeline = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local name, at = ARGV[1], tonumber(ARGV[4])
+local kind = redis.call('HGET', KEYS[5], 'kind')
+if kind and kind ~= 'refused' then
+  local position = redis.call('LPOS', inbox, ARGV[2])
+  return {'duplicate', position and position + 1 or 0}
+end
+if ARGV[6] == '' and redis.call('HEXISTS', conversation, 'channel') == 0 then
+  return {'no_channel', 0}
+end
+if redis.call('HGET', conversation, 'touch_event') == ARGV[3] then
+  return {'scheduled', 0}
+end
+
+local now = clock()
+if ARGV[6] ~= '' then redis.call('HSET', conversation, 'channel', ARGV[6]) end
+redis.call('HINCRBY', conversation, 'plan', 1)
+plan_touch(conversation, follow_ups, timeline, name, now, at, ARGV[5])
+-- What is asked for in the past is due now, and late from now on.
+redis.call('HSET', conversation, 'touch_event', ARGV[3], 'touch_requested', at, 'touch_at', math.max(at, now))
+redis.call('LTRIM', timeline, -tonumber(ARGV[9]), -1)
+if redis.call('EXISTS', inbox) == 0 then
+  redis.call('PEXPIRE', timeline, ARGV[8])
+  expire_quiet(conversation, follow_ups, name, now, ARGV[7])
+end
+return {'scheduled', 0}

@@ -1,0 +1,28 @@
+-- Put before the scripts that plan, move or end the next touch of a conversation.
+
+-- Returns whether one was planned.
+local function end_touch(conversation, follow_ups, name)
+  redis.call('HDEL', conversation, 'touch_at', 'touch_rule', 'touch_event', 'touch_requested')
+  return redis.call('ZREM', follow_ups, name) == 1
+end
+
+local function drop_touch(conversation, follow_ups, timeline, name, now, reason)
+  if end_touch(conversation, follow_ups, name) then note(timeline, now, 'follow-up dropped', reason) end
+end
+
+-- In place of the one that was planned, if any.
+local function plan_touch(conversation, follow_ups, timeline, name, now, at, rule)
+  redis.call('HDEL', conversation, 'touch_event', 'touch_requested')
+  redis.call('HSET', conversation, 'touch_at', at, 'touch_rule', rule)
+  redis.call('ZADD', follow_ups, at, name)
+  note(timeline, now, 'follow-up planned', tonumber(at), rule)
+end
+
+-- A quiet conversation expires, but not before its next touch has been looked at.
+local function expire_quiet(conversation, follow_ups, name, now, retention)
+  local state = redis.call('HMGET', conversation, 'sealed', 'taken_over')
+  if not state[1] and not state[2] then
+    local due = number(redis.call('ZSCORE', follow_ups, name))
+    redis.call('PEXPIRE', conversation, tonumber(retention) + math.max(0, due - now))
+  end
+end
