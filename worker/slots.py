@@ -1,8 +1,9 @@
-"""Shares the slots of one process between personas, so that a busy or slow one does not make the others wait.
+"""Shares the slots of one process: between personas, so that a busy or slow one does not make the others wait, and
+between leads who wait and outreach, so that a campaign does not make leads wait.
 
-A persona that has its share of slots lets further doorbells wait here, in order, instead of in a slot. When one of its
-turns ends, the same thread goes on with the first that waits. What waits here are doorbells: if the process dies, the
-agenda rings again.
+Who finds no slot waits here, in order, instead of in a slot. When a turn ends, the same thread goes on with the first
+that waits, a lead before an opener or a follow-up. What waits here are doorbells: if the process dies, the agenda rings
+again.
 """
 
 from __future__ import annotations
@@ -10,70 +11,88 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 
-from worker.conversation import Conversation
+from worker.conversation import OUTREACH, TURNS, Conversation, Lane
 
 # With several personas configured one alone never takes the last fifth of the slots: whoever comes next finds room.
 _SHARED_PART = 0.8
 # A persona that uses less than this part of the slots takes nothing from the others.
 _LIGHT_PART = 0.1
 
+Doorbell = tuple[Conversation, Lane]
+
 
 class Slots:
     """Who may run now. Safe for threads.
 
     ``slots``: turns that the process can run at once. ``personas``: how many are configured; a single one has them all.
+    ``outreach_share``: the part of a persona's share that openers and follow-ups may take; so many of them may wait.
     """
 
-    def __init__(self, slots: int, personas: int) -> None:
+    def __init__(self, slots: int, personas: int, outreach_share: float = 1.0) -> None:
         self._shared = slots if personas == 1 else max(1, int(slots * _SHARED_PART))
         self._light = max(1, int(slots * _LIGHT_PART))
+        self._outreach_share = outreach_share
         self._used: dict[str, int] = {}
-        self._waiting: dict[str, OrderedDict[str, Conversation]] = {}
+        self._outreach: dict[str, int] = {}
+        self._waiting: dict[str, dict[Lane, OrderedDict[str, Conversation]]] = {}
         self._lock = threading.Lock()
         self._closed = False
 
-    def enter(self, conversation: Conversation) -> Conversation | None:
+    def enter(self, conversation: Conversation, lane: Lane = TURNS) -> Doorbell | None:
         """Take a slot and return whom to run in it: this conversation, or the persona's first that waits already.
 
-        None: the persona has its share; the doorbell is noted (once) and served when one of its turns ends.
+        None: no slot is free for it; the doorbell is noted (once) and served when one of the persona's turns ends. An
+        opener or a follow-up beyond those that may wait is not noted: the agenda rings again.
         """
         persona = conversation.persona
         with self._lock:
-            free = self._used.get(persona, 0) < self._share(persona)
-            if free and persona not in self._waiting:
-                self._used[persona] = self._used.get(persona, 0) + 1
-                return conversation
-            self._waiting.setdefault(persona, OrderedDict())[conversation.name] = conversation
-            if not free:
-                return None
-            self._used[persona] = self._used.get(persona, 0) + 1
-            return self._first_waiting(persona)
+            lanes = self._waiting.setdefault(persona, {TURNS: OrderedDict(), OUTREACH: OrderedDict()})
+            if lane == TURNS or len(lanes[OUTREACH]) < self._outreach_part(persona):
+                lanes[lane][conversation.name] = conversation
+            return self._take(persona)
 
-    def leave(self, persona: str, *, serve: bool = True) -> Conversation | None:
-        """Give the slot back, or keep it for the conversation that is returned: run that one now.
+    def leave(self, ended: Doorbell, *, serve: bool = True) -> Doorbell | None:
+        """Give the slot of a turn back, or keep it for the doorbell that is returned: run that one now.
 
         ``serve=False`` gives it back in any case.
         """
+        persona = ended[0].persona
         with self._lock:
-            if serve and persona in self._waiting and not self._closed and self._used[persona] <= self._share(persona):
-                return self._first_waiting(persona)
-            self._used[persona] -= 1
-            if not self._used[persona]:
-                del self._used[persona]
-            return None
+            _less(self._used, persona)
+            if ended[1] == OUTREACH:
+                _less(self._outreach, persona)
+            return self._take(persona) if serve and not self._closed else None
 
     def close(self) -> None:
         """The process is about to stop: nobody who waits is served any more."""
         with self._lock:
             self._closed = True
 
-    def _first_waiting(self, persona: str) -> Conversation:
-        waiting = self._waiting[persona]
-        _, conversation = waiting.popitem(last=False)
-        if not waiting:
+    def _take(self, persona: str) -> Doorbell | None:
+        lanes = self._waiting.get(persona)
+        if lanes is None or self._used.get(persona, 0) >= self._share(persona):
+            return None
+        lane = TURNS
+        if not lanes[TURNS]:
+            lane = OUTREACH
+            if not lanes[OUTREACH] or self._outreach.get(persona, 0) >= self._outreach_part(persona):
+                return None
+            self._outreach[persona] = self._outreach.get(persona, 0) + 1
+        _, conversation = lanes[lane].popitem(last=False)
+        if not any(lanes.values()):
             del self._waiting[persona]
-        return conversation
+        self._used[persona] = self._used.get(persona, 0) + 1
+        return conversation, lane
 
     def _share(self, persona: str) -> int:
         heavy = {name for name, used in self._used.items() if used > self._light} | set(self._waiting) | {persona}
         return max(1, self._shared // len(heavy))
+
+    def _outreach_part(self, persona: str) -> int:
+        return max(1, int(self._share(persona) * self._outreach_share))
+
+
+def _less(counts: dict[str, int], persona: str) -> None:
+    counts[persona] -= 1
+    if not counts[persona]:
+        del counts[persona]

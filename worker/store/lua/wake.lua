@@ -1,17 +1,26 @@
 -- Make conversations of one shard due now, the longest waiting first; one that runs or is held for itself stays.
 --
--- KEYS 1 agenda  2 conversation prefix  3 inbox prefix  4 journal prefix
--- ARGV conversation names
+-- KEYS 1 agenda  2 conversation prefix  3 inbox prefix  4 journal prefix  5 ready
+-- ARGV 1 reason of a hold that ends too, or ''  2.. conversation names
 -- Returns how many were woken.
 
 local now, woken = clock(), 0
-for _, name in ipairs(ARGV) do
+for index = 2, #ARGV do
+  local name = ARGV[index]
   local id = redis.call('LINDEX', KEYS[3] .. name, 0)
-  local state = redis.call('HMGET', KEYS[2] .. name, 'lease_until', 'hold_until')
-  if id and number(state[1]) <= now and number(state[2]) <= now then
-    -- A time in the past is due; the time of acceptance also puts the due ones in their original order.
-    redis.call('ZADD', KEYS[1], redis.call('HGET', KEYS[4] .. id .. ' ' .. name, 'accepted_at'), name)
-    redis.call('HDEL', KEYS[2] .. name, 'rings')
+  local conversation = KEYS[2] .. name
+  local state = redis.call('HMGET', conversation, 'lease_until', 'hold_until', 'hold_reason', 'last_inbound')
+  local held = number(state[2]) > now
+  if id and number(state[1]) <= now and (not held or (ARGV[1] ~= '' and state[3] == ARGV[1])) then
+    local head = redis.call('HMGET', KEYS[4] .. id .. ' ' .. name, 'kind', 'accepted_at')
+    redis.call('HDEL', conversation, 'rings')
+    if held then redis.call('HDEL', conversation, 'hold_until', 'hold_reason') end
+    if lane_of(head[1], head[2], state[4]) == 'outreach' then
+      make_ready(KEYS[5], KEYS[1], name, head[2], now)
+    else
+      -- A time in the past is due; the time of acceptance also puts the due ones in their original order.
+      redis.call('ZADD', KEYS[1], head[2], name)
+    end
     woken = woken + 1
   end
 end

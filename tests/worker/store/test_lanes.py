@@ -1,0 +1,173 @@
+"""Leads who wait and outreach: who is rung for, and how an opener gives way to its lead."""
+
+from __future__ import annotations
+
+import pytest
+
+from worker.conversation import Conversation
+from worker.store.leases import Grant
+
+
+def make_due(store):
+    for shard in store.keys.shards:
+        for name in store.redis.zrange(shard.agenda, 0, -1):
+            store.redis.zadd(shard.agenda, {name: 1})
+
+
+def enqueue(store, event_of, count, **fields):
+    for number in range(count):
+        assert store.inbox.accept(event_of("ai_opener", target=f"@cold-{number}", **fields)).status == "accepted"
+
+
+def test_a_campaign_is_rung_for_a_bounded_number_at_a_time(make_store, event_of):
+    store = make_store(agenda={"outreach_limit": 16})
+    enqueue(store, event_of, 300)
+    claimed = store.agenda.claim_due()
+    assert 0 < len(claimed) <= 16
+    store.doorbells.ring(claimed)
+    assert store.agenda.claim_due() == [], "workers have not taken the first ones yet"
+    store.redis.delete("outreach")
+    assert 0 < len(store.agenda.claim_due()) <= 16
+
+
+def test_every_opener_of_a_campaign_is_rung_for_once(make_store, event_of):
+    store = make_store(agenda={"outreach_limit": 16, "grace_seconds": 60})
+    enqueue(store, event_of, 100)
+    rung = []
+    while claimed := store.agenda.claim_due():
+        rung += claimed
+    assert len(rung) == 100
+    assert len(set(rung)) == 100
+
+
+def test_outreach_is_rung_for_in_the_order_of_acceptance(make_store, event_of):
+    store = make_store(agenda={"shards": 1, "outreach_limit": 3})
+    for number in range(9):
+        store.inbox.accept(event_of("ai_opener", target=f"@cold-{number}", event_id="e"))
+        journal = store.keys.shards[0].journal(Conversation("ava", f"@cold-{number}"), "e")
+        store.redis.zincrby(store.keys.shards[0].ready, -1000 * number, f"ava:@cold-{number}")
+        assert store.redis.exists(journal)
+    rung = [found.target for _ in range(3) for found, _ in store.agenda.claim_due()]
+    assert rung == [f"@cold-{number}" for number in reversed(range(9))]
+
+
+def test_leads_who_wait_come_before_outreach_that_waits_longer(make_store, chat, event_of):
+    store = make_store(agenda={"shards": 1})
+    enqueue(store, event_of, 5)
+    store.inbox.accept(chat())
+    make_due(store)
+    lanes = [lane for _, lane in store.agenda.claim_due()]
+    assert lanes == ["turns"] + 5 * ["outreach"]
+
+
+def test_opening_a_gate_does_not_let_a_campaign_out_at_once(make_store, chat, event_of):
+    store = make_store(agenda={"outreach_limit": 16})
+    enqueue(store, event_of, 200)
+    store.inbox.accept(chat())
+    store.personas.pause("ava", "")
+    while claimed := store.agenda.claim_due():
+        for conversation, _ in claimed:
+            store.leases.begin(conversation, "t")
+    store.leases.begin(Conversation("ava", "@lead"), "t")
+    store.personas.open_gate("ava", "paused")
+    claimed = store.agenda.claim_due()
+    assert claimed[0] == (Conversation("ava", "@lead"), "turns")
+    assert len(claimed) <= 17
+
+
+@pytest.mark.parametrize("kind", ["ai_opener", "follow_up"])
+def test_a_message_leads_at_once_although_what_is_in_front_is_held(
+    store, chat, event_of, begin, refused, conversation, kind
+):
+    store.inbox.accept(event_of(kind))
+    store.leases.hold(begin(), 86_400, "outreach ramp", unknown=False, asked=False)
+    assert refused().status == "held"
+    assert store.redis.llen("turns") == 0
+    store.inbox.accept(chat(event_id="m"))
+    assert store.redis.llen("turns") == 1, "rung for in the lane of leads who wait"
+    grant = begin()
+    assert (grant.head.kind, grant.last_inbound >= grant.head.accepted_at) == (kind, True)
+    store.leases.settle(grant, "skipped", "the lead wrote in the meantime")
+    assert store.redis.llen("turns") == 2
+    assert begin().head.event_id == "m"
+
+
+def test_a_message_leads_although_the_opener_still_waits_to_be_rung_for(store, chat, event_of, begin):
+    store.inbox.accept(event_of("ai_opener"))
+    store.inbox.accept(chat())
+    assert store.redis.llen("turns") == 1
+    store.leases.settle(begin(), "skipped")
+    store.leases.settle(begin(), "answered")
+    assert store.agenda.claim_due() == [], "what was ready has ended"
+
+
+def test_several_that_wait_in_front_all_give_way_in_the_lane_of_the_lead(store, chat, event_of, begin):
+    store.inbox.accept(event_of("ai_opener"))
+    store.inbox.accept(event_of("follow_up"))
+    store.inbox.accept(chat(event_id="m"))
+    store.redis.delete("turns")
+    for _ in range(2):
+        store.leases.settle(begin(), "skipped")
+        assert store.redis.llen("turns") == 1
+        store.redis.delete("turns")
+    assert begin().head.event_id == "m"
+
+
+def test_what_is_held_while_its_lead_writes_gives_way_too(store, chat, event_of, begin):
+    store.inbox.accept(event_of("ai_opener"))
+    grant = begin()
+    store.inbox.accept(chat())
+    store.leases.hold(grant, 86_400, "outreach ramp", unknown=False, asked=False)
+    assert begin().head.kind == "ai_opener", "not held"
+
+
+def test_what_is_held_for_its_moment_while_something_happens_gives_way_too(store, event_of, begin):
+    store.inbox.accept(event_of("ai_opener"))
+    grant = begin()
+    store.inbox.accept(event_of("event_trigger"))
+    store.leases.hold(grant, 86_400, "outreach ramp", unknown=False, asked=False)
+    assert begin().head.kind == "ai_opener", "not held"
+
+
+def test_an_opener_that_may_have_been_made_stays_held_for_its_own_reason(store, chat, event_of, begin, refused):
+    store.inbox.accept(event_of("ai_opener"))
+    store.leases.hold(begin(), 60, "no answer", unknown=True)
+    store.inbox.accept(chat())
+    assert refused().reason == "no answer"
+
+
+def test_the_gate_keeps_outreach_and_lets_leads_through(store, chat, event_of, begin, refused):
+    store.personas.stop_outreach("ava", "15 of the last 50")
+    for kind in ("ai_opener", "follow_up"):
+        conversation = Conversation("ava", f"@{kind}")
+        store.inbox.accept(event_of(kind, target=conversation.target))
+        answer = store.leases.begin(conversation, "t")
+        assert (answer.status, answer.reason) == ("outreach", "15 of the last 50")
+    store.inbox.accept(event_of("event_trigger"))
+    assert begin().head.kind == "event_trigger"
+
+
+def test_the_gate_lets_an_opener_through_that_only_gives_way(store, chat, event_of, begin, refused):
+    store.personas.stop_outreach("ava", "15 of the last 50")
+    store.inbox.accept(event_of("ai_opener"))
+    assert refused().status == "outreach"
+    store.inbox.accept(chat())
+    assert begin().head.kind == "ai_opener"
+
+
+def test_what_waited_for_the_gate_goes_on_when_it_opens(store, event_of, refused, conversation):
+    store.personas.stop_outreach("ava", "15 of the last 50")
+    store.inbox.accept(event_of("ai_opener"))
+    store.agenda.claim_due()
+    refused()
+    assert store.agenda.claim_due() == []
+    store.personas.open_gate("ava", "outreach")
+    assert store.agenda.claim_due() == [(conversation, "outreach")]
+    assert isinstance(store.leases.begin(conversation, "t"), Grant)
+
+
+def test_what_was_lost_from_the_ready_ones_is_found_by_the_agenda(store, event_of, conversation):
+    store.inbox.accept(event_of("ai_opener"))
+    store.redis.delete(store.keys.of(conversation).ready)
+    make_due(store)
+    assert store.agenda.claim_due() == [(conversation, "outreach")]

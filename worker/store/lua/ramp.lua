@@ -1,0 +1,75 @@
+-- Whether an opener may go now by its persona's ramp, or how long it waits for the moment that it is given.
+--
+-- KEYS 1 ramp  2 moments  3 gone
+-- ARGV 1 opener  2 settings, as one text; '' = no ramp any more  3 openers an hour at the start  4 growth a day
+--      5 most an hour  6 factor of the gap behind this opener (jitter)  7 ms until it is too old to go
+-- Returns {ms to wait or 0, 'go' | 'moment' | 'full', woken}. `full`: no moment is free before it is too old; it waits
+--      until then and takes nobody's moment. woken = 0: the settings have changed, and this caller is asked to wake who
+--      waits for a moment of the old ones.
+-- Moments are handed out in the order of asking, each with the rate that holds at that moment. When openers come later
+-- than their moments (a closed gate, quiet hours, no worker), the whole schedule moves, so that nothing is made up for
+-- at once. Twice for one opener: the same answer; an opener that went may go again.
+
+local ramp, moments, gone, opener, settings = KEYS[1], KEYS[2], KEYS[3], ARGV[1], ARGV[2]
+local day, hour = 86400000, 3600000
+local now = clock()
+local state = redis.call('HMGET', ramp, 'settings', 'since', 'next', 'delay', 'woken', 'waking_until')
+if not state[1] and settings == '' then
+  return {0, 'go', 1}
+end
+
+local since = number(state[2] or now)
+local function gap(at)
+  local days = math.floor(math.max(0, at - since) / day)
+  return hour / math.min(tonumber(ARGV[5]), tonumber(ARGV[3]) * tonumber(ARGV[4]) ^ days)
+end
+
+local free, delay = number(state[3]), number(state[4])
+if state[1] ~= settings then
+  local last = redis.call('ZREVRANGE', gone, 0, 0, 'WITHSCORES')
+  free, delay = (last[2] and settings ~= '') and number(last[2]) + gap(now) or 0, 0
+  redis.call('DEL', moments)
+  redis.call('HSET', ramp, 'settings', settings, 'since', since, 'next', free, 'delay', delay)
+  if not state[1] then
+    state[5] = settings
+    redis.call('HSET', ramp, 'woken', settings)
+  end
+end
+local woken = 1
+if state[5] ~= settings and number(state[6]) <= now then
+  redis.call('HSET', ramp, 'waking_until', now + 60000)
+  woken = 0
+end
+if settings == '' or redis.call('ZSCORE', gone, opener) then
+  return {0, 'go', woken}
+end
+
+local own = redis.call('ZSCORE', moments, opener)
+local at
+if own then
+  at = number(own) + delay
+  if now - at > math.max(gap(now), 5000) then
+    delay = delay + now - at
+    at = now
+    redis.call('HSET', ramp, 'delay', delay)
+  end
+else
+  at = math.max(free + delay, now)
+  if at > now + tonumber(ARGV[7]) then
+    return {tonumber(ARGV[7]) + 1000, 'full', woken}
+  end
+  redis.call('HSET', ramp, 'next', at - delay + gap(at) * tonumber(ARGV[6]))
+end
+if at > now then
+  if not own then
+    redis.call('ZADD', moments, at - delay, opener)
+    redis.call('PEXPIRE', moments, math.ceil(at - now) + 30 * day)
+  end
+  return {math.ceil(at - now), 'moment', woken}
+end
+redis.call('ZREM', moments, opener)
+redis.call('ZADD', gone, now, opener)
+redis.call('PEXPIRE', gone, 2 * day)
+redis.call('ZREMRANGEBYSCORE', gone, '-inf', now - 2 * day)
+redis.call('ZREMRANGEBYSCORE', moments, '-inf', now - delay - 30 * day)
+return {0, 'go', woken}
