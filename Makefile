@@ -8,7 +8,7 @@ COMPILE = $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run flower secrets test check bench chaos soak lock clean
+.PHONY: help demo run flower secrets test check docs bench chaos soak lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-6s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ check: $(READY) ## lint, format, types, direction of imports, length of modules
 	@$(BIN)/lint-imports
 	@$(BIN)/python tests/module_lengths.py
 
+docs: $(READY) ## build the docs site into build/site and check it: dead links, pages left out, anything from outside
+	@$(BIN)/python -m docs_build
+
 bench: $(READY) ## measure throughput and order, side by side with the pools
 	@$(BIN)/python -m benchmarks $(ARGS)
 
@@ -45,12 +48,12 @@ soak: $(READY) ## the same with 100 000 messages, about 10 min; the figures of d
 	@$(BIN)/python -m worker.simulation.chaos --seed 20261121 --messages 100000 --conversations 2500 --minutes 8.5 $(ARGS)
 
 lock: $(READY) ## compile requirements/*.txt anew from pyproject.toml
-	@$(COMPILE) --extra flower -o requirements/base.txt
-	@$(COMPILE) --extra flower --extra simulation -o requirements/demo.txt
-	@$(COMPILE) --extra flower --extra simulation --extra tracing --group dev -o requirements/dev.txt
+	@$(COMPILE) --extra flower --extra encryption -o requirements/base.txt
+	@$(COMPILE) --extra flower --extra encryption --extra simulation -o requirements/demo.txt
+	@$(COMPILE) --extra flower --extra encryption --extra simulation --extra tracing --group dev -o requirements/dev.txt
 
 clean: ## remove the virtual environment and all caches
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache dist build *.egg-info
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .cache dist build *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(READY): requirements/dev.txt

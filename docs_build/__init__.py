@@ -1,0 +1,1 @@
+"""``make docs``: the docs site, and the checks that it has to pass."""

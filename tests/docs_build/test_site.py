@@ -1,0 +1,120 @@
+"""The site as it is built: complete, the same words as the clients, and silent towards everybody outside."""
+
+from __future__ import annotations
+
+import functools
+import http.server
+import os
+import re
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+pytestmark = pytest.mark.acceptance
+
+PROJECT = Path(__file__).parents[2]
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The site, built as ``make docs`` does it, from a copy, so that a build of somebody else is left alone."""
+    copy = tmp_path_factory.mktemp("project")
+    for name in ("docs", "docs_build", "config", "worker", "examples"):
+        shutil.copytree(PROJECT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("mkdocs.yml", ".env.example", "README.md", "CONTRIBUTING.md", "CHANGELOG.md"):
+        shutil.copy(PROJECT / name, copy / name)
+    built = subprocess.run(
+        [sys.executable, "-m", "docs_build"], cwd=copy, env={**os.environ, "PYTHONPATH": str(copy)}, capture_output=True
+    )
+    assert built.returncode == 0, (built.stdout + built.stderr).decode()
+    return copy / "build" / "site"
+
+
+@pytest.fixture(scope="module")
+def address(site: Path) -> Iterator[str]:
+    """The site, served on loopback."""
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *_arguments: object) -> None:
+            """Say nothing."""
+
+    handler = functools.partial(Quiet, directory=str(site))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.fixture
+def browser() -> Iterator[Browser]:
+    """Chromium without a screen."""
+    if CHROMIUM is None:
+        if os.environ.get("CI"):
+            pytest.fail("chromium is not installed, and CI has to look at the docs")
+        pytest.skip("chromium is not installed")
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=OPTIONS)
+        yield chromium
+        chromium.close()
+
+
+def anchors(page: Path) -> set[str]:
+    """What can be linked to on a page."""
+    return set(re.findall(r'\bid="([^"]+)"', page.read_text(encoding="utf-8")))
+
+
+def test_every_call_of_fluidtalk_s_documentation_is_listed(site):
+    calls = ["inbound_chat", "ai_opener", "event_trigger", "follow_up", "upload_image"]
+    values = ["FluidTalkError", "ChatResult", "ActionResult", "UploadResult"]
+    named = {f"worker.fluidtalk.FluidTalk.{name}" for name in calls} | {f"worker.fluidtalk.{name}" for name in values}
+    assert named - anchors(site / "reference" / "fluidtalk.html") == set()
+
+
+def test_every_function_of_captivate_s_documentation_is_listed(site):
+    reads = {"get_session_id", "get_user_input", "get_incoming_action", "get_has_livechat", "get_channel"}
+    reads |= {"get_created_at", "get_updated_at", "download_file_to_memory"}
+    keeps = {"set_metadata", "get_metadata", "remove_metadata", "set_private_metadata", "set_user", "get_user"}
+    keeps |= {"set_conversation_title", "get_conversation_title"}
+    answers = {"set_response", "get_response", "set_outgoing_action", "async_send_message"}
+    answers |= {"escalate_to_human", "escalate_to_agent_router", "escalate_to_agent"}
+    named = {f"worker.captivate.Captivate.{name}" for name in reads | keeps | answers}
+    assert named - anchors(site / "reference" / "captivate.html") == set()
+
+
+def test_no_note_of_those_who_change_the_code_is_left_in_the_reference(site):
+    for page in (site / "reference").glob("*.html"):
+        text = re.sub(r"<[^>]+>", "", page.read_text(encoding="utf-8"))
+        assert re.findall(r"protocols\.md|\bseed \w+|\([FC]\d{1,2}\)", text) == [], page.name
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1400, 400])
+def test_pages_ask_nobody_outside_and_fit_the_screen(address, site, browser, scheme, width):
+    asked: list[str] = []
+    wrong: list[str] = []
+    page = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme).new_page()
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    for name in ("index", "concepts", "settings", "alerts/index", "reference/captivate"):
+        page.goto(f"{address}/{name}.html", wait_until="networkidle")
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, name
+        pictures = page.evaluate("[...document.images].map(image => [image.src, image.naturalWidth])")
+        assert [source for source, drawn in pictures if not drawn] == [], name
+    assert [url for url in asked if not url.startswith((address, "data:", "blob:"))] == []
+    assert wrong == []
+
+
+def test_a_setting_is_found_by_its_name(address, browser):
+    page = browser.new_page()
+    page.goto(f"{address}/index.html", wait_until="networkidle")
+    page.keyboard.press("Control+k")
+    page.keyboard.type("PARLEY_WORKER__CONCURRENCY")
+    page.locator('a[href*="settings.html?h="][href$="#worker"]').wait_for(timeout=10_000)
