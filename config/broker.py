@@ -5,19 +5,22 @@ Figures come from docs/decisions/0001-pool-and-broker.md.
 
 from __future__ import annotations
 
+import ssl
 from typing import Any
 
+from config.addresses import Address
 from config.settings import Settings, SettingsError, load
 
 TURNS, OUTREACH, SCHEDULE = "turns", "outreach", "schedule"
+# Not consumed by Celery: ``tasks.take_in`` reads it message by message.
+ACCEPT = "accept"
 
 
 def options(settings: Settings) -> dict[str, Any]:
     """All Celery options for these settings."""
     return {
-        "broker_url": settings.broker,
         **_transport(settings),
-        **_messages(),
+        **_messages(settings),
         **_worker(settings),
         **_beat(settings),
     }
@@ -33,23 +36,70 @@ def __getattr__(name: str) -> dict[str, Any]:
         raise SystemExit(str(error)) from None
 
 
+def connection(settings: Settings) -> dict[str, Any]:
+    """What ``kombu.Connection`` needs to reach the broker: ``hostname`` (a URL), ``ssl``, ``transport_options``."""
+    broker = settings.broker_address
+    tls = _tls(settings, prefix="ssl_" if broker.over_redis else "") if broker.tls else False
+    if not broker.over_redis:
+        if isinstance(tls, dict):
+            # None: the host of the URL is the name that the certificate must carry.
+            tls["server_hostname"] = None
+        # Without confirmation a message can vanish between publisher and queue, and nobody is told.
+        return {"hostname": broker.url, "ssl": tls, "transport_options": {"confirm_publish": True}}
+    options: dict[str, Any] = {
+        # Doorbells may be lost, so nobody needs kombu's emulated acknowledgements: 1 Redis command for each
+        # message instead of 9, no second copy and no crash when a connection breaks.
+        "ack_emulation": False,
+        # One connection for each publisher that may publish at once, and some for the consumer.
+        "max_connections": 100,
+        # Without these a half-open connection is never noticed.
+        "socket_timeout": 5,
+        "socket_connect_timeout": 3,
+        "socket_keepalive": True,
+        "health_check_interval": 5,
+        # Strictly in the order of `task_queues`, where kombu would take from each in turn.
+        "queue_order_strategy": "priority",
+        # Each queue is one list; kombu would make four of each and ask for all of them with every message.
+        "priority_steps": [0],
+    }
+    if broker.kind != "sentinel":
+        return {"hostname": broker.url, "ssl": tls, "transport_options": options}
+    own = {"username": broker.sentinel_username, "password": broker.sentinel_password, "socket_timeout": 3}
+    options |= {
+        "master_name": broker.service,
+        "sentinel_kwargs": {**own, **({"ssl": True, **tls} if isinstance(tls, dict) else {})},
+    }
+    return {"hostname": _sentinels(broker), "ssl": tls, "transport_options": options}
+
+
+def queue_arguments(broker: Address) -> dict[str, str]:
+    """How queues are declared there; two who declare one queue differently are refused by RabbitMQ."""
+    # Replicated on several nodes, and on disk on each. Elsewhere there are no kinds of queues.
+    return {"x-queue-type": "quorum"} if broker.kind == "amqp" else {}
+
+
+def _tls(settings: Settings, prefix: str) -> dict[str, Any]:
+    # Required in so many words: kombu's own default for rediss:// is to believe any certificate.
+    files = {"ca_certs": settings.tls.ca_path, "certfile": settings.tls.certificate_path}
+    files["keyfile"] = settings.tls.key_path
+    given = {f"{prefix}{name}": str(path) for name, path in files.items() if path is not None}
+    return {f"{prefix}cert_reqs": ssl.CERT_REQUIRED, **given}
+
+
+def _sentinels(broker: Address) -> str:
+    # Kombu wants a whole URL for each, and takes user and password of the master from the first one.
+    login = broker.login()
+    return ";".join(f"sentinel://{login}{host}:{port}/{broker.database}" for host, port in broker.hosts)
+
+
 def _transport(settings: Settings) -> dict[str, Any]:
-    over_redis = settings.broker.startswith(("redis", "sentinel"))
+    broker = connection(settings)
     return {
-        "broker_transport_options": {
-            # Doorbells may be lost, so nobody needs kombu's emulated acknowledgements: 1 Redis command for each
-            # message instead of 9, no second copy and no crash when a connection breaks.
-            "ack_emulation": False,
-            # One connection for each publisher that may publish at once, and some for the consumer.
-            "max_connections": 100,
-            # Without these a half-open connection is never noticed.
-            "socket_timeout": 5,
-            "socket_connect_timeout": 3,
-            "socket_keepalive": True,
-            "health_check_interval": 5,
-        }
-        if over_redis
-        else {"confirm_publish": True},
+        "broker_url": broker["hostname"],
+        "broker_use_ssl": broker["ssl"],
+        "broker_transport_options": broker["transport_options"],
+        # Only AMQP has heartbeats: a worker whose connection is half open finds out within a minute.
+        "broker_heartbeat": 30,
         # A worker outlives its broker: keep trying for ever, also at start.
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,
@@ -57,7 +107,8 @@ def _transport(settings: Settings) -> dict[str, Any]:
     }
 
 
-def _messages() -> dict[str, Any]:
+def _messages(settings: Settings) -> dict[str, Any]:
+    arguments = queue_arguments(settings.broker_address)
     return {
         # JSON only: a pickle in the broker would be code for whoever can write there.
         "accept_content": ["json"],
@@ -69,7 +120,9 @@ def _messages() -> dict[str, Any]:
         "task_acks_late": False,
         # A typing error must not make a queue that nobody reads.
         "task_create_missing_queues": False,
-        "task_queues": {TURNS: _queue(TURNS), OUTREACH: _queue(OUTREACH), SCHEDULE: _queue(SCHEDULE)},
+        # In the order in which a worker takes from them: what beat sends is little, and all recovery hangs on it; then
+        # leads who wait; a campaign has what is left.
+        "task_queues": {name: _queue(name, arguments) for name in (SCHEDULE, TURNS, OUTREACH)},
         "task_default_queue": TURNS,
         "task_default_exchange": TURNS,
         "task_default_routing_key": TURNS,
@@ -82,14 +135,14 @@ def _messages() -> dict[str, Any]:
     }
 
 
-def _queue(name: str) -> dict[str, str]:
-    return {"exchange": name, "routing_key": name}
+def _queue(name: str, arguments: dict[str, str]) -> dict[str, Any]:
+    return {"exchange": name, "routing_key": name, **({"queue_arguments": arguments} if arguments else {})}
 
 
 def _worker(settings: Settings) -> dict[str, Any]:
     return {
         # A message that Celery cannot make a request of would end one worker after the other.
-        "worker_consumer": "worker.celery:CarefulConsumer",
+        "worker_consumer": "worker.consumer:CarefulConsumer",
         # Hundreds of slow persona calls wait at once in one process, each in a thread.
         "worker_pool": "threads",
         "worker_concurrency": settings.worker.concurrency,
@@ -108,23 +161,18 @@ def _worker(settings: Settings) -> dict[str, Any]:
 def _beat(settings: Settings) -> dict[str, Any]:
     tick = settings.agenda.tick_seconds
     return {
-        # In memory: the agenda is the truth, so a beat has nothing to remember and several beats do no harm.
-        "beat_scheduler": "celery.beat:Scheduler",
+        # In memory: the agenda is the truth, so a beat has nothing to remember and several beats do no harm. It bounds
+        # what waits while no worker runs. Celery's own way, `expires`, compares two machines' clocks: a worker whose
+        # clock is ahead would throw away all that beat sends, and nothing would recover any more.
+        "beat_scheduler": "worker.beat:SteadyScheduler",
         "beat_max_loop_interval": tick,
         "beat_schedule": {
-            # What waited while no worker ran is stale: `expires` lets the worker throw it away.
-            "ring what is due": _every(tick, "tasks.ring_due", expires=max(5.0, 4 * tick)),
-            # Only over Redis is that queue a list that can be read message by message.
-            **(
-                {"take in": _every(tick, "tasks.take_in", expires=max(5.0, 4 * tick))}
-                if settings.doorbells_in_store
-                else {}
-            ),
-            "dispatch follow-ups": _every(max(1.0, tick), "tasks.plan_follow_ups", expires=10.0),
-            "forget expired dead letters": _every(3600.0, "tasks.trim", expires=600.0),
+            # Sends for `tasks.take_in` and `tasks.plan_follow_ups` when there is work for them.
+            "ring what is due": _every(tick, "tasks.ring_due"),
+            "forget expired dead letters": _every(3600.0, "tasks.trim"),
         },
     }
 
 
-def _every(seconds: float, task: str, *, expires: float) -> dict[str, Any]:
-    return {"task": task, "schedule": seconds, "options": {"queue": SCHEDULE, "expires": expires}}
+def _every(seconds: float, task: str) -> dict[str, Any]:
+    return {"task": task, "schedule": seconds, "options": {"queue": SCHEDULE}}

@@ -14,15 +14,26 @@ from typing import Any
 from celery import Celery, signals
 from celery.apps.worker import Worker
 from celery.worker import state
-from celery.worker.consumer import Consumer
 
 from config import logging as logs
 from config import settings as configuration
 from worker import bootstrap
+from worker.observability import metrics, tracing
+from worker.observability.endpoint import Endpoint
+from worker.observability.health import BeatHealth, WorkerHealth
+from worker.observability.store_figures import StoreFigures
 from worker.start_up import StartUpCheck
+from worker.store import Store, content
+from worker.store.measures import Figures
 from worker.watchdog import Watchdog
 
 _log = logging.getLogger("parley.worker")
+
+# Beat goes round several times a second; a slow broker may make it wait for a moment.
+_BEAT_SILENT_SECONDS = 30.0
+_HAND_OVER_SECONDS = 1.0
+
+_health = WorkerHealth()
 
 
 class QuietWorker(Worker):
@@ -36,22 +47,6 @@ class QuietWorker(Worker):
         """Celery's own hook: the options of the command line, before they are used."""
         heard = bool(kwargs.get("task_events")) or bool(self.app.conf.worker_send_task_events)
         return {**kwargs, "without_mingle": True, "without_gossip": True, "without_heartbeat": not heard}
-
-
-class CarefulConsumer(Consumer):
-    """Throws a message away that Celery stumbles over, where Celery would end the worker and put the message back."""
-
-    def create_task_handler(self, *args: Any, **kwargs: Any) -> Any:
-        """Celery's own hook: what takes each message."""
-        handle = super().create_task_handler(*args, **kwargs)
-
-        def take(message: Any) -> None:
-            try:
-                handle(message)
-            except (TypeError, ValueError, LookupError, AttributeError, RecursionError) as error:
-                self.on_invalid_task(None, message, error)
-
-        return take
 
 
 class Parley(Celery):
@@ -70,15 +65,15 @@ app.config_from_object("config.broker:celery_options")
 @signals.worker_ready.connect
 def _ready(sender: Any, **_: Any) -> None:
     _log.info("worker ready")
-    # The parent of forked workers runs no task, so it cannot tell whether there is progress.
-    if "prefork" not in type(sender.pool).__module__:
-        _watch([queue.name for queue in sender.task_consumer.queues])
+    metrics.slots(sender.pool.limit)
+    _health.takes_messages(_watch(sender), lambda: sender.connection is not None)
 
 
 @signals.worker_shutting_down.connect
 def _stopping(sig: str, **_: Any) -> None:
     seconds = configuration.load().worker.stop_seconds
     _log.info("worker stopping on %s: turns under way have %.0f s to finish", sig, seconds)
+    _health.stops()
     bootstrap.stop()
     timer = threading.Timer(seconds, _hand_over)
     timer.daemon = True
@@ -86,27 +81,77 @@ def _stopping(sig: str, **_: Any) -> None:
 
 
 def _hand_over() -> None:
-    # Exactly what a crash would do, but announced: the leases run out, other workers go on from the journals.
-    _log.warning("worker stops now: turns still under way are handed over by their leases")
+    _log.warning("worker stops now: turns still under way are handed over")
+    # A store that is away must not keep this process: then the leases run out, as after a crash.
+    giving = threading.Thread(target=bootstrap.hand_over, daemon=True)
+    giving.start()
+    giving.join(_HAND_OVER_SECONDS)
     logging.shutdown()
     os._exit(0)
 
 
-def _watch(queues: list[str]) -> None:
-    parts = bootstrap.parts()
-    watchdog = Watchdog(lambda: parts.store.doorbells.backlog(queues), parts.settings.worker.stuck_seconds)
+def _watch(consumer: Any) -> Watchdog:
+    settings = configuration.load()
+    # A connection of its own: it must not wait for turns, and those of forked workers are not the parent's.
+    store = Store(settings, connections=1)
+    queues = [queue.name for queue in consumer.task_consumer.queues]
+
+    def sign() -> None:
+        store.processes.sign("worker", watchdog.look_seconds)
+
+    # The parent of forked workers runs no task: that it takes some is its progress, and others have to end it.
+    forks = "prefork" in type(consumer.pool).__module__
+    if not forks:
+        bootstrap.parts()
+    watchdog = Watchdog(
+        lambda: store.doorbells.backlog(queues), settings.worker.stuck_seconds, None if forks else os._exit, sign=sign
+    )
 
     def progress(**_: Any) -> None:
         watchdog.progress()
 
-    for signal in (signals.task_prerun, signals.task_postrun):
+    for signal in (signals.task_received,) if forks else (signals.task_prerun, signals.task_postrun):
         signal.connect(progress, weak=False)
     watchdog.start()
+    return watchdog
+
+
+@signals.worker_process_shutdown.connect
+def _forked_process_ended(pid: int | None = None, **_: Any) -> None:
+    metrics.process_ended(pid or os.getpid())
+
+
+@signals.beat_init.connect
+def _beat_begins(sender: Any, **_: Any) -> None:
+    settings = configuration.load()
+    store = Store(settings, connections=1)
+    every_seconds = settings.metrics.measure_seconds
+
+    def measure() -> Figures:
+        store.processes.sign("beat", every_seconds)
+        return store.measures.take()
+
+    figures = StoreFigures(measure, list(settings.personas), every_seconds)
+    silent_seconds = max(_BEAT_SILENT_SECONDS, 4 * settings.agenda.tick_seconds)
+    health = BeatHealth(lambda: sender.scheduler.ticked_at, figures.store_answers, silent_seconds)
+
+    def sent(sender: str, **_: Any) -> None:
+        metrics.beat_sent(sender)
+
+    signals.after_task_publish.connect(sent, weak=False)
+    figures.start()
+    Endpoint.start(settings.metrics, metrics.beat_registry(figures), health)
 
 
 @signals.celeryd_after_setup.connect
 def _check_store(**_: Any) -> None:
-    StartUpCheck(configuration.load(), _refuse_to_work).begin()
+    settings = configuration.load()
+    if fault := tracing.fault(settings.tracing) or content.fault(settings.encryption):
+        _refuse_to_work(fault)
+    check = StartUpCheck(settings, _refuse_to_work)
+    check.begin()
+    _health.checks_store(check.passed)
+    Endpoint.start(settings.metrics, metrics.worker_registry(), _health)
 
 
 def _refuse_to_work(reason: str) -> None:
@@ -119,4 +164,5 @@ def _refuse_to_work(reason: str) -> None:
 
 @signals.setup_logging.connect
 def _configure_logging(**_: Any) -> None:
-    logs.configure(configuration.load().worker)
+    settings = configuration.load()
+    logs.configure(settings.worker, settings.privacy)

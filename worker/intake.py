@@ -11,6 +11,7 @@ from typing import Any
 
 from worker import celery_messages, events
 from worker.celery_messages import UnreadableMessage
+from worker.observability import metrics
 from worker.producer import Producer
 from worker.refusals import InvalidEvent, Refused
 from worker.retrying import patiently
@@ -36,7 +37,7 @@ class Intake:
         delivers twice is one event. While the store is away it waits, for the message is already off the broker.
         Returns one phrase without content. Raises ``redis.RedisError`` after ``wait_seconds``.
         """
-        return patiently(lambda: self._accept(event, message_id), again_on=StoreError, seconds=self._wait_seconds)
+        return patiently(lambda: self._end(event, message_id), again_on=StoreError, seconds=self._wait_seconds)
 
     def take_in(self) -> int:
         """Accept all that waits in the queue ``accept``, in order. Returns how many messages were taken.
@@ -66,15 +67,26 @@ class Intake:
             if read.task != "tasks.accept":
                 raise UnreadableMessage("the queue accept is for tasks.accept only")
         except UnreadableMessage as error:
-            digest = hashlib.sha256(message.encode("utf-8", "surrogatepass")).hexdigest()[:32]
-            self._refuse(message, digest, InvalidEvent(str(error)))
+            self._refuse(message, _digest(message), InvalidEvent(str(error)))
         else:
-            self._accept(read.argument, read.task_id)
+            self._end(read.argument, read.task_id)
 
-    def _accept(self, event: object, message_id: str) -> str:
+    def _end(self, event: object, message_id: str) -> str:
         message_id = _usable(message_id)
         if isinstance(event, dict) and not event.get("event_id"):
             event = {**event, "event_id": message_id}
+        try:
+            return self._accept(event, message_id)
+        except StoreError:
+            raise
+        except Exception as error:
+            # A fault of ours. It must not hold up the messages behind this one for ever, nor lose this one. Any part of
+            # it may be what we stumble over, so none is looked at again, and its id at the door stays free.
+            reason, payload = f"internal error ({type(error).__name__})", _json(event)
+            letter = self._store.inbox.refuse(UNKNOWN, UNKNOWN, _digest(payload), payload, reason)
+            return _refused(reason, letter or message_id)
+
+    def _accept(self, event: object, message_id: str) -> str:
         try:
             receipt = self._producer.enqueue(events.parse(event))
         except Refused as refusal:
@@ -86,16 +98,23 @@ class Intake:
         persona, target = _text(event, "persona"), _text(event, "target")
         if ":" in persona or " " in persona:
             persona = UNKNOWN
-        self._store.inbox.refuse(persona, target, message_id, _json(event), reason)
-        _log.error("event refused: %s", reason, extra={"event_id": message_id})
-        return f"refused: {reason}"
+        letter = self._store.inbox.refuse(persona, target, message_id, _json(event), reason)
+        return _refused(reason, letter or message_id)
+
+
+def _refused(reason: str, event_id: str) -> str:
+    metrics.refused()
+    _log.error("event refused: %s", reason, extra={"event_id": event_id})
+    return f"refused: {reason}"
 
 
 def _usable(message_id: str) -> str:
     # The id of a foreign message becomes part of keys, as an event's id does.
-    if re.fullmatch(r"[\x21-\x7e]{1,120}", message_id):
-        return message_id
-    return hashlib.sha256(message_id.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+    return message_id if re.fullmatch(r"[\x21-\x7e]{1,120}", message_id) else _digest(message_id)
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 def _json(event: object) -> str:

@@ -18,6 +18,7 @@ from worker.producer import Producer
 from worker.simulation.control import SimulatedUpstreams
 from worker.simulation.faults import FaultKind, FaultRule
 from worker.store import Store
+from worker.turn import DeadLetter
 
 Respond = Callable[[socket.socket], None]
 
@@ -85,7 +86,10 @@ class Process:
 
     def ring(self, conversation: Conversation) -> str:
         """One doorbell."""
-        return self.parts.turns.run(*conversation)
+        try:
+            return self.parts.turns.run(*conversation)
+        except DeadLetter as ended:
+            return str(ended)
 
     def work(self, conversation: Conversation, turns: int = 6) -> list[str]:
         """Ring until nothing is left to do, letting holds and gates run out at once. Returns what the turns said."""

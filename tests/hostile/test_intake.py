@@ -233,8 +233,13 @@ def test_a_dead_letter_with_an_odd_message_id_can_be_read(intake, store, message
     assert (letter.conversation, letter.kind) == (Conversation("ava", "@lead"), "refused")
 
 
-@pytest.mark.xfail(strict=True, reason="worker/intake.py: a refused message is not kept when an event has its id")
 def test_a_refused_message_is_kept_although_an_event_has_its_id(intake, store):
     intake.accept({**plain, "event_id": "m1"}, "m0")
     assert intake.accept({**plain, "kind": "shout"}, "m1").startswith("refused")
     assert len(store.dead_letters.newest()) == 1
+
+
+def test_a_message_that_comes_again_mended_is_accepted_and_its_letter_closed(intake, store):
+    assert intake.accept({**plain, "kind": "shout"}, "m1").startswith("refused")
+    assert intake.accept(plain, "m1").startswith("accepted")
+    assert store.dead_letters.newest() == []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
@@ -31,11 +31,11 @@ HEADERS = {
 }
 
 
-def message(body: str = '[["PLANTED"],{},{}]', headers: Any = None, **envelope: Any) -> str:
+def message(content: str = '[["PLANTED"],{},{}]', headers: Any = None, **envelope: Any) -> str:
     """A message in Celery's protocol 2, parts of it replaced; None takes a header away."""
     given = {**HEADERS, **(headers or {})}
     whole = {
-        "body": base64.b64encode(body.encode()).decode(),
+        "body": base64.b64encode(content.encode()).decode(),
         "content-encoding": "utf-8",
         "content-type": "application/json",
         "headers": {name: value for name, value in given.items() if value is not None},
@@ -76,12 +76,34 @@ DEADLY = {
     "a time limit that is a word": message(headers={"timelimit": "PLANTED"}),
 }
 
+NO_MESSAGE = {
+    "words": "PLANTED",
+    "nothing": "",
+    "bytes that are no text": b"\xff\xfe\x00PLANTED",
+    "half a message": message()[:-20],
+    "a number": "7",
+    "null": "null",
+    "a list": "[1]",
+    "a text": '"PLANTED"',
+    "an object without parts": "{}",
+    "nesting too deep to read": "[" * 100_000,
+    "a number too long to read": "9" * 5000,
+    "a body that is no base64": message(body="PLANTED%%%"),
+    "a body that is another thing": message(body={"PLANTED": 1}),
+    "an unknown encoding": message(properties={"delivery_tag": "1", "body_encoding": "PLANTED"}),
+    "an encoding that is a number": message(properties={"delivery_tag": "1", "body_encoding": 7}),
+    "headers that are words": message().replace('"headers": {', '"headers": "PLANTED", "other": {'),
+    "properties that are null": message(properties=None),
+    "no tag": message(properties={"body_encoding": "base64"}),
+    "a tag that is a list": message(properties={"delivery_tag": ["PLANTED"], "body_encoding": "base64"}),
+}
+
 
 @pytest.fixture
 def survives(channel: dict[str, Any], eventually: Callable[..., Any]) -> Callable[..., None]:
     """Send messages to a worker one after the other; see that it still answers leads and has shown nothing."""
 
-    def run(messages: dict[str, str]) -> None:
+    def run(messages: Mapping[str, str | bytes]) -> None:
         with RunningSystem(
             settings={"PARLEY_JOIN__SETTLE_SECONDS": "0", "PARLEY_WORKER__TASK_EVENTS": "true"}
         ) as system:
@@ -116,3 +138,7 @@ def test_a_message_that_cannot_be_read_is_thrown_away(survives):
 
 def test_a_message_that_celery_stumbles_over_does_not_end_the_worker(survives):
     survives(DEADLY)
+
+
+def test_what_is_no_message_at_all_does_not_end_the_worker(survives):
+    survives(NO_MESSAGE)

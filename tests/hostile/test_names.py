@@ -12,6 +12,7 @@ from redis.crc import key_slot
 
 from worker.conversation import Conversation
 from worker.events import FollowUp, InboundChat
+from worker.follow_ups import Planned, Touch
 from worker.store.keys import Keys
 from worker.store.leases import Grant
 
@@ -157,7 +158,8 @@ def test_begin_and_settle_concern_one_conversation_only(busy_store):
         grants[conversation] = grant
     for conversation, grant in grants.items():
         assert busy_store.leases.record(grant, f'"{conversation.persona}"').status == "holder"
-        assert busy_store.leases.settle(grant, "answered", mark="started", follow_up=(0.0, 1)).status == "settled"
+        planned = Planned(1, grant.now, Touch(grant.now, "because"))
+        assert busy_store.leases.settle(grant, "answered", mark="started", follow_up=planned).status == "settled"
     for account in busy_store.books.accounts():
         assert (account.accepted, account.answered, account.waiting, account.unexplained) == (
             len(TARGETS),
@@ -166,7 +168,8 @@ def test_begin_and_settle_concern_one_conversation_only(busy_store):
             0,
         )
     assert {account.persona for account in busy_store.books.accounts()} == set(PERSONAS)
-    assert {due.conversation for due in busy_store.follow_ups.due(10_000)} == EVERYBODY
+    due = [touch for touches in busy_store.follow_ups.due(10_000) for touch in touches]
+    assert {Conversation.of_name(touch.conversation) for touch in due} == EVERYBODY
 
 
 def test_a_seal_a_pause_and_a_dead_letter_are_for_whom_they_are_meant(busy_store, channel):

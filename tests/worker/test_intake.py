@@ -11,6 +11,8 @@ from worker import events
 from worker.conversation import Conversation
 from worker.intake import Intake
 from worker.producer import Producer
+from worker.replay import Replay
+from worker.store import StoreError
 
 LEAD = Conversation("ava", "@lead")
 
@@ -85,6 +87,15 @@ def test_every_kind_is_accepted(intake, channel, waiting, event):
 def test_the_id_of_the_message_is_the_id_of_an_event_without_one(intake, chat, waiting, given):
     intake.accept({**chat(), "event_id": given}, "message-1")
     assert waiting() == ["message-1"]
+
+
+def test_a_follow_up_with_a_time_is_scheduled(intake, channel, store):
+    event = {"kind": "follow_up", "persona": "ava", "target": "@lead", "channel": channel}
+    phrase = intake.accept({**event, "not_before": "2101-02-03T04:05:06+01:00"}, "message-1")
+    assert phrase == "scheduled at position 0"
+    assert store.follow_ups.state_of(LEAD).requested_at == 4_136_843_106_000
+    refused = intake.accept({**event, "not_before": "tomorrow"}, "message-2")
+    assert refused.startswith("refused: InvalidEvent: follow_up.not_before")
 
 
 @pytest.mark.parametrize("event_id", [None, "m1"])
@@ -232,3 +243,79 @@ def test_one_process_reads_at_a_time(intake, store, chat):
     assert intake.take_in() == 0
     store.accept_queue.stop_reading(token)
     assert intake.take_in() == 1
+
+
+@pytest.fixture
+def broken_by(monkeypatch):
+    """A fault of ours: reading an event with this target breaks as told."""
+
+    def arm(target, error):
+        parse = events.parse
+
+        def stumble(event):
+            if isinstance(event, dict) and event.get("target") == target:
+                raise error
+            return parse(event)
+
+        monkeypatch.setattr(events, "parse", stumble)
+
+    return arm
+
+
+def test_a_message_that_breaks_our_code_does_not_hold_up_those_behind_it(
+    intake, store, chat, waiting, journal, broken_by, caplog
+):
+    broken_by("@breaks", ZeroDivisionError("SECRET words"))
+    push(store, chat(target="@breaks"), "m1")
+    push(store, chat(), "m2")
+    assert intake.take_in() == 2
+    assert waiting() == ["m2"]
+    (letter,) = store.dead_letters.newest()
+    assert (letter.kind, letter.cause) == ("refused", "internal error (ZeroDivisionError)")
+    assert "internal error (ZeroDivisionError)" in caplog.text
+    assert "SECRET" not in caplog.text + repr(letter)
+    assert [account.unexplained for account in store.books.accounts()] == [0, 0]
+    assert json.loads(journal(letter.conversation, letter.event_id)["payload"])["message"] == "SECRET words"
+
+
+def test_such_a_message_is_one_letter_and_can_be_replayed_when_the_fault_is_mended(
+    intake, make_settings, store, chat, waiting, broken_by, monkeypatch
+):
+    broken_by("@lead", ZeroDivisionError())
+    for _ in range(2):
+        intake.accept(chat(), "m1")
+    monkeypatch.undo()
+    (letter,) = store.dead_letters.newest()
+    door = Replay(make_settings(), store, Producer(make_settings(), store=store))
+    assert door.run(letter.conversation, letter.event_id, "place").status == "readmitted"
+    assert waiting() == ["m1"], "under the id that it has at the door"
+    assert store.dead_letters.newest() == []
+
+
+def test_a_store_that_is_away_leaves_the_message_in_the_queue(intake, store, chat, broken_by, waiting):
+    broken_by("@lead", StoreError("away"))
+    push(store, chat(), "m1")
+    with pytest.raises(StoreError):
+        intake.take_in()
+    assert store.redis.llen("accept") == 1
+    assert store.dead_letters.newest() == []
+    assert store.accept_queue.become_reader() is not None
+
+
+def test_a_letter_with_an_id_of_its_own_is_replayed_as_an_event_of_its_own(intake, make_settings, store, chat, waiting):
+    intake.accept(chat(event_id="m1"), "m0")
+    intake.accept(chat(message="SECRET" * 20), "m1")
+    (letter,) = store.dead_letters.newest()
+    door = Replay(make_settings(), store, Producer(make_settings(), store=store))
+    assert door.run(letter.conversation, letter.event_id, "place").status == "readmitted"
+    assert waiting() == ["m1", f"{letter.event_id}#replay"]
+    assert store.books.accounts()[0].unexplained == 0
+
+
+def test_letters_with_long_ids_do_not_become_one_event(intake, make_settings, store, chat, waiting):
+    for end in "ab":
+        intake.accept(chat(message="SECRET" * 20), "m" * 119 + end)
+    door = Replay(make_settings(), store, Producer(make_settings(), store=store))
+    for letter in store.dead_letters.newest():
+        assert door.run(letter.conversation, letter.event_id, "place").status == "readmitted"
+    assert len(waiting()) == 2

@@ -1,26 +1,44 @@
 -- Accept one event: dedupe, append, put the conversation on the agenda; all or nothing.
 --
 -- KEYS 1 conversation  2 inbox  3 journal of the event  4 agenda  5 timeline  6 books  7 follow_ups  8 journal prefix
---      9 doorbell queue (only when broker and store are the same Redis)
+--      9 doorbell queue of leads who wait (only when broker and store are the same Redis)  10 ready
+--      11 taken_over  12 dead
 -- ARGV 1 conversation name  2 event id  3 kind  4 payload  5 channel or ''  6 joining  7 size
 --      8 settle ms  9 settle limit ms  10 largest group  11 grace ms  12 inbox limit
 --      13 plan that this follow-up belongs to, or ''  14 doorbell message, or ''
--- Returns {status, position, ring}: accepted | duplicate | no_channel | full | stale; ring = 1 when the caller must ring.
+--      15 '' | 'hold': a person can take over, and then does | '<answer> <settled retention ms>': nobody can any more
+-- Returns {status, position, ring}: accepted | duplicate | no_channel | full; for a follow-up of a plan also stale (it is
+--      not the next touch, or not due) | waits (behind another event); ring = 1 when the caller must ring.
 -- Twice with the same event id: the second time answers `duplicate` and changes nothing.
 
 local conversation, inbox, journal, agenda, timeline = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local name, id, kind, joining = ARGV[1], ARGV[2], ARGV[3], ARGV[6]
 
-if redis.call('EXISTS', journal) == 1 then
+-- Whether an opener or a follow-up that was never asked waits at the head: for whatever reason when the lead wrote,
+-- for a better moment when something happened on the platform.
+local function gives_way(to)
+  local held = redis.call('HMGET', conversation, 'hold_until', 'hold_reason')
+  if to ~= 'inbound_chat' and (number(held[1]) <= clock() or not for_its_moment(held[2])) then return false end
+  local head = redis.call('HMGET', KEYS[8] .. redis.call('LINDEX', inbox, 0) .. ' ' .. name, 'kind', 'asks', 'reply')
+  local speaks_first = head[1] == 'ai_opener' or head[1] == 'follow_up'
+  local leased = number(redis.call('HGET', conversation, 'lease_until')) > clock()
+  return speaks_first and number(head[2]) == 0 and not head[3] and not leased
+end
+
+-- A letter that was refused under this id is no event yet, unless a replay has brought it in under another id.
+local known = redis.call('HMGET', journal, 'kind', 'replayed_as')
+if known[1] and (known[1] ~= 'refused' or known[2]) then
   local position = redis.call('LPOS', inbox, id)
   return {'duplicate', position and position + 1 or 0, 0}
 end
 if ARGV[13] ~= '' then
-  local plan = redis.call('HGET', conversation, 'plan')
-  if plan ~= ARGV[13] then
-    -- Without any plan the conversation has expired, and nobody else would take it off the index.
-    if not plan then redis.call('ZREM', KEYS[7], name) end
+  local due = redis.call('ZSCORE', KEYS[7], name)
+  if redis.call('HGET', conversation, 'plan') ~= ARGV[13] or not due or tonumber(due) > clock() then
     return {'stale', 0, 0}
+  end
+  local waiting = redis.call('LLEN', inbox)
+  if waiting > 0 then
+    return {'waits', waiting, 0}
   end
 end
 if ARGV[5] == '' and redis.call('HEXISTS', conversation, 'channel') == 0 then
@@ -32,21 +50,47 @@ if waiting >= tonumber(ARGV[12]) then
 end
 
 local now = clock()
+if known[1] then
+  -- What was refused comes again as it should be: its sender has done what the letter waited for, and a replay of the
+  -- letter would say it twice. So the letter ends here, and this event takes its place in the books.
+  redis.call('DEL', journal)
+  redis.call('ZREM', KEYS[12], id .. ' ' .. name)
+  count(KEYS[6], name, 'accepted', -1)
+  count(KEYS[6], name, 'dead', -1)
+  note(timeline, now, 'readmitted', id, id)
+end
 redis.call('HSET', journal, 'kind', kind, 'payload', ARGV[4], 'accepted_at', now, 'step', 'waiting',
   'joining', joining, 'size', ARGV[7])
+if ARGV[5] ~= '' then
+  redis.call('HSET', conversation, 'channel', ARGV[5])
+  redis.call('HSET', journal, 'own_channel', 1)
+end
+-- Before this event is one of those that wait: it comes after the takeover that it ends.
+local handed_back = false
+if ARGV[15] ~= '' then
+  local keys = {conversation = conversation, inbox = inbox, timeline = timeline, books = KEYS[6], follow_ups = KEYS[7],
+    taken_over = KEYS[11], dead = KEYS[12], journals = KEYS[8]}
+  local state = redis.call('HMGET', conversation, 'taken_over', 'sealed')
+  local answer, settled_ms = string.match(ARGV[15], '^(%l+) (%d+)$')
+  if answer and state[1] == 'livechat' then
+    local _, left = hand_back(keys, name, answer, now, math.huge, settled_ms)
+    waiting, handed_back = left, true
+  elseif not answer and not state[1] and not state[2] then
+    take_over(keys, name, 'livechat', now)
+  end
+end
 redis.call('RPUSH', inbox, id)
 count(KEYS[6], name, 'accepted')
 note(timeline, now, 'accepted', kind, id)
-if ARGV[5] ~= '' then
-  redis.call('HSET', conversation, 'channel', ARGV[5])
-end
 if kind == 'inbound_chat' then
   -- A lead who wrote is not quiet: the running plan is over, also one that is just being dispatched.
   redis.call('HSET', conversation, 'last_inbound', now, 'plan_step', 0)
+  redis.call('HDEL', conversation, 'quiet_from')
   redis.call('HINCRBY', conversation, 'plan', 1)
-end
-if kind == 'inbound_chat' or ARGV[13] ~= '' then
-  redis.call('ZREM', KEYS[7], name)
+  drop_touch(conversation, KEYS[7], timeline, name, now, 'the lead wrote')
+elseif kind == 'follow_up' then
+  redis.call('HINCRBY', conversation, 'touches', 1)
+  if ARGV[13] ~= '' then end_touch(conversation, KEYS[7], name) end
 end
 redis.call('PERSIST', conversation)
 redis.call('PERSIST', timeline)
@@ -54,10 +98,17 @@ redis.call('PERSIST', timeline)
 local settle, limit = tonumber(ARGV[8]), tonumber(ARGV[9])
 local due, ring = now + tonumber(ARGV[11]), 1
 if waiting == 0 then
+  if lane_of(kind, now, redis.call('HGET', conversation, 'last_inbound')) == 'outreach' then
+    make_ready(KEYS[10], agenda, name, now, now)
+    return {'accepted', 1, 0}
+  end
   if joining == 'open' and settle > 0 then
     due, ring = quiet_at(now, now, settle, limit), 0
   end
-else
+elseif (kind == 'inbound_chat' or kind == 'event_trigger') and gives_way(kind) then
+  -- Its turn settles the opener or follow-up in front without a call; then this event leads.
+  redis.call('HDEL', conversation, 'hold_until', 'hold_reason')
+elseif not handed_back then
   local state = redis.call('HMGET', conversation, 'lease_until', 'hold_until')
   if settle == 0 or number(state[1]) > now or number(state[2]) > now then
     return {'accepted', waiting + 1, 0}

@@ -1,0 +1,47 @@
+"""Clocks that are wrong, and beats without workers: the store's clock is the only one that decides."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from types import SimpleNamespace
+
+import pytest
+from celery import Celery
+from redis import Redis
+
+from config.broker import options
+from worker import beat
+from worker.beat import MOST_WAITING, SteadyScheduler
+from worker.events import InboundChat
+from worker.producer import Producer
+from worker.simulation.system import wrong_clock
+
+pytestmark = pytest.mark.acceptance
+
+DAY = 86_400
+
+
+@pytest.mark.parametrize("seconds", [DAY, -DAY])
+def test_a_lone_worker_whose_clock_is_wrong_recovers_what_lost_its_doorbell(start, channel, eventually, seconds):
+    system, settings = start(settings={"PARLEY_JOIN__SETTLE_SECONDS": "0"}, workers=0)
+    with Producer(settings) as producer, Redis.from_url(system.redis.url) as redis:
+        producer.enqueue(InboundChat(persona="ava", target="@lead", message="hi", channel=channel))
+        assert redis.delete("turns") == 1
+        system.start_worker(wrong_clock(seconds))
+        eventually(lambda: system.upstreams.deliveries("session-1"), "an answer, rung for by the agenda", seconds=20)
+
+
+def test_over_rabbitmq_too_what_piles_up_while_no_worker_runs_is_bounded(rabbitmq, make_settings, monkeypatch):
+    monkeypatch.setattr(beat, "time", clock := SimpleNamespace(now=0.0, monotonic=lambda: clock.now))
+    with Celery(set_as_current=False) as app:
+        app.conf.update(options(make_settings(broker_url=rabbitmq.url)))
+        with closing(SteadyScheduler(app)) as first, closing(SteadyScheduler(app)) as second:
+            for _ in range(100):
+                first.tick()
+                second.tick()
+                clock.now += 0.5
+            with app.connection_for_read() as connection:
+                queue = app.amqp.queues["schedule"](connection.default_channel)
+                waiting = queue.queue_declare().message_count
+                queue.purge()
+    assert MOST_WAITING <= waiting < MOST_WAITING + 8

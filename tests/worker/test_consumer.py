@@ -1,0 +1,73 @@
+"""What lies in a Redis list and is no message: passed over, whatever it is."""
+
+from __future__ import annotations
+
+import json
+import uuid
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from kombu import Connection, Consumer, Queue
+
+from worker.consumer import throw_away_unreadable
+
+any_json = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=6,
+)
+parts = st.fixed_dictionaries(
+    {"properties": any_json | st.fixed_dictionaries({"delivery_tag": any_json}, optional={"body_encoding": any_json})},
+    optional=dict.fromkeys(("body", "headers", "content-type", "content-encoding"), any_json),
+)
+items = st.binary(min_size=1, max_size=30) | any_json.map(json.dumps) | parts.map(json.dumps)
+
+
+@pytest.fixture
+def take(store, redis_server):
+    """Put items into a list, a good message behind them, and consume until that one is there. Returns what came."""
+    with Connection(redis_server.url, transport_options={"ack_emulation": False}) as connection:
+        channel = connection.channel()
+        throw_away_unreadable(channel)
+        came = []
+        queue = Queue("hostile", routing_key="hostile")
+        consumer = Consumer(channel, [queue], on_message=came.append, no_ack=True)
+        consumer.consume()
+
+        def run(batch):
+            came.clear()
+            tag = str(uuid.uuid4())
+            good = json.dumps({"body": "good", "properties": {"delivery_tag": tag}, "headers": {}})
+            store.redis.lpush("hostile", *batch, good)
+            while not came or came[-1].delivery_tag != tag:
+                connection.drain_events(timeout=5)
+            return list(came)
+
+        yield run
+        consumer.cancel()
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(batch=st.lists(items, max_size=4))
+def test_a_message_behind_anything_at_all_is_consumed(take, batch):
+    assert take(batch)[-1].body == b"good"
+
+
+def test_it_is_logged_without_a_word_of_it(take, caplog):
+    take(["PLANTED words", '{"PLANTED": 1}', "[1]"])
+    lines = [record.getMessage() for record in caplog.records]
+    assert [line.split("(")[1].split(")")[0] for line in lines] == ["JSONDecodeError", "KeyError", "TypeError"]
+    assert all("in queue hostile" in line for line in lines)
+    assert "PLANTED" not in caplog.text
+
+
+def test_without_the_guard_the_first_of_them_ends_whoever_consumes(store, redis_server):
+    """As long as this fails in kombu, the guard is needed."""
+    with Connection(redis_server.url, transport_options={"ack_emulation": False}) as connection:
+        consumer = Consumer(connection.channel(), [Queue("hostile", routing_key="hostile")], no_ack=True)
+        consumer.consume()
+        store.redis.lpush("hostile", "[1]")
+        with pytest.raises(TypeError):
+            connection.drain_events(timeout=5)
+        consumer.cancel()
