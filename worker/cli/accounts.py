@@ -12,7 +12,10 @@ _COLUMNS = ("accepted", "answered", "joined", "ignored", "sealed", "skipped", "d
 
 
 def books(json: AsJson = False) -> None:
-    """Count every accepted event, by persona. Exit status 1 when one is unexplained."""
+    """Count every accepted event, by persona. Exit status 1 when one is unexplained.
+
+    Example: parley books
+    """
     with session() as opened:
         accounts = opened.store.books.accounts()
     if json:

@@ -10,32 +10,76 @@ import sys
 import typer
 
 from config.settings import SettingsError
-from worker.cli import accounts, checking, explaining, gates, letters, replaying
+from worker.cli import (
+    accounts,
+    checking,
+    encryption,
+    explaining,
+    follow_ups,
+    forgetting,
+    gates,
+    health,
+    letters,
+    outreach,
+    replaying,
+    seals,
+    status,
+    takeovers,
+    watching,
+    which,
+)
 from worker.cli.session import No, Usage
 from worker.store import StoreError
 
+_LOOK, _PERSONA, _LEAD, _MORE = "Look", "A whole persona", "One lead", "More"
+
 app = typer.Typer(
     name="parley",
-    help="Operate Parley: look at the books, explain silence, pause and resume personas, replay dead letters.",
+    help="Operate Parley. Begin with: parley status. When one lead has no answer: parley explain PERSONA TARGET.\n\n"
+    "Exit status: 0 = done or yes, 1 = no, 2 = wrong usage or settings. Times are UTC.",
     no_args_is_help=True,
     add_completion=False,
     # Its tracebacks would show what the variables hold.
     pretty_exceptions_enable=False,
 )
-app.command("books")(accounts.books)
-app.command("check")(checking.check)
-app.command("pause")(gates.pause)
-app.command("resume")(gates.resume)
-app.command("explain")(explaining.explain)
+app.command("status", rich_help_panel=_LOOK)(status.status)
+app.command("watch", rich_help_panel=_LOOK)(watching.watch)
+app.command("explain", rich_help_panel=_LOOK)(explaining.explain)
+app.command("books", rich_help_panel=_LOOK)(accounts.books)
+app.command("check", rich_help_panel=_LOOK)(checking.check)
+app.command("health", rich_help_panel=_LOOK)(health.health)
+app.command("which", rich_help_panel=_LEAD)(which.which)
+app.command("rotate-keys", rich_help_panel=_MORE)(encryption.rotate_keys)
+app.command("pause", rich_help_panel=_PERSONA)(gates.pause)
+app.command("resume", rich_help_panel=_PERSONA)(gates.resume)
+app.command("outreach", rich_help_panel=_PERSONA)(outreach.outreach)
+app.command("claim", rich_help_panel=_LEAD)(takeovers.claim)
+app.command("hand-back", rich_help_panel=_LEAD)(takeovers.hand_back)
+app.command("claims", rich_help_panel=_LEAD)(takeovers.claims)
+app.command("seal", rich_help_panel=_LEAD)(seals.seal)
+app.command("unseal", rich_help_panel=_LEAD)(seals.unseal)
+app.command("seals", rich_help_panel=_LEAD)(seals.seals)
+app.command("forget", rich_help_panel=_LEAD)(forgetting.forget)
 
 dead = typer.Typer(
-    help="Dead letters, events that ended without an answer: list, look at, replay.", no_args_is_help=True
+    help="Dead letters, events that ended without an answer: list, look at, replay, discard.", no_args_is_help=True
 )
 dead.command("list")(letters.list_letters)
 dead.command("show")(letters.show)
 dead.command("replay")(replaying.replay)
 dead.command("replay-all")(replaying.replay_all)
-app.add_typer(dead, name="dead")
+dead.command("discard")(replaying.discard)
+app.add_typer(dead, name="dead", rich_help_panel=_MORE)
+
+touches = typer.Typer(
+    help="Follow-ups: what is due when and why, what a change of the cadence would do.", no_args_is_help=True
+)
+touches.command("list")(follow_ups.list_touches)
+touches.command("show")(follow_ups.show)
+touches.command("preview")(follow_ups.preview)
+touches.command("apply")(follow_ups.apply)
+touches.command("cancel")(follow_ups.cancel)
+app.add_typer(touches, name="follow-ups", rich_help_panel=_MORE)
 
 
 def main() -> None:

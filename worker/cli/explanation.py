@@ -7,6 +7,10 @@ from datetime import UTC, datetime
 
 from config.settings import Settings
 from worker.cli.gates import GateName, closed_gates
+from worker.cli.times import relative, utc
+from worker.follow_ups import NoTouch, Policy, TouchState, next_touch
+from worker.outcomes import QUIET_HOURS
+from worker.store.outreach import RAMP
 from worker.store.situation import Situation
 from worker.store.timeline import Moment
 
@@ -24,6 +28,8 @@ def explain(now: Situation, moments: Sequence[Moment], settings: Settings) -> st
             "Nothing is known of this conversation: no event was accepted, or it was so long ago that it expired; "
             "check the spelling of persona and target (parley books shows whether anything arrives)."
         )
+    if now.taken_over:
+        return _taken_over(now, settings)
     if not now.waiting:
         return _nothing_waits(now, moments)
     reasons: tuple[Callable[[Situation, Settings], str | None], ...] = (_unconfigured, _at_work, _held, _gated, _quiet)
@@ -31,7 +37,44 @@ def explain(now: Situation, moments: Sequence[Moment], settings: Settings) -> st
     return f"{_events(now.waiting)}: {found or _rung(now)}"
 
 
+def next_follow_up(now: Situation, touch: TouchState, settings: Settings) -> str:
+    """One plain sentence about the next follow-up and the rule behind it; '' when nobody expects one."""
+    persona = now.conversation.persona
+    if touch.due:
+        held = "" if persona in settings.personas else f"; but persona {persona} is not in these settings"
+        return f"Next follow-up {_in(touch.due, now)}: {touch.rule}{held}."
+    if not now.known or persona not in settings.personas:
+        return ""
+    policy = Policy(settings.follow_ups_of(persona), settings.quiet_hours_of(persona))
+    planned = next_touch(policy, touch)
+    if isinstance(planned, NoTouch) and planned.reason:
+        return f"No follow-up: {planned.reason}."
+    return ""
+
+
+def _taken_over(now: Situation, settings: Settings) -> str:
+    persona, target = now.conversation
+    waits = _events(now.waiting) if now.waiting else "nothing waits"
+    who = {"livechat": "the channel has a person in it", "escalated": "Parley escalated it"}.get(
+        now.taken_over, now.taken_over
+    )
+    by_itself = ""
+    if persona in settings.personas and (quiet := settings.personas[persona].takeover.hand_back_after_seconds):
+        ends = max(now.taken_over_at, now.last_inbound) + int(quiet * 1000)
+        by_itself = f", or by itself {_in(ends, now)} unless the lead writes"
+    return (
+        f"A person has this conversation since {_day(now.taken_over_at)} ({who}), so the persona is silent; {waits}; "
+        f"it goes on after: parley hand-back {persona} {target}{by_itself}."
+    )
+
+
 def _nothing_waits(now: Situation, moments: Sequence[Moment]) -> str:
+    if now.sealed_at and now.sealed_by:
+        persona, target = now.conversation
+        return (
+            f"Sealed on {_day(now.sealed_at)} by {now.sealed_by}: later events end as sealed without a call; "
+            f"it goes on after: parley unseal {persona} {target}"
+        )
     if now.sealed_at:
         return (
             f"The persona ended this conversation on {_day(now.sealed_at)}: later events end as sealed without a call."
@@ -64,7 +107,8 @@ def _at_work(now: Situation, settings: Settings) -> str | None:
         return f"the worker that had it vanished; another one takes over {_in(now.due, now)}, when a beat rings."
     if now.step == "delivering":
         limit = settings.captivate.total_seconds
-        return f"a worker is delivering the answer (attempt {now.sends}); that takes {limit:.0f} s at most."
+        what = f"bubble {now.bubbles_sent + 1} of the answer" if now.bubbles_sent else "the answer"
+        return f"a worker is delivering {what} (attempt {now.sends}); that takes {limit:.0f} s at most."
     limit = settings.fluidtalk.total_seconds
     return f"a worker is asking the persona (attempt {now.asks}); that takes {limit:.0f} s at most."
 
@@ -72,6 +116,15 @@ def _at_work(now: Situation, settings: Settings) -> str | None:
 def _held(now: Situation, settings: Settings) -> str | None:
     if now.hold_until <= now.now:
         return None
+    if now.bubbles_sent and not now.sends:
+        return f"its answer goes out bubble by bubble; {now.hold_reason} at {_clock(now.hold_until)}."
+    if not now.replied and now.hold_reason == RAMP:
+        return (
+            f"the opener waits for its moment in the outreach ramp, {_in(now.hold_until, now)}, unless the lead writes "
+            f"first: parley outreach {now.conversation.persona}"
+        )
+    if not now.replied and now.hold_reason == QUIET_HOURS:
+        return f"it is night where the lead is (quiet hours); it goes out {_in(now.hold_until, now)}."
     attempts = now.sends if now.replied else now.asks
     return (
         f"held because of: {now.hold_reason}; tried again {_in(now.hold_until, now)} "
@@ -92,6 +145,11 @@ def _gated(now: Situation, _: Settings) -> str | None:
     if reason := closed.get(GateName.HOLD):
         until = int(now.gates["hold_until"])
         return f"the whole persona {persona} waits ({reason}); it goes on {_in(until, now)}."
+    if now.outreach and (reason := closed.get(GateName.OUTREACH)):
+        return (
+            f"persona {persona} writes first to nobody ({reason}); when the cause is mended: "
+            f"parley resume {persona} --gate outreach"
+        )
     for gate in (GateName.CIRCUIT, GateName.CREDITS):
         if gate in closed and not (gate == GateName.CREDITS and now.started):
             until = int(now.gates[f"{gate}_until"])
@@ -109,6 +167,11 @@ def _quiet(now: Situation, settings: Settings) -> str | None:
 
 
 def _rung(now: Situation) -> str:
+    if now.ready:
+        return (
+            "it is ready; a beat rings for so many openers and follow-ups at each tick, the oldest first, as workers "
+            f"have room beside the leads who wait: parley outreach {now.conversation.persona}"
+        )
     if now.due < now.now - _LATE_MS:
         late = (now.now - now.due) / 1000
         return f"due for {late:.0f} s and nobody rang; start a beat: celery -A worker beat"
@@ -132,8 +195,12 @@ def _in(at: int, now: Situation) -> str:
     seconds = (at - now.now) / 1000
     if seconds <= 0:
         return "now"
-    return f"in {seconds:.0f} s" if seconds < 600 else f"at {_day(at)}"
+    return relative(at, now.now) if seconds < 90 else f"{relative(at, now.now)} ({_day(at)})"
+
+
+def _clock(at: int) -> str:
+    return datetime.fromtimestamp(at / 1000, UTC).strftime("%H:%M:%S UTC")
 
 
 def _day(at: int) -> str:
-    return datetime.fromtimestamp(at / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    return utc(at)

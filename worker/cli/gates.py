@@ -22,6 +22,7 @@ class GateName(StrEnum):
     HOLD = "hold"
     CIRCUIT = "circuit"
     CREDITS = "credits"
+    OUTREACH = "outreach"
 
 
 _BY_A_PERSON = (GateName.PAUSED, GateName.QUARANTINED)
@@ -31,7 +32,10 @@ def pause(
     persona: PersonaArgument,
     reason: Annotated[str, typer.Option(help="Why; shown by explain.")] = "by an operator",
 ) -> None:
-    """Start no further call for a persona. Its events are accepted and wait; turns under way finish."""
+    """Start no further call for a persona. Its events are accepted and wait; turns under way finish.
+
+    Example: parley pause ava --reason "key rotation"
+    """
     with session() as opened:
         opened.need_persona(persona)
         opened.store.personas.pause(persona, reason)
@@ -44,7 +48,10 @@ def resume(
         list[GateName] | None, typer.Option(help="Open this gate instead; can be given several times.")
     ] = None,
 ) -> None:
-    """Open the gates that wait for a person (paused, quarantined), or those named, and go on at once."""
+    """Open the gates that wait for a person (paused, quarantined), or those named, and go on at once.
+
+    Example: parley resume ava --gate outreach
+    """
     wanted = gate or list(_BY_A_PERSON)
     with session() as opened:
         opened.need_persona(persona)
@@ -69,4 +76,6 @@ def closed_gates(fields: dict[str, str], now: int) -> dict[GateName, str]:
     for name in (GateName.CIRCUIT, GateName.CREDITS):
         if f"{name}_until" in fields:
             closed[name] = fields.get(f"{name}_reason", "")
+    if GateName.OUTREACH in fields:
+        closed[GateName.OUTREACH] = fields[GateName.OUTREACH]
     return closed

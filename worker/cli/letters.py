@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json as json_text
 import logging
-import os
-import pwd
 from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any
@@ -15,7 +13,7 @@ import typer
 from worker.cli import screen
 from worker.cli.explaining import TargetArgument
 from worker.cli.screen import AsJson
-from worker.cli.session import No, conversation_of, session
+from worker.cli.session import No, conversation_of, operator, session
 from worker.store.dead_letters import DeadLetter, OpenedLetter
 
 _log = logging.getLogger("parley.cli")
@@ -31,7 +29,10 @@ def list_letters(
     limit: Annotated[int, typer.Option(min=1, help="At most so many, the newest.")] = 100,
     json: AsJson = False,
 ) -> None:
-    """List dead letters, newest first, without content."""
+    """List dead letters, newest first, without content.
+
+    Example: parley dead list --cause 422 --persona ava
+    """
     with session() as opened:
         found = opened.store.dead_letters.newest(limit, persona, cause)
     if json:
@@ -54,14 +55,19 @@ def show(
     ] = False,
     json: AsJson = False,
 ) -> None:
-    """Show all that is known of one dead letter; its content only on demand."""
+    """Show all that is known of one dead letter; its content only on demand.
+
+    Example: parley dead show c-101 ava @john_doe
+    """
     conversation = conversation_of(persona, target)
     with session() as opened:
         letter = opened.store.dead_letters.open(conversation, event_id)
         if letter is None:
             raise No("There is no dead letter with this event id in this conversation.")
+        if show_content and letter.undecryptable:
+            raise No(f"Its {letter.undecryptable}. Run this where the workers' keys are set: parley check")
         if show_content:
-            reader = _reader()
+            reader = operator()
             # First, so that nobody can read without leaving a trace.
             opened.store.dead_letters.note_reader(conversation, event_id, reader)
             _log.warning(
@@ -92,6 +98,7 @@ def _described(opened: OpenedLetter) -> dict[str, Any]:
         "asks_without_answer": opened.ask_unknowns + opened.asks_vanished,
         "sends": opened.sends,
         "sends_without_answer": opened.send_unknowns + opened.sends_vanished,
+        "bubbles_sent": opened.bubbles_sent,
         "has_reply": opened.reply is not None,
         "asked_with": opened.asked_with,
     }
@@ -117,10 +124,3 @@ def _told(value: Any) -> str:
     if isinstance(value, dict | list):
         return json_text.dumps(value, ensure_ascii=False)
     return "-" if value is None else str(value)
-
-
-def _reader() -> str:
-    try:
-        return pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:
-        return f"user {os.getuid()}"

@@ -15,7 +15,10 @@ from worker.store.outreach import OutreachState
 
 
 def outreach(persona: PersonaArgument, json: AsJson = False) -> None:
-    """Show a persona's ramp, what waits for it, how the last openers ended, and what keeps it from writing first."""
+    """Show a persona's ramp, what waits for it, how the last openers ended, and what keeps it from writing first.
+
+    Example: parley outreach ava
+    """
     with session() as opened:
         opened.need_persona(persona)
         state = opened.store.outreach.state(persona)

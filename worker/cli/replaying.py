@@ -1,4 +1,4 @@
-"""``parley dead replay`` and ``parley dead replay-all``: give dead events back."""
+"""``parley dead replay``, ``replay-all`` and ``discard``: give dead events back, or take one off the list."""
 
 from __future__ import annotations
 
@@ -24,25 +24,24 @@ class ModeName(StrEnum):
     PLACE = "place"
     APPEND = "append"
     JOIN = "join"
-    DISCARD = "discard"
 
 
 _MODES: dict[ModeName, Mode] = {
     ModeName.PLACE: "place",
     ModeName.APPEND: "append",
     ModeName.JOIN: "join",
-    ModeName.DISCARD: "discard",
 }
 
-_CHOOSE = "choose --mode append (answer it now, late), --mode join (with the next messages) or --mode discard"
+_CHOOSE = "choose --mode append (answer it now, late), --mode join (with the next messages), or parley dead discard"
 
 _SENTENCES = {
     "replayed": "Replayed: it waits at position {detail} of its conversation.",
-    "discarded": "Discarded: it stays dead and is off the list.",
+    "discarded": "Discarded: it stays dead and is off the list. To call it back: parley dead replay, same arguments.",
     "readmitted": "Accepted at the door this time, as event {detail}.",
     "unknown": "There is no record of this event: wrong id, or it has expired.",
     "not_dead": "It is not dead, so there is nothing to replay (its fate: {detail}).",
-    "covered": "The reply stored with event {detail} answers this one too: replay that one, then discard this.",
+    "covered": "The reply stored with event {detail} answers this one too: replay that one, and this one ends with it.",
+    "with_head": "It ends with event {detail}, which waits again and brings the reply that answers both.",
     "later_answered": f"Something later of this conversation has been answered, so its own place is gone: {_CHOOSE}.",
     "later_asked": (
         "Something later of this conversation is with the persona, or its answer is about to be delivered: "
@@ -55,9 +54,10 @@ _SENTENCES = {
     ),
     "no_channel": (
         "The conversation has expired and the event brings no channel of its own, so an answer could not be delivered: "
-        "wait until the lead writes again, or --mode discard."
+        "wait until the lead writes again, or: parley dead discard."
     ),
     "still_refused": "The door refuses it still: {detail}",
+    "undecryptable": "Its {detail}. Run this where the workers' keys are set: parley check",
     "unconfigured": "Persona {detail} is not in these settings, so the event would wait for ever: configure it first.",
 }
 
@@ -69,12 +69,41 @@ def replay(
     event_id: EventArgument,
     persona: PersonaArgument,
     target: TargetArgument,
-    mode: Annotated[ModeName, typer.Option(help="Where it goes, or discard.")] = ModeName.PLACE,
+    mode: Annotated[ModeName, typer.Option(help="Where it goes.")] = ModeName.PLACE,
 ) -> None:
-    """Give one dead event back to its conversation. A stored reply is delivered, not asked for again."""
+    """Give one dead event back to its conversation. A stored reply is delivered, not asked for again.
+
+    Example: parley dead replay c-101 ava @john_doe --mode append
+    """
     conversation = conversation_of(persona, target)
     with session() as opened:
         outcome = _use_case(opened).run(conversation, event_id, _MODES[mode])
+    sentence = _sentence(outcome)
+    if not outcome.done:
+        raise No(sentence)
+    screen.say(sentence)
+
+
+def discard(
+    event_id: EventArgument,
+    persona: PersonaArgument,
+    target: TargetArgument,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Take one dead event off the list: it ends without an answer. Until its record expires, replay can call it back.
+
+    Example: parley dead discard c-101 ava @john_doe
+    """
+    conversation = conversation_of(persona, target)
+    with session() as opened:
+        letter = opened.store.dead_letters.open(conversation, event_id)
+        if letter is not None and not yes:
+            about = letter.letter
+            has = "its answer is stored, the lead does not have it" if letter.reply is not None else "it has no answer"
+            screen.say(f"{about.kind}, died {screen.moment(about.died_at)} UTC: {about.cause}; {has}.")
+            if not typer.confirm("Discard?"):
+                raise No("Nothing was changed.")
+        outcome = _use_case(opened).run(conversation, event_id, "discard")
     sentence = _sentence(outcome)
     if not outcome.done:
         raise No(sentence)
@@ -87,7 +116,10 @@ def replay_all(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     per_second: Annotated[float, typer.Option(min=0.01, help="At most so many in a second.")] = 10.0,
 ) -> None:
-    """Give back all dead events with a cause, each to its place. Shows first how many there are of which cause."""
+    """Give back all dead events with a cause, each to its place. Shows first how many there are of which cause.
+
+    Example: parley dead replay-all --cause 422
+    """
     with session() as opened:
         found = opened.store.dead_letters.in_order(persona, cause)
         if not found:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -23,6 +23,11 @@ _PIPE_WIDTH = 2000
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Print rows below their headings; numbers to the right."""
+    show(grid(columns, rows))
+
+
+def grid(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
+    """Rows below their headings; numbers to the right."""
     texts = [[printable(value) for value in row] for row in rows]
     drawn = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for index, column in enumerate(columns):
@@ -30,10 +35,30 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
         drawn.add_column(column, justify="right" if numbers else "left", overflow="fold")
     for row in texts:
         drawn.add_row(*(Text(value) for value in row))
+    return drawn
+
+
+def lines(sentences: Iterable[str]) -> Text:
+    """Lines of text, wrapped where the terminal ends."""
+    return Text("\n".join(printable(sentence) for sentence in sentences))
+
+
+def fields(values: Mapping[str, object]) -> Table:
+    """Names and values, one line each."""
+    drawn = Table.grid(padding=(0, 2))
+    drawn.add_column(no_wrap=True)
+    drawn.add_column(overflow="fold")
+    for name, value in values.items():
+        drawn.add_row(Text(name), Text(printable(value)))
+    return drawn
+
+
+def show(*drawn: RenderableType) -> None:
+    """Print what was drawn, as wide as the terminal; on a pipe nothing is wrapped or cut."""
     width = None if sys.stdout.isatty() else _PIPE_WIDTH
     console = Console(width=width, highlight=False, markup=False, emoji=False)
     with console.capture() as capture:
-        console.print(drawn)
+        console.print(*drawn, sep="\n")
     print("\n".join(line.rstrip() for line in capture.get().splitlines()))
 
 

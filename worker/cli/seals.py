@@ -22,7 +22,10 @@ def seal(
     by: ByOption = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
-    """End a conversation: what waits and what comes ends as sealed, without a call and without follow-ups."""
+    """End a conversation: what waits and what comes ends as sealed, without a call and without follow-ups.
+
+    Example: parley seal ava @john_doe --reason "asked us to stop"
+    """
     conversation = conversation_of(persona, target)
     with session() as opened:
         now = situation(opened.store.redis, opened.store.keys, conversation)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import pwd
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -38,12 +40,20 @@ class Session:
 def session() -> Iterator[Session]:
     """Settings from the environment and ``.env`` as everywhere, and a store; closed at the end."""
     settings = load()
-    logs.configure(settings.worker)
+    logs.configure(settings.worker, settings.privacy)
     store = Store(settings, connections=2)
     try:
         yield Session(settings, store)
     finally:
         store.close()
+
+
+def operator() -> str:
+    """Who runs the command: the name of the system's user."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return f"user {os.getuid()}"
 
 
 def conversation_of(persona: str, target: str) -> Conversation:

@@ -49,6 +49,8 @@ def claim(persona: PersonaArgument, target: TargetArgument, reason: ReasonOption
     """Take a conversation over: the persona is silent in it until hand-back, its events wait in order.
 
     Returns when nothing more goes out: a delivery that has begun is waited for.
+
+    Example: parley claim ava @john_doe --reason "asks for a refund"
     """
     conversation = conversation_of(persona, target)
     with session() as opened:
@@ -72,7 +74,10 @@ def hand_back(
     answer: AnswerOption = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
-    """Let the persona go on. Asks first when events that wait are to be dropped."""
+    """Let the persona go on. Asks first when events that wait are to be dropped.
+
+    Example: parley hand-back ava @john_doe --answer last
+    """
     conversation = conversation_of(persona, target)
     with session() as opened:
         takeovers = opened.store.takeovers

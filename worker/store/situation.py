@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from redis import Redis
 
-from worker.conversation import Conversation
+from worker.conversation import OUTREACH, Conversation, lane_of
 from worker.store.connection import clock_ms
 from worker.store.keys import Keys
 
@@ -16,8 +16,11 @@ class Situation:
     """All times are milliseconds of the store's clock; 0 = none.
 
     ``known``: anything at all is stored of the conversation. ``waiting``: events in the inbox, ``head`` the first one:
-    its ``step``, ``kind``, ``joining``, attempts so far, whether its reply is stored. ``due``: when the agenda looks
-    at it next, after so many ``rings`` that nobody answered. ``gates``: the raw fields of the persona.
+    its ``step``, ``kind``, ``joining``, attempts so far, whether its reply is stored, how many bubbles of a
+    paced one are sent. ``due``: when the agenda looks at it next, after so many ``rings`` that nobody answered.
+    ``gates``: the raw fields of the persona. ``taken_over``: why a person has the conversation, '' = nobody has.
+    ``sealed_by``: the operator who sealed it, '' = the persona did. ``ready``: an opener or a follow-up that a beat
+    rings for when its turn has come.
     """
 
     conversation: Conversation
@@ -31,6 +34,10 @@ class Situation:
     hold_until: int
     hold_reason: str
     sealed_at: int
+    sealed_by: str
+    taken_over: str
+    taken_over_at: int
+    last_inbound: int
     started: bool
     head: str
     step: str
@@ -40,7 +47,14 @@ class Situation:
     asks: int
     sends: int
     replied: bool
+    bubbles_sent: int
     gates: dict[str, str]
+    ready: bool
+
+    @property
+    def outreach(self) -> bool:
+        """Whether the persona is to speak first: no lead waits behind an opener or a follow-up."""
+        return lane_of(self.kind) == OUTREACH and self.last_inbound < self.accepted_at
 
 
 def situation(redis: Redis, keys: Keys, conversation: Conversation) -> Situation:
@@ -54,7 +68,8 @@ def situation(redis: Redis, keys: Keys, conversation: Conversation) -> Situation
         pipeline.zscore(shard.agenda, name)
         pipeline.hgetall(shard.persona(conversation.persona))
         pipeline.exists(shard.timeline(conversation))
-        state, waiting, head, due, gates, has_timeline = pipeline.execute()
+        pipeline.zscore(shard.ready, name)
+        state, waiting, head, due, gates, has_timeline, ready = pipeline.execute()
     entry: dict[str, str] = redis.hgetall(shard.journal(conversation, head)) if head else {}  # type: ignore[assignment]
 
     def number(fields: dict[str, str], field: str) -> int:
@@ -72,6 +87,10 @@ def situation(redis: Redis, keys: Keys, conversation: Conversation) -> Situation
         hold_until=number(state, "hold_until"),
         hold_reason=state.get("hold_reason", ""),
         sealed_at=number(state, "sealed"),
+        sealed_by=state.get("sealed_by", ""),
+        taken_over=state.get("taken_over", ""),
+        taken_over_at=number(state, "taken_over_at"),
+        last_inbound=number(state, "last_inbound"),
         started="started" in state,
         head=head or "",
         step=entry.get("step", ""),
@@ -81,5 +100,7 @@ def situation(redis: Redis, keys: Keys, conversation: Conversation) -> Situation
         asks=number(entry, "asks"),
         sends=number(entry, "sends"),
         replied="reply" in entry,
+        bubbles_sent=number(entry, "bubbles_sent"),
         gates=gates,
+        ready=ready is not None,
     )

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 
 from redis import Redis
 
 from worker.conversation import Conversation
 from worker.store.keys import Keys
+
+_AT_ONCE = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +33,19 @@ class Timeline:
         self._redis = redis
         self._keys = keys
 
+    def conversations(self, limit: int) -> Iterator[Conversation]:
+        """Conversations of which anything is kept, in no order, from so many keys of the store at most."""
+        pattern = "parley:*:timeline:*"
+        for key in islice(self._redis.scan_iter(match=pattern, count=_AT_ONCE), limit):
+            yield Conversation.of_name(str(key).partition(":timeline:")[2])
+
     def of(self, conversation: Conversation) -> list[Moment]:
         """All kept moments, oldest first."""
         lines: list[str] = self._redis.lrange(self._keys.of(conversation).timeline(conversation), 0, -1)  # type: ignore[assignment]
-        moments = []
-        for line in lines:
-            at, word, *details = json.loads(line)
-            moments.append(Moment(datetime.fromtimestamp(at / 1000, UTC), word, tuple(details)))
-        return moments
+        return [moment_of(line) for line in lines]
+
+
+def moment_of(line: str) -> Moment:
+    """One line of a timeline as the scripts write it."""
+    at, word, *details = json.loads(line)
+    return Moment(datetime.fromtimestamp(at / 1000, UTC), word, tuple(details))

@@ -94,7 +94,28 @@ def test_a_quarantined_persona_is_resumed(system, run, say, eventually):
     )
 
 
+def test_status_knows_the_processes_that_run(system, run, eventually):
+    well = eventually(lambda: (ended := run("status", "--check")).returncode == 0 and ended, "signs of life", 60)
+    assert well.stdout.startswith("All well: 1 worker, 1 beat; nothing waits.")
+
+
 def test_help_names_every_command(run):
     told = run("--help").stdout + run("dead", "--help").stdout
-    for command in ("books", "check", "pause", "resume", "explain", "dead", "list", "show", "replay", "replay-all"):
+    for command in (
+        "status",
+        "watch",
+        "forget",
+        "follow-ups",
+        "discard",
+        "books",
+        "check",
+        "pause",
+        "resume",
+        "explain",
+        "dead",
+        "list",
+        "show",
+        "replay",
+        "replay-all",
+    ):
         assert command in told

@@ -73,9 +73,9 @@ def test_showing_the_content_leaves_a_trace(parley, store, die):
     assert (last.word, last.details[0]) == ("content shown", "a")
 
 
-@pytest.mark.parametrize("words", [("show",), ("replay",)])
+@pytest.mark.parametrize("words", [("show",), ("replay",), ("discard",), ("discard", "--yes")])
 def test_what_is_not_there_is_a_no(words, parley):
-    ended = parley("dead", *words, "zzz", "ava", "@lead")
+    ended = parley("dead", words[0], "zzz", "ava", "@lead", *words[1:])
     assert (ended.status, ended.out) == (1, "")
     assert ended.err
 
@@ -94,7 +94,7 @@ def test_replay_asks_to_choose_when_something_later_was_answered(parley, store, 
     turn()
     ended = parley("dead", "replay", "a", "ava", "@lead")
     assert ended.status == 1
-    for choice in ("--mode append", "--mode join", "--mode discard"):
+    for choice in ("--mode append", "--mode join", "parley dead discard"):
         assert choice in ended.err
     assert inbox() == []
     assert parley("dead", "replay", "a", "ava", "@lead", "--mode", "append").status == 0
@@ -103,11 +103,24 @@ def test_replay_asks_to_choose_when_something_later_was_answered(parley, store, 
 
 def test_discard(parley, inbox, die):
     die("a")
-    assert parley("dead", "replay", "a", "ava", "@lead", "--mode", "discard").status == 0
+    ended = parley("dead", "discard", "a", "ava", "@lead", answer="n\n")
+    assert (ended.status, ended.err) == (1, "Nothing was changed.\n")
+    assert "refused by the persona (status 422); it has no answer." in ended.out
+    assert parley("dead", "discard", "a", "ava", "@lead", answer="y\n").status == 0
     assert inbox() == []
     assert parley("dead", "list").out == "No dead letters.\n"
     assert json.loads(parley("books", "--json").out)[0]["dead"] == 1
     assert "discarded a dead event" in parley("explain", "ava", "@lead").out.splitlines()[0]
+    assert parley("dead", "replay", "a", "ava", "@lead").status == 0
+    assert inbox() == ["a"]
+
+
+def test_discard_says_when_an_answer_is_stored(parley, die):
+    die("a", reply=ANSWER)
+    ended = parley("dead", "discard", "a", "ava", "@lead", answer="n\n")
+    assert "its answer is stored, the lead does not have it." in ended.out
+    assert "hello" not in ended.out
+    assert parley("dead", "discard", "a", "ava", "@lead", "--yes").status == 0
 
 
 @pytest.fixture

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from worker.cli.explanation import explain
+from worker.cli.explanation import explain, next_follow_up
 from worker.conversation import Conversation
+from worker.events import FollowUp
+from worker.follow_ups import TouchState
 from worker.store.situation import Situation
 from worker.store.timeline import Moment
 
@@ -27,6 +29,10 @@ WAITING = Situation(
     hold_until=0,
     hold_reason="",
     sealed_at=0,
+    sealed_by="",
+    taken_over="",
+    taken_over_at=0,
+    last_inbound=0,
     started=True,
     head="a",
     step="waiting",
@@ -36,12 +42,17 @@ WAITING = Situation(
     asks=0,
     sends=0,
     replied=False,
+    bubbles_sent=0,
     gates={},
+    ready=False,
 )
 ASKING = {"leased": True, "lease_until": NOW + 5000, "step": "asking", "asks": 2}
 HELD = {"hold_until": NOW + 30_000, "hold_reason": "no answer (status 502)", "asks": 3}
+BETWEEN_BUBBLES = {"hold_until": NOW + 5000, "hold_reason": "next bubble 2 of 3", "replied": True, "bubbles_sent": 1}
 CIRCUIT = {"circuit_until": str(NOW + 9000), "circuit_reason": "unavailable"}
 CREDITS = {"credits_until": str(NOW + 9000), "credits_reason": "credits out (402)"}
+STOPPED = {"gates": {"outreach": "15 of the last 50"}}
+PLANNED = TouchState("ava:@lead", due=NOW + 14_400_000, rule="step 1 of 2, after 5 h of silence")
 TYPING = {"joining": "open", "due": NOW + 1100}
 
 
@@ -50,12 +61,40 @@ TYPING = {"joining": "open", "due": NOW + 1100}
     [
         ({"known": False, "waiting": 0}, "Nothing is known of this conversation"),
         ({"waiting": 0, "sealed_at": NOW}, "The persona ended this conversation on 2027-01-15 08:00:00 UTC"),
+        (
+            {"waiting": 0, "sealed_at": NOW, "sealed_by": "kim: stop"},
+            "Sealed on 2027-01-15 08:00:00 UTC by kim: stop: later events end as sealed without a call; "
+            "it goes on after: parley unseal ava @lead",
+        ),
+        (
+            {"taken_over": "livechat", "taken_over_at": NOW},
+            "A person has this conversation since 2027-01-15 08:00:00 UTC (the channel has a person in it), so the "
+            "persona is silent; 1 event waits; it goes on after: parley hand-back ava @lead.",
+        ),
+        ({"taken_over": "escalated", "taken_over_at": NOW, "waiting": 0}, "(Parley escalated it), so the persona is"),
+        ({**ASKING, "taken_over": "claimed by kim", "taken_over_at": NOW}, "(claimed by kim), so the persona"),
         ({"waiting": 0}, "Nothing waits, and the timeline no longer says"),
         ({"conversation": Conversation("zoe", "@x")}, "persona zoe is not in these settings"),
         (ASKING, "a worker is asking the persona (attempt 2); that takes 75 s at most"),
         ({**ASKING, "step": "delivering", "sends": 1}, "delivering the answer (attempt 1); that takes 25 s at most"),
         ({**ASKING, "lease_until": NOW - 1}, "vanished; another one takes over in 4 s"),
         (HELD, "held because of: no answer (status 502); tried again in 30 s (attempt 3 of 20 so far)"),
+        (
+            {"hold_until": NOW + 14_400_000, "hold_reason": "outreach ramp", "kind": "ai_opener"},
+            "the opener waits for its moment in the outreach ramp, in 4 h (2027-01-15 12:00:00 UTC), unless the lead "
+            "writes first: parley outreach ava",
+        ),
+        (
+            {"hold_until": NOW + 14_400_000, "hold_reason": "quiet hours", "kind": "follow_up"},
+            "it is night where the lead is (quiet hours); it goes out in 4 h (2027-01-15 12:00:00 UTC).",
+        ),
+        ({**HELD, "hold_until": NOW + 240_000}, "tried again in 4 min (2027-01-15 08:04:00 UTC) (attempt 3"),
+        (BETWEEN_BUBBLES, "its answer goes out bubble by bubble; next bubble 2 of 3 at 08:00:05 UTC"),
+        ({**BETWEEN_BUBBLES, "sends": 2}, "held because of: next bubble 2 of 3; tried again in 5 s (attempt 2 of 20"),
+        (
+            {**ASKING, **BETWEEN_BUBBLES, "step": "delivering", "sends": 1},
+            "delivering bubble 2 of the answer (attempt 1)",
+        ),
         ({"gates": {"paused": "holiday"}}, "paused (holiday); it goes on after: parley resume ava"),
         ({"gates": {"quarantined": "key refused (401)"}}, "correct its key, start the workers anew"),
         ({"gates": {"hold_until": str(NOW + 20_000), "hold_reason": "429"}}, "waits (429); it goes on in 20 s"),
@@ -64,6 +103,10 @@ TYPING = {"joining": "open", "due": NOW + 1100}
         ({"gates": CREDITS, "started": False}, "no credits to begin with (credits out (402))"),
         ({"gates": CREDITS}, "as soon as one is free"),
         ({"gates": {"paused": "holiday"}, "replied": True}, "as soon as one is free"),
+        ({**STOPPED, "kind": "ai_opener"}, "writes first to nobody (15 of the last 50); when the cause is mended"),
+        ({**STOPPED, "kind": "ai_opener", "last_inbound": NOW}, "as soon as one is free"),
+        (STOPPED, "as soon as one is free"),
+        ({"kind": "follow_up", "ready": True}, "it is ready; a beat rings for so many openers and follow-ups at each"),
         (TYPING, "the lead may still be typing; asked in 1 s unless more comes"),
         ({**TYPING, "waiting": 3}, "3 events wait: the lead may still be typing"),
         ({"due": NOW - 60_000}, "due for 60 s and nobody rang; start a beat"),
@@ -91,13 +134,54 @@ def test_when_nothing_waits_the_last_end_is_told(word, details, said, make_setti
     assert said in explain(replace(WAITING, waiting=0), moments, make_settings())
 
 
+@pytest.mark.parametrize(
+    ("touch", "said"),
+    [
+        (PLANNED, "Next follow-up in 4 h (2027-01-15 12:00:00 UTC): step 1 of 2, after 5 h of silence."),
+        (TouchState("ava:@lead"), ""),
+        (TouchState("ava:@lead", quiet_from=NOW, step=2), "No follow-up: the cadence is over."),
+        (TouchState("ava:@lead", over="the conversation is sealed"), "No follow-up: the conversation is sealed."),
+    ],
+)
+def test_the_next_follow_up_is_told_with_its_rule(touch, said, make_settings):
+    settings = make_settings(follow_ups={"delays_seconds": [3600, 7200]})
+    assert next_follow_up(WAITING, touch, settings) == said
+
+
+def test_the_work_of_an_explanation_does_not_grow_with_the_store(parley, store, chat, turn):
+    def commands():
+        return sum(int(row["calls"]) for row in store.redis.info("commandstats").values())
+
+    def cost():
+        before = commands()
+        assert parley("explain", "ava", "@lead").status == 0
+        return commands() - before
+
+    store.inbox.accept(chat("a"))
+    few = cost()
+    for number in range(200):
+        store.inbox.accept(chat(f"b{number}", target=f"@lead{number}"))
+    assert cost() == few
+    assert few < 30
+
+
+def test_the_next_follow_up_stands_below_the_sentence(parley, store, channel):
+    at = datetime.now(UTC) + timedelta(hours=3)
+    store.follow_ups.schedule(FollowUp(persona="ava", target="@lead", not_before=at, channel=channel))
+    lines = parley("explain", "ava", "@lead").out.splitlines()
+    assert lines[1].startswith("Next follow-up in 3 h (20")
+    assert lines[1].endswith("): asked for by a producer.")
+    assert f"for {at:%Y-%m-%d %H:%M:%S}, asked for by a producer" in lines[-1]
+    assert json.loads(parley("explain", "ava", "@lead", "--json").out)["next_follow_up"]["at_ms"] > NOW / 2
+
+
 def test_the_sentence_comes_first_then_the_timeline(parley, store, chat, turn):
     store.inbox.accept(chat("a"))
     store.inbox.accept(chat("b"))
     store.personas.pause("ava", "key rotation")
     lines = parley("explain", "ava", "@lead").out.splitlines()
     assert lines[0] == "2 events wait: persona ava is paused (key rotation); it goes on after: parley resume ava"
-    assert [line.split()[2:] for line in lines[4:]] == [["accepted", "inbound_chat,", "event", name] for name in "ab"]
+    assert [line.split()[-4:] for line in lines[4:]] == [["accepted", "inbound_chat,", "event", name] for name in "ab"]
 
 
 def test_every_word_of_a_whole_life_is_told_without_content(parley, store, chat, turn):

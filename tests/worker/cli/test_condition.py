@@ -1,0 +1,95 @@
+"""What needs a person, and the one sentence about the whole."""
+
+from __future__ import annotations
+
+import pytest
+
+from worker.cli.condition import Condition, needs, persona_condition, sentence
+from worker.store.measures import Figures, Waiting
+from worker.store.processes import Alive
+
+NOW = 1_800_000_000_000
+WELL = Alive(2, 1)
+
+
+@pytest.fixture
+def condition():
+    """A condition; ``gates``: of ava. ``waiting``: by reason, of ava unless a persona is named."""
+
+    def make(alive=WELL, gates=None, waiting=None, **fields):
+        rows = {key if isinstance(key, tuple) else ("ava", key): row for key, row in (waiting or {}).items()}
+        figures = Figures({}, rows, {}, **fields)
+        for (persona, _), row in rows.items():
+            counted = figures.counters.setdefault(persona, {"accepted": 0})
+            counted["accepted"] += row.events
+        names = sorted({"ava", *(persona for persona, _ in rows)})
+        personas = tuple(
+            persona_condition(name, figures, (gates or {}) if name == "ava" else {}, NOW) for name in names
+        )
+        return Condition(NOW, figures, alive, personas, 0, 0)
+
+    return make
+
+
+def test_all_is_well(condition):
+    assert sentence(condition()) == "All well: 2 workers, 1 beat; nothing waits."
+    some = condition(waiting={"turn": Waiting(1, 1, 4.2), "worker": Waiting(2, 3, 7.0)})
+    assert needs(some) == []
+    assert sentence(some) == "All well: 2 workers, 1 beat; 4 events wait, the oldest for 7 s."
+    assert (some.personas[0].running, some.conversations) == (1, 3)
+    sampled = condition(waiting={"turn": Waiting(1, 1, 4.2)}, sampled=True)
+    assert sentence(sampled).endswith("; about 1 event waits, the oldest for 4 s.")
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"alive": Alive(0, 1)}, ["no worker is alive"]),
+        ({"alive": Alive(1, 0)}, ["no beat is alive"]),
+        ({"alive": Alive(1, 0), "agenda_lag_seconds": 60}, ["no beat is alive"]),
+        ({"agenda_lag_seconds": 60}, ["what is due is rung for 60 s late"]),
+        ({"agenda_lag_seconds": 9}, []),
+        ({"queues": {"accept": 101}}, ["101 events in the queue accept are not read"]),
+        ({"dead_letters": 3}, ["3 events ended without an answer"]),
+        ({"follow_up_lateness_seconds": 301}, ["follow-ups are 5 min late"]),
+        ({"waiting": {"worker": Waiting(5, 5, 61)}}, ["leads of ava wait for a worker, the first for 61 s"]),
+        ({"waiting": {"hold": Waiting(5, 5, 6100)}}, []),
+        ({"gates": {"hold_until": str(NOW + 9000), "hold_reason": "429"}}, []),
+        ({"gates": {"circuit_until": str(NOW + 9000), "circuit_reason": "down"}}, []),
+        ({"gates": {"paused": "holiday"}}, []),
+        (
+            {"gates": {"paused": "holiday"}, "waiting": {"paused": Waiting(1, 2, 5)}},
+            ["ava is paused (holiday), 2 events"],
+        ),
+        ({"gates": {"quarantined": "401"}}, ["persona ava is quarantined (401), 0 events wait"]),
+        ({"gates": {"credits_until": "5", "credits_reason": "402"}}, ["ava has no credits for new leads (402)"]),
+        ({"gates": {"outreach": "15 of 50"}}, ["persona ava writes first to nobody (15 of 50)"]),
+        ({"waiting": {("other", "worker"): Waiting(1, 1, 5)}}, ["1 event waits for personas that are not in these"]),
+    ],
+)
+def test_each_thing_that_needs_a_person(condition, given, said):
+    found = [need.what for need in needs(condition(**given))]
+    assert len(found) == len(said)
+    assert all(part in what for part, what in zip(said, found, strict=True))
+
+
+def test_books_that_do_not_balance(condition):
+    wrong = condition()
+    wrong.figures.counters["ava"] = {"accepted": 5, "answered": 3}
+    assert [need.what for need in needs(wrong)] == ["2 events of ava are unexplained"]
+
+
+def test_the_first_line_counts_what_needs_a_person(condition):
+    assert sentence(condition(alive=Alive(0, 1))) == "1 thing needs you: no worker is alive."
+    several = condition(alive=Alive(0, 0), dead_letters=1)
+    assert sentence(several) == (
+        "3 things need you: no worker is alive; no beat is alive; 1 event ended without an answer."
+    )
+
+
+def test_a_gate_says_until_when(condition):
+    gates = {"paused": "x", "hold_until": str(NOW + 5), "hold_reason": "429"}
+    assert [tuple(gate) for gate in condition(gates=gates).personas[0].gates] == [
+        ("paused", "x", 0),
+        ("hold", "429", NOW + 5),
+    ]

@@ -1,0 +1,142 @@
+"""``parley status``: how everything is, and what needs a person."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import typer
+from rich.console import RenderableType
+
+from worker.cli import screen
+from worker.cli.condition import Condition, PersonaCondition, needs, persona_condition, sentence
+from worker.cli.screen import AsJson
+from worker.cli.session import No, Session, session
+from worker.cli.times import relative, span
+from worker.store.measures import OTHER
+
+
+def status(
+    check: Annotated[
+        bool, typer.Option("--check", help="Exit status 1 when something needs a person, for scripts.")
+    ] = False,
+    json: AsJson = False,
+) -> None:
+    """Say how everything is: what waits, each persona, workers and beats, dead letters; first what needs you.
+
+    Example: parley status --check || page-me
+    """
+    with session() as opened:
+        condition = condition_of(opened)
+    if json:
+        screen.as_json(_plain(condition))
+    else:
+        screen.show(*drawn(condition))
+    if check and needs(condition):
+        raise No("Something needs you.")
+
+
+def condition_of(opened: Session) -> Condition:
+    """Read it: bounded work, however much is stored. Raises ``redis.RedisError``."""
+    store, figures = opened.store, opened.store.measures.take()
+    due, first = store.follow_ups.due_count()
+    now = store.follow_ups.now()
+    personas = [
+        persona_condition(name, figures, store.personas.gates(name), now) for name in sorted(opened.settings.personas)
+    ]
+    if any(persona == OTHER for persona, _ in figures.waiting):
+        personas.append(persona_condition(OTHER, figures, {}, now))
+    return Condition(now, figures, store.processes.alive(), tuple(personas), due, first)
+
+
+def drawn(condition: Condition) -> Iterator[RenderableType]:
+    """The whole, to be printed part after part."""
+    yield screen.lines([sentence(condition)])
+    found = needs(condition)
+    for number, need in enumerate(found, 1):
+        yield screen.lines(["", f"{number}. {need.what}", f"   to do: {need.do}"])
+    yield screen.lines([""])
+    yield screen.fields(_fields(condition))
+    yield screen.lines([""])
+    yield screen.grid(
+        ["persona", "waiting", "oldest", "turns running", "closed gates"],
+        [
+            [
+                persona.name if persona.name != OTHER else "(not configured)",
+                persona.waiting,
+                span(persona.oldest_seconds) if persona.waiting else "-",
+                persona.running,
+                _gates(persona, condition.now),
+            ]
+            for persona in condition.personas
+        ],
+    )
+
+
+def _fields(condition: Condition) -> dict[str, str]:
+    figures = condition.figures
+    backlog = "nothing waits"
+    if condition.waiting:
+        about = "about " if figures.sampled else ""
+        backlog = (
+            f"{about}{condition.waiting} waiting in {condition.conversations} conversations, "
+            f"the oldest for {span(condition.oldest_seconds)}"
+        )
+    lag = span(figures.agenda_lag_seconds)
+    follow_ups = f"{figures.follow_ups} planned"
+    if condition.follow_ups_due:
+        follow_ups += f", {condition.follow_ups_due} due, the first for {span(figures.follow_up_lateness_seconds)}"
+    elif condition.next_follow_up:
+        follow_ups += f", the next {relative(condition.next_follow_up, condition.now)}"
+    return {
+        "events": backlog,
+        "agenda": f"late by {lag}" if figures.agenda_lag_seconds >= 1 else "nothing is late",
+        "processes": f"workers {condition.alive.workers}, beats {condition.alive.beats}",
+        "queues": ", ".join(f"{name} {messages}" for name, messages in figures.queues.items())
+        or "with another broker than the store: see parley check",
+        "follow-ups": follow_ups,
+        "dead letters": str(figures.dead_letters),
+        "taken over": f"{figures.taken_over} (parley claims)" if figures.taken_over else "0",
+        "sealed": f"{figures.seals} (parley seals)" if figures.seals else "0",
+    }
+
+
+def _gates(persona: PersonaCondition, now: int) -> str:
+    return (
+        "; ".join(
+            f"{gate.name} ({gate.reason})" + (f", again {relative(max(gate.until, now), now)}" if gate.until else "")
+            for gate in persona.gates
+        )
+        or "none"
+    )
+
+
+def _plain(condition: Condition) -> dict[str, Any]:
+    figures = condition.figures
+    return {
+        "sentence": sentence(condition),
+        "needs": [need._asdict() for need in needs(condition)],
+        "now_ms": condition.now,
+        "waiting": {
+            "events": condition.waiting,
+            "conversations": condition.conversations,
+            "oldest_seconds": condition.oldest_seconds,
+            "estimated": figures.sampled,
+        },
+        "agenda": {"conversations": figures.agenda, "lag_seconds": figures.agenda_lag_seconds},
+        "alive": asdict(condition.alive),
+        "queues": figures.queues,
+        "follow_ups": {
+            "planned": figures.follow_ups,
+            "due": condition.follow_ups_due,
+            "next_at_ms": condition.next_follow_up or None,
+            "late_seconds": figures.follow_up_lateness_seconds,
+        },
+        "dead_letters": figures.dead_letters,
+        "taken_over": figures.taken_over,
+        "sealed": figures.seals,
+        "personas": [
+            {**asdict(persona), "gates": [gate._asdict() for gate in persona.gates]} for persona in condition.personas
+        ],
+    }

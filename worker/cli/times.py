@@ -1,0 +1,33 @@
+"""Times as a person says them: in UTC, and how far away. All moments are milliseconds of the store's clock."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+_UNITS = ((2 * 86_400, 86_400, "days"), (5400, 3600, "h"), (90, 60, "min"))
+
+
+def span(seconds: float) -> str:
+    """A length of time in its largest fitting unit, such as "45 s", "4 min", "2 h", "3 days"."""
+    for least, unit_seconds, unit in _UNITS:
+        if seconds >= least:
+            return f"{seconds / unit_seconds:.0f} {unit}"
+    return f"{max(0.0, seconds):.0f} s"
+
+
+def relative(at: int, now: int) -> str:
+    """ "in 4 min", "2 h ago" or "now"."""
+    seconds = (at - now) / 1000
+    if abs(seconds) < 0.5:
+        return "now"
+    return f"in {span(seconds)}" if seconds > 0 else f"{span(-seconds)} ago"
+
+
+def utc(at: int) -> str:
+    """The moment in UTC, to the second."""
+    return f"{datetime.fromtimestamp(at / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def both(at: int, now: int) -> str:
+    """The moment in UTC, and how far away it is."""
+    return f"{utc(at)} ({relative(at, now)})"

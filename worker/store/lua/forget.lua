@@ -1,0 +1,30 @@
+-- Erase all that is stored of one conversation in its shard. What waits gets its fate first, so the books stay true.
+--
+-- KEYS 1 conversation  2 inbox  3 agenda  4 timeline  5 books  6 follow_ups  7 dead  8 sealed  9 journal prefix
+--      10 ready  11 taken_over
+-- ARGV 1 conversation name  2 reason for what waits  3... ids of journals that were found
+-- Returns {'forgotten' | 'busy' (a turn runs, nothing was changed), events that waited, journals erased}.
+-- Twice for one call: the second time finds nothing, and changes nothing.
+
+local conversation, inbox, prefix, name = KEYS[1], KEYS[2], KEYS[9], ARGV[1]
+local now = clock()
+if number(redis.call('HGET', conversation, 'lease_until')) > now then return {'busy', 0, 0} end
+
+local waiting, ids = redis.call('LRANGE', inbox, 0, -1), {}
+for _, id in ipairs(waiting) do
+  end_event(prefix .. id .. ' ' .. name, KEYS[5], name, 'skipped', ARGV[2], now, 1000)
+  ids[id] = true
+end
+for index = 3, #ARGV do ids[ARGV[index]] = true end
+local erased = 0
+for id in pairs(ids) do
+  erased = erased + redis.call('DEL', prefix .. id .. ' ' .. name)
+  redis.call('ZREM', KEYS[7], id .. ' ' .. name)
+end
+redis.call('DEL', conversation, inbox, KEYS[4])
+redis.call('ZREM', KEYS[3], name)
+redis.call('ZREM', KEYS[6], name)
+redis.call('ZREM', KEYS[10], name)
+redis.call('HDEL', KEYS[8], name)
+redis.call('HDEL', KEYS[11], name)
+return {'forgotten', #waiting, erased}

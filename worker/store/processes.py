@@ -1,0 +1,49 @@
+"""Which workers and schedulers are alive: each says so every few seconds, for how long it may be taken to be."""
+
+from __future__ import annotations
+
+import os
+import socket
+from dataclasses import dataclass
+from typing import Literal
+
+from redis import Redis
+
+from worker.store.connection import clock_ms
+
+Role = Literal["worker", "beat"]
+
+KEY = "parley:alive"
+
+# A process that misses two signs may be slow, one that misses three is gone.
+_SIGNS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Alive:
+    """How many processes of each role gave a sign of life in time."""
+
+    workers: int
+    beats: int
+
+
+class Processes:
+    """Signs of life. They decide nothing; a person looks at them."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+
+    def sign(self, role: Role, every_seconds: float) -> None:
+        """This process lives, and signs again after ``every_seconds``. Raises ``redis.RedisError``."""
+        now = clock_ms(self._redis)
+        member = f"{role} {socket.gethostname()}:{os.getpid()}"
+        with self._redis.pipeline(transaction=False) as pipeline:
+            pipeline.zadd(KEY, {member: now + int(every_seconds * 1000 * _SIGNS)})
+            pipeline.zremrangebyscore(KEY, "-inf", now)
+            pipeline.execute()
+
+    def alive(self) -> Alive:
+        """Who is alive by the store's clock. Raises ``redis.RedisError``."""
+        members = self._redis.zrangebyscore(KEY, clock_ms(self._redis), "+inf")
+        roles = [str(member).partition(" ")[0] for member in members]
+        return Alive(roles.count("worker"), roles.count("beat"))
