@@ -9,9 +9,11 @@ from __future__ import annotations
 import json
 import logging
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
 
-from config.settings import Worker
+from config.handles import Handles
+from config.settings import Privacy, Worker
 
 FIELDS = ("conversation", "persona", "event_id", "kind", "seconds")
 
@@ -19,10 +21,12 @@ FIELDS = ("conversation", "persona", "event_id", "kind", "seconds")
 _TALKATIVE = ("celery", "kombu", "amqp")
 
 
-def configure(worker: Worker) -> None:
-    """Send all logs of this process to standard error in the chosen format and from the chosen level."""
+def configure(worker: Worker, privacy: Privacy) -> None:
+    """Send all logs of this process to standard error in the chosen format and from the chosen level, conversations
+    shown as ``privacy`` says."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(JsonFormatter() if worker.log_format == "json" else TextFormatter())
+    shown = Handles(privacy).shown
+    handler.setFormatter(JsonFormatter(shown) if worker.log_format == "json" else TextFormatter(shown))
     handler.addFilter(without_content)
     root = logging.getLogger()
     root.handlers[:] = [handler]
@@ -45,18 +49,30 @@ def without_content(record: logging.LogRecord) -> bool:
     return True
 
 
-class TextFormatter(logging.Formatter):
+class _Formatter(logging.Formatter):
+    def __init__(self, shown: Callable[[str], str] = str) -> None:
+        super().__init__()
+        self._shown = shown
+
+    def _fields(self, record: logging.LogRecord) -> dict[str, object]:
+        found = {name: getattr(record, name) for name in FIELDS if hasattr(record, name)}
+        if "conversation" in found:
+            found["conversation"] = self._shown(found["conversation"])
+        return found
+
+
+class TextFormatter(_Formatter):
     """For a terminal: time, level, logger, message, fields."""
 
     def format(self, record: logging.LogRecord) -> str:
         """One line, or more when there is a traceback."""
         at = datetime.fromtimestamp(record.created, UTC).strftime("%H:%M:%S.%f")[:-3]
-        fields = "".join(f" {name}={value}" for name, value in _fields(record).items())
+        fields = "".join(f" {name}={value}" for name, value in self._fields(record).items())
         line = f"{at} {record.levelname:<7} {record.name}: {record.getMessage()}{fields}"
         return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
 
 
-class JsonFormatter(logging.Formatter):
+class JsonFormatter(_Formatter):
     """For a collector: one JSON object a line."""
 
     def format(self, record: logging.LogRecord) -> str:
@@ -66,12 +82,8 @@ class JsonFormatter(logging.Formatter):
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),
-            **_fields(record),
+            **self._fields(record),
         }
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
         return json.dumps(line, default=str)
-
-
-def _fields(record: logging.LogRecord) -> dict[str, object]:
-    return {name: getattr(record, name) for name in FIELDS if hasattr(record, name)}

@@ -44,7 +44,7 @@ def main() -> int:
             file=sys.stderr,
         )
         return 2
-    logs.configure(settings.worker)
+    logs.configure(settings.worker, settings.privacy)
     serve(settings)
     return 0
 

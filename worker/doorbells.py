@@ -14,6 +14,7 @@ import uuid
 from collections.abc import Iterable
 from typing import Any, Protocol
 
+from config.handles import Handles
 from worker.broker import Broker, BrokerAway, BrokerStillAway, Publication
 from worker.conversation import Conversation, Lane
 
@@ -48,14 +49,15 @@ class Doorbells(Protocol):
 
 
 class StoreDoorbells:
-    """Broker and store are the same Redis database."""
+    """Broker and store are the same Redis database. ``handles``: how those who only look at a message see the lead."""
 
-    def __init__(self, redis: Any) -> None:
+    def __init__(self, redis: Any, handles: Handles) -> None:
         self._redis = redis
+        self._handles = handles
 
     def message(self, conversation: Conversation, lane: Lane) -> str:
         """A complete Celery message, protocol 2."""
-        return json.dumps(_envelope(conversation, lane), separators=(",", ":"))
+        return json.dumps(_envelope(conversation, lane, self._handles), separators=(",", ":"))
 
     def list_of(self, lane: Lane, spare: str) -> str:
         """The queues are lists named after the lanes."""
@@ -79,10 +81,11 @@ class StoreDoorbells:
 
 
 class BrokerDoorbells:
-    """The broker is another server: the caller publishes after the step."""
+    """The broker is another server: the caller publishes after the step. ``handles``: as for ``StoreDoorbells``."""
 
-    def __init__(self, broker: Broker) -> None:
+    def __init__(self, broker: Broker, handles: Handles) -> None:
         self._broker = broker
+        self._handles = handles
 
     def message(self, conversation: Conversation, lane: Lane) -> str:
         """Nothing that a script of the store could push."""
@@ -95,7 +98,7 @@ class BrokerDoorbells:
     def ring(self, doorbells: Iterable[tuple[Conversation, Lane]]) -> None:
         """Publish each doorbell; when the broker is away, say so and leave it to the agenda."""
         try:
-            self._broker.publish(_publication(conversation, lane) for conversation, lane in doorbells)
+            self._broker.publish(_publication(conversation, lane, self._handles) for conversation, lane in doorbells)
         except BrokerStillAway:
             # Said a moment ago.
             pass
@@ -114,13 +117,13 @@ class BrokerDoorbells:
         self._broker.close()
 
 
-def _publication(conversation: Conversation, lane: Lane) -> Publication:
-    envelope = _envelope(conversation, lane)
+def _publication(conversation: Conversation, lane: Lane, handles: Handles) -> Publication:
+    envelope = _envelope(conversation, lane, handles)
     body = json.loads(base64.b64decode(envelope["body"]))
     return Publication(lane, body, envelope["headers"], envelope["properties"]["correlation_id"])
 
 
-def _envelope(conversation: Conversation, lane: Lane) -> dict[str, Any]:
+def _envelope(conversation: Conversation, lane: Lane, handles: Handles) -> dict[str, Any]:
     identity = str(uuid.uuid4())
     body = json.dumps(
         [
@@ -140,7 +143,7 @@ def _envelope(conversation: Conversation, lane: Lane) -> dict[str, Any]:
             "root_id": identity,
             "parent_id": None,
             "group": None,
-            "argsrepr": f"({conversation.persona!r}, {conversation.target!r})",
+            "argsrepr": handles.arguments(conversation.persona, conversation.target),
             "kwargsrepr": "{}",
             "origin": "parley",
             "retries": 0,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass
 from typing import Any
@@ -21,8 +22,9 @@ _ID_LENGTH = 120 - len(_SUFFIX)
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """``done``: the event waits again, or is discarded. ``status`` is that of the store, or ``still_refused`` or
-    ``unconfigured``; ``detail`` says more (position, id, reason), never content."""
+    """``done``: the event waits again, ends with one that does, or is discarded. ``status`` is that of the store, or
+    ``still_refused``, ``undecryptable`` or ``unconfigured``; ``detail`` says more (position, id, reason), but no
+    content."""
 
     done: bool
     status: str
@@ -49,7 +51,8 @@ class Replay:
         replayed = self._store.dead_letters.replay(conversation, event_id, mode)
         if replayed.status == "refused":
             return self._readmit(conversation, event_id)
-        return Outcome(replayed.status in ("replayed", "discarded"), replayed.status, replayed.detail)
+        done = replayed.status in ("replayed", "with_head", "discarded")
+        return Outcome(done, replayed.status, replayed.detail)
 
     def _was_refused(self, conversation: Conversation, event_id: str) -> bool:
         opened = self._store.dead_letters.open(conversation, event_id)
@@ -59,6 +62,8 @@ class Replay:
         opened = self._store.dead_letters.open(conversation, event_id)
         if opened is None:
             return Outcome(False, "unknown", "")
+        if opened.undecryptable:
+            return Outcome(False, "undecryptable", opened.undecryptable)
         try:
             receipt = self._enqueue(json.loads(opened.payload), event_id)
         except Refused as refusal:
@@ -67,8 +72,14 @@ class Replay:
         return Outcome(closed.status == "readmitted", closed.status, receipt.event_id)
 
     def _enqueue(self, event: Any, event_id: str) -> Receipt:
-        if isinstance(event, dict) and event.get("event_id") == event_id:
-            # The letter itself has this id, so the door would take the event for a duplicate. The new id comes from
-            # the old one: a replay that is cut short and repeated makes one event.
-            event = {**event, "event_id": event_id[:_ID_LENGTH] + _SUFFIX}
+        if isinstance(event, dict) and event.get("event_id") in (event_id, event_id.rpartition("-refused-")[0]):
+            # The letter itself, or an event for whose sake the letter got an id of its own, has this id: the door
+            # would take the event for a duplicate. The new id comes from the letter's: a replay that is cut short and
+            # repeated makes one event.
+            event = {**event, "event_id": _replay_id(event_id)}
         return self._producer.enqueue(events.parse(event))
+
+
+def _replay_id(event_id: str) -> str:
+    short = len(event_id) <= _ID_LENGTH
+    return (event_id if short else hashlib.sha256(event_id.encode()).hexdigest()[:32]) + _SUFFIX

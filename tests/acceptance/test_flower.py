@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
-import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +17,6 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from worker.events import InboundChat
 from worker.producer import Producer
 from worker.simulation.faults import FaultKind, FaultRule
-from worker.simulation.tied_process import tied_command
 
 pytestmark = pytest.mark.acceptance
 
@@ -30,15 +26,6 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shuti
 # A machine's own services, and nothing that Chromium would like to tell its maker.
 OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 OPTIONS += ["--disable-component-update", "--disable-sync"]
-
-
-@dataclass
-class Dashboard:
-    """A running ``make flower`` and its address."""
-
-    process: subprocess.Popen[bytes]
-    url: str
-    log: Path
 
 
 @pytest.fixture
@@ -52,51 +39,6 @@ def browser() -> Iterator[Browser]:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=OPTIONS)
         yield chromium
         chromium.close()
-
-
-@pytest.fixture
-def open_dashboard(tmp_path: Path, eventually: Callable[..., Any]) -> Iterator[Callable[..., Dashboard]]:
-    """Start Flower as ``make flower`` does; the database is in ``tmp_path``."""
-    with contextlib.ExitStack() as running:
-
-        def start(environment: dict[str, str]) -> Dashboard:
-            with socket.create_server(("127.0.0.1", 0)) as free:
-                port = free.getsockname()[1]
-            log = tmp_path / f"flower-{port}.log"
-            own = {
-                "PARLEY_FLOWER__PASSWORD": PASSWORD,
-                "PARLEY_FLOWER__PORT": str(port),
-                "PARLEY_FLOWER__DATABASE": str(tmp_path / "flower.db"),
-            }
-            with log.open("wb") as output:
-                process = subprocess.Popen(
-                    tied_command([sys.executable, "-m", "worker.dashboard"]),
-                    stdin=subprocess.DEVNULL,
-                    stdout=output,
-                    stderr=subprocess.STDOUT,
-                    env={**os.environ, "PYTHONPATH": str(PROJECT), **environment, **own},
-                    cwd=tmp_path,
-                )
-            running.callback(_end, process)
-            url = f"http://127.0.0.1:{port}"
-            eventually(lambda: _answers(url), f"Flower; its log: {log.read_text(errors='replace')}", seconds=20)
-            return Dashboard(process, url, log)
-
-        yield start
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    process.terminate()
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        process.wait(10)
-    process.kill()
-    process.wait()
-
-
-def _answers(url: str) -> bool:
-    with contextlib.suppress(httpx.TransportError):
-        return httpx.get(f"{url}/healthcheck", trust_env=False).status_code == 200
-    return False
 
 
 def _page(browser: Browser, password: str = PASSWORD) -> Page:
@@ -123,7 +65,7 @@ def test_an_operator_follows_the_day(start, open_dashboard, browser, channel, ev
     """Log in, see the workers, find a conversation's turns and a failure; all there again after a restart."""
     settings = {"PARLEY_WORKER__TASK_EVENTS": "true", "PARLEY_JOIN__SETTLE_SECONDS": "0"}
     system, loaded = start(settings=settings, latency_seconds=0.1)
-    dashboard = open_dashboard(system.environment)
+    dashboard = open_dashboard(system.environment, PASSWORD)
     page, url = _page(browser), dashboard.url
     eventually(lambda: page.goto(url) and "worker-0@parley" in page.content(), "the worker", seconds=20)
     assert page.locator("text=Online workers").is_visible()
@@ -152,15 +94,15 @@ def test_an_operator_follows_the_day(start, open_dashboard, browser, channel, ev
     assert "dead: refused by the persona (status 422)" in page.inner_text("body")
     page.screenshot(path=tmp_path / "task.png")
 
-    _end(dashboard.process)
-    url = open_dashboard(system.environment).url
+    dashboard.end()
+    url = open_dashboard(system.environment, PASSWORD).url
     assert eventually(lambda: rows_of("args:john_doe", "answered"), "what was seen before the restart", seconds=20)
 
 
 def test_nobody_gets_in_without_the_password(start, open_dashboard, browser):
     """A wrong password shows nothing; the API that could stop workers is not there for anybody."""
     system, _ = start(workers=0, beats=0)
-    dashboard = open_dashboard(system.environment)
+    dashboard = open_dashboard(system.environment, PASSWORD)
     page = _page(browser, "wrong")
     refused = page.goto(f"{dashboard.url}/workers")
     assert refused is not None

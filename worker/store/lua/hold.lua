@@ -21,7 +21,9 @@ elseif not step[2] and not step[3] and not step[4] then
   redis.call('HDEL', conversation, 'group')
 end
 if ARGV[6] == 'not asked' then
-  redis.call('HINCRBY', journal, step[2] and 'sends' or 'asks', -1)
+  local attempts = redis.call('HINCRBY', journal, step[2] and 'sends' or 'asks', -1)
+  -- The age of what is to be tried counts from the first attempt that was one.
+  if attempts == 0 then redis.call('HDEL', journal, 'first_begun_at') end
 end
 if ARGV[8] ~= '' then
   -- The next bubble is a send of its own: its attempts, doubts and age are counted from here.

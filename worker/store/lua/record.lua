@@ -1,7 +1,7 @@
 -- Store the persona's reply before anything is delivered. The first stored reply wins, whoever brings it.
 --
 -- KEYS 1 conversation  2 journal of the head  3 agenda  4 timeline
--- ARGV 1 conversation name  2 token  3 fence  4 reply  5 lease ms
+-- ARGV 1 conversation name  2 token  3 fence  4 reply  5 lease ms  6 '1': the reply is a farewell, no answer
 -- Returns {'holder' | 'taken_over' | 'lost' | 'settled', the reply to deliver}. `holder`: the step is now "delivering",
 -- the lease is renewed, go on. `taken_over`: a person took over meanwhile; deliver nothing, let go of the lease.
 -- Twice for one caller: the second time finds its own reply and only renews the lease.
@@ -18,6 +18,7 @@ local holder = lease[1] == ARGV[2] and lease[2] == ARGV[3]
 if not reply then
   reply = ARGV[4]
   redis.call('HSET', journal, 'reply', reply, 'replied_at', now)
+  if ARGV[6] == '1' then redis.call('HSET', journal, 'farewell', 1) end
   note(timeline, now, holder and 'replied' or 'replied late')
 end
 if not holder then

@@ -1,13 +1,14 @@
 -- Give a dead event back to its conversation, or take it off the list of dead letters.
 --
 -- KEYS 1 conversation  2 inbox  3 journal of the event  4 agenda  5 timeline  6 books  7 dead  8 journal prefix
---      9 doorbell queue of leads who wait  10 of outreach (only when broker and store are the same Redis)
+--      9 doorbell queue of leads who wait (only when broker and store are the same Redis)  10 ready
 -- ARGV 1 conversation name  2 event id  3 mode: place | append | join | discard | readmitted  4 name of this call
 --      5 grace ms  6 doorbell message, or ''  7 for `readmitted`: the id under which the event was accepted
--- Returns {status, detail, ring, kind}; ring = 1 when the caller must ring. Statuses with their detail:
+-- Returns {status, detail, ring}; ring = 1 when the caller must ring. Statuses with their detail:
 --      replayed (place in the inbox)   discarded   readmitted   unknown   not_dead (its fate)
 --      refused                         it was never accepted: send it through the door, then call with `readmitted`
---      covered (id of the head)        the reply that is stored with that event answers this one too
+--      covered (id of the head)        the reply that is stored with that event answers this one too: replay that one
+--      with_head (id of the head)      the same, and that event waits again: this one ends with it
 --      later_answered, later_asked     its own place is gone, or is in front of what the persona has seen
 --      nothing_to_join, cannot_join    no group that is still open waits; this event has to be asked alone
 --      no_channel                      the conversation has expired, and the event brings no channel of its own
@@ -26,14 +27,12 @@ end
 
 -- The farewell of `on_dead` is no answer: whoever got only that is asked for again.
 local function has_answer(entry)
-  if not entry.reply then return false end
-  local readable, reply = pcall(cjson.decode, entry.reply)
-  return not (readable and type(reply) == 'table' and reply.fate == 'dead')
+  return entry.reply and not entry.farewell
 end
 
 local letter = hash(journal)
 local function say(status, detail)
-  return {status, detail or '', 0, letter.kind or ''}
+  return {status, detail or '', 0}
 end
 
 if not letter.kind then return say('unknown') end
@@ -69,13 +68,10 @@ if letter.asked_with then
   -- Only a reply from before their common death: a later one is to the head's words alone.
   local head = hash(prefix .. letter.asked_with .. ' ' .. name)
   if has_answer(head) and number(head.replied_at) <= number(letter.settled_at) then
-    return say('covered', letter.asked_with)
+    return say(head.fate and 'covered' or 'with_head', letter.asked_with)
   end
 end
-if not state.channel then
-  local readable, event = pcall(cjson.decode, letter.payload)
-  if not readable or not event.channel then return say('no_channel') end
-end
+if not state.channel and not letter.own_channel then return say('no_channel') end
 
 local function place()
   local rank, group, pivot = number(letter.rank), number(state.group), nil
@@ -116,9 +112,10 @@ if obstacle then return say(obstacle) end
 -- A fresh budget. What may have been acted on, or has its answer, stays alone: nothing may join an answer that was
 -- given without it, nor one that a lost worker may still bring.
 redis.call('HDEL', journal, 'fate', 'reason', 'detail', 'settled_at', 'discarded_at', 'asked_with', 'first_begun_at',
-  'asks', 'ask_unknowns', 'asks_vanished', 'sends', 'send_unknowns', 'sends_vanished')
+  'asks', 'ask_unknowns', 'asks_vanished', 'asks_handed_over', 'sends', 'send_unknowns', 'sends_vanished',
+  'sends_handed_over')
 redis.call('HSET', journal, 'step', answered and 'replied' or 'waiting', 'replayed_by', call)
-if not answered then redis.call('HDEL', journal, 'reply', 'replied_at') end
+if not answered then redis.call('HDEL', journal, 'reply', 'replied_at', 'farewell', 'bubbles_sent') end
 if answered or doubted then redis.call('HSET', journal, 'joining', 'no') end
 if mode ~= 'place' then redis.call('HDEL', journal, 'rank') end
 -- A person has decided that it is not too old. An opener or a follow-up still gives way to a lead who wrote since.
@@ -135,10 +132,13 @@ for _, key in ipairs({conversation, journal, timeline}) do redis.call('PERSIST',
 local ring = 0
 if redis.call('LINDEX', inbox, 0) == id and number(state.hold_until) <= now then
   redis.call('ZADD', agenda, now + tonumber(ARGV[5]), name)
-  if ARGV[6] == '' then
+  local accepted_at = redis.call('HGET', journal, 'accepted_at')
+  if lane_of(letter.kind, accepted_at, state.last_inbound) == 'outreach' then
+    make_ready(KEYS[10], agenda, name, accepted_at, now)
+  elseif ARGV[6] == '' then
     ring = 1
   else
-    redis.call('LPUSH', speaks_first and KEYS[10] or KEYS[9], ARGV[6])
+    redis.call('LPUSH', KEYS[9], ARGV[6])
   end
 end
-return {'replayed', redis.call('LPOS', inbox, id) + 1, ring, letter.kind}
+return {'replayed', redis.call('LPOS', inbox, id) + 1, ring}
