@@ -1,7 +1,8 @@
 """``make bench``: turns a second with each pool that can be had, side by side in one run.
 
-One worker process, simulated persona at 0.5 s, every message a turn of its own. Each row is the median of the rounds.
-CPU is the worker's own, user and system, per turn. Wall rates are those of this machine: compare the ratios.
+One worker process, simulated persona at 0.5 s or at once, every message a turn of its own. Each row is the median of
+the rounds. CPU is the worker's own, user and system, per turn, without what its start takes. Wall rates are those of
+this machine: compare the ratios.
 """
 
 from __future__ import annotations
@@ -26,6 +27,9 @@ NO_JOINING = {
 }
 
 
+_WARM_UP = 50
+
+
 @dataclass(frozen=True, slots=True)
 class Case:
     """A pool under load."""
@@ -34,6 +38,7 @@ class Case:
     options: tuple[str, ...]
     messages: int
     conversations: int
+    at_once: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +56,8 @@ def cases() -> list[Case]:
     found = [
         Case("threads 64", ("-P", "threads", "-c", "64"), 1000, 400),
         Case("threads 500 (default)", (), 2000, 400),
+        Case("the same, persona at once", (), 3000, 400, at_once=True),
+        Case("the same, task events on", ("-E",), 3000, 400, at_once=True),
         Case("threads 1000", ("-P", "threads", "-c", "1000"), 3000, 1000),
         Case("prefork 8", ("-P", "prefork", "-c", "8"), 200, 100),
     ]
@@ -61,12 +68,17 @@ def cases() -> list[Case]:
 
 def measure(case: Case, latency_seconds: float) -> Measured:
     """One round on a system of its own."""
-    with RunningSystem(latency_seconds=latency_seconds, settings=NO_JOINING, worker_options=case.options) as system:
+    seconds = 0.0 if case.at_once else latency_seconds
+    with RunningSystem(latency_seconds=seconds, settings=NO_JOINING, worker_options=case.options) as system:
         os.environ.update(system.environment)
-        run = run_load(system, load(env_file=None), messages=case.messages, conversations=case.conversations)
-        cpu_seconds, resident_mb = _usage(system.workers[0].pid)
+        settings = load(env_file=None)
+        # Connections and code that is loaded with the first turn belong to the start.
+        run_load(system, settings, messages=_WARM_UP, conversations=_WARM_UP)
+        before, _ = _usage(system.workers[0].pid)
+        run = run_load(system, settings, messages=case.messages, conversations=case.conversations)
+        after, resident_mb = _usage(system.workers[0].pid)
         in_flight = system.upstreams.summary()["fluidtalk"].max_in_flight
-    return Measured(run, cpu_seconds * 1000 / max(run.verdict.turns, 1), resident_mb, in_flight)
+    return Measured(run, (after - before) * 1000 / max(run.verdict.turns, 1), resident_mb, in_flight)
 
 
 def main() -> int:

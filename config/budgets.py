@@ -4,7 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from config.sections import Agenda, Captivate, FluidTalk, Gates, Join, Lease, Retention, Retry, Worker
+from config.sections import (
+    Agenda,
+    Captivate,
+    FluidTalk,
+    FollowUps,
+    Gates,
+    Join,
+    Lease,
+    Pacing,
+    Retention,
+    Retry,
+    Takeover,
+    Validity,
+    Worker,
+)
 
 
 def faults(
@@ -17,10 +31,15 @@ def faults(
     *,
     upstreams: Mapping[str, FluidTalk | Captivate],
     joins: Mapping[str, Join],
+    pacings: Mapping[str, Pacing],
+    cadences: Mapping[str, FollowUps],
+    takeovers: Mapping[str, Takeover],
+    validity: Validity,
 ) -> list[str]:
     """All broken rules, each as a sentence that names the settings and the reason. Empty when all hold.
 
-    ``upstreams``: by the name of their section. ``joins``: by what stands before ``JOIN`` in their variables.
+    ``upstreams``: by the name of their section. ``joins``, ``pacings``, ``cadences`` and ``takeovers``: by what stands
+    before ``JOIN``, ``PACING``, ``FOLLOW_UPS`` and ``TAKEOVER`` in their variables.
     """
     rules = [
         (
@@ -73,4 +92,26 @@ def faults(
                 f"{place}JOIN__SETTLE_SECONDS must not exceed {place}JOIN__SETTLE_LIMIT_SECONDS: "
                 "the limit is the longest wait"
             )
+    for place, pacing in pacings.items():
+        if pacing.minimum_seconds > pacing.maximum_seconds:
+            found.append(
+                f"{place}PACING__MINIMUM_SECONDS must not exceed {place}PACING__MAXIMUM_SECONDS: "
+                "every pause lies between them"
+            )
+    for place, cadence in cadences.items():
+        if cadence.late_limit_seconds < 60:
+            found.append(
+                f"{place}FOLLOW_UPS__LATE_LIMIT_SECONDS must be at least 60: "
+                "a beat that takes over from another one may be late by 15 s, and a busy persona by more"
+            )
+    found += _of_takeovers(takeovers, validity)
     return found
+
+
+def _of_takeovers(takeovers: Mapping[str, Takeover], validity: Validity) -> list[str]:
+    return [
+        f"{place}TAKEOVER__HAND_BACK_AFTER_SECONDS must be below VALIDITY__INBOUND_CHAT_SECONDS: "
+        "whatever waited so long would be too old to be answered"
+        for place, takeover in takeovers.items()
+        if (takeover.hand_back_after_seconds or 0) >= validity.inbound_chat_seconds
+    ]

@@ -5,13 +5,29 @@ All times are in seconds unless the name says otherwise.
 
 from __future__ import annotations
 
+import base64
+import os
+from pathlib import Path
 from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, StringConstraints, model_validator
+
+
+def _known_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        raise ValueError("no IANA zone of this name, such as Europe/Berlin, is known") from None
+    return name
+
 
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 SecondsOrZero = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
+WallTime = Annotated[str, StringConstraints(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
+ZoneName = Annotated[str, AfterValidator(_known_zone)]
+PLAIN_CONTENT = "plain"
 PersonaName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
 
 
@@ -35,13 +51,62 @@ class Join(Section):
     max_characters: Count = 4000
 
 
-class FollowUps(Section):
+class PersonaFollowUps(Section):
     """Re-engage a quiet lead: one follow-up after each delay, counted from the last delivered reply.
 
-    ``delays_seconds`` empty (the default): never by itself; a producer can still enqueue a ``FollowUp``.
+    ``delays_seconds`` empty (the default): never by itself; a producer can still enqueue a ``FollowUp``. ``jitter``:
+    up to this share of a delay is added to it, always the same for one touch, so that not all leads of an hour are
+    touched in the same minute.
+    ``per_lead``: follow-ups that one lead ever gets. ``per_day``: of the persona, by the store's UTC day; what is over
+    moves to the next day. ``per_hour``: at most so many an hour, evenly.
+    ``late_limit_seconds``: what could not be sent until so long after its moment is missed, and the cadence goes on
+    from then with its next step: a week without a beat releases no flood.
     """
 
     delays_seconds: tuple[Seconds, ...] = ()
+    jitter: Annotated[float, Field(ge=0, le=1)] = 0.1
+    per_lead: Count | None = None
+    per_day: Count | None = None
+    per_hour: Count | None = None
+    late_limit_seconds: Seconds = 6 * 3600.0
+
+
+class FollowUps(PersonaFollowUps):
+    """The same for all personas. ``per_day_in_all``: follow-ups of all personas together, by the store's UTC day."""
+
+    per_day_in_all: Count | None = None
+
+
+class QuietHours(Section):
+    """When a persona does not speak first, by the clock on the lead's wall: from ``start`` to ``end``, also across
+    midnight. Both equal (the default): there are none.
+
+    ``zone``: the persona's IANA zone. ``lead_zone_path``: where the channel metadata says the lead's zone, a dotted
+    path below ``internal.channelMetadata``. ``when_zone_unknown``: what holds for a lead without a readable one: the
+    persona's zone, no follow-up at all, or no quiet hours. ``openers``: whether openers keep quiet hours too.
+    """
+
+    start: WallTime = "00:00"
+    end: WallTime = "00:00"
+    zone: ZoneName = "UTC"
+    lead_zone_path: Annotated[str, StringConstraints(pattern=r"^[^.\s]+(\.[^.\s]+)*$")] = "custom.timezone"
+    when_zone_unknown: Literal["persona_zone", "do_not_send", "no_quiet_hours"] = "persona_zone"
+    openers: bool = True
+
+
+class Pacing(Section):
+    """Bubbles one by one, with pauses as of somebody who types. Off by default: one send carries the whole reply.
+
+    The pause before a bubble is its length at ``characters_per_second``, at least ``minimum_seconds``, at most
+    ``maximum_seconds``; then up to ``jitter`` (a share of it) is added or taken away at random. A photo is the last
+    bubble and comes after the least pause.
+    """
+
+    enabled: bool = False
+    characters_per_second: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 12.0
+    minimum_seconds: SecondsOrZero = 1.0
+    maximum_seconds: Seconds = 12.0
+    jitter: Annotated[float, Field(ge=0, le=1)] = 0.2
 
 
 class Unknown(Section):
@@ -71,8 +136,62 @@ class Escalation(Section):
         return self
 
 
+class Takeover(Section):
+    """When a person has a conversation, the persona is silent in it until it is handed back.
+
+    ``livechat``: what an inbound chat means whose channel says that a person can take over: nothing, or that one does.
+    ``on_hand_back``: what becomes of the events that waited: all go on as usual (``joined``), all but the lead's
+    newest message are dropped (``last``), all are (``none``). ``hand_back_after_seconds``: a takeover without a message
+    of the lead for so long ends by itself; None = only by hand.
+    """
+
+    livechat: Literal["ignore", "hold"] = "ignore"
+    on_hand_back: Literal["joined", "last", "none"] = "joined"
+    hand_back_after_seconds: Seconds | None = None
+
+
+class Outreach(Section):
+    """How fast a persona writes first to new leads, and when it stops by itself.
+
+    ``openers_per_hour``: so many on the first day, then ``growth_per_day`` times as many each day, at most
+    ``openers_per_hour_limit``; days are counted from the first opener. None = as fast as workers can. ``jitter``: the
+    gap between two openers is up to this share of it longer or shorter.
+    ``stop_share``: when this share of the last ``stop_window`` openers was ignored, sealed or refused by the channel,
+    with at least ``stop_minimum`` of them counted, openers and follow-ups wait until a person lets them go on
+    (``parley resume PERSONA --gate outreach``). 0 = never.
+    """
+
+    openers_per_hour: Annotated[float, Field(gt=0, le=3_600_000)] | None = None
+    growth_per_day: Annotated[float, Field(ge=1, le=10)] = 1.0
+    openers_per_hour_limit: Annotated[float, Field(gt=0, le=3_600_000)] | None = None
+    jitter: Annotated[float, Field(ge=0, le=0.9)] = 0.3
+    stop_window: Annotated[int, Field(ge=1, le=1000)] = 50
+    stop_share: Annotated[float, Field(ge=0, le=1)] = 0.3
+    stop_minimum: Count = 10
+
+    @property
+    def most_per_hour(self) -> float:
+        """Openers an hour when the ramp has reached its end; 0 without a ramp."""
+        return self.openers_per_hour_limit or self.openers_per_hour or 0.0
+
+    def per_hour_after(self, days: int) -> float:
+        """Openers an hour when so many whole days have passed since the first one; 0 without a ramp."""
+        return min(self.most_per_hour, (self.openers_per_hour or 0.0) * self.growth_per_day**days)
+
+    @model_validator(mode="after")
+    def _ramp_has_an_end(self) -> Outreach:
+        if self.growth_per_day > 1 and self.openers_per_hour_limit is None:
+            raise ValueError("growth_per_day needs openers_per_hour_limit: what grows each day must end somewhere")
+        if self.openers_per_hour_limit is not None and self.openers_per_hour_limit < (self.openers_per_hour or 0):
+            raise ValueError("openers_per_hour_limit must not be below openers_per_hour: the ramp leads from one to it")
+        if self.stop_minimum > self.stop_window:
+            raise ValueError("stop_minimum must not exceed stop_window: so many are never counted")
+        return self
+
+
 class Persona(Section):
-    """One FluidTalk identity. What ``join`` and ``follow_ups`` leave out is taken from the general ones.
+    """One FluidTalk identity. What ``join``, ``follow_ups``, ``quiet_hours`` and ``pacing`` leave out is taken from the
+    general ones.
 
     ``calls_per_second`` and ``calls_at_once`` bound the calls with this key, all processes together; by default there
     is no bound.
@@ -83,10 +202,14 @@ class Persona(Section):
     calls_per_second: Annotated[float, Field(gt=0)] | None = None
     calls_at_once: Count | None = None
     join: Join | None = None
-    follow_ups: FollowUps | None = None
+    follow_ups: PersonaFollowUps | None = None
+    quiet_hours: QuietHours | None = None
+    pacing: Pacing | None = None
     unknown: Unknown = Unknown()
     on_sealed: Escalation = Escalation()
     on_dead: Escalation = Escalation()
+    takeover: Takeover = Takeover()
+    outreach: Outreach = Outreach()
 
     @model_validator(mode="after")
     def _key_can_be_a_header(self) -> Persona:
@@ -135,13 +258,15 @@ class Lease(Section):
 class Agenda(Section):
     """``tick_seconds``: how often beat rings what is due. ``grace_seconds``: a doorbell unanswered for so long is
     rung again, later and later up to ``grace_limit_seconds``. ``shards`` splits the store; never change it while
-    conversations are stored. ``ring_limit``: doorbells of one tick."""
+    conversations are stored. ``ring_limit``: doorbells of one tick. ``outreach_limit``: so many of openers and
+    follow-ups are rung at one tick, less what still lies in their queue; a campaign must not crowd out leads."""
 
     tick_seconds: Seconds = 0.5
     grace_seconds: Seconds = 4.0
     grace_limit_seconds: Seconds = 60.0
     shards: Annotated[int, Field(ge=1, le=100)] = 16
     ring_limit: Count = 10_000
+    outreach_limit: Count = 20
 
 
 class Retry(Section):
@@ -208,8 +333,76 @@ class Images(Section):
     total_seconds: Seconds = 20.0
 
 
+class Tls(Section):
+    """For every URL of store or broker that says TLS (``rediss``, ``rediss+...``, ``amqps``). Names are always checked.
+
+    ``ca_path``: who may have signed the servers' certificates; without it those whom the system trusts.
+    ``certificate_path`` and ``key_path``: our own, for servers that ask for one. All PEM.
+    """
+
+    ca_path: Path | None = None
+    certificate_path: Path | None = None
+    key_path: Path | None = None
+
+    @model_validator(mode="after")
+    def _files_are_there(self) -> Tls:
+        if (self.certificate_path is None) != (self.key_path is None):
+            raise ValueError("certificate_path and key_path are needed together")
+        for name in ("ca_path", "certificate_path", "key_path"):
+            path: Path | None = getattr(self, name)
+            if path is not None and not (path.is_file() and os.access(path, os.R_OK)):
+                raise ValueError(f"{name}: {path} is not a file that this user may read")
+        return self
+
+
+class Encryption(Section):
+    """Content in the store is encrypted with the first of ``keys``, and read with each of them; needs the extra
+    ``encryption``. Without keys (the default) it is stored as it is.
+
+    Each is 32 random bytes in base64 (``openssl rand -base64 32``). ``plain`` as the first entry: what is stored from
+    now on is not encrypted, the others only read.
+    """
+
+    keys: tuple[SecretStr, ...] = ()
+
+    @model_validator(mode="after")
+    def _keys_can_be_used(self) -> Encryption:
+        texts = [key.get_secret_value() for key in self.keys]
+        if len(set(texts)) < len(texts):
+            raise ValueError("keys holds one entry twice")
+        for place, text in enumerate(texts, start=1):
+            if text == PLAIN_CONTENT and place == 1:
+                continue
+            try:
+                length = len(base64.b64decode(text, validate=True))
+            except ValueError:
+                length = 0
+            if length != 32:
+                raise ValueError(f"keys: entry {place} is not 32 bytes in base64; make one: openssl rand -base64 32")
+        return self
+
+
+class Privacy(Section):
+    """``handles``: how Flower and logs name a lead: by the handle, or by a short hash of it (``parley explain`` and
+    ``parley which`` lead from one to the other). Metrics and traces name no lead at all.
+
+    ``handle_key`` is needed for hashes, at least 16 characters, and has to be the same in all processes: without it
+    nobody can try handles.
+    """
+
+    handles: Literal["plain", "hashed"] = "plain"
+    handle_key: Annotated[SecretStr, Field(min_length=16)] | None = None
+
+    @model_validator(mode="after")
+    def _hashes_are_keyed(self) -> Privacy:
+        if self.handles == "hashed" and self.handle_key is None:
+            raise ValueError("handles=hashed needs handle_key (PARLEY_PRIVACY__HANDLE_KEY): openssl rand -base64 32")
+        return self
+
+
 class Worker(Section):
-    """``concurrency``: turns that may wait for a persona at once in one process. ``task_events`` feeds Flower.
+    """``concurrency``: turns that may wait for a persona at once in one process. ``outreach_share``: openers and
+    follow-ups take at most this share of it, of each persona's part as of the whole. ``task_events`` feeds Flower.
 
     ``store_wait_seconds``: how long a result is kept in hand while the store is away. ``stuck_seconds``: a worker that
     runs no task for so long while doorbells wait ends itself. ``stop_seconds``: how long turns under way may go on
@@ -220,6 +413,7 @@ class Worker(Section):
     """
 
     concurrency: Count = 500
+    outreach_share: Annotated[float, Field(gt=0, le=1)] = 0.5
     task_events: bool = False
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["text", "json"] = "text"
@@ -228,3 +422,48 @@ class Worker(Section):
     stop_seconds: Seconds = 10.0
     require_durable_store: bool = True
     crash_at: Annotated[str, StringConstraints(pattern=r"^[a-z ]+(:[1-9][0-9]*)?$")] | None = None
+
+
+class Metrics(Section):
+    """The endpoint of each worker and scheduler: ``/metrics`` for Prometheus, ``/live`` and ``/ready`` for supervisors.
+
+    It asks nobody who they are, so it listens on loopback.
+
+    ``port`` 0: no endpoint. ``ports``: so many ports from there on are tried, for several processes on one machine.
+    ``measure_seconds``: how often a scheduler measures the store.
+    """
+
+    address: Annotated[str, StringConstraints(min_length=1)] = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 9540
+    ports: Annotated[int, Field(ge=1, le=1000)] = 20
+    measure_seconds: Seconds = 15.0
+
+    @model_validator(mode="after")
+    def _ports_exist(self) -> Metrics:
+        if self.port + self.ports - 1 > 65535:
+            raise ValueError("port and ports reach beyond 65535: lower one of them")
+        return self
+
+
+class Tracing(Section):
+    """Traces over OTLP, off without ``endpoint``; needs the extra ``tracing``.
+
+    ``ratio``: the part of the turns that is traced where the producer was not tracing; else the producer has decided.
+    """
+
+    endpoint: Annotated[str, StringConstraints(pattern=r"^https?://[^\s@]+$")] | None = None
+    ratio: Annotated[float, Field(ge=0, le=1)] = 1.0
+
+
+class Flower(Section):
+    """The dashboard (``make flower``). ``password`` has no default: without one Flower does not start.
+
+    ``database``: file that keeps what was seen; it holds no content. ``tasks_kept``: so many of the last tasks.
+    """
+
+    address: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=1, le=65535)] = 5555
+    user: Annotated[str, StringConstraints(pattern=r"^[^:\s]+$")] = "operator"
+    password: SecretStr | None = None
+    database: Path = Path("flower.db")
+    tasks_kept: Count = 20_000

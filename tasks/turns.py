@@ -7,7 +7,9 @@ from typing import Any
 from celery import Task, shared_task
 from celery.worker.request import Request
 
-from worker.bootstrap import parts
+from worker.bootstrap import handles, parts
+from worker.conversation import OUTREACH, TURNS
+from worker.turn import DeadLetter
 
 
 class RequestWithoutContent(Request):
@@ -22,20 +24,42 @@ class RequestWithoutContent(Request):
         return super().info(safe=True)
 
 
+class RequestWithoutHandle(Request):
+    """Events, Flower, logs and remote control see the conversation as this worker's settings show it, whoever rang."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if handles().hashed:
+            found = self.args if len(self.args) == 2 else ("-", "-")
+            self._argsrepr, self._kwargsrepr = handles().arguments(*map(str, found)), "{}"
+
+    def info(self, safe: bool = False) -> Any:
+        """What remote control shows of a running task."""
+        return super().info(safe=True)
+
+
+class Turn(Task[Any, Any]):
+    """A task whose arguments are shown as the settings say."""
+
+    Request = "tasks.turns:RequestWithoutHandle"
+
+
 class Accept(Task[Any, Any]):
     """A task whose arguments nobody is shown."""
 
     Request = "tasks.turns:RequestWithoutContent"
 
 
-@shared_task(name="tasks.turn")
-def turn(persona: str, target: str) -> str:
+@shared_task(name="tasks.turn", bind=True, base=Turn, throws=(DeadLetter,))
+def turn(self: Turn, persona: str, target: str) -> str:
     """Run one turn of the conversation if there is work and it may run now.
 
     Carries no content, so Flower can show arguments and result. Running it too often or too late changes nothing but
     latency: order and recovery are the store's.
     """
-    return parts().turns.run(persona, target)
+    # The queue it came from: not an argument, which a worker of an older release would refuse.
+    came_from = (self.request.delivery_info or {}).get("routing_key")
+    return parts().turns.run(persona, target, OUTREACH if came_from == OUTREACH else TURNS)
 
 
 @shared_task(name="tasks.accept", bind=True, base=Accept)

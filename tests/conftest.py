@@ -52,11 +52,11 @@ def make_settings(redis_server: EmbeddedRedis) -> Callable[..., Settings]:
 
 @pytest.fixture
 def make_store(make_settings: Callable[..., Settings]) -> Iterator[Callable[..., Store]]:
-    """Stores over the session's server, emptied before the test."""
+    """Stores over the session's server, emptied before the test. ``ahead``: their clock can run ahead."""
     stores: list[Store] = []
 
-    def make(**overrides: Any) -> Store:
-        store = Store(make_settings(**overrides), connections=5)
+    def make(ahead: bool = False, **overrides: Any) -> Store:
+        store = Store(make_settings(**overrides), connections=5, ahead=ahead)
         if not stores:
             store.redis.flushall()
         stores.append(store)

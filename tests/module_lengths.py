@@ -9,7 +9,7 @@ from pathlib import Path
 WALL = 500
 
 # What is over the wall already, with its length. The list only shrinks.
-EXCEPTIONS = {"tests/worker/test_connections.py": 547}
+EXCEPTIONS: dict[str, int] = {}
 
 
 def main() -> int:

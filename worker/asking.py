@@ -11,9 +11,10 @@ from typing import Protocol
 from config.settings import Settings
 from worker import crash_points, events
 from worker.circuit import Circuit
-from worker.events import AiOpener, EventTrigger, FollowUp, InboundChat
+from worker.events import AiOpener, Event, EventTrigger, FollowUp, InboundChat
 from worker.fluidtalk import ActionResult, ChatResult, FluidTalk, FluidTalkError, OutcomeUnknown, Unavailable
 from worker.images import FetchedImage, ImageError
+from worker.observability import metrics
 from worker.outcomes import Deliver, End, Rules, Wait, of_answer, of_ask_failure, of_image_failure
 from worker.retrying import quickly
 from worker.store import Store, StoreError
@@ -21,8 +22,6 @@ from worker.store.journal import Entry
 from worker.store.leases import Gate, Grant
 
 _log = logging.getLogger("parley.ask")
-
-AnyEvent = InboundChat | AiOpener | EventTrigger | FollowUp
 
 
 class LeaseLost(Exception):
@@ -62,18 +61,20 @@ class Asking:
         Raises ``LeaseLost`` when it says no; ``redis.RedisError`` when the store is away before the call.
         """
         persona = grant.conversation.persona
-        group = [events.parse_json(entry.payload) for entry in grant.entries]
+        group = grant.events
         started_at = time.monotonic()
         image_url = self._image_url(grant, group, rules)
         if isinstance(image_url, End | Wait | Deliver):
             return image_url
         wait_seconds = self._store.personas.admit(grant.conversation, grant.token)
         if wait_seconds:
+            self._make_no_call(persona, probe)
             return Wait(wait_seconds, "the key's own limit of calls", asked=False)
-        if not still_held():
-            raise LeaseLost
-        crash_points.reached("before ask")
         try:
+            if not still_held():
+                self._make_no_call(persona, probe)
+                raise LeaseLost
+            crash_points.reached("before ask")
             result = quickly(
                 lambda: _call(self._personas[persona], group, image_url),
                 again_on=lambda error: isinstance(error, Unavailable) and error.status == 0,
@@ -81,10 +82,12 @@ class Asking:
                 pause_seconds=self._quick_pause_seconds,
             )
         except FluidTalkError as failure:
+            if isinstance(failure, OutcomeUnknown):
+                metrics.unknown(persona, grant.head.kind)
             self._learn(persona, failure, probe)
             decision = of_ask_failure(grant.head, failure, _now(grant, started_at), rules, self._jitter)
             if isinstance(decision, Wait) and decision.gate:
-                _if_possible(self._close, persona, decision, failure, probe)
+                _if_possible(self._close, persona, decision, probe)
             return decision
         finally:
             _if_possible(self._store.personas.release, grant.conversation, grant.token)
@@ -94,7 +97,7 @@ class Asking:
             _if_possible(self._store.personas.open_gate, persona, probe)
         return of_answer(grant.head.kind, result, second=second)
 
-    def _image_url(self, grant: Grant, group: list[AnyEvent], rules: Rules) -> str | Deliver | End | Wait | None:
+    def _image_url(self, grant: Grant, group: tuple[Event, ...], rules: Rules) -> str | Deliver | End | Wait | None:
         last, entry = group[-1], grant.entries[-1]
         if isinstance(last, FollowUp):
             return None
@@ -106,8 +109,12 @@ class Asking:
         try:
             return self._host(grant, entry, last.attachments[0])
         except (ImageError, FluidTalkError) as failure:
+            if isinstance(failure, OutcomeUnknown):
+                metrics.unknown(grant.conversation.persona, "image")
             has_text = any(isinstance(event, InboundChat) and event.message for event in group)
             decision = of_image_failure(grant.head, failure, has_text, _now(grant, started_at), rules, self._jitter)
+            if isinstance(decision, Wait) and decision.gate:
+                _if_possible(self._close, grant.conversation.persona, decision, None)
             if decision is None:
                 _log.warning("image left out: %s", failure, extra={"conversation": grant.conversation.name})
             return decision
@@ -120,6 +127,10 @@ class Asking:
         crash_points.reached("after hosting an image")
         return image_url
 
+    def _make_no_call(self, persona: str, probe: Gate | None) -> None:
+        if probe:
+            _if_possible(self._store.personas.give_back_probe, persona, probe)
+
     def _learn(self, persona: str, failure: FluidTalkError, probe: Gate | None) -> None:
         if isinstance(failure, Unavailable | OutcomeUnknown):
             return
@@ -130,7 +141,7 @@ class Asking:
     def _reached(self, persona: str) -> None:
         self._circuit.succeeded(persona)
 
-    def _close(self, persona: str, wait: Wait, failure: FluidTalkError, probe: Gate | None) -> None:
+    def _close(self, persona: str, wait: Wait, probe: Gate | None) -> None:
         personas = self._store.personas
         match wait.gate:
             case "quarantined":
@@ -147,7 +158,7 @@ class Asking:
                 personas.close_for_probing(persona, "circuit", wait.reason, probed=probe == "circuit")
 
 
-def _call(client: FluidTalk, group: list[AnyEvent], image_url: str | None) -> ChatResult | ActionResult:
+def _call(client: FluidTalk, group: tuple[Event, ...], image_url: str | None) -> ChatResult | ActionResult:
     event = group[-1]
     match event:
         case InboundChat():

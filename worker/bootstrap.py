@@ -5,8 +5,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 from config import settings as configuration
+from config.handles import Handles
 from config.settings import Settings
 from worker import crash_points
 from worker.asking import Asking
@@ -15,6 +17,8 @@ from worker.connections import Connections, Timeouts
 from worker.fluidtalk import FluidTalk
 from worker.images import ImageFetcher
 from worker.intake import Intake
+from worker.observability import tracing
+from worker.observability.calls import CountedConnections
 from worker.producer import Producer
 from worker.store import Store
 from worker.store.renewal import LeaseKeeper
@@ -39,16 +43,25 @@ class Parts:
             closer()
 
 
-def build(settings: Settings) -> Parts:
-    """All parts for these settings. Opens no connection; starts no thread before the first turn."""
-    store = Store(settings, connections=min(settings.worker.concurrency, 64) + 4)
+def build(settings: Settings, *, ahead: bool = False) -> Parts:
+    """All parts for these settings. Opens no connection; starts no thread before the first turn.
+
+    ``ahead``: the store's clock runs ahead (``worker/store/ahead.py``); only tests and simulations ask for it.
+    """
+    store = Store(settings, connections=min(settings.worker.concurrency, 64) + 4, ahead=ahead)
     keeper = LeaseKeeper(store.leases.renew, settings.lease.ttl_seconds, settings.lease.renew_seconds)
-    connections, channel, images = Connections(), _channel(settings), _images(settings)
+    connections, channel, images = CountedConnections("fluidtalk"), _channel(settings), _images(settings)
     asking = Asking(settings, store, _personas(settings, connections), images)
     turns = Turns(settings, store, keeper, asking, channel)
     intake = Intake(Producer(settings, store=store), store, settings.worker.store_wait_seconds)
     closers = (keeper.stop, connections.close, channel.close, images.close, store.close)
-    return Parts(settings, store, turns, intake, Upkeep(store), closers)
+    return Parts(settings, store, turns, intake, Upkeep(store, settings), closers)
+
+
+@cache
+def handles() -> Handles:
+    """How this process shows leads to those who only look at tasks."""
+    return Handles(configuration.load().privacy)
 
 
 _lock = threading.Lock()
@@ -62,6 +75,7 @@ def parts() -> Parts:
         if _parts is None:
             settings = configuration.load()
             crash_points.arm(settings.worker.crash_at)
+            tracing.begin(settings.tracing)
             _parts = build(settings)
         return _parts
 
@@ -70,6 +84,12 @@ def stop() -> None:
     """The process is about to stop: no further turn begins."""
     if _parts is not None:
         _parts.turns.stop()
+
+
+def hand_over() -> None:
+    """The process ends now: what its turns are at is for other workers."""
+    if _parts is not None:
+        _parts.turns.hand_over()
 
 
 def _personas(settings: Settings, connections: Connections) -> dict[str, FluidTalk]:
@@ -97,6 +117,7 @@ def _channel(settings: Settings) -> CaptivateClient:
         connect_timeout=target.connect_seconds,
         total_timeout=target.total_seconds,
         headers={name: value.get_secret_value() for name, value in target.headers.items()},
+        connections=CountedConnections("captivate"),
     )
 
 

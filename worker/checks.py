@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from config.addresses import Address
 from config.settings import Settings
+from worker.store.rotation import Tally
 from worker.store.server import Facts
 
 Level = Literal["ok", "warning", "failure"]
@@ -47,6 +48,32 @@ def of_settings(settings: Settings) -> list[Finding]:
         Finding("settings", "ok", f"loaded, their times agree; personas: {', '.join(sorted(settings.personas))}"),
         Finding("channel", "ok", f"answers go to {where}, as set"),
     ]
+
+
+def of_encryption(writes_with: str, sample: Tally) -> Finding:
+    """Whether stored content can be read and is encrypted as it should be.
+
+    ``writes_with``: the key that encrypts, '' = none. ``sample``: of what is stored.
+    """
+    if sample.undecryptable:
+        (reason, _), *_ = sample.undecryptable.most_common(1)
+        return Finding(
+            "encryption",
+            "failure",
+            f"{sum(sample.undecryptable.values())} of {sum(sample.by_key.values())} stored texts looked at cannot be "
+            f"read, and their events wait: {reason}",
+            "give this process the missing key, too: PARLEY_ENCRYPTION__KEYS (docs/encryption.md)",
+        )
+    others = sum(count for key, count in sample.by_key.items() if key != writes_with)
+    how = f"content is encrypted with key {writes_with}" if writes_with else "off: content is stored as it is"
+    if not others:
+        return Finding("encryption", "ok", how)
+    return Finding(
+        "encryption",
+        "warning",
+        f"{how}; {others} of {sum(sample.by_key.values())} stored texts looked at are not yet so",
+        "parley rotate-keys, when all processes have these keys",
+    )
 
 
 def unreachable(address: Address, error: str) -> Finding:

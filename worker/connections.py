@@ -10,16 +10,19 @@ One call is one request: nothing here retries, follows a redirect, keeps a cooki
 
 from __future__ import annotations
 
+import socket
 import ssl
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+import h11
 import httpcore
 import httpx
 
@@ -30,7 +33,11 @@ CheckAddress = Callable[[str, int], str]
 # idle connections after 5 s or more, so we let go earlier.
 KEEPALIVE_SECONDS = 4.0
 MAX_RESPONSE_BYTES = 4 * 1024 * 1024
-WRITE_BYTES = 64 * 1024
+WRITE_BYTES = READ_BYTES = 64 * 1024
+
+_PORTS = {b"http": 80, b"https": 443}
+_MOST_HEADER_BYTES = 100 * 1024
+_Origin = tuple[bytes, bytes, int]
 
 
 class NotSent(Exception):
@@ -153,6 +160,7 @@ class Connections:
         with self._lock:
             if self._ssl_context is None:
                 self._ssl_context = httpx.create_ssl_context(trust_env=False)
+                self._ssl_context.set_alpn_protocols(["http/1.1"])
             return self._ssl_context
 
 
@@ -162,31 +170,30 @@ class _Line:
     def __init__(
         self, ssl_context: ssl.SSLContext, keepalive_seconds: float, check_address: CheckAddress | None
     ) -> None:
+        self._ssl_context = ssl_context
+        self._keepalive_seconds = keepalive_seconds
         self._network = _Network(check_address)
-        self._pool = httpcore.ConnectionPool(
-            ssl_context=ssl_context,
-            max_connections=1,
-            max_keepalive_connections=1,
-            keepalive_expiry=keepalive_seconds,
-            network_backend=self._network,
-        )
+        self._stream: httpcore.NetworkStream | None = None
+        self._protocol = _protocol()
+        self._origin: _Origin | None = None
+        self._used_at = 0.0
 
     def exchange(self, request: httpx.Request, timeouts: Timeouts, max_response_bytes: int) -> Answer:
         self._network.begin(time.monotonic() + timeouts.total)
         status: int | None = None
         try:
-            response = self._pool.handle_request(self._translate(request, timeouts))
-            status = response.status
-            try:
-                body = self._read(response, max_response_bytes)
-            finally:
-                response.close()
+            stream = self._connected(request.url, timeouts)
+            self._write(stream, request, timeouts)
+            response = self._head(stream, timeouts)
+            status = response.status_code
+            body = self._body(stream, timeouts, status, max_response_bytes)
         except (httpcore.TimeoutException, httpcore.NetworkError) as error:
             raise self._failure(error, status) from error
-        except (httpcore.ProtocolError, httpcore.UnsupportedProtocol) as error:
+        except (h11.ProtocolError, httpcore.UnsupportedProtocol) as error:
             failure = self._failure(error, status)
         else:
-            return Answer(status, httpx.Headers(response.headers), body)
+            self._end()
+            return Answer(status, httpx.Headers(response.headers.raw_items()), body)
         # Out of the handler, so that the text of a protocol error, which can quote a header, is not in the chain.
         raise failure
 
@@ -196,53 +203,84 @@ class _Line:
         return NotSent(_describe(error))
 
     def close(self) -> None:
-        self._pool.close()
+        if self._stream is not None:
+            self._stream.close()
+            self._stream = None
 
-    @staticmethod
-    def _translate(request: httpx.Request, timeouts: Timeouts) -> httpcore.Request:
-        url = request.url
-        return httpcore.Request(
-            method=request.method,
-            url=httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path),
-            headers=request.headers.raw,
-            content=request.read(),
-            extensions={
-                "timeout": {
-                    "connect": timeouts.connect,
-                    "read": timeouts.read,
-                    "write": timeouts.read,
-                    "pool": timeouts.connect,
-                }
-            },
-        )
+    def _connected(self, url: httpx.URL, timeouts: Timeouts) -> httpcore.NetworkStream:
+        origin = (url.raw_scheme, url.raw_host, url.port or _PORTS.get(url.raw_scheme, 0))
+        if self._stream is not None:
+            if origin == self._origin and not self._stale(self._stream):
+                return self._stream
+            self.close()
+        if url.raw_scheme not in _PORTS:
+            raise httpcore.UnsupportedProtocol("neither http nor https")
+        host = url.raw_host.decode("ascii")
+        stream: httpcore.NetworkStream = self._network.connect_tcp(host, origin[2], timeouts.connect)
+        if url.raw_scheme == b"https":
+            stream = stream.start_tls(self._ssl_context, host, timeouts.connect)
+        self._stream, self._origin, self._protocol = stream, origin, _protocol()
+        return stream
 
-    def _read(self, response: httpcore.Response, max_response_bytes: int) -> bytes:
-        if not self._network.heard:
-            # Left over from the answer before: it may be meant for somebody else.
-            raise Unanswered("the answer was there before the question")
+    def _stale(self, stream: httpcore.NetworkStream) -> bool:
+        # Something to read before anything was asked: the end of the connection, or what nobody asked for.
+        return time.monotonic() - self._used_at > self._keepalive_seconds or bool(stream.get_extra_info("is_readable"))
+
+    def _write(self, stream: httpcore.NetworkStream, request: httpx.Request, timeouts: Timeouts) -> None:
+        head = h11.Request(method=request.method, target=request.url.raw_path, headers=request.headers.raw)
+        parts = (self._protocol.send(event) for event in (head, h11.Data(data=request.read()), h11.EndOfMessage()))
+        # A server may refuse a large request before it has read all of it; then the answer is there to be read.
+        with suppress(httpcore.WriteError):
+            # All of a small request in one packet.
+            stream.write(b"".join(part for part in parts if part), timeouts.read)
+
+    def _head(self, stream: httpcore.NetworkStream, timeouts: Timeouts) -> h11.Response:
+        while True:
+            event = self._event(stream, timeouts)
+            if isinstance(event, h11.Response):
+                return event
+
+    def _body(self, stream: httpcore.NetworkStream, timeouts: Timeouts, status: int, max_response_bytes: int) -> bytes:
         chunks: list[bytes] = []
         size = 0
-        for chunk in response.iter_stream():
-            size += len(chunk)
+        while isinstance(event := self._event(stream, timeouts), h11.Data):
+            size += len(event.data)
             if size > max_response_bytes:
-                raise AnswerTooLarge(f"the answer is larger than {max_response_bytes} bytes", response.status)
-            chunks.append(chunk)
+                raise AnswerTooLarge(f"the answer is larger than {max_response_bytes} bytes", status)
+            chunks.append(bytes(event.data))
         return b"".join(chunks)
+
+    def _event(self, stream: httpcore.NetworkStream, timeouts: Timeouts) -> Any:
+        while (event := self._protocol.next_event()) is h11.NEED_DATA:
+            data = stream.read(READ_BYTES, timeouts.read)
+            if not data and self._protocol.their_state is h11.SEND_RESPONSE:
+                raise h11.RemoteProtocolError("the server ended the connection without an answer")
+            self._protocol.receive_data(data)
+        if event is h11.PAUSED:
+            raise h11.RemoteProtocolError("the server changed to another protocol")
+        return event
+
+    def _end(self) -> None:
+        self._used_at = time.monotonic()
+        states = (self._protocol.our_state, self._protocol.their_state)
+        # What is left over would be taken for the next answer, and may be meant for somebody else.
+        if states == (h11.DONE, h11.DONE) and not self._protocol.trailing_data[0]:
+            self._protocol.start_next_cycle()
+        else:
+            self.close()
 
 
 class _Network(httpcore.SyncBackend):
-    """Knows for the request under way when it must be over, whether any byte of it was written, and any byte heard."""
+    """Knows for the request under way when it must be over, whether any byte of it was written."""
 
     def __init__(self, check_address: CheckAddress | None) -> None:
         self._check_address = check_address
         self._deadline = 0.0
         self.written = False
-        self.heard = False
 
     def begin(self, deadline: float) -> None:
         self._deadline = deadline
         self.written = False
-        self.heard = False
 
     def remaining(self, timeout: float | None) -> float:
         left = self._deadline - time.monotonic()
@@ -275,16 +313,35 @@ class _Stream(httpcore.NetworkStream):
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         if self._network.overdue():
             raise httpcore.ReadTimeout("the call took longer than its total time allows")
-        self._network.heard = True
-        return self._stream.read(max_bytes, self._network.remaining(timeout))
+        wire = self._patient(timeout)
+        try:
+            return wire.recv(max_bytes)
+        except TimeoutError as error:
+            raise httpcore.ReadTimeout(error) from error
+        except OSError as error:
+            raise httpcore.ReadError(error) from error
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         # In pieces: a server that takes a large body drop by drop must not outlast the deadline either.
         for start in range(0, len(buffer), WRITE_BYTES):
             if self._network.overdue():
                 raise httpcore.WriteTimeout("the call took longer than its total time allows")
+            wire = self._patient(timeout)
             self._network.written = True
-            self._stream.write(buffer[start : start + WRITE_BYTES], self._network.remaining(timeout))
+            try:
+                wire.sendall(buffer[start : start + WRITE_BYTES])
+            except TimeoutError as error:
+                raise httpcore.WriteTimeout(error) from error
+            except OSError as error:
+                raise httpcore.WriteError(error) from error
+
+    def _patient(self, timeout: float | None) -> socket.socket:
+        # httpcore's own stream sets the timeout anew for each read and write, each time by a call of the kernel's.
+        wire: socket.socket = self._stream.get_extra_info("socket")
+        seconds = self._network.remaining(timeout)
+        if wire.gettimeout() != seconds:
+            wire.settimeout(seconds)
+        return wire
 
     def close(self) -> None:
         self._stream.close()
@@ -297,6 +354,10 @@ class _Stream(httpcore.NetworkStream):
 
     def get_extra_info(self, info: str) -> Any:
         return self._stream.get_extra_info(info)
+
+
+def _protocol() -> h11.Connection:
+    return h11.Connection(h11.CLIENT, max_incomplete_event_size=_MOST_HEADER_BYTES)
 
 
 def _describe(error: Exception) -> str:

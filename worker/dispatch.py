@@ -14,6 +14,7 @@ from worker.events import FollowUp
 from worker.follow_ups import Drop, Fire, Miss, Move, Policy, TouchState, decide, spread
 from worker.refusals import InvalidEvent
 from worker.store import Store
+from worker.store.content import Undecryptable
 from worker.store.inbox import Acceptance
 
 _log = logging.getLogger("parley.follow_ups")
@@ -89,16 +90,21 @@ class Dispatch:
             # Not all of them in one batch again.
             at = now + _WAIT_MS + int(_WAIT_MS * spread(state) / 5)
             return Move(at, f"{persona} is {gates[persona]}", meant=False)
+        if state.undecryptable and not state.over:
+            return Move(now + _WAIT_MS, state.undecryptable, meant=False)
         return decide(self._policies[persona], state, now)
 
     def _accept(self, states: list[TouchState], now: int) -> tuple[int, list[tuple[TouchState, Move | Drop | Miss]]]:
         refused: list[tuple[TouchState, Move | Drop | Miss]] = []
         batch: list[tuple[TouchState, FollowUp]] = []
         for state, event in self._events(states):
-            if event is None:
-                refused.append((state, Drop("the event asked for can no longer be read")))
-            else:
-                batch.append((state, event))
+            match event:
+                case FollowUp():
+                    batch.append((state, event))
+                case Undecryptable():
+                    refused.append((state, Move(now + _WAIT_MS, str(event), meant=False)))
+                case None:
+                    refused.append((state, Drop("the event asked for can no longer be read")))
         acceptances = (
             self._store.inbox.accept_many([event for _, event in batch], plans=[state.plan for state, _ in batch])
             if batch
@@ -112,7 +118,7 @@ class Dispatch:
                 refused.append((state, change))
         return accepted, refused
 
-    def _events(self, states: list[TouchState]) -> Iterable[tuple[TouchState, FollowUp | None]]:
+    def _events(self, states: list[TouchState]) -> Iterable[tuple[TouchState, FollowUp | Undecryptable | None]]:
         requested = [state for state in states if state.requested_at]
         asked_for = {
             state.conversation: _event(text)
@@ -129,7 +135,9 @@ class Dispatch:
             )
 
 
-def _event(text: str) -> FollowUp | None:
+def _event(text: str | Undecryptable) -> FollowUp | Undecryptable | None:
+    if isinstance(text, Undecryptable):
+        return text
     try:
         event = events.parse_json(text)
     except InvalidEvent:

@@ -19,11 +19,14 @@ from pydantic import (
     StringConstraints,
     TypeAdapter,
     ValidationError,
+    ValidationInfo,
     model_validator,
 )
 
 from worker.captivate import Captivate, CaptivatePayloadError
 from worker.refusals import InvalidEvent
+
+_ACCEPTED = {"accepted": True}
 
 MAX_DEPTH = 100
 MAX_NUMBER_BITS = 1024
@@ -96,7 +99,9 @@ class ChannelContext(BaseModel):
     hasLivechat: bool = False  # noqa: N815 - Captivate's spelling, protocols.md 2.3
 
     @model_validator(mode="after")
-    def _captivate_can_take_it(self) -> ChannelContext:
+    def _captivate_can_take_it(self, info: ValidationInfo) -> ChannelContext:
+        if info.context is _ACCEPTED:
+            return self
         try:
             self.conversation()
         except CaptivatePayloadError as error:
@@ -238,10 +243,13 @@ def parse(value: object) -> InboundChat | AiOpener | EventTrigger | FollowUp:
         raise InvalidEvent(faults(error)) from None
 
 
-def parse_json(text: str | bytes) -> InboundChat | AiOpener | EventTrigger | FollowUp:
-    """An event from its JSON text, as ``model_dump_json`` wrote it. Raises ``InvalidEvent``."""
+def parse_json(text: str | bytes, *, accepted: bool = False) -> InboundChat | AiOpener | EventTrigger | FollowUp:
+    """An event from its JSON text, as ``model_dump_json`` wrote it. Raises ``InvalidEvent``.
+
+    ``accepted``: it was parsed before it was stored, so it is not tried again whether Captivate can take its channel.
+    """
     try:
-        return _EVENT.validate_json(text)
+        return _EVENT.validate_json(text, context=_ACCEPTED if accepted else None)
     except ValidationError as error:
         raise InvalidEvent(faults(error)) from None
 

@@ -34,7 +34,8 @@ class TouchState:
     ``touches``: follow-ups that this lead got so far. ``due``: when the touch is looked at, 0 = none is planned;
     ``meant_for``: the moment that the policy meant it for, from which it can be late; ``rule``: why then.
     ``requested_at``: for a touch that a producer asked for, its ``not_before``; else 0.
-    ``over``: why nobody is to touch this lead any more, or ''. ``channel``: the channel context as JSON.
+    ``over``: why nobody is to touch this lead any more, or ''. ``channel``: the channel context as JSON;
+    ``undecryptable``: why this process cannot read it, or ''.
     """
 
     conversation: str
@@ -48,6 +49,7 @@ class TouchState:
     requested_at: int = 0
     over: str = ""
     channel: str | None = field(default=None, repr=False)
+    undecryptable: str = ""
 
 
 @dataclass(frozen=True, slots=True)

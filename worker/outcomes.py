@@ -22,13 +22,19 @@ from worker.fluidtalk import ActionResult, ChatResult
 from worker.images import ImageError
 from worker.reply import Reply, farewell
 
-# An event whose holder vanished so often is taken to be the cause: poison.
+# An event whose holder vanished so often is taken to be the cause: poison. Holders whose process was told to end do not
+# count, but within the retry budget: a supervisor that ends what does not answer any more may be seeing poison.
 VANISHED_LIMIT = 3
+
+# How long an event waits whose content this process cannot read; another process may have the key.
+_UNDECRYPTABLE_SECONDS = 60.0
 
 OWNED_ELSEWHERE = "the lead belongs to another account of the persona"
 UNCONFIRMED = "delivery unconfirmed: it may have arrived"
 NO_ANSWER = "connection lost or timed out"
 LEAD_WROTE = "the lead wrote in the meantime"
+QUIET_HOURS = "quiet hours"
+REFUSED_BY_CHANNEL = "delivery refused by the channel"
 
 Gate = Literal["", "hold", "circuit", "credits", "quarantined"]
 Fate = Literal["answered", "ignored", "sealed", "skipped", "dead"]
@@ -60,13 +66,15 @@ class End:
     """The events of the turn have their fate; ``mark`` is what was learned about the conversation.
 
     ``reason`` is one line without content, for logs and timelines. ``detail`` is what the server said, for the journal
-    of a dead letter only: it may quote content.
+    of a dead letter only: it may quote content. ``follow_up``: for a follow-up that was not sent, whether the cadence
+    goes on with its ``next_step`` or is ``dropped``.
     """
 
     fate: Fate
     reason: str = ""
-    mark: Literal["", "started", "sealed", "owned_elsewhere"] = ""
+    mark: Literal["", "started", "sealed", "owned_elsewhere", "escalated"] = ""
     detail: str = ""
+    follow_up: Literal["", "next_step", "dropped"] = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +82,7 @@ class Wait:
     """Leave the head in place for ``seconds``. ``unknown``: the call may have been acted on.
 
     ``gate``: what closes for the whole persona, and not only for this conversation. ``asked``: the persona was called,
-    so the attempt counts.
+    so the attempt counts. ``bubbles_sent``: so many bubbles of the reply have surely been sent, one more than before.
     """
 
     seconds: float
@@ -82,6 +90,7 @@ class Wait:
     unknown: bool = False
     gate: Gate = ""
     asked: bool = True
+    bubbles_sent: int | None = None
 
 
 class Attempts(Protocol):
@@ -100,11 +109,17 @@ class Attempts(Protocol):
     @property
     def asks_vanished(self) -> int: ...
     @property
+    def asks_handed_over(self) -> int: ...
+    @property
     def sends(self) -> int: ...
     @property
     def send_unknowns(self) -> int: ...
     @property
     def sends_vanished(self) -> int: ...
+    @property
+    def sends_handed_over(self) -> int: ...
+    @property
+    def bubbles_sent(self) -> int: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,16 +136,21 @@ class Known:
     """What is known of the conversation when a turn begins.
 
     ``last_inbound``: milliseconds of the store's clock. ``waited_seconds``: how long the newest event of the turn has
-    waited.
+    waited; for who speaks first, without quiet hours. ``quiet_seconds``: how long those still last, 0 = there are none
+    now. ``zone_unknown``: they cannot be known, and then this persona does not speak first. ``others_wait``: behind
+    the events of the turn.
     """
 
     sealed: bool = False
     owned_elsewhere: bool = False
     last_inbound: int = 0
     waited_seconds: float = 0.0
+    quiet_seconds: float = 0.0
+    zone_unknown: bool = False
+    others_wait: bool = False
 
 
-def before_asking(head: Attempts, known: Known, rules: Rules) -> Ask | Deliver | End:
+def before_asking(head: Attempts, known: Known, rules: Rules) -> Ask | Deliver | End | Wait:
     """Whether the persona is to be called at all."""
     speaks_first = head.kind in ("ai_opener", "follow_up")
     if known.sealed:
@@ -141,22 +161,31 @@ def before_asking(head: Attempts, known: Known, rules: Rules) -> Ask | Deliver |
         return End("skipped", LEAD_WROTE)
     validity_seconds: float = getattr(rules.validity, f"{head.kind}_seconds")
     if known.waited_seconds > validity_seconds:
-        return End("skipped", f"too old: waited {known.waited_seconds:.0f} s, valid for {validity_seconds:.0f} s")
-    if head.asks_vanished >= VANISHED_LIMIT:
+        reason = f"too old: waited {known.waited_seconds:.0f} s, valid for {validity_seconds:.0f} s"
+        return End("skipped", reason, follow_up="next_step")
+    if _poison(head.asks_vanished, head.asks_handed_over, rules):
         return _dead(f"poison: its worker vanished {head.asks_vanished} times while asking", rules)
-    if head.asks_vanished or head.ask_unknowns:
-        return _after_unknown_ask(head.kind, head.ask_unknowns, rules)
-    return Ask(second=False)
+    unknown = head.asks_vanished or head.ask_unknowns
+    step = _after_unknown_ask(head.kind, head.ask_unknowns, rules) if unknown else Ask(second=False)
+    return (_quiet(known) or step) if isinstance(step, Ask) else step
 
 
 def before_sending(head: Attempts, rules: Rules) -> Send | End:
     """Whether a stored reply is to be sent (again)."""
-    if head.sends_vanished >= VANISHED_LIMIT:
-        return End("dead", f"poison: its worker vanished {head.sends_vanished} times while delivering")
+    if _poison(head.sends_vanished, head.sends_handed_over, rules):
+        return _undelivered(head, f"poison: its worker vanished {head.sends_vanished} times while delivering")
     unknown = bool(head.send_unknowns or head.sends_vanished)
     if unknown and rules.persona.unknown.delivery == "hold":
-        return End("dead", UNCONFIRMED)
+        return _undelivered(head, UNCONFIRMED)
     return Send(resent=unknown)
+
+
+def without_content(reason: str, sealed: bool, jitter: random.Random) -> End | Wait:
+    """What a turn does that cannot read its content: a key is missing in this process, which is no fault of the event.
+    It waits, any number of times, for another process or for the key; only a seal ends it."""
+    if sealed:
+        return End("sealed", "the conversation is sealed")
+    return Wait(_UNDECRYPTABLE_SECONDS * jitter.uniform(0.8, 1.2), reason, asked=False)
 
 
 def of_answer(kind: str, result: ChatResult | ActionResult, *, second: bool) -> Deliver | End:
@@ -187,7 +216,7 @@ def of_ask_failure(
             reply = farewell("sealed", "the persona ended the conversation", rules.persona.on_sealed)
             return Deliver(reply) if reply else End("sealed", "the persona ended the conversation", mark="sealed")
         case fluidtalk.ConversationNotFound() if head.kind == "follow_up":
-            return End("skipped", "no conversation yet (404)")
+            return End("skipped", "no conversation yet (404)", follow_up="dropped")
         case fluidtalk.Unauthorized():
             return Wait(rules.retry.pause_seconds, f"key refused ({failure.status})", gate="quarantined")
         case fluidtalk.CreditsExhausted():
@@ -245,21 +274,38 @@ def of_delivery(
     rules: Rules,
     jitter: random.Random,
 ) -> End | Wait:
-    """What the outcome of a delivery means. ``failure`` None = delivered: any 2xx, whatever the body."""
+    """What the outcome of a send means. ``failure`` None = delivered: any 2xx, whatever the body.
+
+    ``head``: its counts are those of the present bubble, this attempt included.
+    """
     if failure is None:
+        sent = head.bubbles_sent + 1
+        if sent < reply.sends:
+            return Wait(reply.pauses[sent - 1], f"next bubble {sent + 1} of {reply.sends}", bubbles_sent=sent)
         return End(reply.fate, reply.reason, reply.mark, reply.detail)
     again = _Again(head, head.sends, failure.retry_after, now, rules, jitter)
     match failure:
         case captivate.Throttled() | captivate.Unavailable():
             reason = f"channel unavailable ({_status(failure.status)})"
-            return again.wait(reason) or End("dead", again.gave_up(reason))
+            return again.wait(reason) or _undelivered(head, again.gave_up(reason))
         case captivate.OutcomeUnknown() if rules.persona.unknown.delivery == "hold":
-            return End("dead", UNCONFIRMED)
+            return _undelivered(head, UNCONFIRMED)
         case captivate.OutcomeUnknown():
             reason = f"no answer from the channel, it may have arrived ({_status(failure.status, NO_ANSWER)})"
-            return again.wait(reason, unknown=True) or End("dead", again.gave_up(reason))
+            return again.wait(reason, unknown=True) or _undelivered(head, again.gave_up(reason))
         case _:
-            return End("dead", f"delivery refused by the channel ({_status(failure.status)})")
+            return _undelivered(head, f"{REFUSED_BY_CHANNEL} ({_status(failure.status)})")
+
+
+def verdict_on_opener(kind: str, end: End) -> Literal["good", "bad"] | None:
+    """What the end of an opener says about its persona's outreach: ``bad`` when it was ignored, sealed or refused by
+    the channel. None when it says nothing: it was never asked, or died of something else, or is no opener."""
+    if kind != "ai_opener":
+        return None
+    # Only an answer leaves a mark; what was known before the call is no news.
+    if end.mark in ("sealed", "owned_elsewhere") or end.reason.startswith(REFUSED_BY_CHANNEL):
+        return "bad"
+    return "good" if end.fate == "answered" else None
 
 
 def pause(attempt: int, retry_after: float | None, retry: Retry, jitter: random.Random) -> float:
@@ -298,10 +344,26 @@ class _Again:
         return (self.now - self.head.first_begun_at) / 1000
 
 
+def _poison(vanished: int, handed_over: int, rules: Rules) -> bool:
+    return vanished - handed_over >= VANISHED_LIMIT or vanished >= max(VANISHED_LIMIT, rules.retry.attempts)
+
+
+def _quiet(known: Known) -> Wait | End | None:
+    if known.zone_unknown:
+        return End("skipped", "the lead's zone is not known", follow_up="dropped")
+    if not known.quiet_seconds:
+        return None
+    if known.others_wait:
+        # Whatever happened on the platform at night is not kept from the persona until the morning.
+        return End("skipped", "it waited for the end of quiet hours, and another event came", follow_up="next_step")
+    return Wait(known.quiet_seconds, QUIET_HOURS, asked=False)
+
+
 def _after_unknown_ask(kind: str, unknowns: int, rules: Rules) -> Ask | Deliver | End:
     policy = getattr(rules.persona.unknown, kind)
     if policy == "skip":
-        return End("skipped", "outcome unknown: it may have been sent, and a double nudge is worse than none")
+        reason = "outcome unknown: it may have been sent, and a double nudge is worse than none"
+        return End("skipped", reason, follow_up="next_step")
     if policy == "dead_letter":
         return _dead("outcome unknown: it may have been acted on", rules)
     if unknowns > 1:
@@ -312,6 +374,11 @@ def _after_unknown_ask(kind: str, unknowns: int, rules: Rules) -> Ask | Deliver 
 def _dead(reason: str, rules: Rules, detail: str = "") -> Deliver | End:
     reply = farewell("dead", reason, rules.persona.on_dead, detail)
     return Deliver(reply) if reply else End("dead", reason, detail=detail)
+
+
+def _undelivered(head: Attempts, reason: str) -> End:
+    # Whoever replays it must know that the lead has seen a part.
+    return End("dead", f"{reason}; bubbles delivered before: {head.bubbles_sent}" if head.bubbles_sent else reason)
 
 
 def _status(status: int | None, otherwise: str = "no connection") -> str:

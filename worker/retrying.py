@@ -24,6 +24,10 @@ def quickly(
     call: Callable[[], Result], *, again_on: Callable[[BaseException], bool], tries: int, pause_seconds: float
 ) -> Result:
     """Call at most ``tries`` times while ``again_on`` the exception says so. The last exception comes through."""
+    try:
+        return call()
+    except Exception as failure:
+        call = _failed_once(failure, call)
     return Retrying(
         retry=retry_if_exception(again_on),
         stop=stop_after_attempt(tries),
@@ -34,9 +38,26 @@ def quickly(
 
 def patiently(call: Callable[[], Result], *, again_on: type[Exception], seconds: float) -> Result:
     """Call until it succeeds, for about ``seconds``: for a result that must not be lost while the store is away."""
+    try:
+        return call()
+    except again_on as failure:
+        call = _failed_once(failure, call)
     return Retrying(
         retry=retry_if_exception(lambda error: isinstance(error, again_on)),
         stop=stop_after_delay(seconds),
         wait=wait_random_exponential(multiplier=0.1, max=2.0),
         reraise=True,
     )(call)
+
+
+def _failed_once(failure: Exception, call: Callable[[], Result]) -> Callable[[], Result]:
+    # Nearly every call succeeds at once and needs none of tenacity's bookkeeping; this is the first try of those that
+    # do not.
+    failures = [failure]
+
+    def attempt() -> Result:
+        if failures:
+            raise failures.pop()
+        return call()
+
+    return attempt

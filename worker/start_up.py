@@ -6,6 +6,7 @@ import logging
 import threading
 from collections.abc import Callable
 
+from config.broker import ACCEPT, OUTREACH, SCHEDULE, TURNS
 from config.settings import Settings
 from worker import checks
 from worker.checks import Finding
@@ -18,12 +19,20 @@ _LOG_LEVELS = {"ok": logging.DEBUG, "warning": logging.WARNING, "failure": loggi
 
 def examine(settings: Settings, store: Store) -> tuple[list[Finding], bool]:
     """All findings, and whether the store answered."""
-    address = server.address(store.redis)
+    address = settings.store_address
+    known = [*checks.of_settings(settings), *_of_broker(settings, store)]
     try:
-        found = checks.of_store(address, server.facts(store.redis))
+        facts = {name: server.facts(one) for name, one in server.servers(store.redis).items()}
+        encryption = checks.of_encryption(store.content.writes_with, store.rotation.sample())
     except StoreError as error:
-        return [*checks.of_settings(settings), checks.unreachable(address, type(error).__name__)], False
-    return [*checks.of_settings(settings), *found], True
+        return [*known, checks.unreachable(address, type(error).__name__)], False
+    return [*known, *checks.of_store(address, facts), encryption], True
+
+
+def _of_broker(settings: Settings, store: Store) -> list[Finding]:
+    if store.broker is None:
+        return []
+    return [checks.of_broker(settings.broker_address, store.broker.trouble((TURNS, OUTREACH, SCHEDULE, ACCEPT)))]
 
 
 class StartUpCheck:
@@ -44,6 +53,11 @@ class StartUpCheck:
         self._refuse = refuse
         self._again_seconds = again_seconds
         self._stopped = threading.Event()
+        self._passed = False
+
+    def passed(self) -> bool:
+        """Whether the store has answered and may be worked with."""
+        return self._passed
 
     def begin(self) -> None:
         """Check now, or from now on until the store answers."""
@@ -70,7 +84,9 @@ class StartUpCheck:
                 remedy = f"; to do: {finding.remedy}" if finding.remedy else ""
                 _log.log(_LOG_LEVELS[finding.level], "%s: %s%s", finding.check, finding.means, remedy)
         fatal = [finding for finding in found if finding.loses_data]
-        if fatal and self._settings.worker.require_durable_store:
+        refused = bool(fatal) and self._settings.worker.require_durable_store
+        self._passed = answered and not refused
+        if refused:
             self._refuse(
                 "; ".join(f"{finding.check} {finding.means}" for finding in fatal)
                 + ". PARLEY_WORKER__REQUIRE_DURABLE_STORE=false lets it work all the same"

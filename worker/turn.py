@@ -11,21 +11,39 @@ import time
 import uuid
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Protocol, TypeVar
+from typing import Literal, Protocol, TypeVar
 
+from config.handles import Handles
 from config.settings import Settings
-from worker import crash_points, events
+from worker import crash_points
 from worker.asking import Asking, LeaseLost
-from worker.captivate import Captivate, CaptivateError
-from worker.conversation import Conversation
+from worker.captivate import Captivate, CaptivateError, OutcomeUnknown
+from worker.conversation import TURNS, Conversation, Lane
 from worker.events import ChannelContext
-from worker.follow_ups import next_follow_up
-from worker.outcomes import Ask, Deliver, End, Known, Rules, Wait, before_asking, before_sending, of_delivery
+from worker.follow_ups import MORNING_MS, Planned, Policy, after_delivery, after_skip
+from worker.observability import metrics, tracing
+from worker.openers import Openers
+from worker.outcomes import (
+    Ask,
+    Deliver,
+    End,
+    Known,
+    Rules,
+    Wait,
+    before_asking,
+    before_sending,
+    of_delivery,
+    without_content,
+)
+from worker.pacing import pauses
+from worker.quiet_hours import Window, window_of
 from worker.reply import Reply, fill
 from worker.retrying import patiently
 from worker.slots import Slots
 from worker.store import Store, StoreError
+from worker.store.journal import Entry
 from worker.store.leases import Gate, Grant, NotNow
 from worker.store.renewal import Lease, LeaseKeeper
 
@@ -34,6 +52,10 @@ _log = logging.getLogger("parley.turn")
 LEFT = "left to another turn: lease lost"
 
 Result = TypeVar("Result")
+
+
+class DeadLetter(Exception):
+    """A turn ended in a dead letter: a failure to whoever watches tasks. All is done, there is nothing to retry."""
 
 
 class Channel(Protocol):
@@ -57,49 +79,83 @@ class Turns:
         self._rules = {
             name: Rules(persona, settings.retry, settings.validity) for name, persona in settings.personas.items()
         }
-        self._cadences = {name: settings.follow_ups_of(name).delays_seconds for name in settings.personas}
+        self._policies = {
+            name: Policy(settings.follow_ups_of(name), settings.quiet_hours_of(name)) for name in settings.personas
+        }
+        self._pacings = {name: settings.pacing_of(name) for name in settings.personas}
         self._store_wait_seconds = settings.worker.store_wait_seconds
-        self._slots = Slots(settings.worker.concurrency, len(settings.personas))
+        self._handles = Handles(settings.privacy)
+        self._openers = Openers(store)
+        self._slots = Slots(settings.worker.concurrency, len(settings.personas), settings.worker.outreach_share)
         self._jitter = random.Random()
         self._process = uuid.uuid4().hex
 
-    def run(self, persona: str, target: str) -> str:
+    def run(self, persona: str, target: str, lane: Lane = TURNS) -> str:
         """Run one turn of a conversation if it may run now. Returns how it went, as one phrase without content.
 
         When the persona has its share of this process's slots, the doorbell waits and the thread is free again; a
-        thread whose turn has ended goes on with those who wait.
+        thread whose turn has ended goes on with those who wait, leads first. ``lane``: the queue of the doorbell.
+        Raises ``DeadLetter`` with the same phrase, at the end, when an event ended as one.
         """
         if not self._asking.knows(persona):
             _log.error("turn refused: persona is not configured, its events wait", extra={"persona": persona})
             return f"refused: persona {persona} is not configured"
+        own = Conversation(persona, target)
         # A busy persona keeps this thread for hours: only the last turns are worth showing.
         phrases: deque[str] = deque(maxlen=3)
-        following = self._slots.enter(Conversation(persona, target))
+        failed = False
+        following = self._slots.enter(own, lane)
         while following:
+            conversation = following[0]
             try:
-                phrases.append(self._run(following))
+                phrase = self._run(conversation)
             except StoreError as error:
                 # The doorbell is used up, but the agenda rings again; what was stored is where the next turn goes on.
                 _log.warning("turn left: store away (%s)", type(error).__name__, extra={"persona": persona})
-                phrases.append("left: store away")
+                phrase = "left: store away"
             except BaseException:
-                self._slots.leave(persona, serve=False)
+                self._slots.leave(following, serve=False)
                 raise
-            following = self._slots.leave(persona)
-        return "; ".join(phrases) or "waits: the persona has its share of the slots"
+            failed = failed or phrase.startswith("dead")
+            phrases.append(phrase if conversation == own else f"{self._handles.shown(conversation.name)} {phrase}")
+            following = self._slots.leave(following)
+        told = "; ".join(phrases) or "waits: the persona has its share of the slots"
+        if failed:
+            raise DeadLetter(told)
+        return told
 
     def stop(self) -> None:
         """The process is about to stop: turns under way finish, no further one begins in their threads."""
         self._slots.close()
 
+    def hand_over(self) -> None:
+        """The process ends now, with turns under way: other workers go on with them at once.
+
+        When the store is away their leases run out by themselves.
+        """
+        try:
+            handed_over = self._store.leases.hand_over(self._keeper.let_go())
+        except StoreError as error:
+            _log.warning("turns left to their leases: store away (%s)", type(error).__name__)
+        else:
+            _log.warning("turns handed over in the middle: %d", handed_over)
+
     def _run(self, conversation: Conversation) -> str:
         asked_at = time.monotonic()
-        granted, probe = self._begin(conversation, f"{self._process}-{uuid.uuid4().hex[:12]}")
+        with metrics.storing("begin"):
+            granted, probe = self._begin(conversation, f"{self._process}-{uuid.uuid4().hex[:12]}")
+        metrics.doorbell("granted" if isinstance(granted, Grant) else granted.status)
         if isinstance(granted, NotNow):
             return _not_now(granted)
         crash_points.reached("after begin")
-        with self._keeper.keep(granted, asked_at) as lease:
+        waited_seconds = (granted.now - granted.head.accepted_at) / 1000
+        counting = metrics.turn(conversation.persona, granted.head.kind, waited_seconds)
+        payloads = [entry.payload for entry in granted.entries]
+        span = tracing.turn(payloads, persona=conversation.persona, kind=granted.head.kind)
+        with self._keeper.keep(granted, asked_at) as lease, counting as counted, span as told:
             phrase = self._proceed(lease, probe)
+            counted.ended(phrase)
+            told.tell(outcome=counted.outcome, events=len(payloads))
         seconds = time.monotonic() - asked_at
         _log.info(
             "turn: %s",
@@ -110,31 +166,65 @@ class Turns:
 
     def _begin(self, conversation: Conversation, token: str) -> tuple[Grant | NotNow, Gate | None]:
         answer = self._store.leases.begin(conversation, token)
+        if isinstance(answer, NotNow) and answer.status == "hand_back":
+            self._store.takeovers.hand_back_quiet(conversation)
+            answer = self._store.leases.begin(conversation, token)
         if isinstance(answer, Grant) or answer.status != "probe":
             return answer, None
         gate: Gate = "circuit" if answer.reason == "circuit" else "credits"
         if not self._store.personas.claim_probe(conversation.persona, gate, token):
             return answer, None
-        return self._store.leases.begin(conversation, token, probe=gate), gate
+        answer = self._store.leases.begin(conversation, token, probe=gate)
+        if isinstance(answer, NotNow):
+            self._store.personas.give_back_probe(conversation.persona, gate)
+        return answer, gate
 
     def _proceed(self, lease: Lease, probe: Gate | None) -> str:
         grant, head = lease.grant, lease.grant.head
         rules = self._rules[grant.conversation.persona]
+        if grant.undecryptable:
+            _log.error("turn held: %s", grant.undecryptable, extra={"conversation": grant.conversation.name})
+            if probe:
+                self._store.personas.give_back_probe(grant.conversation.persona, probe)
+            return self._carry_out(lease, without_content(grant.undecryptable, grant.sealed, self._jitter))
         if head.reply is not None:
             resume = before_sending(head, rules)
-            return (
-                self._end(lease, resume) if isinstance(resume, End) else self._deliver(lease, Reply.of_json(head.reply))
-            )
-        waited_seconds = (grant.now - grant.entries[-1].accepted_at) / 1000
-        known = Known(grant.sealed, grant.owned_elsewhere, grant.last_inbound, waited_seconds)
+            if isinstance(resume, End):
+                return self._end(lease, resume)
+            return self._deliver(lease, head, Reply.of_json(head.reply))
+        known = self._known(grant)
         step = before_asking(head, known, rules)
-        if not isinstance(step, Ask):
-            return self._carry_out(lease, step)
+        valid_seconds = rules.validity.ai_opener_seconds - known.waited_seconds
+        instead = self._openers.not_now(grant, valid_seconds) if isinstance(step, Ask) else step
+        if instead:
+            if probe:
+                self._store.personas.give_back_probe(grant.conversation.persona, probe)
+            return self._carry_out(lease, instead)
+        second = isinstance(step, Ask) and step.second
         try:
-            decision = self._asking.ask(grant, rules, second=step.second, probe=probe, still_held=lease.held)
+            with metrics.asking(grant.conversation.persona):
+                decision = self._asking.ask(grant, rules, second=second, probe=probe, still_held=lease.held)
         except LeaseLost:
             return LEFT
         return self._carry_out(lease, decision)
+
+    def _known(self, grant: Grant) -> Known:
+        accepted_at, kind = grant.entries[-1].accepted_at, grant.head.kind
+        known = Known(grant.sealed, grant.owned_elsewhere, grant.last_inbound, (grant.now - accepted_at) / 1000)
+        rules = self._policies[grant.conversation.persona].quiet_hours
+        if kind != "follow_up" and not (kind == "ai_opener" and rules.openers):
+            return known
+        window = window_of(rules, grant.channel)
+        if not isinstance(window, Window):
+            return replace(known, zone_unknown=window is not None)
+        known = replace(known, waited_seconds=window.awake_ms(accepted_at, grant.now) / 1000)
+        quiet_ms = window.ends(grant.now) - grant.now
+        if not quiet_ms:
+            return known
+        # Not all who waited for the morning in its first second.
+        late_ms = self._jitter.uniform(0, MORNING_MS)
+        others_wait = self._store.inbox.waiting(grant.conversation) > len(grant.entries)
+        return replace(known, quiet_seconds=(quiet_ms + late_ms) / 1000, others_wait=others_wait)
 
     def _carry_out(self, lease: Lease, decision: Deliver | End | Wait) -> str:
         if isinstance(decision, Deliver):
@@ -143,14 +233,27 @@ class Turns:
 
     def _record(self, lease: Lease, reply: Reply) -> str:
         asked_at = time.monotonic()
-        recorded = self._surely(lambda: self._store.leases.record(lease.grant, reply.to_json()))
+        text = self._paced(lease.grant.conversation.persona, reply).to_json()
+        farewell = reply.fate == "dead"
+        recorded = self._surely("record", lambda: self._store.leases.record(lease.grant, text, farewell=farewell))
         crash_points.reached("after record")
+        if recorded.status == "taken_over":
+            held = self._hold(lease, Wait(0.0, "taken over"))
+            return LEFT if held == LEFT else "kept: a person has taken over, the reply waits until hand-back"
         if recorded.status != "holder":
             return LEFT
         lease.renewed(asked_at)
-        return self._deliver(lease, Reply.of_json(recorded.reply))
+        if recorded.undecryptable:
+            return self._carry_out(lease, without_content(recorded.undecryptable, False, self._jitter))
+        head = lease.grant.head
+        # `record` has counted this send, after the head was read.
+        return self._deliver(lease, replace(head, sends=head.sends + 1), Reply.of_json(recorded.reply))
 
-    def _deliver(self, lease: Lease, reply: Reply) -> str:
+    def _paced(self, persona: str, reply: Reply) -> Reply:
+        rhythm = pauses(reply.bubbles, bool(reply.photo_url), self._pacings[persona], self._jitter)
+        return replace(reply, pauses=rhythm)
+
+    def _deliver(self, lease: Lease, head: Entry, reply: Reply) -> str:
         if not lease.held():
             return LEFT
         grant = lease.grant
@@ -158,12 +261,16 @@ class Turns:
         failure: CaptivateError | None = None
         crash_points.reached("before delivery")
         try:
-            self._channel.send_message(fill(_channel(grant).conversation(), reply), _idempotency_key(grant))
+            message = fill(_channel(grant).conversation(), reply, head.bubbles_sent)
+            with metrics.delivering():
+                self._channel.send_message(message, _idempotency_key(grant, head, reply))
         except CaptivateError as error:
             failure = error
+            if isinstance(error, OutcomeUnknown):
+                metrics.unknown(grant.conversation.persona, "delivery")
         crash_points.reached("after delivery")
         now = grant.now + int((time.monotonic() - started_at) * 1000)
-        decision = of_delivery(grant.head, reply, failure, now, self._rules[grant.conversation.persona], self._jitter)
+        decision = of_delivery(head, reply, failure, now, self._rules[grant.conversation.persona], self._jitter)
         if isinstance(decision, Wait):
             return self._hold(lease, decision)
         delivered = failure is None and bool(reply.bubbles or reply.photo_url)
@@ -171,51 +278,73 @@ class Turns:
 
     def _end(self, lease: Lease, end: End, *, delivered: bool = False) -> str:
         grant = lease.grant
-        follow_up = None
-        if delivered and end.fate == "answered":
-            cadence = self._cadences[grant.conversation.persona]
-            follow_up = next_follow_up(grant.head.kind, grant.plan_step, cadence)
+        follow_up = self._follow_up(lease, end, delivered)
+        patiently(lambda: self._openers.ended(grant, end), again_on=StoreError, seconds=self._store_wait_seconds)
         crash_points.reached("before settle")
         settled = self._surely(
-            lambda: self._store.leases.settle(grant, end.fate, end.reason, end.mark, end.detail, follow_up)
+            "settle", lambda: self._store.leases.settle(grant, end.fate, end.reason, end.mark, end.detail, follow_up)
         )
         crash_points.reached("after settle")
         if settled.status == "lost":
             return LEFT
         if end.fate == "dead":
+            metrics.died(grant.conversation.persona, end.reason, len(grant.entries))
             _log.error("dead letter: %s", end.reason, extra={"conversation": grant.conversation.name})
         joined = f", joined {len(grant.entries) - 1}" if len(grant.entries) > 1 else ""
         return (f"{end.fate}: {end.reason}" if end.reason else end.fate) + joined
+
+    def _follow_up(self, lease: Lease, end: End, delivered: bool) -> Planned | Literal["drop"] | None:
+        grant, kind = lease.grant, lease.grant.head.kind
+        policy = self._policies[grant.conversation.persona]
+        if delivered and end.fate == "answered":
+            return after_delivery(policy, grant.touch, kind, lease.now())
+        if kind != "follow_up" or not end.follow_up:
+            return None
+        return "drop" if end.follow_up == "dropped" else after_skip(policy, grant.touch, lease.now())
 
     def _hold(self, lease: Lease, wait: Wait) -> str:
         grant = lease.grant
         crash_points.reached("before hold")
         held = self._surely(
-            lambda: self._store.leases.hold(grant, wait.seconds, wait.reason, unknown=wait.unknown, asked=wait.asked)
+            "hold",
+            lambda: self._store.leases.hold(
+                grant,
+                wait.seconds,
+                wait.reason,
+                unknown=wait.unknown,
+                asked=wait.asked,
+                bubbles_sent=wait.bubbles_sent,
+            ),
         )
         crash_points.reached("after hold")
-        return LEFT if held == "lost" else f"held for {wait.seconds:.1f} s: {wait.reason}"
+        if held == "lost":
+            return LEFT
+        metrics.held(grant.conversation.persona, wait.reason)
+        return f"held for {wait.seconds:.1f} s: {wait.reason}"
 
-    def _surely(self, call: Callable[[], Result]) -> Result:
+    def _surely(self, step: metrics.StoreStep, call: Callable[[], Result]) -> Result:
         # The upstream has acted: its result must not be lost because the store is away for a moment.
-        return patiently(call, again_on=StoreError, seconds=self._store_wait_seconds)
+        with metrics.storing(step):
+            return patiently(call, again_on=StoreError, seconds=self._store_wait_seconds)
 
 
 def _channel(grant: Grant) -> ChannelContext:
-    for entry in reversed(grant.entries):
-        channel = events.parse_json(entry.payload).channel
-        if channel:
-            return channel
+    for event in reversed(grant.events):
+        if event.channel:
+            return event.channel
     # Accepted without a channel of its own, so the conversation had one; accept makes sure of that.
     return ChannelContext.model_validate_json(grant.channel or "")
 
 
-def _idempotency_key(grant: Grant) -> str:
-    return hashlib.sha256(f"{grant.conversation.name} {grant.head.event_id}".encode()).hexdigest()[:32]
+def _idempotency_key(grant: Grant, head: Entry, reply: Reply) -> str:
+    name = f"{grant.conversation.name} {head.event_id}"
+    if reply.pauses:
+        name = f"bubble {head.bubbles_sent + 1} {name}"
+    return hashlib.sha256(name.encode()).hexdigest()[:32]
 
 
 def _not_now(answer: NotNow) -> str:
     if not answer.until:
         return "nothing to do"
     until = datetime.fromtimestamp(answer.until / 1000, UTC).strftime("%H:%M:%S")
-    return f"{answer.status} until {until} UTC" + (f": {answer.reason}" if answer.reason else "")
+    return f"{answer.status.replace('_', ' ')} until {until} UTC" + (f": {answer.reason}" if answer.reason else "")

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import logging
 import math
+import threading
 import time
+from collections.abc import Sequence
 
 from config.settings import Settings
 from worker.conversation import OUTREACH
 from worker.dispatch import Dispatch
 from worker.store import Store
+from worker.store.agenda import Due
+from worker.store.keys import Shard
 
 _log = logging.getLogger("parley.upkeep")
 
@@ -24,12 +28,17 @@ class Upkeep:
     def __init__(self, store: Store, settings: Settings) -> None:
         self._store = store
         self._dispatch = Dispatch(store, settings)
+        self._dispatching = threading.Lock()
         self._tick_seconds = settings.agenda.tick_seconds
 
-    def ring_due(self) -> int:
+    def look(self) -> Due:
+        """What is due now, in one command of the store."""
+        return self._store.agenda.look()
+
+    def ring_due(self, shards: Sequence[Shard] | None = None) -> int:
         """Ring the doorbell of every conversation that is due: leads who wait at once, outreach spread over most of a
-        tick. Returns how many."""
-        due = self._store.agenda.claim_due()
+        tick. Returns how many. ``shards``: those that a look has found; None = it looks itself."""
+        due = self._store.agenda.claim_due(shards)
         leads = [doorbell for doorbell in due if doorbell[1] != OUTREACH]
         outreach = due[len(leads) :]
         if leads:
@@ -43,8 +52,14 @@ class Upkeep:
         return len(due)
 
     def plan_follow_ups(self) -> int:
-        """Turn next touches that are due into events, or see why not. Returns how many were accepted."""
-        counts = self._dispatch.run()
+        """Turn next touches that are due into events, or see why not. Returns how many were accepted: none when this
+        process is at it already."""
+        if not self._dispatching.acquire(blocking=False):
+            return 0
+        try:
+            counts = self._dispatch.run()
+        finally:
+            self._dispatching.release()
         if counts.total():
             said = ", ".join(f"{number} {word}" for word, number in sorted(counts.items()) if number)
             _log.info("follow-ups due: %s", said)

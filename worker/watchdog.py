@@ -22,7 +22,9 @@ EXIT_STATUS = 70
 
 
 class Watchdog:
-    """Looks every few seconds. ``backlog()`` counts doorbells that wait in the broker; ``end`` ends the process.
+    """Looks every few seconds. ``sign()`` tells the store that this process lives; ``backlog()`` counts doorbells that
+    wait in the broker, and is only asked when nothing has moved for half of ``stuck_seconds``; ``end`` ends the
+    process.
 
     ``end`` None: it only tells, for a process that must not end itself.
     """
@@ -33,9 +35,12 @@ class Watchdog:
         stuck_seconds: float,
         end: Callable[[int], object] | None = os._exit,
         clock: Callable[[], float] = time.monotonic,
+        sign: Callable[[], object] = lambda: None,
     ) -> None:
+        self._sign = sign
         self._backlog = backlog
         self.stuck_seconds = stuck_seconds
+        self.look_seconds = min(5.0, stuck_seconds / 4)
         self.store_answers = True
         self._end = end
         self._clock = clock
@@ -62,13 +67,16 @@ class Watchdog:
     def look(self) -> bool:
         """One look. True when the process was found stuck (and ended)."""
         try:
-            waiting = self._backlog()
+            self._sign()
+            waiting = self._backlog() if self.idle_seconds() >= self.stuck_seconds / 2 else None
         except StoreError:
             # Without a broker there is nothing to do; being idle is right.
             self.store_answers = False
             self.progress()
             return False
         self.store_answers = True
+        if waiting is None:
+            return False
         idle_seconds = self.idle_seconds()
         if not waiting:
             self.progress()
@@ -81,5 +89,5 @@ class Watchdog:
         return True
 
     def _run(self) -> None:
-        while not self._stopped.wait(min(5.0, self.stuck_seconds / 4)):
+        while not self._stopped.wait(self.look_seconds):
             self.look()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import uuid
 from contextlib import closing
 
@@ -153,3 +154,15 @@ def test_check_looks_at_every_master(clustered, cluster, broker, make_settings):
 def test_settings_without_a_broker_that_works_are_refused(urls, said):
     with pytest.raises(SettingsError, match=said):
         load(env_file=None, captivate={"environment": "dev"}, personas={"ava": {"api_key": "k"}}, **urls)
+
+
+def test_keys_are_changed_on_all_masters(clustered, make_settings, cluster, broker, channel):
+    old, new = (base64.b64encode(bytes([number]) * 32).decode() for number in (1, 2))
+    clustered.inbox.accept_many([chat(f"@lead-{number}", "hi", channel) for number in range(40)])
+    for keys in ([old], [new, old]):
+        settings = make_settings(redis_url=cluster.url, broker_url=broker.url, encryption={"keys": keys})
+        with closing(Store(settings, connections=8)) as store:
+            *_, tally = store.rotation.run()
+            assert (tally.looked_at, tally.changed, tally.undecryptable) == (80, 80, {})
+            assert store.rotation.sample().by_key == {store.content.writes_with: 80}
+            assert store.rotation.keys_in_all() >= 80

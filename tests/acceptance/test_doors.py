@@ -145,6 +145,26 @@ def test_an_explicit_follow_up(start, channel, eventually):
         eventually(lambda: len(texts(system)) == 2, "the follow-up")
 
 
+def test_deploys_in_a_row_are_no_poison_and_nobody_waits_for_a_lease(start, channel, eventually):
+    lease = {"PARLEY_LEASE__TTL_SECONDS": "30", "PARLEY_LEASE__RENEW_SECONDS": "5"}
+    system, settings = start(settings={**AT_ONCE, **lease, "PARLEY_WORKER__STOP_SECONDS": "0.5"}, latency_seconds=60.0)
+
+    def calls_so_far():
+        return system.upstreams.summary()["fluidtalk"].in_flight
+
+    with Producer(settings) as producer:
+        producer.enqueue(InboundChat(persona="ava", target="@lead", message="hi", channel=channel))
+    for number in range(1, 5):
+        eventually(lambda n=number: calls_so_far() == n, "the call, long before the lease before it ran out")
+        old = system.workers[-1]
+        system.start_worker()
+        if number == 4:
+            system.upstreams.set_latency(0)
+        old.terminate()
+        assert old.wait(5) == 0
+    eventually(lambda: texts(system) == ["You said: hi"], "the answer of the fifth worker")
+
+
 def test_a_turn_that_takes_too_long_after_sigterm_is_handed_over(start, channel, eventually):
     system, settings = start(settings={**AT_ONCE, "PARLEY_WORKER__STOP_SECONDS": "1"}, latency_seconds=6.0)
     with Producer(settings) as producer:

@@ -67,9 +67,10 @@ SETTINGS = leaves(Settings)
 
 @pytest.fixture
 def in_empty_folder(tmp_path, monkeypatch):
-    """Work in a folder where the personas file that the example names exists and is empty."""
+    """Work in a folder where the files that the example names exist and are empty."""
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "personas.toml").touch()
+    for name in ("personas.toml", "ca.pem", "parley.pem", "parley.key"):
+        (tmp_path / name).touch()
     return tmp_path
 
 
@@ -104,7 +105,7 @@ def test_only_what_must_be_filled_in_is_active():
 def test_copied_as_it_is_it_loads_and_everything_has_its_default(in_empty_folder):
     settings = load(env_file=FILE)
     assert settings.model_dump(exclude={"redis_url", "captivate", "personas"}) == Settings(
-        _env_file=None, redis_url="r", captivate={"environment": "dev"}, personas={"ava": {"api_key": "k"}}
+        _env_file=None, redis_url="redis://", captivate={"environment": "dev"}, personas={"ava": {"api_key": "k"}}
     ).model_dump(exclude={"redis_url", "captivate", "personas"})
 
 

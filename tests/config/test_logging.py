@@ -7,7 +7,9 @@ import logging
 
 import pytest
 
+from config.handles import Handles
 from config.logging import JsonFormatter, TextFormatter, without_content
+from config.settings import Privacy
 
 
 def record(name="parley.turn", level=logging.INFO, message="turn: %s", args=("answered",), exc_info=None, **fields):
@@ -25,6 +27,14 @@ def test_json_lines_have_the_message_and_the_fields():
         1.5,
         "info",
     )
+
+
+@pytest.mark.parametrize("kind", [JsonFormatter, TextFormatter])
+def test_a_conversation_is_shown_as_the_settings_say(kind):
+    hashed = Handles(Privacy(handles="hashed", handle_key="a key of sixteen"))
+    line = kind(hashed.shown).format(record(conversation="ava:@lead"))
+    assert "@lead" not in line
+    assert f"ava:{hashed.hash_of('@lead')}" in line
 
 
 def test_fields_that_are_not_ours_are_not_printed():

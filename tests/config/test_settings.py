@@ -59,8 +59,25 @@ def test_no_secret_is_ever_shown(environment):
         ({"PARLEY_LEASE__RENEW_SECONDS": "3"}, "RENEW_SECONDS x 3 must not exceed"),
         ({"PARLEY_JOIN__SETTLE_SECONDS": "9"}, "JOIN__SETTLE_SECONDS must not exceed"),
         ({"PARLEY_PERSONAS__AVA__JOIN__SETTLE_SECONDS": "9"}, "PERSONAS__AVA__JOIN__SETTLE_SECONDS"),
+        ({"PARLEY_PACING__MINIMUM_SECONDS": "13"}, "PACING__MINIMUM_SECONDS must not exceed"),
+        ({"PARLEY_PERSONAS__AVA__PACING__MAXIMUM_SECONDS": "0.5"}, "PERSONAS__AVA__PACING__MINIMUM_SECONDS"),
+        ({"PARLEY_PERSONAS__AVA__TAKEOVER__HAND_BACK_AFTER_SECONDS": "172800"}, "must be below VALIDITY__INBOUND_CHAT"),
+        ({"PARLEY_PERSONAS__AVA__OUTREACH__GROWTH_PER_DAY": "1.5"}, "growth_per_day needs openers_per_hour_limit"),
+        ({"PARLEY_PERSONAS__AVA__OUTREACH__STOP_MINIMUM": "51"}, "stop_minimum must not exceed stop_window"),
+        (
+            {
+                "PARLEY_PERSONAS__AVA__OUTREACH__OPENERS_PER_HOUR": "9",
+                "PARLEY_PERSONAS__AVA__OUTREACH__OPENERS_PER_HOUR_LIMIT": "8",
+            },
+            "openers_per_hour_limit must not be below openers_per_hour",
+        ),
         ({"PARLEY_RETENTION__SETTLED_SECONDS": "3600"}, "at least 86400"),
         ({"PARLEY_FLUIDTALK__TOTAL_SECONDS": "10"}, "FLUIDTALK__TOTAL_SECONDS must not be below"),
+        ({"PARLEY_FOLLOW_UPS__LATE_LIMIT_SECONDS": "30"}, "FOLLOW_UPS__LATE_LIMIT_SECONDS must be at least 60"),
+        ({"PARLEY_PERSONAS__AVA__FOLLOW_UPS__PER_DAY_IN_ALL": "1"}, "PER_DAY_IN_ALL"),
+        ({"PARLEY_QUIET_HOURS__START": "25:00"}, "PARLEY_QUIET_HOURS__START"),
+        ({"PARLEY_QUIET_HOURS__ZONE": "Mars/secret"}, "no IANA zone of this name"),
+        ({"PARLEY_PERSONAS__AVA__QUIET_HOURS__ZONE": "../secret"}, "no IANA zone of this name"),
         ({"PARLEY_JOIN__SETTLE": "1"}, "PARLEY_JOIN__SETTLE"),
         ({"PARLEY_PERSONAS_FILE": "/nowhere/personas.toml"}, "cannot be read"),
         ({"PARLEY_PERSONAS__AVA__ON_DEAD__ACTION": "escalate_to_agent"}, "needs agent_id"),
@@ -79,6 +96,33 @@ def test_a_persona_inherits_what_it_does_not_set(environment):
     environment(PARLEY_JOIN__MAX_EVENTS="7", PARLEY_PERSONAS__AVA__JOIN__SETTLE_SECONDS="0.5")
     join = load(env_file=None).join_of("ava")
     assert (join.settle_seconds, join.max_events) == (0.5, 7)
+
+
+def test_a_persona_has_the_general_cadence_and_quiet_hours_but_for_what_it_sets(environment):
+    environment(
+        PARLEY_FOLLOW_UPS__DELAYS_SECONDS="[60, 120]",
+        PARLEY_FOLLOW_UPS__PER_DAY_IN_ALL="9",
+        PARLEY_QUIET_HOURS__START="21:00",
+        PARLEY_QUIET_HOURS__END="09:00",
+        PARLEY_PERSONAS__AVA__FOLLOW_UPS__PER_DAY="5",
+        PARLEY_PERSONAS__AVA__QUIET_HOURS__ZONE="Europe/Berlin",
+    )
+    settings = load(env_file=None)
+    cadence, quiet = settings.follow_ups_of("ava"), settings.quiet_hours_of("ava")
+    assert (cadence.delays_seconds, cadence.per_day, cadence.per_day_in_all) == ((60, 120), 5, 9)
+    assert (quiet.start, quiet.end, quiet.zone) == ("21:00", "09:00", "Europe/Berlin")
+    assert settings.quiet_hours.zone == "UTC"
+
+
+def test_a_persona_may_be_the_only_one_that_is_paced(environment):
+    environment(
+        PARLEY_PACING__MAXIMUM_SECONDS="4",
+        PARLEY_PERSONAS__AVA__PACING__ENABLED="true",
+        PARLEY_PERSONAS__BEA__API_KEY="b",
+    )
+    settings = load(env_file=None)
+    ava, bea = settings.pacing_of("ava"), settings.pacing_of("bea")
+    assert (ava.enabled, ava.maximum_seconds, bea.enabled) == (True, 4, False)
 
 
 def test_personas_come_from_a_file_and_the_environment_wins(environment, tmp_path):

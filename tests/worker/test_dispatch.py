@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import threading
 from datetime import UTC, datetime, timedelta
 
@@ -176,6 +177,24 @@ def test_a_request_that_cannot_be_read_is_dropped_and_does_not_hold_up_the_other
     store.redis.hset(store.keys.of(conversation).conversation(conversation), "touch_event", "{")
     fall_silent(store, ["@two"])
     assert dispatch.run() == {"accepted": 1, "dropped": 1}
+
+
+@pytest.mark.parametrize("asked_for", [True, False])
+def test_a_touch_whose_content_cannot_be_decrypted_waits(make_city, channel, fall_silent, asked_for):
+    keys = [{"encryption": {"keys": [base64.b64encode(bytes([number]) * 32).decode()]}} for number in (1, 2)]
+    store, dispatch = make_city(**keys[0])
+    if asked_for:
+        at = datetime.fromtimestamp(store.follow_ups.now() / 1000, UTC)
+        store.follow_ups.schedule(FollowUp(persona="ava", target="@one", not_before=at, channel=channel))
+        advance(store.redis, 61)
+    else:
+        fall_silent(store, ["@one"])
+    _, without_key = make_city(**keys[1])
+    assert without_key.run() == {"moved": 1}
+    touch = store.follow_ups.state_of(Conversation("ava", "@one"))
+    assert "is not in PARLEY_ENCRYPTION__KEYS" in touch.rule
+    advance(store.redis, 301)
+    assert dispatch.run() == {"accepted": 1}
 
 
 def test_caps_hold_over_all_runs_and_what_is_over_goes_out_on_the_next_day(make_city, fall_silent):

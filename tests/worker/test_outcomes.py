@@ -29,6 +29,7 @@ from worker.outcomes import (
     of_delivery,
     of_image_failure,
     pause,
+    verdict_on_opener,
 )
 from worker.reply import Reply
 
@@ -46,9 +47,12 @@ class Head:
     asks: int = 1
     ask_unknowns: int = 0
     asks_vanished: int = 0
+    asks_handed_over: int = 0
     sends: int = 1
     send_unknowns: int = 0
     sends_vanished: int = 0
+    sends_handed_over: int = 0
+    bubbles_sent: int = 0
 
 
 def rules(**policies: object) -> Rules:
@@ -349,6 +353,42 @@ def test_a_delivery_that_fails_for_too_long_is_a_dead_letter_without_a_farewell(
     assert of_delivery(Head(sends=20), Reply(), failure, NOW, given, random.Random(1)).fate == "dead"
 
 
+@pytest.mark.parametrize("failure", [said(captivate.Unavailable, 503), said(captivate.OutcomeUnknown, 500)])
+def test_as_many_sends_as_attempts_and_no_more(failure):
+    given = Rules(Persona(api_key="k"), Retry(attempts=2))
+    assert isinstance(of_delivery(Head(sends=1), Reply(), failure, NOW, given, random.Random(1)), Wait)
+    ended = of_delivery(Head(sends=2), Reply(), failure, NOW, given, random.Random(1))
+    assert ended.reason.startswith("gave up after 2 attempts")
+
+
+def test_bubbles_go_out_one_by_one_and_the_last_one_ends_the_turn():
+    reply = Reply(bubbles=("a", "b"), photo_url="https://x/p.jpg", pauses=(1.5, 2.5))
+
+    def after(sent: int) -> End | Wait:
+        return of_delivery(Head(bubbles_sent=sent), reply, None, NOW, RULES, random.Random(1))
+
+    assert after(0) == Wait(1.5, "next bubble 2 of 3", bubbles_sent=1)
+    assert after(1) == Wait(2.5, "next bubble 3 of 3", bubbles_sent=2)
+    assert after(2) == End("answered", mark="started")
+
+
+@pytest.mark.parametrize(
+    ("failure", "reason"),
+    [
+        (said(captivate.Rejected, 422), "delivery refused by the channel (status 422)"),
+        (said(captivate.OutcomeUnknown, 500), UNCONFIRMED),
+    ],
+)
+def test_who_finds_half_a_reply_among_the_dead_letters_reads_how_much_the_lead_has(failure, reason):
+    reply = Reply(bubbles=("a", "b", "c"), pauses=(1.0, 1.0))
+    given = rules(unknown=Unknown(delivery="hold"))
+    second, first = (
+        of_delivery(Head(bubbles_sent=sent), reply, failure, NOW, given, random.Random(1)) for sent in (1, 0)
+    )
+    assert second == End("dead", f"{reason}; bubbles delivered before: 1")
+    assert first == End("dead", reason)
+
+
 # Before the call
 
 
@@ -371,6 +411,18 @@ def test_poison_is_a_dead_letter_after_three_workers():
     assert before_asking(Head(asks_vanished=3), Known(), RULES).reason.startswith("poison")
     assert before_sending(Head(sends_vanished=2), RULES) == Send(resent=True)
     assert before_sending(Head(sends_vanished=3), RULES).reason.startswith("poison")
+
+
+def test_a_worker_that_was_told_to_end_says_nothing_about_the_event():
+    assert before_asking(Head(asks_vanished=19, asks_handed_over=17), Known(), RULES) == Ask(second=True)
+    assert before_asking(Head(asks_vanished=19, asks_handed_over=16), Known(), RULES).reason.startswith("poison")
+    assert before_sending(Head(sends_vanished=19, sends_handed_over=17), RULES) == Send(resent=True)
+
+
+def test_even_so_an_event_does_not_outlive_its_budget_of_attempts():
+    assert before_asking(Head(asks_vanished=20, asks_handed_over=20), Known(), RULES).reason.startswith("poison")
+    few = Rules(Persona(api_key="k"), Retry(attempts=1))
+    assert before_asking(Head(asks_vanished=2, asks_handed_over=2), Known(), few) == Ask(second=True)
 
 
 @pytest.mark.parametrize(
@@ -400,4 +452,43 @@ def test_retry_after_is_never_shortened_and_hardly_exceeded():
 
 def test_a_reply_survives_the_journal():
     reply = Reply(("a", "ü🔥"), "https://x/p.jpg", {"action": "escalate_to_human"}, "sealed", "why", "sealed", "d")
+    paced = replace(reply, pauses=(0.25, 2.5))
     assert Reply.of_json(reply.to_json()) == reply
+    assert Reply.of_json(paced.to_json()) == paced
+
+
+def test_a_reply_that_is_not_paced_looks_as_it_did_before_there_was_pacing():
+    assert "pauses" not in Reply(("a", "b")).to_json()
+
+
+# What the end of an opener says about its persona's outreach
+
+
+@pytest.mark.parametrize(
+    ("end", "verdict"),
+    [
+        (End("answered"), "good"),
+        (End("answered", "text lost", mark="started"), "good"),
+        (End("ignored", OWNED_ELSEWHERE, mark="owned_elsewhere"), "bad"),
+        (End("sealed", "the persona ended the conversation", mark="sealed"), "bad"),
+        (End("dead", "delivery refused by the channel (status 403)"), "bad"),
+        (End("ignored", OWNED_ELSEWHERE), None),
+        (End("sealed", "the conversation is sealed"), None),
+        (End("skipped", LEAD_WROTE), None),
+        (End("skipped", "the lead already has a live conversation", mark="started"), None),
+        (End("dead", "gave up after 20 attempts"), None),
+        (End("dead", UNCONFIRMED), None),
+    ],
+)
+def test_how_an_opener_ended_is_a_verdict_only_when_it_was_answered_or_refused(end, verdict):
+    assert verdict_on_opener("ai_opener", end) == verdict
+    assert verdict_on_opener("follow_up", end) is None
+
+
+def test_what_the_answers_end_as_has_a_verdict():
+    refused = captivate.Rejected("no", status=403)
+    head, reply = Head(kind="ai_opener"), Reply(bubbles=("hi",))
+    ended = of_delivery(head, reply, refused, NOW, RULES, random.Random(1))
+    assert verdict_on_opener("ai_opener", ended) == "bad"
+    ignored = of_answer("ai_opener", action_result(ignored=True), second=False)
+    assert verdict_on_opener("ai_opener", ignored) == "bad"

@@ -21,6 +21,10 @@ def scene():
                 raise StoreError
             return self.waiting
 
+        def sign(self):
+            if self.away:
+                raise StoreError
+
         def end(self, status):
             self.ended = status
 
@@ -29,7 +33,7 @@ def scene():
             return self.watchdog.look()
 
     made = Scene()
-    made.watchdog = Watchdog(made.backlog, 120, made.end, lambda: made.now)
+    made.watchdog = Watchdog(made.backlog, 120, made.end, lambda: made.now, made.sign)
     return made
 
 
@@ -43,6 +47,16 @@ def test_a_worker_that_takes_nothing_while_doorbells_wait_ends(scene):
     assert not scene.pass_seconds(119)
     assert scene.pass_seconds(2)
     assert scene.ended == EXIT_STATUS
+
+
+def test_the_broker_is_only_asked_when_nothing_moves(scene, monkeypatch):
+    asked = []
+    monkeypatch.setattr(scene.watchdog, "_backlog", lambda: asked.append(scene.now) or 1)
+    for _ in range(5):
+        scene.pass_seconds(11)
+    assert asked == []
+    scene.pass_seconds(11)
+    assert asked == [scene.now]
 
 
 def test_any_task_is_progress(scene):

@@ -19,6 +19,7 @@ _HOLDS = {
     "no answer from the channel": "channel_unknown",
     "the key's own limit of calls": "own_limit",
     "next bubble": "pacing",
+    "content cannot be decrypted": "undecryptable",
     "taken over": "taken_over",
     "quiet hours": "quiet_hours",
     "outreach ramp": "ramp",

@@ -4,45 +4,88 @@ from __future__ import annotations
 
 from redis import Redis
 
+from config.handles import Handles
 from config.settings import Settings
+from worker.broker import Broker
 from worker.doorbells import BrokerDoorbells, Doorbells, StoreDoorbells
-from worker.store.accept_queue import AcceptQueue
+from worker.store.accept_queue import AcceptList, AcceptQueue, BrokerQueue
 from worker.store.agenda import Agenda
+from worker.store.ahead import AheadRedis
 from worker.store.books import Books
+from worker.store.cluster import LateCluster
 from worker.store.connection import StoreError, connect
+from worker.store.content import Content
 from worker.store.dead_letters import DeadLetters
+from worker.store.follow_up_caps import FollowUpCaps
 from worker.store.follow_ups import FollowUpIndex
+from worker.store.forgetting import Forgetting
 from worker.store.inbox import Inbox
 from worker.store.keys import Keys
 from worker.store.leases import Leases
+from worker.store.lines import Lines
+from worker.store.measures import Measures
+from worker.store.outreach import Outreach
 from worker.store.personas import Personas
+from worker.store.processes import Processes
+from worker.store.rotation import Rotation
 from worker.store.scripts import Scripts
+from worker.store.seals import Seals
+from worker.store.takeovers import Takeovers
 from worker.store.timeline import Timeline
 
 __all__ = ["Store", "StoreError"]
 
 
 class Store:
-    """All parts of the store over one connection pool. Opens no connection before the first call."""
+    """All parts of the store over one connection pool. Opens no connection before the first call.
 
-    def __init__(self, settings: Settings, connections: int = 50) -> None:
-        self.redis: Redis = connect(settings.redis_url.get_secret_value(), connections)
+    ``ahead``: the store's clock runs ahead (``worker/store/ahead.py``); only tests and simulations ask for it.
+    """
+
+    def __init__(self, settings: Settings, connections: int = 50, *, ahead: bool = False) -> None:
+        self.redis: Redis = connect(settings.store_address, settings.tls, connections, AheadRedis if ahead else Redis)
         self.keys = Keys(settings.agenda.shards)
-        scripts = Scripts(self.redis)
+        self._lines = None if isinstance(self.redis, LateCluster) else Lines(self.redis, connections)
+        scripts = Scripts(self.redis, ahead, self._lines)
+        handles = Handles(settings.privacy)
+        self.broker = broker = None if settings.doorbells_in_store else Broker(settings)
         self.doorbells: Doorbells = (
-            StoreDoorbells(self.redis) if settings.doorbells_in_store else BrokerDoorbells(settings.broker)
+            StoreDoorbells(self.redis, handles) if broker is None else BrokerDoorbells(broker, handles)
         )
-        self.inbox = Inbox(self.redis, self.keys, scripts, self.doorbells, settings)
-        self.accept_queue = AcceptQueue(self.redis)
-        self.leases = Leases(self.redis, self.keys, scripts, self.doorbells, settings)
-        self.agenda = Agenda(self.keys, scripts, settings)
+        self.content = content = Content(settings.encryption)
+        self.inbox = Inbox(self.redis, self.keys, scripts, self.doorbells, content, settings)
+        self._broker_redis: Redis | None = None
+        self.accept_queue: AcceptQueue = AcceptList(self.redis)
+        if broker is not None and settings.broker_address.over_redis:
+            self._broker_redis = connect(settings.broker_address, settings.tls, connections=2)
+            self.accept_queue = AcceptList(self._broker_redis)
+        elif broker is not None:
+            self.accept_queue = BrokerQueue(self.redis, broker)
+        self.leases = Leases(self.redis, self.keys, scripts, self.doorbells, content, settings)
+        self.agenda = Agenda(self.redis, self.keys, scripts, self.doorbells, settings)
         self.personas = Personas(self.redis, self.keys, scripts, settings)
-        self.follow_ups = FollowUpIndex(self.redis, self.keys)
+        self.outreach = Outreach(self.redis, self.keys, scripts, self.personas, settings)
+        self.follow_ups = FollowUpIndex(self.redis, self.keys, scripts, content, settings)
+        self.follow_up_caps = FollowUpCaps(self.keys, scripts, settings)
         self.timeline = Timeline(self.redis, self.keys)
         self.books = Books(self.keys, scripts)
-        self.dead_letters = DeadLetters(self.redis, self.keys, scripts, self.doorbells, settings)
+        self.measures = Measures(self.redis, self.keys, scripts, settings)
+        self.processes = Processes(self.redis)
+        self.rotation = Rotation(self.redis, scripts, content)
+        self.takeovers = Takeovers(self.redis, self.keys, scripts, self.doorbells, settings)
+        self.seals = Seals(self.redis, self.keys, scripts, settings)
+        self.forgetting = Forgetting(self.redis, self._broker_redis, self.keys, scripts, settings)
+        self.dead_letters = DeadLetters(self.redis, self.keys, scripts, self.doorbells, content, settings)
+
+    def ping(self) -> None:
+        """Ask the store for a sign of life. Raises ``StoreError``."""
+        self.redis.ping()
 
     def close(self) -> None:
         """Close all connections."""
         self.doorbells.close()
-        self.redis.close()
+        if self._lines is not None:
+            self._lines.close()
+        for redis in (self.redis, self._broker_redis):
+            if redis is not None:
+                redis.close()

@@ -48,8 +48,8 @@ def connect(address: Address, tls: Tls, connections: int, client: type[Redis] = 
         return cast(Redis, LateCluster(address, _retry(), {**options, **secured}))
     options |= {"health_check_interval": 15, "retry": _retry(), "retry_on_error": _RETRIED}
     if address.kind == "sentinel":
-        return client(connection_pool=_sentinel_pool(address, {**options, "ssl": address.tls, **secured}))
-    return client(connection_pool=BlockingConnectionPool.from_url(address.url, **options, **secured))
+        return client.from_pool(_sentinel_pool(address, {**options, "ssl": address.tls, **secured}))
+    return client.from_pool(BlockingConnectionPool.from_url(address.url, **options, **secured))
 
 
 def clock_ms(redis: Redis) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Literal
@@ -13,9 +13,10 @@ from typing import Literal
 from redis import Redis
 
 from config.settings import Settings
-from worker.conversation import OUTREACH, TURNS, Conversation, lane_of
+from worker.conversation import TURNS, Conversation
 from worker.doorbells import Doorbells
 from worker.store.connection import clock_ms
+from worker.store.content import Content, Field, Undecryptable
 from worker.store.keys import Keys
 from worker.store.scripts import Scripts
 
@@ -30,6 +31,7 @@ Status = Literal[
     "not_dead",
     "refused",
     "covered",
+    "with_head",
     "later_answered",
     "later_asked",
     "nothing_to_join",
@@ -38,6 +40,7 @@ Status = Literal[
 ]
 
 _AT_ONCE = 500
+_CONTENT: tuple[Field, ...] = ("payload", "reply", "detail")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +63,9 @@ class OpenedLetter:
     """All that is kept of a dead event. The last three fields are content: never for logs or an uninvited eye.
 
     ``accepted_at``: when it was first accepted. ``discarded_at``: when a person took it off the list. ``asked_with``:
-    the head of the group that it was asked in. ``detail``: what the server said.
+    the head of the group that it was asked in. ``bubbles_sent``: of a paced reply, how many the lead surely has.
+    ``detail``: what the server said. ``undecryptable``: why this process cannot read them ('' = it can); they are empty
+    then, but for that a reply is there.
     """
 
     letter: DeadLetter
@@ -72,10 +77,12 @@ class OpenedLetter:
     sends: int
     send_unknowns: int
     sends_vanished: int
+    bubbles_sent: int
     asked_with: str | None
     payload: str = field(repr=False)
     reply: str | None = field(repr=False)
     detail: str | None = field(repr=False)
+    undecryptable: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +99,12 @@ class DeadLetters:
     Every method may raise ``redis.RedisError``.
     """
 
-    def __init__(self, redis: Redis, keys: Keys, scripts: Scripts, doorbells: Doorbells, settings: Settings) -> None:
+    def __init__(
+        self, redis: Redis, keys: Keys, scripts: Scripts, doorbells: Doorbells, content: Content, settings: Settings
+    ) -> None:
         self._redis = redis
         self._keys = keys
+        self._content = content
         self._replay = scripts.replay
         self._doorbells = doorbells
         self._retention_ms = int(settings.retention.dead_seconds * 1000)
@@ -117,7 +127,16 @@ class DeadLetters:
         """One dead event with its content; None when there is none, or when it is not dead."""
         key = self._keys.of(conversation).journal(conversation, event_id)
         fields: dict[str, str] = self._redis.hgetall(key)  # type: ignore[assignment]
-        return _opened(conversation, event_id, fields) if fields.get("fate") == "dead" else None
+        if fields.get("fate") != "dead":
+            return None
+        found = [name for name in _CONTENT if name in fields]
+        undecryptable = ""
+        try:
+            fields.update({name: self._content.decrypt(name, conversation, fields[name]) for name in found})
+        except Undecryptable as reason:
+            fields.update(dict.fromkeys(found, ""))
+            undecryptable = str(reason)
+        return replace(_opened(conversation, event_id, fields), undecryptable=undecryptable)
 
     def note_reader(self, conversation: Conversation, event_id: str, reader: str) -> None:
         """Write into the conversation's timeline that ``reader`` has seen the content of this event."""
@@ -144,7 +163,7 @@ class DeadLetters:
 
     def _run(self, conversation: Conversation, event_id: str, mode: str, accepted_as: str = "") -> Replayed:
         shard = self._keys.of(conversation)
-        status, detail, ring, kind = self._replay(
+        status, detail, ring = self._replay(
             [
                 shard.conversation(conversation),
                 shard.inbox(conversation),
@@ -154,8 +173,8 @@ class DeadLetters:
                 shard.books,
                 shard.dead,
                 shard.journal_prefix,
-                TURNS,
-                OUTREACH,
+                self._doorbells.list_of(TURNS, shard.agenda),
+                shard.ready,
             ],
             [
                 conversation.name,
@@ -168,7 +187,7 @@ class DeadLetters:
             ],
         )
         if ring:
-            self._doorbells.ring([(conversation, lane_of(kind))])
+            self._doorbells.ring([(conversation, TURNS)])
         return Replayed(status, str(detail))
 
     def _members(self, persona: str | None) -> Iterator[tuple[float, str]]:
@@ -227,6 +246,7 @@ def _opened(conversation: Conversation, event_id: str, fields: dict[str, str]) -
         sends=number("sends"),
         send_unknowns=number("send_unknowns"),
         sends_vanished=number("sends_vanished"),
+        bubbles_sent=number("bubbles_sent"),
         asked_with=fields.get("asked_with"),
         payload=fields["payload"],
         reply=fields.get("reply"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from redis import Redis
@@ -14,6 +14,7 @@ from worker.conversation import Conversation
 from worker.events import FollowUp
 from worker.follow_ups import Drop, Miss, Move, Touch, TouchState
 from worker.store.connection import clock_ms
+from worker.store.content import Content, Undecryptable
 from worker.store.keys import Keys
 from worker.store.scripts import Scripts
 
@@ -45,9 +46,10 @@ class FollowUpIndex:
     """Reads and changes next touches. A touch leaves the index in the step that accepts its event, so a crash loses
     none; what was read is checked again in the step that changes it, so any number of callers may try."""
 
-    def __init__(self, redis: Redis, keys: Keys, scripts: Scripts, settings: Settings) -> None:
+    def __init__(self, redis: Redis, keys: Keys, scripts: Scripts, content: Content, settings: Settings) -> None:
         self._redis = redis
         self._keys = keys
+        self._content = content
         self._touch = scripts.touch
         self._schedule = scripts.schedule
         self._conversation_ms = int(settings.retention.conversation_seconds * 1000)
@@ -70,13 +72,25 @@ class FollowUpIndex:
         for entries in found:
             yield self._states(dict(entries))
 
-    def upcoming(self, limit: int) -> list[TouchState]:
-        """The next ``limit`` touches of all conversations, the earliest first."""
+    def due_count(self) -> tuple[int, int]:
+        """How many touches are due, and when the first of all is looked at (ms; 0 = none is planned)."""
+        now_ms = self.now()
         with self._redis.pipeline(transaction=False) as pipeline:
             for shard in self._keys.shards:
-                pipeline.zrange(shard.follow_ups, 0, limit - 1, withscores=True)
+                pipeline.zcount(shard.follow_ups, "-inf", now_ms)
+                pipeline.zrange(shard.follow_ups, 0, 0, withscores=True)
+            answers = pipeline.execute()
+        firsts = [int(at) for found in answers[1::2] for _, at in found]
+        return sum(answers[::2]), min(firsts, default=0)
+
+    def upcoming(self, limit: int, persona: str | None = None) -> list[TouchState]:
+        """The next ``limit`` touches, the earliest first. ``persona``: only of this one, which looks through all."""
+        with self._redis.pipeline(transaction=False) as pipeline:
+            for shard in self._keys.shards:
+                pipeline.zrange(shard.follow_ups, 0, limit - 1 if persona is None else -1, withscores=True)
             entries = sorted((entry for found in pipeline.execute() for entry in found), key=lambda entry: entry[1])
-        return self._states(dict(entries[:limit]))
+        wanted = [entry for entry in entries if persona in (None, Conversation.of_name(entry[0]).persona)]
+        return self._states(dict(wanted[:limit]))
 
     def state_of(self, conversation: Conversation) -> TouchState:
         """The next touch of one conversation; ``due`` is 0 when none is planned."""
@@ -100,10 +114,10 @@ class FollowUpIndex:
         calls = [self._call(state, *_arguments(change)) for state, change in changes]
         return sum(self._touch.many(calls)) if calls else 0
 
-    def cancel(self, conversation: Conversation) -> bool:
-        """Drop the next touch, whoever asked for it. False when none was planned."""
+    def cancel(self, conversation: Conversation, why: str = "cancelled by a producer") -> bool:
+        """Drop the next touch, whoever asked for it. False when none was planned. ``why``: for the timeline."""
         state = TouchState(conversation.name)
-        return bool(self._touch(*self._call(state, "cancel", "", "cancelled by a producer", "", "", "")))
+        return bool(self._touch(*self._call(state, "cancel", "", why, "", "", "")))
 
     def schedule(self, event: FollowUp) -> Scheduled:
         """Make a follow-up with ``not_before`` the next touch of its conversation, in place of the one planned."""
@@ -111,6 +125,7 @@ class FollowUpIndex:
             raise ValueError("only a follow-up with not_before can be scheduled")
         conversation = Conversation(event.persona, event.target)
         shard = self._keys.of(conversation)
+        channel = event.channel.model_dump_json() if event.channel else ""
         answer = self._schedule(
             [
                 shard.conversation(conversation),
@@ -122,10 +137,10 @@ class FollowUpIndex:
             [
                 conversation.name,
                 event.event_id,
-                event.model_dump_json(exclude_none=True),
+                self._content.encrypt("touch_event", conversation, event.model_dump_json(exclude_none=True)),
                 int(event.not_before.timestamp() * 1000),
                 "asked for by a producer",
-                event.channel.model_dump_json() if event.channel else "",
+                self._content.encrypt("channel", conversation, channel),
                 self._conversation_ms,
                 self._timeline_ms,
                 self._timeline_entries,
@@ -133,13 +148,21 @@ class FollowUpIndex:
         )
         return Scheduled(*answer)
 
-    def requested(self, states: Sequence[TouchState]) -> list[str]:
-        """The events that producers asked for with these touches, as JSON; '' where it is gone meanwhile."""
+    def requested(self, states: Sequence[TouchState]) -> list[str | Undecryptable]:
+        """The events that producers asked for with these touches, as JSON; '' where it is gone meanwhile, or why this
+        process cannot read it."""
+        conversations = [Conversation.of_name(state.conversation) for state in states]
         with self._redis.pipeline(transaction=False) as pipeline:
-            for state in states:
-                conversation = Conversation.of_name(state.conversation)
+            for conversation in conversations:
                 pipeline.hget(self._keys.of(conversation).conversation(conversation), "touch_event")
-            return [text or "" for text in pipeline.execute()]
+            found = pipeline.execute()
+        return [self._event(conversation, stored) for conversation, stored in zip(conversations, found, strict=True)]
+
+    def _event(self, conversation: Conversation, stored: str | None) -> str | Undecryptable:
+        try:
+            return self._content.decrypt("touch_event", conversation, stored or "")
+        except Undecryptable as reason:
+            return reason
 
     def _quiet(self, names: list[str]) -> list[TouchState]:
         with self._redis.pipeline(transaction=False) as pipeline:
@@ -156,9 +179,17 @@ class FollowUpIndex:
                 pipeline.hmget(self._keys.of(conversation).conversation(conversation), *_FIELDS)
             found = pipeline.execute()
         return [
-            touch_state(name, dict(zip(_FIELDS, values, strict=True)), int(at))
+            self._state(name, dict(zip(_FIELDS, values, strict=True)), int(at))
             for (name, at), values in zip(due.items(), found, strict=True)
         ]
+
+    def _state(self, name: str, fields: Mapping[str, str | None], due: int) -> TouchState:
+        stored = fields["channel"]
+        try:
+            channel = self._content.decrypt("channel", Conversation.of_name(name), stored) if stored else None
+        except Undecryptable as reason:
+            return replace(touch_state(name, fields, None, due), undecryptable=str(reason))
+        return touch_state(name, fields, channel, due)
 
     def _call(
         self, state: TouchState, what: str, at: int | str, rule: str, why: str, step: int | str, quiet_from: int | str
@@ -176,8 +207,9 @@ class FollowUpIndex:
         return keys, [state.conversation, *read, what, at, rule, why, step, quiet_from, *kept]
 
 
-def touch_state(name: str, fields: Mapping[str, str | None], due: int = 0) -> TouchState:
-    """The state of a conversation's next touch, from its stored fields. ``due``: as the index has it."""
+def touch_state(name: str, fields: Mapping[str, str | None], channel: str | None, due: int = 0) -> TouchState:
+    """The state of a conversation's next touch, from its stored fields and its channel context, decrypted. ``due``: as
+    the index has it."""
 
     def number(field: str) -> int:
         return int(fields.get(field) or 0)
@@ -193,7 +225,7 @@ def touch_state(name: str, fields: Mapping[str, str | None], due: int = 0) -> To
         rule=fields.get("touch_rule") or "",
         requested_at=number("touch_requested"),
         over=_over(fields),
-        channel=fields.get("channel"),
+        channel=channel,
     )
 
 

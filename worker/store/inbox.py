@@ -9,9 +9,10 @@ from typing import Any, Literal, NamedTuple
 from redis import Redis
 
 from config.settings import Settings
-from worker.conversation import Conversation, lane_of
+from worker.conversation import OUTREACH, TURNS, Conversation, lane_of
 from worker.doorbells import Doorbells
 from worker.events import AiOpener, EventTrigger, FollowUp, InboundChat
+from worker.store.content import Content
 from worker.store.keys import Keys
 from worker.store.scripts import Script, Scripts
 
@@ -24,10 +25,12 @@ UNKNOWN = "-"  # stands for a persona that cannot be told; no configured persona
 class Acceptance:
     """What became of an event at the door.
 
-    ``position``: 1 = at the head; 0 = a duplicate that no longer waits; for ``full`` the number that waits.
+    ``position``: 1 = at the head; 0 = a duplicate that no longer waits; for ``full`` and ``waits`` the number that
+    waits. ``stale`` and ``waits`` answer a follow-up with a plan only: it is no longer the next touch, or not due yet;
+    another event waits in front of it.
     """
 
-    status: Literal["accepted", "duplicate", "no_channel", "full", "stale"]
+    status: Literal["accepted", "duplicate", "no_channel", "full", "stale", "waits"]
     position: int
 
 
@@ -35,7 +38,6 @@ class Call(NamedTuple):
     """Keys and arguments of one run of the accept script."""
 
     conversation: Conversation
-    lane: str
     keys: list[str]
     arguments: list[Any]
 
@@ -43,15 +45,20 @@ class Call(NamedTuple):
 class Inbox:
     """Accepts events. The doorbell rings in the same step when the event became the head."""
 
-    def __init__(self, redis: Redis, keys: Keys, scripts: Scripts, doorbells: Doorbells, settings: Settings) -> None:
+    def __init__(
+        self, redis: Redis, keys: Keys, scripts: Scripts, doorbells: Doorbells, content: Content, settings: Settings
+    ) -> None:
         self._redis = redis
         self._keys = keys
+        self._content = content
         self._accept: Script = scripts.accept
         self._refuse: Script = scripts.refuse
         self._doorbells = doorbells
         self._limits = settings.limits
         self._retention = settings.retention
         self._grace_ms = int(settings.agenda.grace_seconds * 1000)
+        self._settled_ms = int(settings.retention.settled_seconds * 1000)
+        self._takeovers = {name: persona.takeover for name, persona in settings.personas.items()}
         self._joins = {name: settings.join_of(name) for name in settings.personas}
 
     def accept(
@@ -59,8 +66,8 @@ class Inbox:
     ) -> Acceptance:
         """Accept one event of a configured persona.
 
-        ``plan``: for a follow-up of the cadence, the plan it belongs to; ``stale`` when that plan is no longer the
-        current one. ``room``: so many events must fit into the inbox, or it is ``full``; 0 = it never is.
+        ``plan``: for a follow-up that is the next touch, the plan it belongs to. ``room``: so many events must fit into
+        the inbox, or it is ``full``; 0 = it never is.
         When this returns ``accepted`` the event is in Redis and will have exactly one fate.
         Raises ``redis.RedisError``; then the event may or may not be in: the same event again is recognised.
         """
@@ -68,31 +75,41 @@ class Inbox:
         return self._done(call, self._accept(call.keys, call.arguments))
 
     def accept_many(
-        self, events: Sequence[InboundChat | AiOpener | EventTrigger | FollowUp], room: int = 1
+        self,
+        events: Sequence[InboundChat | AiOpener | EventTrigger | FollowUp],
+        room: int = 1,
+        plans: Sequence[int] | None = None,
     ) -> list[Acceptance]:
-        """Accept events in order with one round trip; each by itself, results in the same order."""
-        calls = [self._call(event, None, room) for event in events]
+        """Accept events in order with one round trip; each by itself, results in the same order.
+
+        ``plans``: for follow-ups that are next touches, the plan that each one belongs to.
+        """
+        calls = [self._call(event, plans[index] if plans else None, room) for index, event in enumerate(events)]
         answers = self._accept.many([(call.keys, call.arguments) for call in calls])
         return [self._done(call, answer) for call, answer in zip(calls, answers, strict=True)]
 
-    def refuse(self, persona: str, target: str, event_id: str, payload: str, reason: str) -> bool:
-        """Keep something that is no acceptable event as a dead letter. False when it is kept already."""
+    def waiting(self, conversation: Conversation) -> int:
+        """How many events of a conversation wait or are being worked on."""
+        waiting: int = self._redis.llen(self._keys.of(conversation).inbox(conversation))
+        return waiting
+
+    def refuse(self, persona: str, target: str, event_id: str, payload: str, reason: str) -> str:
+        """Keep something that is no acceptable event as a dead letter, until an event with its id is accepted.
+
+        Returns the id of the letter: ``event_id``, or one made from it when something else has that. '' when this
+        payload is kept already. Raises ``redis.RedisError``; then the same again is one letter.
+        """
         conversation = Conversation(persona, target)
         shard = self._keys.of(conversation)
-        keys = [
-            shard.journal(conversation, event_id),
-            shard.dead,
-            shard.books,
-            shard.timeline(conversation),
-        ]
+        keys = [shard.journal_prefix, shard.dead, shard.books, shard.timeline(conversation)]
         dead_ms = int(self._retention.dead_seconds * 1000)
-        return bool(self._refuse(keys, [conversation.name, event_id, payload, reason, dead_ms]))
+        stored = self._content.encrypt("payload", conversation, payload)
+        return str(self._refuse(keys, [conversation.name, event_id, stored, reason, dead_ms]))
 
     def _call(self, event: InboundChat | AiOpener | EventTrigger | FollowUp, plan: int | None, room: int) -> Call:
         conversation = Conversation(event.persona, event.target)
         shard = self._keys.of(conversation)
         join = self._joins[event.persona]
-        lane = lane_of(event.kind)
         channel = event.channel.model_dump_json() if event.channel else ""
         keys = [
             shard.conversation(conversation),
@@ -103,14 +120,17 @@ class Inbox:
             shard.books,
             shard.follow_ups,
             shard.journal_prefix,
-            lane,
+            self._doorbells.list_of(TURNS, shard.agenda),
+            shard.ready,
+            shard.taken_over,
+            shard.dead,
         ]
         arguments = [
             conversation.name,
             event.event_id,
             event.kind,
-            event.model_dump_json(exclude_none=True),
-            channel,
+            self._content.encrypt("payload", conversation, event.model_dump_json(exclude_none=True)),
+            self._content.encrypt("channel", conversation, channel),
             _joining(event),
             len(event.message) if isinstance(event, InboundChat) else 0,
             int(join.settle_seconds * 1000),
@@ -119,14 +139,21 @@ class Inbox:
             self._grace_ms,
             self._limits.inbox_events + 1 - room if room else _NO_LIMIT,
             "" if plan is None else plan,
-            self._doorbells.message(conversation, lane),
+            "" if lane_of(event.kind) == OUTREACH else self._doorbells.message(conversation, TURNS),
+            self._takeover(event),
         ]
-        return Call(conversation, lane, keys, arguments)
+        return Call(conversation, keys, arguments)
+
+    def _takeover(self, event: InboundChat | AiOpener | EventTrigger | FollowUp) -> str:
+        policy = self._takeovers[event.persona]
+        if policy.livechat == "ignore" or not isinstance(event, InboundChat) or not event.channel:
+            return ""
+        return "hold" if event.channel.hasLivechat else f"{policy.on_hand_back} {self._settled_ms}"
 
     def _done(self, call: Call, answer: list[Any]) -> Acceptance:
         status, position, ring = answer
         if ring:
-            self._doorbells.ring([(call.conversation, call.lane)])
+            self._doorbells.ring([(call.conversation, TURNS)])
         return Acceptance(status, position)
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+
+from worker.store.content import Field
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,17 +37,20 @@ class Entry:
     reply: str | None
 
 
-def entry(event_id: str, flat: Sequence[str]) -> Entry:
-    """An entry from the flat field-value list that a script returns."""
+def entry(event_id: str, flat: Sequence[str], read: Callable[[Field, str], str]) -> Entry:
+    """An entry from the flat field-value list that a script returns. ``read``: what stands in a field of content."""
     fields = pairs(flat)
 
     def number(name: str) -> int:
         return int(fields.get(name, "0"))
 
+    def content(name: Field) -> str | None:
+        return read(name, fields[name]) if name in fields else None
+
     return Entry(
         event_id=event_id,
         kind=fields["kind"],
-        payload=fields["payload"],
+        payload=read("payload", fields["payload"]),
         accepted_at=number("accepted_at"),
         asks=number("asks"),
         ask_unknowns=number("ask_unknowns"),
@@ -57,8 +62,8 @@ def entry(event_id: str, flat: Sequence[str]) -> Entry:
         sends_handed_over=number("sends_handed_over"),
         bubbles_sent=number("bubbles_sent"),
         first_begun_at=number("first_begun_at"),
-        image_url=fields.get("image_url"),
-        reply=fields.get("reply"),
+        image_url=content("image_url"),
+        reply=content("reply"),
     )
 
 

@@ -5,28 +5,50 @@ All keys of a conversation carry one hash tag, its shard, together with that sha
     key                                        type  ends                    written by            read by
     parley:{NN}:agenda                         ZSET  when nothing waits      accept begin hold     ring
                                                                              settle renew ring
-                                                                             replay
+                                                                             replay hand_over
+                                                                             hand_back
     parley:{NN}:conversation:<conversation>    HASH  90 days quiet; never    accept begin record   the same, explain
-                                                     while sealed            hold settle renew
-                                                                             replay
+                                                     while sealed or taken   hold settle renew
+                                                     over                    replay hand_over
+                                                                             claim hand_back seal
     parley:{NN}:inbox:<conversation>           LIST  with its last event     accept settle replay  begin ring
+                                                                             hand_back
     parley:{NN}:journal:<event id> <conv.>     HASH  7 days settled,         accept begin record   the same, explain
                                                      30 days dead            hold settle refuse
-                                                                             replay
+                                                                             replay hand_over
+                                                                             hand_back
     parley:{NN}:timeline:<conversation>        LIST  30 days quiet           all of these          explain
     parley:{NN}:books                          HASH  never (a few counters)  accept settle refuse  books
-                                                                             replay
-    parley:{NN}:follow_ups                     ZSET  when none is planned    settle accept         plan_follow_ups
+                                                                             replay hand_back
+    parley:{NN}:follow_ups                     ZSET  when none is planned    settle accept touch   plan_follow_ups
+                                                                             schedule claim seal
+    parley:{NN}:follow_ups_sent:<persona>:<day> SET  2 days                  allow                 allow
+    parley:{NN}:follow_ups_sent:<day>          SET   2 days                  allow                 allow
+    parley:{NN}:pace:<persona>                 TEXT  a minute unused         allow                 allow
+    parley:{NN}:paced:<persona>                ZSET  ten minutes unused      allow                 allow
+    parley:{NN}:ready                          ZSET  when nothing is ready   accept settle replay  ring
+                                                                             wake ring
     parley:{NN}:dead                           ZSET  trimmed after 30 days   settle refuse replay  dead letters
-    parley:{NN}:sealed                         HASH  never; reversible       settle                listing seals
+                                                                             accept hand_back
+    parley:{NN}:sealed                         HASH  never; reversible       settle seal           parley seals
+    parley:{NN}:taken_over                     HASH  with the hand-back      accept settle claim   parley claims
+                                                                             hand_back
     parley:{NN}:persona:<persona>              HASH  never; reversible       gates, pause          begin
     parley:{NN}:rate:<persona>                 TEXT  a minute unused         admit                 admit
     parley:{NN}:reserved:<persona>             ZSET  ten minutes unused      admit                 admit
     parley:{NN}:running:<persona>              ZSET  with the longest call   admit release         admit
     parley:{NN}:probe:<persona>:<gate>         TEXT  one probe interval      the probing worker    the same
+    parley:{NN}:ramp:<persona>                 HASH  never (a few fields)    ramp outcome          ramp, parley outreach
+    parley:{NN}:moments:<persona>              ZSET  30 days unused          ramp                  ramp, parley outreach
+    parley:{NN}:gone:<persona>                 ZSET  2 days                  ramp                  ramp, parley outreach
+    parley:{NN}:outcomes:<persona>             LIST  never; a window         outcome               outcome, parley
+                                                                                                   outreach
 
+    parley:alive                               ZSET  with its last process   workers, beats        parley status
     parley:accept:reader                       TEXT  half a minute           take_in               take_in
     accept                                     LIST  when nothing waits      foreign producers     take_in
+
+``forget`` erases whatever names one conversation, in all of these.
 
 Times in keys are milliseconds of the Redis clock. Field legends stand in ``lua/prelude.lua``.
 """
@@ -61,6 +83,11 @@ class Shard:
         return self.key("follow_ups")
 
     @property
+    def ready(self) -> str:
+        """Conversations whose opener or follow-up may be rung for, to milliseconds of its acceptance."""
+        return self.key("ready")
+
+    @property
     def dead(self) -> str:
         """``<event id> <conversation>`` to milliseconds of death."""
         return self.key("dead")
@@ -69,6 +96,11 @@ class Shard:
     def sealed(self) -> str:
         """Conversation name to milliseconds of the seal."""
         return self.key("sealed")
+
+    @property
+    def taken_over(self) -> str:
+        """Conversation name to milliseconds of the takeover."""
+        return self.key("taken_over")
 
     @property
     def conversation_prefix(self) -> str:
@@ -113,6 +145,23 @@ class Shard:
     def admission(self, persona: str) -> tuple[str, str, str]:
         """Rate, reserved moments and running calls of the persona's key."""
         return self.key(f"rate:{persona}"), self.key(f"reserved:{persona}"), self.key(f"running:{persona}")
+
+    def follow_up_caps(self, persona: str, day: int) -> tuple[str, str, str]:
+        """Follow-ups a persona was allowed on this UTC day (since 1970), its next free moment, moments handed out."""
+        sent = self.key(f"follow_ups_sent:{persona}:{day}")
+        return sent, self.key(f"pace:{persona}"), self.key(f"paced:{persona}")
+
+    def follow_ups_sent_in_all(self, day: int) -> str:
+        """Follow-ups of all personas on this UTC day (since 1970)."""
+        return self.key(f"follow_ups_sent:{day}")
+
+    def ramp(self, persona: str) -> tuple[str, str, str]:
+        """State, moments handed out and openers let go by the persona's ramp."""
+        return self.key(f"ramp:{persona}"), self.key(f"moments:{persona}"), self.key(f"gone:{persona}")
+
+    def outcomes(self, persona: str) -> str:
+        """How the persona's last openers ended."""
+        return self.key(f"outcomes:{persona}")
 
     def probe(self, persona: str, gate: str) -> str:
         """The right to probe a closed gate."""

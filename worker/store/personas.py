@@ -1,4 +1,4 @@
-"""The gates of a persona: paused, quarantined, throttled, circuit open, out of credits.
+"""The gates of a persona: paused, quarantined, throttled, circuit open, out of credits, outreach stopped.
 
 A gate is known to every shard, so that ``begin`` finds it beside the conversation; it is written to all shards at once.
 While a gate is closed, events keep arriving and waiting in order.
@@ -20,6 +20,7 @@ _FIELDS: dict[str, tuple[str, ...]] = {
     "hold": ("hold_until", "hold_reason"),
     "circuit": ("circuit_until", "circuit_interval", "circuit_reason"),
     "credits": ("credits_until", "credits_interval", "credits_reason"),
+    "outreach": ("outreach",),
 }
 
 
@@ -49,6 +50,10 @@ class Personas:
         """The key is refused: no further call until a person opens the gate again."""
         self._set(persona, "quarantined", reason)
 
+    def stop_outreach(self, persona: str, reason: str) -> None:
+        """Openers and follow-ups wait until a person opens the gate "outreach"; leads who write are answered."""
+        self._set(persona, "outreach", reason)
+
     def hold(self, persona: str, seconds: float, reason: str) -> None:
         """No call with this key for so long (Retry-After)."""
         self._close(persona, "hold", seconds, reason, probed=False)
@@ -65,6 +70,9 @@ class Personas:
             for shard in self._keys.shards:
                 pipeline.hdel(shard.persona(persona), *_FIELDS[gate])
             pipeline.delete(self._keys.home(persona).probe(persona, gate))
+            if gate == "outreach":
+                # Those that closed it are judged: the count starts anew.
+                pipeline.delete(self._keys.home(persona).outcomes(persona))
             pipeline.execute()
         self.wake(persona)
 
@@ -72,6 +80,10 @@ class Personas:
         """The right to probe a closed gate: one caller has it until its call has ended, or could have."""
         key = self._keys.home(persona).probe(persona, gate)
         return bool(self._redis.set(key, token, nx=True, px=self._probe_ms)) or self._redis.get(key) == token
+
+    def give_back_probe(self, persona: str, gate: Gate) -> None:
+        """Whoever had the right to probe makes no call: another one may at once."""
+        self._redis.delete(self._keys.home(persona).probe(persona, gate))
 
     def admit(self, conversation: Conversation, token: str) -> float:
         """Whether a call with the persona's key may be made now: 0.0, or seconds to wait.
@@ -98,15 +110,24 @@ class Personas:
         fields: dict[str, str] = self._redis.hgetall(self._keys.home(persona).persona(persona))  # type: ignore[assignment]
         return fields
 
-    def wake(self, persona: str) -> int:
-        """Make every waiting conversation of a persona due now, the longest waiting first. Returns how many."""
+    def wake(self, persona: str, held_for: str = "") -> int:
+        """Make every waiting conversation of a persona due now, the longest waiting first. Returns how many.
+
+        ``held_for``: those that are held for this reason, too; others that are held stay so.
+        """
         woken = 0
         for shard in self._keys.shards:
             scan = self._redis.zscan_iter(shard.agenda, match=f"{persona}:*", count=1000)
             names = [str(name) for name, _ in scan]
-            keys = [shard.agenda, shard.conversation_prefix, shard.inbox_prefix, shard.journal_prefix]
+            keys = [
+                shard.agenda,
+                shard.conversation_prefix,
+                shard.inbox_prefix,
+                shard.journal_prefix,
+                shard.ready,
+            ]
             for start in range(0, len(names), 1000):
-                woken += int(self._wake(keys, names[start : start + 1000]))
+                woken += int(self._wake(keys, [held_for, *names[start : start + 1000]]))
         return woken
 
     def _set(self, persona: str, field: str, reason: str) -> None:

@@ -10,26 +10,42 @@ from typing import Any
 from redis import Redis
 from redis.exceptions import NoScriptError
 
+from worker.store.ahead import LUA
+from worker.store.cluster import LateCluster
+from worker.store.lines import LineBroken, Lines
+
 Argument = str | int | float | bytes
 
 
 class Script:
     """One script. Every script may run twice for one call, because the client repeats a call that timed out."""
 
-    def __init__(self, redis: Redis, text: str) -> None:
+    def __init__(self, redis: Redis, text: str, lines: Lines | None = None) -> None:
         self._redis = redis
+        self._lines = lines
         self._text = text
         self._digest = hashlib.sha1(text.encode()).hexdigest()  # noqa: S324 - the name Redis gives a script
 
     def __call__(self, keys: Sequence[str], arguments: Sequence[Argument]) -> Any:
         """Run it. Raises ``redis.RedisError``."""
         try:
-            return self._redis.evalsha(self._digest, len(keys), *keys, *arguments)
+            return self._evalsha(keys, arguments)
         except NoScriptError:
             return self._redis.eval(self._text, len(keys), *keys, *arguments)
 
+    def _evalsha(self, keys: Sequence[str], arguments: Sequence[Argument]) -> Any:
+        if self._lines is not None:
+            try:
+                return self._lines.run(["EVALSHA", self._digest, len(keys), *keys, *arguments])
+            except LineBroken:
+                pass
+        return self._redis.evalsha(self._digest, len(keys), *keys, *arguments)
+
     def many(self, calls: Sequence[tuple[Sequence[str], Sequence[Argument]]]) -> list[Any]:
-        """Run it for several key sets in one round trip; results in order."""
+        """Run it for several key sets in one round trip, in a cluster in one for each; results in order."""
+        if isinstance(self._redis, LateCluster):
+            # A pipeline over several nodes keeps no order while slots move, and the client refuses scripts in it.
+            return [self(keys, arguments) for keys, arguments in calls]
         try:
             return self._pipeline(calls)
         except NoScriptError:
@@ -44,25 +60,43 @@ class Script:
 
 
 class Scripts:
-    """All scripts over one connection pool."""
+    """All scripts. ``ahead``: their clock runs ahead (``worker/store/ahead.py``). ``lines``: connections for single
+    calls; without them, as in a cluster, each call goes through the client."""
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: Redis, ahead: bool = False, lines: Lines | None = None) -> None:
         folder = resources.files("worker.store") / "lua"
-        prelude = (folder / "prelude.lua").read_text(encoding="utf-8")
+        prelude = (folder / "prelude.lua").read_text(encoding="utf-8") + (LUA if ahead else "")
 
-        def script(name: str) -> Script:
-            return Script(redis, prelude + (folder / f"{name}.lua").read_text(encoding="utf-8"))
+        touches = (folder / "touches.lua").read_text(encoding="utf-8")
+        takeover = touches + (folder / "takeover.lua").read_text(encoding="utf-8")
 
-        self.accept = script("accept")
+        def script(name: str, shared: str = "") -> Script:
+            return Script(redis, prelude + shared + (folder / f"{name}.lua").read_text(encoding="utf-8"), lines)
+
+        self.accept = script("accept", takeover)
         self.begin = script("begin")
         self.record = script("record")
-        self.settle = script("settle")
+        self.settle = script("settle", takeover)
         self.hold = script("hold")
+        self.hand_over = script("hand_over")
         self.renew = script("renew")
+        self.keep_image = script("keep_image")
+        self.touch = script("touch", touches)
+        self.schedule = script("schedule", touches)
+        self.allow = script("allow")
+        self.look = script("look")
         self.ring = script("ring")
         self.refuse = script("refuse")
+        self.reencrypt = script("reencrypt")
         self.replay = script("replay")
         self.gate = script("gate")
         self.admit = script("admit")
         self.wake = script("wake")
+        self.ramp = script("ramp")
+        self.outcome = script("outcome")
         self.books = script("books")
+        self.measure = script("measure")
+        self.claim = script("claim", takeover)
+        self.hand_back = script("hand_back", takeover)
+        self.seal = script("seal", touches)
+        self.forget = script("forget")

@@ -172,7 +172,7 @@ class Takeovers:
                 shard.journal_prefix,
                 shard.dead,
                 shard.follow_ups,
-                TURNS,
+                self._doorbells.list_of(TURNS, shard.agenda),
             ],
             arguments,
         )

@@ -140,8 +140,11 @@ def test_an_answer_left_over_from_the_call_before_delivers_nothing(
     """A server that answers twice: the second answer is not the answer to the next message."""
     client = make_client()
     server.answers(200, b"{}")
+    once = server.reply
     server.reply *= 2
     client.send_message(captivate)
+    server.answers(500, b"{}")
+    assert server.reply != once
     with pytest.raises(OutcomeUnknown):
         client.send_message(captivate)
 

@@ -12,6 +12,7 @@ from worker.conversation import Conversation
 from worker.events import AiOpener, EventTrigger, FollowUp, InboundChat
 from worker.store import Store
 from worker.store.leases import Grant, NotNow
+from worker.store.takeovers import Claimed
 
 
 @pytest.fixture
@@ -85,3 +86,49 @@ def let_hold_run_out(store: Store, conversation: Conversation) -> Callable[[], N
         store.redis.hset(store.keys.of(conversation).conversation(conversation), "hold_until", 1)
 
     return run
+
+
+@pytest.fixture
+def state(store: Store, conversation: Conversation) -> Callable[[], dict[str, str]]:
+    """The conversation's own fields."""
+    return lambda: store.redis.hgetall(store.keys.of(conversation).conversation(conversation))
+
+
+@pytest.fixture
+def inbox(store: Store, conversation: Conversation) -> Callable[[], list[str]]:
+    """The ids that wait."""
+    return lambda: store.redis.lrange(store.keys.of(conversation).inbox(conversation), 0, -1)
+
+
+@pytest.fixture
+def journal(store: Store, conversation: Conversation) -> Callable[[str], dict[str, str]]:
+    """One event's record."""
+    return lambda event_id: store.redis.hgetall(store.keys.of(conversation).journal(conversation, event_id))
+
+
+@pytest.fixture
+def due(store: Store, conversation: Conversation) -> Callable[[], float | None]:
+    """When the agenda looks at the conversation; None = never."""
+    return lambda: store.redis.zscore(store.keys.of(conversation).agenda, conversation.name)
+
+
+@pytest.fixture
+def words(store: Store, conversation: Conversation) -> Callable[[], list[str]]:
+    """The words of the timeline."""
+    return lambda: [moment.word for moment in store.timeline.of(conversation)]
+
+
+@pytest.fixture
+def accept(store: Store, chat: Callable[..., InboundChat]) -> Callable[..., list[str]]:
+    """Accept messages with these ids."""
+
+    def run(*event_ids: str, **fields: Any) -> list[str]:
+        return [store.inbox.accept(chat(event_id=event_id, **fields)).status for event_id in event_ids]
+
+    return run
+
+
+@pytest.fixture
+def claim(store: Store, conversation: Conversation) -> Callable[[], Claimed]:
+    """An operator claims the conversation."""
+    return lambda: store.takeovers.claim(conversation, "kim", "refund")

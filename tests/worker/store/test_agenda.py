@@ -60,3 +60,45 @@ def test_a_running_turn_is_due_when_its_lease_runs_out(store, chat, begin, conve
     lease_until = int(store.redis.hget(store.keys.of(conversation).conversation(conversation), "lease_until"))
     assert store.redis.zscore(store.keys.of(conversation).agenda, conversation.name) == lease_until
     assert lease_until - grant.now == 6000
+
+
+def test_a_look_at_a_quiet_store_is_one_command_and_finds_nothing(store):
+    store.agenda.look()
+    store.redis.config_resetstat()
+    found = store.agenda.look()
+    assert (found.shards, found.follow_ups, found.accept) == ((), False, False)
+    assert {name: row["calls"] for name, row in store.redis.info("commandstats").items() if "eval" in name} == {
+        "cmdstat_evalsha": 1
+    }
+
+
+def test_a_look_finds_the_shards_where_something_is_due_and_changes_nothing(store, chat, conversation, event_of):
+    store.inbox.accept(chat())
+    assert store.agenda.look().shards == (), "not before its time"
+    make_due(store)
+    assert store.agenda.look().shards == store.agenda.look().shards == (store.keys.of(conversation),)
+    assert store.agenda.claim_due() == [(conversation, "turns")]
+    assert store.agenda.look().shards == ()
+
+
+def test_a_look_finds_what_is_ready(store, event_of, conversation):
+    store.inbox.accept(event_of("ai_opener"))
+    assert store.agenda.look().shards == (store.keys.of(conversation),)
+
+
+def test_a_look_finds_follow_ups_that_are_due(store, conversation):
+    index = store.keys.of(conversation).follow_ups
+    store.redis.zadd(index, {conversation.name: store.follow_ups.now() + 60_000})
+    assert not store.agenda.look().follow_ups
+    store.redis.zadd(index, {conversation.name: 1})
+    found = store.agenda.look()
+    assert (found.follow_ups, found.shards) == (True, ())
+
+
+def test_a_look_finds_messages_of_celery_only_producers(store):
+    store.redis.lpush("accept", "anything")
+    assert store.agenda.look().accept
+
+
+def test_where_the_queue_accept_is_elsewhere_a_message_may_always_wait(make_store):
+    assert make_store(broker_url="redis://127.0.0.1:1/0").agenda.look().accept

@@ -57,11 +57,12 @@ def test_a_full_inbox_says_so_and_keeps_what_it_has(make_store, chat):
     assert store.books.accounts()[0].waiting == 2
 
 
-def test_only_the_head_rings_and_into_the_lane_of_its_kind(store, chat, event_of):
+def test_only_the_head_rings_and_outreach_waits_for_its_turn(store, chat, event_of):
     store.inbox.accept(chat())
     store.inbox.accept(chat())
     store.inbox.accept(event_of("ai_opener", target="@cold"))
-    assert (store.redis.llen("turns"), store.redis.llen("outreach")) == (1, 1)
+    assert (store.redis.llen("turns"), store.redis.llen("outreach")) == (1, 0)
+    assert [(found.target, lane) for found, lane in store.agenda.claim_due()] == [("@cold", "outreach")]
 
 
 def test_a_message_that_may_be_followed_by_others_waits_on_the_agenda_without_a_doorbell(
@@ -107,8 +108,8 @@ def test_many_events_take_one_round_trip_and_keep_their_order(store, chat, begin
 
 
 def test_what_was_refused_is_a_dead_letter_once(store):
-    assert store.inbox.refuse("-", "-", "m1", "{}", "InvalidEvent: kind: missing")
-    assert not store.inbox.refuse("-", "-", "m1", "{}", "InvalidEvent: kind: missing")
+    assert store.inbox.refuse("-", "-", "m1", "{}", "InvalidEvent: kind: missing") == "m1"
+    assert store.inbox.refuse("-", "-", "m1", "{}", "InvalidEvent: kind: missing") == ""
     (letter,) = store.dead_letters.newest()
     assert (letter.event_id, letter.cause) == ("m1", "InvalidEvent: kind: missing")
     (account,) = store.books.accounts()

@@ -1,8 +1,8 @@
 """Random interleavings of all steps, by live and stale holders, against a model in plain Python.
 
-Checks invariants 1 to 6 of docs/architecture.md after every step. Leases and holds run out by setting their time to the
-past; everything else is the real scripts on a real server. Any call may be made twice, as the client does after a
-time-out.
+Checks invariants 1 to 6 and 10 of docs/architecture.md after every step. Leases and holds run out by setting their time
+to the past; everything else is the real scripts on a real server. Any call may be made twice, as the client does after
+a time-out.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from worker.events import AiOpener, EventTrigger, FollowUp, InboundChat
 from worker.store.leases import Grant, NotNow
 
 CONVERSATIONS = (Conversation("ava", "@one"), Conversation("bea", "@two"))
+SPEAK_FIRST = ("ai_opener", "follow_up")
 KINDS = ("inbound_chat", "inbound_chat", "inbound_chat", "image", "ai_opener", "event_trigger", "follow_up")
 LARGEST_GROUP = 3
 
@@ -40,6 +41,7 @@ class Event:
     kind: str
     reply: str | None = None
     fate: str | None = None
+    asks: int = 0
     doubted: bool = False
     alone: bool = False
     rank: int | None = None
@@ -56,7 +58,9 @@ class Model:
     ended: list[Event] = field(default_factory=list)
     holder: str | None = None
     lease_live: bool = False
+    left_open: bool = False
     held: bool = False
+    taken: bool = False
     group: int = 0
     doubted: bool = False
     fence: int = 0
@@ -121,6 +125,10 @@ class Interleavings(RuleBasedStateMachine):
             "follow_up": lambda: FollowUp(**common),
         }[kind]()
         acceptance = self.store.inbox.accept(event)
+        if kind in ("inbound_chat", "image") and model.inbox and not model.lease_live:
+            head = model.inbox[0]
+            # What was never asked gives way to the lead, whatever it is held for.
+            model.held = model.held and (head.kind not in SPEAK_FIRST or head.asks > 0 or head.reply is not None)
         model.inbox.append(Event(number, kind))
         assert (acceptance.status, acceptance.position) == ("accepted", len(model.inbox))
         again = self.store.inbox.accept(event)
@@ -137,12 +145,15 @@ class Interleavings(RuleBasedStateMachine):
         if model.lease_live:
             assert answer.status == "busy"
             return multiple()
+        if model.taken:
+            assert answer.status == "taken_over"
+            return multiple()
         if model.held:
             assert answer.status == "held"
             return multiple()
         assert isinstance(answer, Grant), answer
-        if model.holder:
-            model.doubted = True
+        if model.holder or model.left_open:
+            model.doubted, model.left_open = True, False
             model.inbox[0].doubted = model.inbox[0].doubted or model.inbox[0].reply is None
         if not model.group:
             model.group = model.natural_group()
@@ -155,6 +166,8 @@ class Interleavings(RuleBasedStateMachine):
         assert answer.head.reply == model.inbox[0].reply
         if answer.head.reply is None:
             self.asked[conversation].append(model.inbox[0])
+            model.inbox[0].asks += 1
+        assert answer.head.asks == model.inbox[0].asks
         again = self.store.leases.begin(conversation, token)
         assert (again.fence, again.entries) == (answer.fence, answer.entries)
         return answer
@@ -169,19 +182,27 @@ class Interleavings(RuleBasedStateMachine):
             return
         head.reply = head.reply or text
         assert recorded.reply == head.reply, "the first stored reply wins"
-        assert recorded.status == ("holder" if model.holder == grant.token else "lost")
+        holder = "taken_over" if model.taken else "holder"
+        assert recorded.status == (holder if model.holder == grant.token else "lost")
         assert self.store.leases.record(grant, "another") == recorded
         model.lease_live = model.lease_live or model.holder == grant.token
 
-    @rule(grant=consumes(grants), fate=st.sampled_from(["answered", "ignored", "sealed", "skipped", "dead"]))
-    def settle(self, grant, fate):
+    @rule(
+        grant=consumes(grants),
+        fate=st.sampled_from(["answered", "ignored", "sealed", "skipped", "dead"]),
+        escalated=st.booleans(),
+    )
+    def settle(self, grant, fate, escalated=False):
         model = self.models[grant.conversation]
-        settled = self.store.leases.settle(grant, fate)
+        mark = "escalated" if escalated and fate == "dead" else ""
+        settled = self.store.leases.settle(grant, fate, mark=mark)
         if model.holder != grant.token:
             assert settled.status == "lost"
             return
         assert settled.status == "settled"
+        model.taken = model.taken or bool(mark)
         head = model.inbox[0]
+        members = [event for event in model.ended if event.asked_with is head and event.fate == "dead"]
         for index in range(model.group):
             event = model.inbox.pop(0)
             event.fate = "joined" if index and fate == "answered" else fate
@@ -193,14 +214,20 @@ class Interleavings(RuleBasedStateMachine):
                 model.answered_rank = max(model.answered_rank, event.rank)
                 model.answered.append(event)
             model.ended.append(event)
+        # A group that died with its reply ends with its replayed head.
+        for event in members if fate != "dead" else []:
+            event.fate = "joined" if fate == "answered" else fate
+            if fate == "answered":
+                model.answered_rank = max(model.answered_rank, event.rank)
         model.holder, model.lease_live, model.held, model.group, model.doubted = None, False, False, 0, False
         assert settled.left == len(model.inbox)
         assert self.store.leases.settle(grant, fate).status == "repeated"
 
-    @rule(grant=consumes(grants), unknown=st.booleans())
-    def hold(self, grant, unknown):
+    @rule(grant=consumes(grants), outcome=st.sampled_from(["known", "unknown", "not asked"]))
+    def hold(self, grant, outcome):
         model = self.models[grant.conversation]
-        held = self.store.leases.hold(grant, 1000, "later", unknown=unknown)
+        unknown, asked = outcome == "unknown", outcome != "not asked"
+        held = self.store.leases.hold(grant, 1000, "later", unknown=unknown, asked=asked)
         if model.holder != grant.token:
             assert held == "lost"
             return
@@ -209,8 +236,28 @@ class Interleavings(RuleBasedStateMachine):
         model.inbox[0].doubted = model.inbox[0].doubted or (unknown and model.inbox[0].reply is None)
         if not model.doubted and model.inbox[0].reply is None:
             model.group = 0
-        model.holder, model.lease_live, model.held = None, False, True
-        assert self.store.leases.hold(grant, 1000, "later", unknown=unknown) == "repeated"
+        head = model.inbox[0]
+        gives_way = False
+        if not asked and head.reply is None:
+            head.asks -= 1
+            gives_way = head.kind in SPEAK_FIRST and self.lead_wrote_since(grant.conversation, head)
+        model.holder, model.lease_live, model.held = None, False, not gives_way
+        assert self.store.leases.hold(grant, 1000, "later", unknown=unknown, asked=asked) == "repeated"
+
+    def lead_wrote_since(self, conversation, event):
+        # Two events of one millisecond are in no order for the store, so its own times decide.
+        shard = self.store.keys.of(conversation)
+        last_inbound = self.store.redis.hget(shard.conversation(conversation), "last_inbound")
+        accepted_at = self.store.redis.hget(shard.journal(conversation, event.event_id), "accepted_at")
+        return int(last_inbound or 0) >= int(accepted_at)
+
+    @rule(grant=grants)
+    def hand_over(self, grant):
+        model = self.models[grant.conversation]
+        assert self.store.leases.hand_over([grant]) == (model.holder == grant.token)
+        if model.holder == grant.token:
+            model.holder, model.lease_live, model.left_open = None, False, True
+            assert self.store.leases.hand_over([grant]) == 0
 
     @rule(
         conversation=st.sampled_from(CONVERSATIONS),
@@ -226,6 +273,24 @@ class Interleavings(RuleBasedStateMachine):
                 self.record(grant, "a")
             self.settle(grant, fate)
 
+    @rule(conversation=st.sampled_from(CONVERSATIONS), fate=st.sampled_from(["dead", "answered", "sealed"]))
+    def a_group_dies_with_its_reply_and_its_head_is_replayed(self, conversation, fate):
+        model = self.models[conversation]
+        if model.inbox:
+            return
+        for _ in range(2):
+            self.accept(conversation, "inbound_chat")
+        first = self.begin(conversation)
+        if not isinstance(first, Grant):
+            return
+        self.record(first, "a")
+        self.settle(first, "dead")
+        head = next(event for event in model.ended if event.event_id == first.head.event_id)
+        self.replay(conversation, [event for event in model.ended if event.fate == "dead"].index(head), "place")
+        second = self.begin(conversation)
+        if isinstance(second, Grant):
+            self.settle(second, fate)
+
     @rule(
         conversation=st.sampled_from(CONVERSATIONS),
         choice=st.integers(min_value=0),
@@ -239,7 +304,8 @@ class Interleavings(RuleBasedStateMachine):
         event = dead[choice % len(dead)]
         status = self.store.dead_letters.replay(conversation, event.event_id, mode).status
         if event.asked_with:
-            assert status == "covered", "the reply of its head is its own"
+            # The reply of its head is its own.
+            assert status == ("covered" if event.asked_with.fate else "with_head")
             return
         place = {"place": self.place, "append": self.append, "join": self.join}[mode](model, event)
         if isinstance(place, str):
@@ -250,7 +316,7 @@ class Interleavings(RuleBasedStateMachine):
         model.inbox.insert(place, event)
         event.fate, event.replayed = None, True
         event.alone = event.alone or bool(event.reply) or event.doubted
-        event.doubted = False
+        event.doubted, event.asks = False, 0
         if mode != "place":
             event.rank, event.moved = None, True
         assert self.store.dead_letters.replay(conversation, event.event_id, mode).status == "not_dead"
@@ -277,6 +343,46 @@ class Interleavings(RuleBasedStateMachine):
         if dead:
             event = dead[choice % len(dead)]
             assert self.store.dead_letters.replay(conversation, event.event_id, "discard").status == "discarded"
+
+    @rule(conversation=st.sampled_from(CONVERSATIONS))
+    def claim(self, conversation):
+        model = self.models[conversation]
+        status = self.store.takeovers.claim(conversation, "kim").status
+        if not model.inbox and not model.ended:
+            assert status == "unknown"
+            return
+        assert status == "claimed"
+        model.taken = True
+
+    @rule(conversation=st.sampled_from(CONVERSATIONS), answer=st.sampled_from(["joined", "last", "none"]))
+    def hand_back(self, conversation, answer):
+        model = self.models[conversation]
+        done = self.store.takeovers.hand_back(conversation, answer)
+        if not model.taken:
+            assert done.status == ("not_taken_over" if model.inbox or model.ended else "unknown")
+            return
+        model.taken = False
+        messages = [index for index, event in enumerate(model.inbox) if event.kind in ("inbound_chat", "image")]
+        newest = messages[-1] if messages else -1
+        # What is asked, and what has one answer, stays together.
+        whole = model.lease_live or (answer == "last" and 0 <= newest < model.group)
+        stays = [
+            event
+            for index, event in enumerate(model.inbox)
+            if answer == "joined" or (answer == "last" and index == newest) or (whole and index < model.group)
+        ]
+        dropped = [event for event in model.inbox if event not in stays]
+        for event in dropped:
+            event.fate = "skipped"
+            for member in model.ended:
+                if member.asked_with is event and member.fate == "dead":
+                    member.fate = "skipped"
+            model.ended.append(event)
+        if dropped and dropped[0] is model.inbox[0]:
+            model.holder, model.lease_live, model.held, model.group, model.doubted = None, False, False, 0, False
+        model.inbox = stays
+        assert (done.status, done.dropped, done.left) == ("handed_back", len(dropped), len(stays))
+        assert self.store.takeovers.hand_back(conversation, answer).status == "not_taken_over"
 
     @rule(conversation=st.sampled_from(CONVERSATIONS))
     def lease_runs_out(self, conversation):
@@ -314,6 +420,11 @@ class Interleavings(RuleBasedStateMachine):
         for conversation, model in self.models.items():
             agenda = self.store.keys.of(conversation).agenda
             assert (self.store.redis.zscore(agenda, conversation.name) is not None) == bool(model.inbox)
+
+    @invariant()
+    def taken_over_is_listed(self):
+        listed = {found.conversation for found in self.store.takeovers.all()}
+        assert listed == {conversation for conversation, model in self.models.items() if model.taken}
 
     @invariant()
     def inbox_is_the_model(self):

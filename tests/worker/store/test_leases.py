@@ -43,6 +43,26 @@ def test_a_vanished_holder_is_counted_before_the_next_works(store, chat, begin, 
     assert (head.asks, head.asks_vanished) == (2, 1)
 
 
+def test_a_lease_that_is_handed_over_is_free_at_once_and_its_step_stays_open(store, chat, begin, conversation):
+    store.inbox.accept(chat())
+    grant = begin()
+    assert store.leases.hand_over([grant, grant]) == 1, "twice is once"
+    assert [conversation for conversation, *_ in store.agenda.claim_due()] == [conversation]
+    assert store.leases.renew([grant]) == [grant], "a renewal under way does not bring it back"
+    head = begin().head
+    assert (head.asks, head.asks_vanished, head.asks_handed_over) == (2, 1, 1)
+    assert [moment.word for moment in store.timeline.of(conversation)][-2:] == ["handed over", "second ask"]
+
+
+def test_a_lost_lease_is_not_handed_over(store, chat, begin, let_lease_run_out):
+    store.inbox.accept(chat())
+    stale = begin()
+    let_lease_run_out()
+    heir = begin()
+    assert store.leases.hand_over([stale]) == 0
+    assert store.leases.renew([heir]) == []
+
+
 def test_the_first_stored_reply_wins_even_from_a_stale_holder(store, chat, begin, let_lease_run_out):
     store.inbox.accept(chat())
     stale = begin()
@@ -162,12 +182,14 @@ def test_a_hold_is_kept_and_said(store, chat, begin, refused, conversation):
     assert store.redis.zscore(store.keys.of(conversation).agenda, conversation.name) == answer.until
 
 
-def test_settling_rings_for_what_is_left(store, chat, event_of, begin):
-    store.inbox.accept(chat())
-    store.inbox.accept(event_of("ai_opener"))
+def test_settling_rings_for_what_is_left(store, event_of, begin, conversation):
+    for kind in ("event_trigger", "event_trigger", "ai_opener"):
+        store.inbox.accept(event_of(kind))
     store.redis.delete("turns")
+    assert store.leases.settle(begin(), "answered").left == 2
+    assert (store.redis.llen("turns"), store.agenda.claim_due()) == (1, [])
     assert store.leases.settle(begin(), "answered").left == 1
-    assert (store.redis.llen("turns"), store.redis.llen("outreach")) == (0, 1)
+    assert (store.redis.llen("turns"), store.agenda.claim_due()) == (1, [(conversation, "outreach")])
 
 
 def test_dead_letters_are_listed_with_their_cause(store, chat, begin):
@@ -217,3 +239,16 @@ def test_a_repeated_record_of_the_holder_renews_its_lease(store, chat, begin, re
     let_lease_run_out()
     assert store.leases.record(grant, "reply").status == "holder"
     assert refused().status == "busy"
+
+
+def test_an_attempt_that_did_not_count_does_not_make_its_event_older(store, accept, begin, let_hold_run_out, journal):
+    """Else an event that waited for hours before its first attempt would be given up at its first failure."""
+    accept("a")
+    store.leases.hold(begin(), 0, "quiet hours", unknown=False, asked=False)
+    assert "first_begun_at" not in journal("a")
+    let_hold_run_out()
+    store.leases.hold(begin(), 0, "persona unavailable", unknown=False)
+    begun = journal("a")["first_begun_at"]
+    let_hold_run_out()
+    store.leases.hold(begin(), 0, "quiet hours", unknown=False, asked=False)
+    assert journal("a")["first_begun_at"] == begun

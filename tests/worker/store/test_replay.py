@@ -25,7 +25,7 @@ def turn(store, chat, begin):
             store.inbox.accept(chat(event_id=event_id, **fields))
         grant = begin()
         if reply:
-            store.leases.record(grant, reply)
+            store.leases.record(grant, reply, farewell=reply == FAREWELL)
         store.leases.settle(grant, fate, cause if fate == "dead" else "")
         return grant
 
@@ -281,11 +281,52 @@ def test_a_member_of_a_group_is_answered_by_the_reply_of_its_head(store, chat, t
     assert books("dead") == (2,)
     assert replay("b") == ("covered", "a")
     assert replay("a") == ("replayed", "1")
-    assert replay("b") == ("covered", "a")
+    assert replay("b") == ("with_head", "a")
+    assert books("dead", "waiting") == (1, 1)
     turn(fate="answered")
-    assert replay("b") == ("covered", "a")
-    assert replay("b", "discard") == ("discarded", "")
-    assert books("answered", "dead", "waiting") == (1, 1, 0)
+    assert books("answered", "joined", "dead", "waiting") == (1, 1, 0, 0)
+    assert store.dead_letters.newest() == []
+    assert replay("b") == ("not_dead", "joined")
+
+
+def test_a_member_ends_with_its_head_also_when_it_was_discarded(
+    store, chat, turn, replay, books, journal, conversation
+):
+    for event_id in ("a", "b", "c"):
+        store.inbox.accept(chat(event_id=event_id))
+    turn(reply=ANSWER)
+    replay("b", "discard")
+    replay("a")
+    turn(fate="dead", cause="delivery refused by the channel (status 422)")
+    assert books("dead") == (3,), "not yet"
+    replay("a")
+    turn(fate="answered")
+    assert books("answered", "joined", "dead") == (1, 2, 0)
+    assert "discarded_at" not in journal("b")
+    kept_ms = store.redis.pttl(store.keys.of(conversation).journal(conversation, "b"))
+    assert kept_ms <= 7 * 86_400_000, "no longer than any settled event"
+
+
+def test_what_a_member_stood_behind_does_not_come_after_it(store, chat, turn, replay):
+    """a and c die together with their reply, b between them had its own fate: its place is gone with c's answer."""
+    for event_id in ("a", "b", "c"):
+        turn(event_id)
+    replay("c")
+    replay("a")
+    turn(reply=ANSWER)
+    assert replay("a")[0] == "replayed"
+    turn(fate="answered")
+    assert replay("b") == ("later_answered", "")
+
+
+def test_settling_twice_for_one_call_moves_members_once(store, chat, turn, replay, begin, books):
+    for event_id in ("a", "b"):
+        store.inbox.accept(chat(event_id=event_id))
+    turn(reply=ANSWER)
+    replay("a")
+    grant = begin()
+    assert [store.leases.settle(grant, "answered").status for _ in range(2)] == ["settled", "repeated"]
+    assert books("answered", "joined", "dead") == (1, 1, 0)
 
 
 def test_a_member_of_a_group_without_a_reply_is_asked_again_by_itself(store, chat, turn, replay, inbox):
@@ -297,7 +338,7 @@ def test_a_member_of_a_group_without_a_reply_is_asked_again_by_itself(store, cha
     assert inbox() == ["a", "b"]
 
 
-def test_a_reply_to_the_head_alone_does_not_cover_the_others(store, chat, turn, replay, begin, eventually):
+def test_a_reply_to_the_head_alone_does_not_cover_the_others(store, chat, turn, replay, books, eventually):
     for event_id in ("a", "b"):
         store.inbox.accept(chat(event_id=event_id))
     turn()
@@ -305,7 +346,21 @@ def test_a_reply_to_the_head_alone_does_not_cover_the_others(store, chat, turn, 
     eventually(lambda: clock_ms(store.redis) > died_at, "the next millisecond")
     replay("a")
     turn(reply=ANSWER, fate="answered")
+    assert books("answered", "joined", "dead") == (1, 0, 1)
     assert replay("b") == ("replayed", "1")
+
+
+def test_a_replayed_reply_goes_on_with_the_bubble_that_is_next(store, chat, begin, let_hold_run_out, turn, replay):
+    store.inbox.accept(chat(event_id="a"))
+    grant = begin()
+    store.leases.record(grant, ANSWER)
+    store.leases.hold(grant, 60, "next bubble 2 of 3", unknown=False, bubbles_sent=1)
+    let_hold_run_out()
+    turn(cause="delivery refused by the channel (status 422)")
+    assert store.dead_letters.open(grant.conversation, "a").bubbles_sent == 1
+    replay("a")
+    head = begin().head
+    assert (head.bubbles_sent, head.sends, head.reply) == (1, 1, ANSWER)
 
 
 def test_discard_keeps_the_fate_and_clears_the_list(store, turn, replay, books, conversation):

@@ -18,6 +18,7 @@ from worker.simulation.call_log import Call
 from worker.simulation.control import SimulatedUpstreams
 from worker.simulation.faults import FaultKind, FaultRule
 from worker.store import Store
+from worker.turn import DeadLetter
 
 LEAD = Conversation("ava", "@lead")
 PICTURE = b"\x89PNG\r\n\x1a\n" + bytes(40)
@@ -34,7 +35,10 @@ class Shop:
 
     def run(self, conversation: Conversation = LEAD) -> str:
         """One doorbell."""
-        return self.parts.turns.run(*conversation)
+        try:
+            return self.parts.turns.run(*conversation)
+        except DeadLetter as ended:
+            return str(ended)
 
     def work(self, conversation: Conversation = LEAD, turns: int = 20) -> list[str]:
         """Ring until nothing is left to do, letting holds run out at once. Returns what the turns said."""

@@ -145,6 +145,30 @@ def test_a_refused_delivery_is_a_dead_letter_that_keeps_the_reply(lead, shop, sa
     assert store.redis.hexists(store.keys.of(lead).journal(lead, letter.event_id), "reply")
 
 
+@pytest.mark.parametrize("attempts", [1, 2])
+def test_a_reply_is_sent_as_often_as_there_are_attempts_and_no_more(make_shop, say, upstreams, store, attempts):
+    shop = make_shop(retry={"attempts": attempts, "pause_seconds": 0.01})
+    shop.fail(status=503, service="captivate")
+    shop.producer.enqueue(say("a"))
+    shop.work()
+    assert len([call for call in upstreams.calls() if call.service == "captivate"]) == attempts
+    assert store.dead_letters.newest()[0].cause.startswith(f"gave up after {attempts} attempts")
+
+
+def test_who_died_together_with_a_reply_ends_together_when_it_is_delivered(lead, shop, say, upstreams, store):
+    shop.fail(status=404, nth=1, service="captivate")
+    for number in range(3):
+        shop.producer.enqueue(say(f"m{number}", event_id=f"e{number}"))
+    shop.work()
+    assert shop.fates() == {"dead": 3}
+    assert store.dead_letters.replay(lead, "e0", "place").status == "replayed"
+    assert shop.fates() == {"dead": 2, "waiting": 1}
+    shop.work()
+    assert shop.fates() == {"answered": 1, "joined": 2}
+    assert store.dead_letters.newest() == []
+    assert shop.texts() == [["You said: m0", "You said: m1", "You said: m2"]]
+
+
 def test_the_own_limit_of_a_key_holds_without_using_up_attempts(make_shop, say, upstreams, store):
     shop = make_shop(personas={"ava": {"api_key": "ft_sk_ava", "calls_per_second": 0.01}}, retry={"attempts": 1})
     shop.producer.enqueue(say("a"))
@@ -164,3 +188,47 @@ def test_nine_messages_that_waited_out_an_outage_get_one_joined_turn(make_shop, 
     shop.work()
     assert len([call for call in shop.asked() if call.status == 200]) == 1
     assert shop.texts() == [[f"You said: m{number}" for number in range(9)]]
+
+
+def test_a_key_that_is_refused_while_an_image_is_hosted_stops_its_persona_too(shop, say, presigned, store):
+    shop.fail(status=401, persona="ava")
+    shop.producer.enqueue(say("look", attachments=[{"url": presigned}]))
+    assert "key refused (401)" in shop.run()
+    assert store.personas.gates("ava") == {"quarantined": "key refused (401)"}
+
+
+def _may_be_probed(store, gate):
+    for shard in store.keys.shards:
+        store.redis.hset(shard.persona("ava"), mapping={f"{gate}_until": 1, f"{gate}_interval": 1})
+
+
+def test_those_who_would_start_come_through_when_the_circuit_opened_while_credits_were_out(make_shop, say, store):
+    shop = make_shop()
+    _may_be_probed(store, "credits")
+    _may_be_probed(store, "circuit")
+    shop.producer.enqueue(say("a"))
+    assert shop.work() == ["answered"]
+    assert "circuit_until" not in store.personas.gates("ava")
+
+
+def test_who_may_probe_and_makes_no_call_leaves_it_to_another(make_shop, say, store):
+    shop = make_shop(personas={"ava": {"api_key": "ft_sk_ava", "calls_per_second": 0.01}})
+    shop.producer.enqueue(say("a"))
+    shop.work()
+    _may_be_probed(store, "circuit")
+    shop.producer.enqueue(say("b"))
+    assert "the key's own limit of calls" in shop.run()
+    assert store.personas.claim_probe("ava", "circuit", "another")
+
+
+def test_who_may_probe_and_is_not_granted_a_turn_leaves_it_to_another(shop, say, store, monkeypatch):
+    _may_be_probed(store, "circuit")
+    shop.producer.enqueue(say("a"))
+
+    def claim_probe_while_paused(*arguments, claim=store.personas.claim_probe):
+        store.personas.pause("ava", "for the test")
+        return claim(*arguments)
+
+    monkeypatch.setattr(shop.parts.store.personas, "claim_probe", claim_probe_while_paused)
+    assert shop.run().startswith("paused")
+    assert store.personas.claim_probe("ava", "circuit", "another")

@@ -8,21 +8,24 @@
 --      13 plan that this follow-up belongs to, or ''  14 doorbell message, or ''
 --      15 '' | 'hold': a person can take over, and then does | '<answer> <settled retention ms>': nobody can any more
 -- Returns {status, position, ring}: accepted | duplicate | no_channel | full; for a follow-up of a plan also stale (it is
---      not the next touch, or not due) | waits (behind another event); ring = 1 when the caller must ring.
+--      not the next touch, or not due) | waits (behind another event); ring = 1 when the caller must ring. `full` keeps
+--      nothing of the event, but ends the takeover that it would have ended.
 -- Twice with the same event id: the second time answers `duplicate` and changes nothing.
 
 local conversation, inbox, journal, agenda, timeline = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local name, id, kind, joining = ARGV[1], ARGV[2], ARGV[3], ARGV[6]
 
--- Whether an opener or a follow-up that was never asked waits at the head: for whatever reason when the lead wrote,
--- for a better moment when something happened on the platform.
+-- Whether an opener or a follow-up at the head must not keep this event waiting: because nothing holds it but its place
+-- in line, or because it was never asked and what it is held for ends with this event: whatever it is when the lead wrote,
+-- a better moment when something happened on the platform.
 local function gives_way(to)
-  local held = redis.call('HMGET', conversation, 'hold_until', 'hold_reason')
-  if to ~= 'inbound_chat' and (number(held[1]) <= clock() or not for_its_moment(held[2])) then return false end
+  local state = redis.call('HMGET', conversation, 'lease_until', 'hold_until', 'hold_reason')
   local head = redis.call('HMGET', KEYS[8] .. redis.call('LINDEX', inbox, 0) .. ' ' .. name, 'kind', 'asks', 'reply')
   local speaks_first = head[1] == 'ai_opener' or head[1] == 'follow_up'
-  local leased = number(redis.call('HGET', conversation, 'lease_until')) > clock()
-  return speaks_first and number(head[2]) == 0 and not head[3] and not leased
+  if not speaks_first or number(state[1]) > clock() then return false end
+  if number(state[2]) <= clock() then return true end
+  local never_asked = number(head[2]) == 0 and not head[3]
+  return never_asked and (to == 'inbound_chat' or for_its_moment(state[3]))
 end
 
 -- A letter that was refused under this id is no event yet, unless a replay has brought it in under another id.
@@ -44,12 +47,22 @@ end
 if ARGV[5] == '' and redis.call('HEXISTS', conversation, 'channel') == 0 then
   return {'no_channel', 0, 0}
 end
-local waiting = redis.call('LLEN', inbox)
+local now = clock()
+local keys = {conversation = conversation, inbox = inbox, timeline = timeline, books = KEYS[6], follow_ups = KEYS[7],
+  taken_over = KEYS[11], dead = KEYS[12], journals = KEYS[8]}
+local waiting, handed_back = redis.call('LLEN', inbox), false
+-- Before this event is one of those that wait: it comes after the takeover that it ends. It ends it also when no room is
+-- left, or nothing would ever make room.
+local answer, settled_ms = string.match(ARGV[15], '^(%l+) (%d+)$')
+if answer and redis.call('HGET', conversation, 'taken_over') == 'livechat' then
+  local _, left = hand_back(keys, name, answer, now, math.huge, settled_ms)
+  waiting, handed_back = left, true
+end
 if waiting >= tonumber(ARGV[12]) then
+  if handed_back and waiting > 0 then redis.call('ZADD', agenda, now, name) end
   return {'full', waiting, 0}
 end
 
-local now = clock()
 if known[1] then
   -- What was refused comes again as it should be: its sender has done what the letter waited for, and a replay of the
   -- letter would say it twice. So the letter ends here, and this event takes its place in the books.
@@ -65,19 +78,9 @@ if ARGV[5] ~= '' then
   redis.call('HSET', conversation, 'channel', ARGV[5])
   redis.call('HSET', journal, 'own_channel', 1)
 end
--- Before this event is one of those that wait: it comes after the takeover that it ends.
-local handed_back = false
-if ARGV[15] ~= '' then
-  local keys = {conversation = conversation, inbox = inbox, timeline = timeline, books = KEYS[6], follow_ups = KEYS[7],
-    taken_over = KEYS[11], dead = KEYS[12], journals = KEYS[8]}
+if ARGV[15] == 'hold' then
   local state = redis.call('HMGET', conversation, 'taken_over', 'sealed')
-  local answer, settled_ms = string.match(ARGV[15], '^(%l+) (%d+)$')
-  if answer and state[1] == 'livechat' then
-    local _, left = hand_back(keys, name, answer, now, math.huge, settled_ms)
-    waiting, handed_back = left, true
-  elseif not answer and not state[1] and not state[2] then
-    take_over(keys, name, 'livechat', now)
-  end
+  if not state[1] and not state[2] then take_over(keys, name, 'livechat', now) end
 end
 redis.call('RPUSH', inbox, id)
 count(KEYS[6], name, 'accepted')
@@ -113,8 +116,11 @@ elseif not handed_back then
   if settle == 0 or number(state[1]) > now or number(state[2]) > now then
     return {'accepted', waiting + 1, 0}
   end
+  local head = redis.call('HMGET', KEYS[8] .. redis.call('LINDEX', inbox, 0) .. ' ' .. name,
+    'accepted_at', 'joining', 'kind')
+  -- What comes behind an opener or a follow-up and gets here is one itself: it waits in line with it.
+  if head[3] == 'ai_opener' or head[3] == 'follow_up' then return {'accepted', waiting + 1, 0} end
   if joining == 'open' and waiting + 1 < tonumber(ARGV[10]) then
-    local head = redis.call('HMGET', KEYS[8] .. redis.call('LINDEX', inbox, 0) .. ' ' .. name, 'accepted_at', 'joining')
     if head[2] ~= 'open' then
       return {'accepted', waiting + 1, 0}
     end

@@ -64,7 +64,9 @@ if not repeated then
       local lane = lane_of(head[1], head[2], redis.call('HGET', conversation, 'last_inbound'))
       if lane == 'outreach' then return later('outreach', far, stopped) end
     end
-    for _, gate in ipairs({{'circuit', gates[5], gates[6], true}, {'credits', gates[7], gates[8], not state[6]}}) do
+    -- The probe of the circuit needs no other right: were all who wait new to the persona, nobody could ever make it.
+    local needs_credits = not state[6] and ARGV[8] ~= 'circuit'
+    for _, gate in ipairs({{'circuit', gates[5], gates[6], true}, {'credits', gates[7], gates[8], needs_credits}}) do
       if gate[2] and gate[4] and ARGV[8] ~= gate[1] then
         if number(gate[2]) > now then return later('held', number(gate[2]) + number(ARGV[9]), gate[1]) end
         -- Due for a probe: the caller asks for the right to probe; whoever has it comes back with the gate's name.

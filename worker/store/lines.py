@@ -1,0 +1,99 @@
+"""Connections for the scripts of the hot path: a stack, one of them for each call while it lasts.
+
+Redis' client takes a connection out of its pool, looks whether it is alive, counts and times each call; that costs more
+than the call. Here the call itself is the look: whatever fails is sent again by the client, with all its retries, which
+is safe because every script may run twice.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import ssl
+import struct
+import threading
+from collections import deque
+from collections.abc import Sequence
+from typing import Any
+
+from redis import Redis, exceptions
+
+# The connection is of no more use, or leads to a server that may not be written to any more.
+_BROKEN = (
+    exceptions.ConnectionError,
+    exceptions.TimeoutError,
+    exceptions.ReadOnlyError,
+    exceptions.MasterDownError,
+    OSError,
+)
+
+
+class LineBroken(Exception):
+    """It is not known whether the command ran: send it again another way."""
+
+
+class Lines:
+    """Any number of threads share at most ``connections``; a thread waits when all are in use. Safe over a fork."""
+
+    def __init__(self, redis: Redis, connections: int) -> None:
+        self._pool: Any = redis.connection_pool
+        self._connections = connections
+        self._begin()
+
+    def run(self, command: Sequence[Any]) -> Any:
+        """The answer to one command, decoded as the client does.
+
+        Raises ``LineBroken`` when the connection broke, ``redis.RedisError`` when there is none to be had or the server
+        refuses the command.
+        """
+        if os.getpid() != self._process:
+            self._begin()
+        with self._free:
+            line = self._idle.pop() if self._idle else self._pool.make_connection()
+            try:
+                if not line.is_connected:
+                    line.connect()
+                    _let_the_kernel_time(line)
+                return self._exchange(line, command)
+            finally:
+                self._idle.append(line)
+
+    def close(self) -> None:
+        """Close the idle ones; those in use, and later ones, close with their last reference."""
+        while self._idle:
+            self._idle.pop().disconnect()
+
+    def _begin(self) -> None:
+        self._process = os.getpid()
+        self._idle: deque[Any] = deque()
+        self._free = threading.Semaphore(self._connections)
+
+    @staticmethod
+    def _exchange(line: Any, command: Sequence[Any]) -> Any:
+        try:
+            line.send_packed_command([_packed(command)])
+            return line.read_response()
+        except _BROKEN as error:
+            line.disconnect()
+            raise LineBroken(type(error).__name__) from error
+
+
+def _let_the_kernel_time(line: Any) -> None:
+    # A socket with a timeout of Python's asks the kernel twice for each read and write, and threads queue for the
+    # interpreter after each. TLS needs it nevertheless.
+    wire: socket.socket = line._sock
+    seconds = wire.gettimeout()
+    if seconds is None or isinstance(wire, ssl.SSLSocket):
+        return
+    wire.settimeout(None)
+    interval = struct.pack("ll", int(seconds), int(seconds % 1 * 1_000_000))
+    wire.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, interval)
+    wire.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, interval)
+
+
+def _packed(command: Sequence[Any]) -> bytes:
+    parts = [b"*%d\r\n" % len(command)]
+    for word in command:
+        data = word if isinstance(word, bytes) else str(word).encode("utf-8", "surrogateescape")
+        parts.append(b"$%d\r\n%b\r\n" % (len(data), data))
+    return b"".join(parts)
