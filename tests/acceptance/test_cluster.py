@@ -97,6 +97,15 @@ def test_batches_renewals_and_whatever_looks_at_all_shards(clustered, channel):
     assert list(store.follow_ups.due(10)) == []
 
 
+def test_takeovers_in_all_shards(clustered, channel):
+    for target in LEADS:
+        conversation = Conversation("ava", target)
+        clustered.inbox.accept(chat(target, "hi", channel))
+        assert clustered.takeovers.claim(conversation, "kim").status == "claimed"
+        assert clustered.takeovers.hand_back(conversation, "joined").status == "handed_back"
+        assert isinstance(clustered.leases.begin(conversation, uuid.uuid4().hex), Grant)
+
+
 def test_scripts_that_a_master_forgot_are_sent_again(clustered, cluster, channel):
     clustered.inbox.accept(chat("@a", "one", channel))
     for node in cluster.nodes:

@@ -61,7 +61,7 @@ class Store:
             self.accept_queue = AcceptList(self._broker_redis)
         elif broker is not None:
             self.accept_queue = BrokerQueue(self.redis, broker)
-        self.leases = Leases(self.redis, self.keys, scripts, self.doorbells, content, settings)
+        self.leases = Leases(self.keys, scripts, self.doorbells, content, settings)
         self.agenda = Agenda(self.redis, self.keys, scripts, self.doorbells, settings)
         self.personas = Personas(self.redis, self.keys, scripts, settings)
         self.outreach = Outreach(self.redis, self.keys, scripts, self.personas, settings)

@@ -3,7 +3,7 @@
 All keys of a conversation carry one hash tag, its shard, together with that shard's agenda: a script touches one slot.
 
     key                                        type  ends                    written by            read by
-    parley:{NN}:agenda                         ZSET  when nothing waits      accept begin hold     ring
+    parley:{NN}:agenda                         ZSET  when nothing waits      accept begin hold     look ring
                                                                              settle renew ring
                                                                              replay hand_over
                                                                              hand_back
@@ -15,18 +15,19 @@ All keys of a conversation carry one hash tag, its shard, together with that sha
                                                                              hand_back
     parley:{NN}:journal:<event id> <conv.>     HASH  7 days settled,         accept begin record   the same, explain
                                                      30 days dead            hold settle refuse
+                                                                             keep_image
                                                                              replay hand_over
                                                                              hand_back
     parley:{NN}:timeline:<conversation>        LIST  30 days quiet           all of these          explain
     parley:{NN}:books                          HASH  never (a few counters)  accept settle refuse  books
                                                                              replay hand_back
-    parley:{NN}:follow_ups                     ZSET  when none is planned    settle accept touch   plan_follow_ups
-                                                                             schedule claim seal
+    parley:{NN}:follow_ups                     ZSET  when none is planned    settle accept touch   look
+                                                                             schedule claim seal   plan_follow_ups
     parley:{NN}:follow_ups_sent:<persona>:<day> SET  2 days                  allow                 allow
     parley:{NN}:follow_ups_sent:<day>          SET   2 days                  allow                 allow
     parley:{NN}:pace:<persona>                 TEXT  a minute unused         allow                 allow
     parley:{NN}:paced:<persona>                ZSET  ten minutes unused      allow                 allow
-    parley:{NN}:ready                          ZSET  when nothing is ready   accept settle replay  ring
+    parley:{NN}:ready                          ZSET  when nothing is ready   accept settle replay  look ring
                                                                              wake ring
     parley:{NN}:dead                           ZSET  trimmed after 30 days   settle refuse replay  dead letters
                                                                              accept hand_back
@@ -46,7 +47,7 @@ All keys of a conversation carry one hash tag, its shard, together with that sha
 
     parley:alive                               ZSET  with its last process   workers, beats        parley status
     parley:accept:reader                       TEXT  half a minute           take_in               take_in
-    accept                                     LIST  when nothing waits      foreign producers     take_in
+    accept                                     LIST  when nothing waits      foreign producers     look take_in
 
 ``forget`` erases whatever names one conversation, in all of these.
 

@@ -18,8 +18,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
-from redis import Redis
-
 from config.settings import Settings
 from worker import events
 from worker.conversation import TURNS, Conversation
@@ -103,9 +101,8 @@ class Leases:
     """The steps of a turn. Every method may raise ``redis.RedisError`` and may be called again with the same values."""
 
     def __init__(
-        self, redis: Redis, keys: Keys, scripts: Scripts, doorbells: Doorbells, content: Content, settings: Settings
+        self, keys: Keys, scripts: Scripts, doorbells: Doorbells, content: Content, settings: Settings
     ) -> None:
-        self._redis = redis
         self._keys = keys
         self._content = content
         self._scripts = scripts

@@ -67,12 +67,12 @@ class Personas:
     def open_gate(self, persona: str, gate: str) -> None:
         """Open a gate and look at everything that waited for it, in order of waiting."""
         with self._redis.pipeline(transaction=False) as pipeline:
+            if gate == "outreach":
+                # Those that closed it are judged: the count starts anew, first of all, or the next end closes it again.
+                pipeline.delete(self._keys.home(persona).outcomes(persona))
             for shard in self._keys.shards:
                 pipeline.hdel(shard.persona(persona), *_FIELDS[gate])
             pipeline.delete(self._keys.home(persona).probe(persona, gate))
-            if gate == "outreach":
-                # Those that closed it are judged: the count starts anew.
-                pipeline.delete(self._keys.home(persona).outcomes(persona))
             pipeline.execute()
         self.wake(persona)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from worker.conversation import Conversation
+from worker.store.connection import clock_ms
 
 
 @pytest.fixture
@@ -57,7 +58,7 @@ def test_a_reserved_moment_that_has_come_is_used(bounded, store):
     personas.admit(lead(0), "t0")
     assert personas.admit(lead(1), "t1") > 0
     reserved = store.keys.home("ava").admission("ava")[1]
-    store.redis.zadd(reserved, {lead(1).name: 1})
+    store.redis.zadd(reserved, {lead(1).name: clock_ms(store.redis) - 1})
     assert personas.admit(lead(1), "t1") == 0.0
     assert store.redis.zcard(reserved) == 0
 
@@ -72,3 +73,18 @@ def test_all_of_it_expires(bounded, store):
     for number in range(3):
         personas.admit(lead(number), f"t{number}")
     assert all(store.redis.ttl(key) > 0 for key in store.redis.keys("parley:*"))
+
+
+def test_nothing_stays_of_who_never_came_back(bounded, store):
+    """The keys of a busy persona never expire."""
+    personas = bounded(calls_per_second=1)
+    for number in range(3):
+        personas.admit(lead(number), f"t{number}")
+    _, reserved, running = store.keys.home("ava").admission("ava")
+    assert (store.redis.zcard(reserved), store.redis.zcard(running)) == (2, 1)
+    for key in (reserved, running):
+        for member in store.redis.zrange(key, 0, -1):
+            store.redis.zadd(key, {member: 1})
+    personas.admit(lead(9), "t9")
+    assert store.redis.zrange(reserved, 0, -1) == ["ava:@9"]
+    assert store.redis.zrange(running, 0, -1) == []

@@ -101,6 +101,43 @@ def test_a_message_leads_although_the_opener_still_waits_to_be_rung_for(store, c
     assert store.agenda.claim_due() == [], "what was ready has ended"
 
 
+@pytest.mark.parametrize("settle_seconds", [0, 1.2])
+def test_a_message_leads_although_the_opener_was_asked_and_waits_in_line_again(
+    make_store, chat, event_of, begin, let_hold_run_out, settle_seconds
+):
+    store = make_store(join={"settle_seconds": settle_seconds}, agenda={"outreach_limit": 1})
+    store.inbox.accept(event_of("ai_opener"))
+    store.leases.hold(begin(of=store), 1, "persona unavailable (503)", unknown=False)
+    let_hold_run_out()
+    make_due(store)
+    store.doorbells.ring([(Conversation("ava", "@other"), "outreach")])
+    assert store.agenda.claim_due() == [], "no room in the lane of outreach"
+    store.inbox.accept(chat())
+    assert store.redis.llen("turns") == 1
+
+
+def test_a_message_leads_although_the_opener_was_asked_before_the_gate_closed(
+    store, chat, event_of, begin, refused, let_hold_run_out
+):
+    store.inbox.accept(event_of("ai_opener"))
+    store.leases.hold(begin(), 1, "persona unavailable (503)", unknown=False)
+    let_hold_run_out()
+    store.personas.stop_outreach("ava", "15 of the last 50")
+    assert refused().status == "outreach"
+    store.inbox.accept(chat())
+    assert store.redis.llen("turns") == 1
+    begin()
+
+
+@pytest.mark.parametrize("settle_seconds", [0, 1.2])
+def test_outreach_behind_outreach_is_not_rung_for(make_store, event_of, settle_seconds):
+    store = make_store(join={"settle_seconds": settle_seconds})
+    for kind in ("ai_opener", "ai_opener", "follow_up"):
+        store.inbox.accept(event_of(kind))
+    assert store.redis.llen("turns") == 0
+    assert [lane for _, lane in store.agenda.claim_due()] == ["outreach"]
+
+
 def test_several_that_wait_in_front_all_give_way_in_the_lane_of_the_lead(store, chat, event_of, begin):
     store.inbox.accept(event_of("ai_opener"))
     store.inbox.accept(event_of("follow_up"))

@@ -252,3 +252,29 @@ def test_an_attempt_that_did_not_count_does_not_make_its_event_older(store, acce
     let_hold_run_out()
     store.leases.hold(begin(), 0, "quiet hours", unknown=False, asked=False)
     assert journal("a")["first_begun_at"] == begun
+
+
+def test_a_holder_that_wakes_up_after_its_lead_was_forgotten_leaves_no_image_behind(
+    store, accept, begin, conversation, let_lease_run_out
+):
+    accept("x")
+    grant = begin()
+    let_lease_run_out()
+    assert store.forgetting.forget(conversation, store.forgetting.traces(conversation)).status == "forgotten"
+    store.leases.keep_image(grant, "x", "https://images.test/x.png")
+    assert store.forgetting.traces(conversation).nothing
+
+
+@pytest.mark.parametrize("end", ["settle", "hold"])
+def test_a_begin_that_arrives_after_its_turn_has_ended_grants_nothing(store, accept, begin, refused, journal, end):
+    """Its repetition came before it. Nobody would run that turn, and it would count as one whose worker vanished."""
+    accept("a", image_url="https://example.com/a.jpg")
+    accept("b")
+    grant = begin("t")
+    if end == "settle":
+        store.leases.settle(grant, "answered")
+    else:
+        store.leases.hold(grant, 0, "throttled", unknown=False)
+    assert refused("t").status == "busy"
+    assert begin("u").head.event_id == ("b" if end == "settle" else "a")
+    assert "asks_vanished" not in journal("a") | journal("b")

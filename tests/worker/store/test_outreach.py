@@ -131,6 +131,18 @@ def test_what_comes_late_out_of_order_moves_it_only_once(make_ramp):
     assert later[-1] == pytest.approx(17 * 60, abs=2)
 
 
+def test_one_that_is_hours_late_while_others_went_in_time_moves_nobody(make_ramp):
+    """Its lead slept, or a person had the conversation: no reason to let all others wait for as long."""
+    store = make_ramp(openers_per_hour=6, jitter=0)
+    waits = [ask(store, number) for number in range(60)]
+    for number in range(2, 31):
+        advance(store.redis, waits[number] - (waits[number - 1] if number > 2 else 0))
+        assert ask(store, number) == 0.0
+    next_before = ask(store, 31)
+    assert ask(store, 1) == pytest.approx(waits[59] - waits[30] + 600, abs=5), "behind those that have a moment"
+    assert ask(store, 31) == pytest.approx(next_before, abs=1)
+
+
 def test_a_changed_ramp_hands_out_anew_and_wakes_who_waited(make_ramp, event_of):
     slow = make_ramp(openers_per_hour=1, jitter=0)
     held = []
@@ -241,6 +253,31 @@ def test_opening_the_gate_starts_the_count_anew(make_ramp):
     count = ended(store, 2, "bad")
     assert (count.counted, count.closed) == (1, "")
     assert ended(store, 3, "bad").closed_now
+
+
+def test_an_opener_that_ends_while_the_gate_is_opened_does_not_close_it_again(make_ramp, monkeypatch):
+    store = make_ramp(stop_minimum=2)
+    for number in range(5):
+        ended(store, number, "bad")
+    home, make_pipeline = store.keys.home("ava").persona("ava"), store.redis.pipeline
+
+    def pipeline(**options):
+        commands = make_pipeline(**options)
+
+        def execute():
+            for arguments, _ in commands.command_stack:
+                store.redis.execute_command(*arguments)
+                if arguments[:2] == ("HDEL", home):
+                    monkeypatch.undo()
+                    ended(store, "another", "bad")
+
+        commands.execute = execute
+        return commands
+
+    monkeypatch.setattr(store.redis, "pipeline", pipeline)
+    store.personas.open_gate("ava", "outreach")
+    assert store.redis.lrange(store.keys.home("ava").outcomes("ava"), 0, -1) == ["bad e ava:@another"]
+    assert store.personas.gates("ava") == {}
 
 
 def test_the_state_says_where_it_stands(make_ramp, event_of):

@@ -94,9 +94,20 @@ def test_the_probe_interval_doubles_with_each_failed_probe_only(store, conversat
     key = store.keys.of(conversation).persona("ava")
     intervals = []
     for probed in (False, False, True, True):
+        if probed:
+            store.redis.hset(key, "circuit_until", 1)
         store.personas.close_for_probing("ava", "circuit", "unavailable", probed=probed)
         intervals.append(int(store.redis.hget(key, "circuit_interval")))
     assert intervals == [5000, 5000, 10_000, 20_000]
+
+
+def test_a_failed_probe_that_is_told_twice_counts_once(store, conversation):
+    key = store.keys.of(conversation).persona("ava")
+    store.personas.close_for_probing("ava", "circuit", "unavailable", probed=False)
+    store.redis.hset(key, "circuit_until", 1)
+    for _ in range(2):
+        store.personas.close_for_probing("ava", "circuit", "unavailable", probed=True)
+    assert store.redis.hget(key, "circuit_interval") == "10000"
 
 
 def test_a_stored_reply_is_delivered_although_the_persona_is_paused(store, chat, begin, let_lease_run_out):

@@ -292,6 +292,20 @@ def test_what_is_refused_at_the_door_takes_nothing_over(make_store, channel, con
     assert store.leases.begin(conversation, "t").head.event_id == "a"
 
 
+def test_a_full_inbox_does_not_keep_it_from_ending(make_store, channel, conversation):
+    takeover = {"livechat": "hold"}
+    store = make_store(personas={"ava": {"api_key": "k", "takeover": takeover}}, limits={"inbox_events": 1})
+    store.inbox.accept(message(channel, "a", True))
+    assert store.inbox.accept(message(channel, "b", True)).status == "full"
+    assert store.agenda.claim_due() == []
+    assert store.inbox.accept(message(channel, "c", False)).status == "full"
+    assert store.agenda.claim_due() == [(conversation, "turns")]
+    store.leases.settle(store.leases.begin(conversation, "t"), "answered")
+    assert store.inbox.accept(message(channel, "c", False)).status == "accepted"
+    (account,) = store.books.accounts()
+    assert (account.accepted, account.answered, account.waiting) == (2, 1, 1)
+
+
 # A takeover that ends by itself
 
 

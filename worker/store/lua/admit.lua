@@ -12,8 +12,10 @@ local now = clock()
 if redis.call('ZSCORE', KEYS[3], token) then
   return 0
 end
+-- What processes that died and conversations that came to another end have left.
+redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', now)
+redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now - 600000)
 if most > 0 then
-  redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', now)
   if redis.call('ZCARD', KEYS[3]) >= most then
     return 250
   end

@@ -7,7 +7,8 @@
 --      or {'empty' | 'busy' | 'taken_over' | 'quiet' | 'held' | 'paused' | 'quarantined' | 'outreach' | 'probe', until,
 --          reason}
 --      or {'hand_back', until, reason}: the takeover was quiet for long enough; hand back, then begin again.
--- Twice with the same token: the second time returns the same grant and counts nothing again.
+-- Twice with the same token: the second time returns the same grant and counts nothing again; once the turn has ended it
+-- grants nothing.
 
 local conversation, inbox, agenda, timeline, persona, prefix = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local name, token = ARGV[1], ARGV[2]
@@ -30,9 +31,13 @@ end
 
 local state = redis.call('HMGET', conversation,
   'owner', 'lease_until', 'hold_until', 'hold_reason', 'group', 'started', 'fence',
-  'taken_over', 'taken_over_at', 'last_inbound')
+  'taken_over', 'taken_over_at', 'last_inbound', 'settled_by', 'held_by')
 local owner, group = state[1], number(state[5])
 local repeated = owner == token
+if token == state[11] or token == state[12] then
+  -- Its turn has ended: this call was on its way for so long that its own repetition came before it.
+  return {'busy', now, ''}
+end
 
 if not repeated then
   if owner and number(state[2]) > now then

@@ -8,7 +8,7 @@
 --      waits for a moment of the old ones.
 -- Moments are handed out in the order of asking, each with the rate that holds at that moment. When openers come later
 -- than their moments (a closed gate, quiet hours, no worker), the whole schedule moves, so that nothing is made up for
--- at once. Twice for one opener: the same answer; an opener that went may go again.
+-- at once; one that is hours late while others went in time takes a new moment, behind those that are given. Twice for one opener: the same answer; an opener that went may go again.
 
 local ramp, moments, gone, opener, settings = KEYS[1], KEYS[2], KEYS[3], ARGV[1], ARGV[2]
 local day, hour = 86400000, 3600000
@@ -44,12 +44,24 @@ if settings == '' or redis.call('ZSCORE', gone, opener) then
   return {0, 'go', woken}
 end
 
+-- How long the ramp could have let somebody go and nobody came; nil when it has let nobody go of late.
+local function idle()
+  local last = redis.call('ZREVRANGE', gone, 0, 0, 'WITHSCORES')
+  return last[2] and math.max(0, now - number(last[2]) - gap(now))
+end
+
 local own = redis.call('ZSCORE', moments, opener)
+local late = own and now - number(own) - delay or 0
+if late > hour and late - (idle() or late) > hour then
+  -- Others went in time: not the schedule is late but this opener, so it asks as if for the first time.
+  redis.call('ZREM', moments, opener)
+  own = nil
+end
 local at
 if own then
   at = number(own) + delay
-  if now - at > math.max(gap(now), 5000) then
-    delay = delay + now - at
+  if late > math.max(gap(now), 5000) then
+    delay = delay + late
     at = now
     redis.call('HSET', ramp, 'delay', delay)
   end
