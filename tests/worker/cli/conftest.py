@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import logging
 import sys
+import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -77,7 +78,7 @@ def turn(store: Store) -> Callable[..., None]:
     """Run a turn of a conversation that ends as told."""
 
     def run(fate: str = "answered", reason: str = "", target: str = "@lead", reply: str = "", **more: Any) -> None:
-        grant = store.leases.begin(Conversation("ava", target), "a turn")
+        grant = store.leases.begin(Conversation("ava", target), uuid.uuid4().hex)
         assert isinstance(grant, Grant), grant
         if reply:
             store.leases.record(grant, reply)
