@@ -22,9 +22,10 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-import h11
 import httpcore
 import httpx
+
+from worker.http_messages import AnswerReader, NoSuchAnswer, NoSuchRequest, request_bytes
 
 SocketOption = Any
 CheckAddress = Callable[[str, int], str]
@@ -36,7 +37,14 @@ MAX_RESPONSE_BYTES = 4 * 1024 * 1024
 WRITE_BYTES = READ_BYTES = 64 * 1024
 
 _PORTS = {b"http": 80, b"https": 443}
-_MOST_HEADER_BYTES = 100 * 1024
+# None of them quotes what was sent or what came.
+_FAILURES = (
+    httpcore.TimeoutException,
+    httpcore.NetworkError,
+    httpcore.UnsupportedProtocol,
+    NoSuchAnswer,
+    NoSuchRequest,
+)
 _Origin = tuple[bytes, bytes, int]
 
 
@@ -174,28 +182,30 @@ class _Line:
         self._keepalive_seconds = keepalive_seconds
         self._network = _Network(check_address)
         self._stream: httpcore.NetworkStream | None = None
-        self._protocol = _protocol()
         self._origin: _Origin | None = None
         self._used_at = 0.0
 
     def exchange(self, request: httpx.Request, timeouts: Timeouts, max_response_bytes: int) -> Answer:
         self._network.begin(time.monotonic() + timeouts.total)
-        status: int | None = None
+        reader = AnswerReader()
         try:
+            data = request_bytes(request)
             stream = self._connected(request.url, timeouts)
-            self._write(stream, request, timeouts)
-            response = self._head(stream, timeouts)
-            status = response.status_code
-            body = self._body(stream, timeouts, status, max_response_bytes)
-        except (httpcore.TimeoutException, httpcore.NetworkError) as error:
-            raise self._failure(error, status) from error
-        except (h11.ProtocolError, httpcore.UnsupportedProtocol) as error:
-            failure = self._failure(error, status)
-        else:
-            self._end()
-            return Answer(status, httpx.Headers(response.headers.raw_items()), body)
-        # Out of the handler, so that the text of a protocol error, which can quote a header, is not in the chain.
-        raise failure
+            # A server may refuse a large request before it has read all of it; then the answer is there to be read.
+            with suppress(httpcore.WriteError):
+                # All of a small request in one packet.
+                stream.write(data, timeouts.read)
+            while not reader.complete:
+                reader.feed(stream.read(READ_BYTES, timeouts.read))
+                if reader.size > max_response_bytes:
+                    raise AnswerTooLarge(f"the answer is larger than {max_response_bytes} bytes", reader.status)
+        except _FAILURES as error:
+            raise self._failure(error, reader.status) from error
+        self._used_at = time.monotonic()
+        if not reader.reusable:
+            # What is left over would be taken for the next answer, and may be meant for somebody else.
+            self.close()
+        return Answer(reader.status or 0, reader.headers, reader.body)
 
     def _failure(self, error: Exception, status: int | None) -> NotSent | Unanswered:
         if self._network.written:
@@ -219,55 +229,12 @@ class _Line:
         stream: httpcore.NetworkStream = self._network.connect_tcp(host, origin[2], timeouts.connect)
         if url.raw_scheme == b"https":
             stream = stream.start_tls(self._ssl_context, host, timeouts.connect)
-        self._stream, self._origin, self._protocol = stream, origin, _protocol()
+        self._stream, self._origin = stream, origin
         return stream
 
     def _stale(self, stream: httpcore.NetworkStream) -> bool:
         # Something to read before anything was asked: the end of the connection, or what nobody asked for.
         return time.monotonic() - self._used_at > self._keepalive_seconds or bool(stream.get_extra_info("is_readable"))
-
-    def _write(self, stream: httpcore.NetworkStream, request: httpx.Request, timeouts: Timeouts) -> None:
-        head = h11.Request(method=request.method, target=request.url.raw_path, headers=request.headers.raw)
-        parts = (self._protocol.send(event) for event in (head, h11.Data(data=request.read()), h11.EndOfMessage()))
-        # A server may refuse a large request before it has read all of it; then the answer is there to be read.
-        with suppress(httpcore.WriteError):
-            # All of a small request in one packet.
-            stream.write(b"".join(part for part in parts if part), timeouts.read)
-
-    def _head(self, stream: httpcore.NetworkStream, timeouts: Timeouts) -> h11.Response:
-        while True:
-            event = self._event(stream, timeouts)
-            if isinstance(event, h11.Response):
-                return event
-
-    def _body(self, stream: httpcore.NetworkStream, timeouts: Timeouts, status: int, max_response_bytes: int) -> bytes:
-        chunks: list[bytes] = []
-        size = 0
-        while isinstance(event := self._event(stream, timeouts), h11.Data):
-            size += len(event.data)
-            if size > max_response_bytes:
-                raise AnswerTooLarge(f"the answer is larger than {max_response_bytes} bytes", status)
-            chunks.append(bytes(event.data))
-        return b"".join(chunks)
-
-    def _event(self, stream: httpcore.NetworkStream, timeouts: Timeouts) -> Any:
-        while (event := self._protocol.next_event()) is h11.NEED_DATA:
-            data = stream.read(READ_BYTES, timeouts.read)
-            if not data and self._protocol.their_state is h11.SEND_RESPONSE:
-                raise h11.RemoteProtocolError("the server ended the connection without an answer")
-            self._protocol.receive_data(data)
-        if event is h11.PAUSED:
-            raise h11.RemoteProtocolError("the server changed to another protocol")
-        return event
-
-    def _end(self) -> None:
-        self._used_at = time.monotonic()
-        states = (self._protocol.our_state, self._protocol.their_state)
-        # What is left over would be taken for the next answer, and may be meant for somebody else.
-        if states == (h11.DONE, h11.DONE) and not self._protocol.trailing_data[0]:
-            self._protocol.start_next_cycle()
-        else:
-            self.close()
 
 
 class _Network(httpcore.SyncBackend):
@@ -356,12 +323,10 @@ class _Stream(httpcore.NetworkStream):
         return self._stream.get_extra_info(info)
 
 
-def _protocol() -> h11.Connection:
-    return h11.Connection(h11.CLIENT, max_incomplete_event_size=_MOST_HEADER_BYTES)
-
-
 def _describe(error: Exception) -> str:
-    # The text of a protocol error can quote a header, and with it the key; its class and the OS error cannot.
+    if isinstance(error, NoSuchAnswer | NoSuchRequest):
+        return f"{type(error).__name__}: {error}"
+    # Only what the system says is sure to quote nothing.
     cause = error.args[0] if error.args else None
     if isinstance(cause, OSError) and cause.strerror:
         return f"{type(error).__name__}: {cause.strerror}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import mimetypes
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
@@ -12,6 +12,8 @@ from config.settings import Escalation
 from worker.captivate import Captivate, FileCollectionModel, FileModel, TextMessageModel
 
 ReplyFate = Literal["answered", "sealed", "dead"]
+
+_COMPACT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,17 +42,20 @@ class Reply:
 
     def to_json(self) -> str:
         """For the journal; ``of_json`` reads it back."""
-        fields = asdict(self)
+        values = {name: getattr(self, name) for name in _FIELDS}
         if not self.pauses:
             # Workers of a release without pacing may run beside this one, and refuse what they do not know.
-            del fields["pauses"]
-        return json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
+            del values["pauses"]
+        return _COMPACT.encode(values)
 
     @classmethod
     def of_json(cls, text: str) -> Reply:
         """The reply that ``to_json`` wrote."""
-        fields = json.loads(text)
-        return cls(**{**fields, "bubbles": tuple(fields["bubbles"]), "pauses": tuple(fields.get("pauses", ()))})
+        values = json.loads(text)
+        return cls(**{**values, "bubbles": tuple(values["bubbles"]), "pauses": tuple(values.get("pauses", ()))})
+
+
+_FIELDS = tuple(field.name for field in fields(Reply))
 
 
 def farewell(fate: Literal["sealed", "dead"], reason: str, escalation: Escalation, detail: str = "") -> Reply | None:

@@ -233,7 +233,8 @@ class Turns:
 
     def _record(self, lease: Lease, reply: Reply) -> str:
         asked_at = time.monotonic()
-        text = self._paced(lease.grant.conversation.persona, reply).to_json()
+        reply = self._paced(lease.grant.conversation.persona, reply)
+        text = reply.to_json()
         farewell = reply.fate == "dead"
         recorded = self._surely("record", lambda: self._store.leases.record(lease.grant, text, farewell=farewell))
         crash_points.reached("after record")
@@ -247,11 +248,12 @@ class Turns:
             return self._carry_out(lease, without_content(recorded.undecryptable, False, self._jitter))
         head = lease.grant.head
         # `record` has counted this send, after the head was read.
-        return self._deliver(lease, replace(head, sends=head.sends + 1), Reply.of_json(recorded.reply))
+        first = reply if recorded.reply == text else Reply.of_json(recorded.reply)
+        return self._deliver(lease, replace(head, sends=head.sends + 1), first)
 
     def _paced(self, persona: str, reply: Reply) -> Reply:
         rhythm = pauses(reply.bubbles, bool(reply.photo_url), self._pacings[persona], self._jitter)
-        return replace(reply, pauses=rhythm)
+        return replace(reply, pauses=rhythm) if rhythm else reply
 
     def _deliver(self, lease: Lease, head: Entry, reply: Reply) -> str:
         if not lease.held():

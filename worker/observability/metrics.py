@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
@@ -59,6 +60,10 @@ _unknown = _counter("parley_unknown_outcomes_total", "Calls that may have been a
 _dead = _counter("parley_dead_letters_total", "Events that became dead letters.", "persona", "cause")
 _http = _counter("parley_http_calls_total", "HTTP calls, by how they ended.", "upstream", "answer")
 _sent = Counter("parley_beat_sent_total", "Tasks that this scheduler has sent.", ["task"], registry=_BEAT)
+# A turn counts a dozen times: the child of each combination of labels is looked up once.
+_doorbells_of, _turns_of, _http_of = map(cache, (_doorbells.labels, _turns.labels, _http.labels))
+_turn_seconds_of, _answer_seconds_of = cache(_turn_seconds.labels), cache(_answer_seconds.labels)
+_ask_seconds_of, _store_seconds_of = cache(_ask_seconds.labels), cache(_store_seconds.labels)
 _running = _gauge("parley_turns_running", "Turns under way.")
 _slots = _gauge("parley_turn_slots", "Turns that can be under way at once.")
 
@@ -88,15 +93,15 @@ def turn(persona: str, kind: str, waited_seconds: float) -> Iterator[Turn]:
     finally:
         seconds = time.perf_counter() - started_at
         _running.dec()
-        _turns.labels(persona, kind, counted.outcome).inc()
-        _turn_seconds.labels(persona).observe(seconds)
+        _turns_of(persona, kind, counted.outcome).inc()
+        _turn_seconds_of(persona).observe(seconds)
         if counted.outcome == "answered":
-            _answer_seconds.labels(persona).observe(waited_seconds + seconds)
+            _answer_seconds_of(persona).observe(waited_seconds + seconds)
 
 
 def asking(persona: str) -> Timer:
     """Times the asking half of a turn, as a context."""
-    return _ask_seconds.labels(persona).time()
+    return _ask_seconds_of(persona).time()
 
 
 def delivering() -> Timer:
@@ -106,12 +111,12 @@ def delivering() -> Timer:
 
 def storing(step: StoreStep) -> Timer:
     """Times one step in the store, waiting for the store included, as a context."""
-    return _store_seconds.labels(step).time()
+    return _store_seconds_of(step).time()
 
 
 def doorbell(found: str) -> None:
     """A doorbell was taken. ``found``: ``granted``, or the status that begin answered."""
-    _doorbells.labels(found).inc()
+    _doorbells_of(found).inc()
 
 
 def held(persona: str, reason: str) -> None:
@@ -136,7 +141,7 @@ def unknown(persona: str, operation: str) -> None:
 
 def http_call(upstream: str, answer: str) -> None:
     """An HTTP call ended. ``answer``: class of the status such as ``2xx``, ``not_sent`` or ``unanswered``."""
-    _http.labels(upstream, answer).inc()
+    _http_of(upstream, answer).inc()
 
 
 def slots(turns: int) -> None:

@@ -16,6 +16,7 @@ from redis import Redis
 
 from config.broker import ACCEPT
 from worker.broker import Broker, BrokerAway
+from worker.store.lines import as_read
 
 QUEUE = ACCEPT
 _READER = "parley:accept:reader"
@@ -67,7 +68,7 @@ class AcceptList(_OneReader):
 
     def done(self, message: str) -> None:
         """The message has become an event or a dead letter."""
-        self._redis.lrem(QUEUE, -1, message)
+        self._redis.lrem(QUEUE, -1, as_read(message))
 
 
 class BrokerQueue(_OneReader):

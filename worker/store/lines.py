@@ -16,6 +16,7 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
+import hiredis
 from redis import Redis, exceptions
 
 # The connection is of no more use, or leads to a server that may not be written to any more.
@@ -91,9 +92,14 @@ def _let_the_kernel_time(line: Any) -> None:
     wire.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, interval)
 
 
+def as_read(word: Any) -> Any:
+    """A word of a command as bytes, if it is text: what was no UTF-8 when it was read goes back as it came."""
+    return word.encode("utf-8", "surrogateescape") if isinstance(word, str) else word
+
+
 def _packed(command: Sequence[Any]) -> bytes:
-    parts = [b"*%d\r\n" % len(command)]
-    for word in command:
-        data = word if isinstance(word, bytes) else str(word).encode("utf-8", "surrogateescape")
-        parts.append(b"$%d\r\n%b\r\n" % (len(data), data))
-    return b"".join(parts)
+    try:
+        packed: bytes = hiredis.pack_command(tuple(command))
+    except UnicodeEncodeError:
+        packed = hiredis.pack_command(tuple(map(as_read, command)))
+    return packed

@@ -12,7 +12,7 @@ from redis.exceptions import NoScriptError
 
 from worker.store.ahead import LUA
 from worker.store.cluster import LateCluster
-from worker.store.lines import LineBroken, Lines
+from worker.store.lines import LineBroken, Lines, as_read
 
 Argument = str | int | float | bytes
 
@@ -31,7 +31,7 @@ class Script:
         try:
             return self._evalsha(keys, arguments)
         except NoScriptError:
-            return self._redis.eval(self._text, len(keys), *keys, *arguments)
+            return self._redis.eval(self._text, len(keys), *map(as_read, (*keys, *arguments)))
 
     def _evalsha(self, keys: Sequence[str], arguments: Sequence[Argument]) -> Any:
         if self._lines is not None:
@@ -39,7 +39,7 @@ class Script:
                 return self._lines.run(["EVALSHA", self._digest, len(keys), *keys, *arguments])
             except LineBroken:
                 pass
-        return self._redis.evalsha(self._digest, len(keys), *keys, *arguments)
+        return self._redis.evalsha(self._digest, len(keys), *map(as_read, (*keys, *arguments)))
 
     def many(self, calls: Sequence[tuple[Sequence[str], Sequence[Argument]]]) -> list[Any]:
         """Run it for several key sets in one round trip, in a cluster in one for each; results in order."""
@@ -55,7 +55,7 @@ class Script:
     def _pipeline(self, calls: Sequence[tuple[Sequence[str], Sequence[Argument]]]) -> list[Any]:
         with self._redis.pipeline(transaction=False) as pipeline:
             for keys, arguments in calls:
-                pipeline.evalsha(self._digest, len(keys), *keys, *arguments)
+                pipeline.evalsha(self._digest, len(keys), *map(as_read, (*keys, *arguments)))
             return pipeline.execute()
 
 
