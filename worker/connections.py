@@ -26,6 +26,7 @@ import httpcore
 import httpx
 
 from worker.http_messages import AnswerReader, NoSuchAnswer, NoSuchRequest, request_bytes
+from worker.sockets import limit_waiting
 
 SocketOption = Any
 CheckAddress = Callable[[str, int], str]
@@ -276,6 +277,8 @@ class _Stream(httpcore.NetworkStream):
     def __init__(self, stream: httpcore.NetworkStream, network: _Network) -> None:
         self._stream = stream
         self._network = network
+        self._wire: socket.socket = stream.get_extra_info("socket")
+        self._seconds = 0.0
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         if self._network.overdue():
@@ -283,7 +286,7 @@ class _Stream(httpcore.NetworkStream):
         wire = self._patient(timeout)
         try:
             return wire.recv(max_bytes)
-        except TimeoutError as error:
+        except (TimeoutError, BlockingIOError) as error:
             raise httpcore.ReadTimeout(error) from error
         except OSError as error:
             raise httpcore.ReadError(error) from error
@@ -297,18 +300,17 @@ class _Stream(httpcore.NetworkStream):
             self._network.written = True
             try:
                 wire.sendall(buffer[start : start + WRITE_BYTES])
-            except TimeoutError as error:
+            except (TimeoutError, BlockingIOError) as error:
                 raise httpcore.WriteTimeout(error) from error
             except OSError as error:
                 raise httpcore.WriteError(error) from error
 
     def _patient(self, timeout: float | None) -> socket.socket:
-        # httpcore's own stream sets the timeout anew for each read and write, each time by a call of the kernel's.
-        wire: socket.socket = self._stream.get_extra_info("socket")
         seconds = self._network.remaining(timeout)
-        if wire.gettimeout() != seconds:
-            wire.settimeout(seconds)
-        return wire
+        if seconds != self._seconds:
+            self._seconds = seconds
+            limit_waiting(self._wire, seconds)
+        return self._wire
 
     def close(self) -> None:
         self._stream.close()

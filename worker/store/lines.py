@@ -8,9 +8,6 @@ is safe because every script may run twice.
 from __future__ import annotations
 
 import os
-import socket
-import ssl
-import struct
 import threading
 from collections import deque
 from collections.abc import Sequence
@@ -18,6 +15,8 @@ from typing import Any
 
 import hiredis
 from redis import Redis, exceptions
+
+from worker.sockets import limit_waiting
 
 # The connection is of no more use, or leads to a server that may not be written to any more.
 _BROKEN = (
@@ -54,7 +53,9 @@ class Lines:
             try:
                 if not line.is_connected:
                     line.connect()
-                    _let_the_kernel_time(line)
+                    seconds = line._sock.gettimeout()
+                    if seconds is not None:
+                        limit_waiting(line._sock, seconds)
                 return self._exchange(line, command)
             finally:
                 self._idle.append(line)
@@ -77,19 +78,6 @@ class Lines:
         except _BROKEN as error:
             line.disconnect()
             raise LineBroken(type(error).__name__) from error
-
-
-def _let_the_kernel_time(line: Any) -> None:
-    # A socket with a timeout of Python's asks the kernel twice for each read and write, and threads queue for the
-    # interpreter after each. TLS needs it nevertheless.
-    wire: socket.socket = line._sock
-    seconds = wire.gettimeout()
-    if seconds is None or isinstance(wire, ssl.SSLSocket):
-        return
-    wire.settimeout(None)
-    interval = struct.pack("ll", int(seconds), int(seconds % 1 * 1_000_000))
-    wire.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, interval)
-    wire.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, interval)
 
 
 def as_read(word: Any) -> Any:

@@ -134,7 +134,7 @@ def test_unanswered_when_the_request_is_taken_in_drips(serve: ServerFactory, con
 
     started = time.monotonic()
     with pytest.raises(Unanswered, match="WriteTimeout"):
-        connections.send(post(serve(conversation).url, bytes(50_000_000)), Timeouts(connect=5, read=5, total=0.2))
+        connections.send(post(serve(conversation).url, bytes(20_000_000)), Timeouts(connect=5, read=5, total=0.5))
     assert time.monotonic() - started < 2
 
 
