@@ -3,8 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+PEERS := $(VENV)/.peers
 COMPILE = $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate \
-	--custom-compile-command "make lock" pyproject.toml
+	--custom-compile-command "make lock"
 ARGS ?=
 
 .DEFAULT_GOAL := help
@@ -38,7 +39,7 @@ check: $(READY) ## lint, format, types, direction of imports, length of modules
 docs: $(READY) ## build the docs site into build/site and check it: dead links, pages left out, anything from outside
 	@$(BIN)/python -m docs_build
 
-bench: $(READY) ## measure throughput and order, side by side with the pools
+bench: $(READY) $(PEERS) ## measure throughput and order, side by side with what one would use instead
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 chaos: $(READY) ## kill, freeze and cut everything for about 3 min; exit 0 when every promise held (ARGS='--seed 2')
@@ -48,9 +49,11 @@ soak: $(READY) ## the same with 100 000 messages, about 10 min; the figures of d
 	@$(BIN)/python -m worker.simulation.chaos --seed 20261121 --messages 100000 --conversations 2500 --minutes 8.5 $(ARGS)
 
 lock: $(READY) ## compile requirements/*.txt anew from pyproject.toml
-	@$(COMPILE) --extra flower --extra encryption -o requirements/base.txt
-	@$(COMPILE) --extra flower --extra encryption --extra simulation -o requirements/demo.txt
-	@$(COMPILE) --extra flower --extra encryption --extra simulation --extra tracing --group dev -o requirements/dev.txt
+	@$(COMPILE) pyproject.toml --extra flower --extra encryption -o requirements/base.txt
+	@$(COMPILE) pyproject.toml --extra flower --extra encryption --extra simulation -o requirements/demo.txt
+	@$(COMPILE) pyproject.toml --extra flower --extra encryption --extra simulation --extra tracing --group dev \
+		-o requirements/dev.txt
+	@$(COMPILE) --group bench -c requirements/dev.txt -o requirements/bench.txt
 
 clean: ## remove the virtual environment and all caches
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .cache dist build *.egg-info
@@ -63,4 +66,9 @@ $(READY): requirements/dev.txt
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation --no-index -e .
+	@touch $@
+
+# What Parley is compared with: nothing else needs it.
+$(PEERS): requirements/bench.txt | $(READY)
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/bench.txt
 	@touch $@

@@ -1,133 +1,160 @@
-"""What a quiet system costs: Redis commands a second of each process, processor time, and how late due work is rung.
+"""What a quiet system costs, and what a turn costs Redis.
 
     python -m benchmarks.idle --seconds 30
 
-Worker, beat and, where it is installed, Flower as processes of their own; nothing is sent to them. Commands are counted
-with MONITOR, by the process that holds the connection; those that scripts call are counted apart.
+Worker, beat and, where it is installed, Flower as processes of their own; at first nothing is sent to them. Commands
+are counted with MONITOR, by the process that holds the connection; those that scripts call are counted apart. Then
+turns, one after the other, and what producer and worker send for them.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import statistics
 import subprocess
 import sys
-import threading
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from importlib.util import find_spec
-from pathlib import Path
 
 from redis import Redis
 
+from benchmarks.leads import ONE_BY_ONE, message, settings_of
+from benchmarks.monitor import Commands
+from benchmarks.report import Goal, Section, Table
+from benchmarks.usage import cpu_seconds
 from worker.conversation import Conversation
+from worker.producer import Producer
 from worker.simulation.embedded_redis import free_port
 from worker.simulation.system import RunningSystem
 from worker.store.keys import Keys
 
 GOAL_PER_SECOND = 5.0
-GOAL_LATE_SECONDS = 0.5
+GOAL_SCRIPTS = 4.0
 
 _WARM_UP_SECONDS = 8.0
-_SETTINGS = {"PARLEY_WORKER__LOG_LEVEL": "WARNING"}
+_TURNS = 300
+_DEADLINE_SECONDS = 60.0
+_INSIDE = "(called by scripts)"
 
 
-class Commands(threading.Thread):
-    """Every command that the server runs, until it is told to stop: by client address, ``lua`` for those of scripts."""
+@dataclass(frozen=True, slots=True)
+class Quiet:
+    """One quiet round: commands of each process, those within scripts under a name of their own, and the share of a
+    core that each took."""
 
-    def __init__(self, redis: Redis) -> None:
-        super().__init__(daemon=True)
-        self._redis = redis
-        self._until = float("inf")
-        self.seen: Counter[tuple[str, str]] = Counter()
-
-    def run(self) -> None:
-        """Count."""
-        with self._redis.monitor() as monitor:  # type: ignore[no-untyped-call]
-            for command in monitor.listen():
-                if time.monotonic() > self._until:
-                    return
-                client = f"{command['client_address']}:{command['client_port']}"
-                client = "lua" if command["client_type"] == "lua" else client
-                self.seen[client, command["command"].partition(" ")[0].upper()] += 1
-
-    def stop(self) -> None:
-        """The next command is the last one."""
-        self._until = time.monotonic()
-        self.join(10)
+    commands: Mapping[str, Counter[str]]
+    shares: Mapping[str, float] = field(default_factory=dict)
 
 
-def main() -> int:
-    """Measure and print. 1 when a goal was missed."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.idle", description=__doc__)
-    parser.add_argument("--seconds", type=float, default=30.0)
-    parser.add_argument("--planned", type=int, default=0, help="follow-ups that are planned for later")
-    options = parser.parse_args()
-    with RunningSystem(settings=_SETTINGS) as system:
+def section(rounds: int, seconds: float = 15.0, planned: int = 0) -> Section:
+    """Measure, so many rounds of ``seconds``, with so many follow-ups planned for later."""
+    quiet, of_a_turn = _measure(rounds, seconds, planned)
+    names = [name for name in quiet[0].commands if name != _INSIDE]
+    busiest = max(statistics.median(one.commands[name].total() / seconds for one in quiet) for name in names)
+    scripts = of_a_turn["producer"]["EVALSHA"] + of_a_turn["worker"]["EVALSHA"]
+    return Section(
+        title="Idle, and Redis commands of a turn",
+        about=f"Quiet for {seconds:g} s a round, median of {rounds} rounds. Then {_TURNS} turns, one after the other: "
+        "BRPOP is Celery's own, EVALSHA the scripts accept, begin, record and settle; the hundredths and the rest go "
+        "by time.",
+        command=f"python -m benchmarks.idle --rounds {rounds} --seconds {seconds:g}",
+        tables=[
+            Table(
+                ("quiet process", "commands a second", "share of a core", "which"),
+                [_quiet_row(name, quiet, seconds) for name in (*names, _INSIDE)],
+            ),
+            Table(
+                ("sent for a turn by", "EVALSHA", "BRPOP", "others"),
+                [(name, *(f"{number:.2f}" for number in _three(counts))) for name, counts in of_a_turn.items()],
+            ),
+        ],
+        goals=(
+            Goal(
+                "commands a second of an idle process",
+                f"≤ {GOAL_PER_SECOND:g}",
+                f"{busiest:.1f}",
+                busiest <= GOAL_PER_SECOND,
+            ),
+            Goal(
+                "scripts a turn, acceptance included",
+                f"≤ {GOAL_SCRIPTS:g}",
+                f"{scripts:.2f}",
+                # Beat's ticks go on meanwhile.
+                round(scripts, 1) <= GOAL_SCRIPTS,
+            ),
+        ),
+    )
+
+
+def _measure(rounds: int, seconds: float, planned: int) -> tuple[list[Quiet], Mapping[str, Mapping[str, float]]]:
+    with RunningSystem(settings=ONE_BY_ONE) as system:
         redis = Redis(port=system.redis.port, decode_responses=True)
-        for number in range(options.planned):
-            name = Conversation("ava", f"@quiet-{number}")
-            redis.zadd(Keys(16).of(name).follow_ups, {name.name: (time.time() + 86_400) * 1000})
+        for number in range(planned):
+            lead = Conversation("ava", f"@quiet-{number}")
+            redis.zadd(Keys(16).of(lead).follow_ups, {lead.name: (time.time() + 86_400) * 1000})
         processes = {"worker": system.workers[0].pid, "beat": system.beats[0].pid}
         flower = _start_flower(system.environment)
         if flower:
             processes["Flower"] = flower.pid
         try:
-            missed = _quiet(redis, processes, options.seconds)
-            missed += _late(redis, options.seconds)
+            time.sleep(_WARM_UP_SECONDS)
+            quiet = [_quiet(redis, processes, seconds) for _ in range(rounds)]
+            return quiet, _turns(redis, system)
         finally:
             if flower:
                 flower.terminate()
                 flower.wait(10)
-    return int(missed > 0)
 
 
-def _quiet(redis: Redis, processes: Mapping[str, int], seconds: float) -> int:
-    time.sleep(_WARM_UP_SECONDS)
+def _quiet(redis: Redis, processes: Mapping[str, int], seconds: float) -> Quiet:
     commands = Commands(redis)
-    before = {name: _cpu_seconds(pid) for name, pid in processes.items()}
-    commands.start()
+    before = {name: cpu_seconds([pid]) for name, pid in processes.items()}
+    commands.begin()
     time.sleep(seconds)
-    after = {name: _cpu_seconds(pid) for name, pid in processes.items()}
-    connections = {name: _connections(pid) for name, pid in processes.items()}
+    shares = {name: (cpu_seconds([pid]) - before[name]) / seconds for name, pid in processes.items()}
+    counts = {name: commands.of(pid) for name, pid in processes.items()}
     commands.stop()
-    print(f"quiet for {seconds:g} s: one worker, one beat" + (", Flower" if "Flower" in processes else ""))
-    print("\n| process | commands a second | processor | which |\n| --- | --- | --- | --- |")
-    missed = 0
-    for name in processes:
-        own = Counter[str]()
-        for (client, command), number in commands.seen.items():
-            if client in connections[name]:
-                own[command] += number
-        rate = own.total() / seconds
-        missed += rate > GOAL_PER_SECOND
-        share = (after[name] - before[name]) / seconds
-        which = ", ".join(f"{command} {number / seconds:.1f}" for command, number in own.most_common())
-        print(f"| {name} | {rate:.1f} | {share:.1%} | {which} |")
-    inside = Counter({command: number for (client, command), number in commands.seen.items() if client == "lua"})
-    which = ", ".join(f"{command} {number / seconds:.1f}" for command, number in inside.most_common(6))
-    print(f"| within scripts | {inside.total() / seconds:.1f} | | {which} |")
-    return missed
+    return Quiet({**counts, _INSIDE: commands.within_scripts}, shares)
 
 
-def _late(redis: Redis, seconds: float) -> int:
-    # An entry without an inbox is taken off the agenda by the tick that finds it, which is when it would have rung.
-    keys, late = Keys(16), []
-    for number in range(int(seconds * 5)):
-        conversation = Conversation("ava", f"@due-{number}")
-        agenda = keys.of(conversation).agenda
-        due_at = time.monotonic() + 0.05
-        now, microseconds = redis.time()
-        redis.zadd(agenda, {conversation.name: int(now) * 1000 + int(microseconds) // 1000 + 50})
-        while redis.exists(agenda):
-            time.sleep(0.005)
-        late.append(max(0.0, time.monotonic() - due_at))
-        time.sleep((0.037 * number) % 0.2)
-    late.sort()
-    p50, p95 = late[len(late) // 2], late[int(len(late) * 0.95)]
-    print(f"\ndue until found: p50 {p50:.2f} s, p95 {p95:.2f} s, at most {late[-1]:.2f} s of {len(late)}")
-    return int(p95 > GOAL_LATE_SECONDS)
+def _quiet_row(name: str, rounds: Sequence[Quiet], seconds: float) -> Sequence[str]:
+    rate = statistics.median(one.commands[name].total() / seconds for one in rounds)
+    share = f"{statistics.median(one.shares[name] for one in rounds):.1%}" if name in rounds[0].shares else ""
+    summed = sum((one.commands[name] for one in rounds), Counter[str]())
+    which = [f"{command} {number / seconds / len(rounds):.1f}" for command, number in summed.most_common(6)]
+    return name, f"{rate:.1f}", share, ", ".join(which)
+
+
+def _turns(redis: Redis, system: RunningSystem) -> Mapping[str, Mapping[str, float]]:
+    with Producer(settings_of(system.environment)) as producer:
+        # What is loaded into the server, and the connections, belong to the start.
+        _one_by_one(system, producer, "warm")
+        commands = Commands(redis)
+        commands.begin()
+        _one_by_one(system, producer, "counted")
+        counts = {"producer": commands.of(os.getpid()), "worker": commands.of(system.workers[0].pid)}
+        commands.stop()
+    return {name: {command: number / _TURNS for command, number in of.items()} for name, of in counts.items()}
+
+
+def _one_by_one(system: RunningSystem, producer: Producer, stamp: str) -> None:
+    system.upstreams.reset()
+    deadline = time.monotonic() + _DEADLINE_SECONDS
+    for number in range(_TURNS):
+        producer.enqueue(message(f"@{stamp}-{number}"))
+        while system.upstreams.summary()["captivate"].calls <= number:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"not {_TURNS} turns within {_DEADLINE_SECONDS:g} s; see the worker's log")
+            time.sleep(0.002)
+
+
+def _three(counts: Mapping[str, float]) -> tuple[float, float, float]:
+    scripts, waiting = counts.get("EVALSHA", 0.0), counts.get("BRPOP", 0.0)
+    return scripts, waiting, sum(counts.values()) - scripts - waiting
 
 
 def _start_flower(environment: Mapping[str, str]) -> subprocess.Popen[bytes] | None:
@@ -140,24 +167,16 @@ def _start_flower(environment: Mapping[str, str]) -> subprocess.Popen[bytes] | N
     )
 
 
-def _connections(pid: int) -> set[str]:
-    inodes = set()
-    for descriptor in Path(f"/proc/{pid}/fd").iterdir():
-        try:
-            inodes.add(os.readlink(descriptor))
-        except OSError:
-            continue
-    found = set()
-    for line in Path(f"/proc/{pid}/net/tcp").read_text().splitlines()[1:]:
-        fields = line.split()
-        if f"socket:[{fields[9]}]" in inodes:
-            found.add(f"127.0.0.1:{int(fields[1].rpartition(':')[2], 16)}")
-    return found
-
-
-def _cpu_seconds(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+def main() -> int:
+    """Measure and print. 1 when a goal was missed."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.idle", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--seconds", type=float, default=30.0)
+    parser.add_argument("--planned", type=int, default=0, help="follow-ups that are planned for later")
+    options = parser.parse_args()
+    measured = section(options.rounds, options.seconds, options.planned)
+    print(measured.markdown())
+    return int(not measured.reached)
 
 
 if __name__ == "__main__":

@@ -32,6 +32,7 @@ def ring_due() -> str:
         take_in.apply_async()
     if due.follow_ups:
         plan_follow_ups.apply_async()
+    upkeep.ring_until_next_tick(due)
     return f"rang {upkeep.ring_due(due.shards)}"
 
 

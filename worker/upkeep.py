@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from config.settings import Settings
 from worker.conversation import OUTREACH
 from worker.dispatch import Dispatch
-from worker.store import Store
+from worker.store import Store, StoreError
 from worker.store.agenda import Due
 from worker.store.keys import Shard
 
@@ -21,6 +21,9 @@ _log = logging.getLogger("parley.upkeep")
 _GROUPS = 50
 _SPREAD = 0.8
 
+# Between two ticks it is looked this often at most: all that a busy store pays for it.
+_APART_SECONDS = 0.1
+
 
 class Upkeep:
     """Rings what is due, dispatches follow-ups, forgets what has expired."""
@@ -29,6 +32,7 @@ class Upkeep:
         self._store = store
         self._dispatch = Dispatch(store, settings)
         self._dispatching = threading.Lock()
+        self._between_ticks = threading.Lock()
         self._tick_seconds = settings.agenda.tick_seconds
 
     def look(self) -> Due:
@@ -50,6 +54,38 @@ class Upkeep:
                 time.sleep(_SPREAD * self._tick_seconds * group / len(outreach))
             self._store.doorbells.ring(outreach[start : start + group])
         return len(due)
+
+    def ring_until_next_tick(self, due: Due) -> None:
+        """Ring for leads who fall due before the next tick when they do, at most 0.1 s later. Returns at once: a thread
+        of its own waits, which occupies no worker. Does nothing when this process is at it already, or when nobody
+        falls due so soon. ``due``: what the look of this tick has found.
+        """
+        until = time.monotonic() + self._tick_seconds
+        pause = self._next_look(due, until)
+        if pause is not None and self._between_ticks.acquire(blocking=False):
+            threading.Thread(target=self._ring_until, args=(until, pause), daemon=True).start()
+
+    def _ring_until(self, until: float, pause: float | None) -> None:
+        try:
+            while pause is not None:
+                time.sleep(pause)
+                due = self._store.agenda.look()
+                if due.shards:
+                    self._store.doorbells.ring(self._store.agenda.claim_due(due.shards, outreach=False))
+                pause = self._next_look(due, until)
+        except StoreError as error:
+            _log.warning("store away (%s): the next tick rings for what is due", type(error).__name__)
+        finally:
+            self._between_ticks.release()
+
+    @staticmethod
+    def _next_look(due: Due, until: float) -> float | None:
+        # Of a shard in which something is due now, the look does not say what comes next.
+        soonest = 0.0 if due.shards else due.next_seconds
+        if soonest is None:
+            return None
+        pause = max(_APART_SECONDS, soonest)
+        return pause if time.monotonic() + pause < until else None
 
     def plan_follow_ups(self) -> int:
         """Turn next touches that are due into events, or see why not. Returns how many were accepted: none when this

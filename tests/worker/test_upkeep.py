@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 
 import pytest
@@ -54,3 +55,36 @@ def test_without_outreach_there_is_no_pause(make_settings, store, channel, pause
     due(store, channel, leads=10, openers=0)
     assert Upkeep(store, make_settings()).ring_due() == 10
     assert pauses == []
+
+
+@pytest.fixture
+def long_tick(make_store, make_settings):
+    """A store where messages settle for a moment, and its upkeep, between two ticks that are far apart."""
+    parts = {"join": {"settle_seconds": 0.2, "settle_limit_seconds": 1}, "agenda": {"tick_seconds": 5}}
+    store = make_store(**parts)
+    return store, Upkeep(store, make_settings(**parts))
+
+
+def test_a_lead_who_falls_due_between_two_ticks_is_rung_for_then(long_tick, channel, eventually):
+    store, upkeep = long_tick
+    store.inbox.accept(InboundChat(persona="ava", target="@lead", message="hi", channel=channel))
+    upkeep.ring_until_next_tick(upkeep.look())
+    assert store.redis.llen("turns") == 0, "not before its time"
+    eventually(lambda: store.redis.llen("turns") == 1, "the doorbell", seconds=2)
+
+
+def test_who_falls_due_meanwhile_is_rung_for_too_and_outreach_waits_for_the_tick(long_tick, channel, eventually):
+    store, upkeep = long_tick
+    store.inbox.accept(AiOpener(persona="ava", target="@cold", channel=channel))
+    upkeep.ring_until_next_tick(upkeep.look())
+    store.inbox.accept(InboundChat(persona="ava", target="@lead", message="hi", channel=channel))
+    eventually(lambda: store.redis.llen("turns") == 1, "the doorbell", seconds=2)
+    assert store.redis.llen("outreach") == 0
+
+
+def test_nobody_waits_between_ticks_for_what_falls_due_after_the_next_one(store, make_settings, channel):
+    store.inbox.accept(InboundChat(persona="ava", target="@lead", message="hi", channel=channel))
+    before = threading.active_count()
+    upkeep = Upkeep(store, make_settings())
+    upkeep.ring_until_next_tick(upkeep.look())
+    assert threading.active_count() == before

@@ -208,6 +208,8 @@ def _options(directory: Path, port: int, more: Mapping[str, str]) -> list[str]:
         "appendonly": "yes",
         "save": "",
         "maxmemory-policy": "noeviction",
+        # The name that Redis 6.2 knows, too.
+        "hash-max-ziplist-value": "4096",
         **more,
     }
     return [word for name, value in options.items() for word in (f"--{name}", *value.split(" "))]

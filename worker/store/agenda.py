@@ -20,11 +20,13 @@ from worker.store.scripts import Scripts
 @dataclass(frozen=True, slots=True)
 class Due:
     """What a look found. ``shards``: those in which a conversation is due or ready. ``accept``: messages wait in that
-    queue, or may wait there."""
+    queue, or may wait there. ``next_seconds``: until a conversation of another shard falls due; None = not known, or
+    there is none."""
 
     shards: tuple[Shard, ...]
     follow_ups: bool
     accept: bool
+    next_seconds: float | None = None
 
 
 class Agenda:
@@ -50,21 +52,24 @@ class Agenda:
         """What is due now. One command; changes nothing."""
         if not self._one_server:
             return Due(self._keys.shards, follow_ups=True, accept=True)
-        follow_ups, accept, *numbers = self._look(self._looked_at, [])
+        follow_ups, accept, next_ms, *numbers = self._look(self._looked_at, [])
         shards = tuple(self._keys.shards[number] for number in numbers)
-        return Due(shards, bool(follow_ups), bool(accept) or not self._sees_accept)
+        next_seconds = None if next_ms < 0 else next_ms / 1000
+        return Due(shards, bool(follow_ups), bool(accept) or not self._sees_accept, next_seconds)
 
-    def claim_due(self, shards: Sequence[Shard] | None = None) -> list[tuple[Conversation, Lane]]:
+    def claim_due(
+        self, shards: Sequence[Shard] | None = None, *, outreach: bool = True
+    ) -> list[tuple[Conversation, Lane]]:
         """Conversations to ring for, each with its lane: leads who wait, then outreach; the longest waiting first.
 
         Several callers share the work between them. Outreach is bounded, less what still lies in its queue, so that a
         long campaign waits in the store and not in the workers. ``shards``: those that a look has found; None = it
-        looks itself.
+        looks itself. ``outreach``: whether it may be rung for at all this time.
         """
         shards = self.look().shards if shards is None else shards
         if not shards:
             return []
-        room = max(0, self._outreach_limit - self._doorbells.backlog([OUTREACH]))
+        room = max(0, self._outreach_limit - self._doorbells.backlog([OUTREACH])) if outreach else 0
         arguments = [max(1, self._limit // len(self._keys.shards)), self._grace_ms, self._grace_limit_ms]
         # What cannot be shared evenly goes to other shards each time.
         first = random.randrange(len(shards))
@@ -79,9 +84,9 @@ class Agenda:
                         shard.journal_prefix,
                         shard.ready,
                     ],
-                    [*arguments, outreach],
+                    [*arguments, most],
                 )
-                for shard, outreach in zip(shards, rooms, strict=True)
+                for shard, most in zip(shards, rooms, strict=True)
             ]
         )
         due = [

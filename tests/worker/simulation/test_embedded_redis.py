@@ -43,6 +43,7 @@ def test_it_starts_with_the_settings_the_product_asks_for() -> None:
         "appendfsync": "everysec",
         "save": "",
         "maxmemory-policy": "noeviction",
+        "hash-max-ziplist-value": "4096",
         "protected-mode": "yes",
         "bind": "127.0.0.1",
     }

@@ -81,6 +81,22 @@ def test_a_look_finds_the_shards_where_something_is_due_and_changes_nothing(stor
     assert store.agenda.look().shards == ()
 
 
+def test_a_look_says_when_the_next_falls_due(make_store, chat):
+    store = make_store(join={"settle_seconds": 30, "settle_limit_seconds": 60})
+    assert store.agenda.look().next_seconds is None
+    store.inbox.accept(chat())
+    assert 29 < store.agenda.look().next_seconds <= 30
+    make_due(store)
+    assert store.agenda.look().next_seconds is None, "it is due now"
+
+
+def test_a_claim_without_outreach_leaves_it_in_line(store, event_of):
+    store.inbox.accept(event_of("ai_opener"))
+    shards = store.agenda.look().shards
+    assert store.agenda.claim_due(shards, outreach=False) == []
+    assert [lane for _, lane in store.agenda.claim_due(shards)] == ["outreach"]
+
+
 def test_a_look_finds_what_is_ready(store, event_of, conversation):
     store.inbox.accept(event_of("ai_opener"))
     assert store.agenda.look().shards == (store.keys.of(conversation),)

@@ -121,6 +121,21 @@ def test_a_group_is_settled_as_one_the_first_answered_the_others_joined(store, c
     assert (account.answered, account.joined, account.waiting, account.unexplained) == (1, 2, 0, 0)
 
 
+@pytest.mark.parametrize(
+    ("fate", "kept"), [("answered", set()), ("ignored", set()), ("dead", {"payload", "reply", "image_url"})]
+)
+def test_what_was_said_ends_with_its_event_unless_that_can_be_replayed(fate, kept, store, chat, begin, journal):
+    store.inbox.accept(chat(event_id="a"))
+    store.inbox.accept(chat(event_id="b"))
+    grant = begin()
+    store.leases.keep_image(grant, "a", "https://example.com/hosted.jpg")
+    store.leases.record(grant, "reply")
+    store.leases.settle(grant, fate)
+    assert {"payload", "reply", "image_url"} & journal("a").keys() == kept
+    assert ("payload" in journal("b")) == (fate == "dead")
+    assert store.leases.record(grant, "brought late").reply == ("reply" if kept else "")
+
+
 def test_an_image_closes_its_group(store, chat, begin):
     store.inbox.accept(chat("a"))
     store.inbox.accept(chat("look", image_url="https://example.com/a.jpg"))

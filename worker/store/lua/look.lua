@@ -1,8 +1,8 @@
 -- Say what is due, and change nothing: the one thing that is asked at each tick, so that a tick of a quiet store is cheap.
 --
 -- KEYS of each shard: agenda, ready, follow_ups; after all of them the queue accept, when it is a list of this server
--- Returns {follow-ups due, messages wait in accept (1 or 0), number of each shard (from 0) in which something is due or
--- ready, ...}
+-- Returns {follow-ups due, messages wait in accept (1 or 0), milliseconds until the next conversation falls due in a shard
+-- where none is now (-1 = there is none), number of each shard (from 0) in which something is due or ready, ...}
 
 local shards = math.floor(#KEYS / 3)
 local now
@@ -15,18 +15,22 @@ end
 
 local function due(key)
   now = now or clock()
-  local first = redis.call('ZRANGE', key, 0, 0, 'WITHSCORES')
-  return first[2] and tonumber(first[2]) <= now
+  local first = tonumber(redis.call('ZRANGE', key, 0, 0, 'WITHSCORES')[2])
+  return first and first <= now, first
 end
 
-local work, follow_ups = {}, 0
+local work, follow_ups, upcoming = {}, 0, math.huge
 local agendas, ready, planned = any(1), any(2), any(3)
 for shard = 1, shards do
   local offset = 3 * shard - 3
-  if (agendas and due(KEYS[offset + 1])) or (ready and redis.call('EXISTS', KEYS[offset + 2]) == 1) then
+  local now_due, first
+  if agendas then now_due, first = due(KEYS[offset + 1]) end
+  if first and not now_due then upcoming = math.min(upcoming, first - now) end
+  if now_due or (ready and redis.call('EXISTS', KEYS[offset + 2]) == 1) then
     work[#work + 1] = shard - 1
   end
   if planned and follow_ups == 0 and due(KEYS[offset + 3]) then follow_ups = 1 end
 end
 local accept = KEYS[3 * shards + 1]
-return {follow_ups, accept and redis.call('EXISTS', accept) or 0, unpack(work)}
+local next_ms = upcoming < math.huge and math.ceil(upcoming) or -1
+return {follow_ups, accept and redis.call('EXISTS', accept) or 0, next_ms, unpack(work)}

@@ -21,6 +21,7 @@
 --                    sealed_by, sealing             operator and reason of a seal; name of the last call that sealed or opened
 -- inbox        LIST  event ids in the order of acceptance
 -- journal      HASH  kind, payload (content), accepted_at (or replayed), first_accepted_at (when replayed)
+--                    (payload, image_url and reply end with an event that is not dead)
 --                    own_channel (1: the payload brings a channel context)
 --                    joining (open, closing, no), size
 --                    step (waiting, asking, replied, delivering, settled), first_begun_at
@@ -65,9 +66,11 @@ local function note(timeline, ...)
   redis.call('RPUSH', timeline, cjson.encode({...}))
 end
 
--- Give one event its fate: journal, retention, books. Whoever calls takes it off the inbox.
+-- Give one event its fate: journal, retention, books. Whoever calls takes it off the inbox. Only who is dead can be
+-- replayed: of all others nobody needs what was said, which is most of their memory.
 local function end_event(journal, books, name, fate, reason, now, retention)
   redis.call('HSET', journal, 'fate', fate, 'reason', reason, 'step', 'settled', 'settled_at', now)
+  if fate ~= 'dead' then redis.call('HDEL', journal, 'payload', 'reply', 'image_url') end
   redis.call('PEXPIRE', journal, retention)
   count(books, name, fate)
 end

@@ -1,0 +1,52 @@
+"""How many tasks that do nothing Celery takes: what no worker on top of it can exceed."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from benchmarks.peers.feeder import Feeder
+from benchmarks.peers.trial import WARM_UP
+from benchmarks.usage import cpu_seconds
+from worker.simulation.system import RunningSystem
+
+TASKS = 4000
+
+_MODULE = "benchmarks.peers.no_op"
+_SECONDS = 60.0
+_POLL_SECONDS = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Ceiling:
+    """Tasks for each second, and the processor time of all worker processes for each, in milliseconds."""
+
+    tasks_per_second: float
+    cpu_ms_per_task: float
+
+
+def reach(*options: str) -> Ceiling:
+    """Let one worker with these further options (none: prefork, a process for each core) empty a queue.
+
+    All tasks wait in the queue before the worker starts, so nobody publishes meanwhile. Start-up and the first tasks
+    are not counted. Raises ``TimeoutError``.
+    """
+    with (
+        RunningSystem(app=_MODULE, workers=0, beats=0, worker_options=options) as system,
+        Feeder(_MODULE, system.environment) as feeder,
+    ):
+        feeder.send("ceiling", TASKS + WARM_UP, TASKS, 1)
+        worker = [system.start_worker(wait=False).pid]
+        _await_waiting(feeder, TASKS)
+        left, used, began_at = feeder.waiting(), cpu_seconds(worker), time.monotonic()
+        _await_waiting(feeder, 0)
+        seconds = time.monotonic() - began_at
+        return Ceiling(left / seconds, 1000 * (cpu_seconds(worker) - used) / left)
+
+
+def _await_waiting(feeder: Feeder, count: int) -> None:
+    deadline = time.monotonic() + _SECONDS
+    while feeder.waiting() > count:
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"more than {count} tasks still waited after {_SECONDS:g} s; see the worker's log")
+        time.sleep(_POLL_SECONDS)

@@ -1,0 +1,154 @@
+"""Who is compared: which processes each contender is made of, and how they are started."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.leads import ONE_BY_ONE
+from benchmarks.peers.embedded_postgresql import EmbeddedPostgresql, find_binaries
+from worker.simulation.control import SimulatedUpstreams
+from worker.simulation.system import RunningSystem, SystemFailed
+from worker.simulation.tied_process import tied_command
+
+Latency = float | tuple[float, float]
+
+_SOURCE = Path(__file__).absolute().parents[2]
+_READY_SECONDS = 30.0
+_STOP_SECONDS = 5.0
+_NEIGHBOURLESS = ("--without-gossip", "--without-mingle", "--without-heartbeat")
+
+
+@dataclass(frozen=True, slots=True)
+class Contender:
+    """A worker under trial. ``module``: what feeds it. ``app``: the Celery app of its workers; empty: not Celery."""
+
+    name: str
+    module: str
+    app: str = ""
+    workers: int = 2
+    options: tuple[str, ...] = ()
+    ours: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A contender that runs. ``parties``: the ids of its processes by what they are; ``workers`` is one of them."""
+
+    upstreams: SimulatedUpstreams
+    environment: Mapping[str, str]
+    parties: Mapping[str, Sequence[int]]
+
+
+def parley(workers: int, *, task_events: bool = False) -> Contender:
+    """Ours, default pool."""
+    name = f"**Parley**, {workers} process{'es' if workers > 1 else ''}{', task events' if task_events else ''}"
+    return Contender(name, "benchmarks.peers.parley", "worker", workers, ("-E",) if task_events else (), ours=True)
+
+
+def afternoon() -> Contender:
+    """(a) The official clients, a lock and a retry."""
+    module = "benchmarks.plain_celery"
+    return Contender("(a) Celery, official clients, lock", module, module)
+
+
+def expert() -> Contender:
+    """(b) The same design by an expert."""
+    module = "benchmarks.peers.expert_celery"
+    return Contender("(b) Celery by an expert, lock", module, module, options=_NEIGHBOURLESS)
+
+
+def procrastinate() -> Contender | None:
+    """(d) Procrastinate with its lock; None where it or PostgreSQL is not installed."""
+    if not (importlib.util.find_spec("procrastinate") and find_binaries()):
+        return None
+    return Contender("(d) Procrastinate, lock, PostgreSQL", "benchmarks.peers.procrastinate_worker")
+
+
+@contextmanager
+def running(contender: Contender, latency: Latency) -> Iterator[Running]:
+    """The contender with simulated services of its own. Raises ``SystemFailed`` when a process does not come up."""
+    start = _with_redis if contender.app else _with_postgresql
+    with start(contender, latency) as system:
+        yield system
+
+
+@contextmanager
+def _with_redis(contender: Contender, latency: Latency) -> Iterator[Running]:
+    with RunningSystem(
+        app=contender.app,
+        workers=contender.workers,
+        worker_options=contender.options,
+        beats=int(contender.ours),
+        latency_seconds=latency,
+        settings=ONE_BY_ONE,
+    ) as system:
+        parties = {
+            "workers": [worker.pid for worker in system.workers],
+            "Redis": [system.redis.pid],
+            "beat": [beat.pid for beat in system.beats],
+            "simulated services": [system.upstreams.pid],
+        }
+        yield Running(system.upstreams, system.environment, parties)
+
+
+@contextmanager
+def _with_postgresql(contender: Contender, latency: Latency) -> Iterator[Running]:
+    keys = {"ava": "ft_sk_ava"}
+    with EmbeddedPostgresql() as server, SimulatedUpstreams(personas=keys, latency=latency) as upstreams:
+        environment = {
+            "PYTHONPATH": os.pathsep.join(filter(None, (str(_SOURCE), os.environ.get("PYTHONPATH")))),
+            "PEER_POSTGRESQL": server.conninfo,
+            "PARLEY_FLUIDTALK__BASE_URL": upstreams.fluidtalk_url,
+            "PARLEY_CAPTIVATE__BASE_URL": upstreams.captivate_url,
+            "PARLEY_PERSONAS__AVA__API_KEY": keys["ava"],
+        }
+        variables = {**os.environ, **environment}
+        make_tables = f"import {contender.module} as peer; peer.make_tables()"
+        subprocess.run([sys.executable, "-c", make_tables], env=variables, check=True)
+        with _processes([sys.executable, "-m", contender.module], contender.workers, variables) as workers:
+            parties = {"workers": workers, "PostgreSQL": [server.pid], "simulated services": [upstreams.pid]}
+            yield Running(upstreams, environment, parties)
+
+
+@contextmanager
+def _processes(command: Sequence[str], count: int, variables: Mapping[str, str]) -> Iterator[list[int]]:
+    with tempfile.TemporaryDirectory(prefix="peer-") as directory:
+        logs = [Path(directory) / f"worker-{number}.log" for number in range(count)]
+        processes = []
+        try:
+            for log in logs:
+                with log.open("wb") as file:
+                    processes.append(
+                        subprocess.Popen(
+                            tied_command(command), stdout=file, stderr=subprocess.STDOUT, env=variables, cwd=directory
+                        )
+                    )
+            _await(processes, logs)
+            yield [process.pid for process in processes]
+        finally:
+            for process in processes:
+                process.terminate()
+            for process in processes:
+                try:
+                    process.wait(_STOP_SECONDS)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+                    process.wait()
+
+
+def _await(processes: Sequence[subprocess.Popen[bytes]], logs: Sequence[Path]) -> None:
+    deadline = time.monotonic() + _READY_SECONDS
+    while not all("worker ready" in log.read_text(errors="replace") for log in logs):
+        if any(process.poll() is not None for process in processes) or time.monotonic() > deadline:
+            ends = "\n".join(log.read_text(errors="replace")[-2000:] for log in logs)
+            raise SystemFailed(f"a worker did not come up; their logs:\n{ends}")
+        time.sleep(0.05)

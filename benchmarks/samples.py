@@ -1,0 +1,32 @@
+"""Many measured values in few figures."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Sequence
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """The least value that this share (0 to 1) of all does not exceed. Raises ``ValueError`` when there is none."""
+    if not values:
+        raise ValueError("no value was measured: nothing came through")
+    ordered = sorted(values)
+    return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
+
+
+def median_percentile(rounds: Sequence[Sequence[float]], share: float) -> float:
+    """The median over rounds of each round's percentile."""
+    return statistics.median(percentile(values, share) for values in rounds)
+
+
+def slope(points: Sequence[tuple[float, float]]) -> float:
+    """By how much the second value grows for each 1 of the first: least squares; 0 with fewer than two moments."""
+    if len({x for x, _ in points}) < 2:
+        return 0.0
+    return statistics.linear_regression(*zip(*points, strict=True)).slope
+
+
+def ms(seconds: float) -> str:
+    """Seconds, shown as milliseconds without the unit."""
+    return f"{seconds * 1000:.1f}"

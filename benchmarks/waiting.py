@@ -1,0 +1,207 @@
+"""How many slow persona calls wait at once in one worker process, in how much memory, for how long.
+
+    python -m benchmarks.waiting --minutes 10
+
+A producer tops the backlog up, so that there is always more to do than there are slots. Calls that wait are counted by
+the simulated persona, resident memory by the kernel, every second; the first seconds, in which the calls come up to
+their number, are not counted. With answers after 2 s, 1000 calls that wait are 500 turns a second, so that figure also
+says how fast the process is; with slower answers the same slots are full whatever a turn costs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import count
+
+from benchmarks.leads import ONE_BY_ONE, message, settings_of
+from benchmarks.report import Goal, Section, Table
+from benchmarks.samples import slope
+from benchmarks.usage import cpu_seconds, resident_mb
+from worker.producer import Producer
+from worker.simulation.system import RunningSystem
+from worker.store import Store
+
+GOAL_WAITING = 1000
+GOAL_RESIDENT_MB = 300.0
+GOAL_GROWTH = 0.05
+
+_SECONDS, _MORE_SECONDS = 2.0, 6.0
+_SHORT_MINUTES = 0.3
+_CONVERSATIONS = 4000
+# Enough that every slot is taken at once, and so few that no doorbell lies longer than the agenda's grace.
+_IN_LINE = 300
+_EVERY_SECONDS = 1.0
+_RISE_SECONDS = 12.0
+_DEFAULT_SLOTS, _MANY_SLOTS = 500, 1100
+# The doubles remember each call; forgetting them now and then keeps the machine's memory for what is measured.
+_FORGET_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One look. ``at``: minutes since the first; ``waiting``: calls at the persona; ``resident_mb``: of the worker."""
+
+    at: float
+    waiting: int
+    resident_mb: float
+
+
+@dataclass(frozen=True, slots=True)
+class Waited:
+    """One run. ``seconds``: what the persona takes; ``most``: calls that waited at once at any moment."""
+
+    slots: int
+    seconds: float
+    samples: Sequence[Sample]
+    most: int
+    turns_per_second: float
+    cpu_ms_per_turn: float
+
+    @property
+    def waiting(self) -> float:
+        """Calls that waited, median."""
+        return statistics.median(sample.waiting for sample in self.samples)
+
+    @property
+    def slope(self) -> float:
+        """MB a minute."""
+        return slope([(sample.at, sample.resident_mb) for sample in self.samples])
+
+    def resident(self, *, last: bool) -> float:
+        """Median of the first or the last minute, or of a third of a run shorter than three, in MB."""
+        span = min(1.0, self.samples[-1].at / 3)
+        chosen = [s for s in self.samples if (s.at >= self.samples[-1].at - span if last else s.at <= span)]
+        return statistics.median(sample.resident_mb for sample in chosen)
+
+
+def section(rounds: int, minutes: float | None = None) -> Section:
+    """Measure: one run of ``minutes``, by default 20 s for each round; two shorter ones, with the default number of
+    slots and with slower answers."""
+    minutes = minutes or rounds / 3
+    short = min(minutes, _SHORT_MINUTES)
+    few, many = _run(_DEFAULT_SLOTS, _SECONDS, short), _run(_MANY_SLOTS, _SECONDS, minutes)
+    slower = _run(_MANY_SLOTS, _MORE_SECONDS, short)
+    growth = many.resident(last=True) / many.resident(last=False) - 1
+    most_mb = max(sample.resident_mb for run in (many, slower) for sample in run.samples)
+    columns = ("slots", "answers after", "minutes", "calls waiting, median", "at most", "turns/s", "CPU ms/turn")
+    memory = ("resident MB, at most", "first minute", "last minute", "MB a minute")
+    return Section(
+        title="Slow calls that wait at once",
+        about="One worker process, always some hundred more messages than slots. First and last minute: medians "
+        f"(of a run shorter than 3 minutes, its thirds). After {_SECONDS:g} s: calls waiting = {_SECONDS:g} x turns/s.",
+        command=f"python -m benchmarks.waiting --minutes {minutes:g}",
+        tables=[Table(columns + memory, [_row(run) for run in (few, many, slower)])],
+        goals=(
+            Goal(
+                f"calls waiting at once, answers after {_SECONDS:g} s, median",
+                f"≥ {GOAL_WAITING}",
+                f"{many.waiting:.0f}",
+                many.waiting >= GOAL_WAITING,
+            ),
+            Goal(
+                "resident memory with them, at most",
+                f"≤ {GOAL_RESIDENT_MB:g} MB",
+                f"{most_mb:.0f} MB",
+                most_mb <= GOAL_RESIDENT_MB,
+            ),
+            Goal(
+                "growth from the first to the last minute",
+                f"≤ {GOAL_GROWTH:.0%}",
+                f"{growth:+.1%}",
+                growth <= GOAL_GROWTH,
+            ),
+        ),
+    )
+
+
+def _row(run: Waited) -> Sequence[str]:
+    return (
+        str(run.slots),
+        f"{run.seconds:g} s",
+        f"{run.samples[-1].at:.1f}",
+        f"{run.waiting:.0f}",
+        str(run.most),
+        f"{run.turns_per_second:.0f}",
+        f"{run.cpu_ms_per_turn:.2f}",
+        f"{max(sample.resident_mb for sample in run.samples):.0f}",
+        f"{run.resident(last=False):.1f}",
+        f"{run.resident(last=True):.1f}",
+        f"{run.slope:+.2f}",
+    )
+
+
+def _run(slots: int, seconds: float, minutes: float) -> Waited:
+    settings = {**ONE_BY_ONE, "PARLEY_WORKER__CONCURRENCY": str(slots)}
+    with RunningSystem(latency_seconds=seconds, settings=settings) as system:
+        store = Store(settings_of(system.environment), connections=2)
+        stop = threading.Event()
+        topping_up = threading.Thread(target=_top_up, args=(system, slots + _IN_LINE, stop))
+        topping_up.start()
+        try:
+            time.sleep(_RISE_SECONDS)
+            return _watch(system, store, slots, seconds, minutes)
+        finally:
+            stop.set()
+            topping_up.join()
+            store.close()
+
+
+def _watch(system: RunningSystem, store: Store, slots: int, seconds: float, minutes: float) -> Waited:
+    worker = [system.workers[0].pid]
+    samples: list[Sample] = []
+    answered, used, started_at = _answered(store), cpu_seconds(worker), time.monotonic()
+    forget_at = started_at + _FORGET_SECONDS
+    while not samples or samples[-1].at < minutes:
+        time.sleep(_EVERY_SECONDS)
+        waiting = system.upstreams.summary()["fluidtalk"].in_flight
+        samples.append(Sample((time.monotonic() - started_at) / 60, waiting, resident_mb(worker)))
+        if time.monotonic() > forget_at:
+            system.upstreams.reset()
+            forget_at += _FORGET_SECONDS
+    turns = _answered(store) - answered
+    return Waited(
+        slots=slots,
+        seconds=seconds,
+        samples=samples,
+        most=system.upstreams.summary()["fluidtalk"].max_in_flight,
+        turns_per_second=turns / (time.monotonic() - started_at),
+        cpu_ms_per_turn=(cpu_seconds(worker) - used) * 1000 / max(1, turns),
+    )
+
+
+def _top_up(system: RunningSystem, backlog: int, stop: threading.Event) -> None:
+    numbers = count()
+    store = Store(settings_of(system.environment), connections=2)
+    with Producer(settings_of(system.environment), store=store) as producer:
+        while not stop.is_set():
+            lacking = backlog - sum(account.waiting for account in store.books.accounts())
+            if lacking > 0:
+                batch = [message(f"@lead-{next(numbers) % _CONVERSATIONS}") for _ in range(lacking)]
+                producer.enqueue_many(batch)
+            stop.wait(0.25)
+    store.close()
+
+
+def _answered(store: Store) -> int:
+    return sum(account.answered for account in store.books.accounts())
+
+
+def main() -> int:
+    """Measure and print. 1 when a goal was missed."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.waiting", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--minutes", type=float, help="length of the main run (default: 20 s for each round)")
+    options = parser.parse_args()
+    measured = section(options.rounds, options.minutes)
+    print(measured.markdown())
+    return int(not measured.reached)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

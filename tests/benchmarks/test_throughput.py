@@ -1,0 +1,62 @@
+"""The goals of the side by side, from trials that are given."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pytest
+
+from benchmarks.peers.ceiling import Ceiling
+from benchmarks.peers.contenders import Contender, expert, parley
+from benchmarks.peers.trial import Case, Trial
+from benchmarks.throughput import AT_ONCE, BURSTS, HOT, THINKING, Found, goals
+from worker.simulation.checker import Verdict
+
+CLEAN = Verdict(1000, 1000, 1000, 0, 0, 0, 0, 0, 0, 0, ())
+
+# What reaches every goal, and no more than that.
+ENOUGH = {"rate": 600.0, "ceiling": 1200.0, "cpu_ms": 1.6, "heard_cpu_ms": 2.2, "expert_rate": 150.0}
+
+
+def trial(rate: float, cpu_ms: float = 1.0, **wrong: Any) -> Trial:
+    return Trial(dataclasses.replace(CLEAN, **wrong), 1000 / rate, True, {"workers": cpu_ms}, 1.0, 10.0)
+
+
+def found(**figures: Any) -> Found:
+    given = {**ENOUGH, **figures}
+    wrong = figures.get("wrong", {})
+    quick = trial(given["rate"], given["cpu_ms"])
+    trials: dict[Case, dict[Contender, list[Trial]]] = {
+        AT_ONCE: {parley(2): [quick], parley(2, task_events=True): [trial(500.0, given["heard_cpu_ms"])]},
+        THINKING: {parley(2): [trial(600.0)], expert(): [trial(given["expert_rate"], overtaken=9)]},
+        BURSTS: {parley(2): [trial(600.0)], expert(): [trial(150.0)]},
+        HOT: {parley(2): [trial(200.0, **wrong)]},
+    }
+    default, threads = [Ceiling(given["ceiling"], 1.0)], [Ceiling(1.0, 1.0)]
+    return Found(trials, {"default settings: prefork, a process for each core": default, "threads, 64": threads})
+
+
+def missed(one: Found) -> list[str]:
+    return [goal.figure for goal in goals(one) if not goal.reached]
+
+
+def test_what_is_exactly_enough_reaches_every_goal_and_the_faults_of_peers_are_theirs():
+    assert missed(found()) == []
+
+
+@pytest.mark.parametrize(
+    ("figures", "words"),
+    [
+        ({"rate": 599.0, "ceiling": 1100.0}, "turns/s, persona at once"),
+        ({"ceiling": 1210.0}, "no-op"),
+        ({"cpu_ms": 1.61}, "task events off"),
+        ({"heard_cpu_ms": 2.21}, "task events on"),
+        ({"expert_rate": 151.0}, "to those of (b), persona at 0.5 s"),
+        ({"wrong": {"overtaken": 1}}, "all runs of ours"),
+        ({"wrong": {"undelivered": 1}}, "all runs of ours"),
+    ],
+)
+def test_each_figure_misses_its_own_goal(figures: dict[str, Any], words: str):
+    (only,) = missed(found(**figures))
+    assert words in only
