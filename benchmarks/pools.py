@@ -55,7 +55,7 @@ def cases() -> list[Case]:
         Case("the same, persona at once", (), 3000, 400, 0.0),
         Case("the same, task events on", ("-E",), 3000, 400, 0.0),
         Case("threads 1000", ("-P", "threads", "-c", "1000"), 3000, 1000),
-        Case("prefork 8", ("-P", "prefork", "-c", "8"), 200, 100),
+        Case("prefork 8", ("-P", "processes", "-c", "8"), 200, 100),
     ]
     if importlib.util.find_spec("gevent"):
         found.append(Case("gevent 500", ("-P", "gevent", "-c", "500"), 2000, 400))

@@ -404,6 +404,9 @@ class Worker(Section):
     """``concurrency``: turns that may wait for a persona at once in one process. ``outreach_share``: openers and
     follow-ups take at most this share of it, of each persona's part as of the whole. ``task_events`` feeds Flower.
 
+    ``one_core``: the threads of a worker share one core, moved where others leave room; a process of Python uses no
+    more than one anyway, and loses half of it by moving its threads about. Run a worker for each core.
+
     ``store_wait_seconds``: how long a result is kept in hand while the store is away. ``stuck_seconds``: a worker that
     runs no task for so long while doorbells wait ends itself. ``stop_seconds``: how long turns under way may go on
     after SIGTERM; then they are handed over by their leases, which may cost a second ask. Give the process a little
@@ -417,6 +420,7 @@ class Worker(Section):
     task_events: bool = False
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["text", "json"] = "text"
+    one_core: bool = True
     store_wait_seconds: Seconds = 60.0
     stuck_seconds: Seconds = 240.0
     stop_seconds: Seconds = 10.0

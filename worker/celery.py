@@ -22,6 +22,7 @@ from worker.observability import metrics, tracing
 from worker.observability.endpoint import Endpoint
 from worker.observability.health import BeatHealth, WorkerHealth
 from worker.observability.store_figures import StoreFigures
+from worker.one_core import OneCore
 from worker.start_up import StartUpCheck
 from worker.store import Store, content
 from worker.store.measures import Figures
@@ -66,6 +67,8 @@ app.config_from_object("config.broker:celery_options")
 def _ready(sender: Any, **_: Any) -> None:
     _log.info("worker ready")
     metrics.slots(sender.pool.limit)
+    if configuration.load().worker.one_core and _pool_of(sender) == "thread":
+        OneCore().start()
     _health.takes_messages(_watch(sender), lambda: sender.connection is not None)
 
 
@@ -100,7 +103,7 @@ def _watch(consumer: Any) -> Watchdog:
         store.processes.sign("worker", watchdog.look_seconds)
 
     # The parent of forked workers runs no task: that it takes some is its progress, and others have to end it.
-    forks = "prefork" in type(consumer.pool).__module__
+    forks = _pool_of(consumer) == "prefork"
     if not forks:
         bootstrap.parts()
     watchdog = Watchdog(
@@ -114,6 +117,10 @@ def _watch(consumer: Any) -> Watchdog:
         signal.connect(progress, weak=False)
     watchdog.start()
     return watchdog
+
+
+def _pool_of(consumer: Any) -> str:
+    return type(consumer.pool).__module__.rpartition(".")[2]
 
 
 @signals.worker_process_shutdown.connect

@@ -109,7 +109,7 @@ def test_a_store_that_is_away_makes_nobody_dead_but_nobody_ready(start, ports, e
 
 def test_forked_workers_are_added_up(start, ports, channel, eventually, tmp_path):
     settings = {**FAST, "PROMETHEUS_MULTIPROC_DIR": str(tmp_path)}
-    system, loaded = start(worker_options=("--pool", "prefork", "--concurrency", "2"), settings=settings)
+    system, loaded = start(worker_options=("--pool", "processes", "--concurrency", "2"), settings=settings)
     (worker,) = ports(system, "worker")
     answer_all(loaded, channel)
     answered = {"persona": "ava", "outcome": "answered"}

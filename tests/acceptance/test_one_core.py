@@ -1,0 +1,55 @@
+"""A real worker keeps its threads together, and leaves processes that it forks alone."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from config.settings import load
+from worker.simulation.load import run_load
+from worker.simulation.system import RunningSystem
+
+ALLOWED = os.sched_getaffinity(0)
+
+
+def cores_of(pid: int) -> set[frozenset[int]]:
+    threads = [int(thread.name) for thread in Path(f"/proc/{pid}/task").iterdir()]
+    return {frozenset(os.sched_getaffinity(thread)) for thread in threads}
+
+
+@pytest.fixture
+def settings_of(monkeypatch):
+    """The settings of a system, for a producer in this process."""
+
+    def read(system):
+        for name, value in system.environment.items():
+            monkeypatch.setenv(name, value)
+        return load(env_file=None)
+
+    return read
+
+
+def test_threads_of_a_worker_are_on_one_core_also_those_that_begin_later(settings_of, eventually):
+    with RunningSystem(settings={"PARLEY_JOIN__SETTLE_SECONDS": "0"}, latency_seconds=0.2) as system:
+        (worker,) = system.workers
+        eventually(lambda: {len(cores) for cores in cores_of(worker.pid)} == {1}, "each thread is on one core", 20)
+        before = len(list(Path(f"/proc/{worker.pid}/task").iterdir()))
+        assert run_load(system, settings_of(system), messages=100, conversations=100).verdict.clean
+        assert len(list(Path(f"/proc/{worker.pid}/task").iterdir())) > before
+        eventually(lambda: len(cores_of(worker.pid)) == 1, "all of them are on the same core")
+
+
+@pytest.mark.parametrize(
+    ("options", "settings"),
+    [(("-P", "processes", "-c", "2"), {}), ((), {"PARLEY_WORKER__ONE_CORE": "false"})],
+    ids=["prefork", "switched off"],
+)
+def test_others_run_wherever_the_kernel_puts_them(options, settings, settings_of):
+    settings = {"PARLEY_JOIN__SETTLE_SECONDS": "0", **settings}
+    with RunningSystem(worker_options=options, settings=settings, latency_seconds=2.0) as system:
+        # Longer than the first look takes.
+        assert run_load(system, settings_of(system), messages=2, conversations=2).verdict.clean
+        (worker,) = system.workers
+        assert cores_of(worker.pid) == {frozenset(ALLOWED)}

@@ -1,0 +1,106 @@
+"""Keeps the threads of a worker on one core at a time.
+
+The interpreter runs one thread at a time anyway. Left to itself the kernel spreads hundreds of threads over all cores,
+and handing the interpreter from core to core at each read and write costs as much as a turn (docs/decisions/0008).
+Which core it is, is looked at again and again: when others need ours and another one is idle, all threads move there.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import random
+import threading
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+_log = logging.getLogger("parley.worker")
+
+_LOOK_SECONDS = 1.0
+# A core that works for this part of the time has no room; what others take of it, or leave of another one, is worth
+# moving for when it is more than that.
+_FULL = 0.9
+_MUCH = 0.1
+
+_STAT = Path("/proc/stat")
+_THREADS = Path("/proc/self/task")
+_TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
+
+
+def best_core(here: int | None, busy: Mapping[int, float], own: float) -> int:
+    """The core to be on: ``here`` while it has room for us, or while no other one has more.
+
+    ``busy``: for each core that may be used, the part of the time that it worked. ``own``: the part that was ours, on
+    ``here``; None = anywhere. Workers that are in each other's way do not all leave: each one does or not, by chance.
+    """
+    better = list(busy)
+    if here is not None and here in busy:
+        crowded = busy[here] > _FULL and busy[here] - own > _MUCH
+        better = [core for core in busy if busy[core] < busy[here] - _MUCH]
+        if not crowded or not better or random.random() < 0.5:
+            return here
+    least = min(busy[core] for core in better)
+    return random.choice([core for core in better if busy[core] < least + _MUCH])
+
+
+class OneCore:
+    """Looks once a second, in a thread of its own. Does nothing where there is one core only, or nothing to look at."""
+
+    def __init__(self, look_seconds: float = _LOOK_SECONDS) -> None:
+        self._look_seconds = look_seconds
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="parley-one-core", daemon=True)
+        self._here: int | None = None
+
+    def start(self) -> None:
+        """Look from now on."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Look no longer, and let the threads run wherever they could before."""
+        self._stopped.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        allowed = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()
+        try:
+            worked, own, at = _worked(), time.process_time(), time.monotonic()
+            # Workers that start together, and those that found the same idle core, do not look together.
+            while len(allowed) > 1 and not self._stopped.wait(self._look_seconds * random.uniform(0.5, 1.5)):
+                before, own_before, at_before = worked, own, at
+                worked, own, at = _worked(), time.process_time(), time.monotonic()
+                seconds = at - at_before
+                busy = {core: (worked[core] - before[core]) / seconds for core in allowed}
+                self._be_at(best_core(self._here, busy, (own - own_before) / seconds))
+        except (OSError, LookupError, ValueError) as error:
+            # A system that does not tell, or does not let us: then the kernel decides, as it did.
+            _log.info("threads stay on all cores (%s)", type(error).__name__)
+        finally:
+            if self._here is not None:
+                _pin(allowed)
+
+    def _be_at(self, core: int) -> None:
+        if core != self._here:
+            self._here = core
+            # What a thread starts later is where the thread is.
+            _pin({core})
+
+
+def _worked() -> dict[int, float]:
+    # Seconds for which each core has worked since the machine started.
+    found = {}
+    for line in _STAT.read_text().splitlines():
+        name, *ticks = line.split()
+        if name.startswith("cpu") and name != "cpu":
+            user, nice, system, _, _, interrupts, soft_interrupts, stolen = map(int, ticks[:8])
+            found[int(name[3:])] = (user + nice + system + interrupts + soft_interrupts + stolen) / _TICKS_PER_SECOND
+    return found
+
+
+def _pin(cores: set[int]) -> None:
+    for thread in _THREADS.iterdir():
+        # Some end while we look.
+        with suppress(ProcessLookupError):
+            os.sched_setaffinity(int(thread.name), cores)
