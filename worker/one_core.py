@@ -7,9 +7,11 @@ Which core it is, is looked at again and again: when others need ours and anothe
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import random
+import socket
 import threading
 import time
 from collections.abc import Mapping
@@ -46,13 +48,17 @@ def best_core(here: int | None, busy: Mapping[int, float], own: float) -> int:
 
 
 class OneCore:
-    """Looks once a second, in a thread of its own. Does nothing where there is one core only, or nothing to look at."""
+    """Looks about once a second, in a thread of its own. Does nothing where there is one core, or nothing to look at.
+
+    Workers of one machine (one network namespace) take different cores; those that find none left run on all of them.
+    """
 
     def __init__(self, look_seconds: float = _LOOK_SECONDS) -> None:
         self._look_seconds = look_seconds
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="parley-one-core", daemon=True)
         self._here: int | None = None
+        self._claim: socket.socket | None = None
 
     def start(self) -> None:
         """Look from now on."""
@@ -65,27 +71,50 @@ class OneCore:
 
     def _run(self) -> None:
         allowed = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()
+        pause = self._look_seconds / 5
         try:
             worked, own, at = _worked(), time.process_time(), time.monotonic()
-            # Workers that start together, and those that found the same idle core, do not look together.
-            while len(allowed) > 1 and not self._stopped.wait(self._look_seconds * random.uniform(0.5, 1.5)):
+            while len(allowed) > 1 and not self._stopped.wait(pause):
                 before, own_before, at_before = worked, own, at
                 worked, own, at = _worked(), time.process_time(), time.monotonic()
                 seconds = at - at_before
                 busy = {core: (worked[core] - before[core]) / seconds for core in allowed}
-                self._be_at(best_core(self._here, busy, (own - own_before) / seconds))
+                self._move(busy, (own - own_before) / seconds)
+                # Workers of different containers that found the same idle core do not look together.
+                pause = self._look_seconds * random.uniform(0.5, 1.5)
         except (OSError, LookupError, ValueError) as error:
             # A system that does not tell, or does not let us: then the kernel decides, as it did.
             _log.info("threads stay on all cores (%s)", type(error).__name__)
         finally:
             if self._here is not None:
                 _pin(allowed)
+            if self._claim is not None:
+                self._claim.close()
 
-    def _be_at(self, core: int) -> None:
-        if core != self._here:
-            self._here = core
-            # What a thread starts later is where the thread is.
-            _pin({core})
+    def _move(self, busy: dict[int, float], own: float) -> None:
+        while busy and (core := best_core(self._here, busy, own)) != self._here:
+            claim = _claimed(core)
+            if claim is not None:
+                # What a thread starts later is where the thread is.
+                _pin({core})
+                if self._claim is not None:
+                    self._claim.close()
+                self._here, self._claim = core, claim
+                return
+            del busy[core]
+
+
+def _claimed(core: int) -> socket.socket | None:
+    # A name without a file, which ends with its process.
+    claim = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    try:
+        claim.bind(f"\0parley worker on core {core}")
+    except OSError as error:
+        claim.close()
+        if error.errno != errno.EADDRINUSE:
+            raise
+        return None
+    return claim
 
 
 def _worked() -> dict[int, float]:

@@ -41,6 +41,16 @@ def test_threads_of_a_worker_are_on_one_core_also_those_that_begin_later(setting
         eventually(lambda: len(cores_of(worker.pid)) == 1, "all of them are on the same core")
 
 
+def test_workers_of_one_machine_take_different_cores_and_leave_none_twice(eventually):
+    with RunningSystem(workers=len(ALLOWED) + 1, beats=0) as system:
+
+        def cores():
+            found = [cores_of(worker.pid) for worker in system.workers]
+            return sorted(core for one in found if len(one) == 1 for (core, *more) in one if not more)
+
+        eventually(lambda: cores() == sorted(ALLOWED), "each core has a worker, and one worker has none", 20)
+
+
 @pytest.mark.parametrize(
     ("options", "settings"),
     [(("-P", "processes", "-c", "2"), {}), ((), {"PARLEY_WORKER__ONE_CORE": "false"})],

@@ -7,6 +7,7 @@ import threading
 
 import pytest
 
+from worker import one_core as one_core_module
 from worker.one_core import OneCore, best_core
 
 
@@ -67,6 +68,24 @@ def test_all_threads_are_on_one_core_until_it_stops(waiting_threads, eventually)
     finally:
         one_core.stop()
     assert cores_of_all() == {allowed}
+
+
+def test_a_core_that_another_worker_has_is_not_taken(monkeypatch, eventually):
+    allowed = os.sched_getaffinity(0)
+    claims = [one_core_module._claimed(core) for core in allowed]
+    looks = []
+    monkeypatch.setattr(one_core_module, "_worked", lambda: looks.append(1) or dict.fromkeys(allowed, 0.0))
+    one_core = OneCore(look_seconds=0.01)
+    one_core.start()
+    try:
+        eventually(lambda: len(looks) > 5, "some looks")
+        assert cores_of_all() == {frozenset(allowed)}
+        claims[0].close()
+        eventually(lambda: {len(cores) for cores in cores_of_all()} == {1} or len(allowed) == 1, "one is free")
+    finally:
+        one_core.stop()
+        for claim in claims:
+            claim.close()
 
 
 def test_a_system_that_does_not_tell_is_left_alone(monkeypatch, tmp_path, caplog):

@@ -17,6 +17,26 @@ def test_a_lost_doorbell_is_rung_again(store, chat, conversation):
     assert store.agenda.claim_due() == [(conversation, "turns")]
 
 
+def test_a_doorbell_that_waits_its_turn_is_given_more_time(store, chat, begin, conversation):
+    """Else everybody in a long queue would be rung for again and again, just when there is no time for it."""
+
+    def seconds_until_rung_again():
+        seconds, microseconds = store.redis.time()
+        due = store.redis.zscore(store.keys.of(conversation).agenda, conversation.name)
+        return round(due / 1000 - seconds - microseconds / 1e6)
+
+    store.inbox.accept(chat())
+    assert seconds_until_rung_again() == 4
+    grant = begin()
+    store.inbox.accept(chat("behind it"))
+    store.redis.rpush("turns", *["somebody else"] * 499)
+    store.leases.settle(grant, "answered")
+    assert seconds_until_rung_again() == 9
+    store.leases.settle(begin(), "answered")
+    store.inbox.accept(chat("later"))
+    assert seconds_until_rung_again() == 9
+
+
 def test_callers_share_the_work(store, chat):
     for number in range(20):
         store.inbox.accept(chat(target=f"@{number}"))

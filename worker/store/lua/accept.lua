@@ -127,9 +127,10 @@ elseif not handed_back then
     due, ring = quiet_at(number(head[1]), now, settle, limit), 0
   end
 end
-redis.call('ZADD', agenda, due, name)
 if ring == 1 and ARGV[14] ~= '' then
+  due = now + grace_behind(KEYS[9], ARGV[11])
   redis.call('LPUSH', KEYS[9], ARGV[14])
   ring = 0
 end
+redis.call('ZADD', agenda, due, name)
 return {'accepted', waiting + 1, ring}

@@ -66,6 +66,12 @@ local function note(timeline, ...)
   redis.call('RPUSH', timeline, cjson.encode({...}))
 end
 
+-- For how long nobody rings again for a conversation whose doorbell comes last in this queue: a doorbell that waits its
+-- turn is not lost. 10 ms for each one in front of it, which is 100 a second.
+local function grace_behind(queue, grace)
+  return tonumber(grace) + 10 * redis.call('LLEN', queue)
+end
+
 -- Give one event its fate: journal, retention, books. Whoever calls takes it off the inbox. Only who is dead can be
 -- replayed: of all others nobody needs what was said, which is most of their memory.
 local function end_event(journal, books, name, fate, reason, now, retention)

@@ -109,9 +109,10 @@ if lane_of(head[3], head[1], redis.call('HGET', conversation, 'last_inbound')) =
   make_ready(KEYS[11], agenda, name, head[1], now)
   return {'settled', #ids, left, 0}
 end
-redis.call('ZADD', agenda, now + tonumber(ARGV[14]), name)
 if ARGV[16] ~= '' then
+  redis.call('ZADD', agenda, now + grace_behind(KEYS[10], ARGV[14]), name)
   redis.call('LPUSH', KEYS[10], ARGV[16])
   return {'settled', #ids, left, 0}
 end
+redis.call('ZADD', agenda, now + tonumber(ARGV[14]), name)
 return {'settled', #ids, left, 1}
