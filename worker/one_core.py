@@ -26,6 +26,9 @@ _LOOK_SECONDS = 1.0
 _FULL = 0.9
 _MUCH = 0.1
 
+# The name of a socket that has no file and ends with its process: who has it has the core.
+_CLAIM = "\0parley worker on core {}"
+
 _STAT = Path("/proc/stat")
 _THREADS = Path("/proc/self/task")
 _TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
@@ -105,10 +108,9 @@ class OneCore:
 
 
 def _claimed(core: int) -> socket.socket | None:
-    # A name without a file, which ends with its process.
     claim = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     try:
-        claim.bind(f"\0parley worker on core {core}")
+        claim.bind(_CLAIM.format(core))
     except OSError as error:
         claim.close()
         if error.errno != errno.EADDRINUSE:

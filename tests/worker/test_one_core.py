@@ -40,6 +40,12 @@ def test_a_core_that_may_not_be_used_any_more_is_left():
     assert best_core(7, {0: 0.5, 1: 0.0}, 0.5) == 1
 
 
+@pytest.fixture(autouse=True)
+def _no_other_workers(monkeypatch):
+    """Whoever runs Parley on this machine has cores of its own."""
+    monkeypatch.setattr(one_core_module, "_CLAIM", f"\0test {os.getpid()} on core {{}}")
+
+
 @pytest.fixture
 def waiting_threads():
     """Threads that were there before anybody looked."""
