@@ -89,20 +89,20 @@ class OneCore:
             # A system that does not tell, or does not let us: then the kernel decides, as it did.
             _log.info("threads stay on all cores (%s)", type(error).__name__)
         finally:
-            if self._here is not None:
-                _pin(allowed)
             if self._claim is not None:
+                with suppress(OSError):
+                    _pin(allowed)
                 self._claim.close()
 
     def _move(self, busy: dict[int, float], own: float) -> None:
         while busy and (core := best_core(self._here, busy, own)) != self._here:
             claim = _claimed(core)
             if claim is not None:
-                # What a thread starts later is where the thread is.
-                _pin({core})
                 if self._claim is not None:
                     self._claim.close()
                 self._here, self._claim = core, claim
+                # What a thread starts later is where the thread is.
+                _pin({core})
                 return
             del busy[core]
 

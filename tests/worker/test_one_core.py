@@ -103,3 +103,23 @@ def test_a_system_that_does_not_tell_is_left_alone(monkeypatch, tmp_path, caplog
         one_core.stop()
     assert "stay on all cores (FileNotFoundError)" in caplog.text
     assert os.sched_getaffinity(0) == allowed
+
+
+def test_a_system_that_does_not_let_us_gets_all_threads_back(monkeypatch, waiting_threads, eventually, caplog):
+    allowed = os.sched_getaffinity(0)
+    set_affinity, calls = os.sched_setaffinity, []
+
+    def refuse_the_second(thread, cores):
+        calls.append(thread)
+        if len(calls) == 2:
+            raise PermissionError
+        set_affinity(thread, cores)
+
+    monkeypatch.setattr(os, "sched_setaffinity", refuse_the_second)
+    one_core = OneCore(look_seconds=0.02)
+    with caplog.at_level("INFO"):
+        one_core.start()
+        eventually(lambda: not one_core._thread.is_alive() or len(allowed) == 1, "it gives up")
+        one_core.stop()
+    assert cores_of_all() == {frozenset(allowed)}
+    assert "PermissionError" in caplog.text or len(allowed) == 1
