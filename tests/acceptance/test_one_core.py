@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -28,8 +29,12 @@ def free_cores():
 
 
 def cores_of(pid: int) -> set[frozenset[int]]:
-    threads = [int(thread.name) for thread in Path(f"/proc/{pid}/task").iterdir()]
-    return {frozenset(os.sched_getaffinity(thread)) for thread in threads}
+    found = set()
+    for thread in Path(f"/proc/{pid}/task").iterdir():
+        # Some end while we look.
+        with suppress(ProcessLookupError):
+            found.add(frozenset(os.sched_getaffinity(int(thread.name))))
+    return found
 
 
 @pytest.fixture
