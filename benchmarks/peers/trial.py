@@ -36,6 +36,11 @@ class Case:
     burst: int = 1
     seconds: float = 40.0
 
+    @property
+    def slowest_seconds(self) -> float:
+        """How long the persona thinks at most."""
+        return max(self.latency) if isinstance(self.latency, tuple) else self.latency
+
 
 @dataclass(frozen=True, slots=True)
 class Trial:
