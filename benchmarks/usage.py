@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 _TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
@@ -11,21 +12,23 @@ _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
 def cpu_seconds(pids: Iterable[int]) -> float:
-    """User and system time of these processes and their living children, in seconds."""
-    fields = [_stat(process) for process in _families(pids)]
-    return sum(int(one[11]) + int(one[12]) for one in fields) / _TICKS_PER_SECOND
+    """User and system time of these processes and their children, in seconds. Children that have ended count too."""
+    return sum(sum(map(int, one[11:15])) for one in _families(pids)) / _TICKS_PER_SECOND
 
 
 def resident_mb(pids: Iterable[int]) -> float:
     """Resident memory of these processes and their living children, in megabytes of 1 000 000 bytes."""
-    return sum(int(_stat(process)[21]) for process in _families(pids)) * _PAGE_BYTES / 1e6
+    return sum(int(one[21]) for one in _families(pids)) * _PAGE_BYTES / 1e6
 
 
-def _families(pids: Iterable[int]) -> list[int]:
+def _families(pids: Iterable[int]) -> list[list[str]]:
     found = []
     for pid in pids:
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-        found += [pid, *map(int, children)]
+        for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+            # It may end at any moment; then its time is its parent's, which is read afterwards.
+            with suppress(FileNotFoundError, ProcessLookupError):
+                found.append(_stat(int(child)))
+        found.append(_stat(pid))
     return found
 
 
