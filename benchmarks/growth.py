@@ -53,10 +53,16 @@ class Rest:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """One round on one store."""
+    """What one store was asked to do once. Processor time in milliseconds for each turn."""
 
     turns_per_second: float
-    cpu_ms_per_turn: float
+    worker_ms: float
+    redis_ms: float
+
+    @property
+    def cpu_ms_per_turn(self) -> float:
+        """Of both."""
+        return self.worker_ms + self.redis_ms
 
 
 def section(rounds: int, conversations: int = 100_000) -> Section:
@@ -159,12 +165,14 @@ def _settled_memory(store: Store) -> int:
 
 def _work(system: RunningSystem, messages: int) -> Work:
     system.upstreams.reset()
-    processes = [system.workers[0].pid, system.redis.pid]
-    before = cpu_seconds(processes)
+    processes = (system.workers[0].pid, system.redis.pid)
+    before = [cpu_seconds([process]) for process in processes]
     run = run_load(system, settings_of(system.environment), messages=messages, conversations=min(messages, _LEADS))
     if not run.verdict.clean:
         raise RuntimeError(f"the run was not clean, so its rate says nothing: {run.verdict}")
-    return Work(run.turns_per_second, (cpu_seconds(processes) - before) * 1000 / messages)
+    used = [cpu_seconds([process]) - seconds for process, seconds in zip(processes, before, strict=True)]
+    worker_ms, redis_ms = (seconds * 1000 / messages for seconds in used)
+    return Work(run.turns_per_second, worker_ms, redis_ms)
 
 
 def _rest_table(rest: Rest, conversations: int) -> Table:
@@ -180,11 +188,12 @@ def _work_table(pairs: Sequence[tuple[Work, Work]]) -> Table:
         (
             store,
             f"{statistics.median(pair[place].turns_per_second for pair in pairs):.0f}",
-            f"{statistics.median(pair[place].cpu_ms_per_turn for pair in pairs):.2f}",
+            f"{statistics.median(pair[place].worker_ms for pair in pairs):.2f}",
+            f"{statistics.median(pair[place].redis_ms for pair in pairs):.2f}",
         )
         for place, store in enumerate(("empty", "full"))
     ]
-    return Table(("store", "turns/s", "CPU ms/turn, worker and Redis"), rows)
+    return Table(("store", "turns/s", "worker CPU ms/turn", "Redis CPU ms/turn"), rows)
 
 
 def _others_table(alone: Sequence[crowding.Others], beside: Sequence[crowding.Others]) -> Table:
