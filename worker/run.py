@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -11,6 +12,8 @@ from types import FrameType
 from config.settings import SettingsError, load
 
 _COMMANDS = (("worker",), ("beat",))
+# As in the image. The C library reads it when a process starts, so a worker cannot set it itself.
+_MEMORY = {"GLIBC_TUNABLES": "glibc.malloc.tcache_count=0", "MALLOC_ARENA_MAX": "1"}
 
 
 def main() -> int:
@@ -20,8 +23,9 @@ def main() -> int:
     except SettingsError as error:
         print(f"{error}\nCopy .env.example to .env and fill it in.", file=sys.stderr)
         return 2
+    variables = {**_MEMORY, **os.environ}  # noqa: TID251 - handed on, not read
     processes = [
-        subprocess.Popen([sys.executable, "-m", "celery", "-A", "worker", *command])  # noqa: S603 - our own commands
+        subprocess.Popen([sys.executable, "-m", "celery", "-A", "worker", *command], env=variables)  # noqa: S603 - ours
         for command in _COMMANDS
     ]
 

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -27,6 +28,10 @@ def test_worker_and_beat_run_until_a_signal(start, channel, eventually):
             producer.enqueue(InboundChat(persona="ava", target="@lead", message="hi", channel=channel))
         # A message that may be followed by others has no doorbell: beat rings, the worker answers.
         eventually(lambda: system.upstreams.deliveries("session-1"), "the answer", seconds=30)
+        children = Path(f"/proc/{run.pid}/task/{run.pid}/children").read_text().split()
+        for process in (*children, system.start_worker().pid):
+            variables = Path(f"/proc/{process}/environ").read_bytes().split(b"\0")
+            assert {b"GLIBC_TUNABLES=glibc.malloc.tcache_count=0", b"MALLOC_ARENA_MAX=1"} <= set(variables)
         run.send_signal(signal.SIGTERM)
         assert run.wait(20) == 0
     finally:
