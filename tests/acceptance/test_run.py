@@ -35,8 +35,9 @@ def test_worker_and_beat_run_until_a_signal(start, channel, eventually):
         run.send_signal(signal.SIGTERM)
         assert run.wait(20) == 0
     finally:
-        run.kill()
-        run.wait()
+        # Not killed: what it has started would go on for ever.
+        run.terminate()
+        run.wait(20)
 
 
 def test_without_settings_it_says_what_is_missing_and_what_to_do(tmp_path):
