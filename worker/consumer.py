@@ -38,7 +38,7 @@ class CarefulConsumer(Consumer):
         if isinstance(channel, redis.Channel):
             throw_away_unreadable(channel)
         handle = super().create_task_handler(*args, **kwargs)
-        # What was to publish them may have ended with the connection.
+        # A loop that ends with an error forgets what it was asked to call soon, and no other event would ask again.
         self._events_wait = False
 
         def take(message: Any) -> None:

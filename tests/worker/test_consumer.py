@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import uuid
+from types import SimpleNamespace
 
 import pytest
+from celery.worker.consumer import Consumer as CeleryConsumer
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from kombu import Connection, Consumer, Queue
+from kombu.asynchronous import Hub
 
-from worker.consumer import throw_away_unreadable
+from worker.consumer import CarefulConsumer, throw_away_unreadable
 
 any_json = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5),
@@ -71,3 +74,33 @@ def test_without_the_guard_the_first_of_them_ends_whoever_consumes(store, redis_
         with pytest.raises(TypeError):
             connection.drain_events(timeout=5)
         consumer.cancel()
+
+
+@pytest.fixture
+def telling(monkeypatch):
+    """A consumer that has nothing but a loop; each publication of its task events counts."""
+    monkeypatch.setattr(CeleryConsumer, "create_task_handler", lambda self: None)
+    consumer, published = CarefulConsumer.__new__(CarefulConsumer), []
+    consumer.hub, consumer.task_consumer = Hub(), SimpleNamespace(channel=None)
+    consumer._flush_events = lambda: published.append("all that waits")
+    yield consumer, published
+    consumer.hub.close()
+
+
+def test_task_events_of_one_moment_are_published_once(telling, eventually):
+    consumer, published = telling
+    for _ in range(5):
+        consumer.on_send_event_buffered()
+    eventually(lambda: consumer.hub.run_once() or published, "they are published")
+    consumer.on_send_event_buffered()
+    eventually(lambda: consumer.hub.run_once() or len(published) > 1, "so is the next one")
+    assert len(published) == 2
+
+
+def test_task_events_are_published_again_after_a_loop_that_broke(telling, eventually):
+    consumer, published = telling
+    consumer.on_send_event_buffered()
+    consumer.hub._pop_ready()
+    consumer.create_task_handler()
+    consumer.on_send_event_buffered()
+    eventually(lambda: consumer.hub.run_once() or published, "they are published")
