@@ -149,7 +149,7 @@ def _expert_goal(figure: str, found: Found, case: Case) -> Goal:
     ours, theirs = found.of(case, parley(2)), found.of(case, expert())
     ratio, overtaken = median_ratio(rates(ours), rates(theirs)), faults(ours).overtaken
     # One turn at a time in each conversation: more than this nobody can reach.
-    bound = case.conversations / case.slowest_seconds / statistics.median(rates(theirs))
+    bound = case.conversations / case.quickest_seconds / statistics.median(rates(theirs))
     return Goal(
         figure,
         f"≥ {GOAL_OF_EXPERT:g} x, 0 overtaken",

@@ -13,15 +13,15 @@ _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 def cpu_seconds(pids: Iterable[int]) -> float:
     """User and system time of these processes and their children, in seconds. Children that have ended count too."""
-    return sum(sum(map(int, one[11:15])) for one in _families(pids)) / _TICKS_PER_SECOND
+    return sum(sum(map(int, one[11:15])) for one in _statistics(pids)) / _TICKS_PER_SECOND
 
 
 def resident_mb(pids: Iterable[int]) -> float:
     """Resident memory of these processes and their living children, in megabytes of 1 000 000 bytes."""
-    return sum(int(one[21]) for one in _families(pids)) * _PAGE_BYTES / 1e6
+    return sum(int(one[21]) for one in _statistics(pids)) * _PAGE_BYTES / 1e6
 
 
-def _families(pids: Iterable[int]) -> list[list[str]]:
+def _statistics(pids: Iterable[int]) -> list[list[str]]:
     found = []
     for pid in pids:
         for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():

@@ -37,9 +37,9 @@ class Case:
     seconds: float = 40.0
 
     @property
-    def slowest_seconds(self) -> float:
-        """How long the persona thinks at most."""
-        return max(self.latency) if isinstance(self.latency, tuple) else self.latency
+    def quickest_seconds(self) -> float:
+        """How long the persona thinks at least."""
+        return min(self.latency) if isinstance(self.latency, tuple) else self.latency
 
 
 @dataclass(frozen=True, slots=True)
