@@ -35,7 +35,9 @@ CheckAddress = Callable[[str, int], str]
 # idle connections after 5 s or more, so we let go earlier.
 KEEPALIVE_SECONDS = 4.0
 MAX_RESPONSE_BYTES = 4 * 1024 * 1024
-WRITE_BYTES = READ_BYTES = 64 * 1024
+WRITE_BYTES = 64 * 1024
+# A thread that waits for an answer holds a buffer of this size; most answers are smaller.
+READ_BYTES = 4 * 1024
 
 _PORTS = {b"http": 80, b"https": 443}
 # None of them quotes what was sent or what came.

@@ -6,6 +6,7 @@ import gzip
 import socket
 import sys
 import threading
+import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -121,6 +122,31 @@ def test_calls_at_the_same_time_have_connections_of_their_own(serve: ServerFacto
         answers = list(threads.map(lambda _: connections.send(post(server.url), PATIENT), range(8)))
     assert [answer.body for answer in answers] == [b"ok"] * 8
     assert len(server.accepted) == 8
+
+
+def test_a_call_that_waits_holds_little_memory(serve: ServerFactory, connections: Connections) -> None:
+    """Hundreds wait at once. A buffer of 64 KB for each is mostly air at first; what is freed and taken in between fills
+    it, so that the process grows for as long as anybody looks."""
+    calls = 16
+    answer_now = threading.Event()
+
+    def conversation(server: Server, connection: socket.socket) -> None:
+        while server.read_request(connection):
+            answer_now.wait(timeout=5)
+            connection.sendall(OK)
+
+    server = serve(conversation)
+    with ThreadPoolExecutor(calls) as threads:
+        tracemalloc.start()
+        try:
+            answers = [threads.submit(connections.send, post(server.url), PATIENT) for _ in range(calls)]
+            wait_until(lambda: len(server.received) == calls, "all calls wait")
+            held, _ = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+            answer_now.set()
+        assert [answer.result().body for answer in answers] == [b"ok"] * calls
+    assert held / calls < 48 * 1024
 
 
 def test_a_connection_that_the_server_closed_is_replaced(serve: ServerFactory, connections: Connections) -> None:
