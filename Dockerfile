@@ -16,7 +16,7 @@ COPY config /parley/config
 COPY tasks /parley/tasks
 COPY worker /parley/worker
 # Hundreds of threads would each keep freed memory for themselves (docs/decisions/0009).
-ENV GLIBC_TUNABLES=glibc.malloc.tcache_count=0 MALLOC_ARENA_MAX=1
+ENV GLIBC_TUNABLES=glibc.malloc.tcache_count=0
 ENV PATH=/opt/parley/bin:/usr/local/bin:/usr/bin:/bin \
     PYTHONPATH=/parley \
     PYTHONUNBUFFERED=1

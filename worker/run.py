@@ -13,7 +13,7 @@ from config.settings import SettingsError, load
 
 _COMMANDS = (("worker",), ("beat",))
 # As in the image. The C library reads it when a process starts, so a worker cannot set it itself.
-_MEMORY = {"GLIBC_TUNABLES": "glibc.malloc.tcache_count=0", "MALLOC_ARENA_MAX": "1"}
+_MEMORY = {"GLIBC_TUNABLES": "glibc.malloc.tcache_count=0"}
 
 
 def main() -> int:

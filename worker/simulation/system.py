@@ -23,7 +23,7 @@ from worker.simulation.tied_process import tied_command
 _READY_SECONDS = 30.0
 _SOURCE = Path(__file__).absolute().parents[2]
 # As in the image.
-_MEMORY = {"GLIBC_TUNABLES": "glibc.malloc.tcache_count=0", "MALLOC_ARENA_MAX": "1"}
+_MEMORY = {"GLIBC_TUNABLES": "glibc.malloc.tcache_count=0"}
 _SHIFTED_CLOCK = Path(__file__).absolute().parent / "shifted_clock"
 
 

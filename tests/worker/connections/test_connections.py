@@ -125,8 +125,8 @@ def test_calls_at_the_same_time_have_connections_of_their_own(serve: ServerFacto
 
 
 def test_a_call_that_waits_holds_little_memory(serve: ServerFactory, connections: Connections) -> None:
-    """Hundreds wait at once. A buffer of 64 KB for each is mostly air at first; what is freed and taken in between fills
-    it, so that the process grows for as long as anybody looks."""
+    """Hundreds wait at once. A buffer of 64 KB for each is mostly air at first; what is freed and taken in between
+    fills it, so that the process grows for as long as anybody looks."""
     calls = 16
     answer_now = threading.Event()
 
