@@ -58,7 +58,8 @@ def resume(
         personas = opened.store.personas
         closed = closed_gates(personas.gates(persona), clock_ms(opened.store.redis))
         opening = [name for name in wanted if name in closed]
-        for name in opening:
+        # All of them: a resume that was interrupted may have opened a gate and left behind what waited for it.
+        for name in wanted:
             personas.open_gate(persona, name)
     for name in opening:
         screen.say(f"Opened: {name} ({closed.pop(name)}). What waited for it goes on now.")

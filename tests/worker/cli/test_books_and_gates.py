@@ -64,6 +64,25 @@ def test_resume_opens_what_waits_for_a_person_and_names_the_rest(parley, store):
     assert store.personas.gates("ava") == {}
 
 
+def test_resume_goes_on_with_what_an_interrupted_one_left_behind(parley, store, chat, conversation):
+    store.inbox.accept(chat("a"))
+    store.personas.pause("ava", "key rotation")
+    assert store.leases.begin(conversation, "t").status == "paused"
+    for shard in store.keys.shards:
+        store.redis.hdel(shard.persona("ava"), "paused")
+    assert store.agenda.claim_due() == []
+    parley("resume", "ava")
+    assert store.agenda.claim_due() == [(conversation, "turns")]
+
+
+@pytest.mark.parametrize("gate", ["paused", "outreach"])
+def test_resume_opens_a_gate_that_only_other_shards_still_know(parley, store, conversation, gate):
+    (store.personas.pause if gate == "paused" else store.personas.stop_outreach)("ava", "why")
+    store.redis.hdel(store.keys.home("ava").persona("ava"), gate)
+    parley("resume", "ava", "--gate", gate)
+    assert not any(store.redis.exists(shard.persona("ava")) for shard in store.keys.shards)
+
+
 def test_resume_without_need_says_so(parley, store):
     ended = parley("resume", "ava")
     assert (ended.status, ended.out) == (0, "Nothing to open: ava is not paused or quarantined.\n")

@@ -6,6 +6,8 @@ import json
 
 import pytest
 
+from worker.store.connection import clock_ms
+
 # What waits
 
 
@@ -20,10 +22,13 @@ def test_joined_goes_on_as_usual_and_at_once(store, accept, claim, begin, conver
     assert [entry.event_id for entry in begin().entries] == ["a", "b"]
 
 
-def test_what_speaks_first_goes_on_with_the_next_tick(store, accept, claim, begin, event_of, conversation):
+def test_what_speaks_first_goes_on_with_the_next_tick(store, accept, claim, begin, event_of, conversation, eventually):
     accept("a")
+    wrote_at = clock_ms(store.redis)
     store.leases.settle(begin(), "answered", mark="started")
     claim()
+    # What is accepted in the millisecond in which the lead wrote counts as overtaken by the lead.
+    eventually(lambda: clock_ms(store.redis) > wrote_at, "the next millisecond")
     store.inbox.accept(event_of("ai_opener"))
     store.agenda.claim_due()
     assert store.leases.begin(conversation, "t").status == "taken_over"
