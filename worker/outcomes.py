@@ -135,15 +135,17 @@ class Rules:
 class Known:
     """What is known of the conversation when a turn begins.
 
-    ``last_inbound``: milliseconds of the store's clock. ``waited_seconds``: how long the newest event of the turn has
-    waited; for who speaks first, without quiet hours. ``quiet_seconds``: how long those still last, 0 = there are none
-    now. ``zone_unknown``: they cannot be known, and then this persona does not speak first. ``others_wait``: behind
-    the events of the turn.
+    ``last_inbound``: milliseconds of the store's clock. ``gives_way``: outreach is stopped, and something that happened
+    on the platform waits behind the opener or follow-up at the head. ``waited_seconds``: how long the newest event of
+    the turn has waited; for who speaks first, without quiet hours. ``quiet_seconds``: how long those still last, 0 =
+    there are none now. ``zone_unknown``: they cannot be known, and then this persona does not speak first.
+    ``others_wait``: behind the events of the turn.
     """
 
     sealed: bool = False
     owned_elsewhere: bool = False
     last_inbound: int = 0
+    gives_way: bool = False
     waited_seconds: float = 0.0
     quiet_seconds: float = 0.0
     zone_unknown: bool = False
@@ -159,6 +161,8 @@ def before_asking(head: Attempts, known: Known, rules: Rules) -> Ask | Deliver |
         return End("ignored", OWNED_ELSEWHERE)
     if speaks_first and known.last_inbound >= head.accepted_at:
         return End("skipped", LEAD_WROTE)
+    if known.gives_way:
+        return End("skipped", "outreach is stopped, and another event came", follow_up="next_step")
     validity_seconds: float = getattr(rules.validity, f"{head.kind}_seconds")
     if known.waited_seconds > validity_seconds:
         reason = f"too old: waited {known.waited_seconds:.0f} s, valid for {validity_seconds:.0f} s"

@@ -210,7 +210,13 @@ class Turns:
 
     def _known(self, grant: Grant) -> Known:
         accepted_at, kind = grant.entries[-1].accepted_at, grant.head.kind
-        known = Known(grant.sealed, grant.owned_elsewhere, grant.last_inbound, (grant.now - accepted_at) / 1000)
+        known = Known(
+            sealed=grant.sealed,
+            owned_elsewhere=grant.owned_elsewhere,
+            last_inbound=grant.last_inbound,
+            gives_way=grant.gives_way,
+            waited_seconds=(grant.now - accepted_at) / 1000,
+        )
         rules = self._policies[grant.conversation.persona].quiet_hours
         if kind != "follow_up" and not (kind == "ai_opener" and rules.openers):
             return known

@@ -28,6 +28,13 @@ def test_who_speaks_first_waits_for_the_end_of_quiet_hours(kind):
     assert (unknown.fate, unknown.follow_up) == ("skipped", "dropped")
 
 
+@pytest.mark.parametrize("kind", ["ai_opener", "follow_up"])
+def test_who_speaks_first_gives_way_to_an_event_while_outreach_is_stopped(kind):
+    end = before_asking(head_of(kind), Known(gives_way=True, quiet_seconds=60), RULES)
+    assert (end.fate, end.follow_up) == ("skipped", "next_step")
+    assert "outreach is stopped" in end.reason
+
+
 def test_a_follow_up_that_was_not_sent_says_how_the_cadence_goes_on():
     head = head_of("follow_up")
     assert before_asking(head, Known(waited_seconds=1e9), RULES).follow_up == "next_step"

@@ -52,6 +52,8 @@ class Grant:
     """The right to run one turn, and what the turn needs to know. ``entries`` are asked together, head first.
 
     ``undecryptable``: why this process cannot read the content of the entries, which is then left out; '' = it can.
+    ``gives_way``: outreach is stopped; the head ends without a call, because something that happened on the platform
+    waits behind it.
     """
 
     conversation: Conversation
@@ -66,6 +68,7 @@ class Grant:
     last_inbound: int
     touch: TouchState
     undecryptable: str = ""
+    gives_way: bool = False
 
     @property
     def head(self) -> Entry:
@@ -263,6 +266,7 @@ class Leases:
             last_inbound=int(state.get("last_inbound", "0")),
             touch=touch_state(conversation.name, state, channel),
             undecryptable=undecryptable,
+            gives_way="gives_way" in state,
         )
 
     def hold(

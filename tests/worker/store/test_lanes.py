@@ -184,6 +184,35 @@ def test_the_gate_keeps_outreach_and_lets_leads_through(store, chat, event_of, b
     assert begin().head.kind == "event_trigger"
 
 
+@pytest.mark.parametrize("join", [{}, {"max_events": 1}])
+def test_the_gate_lets_outreach_through_that_keeps_an_event_of_the_platform_waiting(
+    make_store, event_of, conversation, refused, join
+):
+    store = make_store(join=join)
+    store.personas.stop_outreach("ava", "15 of the last 50")
+    for kind in ("ai_opener", "follow_up"):
+        store.inbox.accept(event_of(kind))
+    assert refused().status == "outreach", "what waits behind it is outreach, too"
+    store.inbox.accept(event_of("event_trigger"))
+    assert store.redis.llen("turns") == 1
+    for token, kind in (("t1", "ai_opener"), ("t2", "follow_up")):
+        for grant in (store.leases.begin(conversation, token), store.leases.begin(conversation, token)):
+            assert (grant.head.kind, grant.gives_way) == (kind, True)
+        store.leases.settle(grant, "skipped")
+    grant = store.leases.begin(conversation, "t3")
+    assert (grant.head.kind, grant.gives_way) == ("event_trigger", False)
+
+
+def test_a_reply_that_is_stored_goes_out_although_outreach_was_stopped(store, event_of, begin, let_lease_run_out):
+    store.inbox.accept(event_of("ai_opener"))
+    store.leases.record(begin(), "reply")
+    let_lease_run_out()
+    store.personas.stop_outreach("ava", "15 of the last 50")
+    store.inbox.accept(event_of("event_trigger"))
+    grant = begin()
+    assert (grant.head.reply, grant.gives_way) == ("reply", False)
+
+
 def test_the_gate_lets_an_opener_through_that_only_gives_way(store, chat, event_of, begin, refused):
     store.personas.stop_outreach("ava", "15 of the last 50")
     store.inbox.accept(event_of("ai_opener"))

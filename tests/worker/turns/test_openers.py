@@ -103,6 +103,20 @@ def test_an_event_of_the_platform_is_not_kept_waiting_for_the_ramp(ramped, opene
     assert shop.run(lead(2)).startswith("answered")
 
 
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_an_event_of_the_platform_is_not_kept_waiting_while_outreach_is_stopped(ramped, opener, say, store, when):
+    shop = ramped()
+    store.personas.stop_outreach("ava", "15 of the last 50")
+    shop.producer.enqueue(opener(1))
+    if when == "after":
+        assert shop.run(lead(1)).startswith("outreach")
+    shop.producer.enqueue(say(kind=EventTrigger, target="@1", event_type="story_reaction"))
+    assert shop.run(lead(1)).startswith("skipped: outreach is stopped, and another event came")
+    assert shop.run(lead(1)).startswith("answered")
+    assert len(shop.asked()) == 1
+    assert shop.fates() == {"skipped": 1, "answered": 1}
+
+
 def test_an_opener_that_may_not_go_takes_nobody_s_right_to_probe(ramped, opener, say, store):
     shop = ramped()
     run(shop, opener(1))

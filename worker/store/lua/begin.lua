@@ -3,7 +3,8 @@
 -- KEYS 1 conversation  2 inbox  3 agenda  4 timeline  5 persona  6 journal prefix
 -- ARGV 1 conversation name  2 token  3 lease ms  4 settle ms  5 settle limit ms  6 largest group  7 largest characters
 --      8 the gate that this call probes, or ''  9 jitter 0..999  10 ms after which a quiet takeover ends by itself, or 0
--- Returns {'granted', now, fence, conversation fields, {id, journal fields} ...}
+-- Returns {'granted', now, fence, conversation fields, {id, journal fields} ...}, where the field gives_way says that the
+--          head ends without a call: outreach is stopped, and something that happened on the platform waits behind it
 --      or {'empty' | 'busy' | 'taken_over' | 'quiet' | 'held' | 'paused' | 'quarantined' | 'outreach' | 'probe', until,
 --          reason}
 --      or {'hand_back', until, reason}: the takeover was quiet for long enough; hand back, then begin again.
@@ -33,6 +34,26 @@ local state = redis.call('HMGET', conversation,
   'owner', 'lease_until', 'hold_until', 'hold_reason', 'group', 'started', 'fence',
   'taken_over', 'taken_over_at', 'last_inbound', 'settled_by', 'held_by')
 local owner, group = state[1], number(state[5])
+-- A reply that is already stored costs no call: the persona's gates do not keep it from the lead.
+local unanswered = redis.call('HEXISTS', journal_of(ids[1]), 'reply') == 0
+
+-- Why outreach is stopped, if the head is outreach and not answered.
+local function stopped_by()
+  local reason = unanswered and redis.call('HGET', persona, 'outreach')
+  if not reason then return nil end
+  local head = redis.call('HMGET', journal_of(ids[1]), 'kind', 'accepted_at')
+  return lane_of(head[1], head[2], state[10]) == 'outreach' and reason or nil
+end
+
+local function platform_event_waits()
+  for _, id in ipairs(redis.call('LRANGE', inbox, 1, 9)) do
+    if redis.call('HGET', journal_of(id), 'kind') == 'event_trigger' then return true end
+  end
+  return false
+end
+
+local stopped = stopped_by()
+local gives_way = stopped and platform_event_waits()
 local repeated = owner == token
 if token == state[11] or token == state[12] then
   -- Its turn has ended: this call was on its way for so long that its own repetition came before it.
@@ -55,20 +76,14 @@ if not repeated then
   if number(state[3]) > now then
     return later('held', number(state[3]), state[4] or '')
   end
-  -- A reply that is already stored costs no call: the persona's gates do not keep it from the lead.
-  if redis.call('HEXISTS', journal_of(ids[1]), 'reply') == 0 then
+  if unanswered then
     local gates = redis.call('HMGET', persona, 'paused', 'quarantined', 'hold_until', 'hold_reason',
       'circuit_until', 'circuit_interval', 'credits_until', 'credits_interval')
     local far = now + 3600000 + number(ARGV[9])
     if gates[1] then return later('paused', far, gates[1]) end
     if gates[2] then return later('quarantined', far, gates[2]) end
     if number(gates[3]) > now then return later('held', number(gates[3]) + number(ARGV[9]) / 4, gates[4] or '') end
-    local stopped = redis.call('HGET', persona, 'outreach')
-    if stopped then
-      local head = redis.call('HMGET', journal_of(ids[1]), 'kind', 'accepted_at')
-      local lane = lane_of(head[1], head[2], redis.call('HGET', conversation, 'last_inbound'))
-      if lane == 'outreach' then return later('outreach', far, stopped) end
-    end
+    if stopped and not gives_way then return later('outreach', far, stopped) end
     -- The probe of the circuit needs no other right: were all who wait new to the persona, nobody could ever make it.
     local needs_credits = not state[6] and ARGV[8] ~= 'circuit'
     for _, gate in ipairs({{'circuit', gates[5], gates[6], true}, {'credits', gates[7], gates[8], needs_credits}}) do
@@ -133,7 +148,12 @@ if not repeated then
   end
 end
 
-local answer = {'granted', now, fence, redis.call('HGETALL', conversation)}
+local known = redis.call('HGETALL', conversation)
+if gives_way then
+  known[#known + 1] = 'gives_way'
+  known[#known + 1] = stopped
+end
+local answer = {'granted', now, fence, known}
 for index = 1, group do
   answer[#answer + 1] = ids[index]
   answer[#answer + 1] = redis.call('HGETALL', journal_of(ids[index]))
