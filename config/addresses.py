@@ -11,6 +11,7 @@ amqp://user:password@host:port/vhost, amqps://             RabbitMQ, as a broker
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Literal
 from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit
@@ -83,14 +84,14 @@ def parse(url: str) -> Address:
     if scheme in ("sentinel", "sentinels"):
         raise ValueError("for Sentinel write redis+sentinel://host:26379,host:26379/0?service=NAME (rediss+ for TLS)")
     kind, tls = _KINDS.get(scheme, ("other", False))
-    parts = urlsplit(url)
+    parts, hosts = _without_hosts(url)
     options = dict(parse_qsl(parts.query))
     if any(name.startswith("ssl") for name in options):
         raise ValueError("options ssl_... do not belong into the URL: set PARLEY_TLS__CA_PATH and its siblings")
     address = Address(
         kind=kind,
         tls=tls,
-        hosts=() if scheme == "unix" or kind == "other" else _hosts(parts, _default_port(kind, tls)),
+        hosts=() if scheme == "unix" or kind == "other" else _hosts(hosts, _default_port(kind, tls)),
         path=unquote(parts.path).removeprefix("/") if scheme != "unix" else parts.path[1:],
         username=unquote(parts.username) if parts.username else None,
         password=unquote(parts.password) if parts.password else None,
@@ -115,11 +116,25 @@ def _check(address: Address, options: dict[str, str]) -> None:
         raise ValueError("a Redis Cluster has only database 0")
 
 
-def _hosts(parts: SplitResult, default_port: int) -> tuple[tuple[str, int], ...]:
+def _without_hosts(url: str) -> tuple[SplitResult, str]:
+    # Newer versions of Python refuse a URL in which anything stands in front of a bracket, such as another host.
+    scheme, _, rest = url.partition("://")
+    place = re.split("[/?#]", rest, maxsplit=1)[0]
+    login, at, hosts = place.rpartition("@")
+    try:
+        return urlsplit(f"{scheme}://{login}{at}{rest.removeprefix(place)}"), hosts
+    except ValueError:
+        raise ValueError("user and password must be written with % for what is no letter or digit: %5B for [") from None
+
+
+def _hosts(hosts: str, default_port: int) -> tuple[tuple[str, int], ...]:
     found = []
-    for place in parts.netloc.rpartition("@")[2].split(","):
+    for place in hosts.split(","):
         # One host at a time: urlsplit knows brackets of IPv6 and checks the port.
-        one = urlsplit(f"//{place}")
+        try:
+            one = urlsplit(f"//{place}")
+        except ValueError:
+            raise ValueError("a host in it is none: an IPv6 address is written like [::1]:6379") from None
         try:
             port = one.port
         except ValueError:

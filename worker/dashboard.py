@@ -23,7 +23,7 @@ _log = logging.getLogger("parley.flower")
 
 # Flower's own metrics are open to everybody; Parley's say more.
 CLOSED = ("/api/", "/metrics")
-COLUMNS = "name,args,state,result,received,runtime,worker"
+COLUMNS = "name,args,state,result,received,runtime,worker,uuid"
 SAVE_MILLISECONDS = 30_000
 
 

@@ -89,8 +89,8 @@ def test_an_operator_follows_the_day(start, open_dashboard, browser, channel, ev
     page.goto(f"{url}/tasks")
     page.wait_for_selector("text=@refused")
     page.screenshot(path=os.environ.get("SCREENSHOT") or tmp_path / "tasks.png")
-    link = page.locator("tr", has_text="@refused").locator("a").first.get_attribute("href")
-    page.goto(f"{url}{link}")
+    page.locator("tr", has_text="@refused").locator("a[href*='/task/']").click()
+    page.wait_for_url("**/task/*")
     assert "dead: refused by the persona (status 422)" in page.inner_text("body")
     page.screenshot(path=tmp_path / "task.png")
 

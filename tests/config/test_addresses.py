@@ -16,6 +16,7 @@ from config.addresses import parse
         ("redis+sentinel://a,b:1/2?service=m", "sentinel", False, (("a", 26379), ("b", 1)), "a:26379,b:1/2 (master m)"),
         ("rediss+sentinel://a?service=m", "sentinel", True, (("a", 26379),), "a:26379/0 (master m)"),
         ("redis+cluster://a:1,[::1]:2", "cluster", False, (("a", 1), ("::1", 2)), "a:1,::1:2 (cluster)"),
+        ("redis+cluster://u:p@[::1]:1,b", "cluster", False, (("::1", 1), ("b", 6379)), "::1:1,b:6379 (cluster)"),
         ("amqps://u:p@h/v", "amqp", True, (("h", 5671),), "h:5671/v"),
         ("memory://", "other", False, (), "/"),
     ],
@@ -43,6 +44,8 @@ def test_secrets_are_read_and_not_shown():
         ("redis+cluster://PLANTED@a:1/2", "only database 0"),
         ("redis+cluster://PLANTED@a:1/x", "number of a database"),
         ("redis+cluster://PLANTED@a:port", "port"),
+        ("redis://PLANTED@[::1", "IPv6"),
+        ("redis://u:PLANTED[@h", "%5B"),
         ("rediss://PLANTED@a?ssl_cert_reqs=none", "PARLEY_TLS__CA_PATH"),
     ],
 )
