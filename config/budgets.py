@@ -61,6 +61,11 @@ def faults(
             "RETRY__PAUSE_SECONDS must not exceed RETRY__PAUSE_LIMIT_SECONDS: pauses grow from one to the other",
         ),
         (
+            retry.retry_after_limit_seconds < retry.age_seconds,
+            "RETRY__RETRY_AFTER_LIMIT_SECONDS must be below RETRY__AGE_SECONDS: "
+            "one pause that the server asks for must not use up the budget of an event",
+        ),
+        (
             gates.probe_seconds <= gates.probe_limit_seconds,
             "GATES__PROBE_SECONDS must not exceed GATES__PROBE_LIMIT_SECONDS: intervals grow from one to the other",
         ),

@@ -247,6 +247,11 @@ class Captivate(Section):
             raise ValueError("environment must be dev or prod: there is no default (PARLEY_CAPTIVATE__ENVIRONMENT)")
         return self
 
+    @property
+    def name(self) -> str:
+        """The channel's name in the store and for operators: its environment, or ``custom`` with an address alone."""
+        return self.environment or "custom"
+
 
 class Lease(Section):
     """The right to run a turn. A killed worker's conversations go on after ``ttl_seconds`` plus one agenda tick."""
@@ -270,7 +275,13 @@ class Agenda(Section):
 
 
 class Retry(Section):
-    """Budgets and pauses of one event. ``attempts`` and ``age_seconds`` (since the first attempt) end in a dead letter.
+    """Budgets and pauses of one event. A failed attempt counts against its event only when another call of the same
+    persona (or, for a delivery, to the channel) succeeded before the event's next attempt: an outage costs no budget.
+
+    ``attempts``: that many attempts of one step that count end in a dead letter; ``unknown_attempts``: the same for
+    attempts that may have been acted on (no answer, 500, 502, 504). ``age_seconds``: so does the sum of the pauses that
+    those attempts caused. Asking and delivering have a budget each. Closed gates, quiet hours and the time without a
+    worker count for neither.
 
     The n-th pause is ``pause_seconds`` doubled n-1 times, at most ``pause_limit_seconds``, with jitter. A Retry-After
     of the server is obeyed in full up to ``retry_after_limit_seconds``. A connection that cannot be made is tried
@@ -278,7 +289,8 @@ class Retry(Section):
     """
 
     attempts: Count = 20
-    age_seconds: Seconds = 6 * 3600.0
+    unknown_attempts: Count = 5
+    age_seconds: Seconds = 2 * 86_400.0
     pause_seconds: Seconds = 1.0
     pause_limit_seconds: Seconds = 120.0
     retry_after_limit_seconds: Seconds = 24 * 3600.0
@@ -296,9 +308,14 @@ class Validity(Section):
 
 
 class Gates(Section):
-    """When a whole persona waits. ``circuit_failures``: connect failures or 503 in a row (seen by one process) that
-    open the circuit. While it is open, or while credits are out, one call probes per interval; the interval starts
-    at ``probe_seconds`` and doubles up to ``probe_limit_seconds``."""
+    """When everything that needs an upstream waits. ``circuit_failures``: failed calls in a row (seen by one process;
+    no connection, 5xx, no answer; to the channel also 401 and 403) that close the gate of a persona, or that of the
+    channel; at least two conversations must be among them.
+
+    While such a gate is closed, one call every ``probe_seconds`` tries the upstream, with the conversation that waits
+    longest and has not tried yet. For missing credits the interval doubles with each failed try, up to
+    ``probe_limit_seconds``.
+    """
 
     circuit_failures: Count = 5
     probe_seconds: Seconds = 5.0

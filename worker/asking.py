@@ -5,23 +5,55 @@ from __future__ import annotations
 import logging
 import random
 import time
-from collections.abc import Callable, Mapping
-from typing import Protocol
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from typing import Literal, Protocol
 
 from config.settings import Settings
-from worker import crash_points, events
-from worker.circuit import Circuit
+from worker import crash_points
 from worker.events import AiOpener, Event, EventTrigger, FollowUp, InboundChat
-from worker.fluidtalk import ActionResult, ChatResult, FluidTalk, FluidTalkError, OutcomeUnknown, Unavailable
+from worker.fluidtalk import (
+    ActionResult,
+    ChatResult,
+    ConversationNotFound,
+    ConversationSealed,
+    FluidTalk,
+    FluidTalkError,
+    OutcomeUnknown,
+    Rejected,
+    Unavailable,
+)
 from worker.images import FetchedImage, ImageError
 from worker.observability import metrics
-from worker.outcomes import Deliver, End, Rules, Wait, of_answer, of_ask_failure, of_image_failure
+from worker.outcomes import (
+    Ask,
+    Deliver,
+    End,
+    Rules,
+    Wait,
+    image_given_up,
+    of_answer,
+    of_ask_failure,
+    of_image_failure,
+)
+from worker.reach import Reach, if_possible
+from worker.retry import Tries
 from worker.retrying import quickly
-from worker.store import Store, StoreError
-from worker.store.journal import Entry
-from worker.store.leases import Gate, Grant
+from worker.store import Store
+from worker.store.places import IN_LINE, OWN_LIMIT
+from worker.store.renewal import Lease
 
 _log = logging.getLogger("parley.ask")
+
+# It is woken when its place is free; after so long it asks again by itself.
+_IN_LINE_SECONDS = 3600.0
+
+# One white pixel: what a call costs nobody, before one that must not be made twice tries a closed circuit.
+_PIXEL = bytes.fromhex(
+    "89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c4890000000d49444154789c63f8ffff3f0005fe02fea7"
+    "9a90440000000049454e44ae426082"
+)
 
 
 class LeaseLost(Exception):
@@ -38,12 +70,17 @@ class Asking:
     """The asking half of a turn. Shared by all turns of a process."""
 
     def __init__(
-        self, settings: Settings, store: Store, personas: Mapping[str, FluidTalk], images: FetchesImages
+        self,
+        settings: Settings,
+        store: Store,
+        personas: Mapping[str, FluidTalk],
+        images: FetchesImages,
+        reach: Reach,
     ) -> None:
         self._store = store
         self._personas = personas
         self._images = images
-        self._circuit = Circuit(settings.gates.circuit_failures)
+        self._reach = reach
         self._quick_tries = settings.retry.quick_tries
         self._quick_pause_seconds = settings.retry.quick_pause_seconds
         self._jitter = random.Random()
@@ -52,31 +89,56 @@ class Asking:
         """Whether the persona is configured."""
         return persona in self._personas
 
-    def ask(
-        self, grant: Grant, rules: Rules, *, second: bool, probe: Gate | None, still_held: Callable[[], bool]
-    ) -> Deliver | End | Wait:
+    def ask(self, lease: Lease, rules: Rules, step: Ask, tries: Tries) -> Deliver | End | Wait:
         """Make the persona call of one turn and say what follows.
 
-        ``probe``: the closed gate that this call probes. ``still_held`` is asked right before the call.
-        Raises ``LeaseLost`` when it says no; ``redis.RedisError`` when the store is away before the call.
+        ``step``: how to ask. ``tries``: the failed calls before it that count against the head.
+        Raises ``LeaseLost`` when the lease is lost before the call, ``StoreError`` when the store is unreachable before
+        it: in both cases nothing was asked.
         """
-        persona = grant.conversation.persona
-        group = grant.events
-        started_at = time.monotonic()
-        image_url = self._image_url(grant, group, rules)
-        if isinstance(image_url, End | Wait | Deliver):
-            return image_url
-        wait_seconds = self._store.personas.admit(grant.conversation, grant.token)
-        if wait_seconds:
-            self._make_no_call(persona, probe)
-            return Wait(wait_seconds, "the key's own limit of calls", asked=False)
+        image = self._fetched(lease, rules, step, tries)
+        if isinstance(image, End | Wait | Deliver):
+            return image
+        with self._place(lease) as wait:
+            if wait:
+                return wait
+            hosted = self._hosted(lease, rules, image, tries) if isinstance(image, FetchedImage) else image
+            if isinstance(hosted, End | Wait | Deliver):
+                return hosted
+            return self._harmless_first(lease, rules) or self._called(lease, rules, step, hosted, tries)
+
+    @contextmanager
+    def _place(self, lease: Lease) -> Iterator[Wait | None]:
+        conversation, token, places = lease.grant.conversation, lease.grant.token, self._store.places
+        if not places.bounded(conversation.persona):
+            yield None
+            return
+        admission = places.admit(conversation, token)
+        if admission.in_line:
+            yield Wait(_IN_LINE_SECONDS, IN_LINE, asked=False)
+            return
+        if admission.wait_seconds:
+            yield Wait(admission.wait_seconds, OWN_LIMIT, asked=False)
+            return
+        lease.has_place = True
         try:
-            if not still_held():
-                self._make_no_call(persona, probe)
-                raise LeaseLost
-            crash_points.reached("before ask")
+            yield None
+        finally:
+            lease.has_place = False
+            if_possible(partial(places.release, conversation, token))
+
+    def _called(
+        self, lease: Lease, rules: Rules, step: Ask, image_url: str | None, tries: Tries
+    ) -> Deliver | End | Wait:
+        grant = lease.grant
+        persona = grant.conversation.persona
+        if not lease.held() or (grant.head.step == "begun" and not self._store.leases.asking(grant)):
+            raise LeaseLost
+        crash_points.reached("before ask")
+        begun_at = time.monotonic()
+        try:
             result = quickly(
-                lambda: _call(self._personas[persona], group, image_url),
+                lambda: _call(self._personas[persona], grant.events, image_url),
                 again_on=lambda error: isinstance(error, Unavailable) and error.status == 0,
                 tries=self._quick_tries,
                 pause_seconds=self._quick_pause_seconds,
@@ -84,78 +146,115 @@ class Asking:
         except FluidTalkError as failure:
             if isinstance(failure, OutcomeUnknown):
                 metrics.unknown(persona, grant.head.kind)
-            self._learn(persona, failure, probe)
-            decision = of_ask_failure(grant.head, failure, _now(grant, started_at), rules, self._jitter)
-            if isinstance(decision, Wait) and decision.gate:
-                _if_possible(self._close, persona, decision, probe)
+            self._learn(lease, failure, begun_at)
+            decision = of_ask_failure(grant.head, failure, tries, rules, self._jitter)
+            self._close_gate(lease, decision)
             return decision
-        finally:
-            _if_possible(self._store.personas.release, grant.conversation, grant.token)
         crash_points.reached("after ask")
-        self._reached(persona)
-        if probe:
-            _if_possible(self._store.personas.open_gate, persona, probe)
-        return of_answer(grant.head.kind, result, second=second)
+        self._learn(lease, None, begun_at)
+        return of_answer(grant.head.kind, result, second=step.second)
 
-    def _image_url(self, grant: Grant, group: tuple[Event, ...], rules: Rules) -> str | Deliver | End | Wait | None:
-        last, entry = group[-1], grant.entries[-1]
+    def _learn(self, lease: Lease, failure: FluidTalkError | None, begun_at: float) -> None:
+        grant, owner = lease.grant, self._reach.persona(lease.grant.conversation.persona)
+        if isinstance(failure, Unavailable | OutcomeUnknown):
+            reason = f"status {failure.status}" if failure.status else "no answer"
+            self._reach.failed(owner, grant.conversation, begun_at, reason)
+            return
+        self._reach.answered(owner, grant.probe)
+        if failure is None or isinstance(failure, ConversationSealed | ConversationNotFound | Rejected):
+            self._reach.succeeded(owner, lease.now())
+        if failure is None and grant.probe == "credits":
+            self._reach.open(owner, "credits")
+
+    def _close_gate(self, lease: Lease, decision: Deliver | End | Wait) -> None:
+        if isinstance(decision, Wait) and decision.gate:
+            if_possible(partial(self._close, lease, decision.gate, decision))
+
+    def _close(self, lease: Lease, gate: Literal["hold", "credits", "quarantined"], wait: Wait) -> None:
+        grant = lease.grant
+        persona, personas = grant.conversation.persona, self._store.personas
+        ids = {"persona": persona}
+        match gate:
+            case "quarantined":
+                _log.error("persona quarantined: %s. Correct its key, then resume.", wait.reason, extra=ids)
+                personas.quarantine(persona, wait.reason)
+            case "hold":
+                _log.warning("persona held for %.1f s: %s", wait.seconds, wait.reason, extra=ids)
+                personas.hold(persona, wait.seconds, wait.reason)
+            case "credits":
+                failed_by = grant.token if grant.probe == "credits" else ""
+                if personas.close_for_probing(persona, "credits", wait.reason, failed_by):
+                    _log.error("persona out of credits: conversations that would start wait", extra=ids)
+
+    def _harmless_first(self, lease: Lease, rules: Rules) -> Wait | None:
+        # Nobody but events that must not be asked twice waits for the circuit. A call that costs nobody anything tells
+        # whether the persona can be reached, before one of them is risked.
+        grant = lease.grant
+        if grant.probe != "circuit" or rules.may_repeat(grant.head.kind):
+            return None
+        try:
+            self._personas[grant.conversation.persona].upload_image(data=_PIXEL, filename="pixel.png")
+        except (Unavailable, OutcomeUnknown) as failure:
+            reason = f"persona unavailable ({f'status {failure.status}' if failure.status else 'no answer'})"
+            return Wait(rules.retry.pause_seconds, reason, asked=False)
+        except FluidTalkError:
+            pass
+        return None
+
+    def _fetched(
+        self, lease: Lease, rules: Rules, step: Ask, tries: Tries
+    ) -> str | FetchedImage | Deliver | End | Wait | None:
+        group = lease.grant.events
+        last, entry = group[-1], lease.grant.entries[-1]
         if isinstance(last, FollowUp):
             return None
         if not isinstance(last, InboundChat) or not last.attachments:
             return last.image_url
         if entry.image_url:
             return entry.image_url
-        started_at = time.monotonic()
+        if step.without_image:
+            return image_given_up(_has_text(group), rules)
         try:
-            return self._host(grant, entry, last.attachments[0])
-        except (ImageError, FluidTalkError) as failure:
+            return self._images.fetch(last.attachments[0].url)
+        except ImageError as failure:
+            return self._without_image(lease, rules, failure, tries)
+
+    def _hosted(
+        self, lease: Lease, rules: Rules, image: FetchedImage, tries: Tries
+    ) -> str | Deliver | End | Wait | None:
+        grant, last = lease.grant, lease.grant.events[-1]
+        if not lease.held():
+            raise LeaseLost
+        attachment = last.attachments[0] if isinstance(last, InboundChat) else None
+        filename = (attachment and attachment.filename) or image.filename
+        begun_at = time.monotonic()
+        try:
+            client = self._personas[grant.conversation.persona]
+            image_url = client.upload_image(data=image.data, filename=filename).url
+        except FluidTalkError as failure:
             if isinstance(failure, OutcomeUnknown):
                 metrics.unknown(grant.conversation.persona, "image")
-            has_text = any(isinstance(event, InboundChat) and event.message for event in group)
-            decision = of_image_failure(grant.head, failure, has_text, _now(grant, started_at), rules, self._jitter)
-            if isinstance(decision, Wait) and decision.gate:
-                _if_possible(self._close, grant.conversation.persona, decision, None)
-            if decision is None:
-                _log.warning("image left out: %s", failure, extra={"conversation": grant.conversation.name})
+            self._learn(lease, failure, begun_at)
+            decision = self._without_image(lease, rules, failure, tries)
+            if decision is not None:
+                self._close_gate(lease, decision)
             return decision
-
-    def _host(self, grant: Grant, entry: Entry, attachment: events.Attachment) -> str:
-        image = self._images.fetch(attachment.url)
-        filename = attachment.filename or image.filename
-        image_url = self._personas[grant.conversation.persona].upload_image(data=image.data, filename=filename).url
-        _if_possible(self._store.leases.keep_image, grant, entry.event_id, image_url)
+        if_possible(partial(self._store.leases.keep_image, grant, grant.entries[-1].event_id, image_url))
         crash_points.reached("after hosting an image")
         return image_url
 
-    def _make_no_call(self, persona: str, probe: Gate | None) -> None:
-        if probe:
-            _if_possible(self._store.personas.give_back_probe, persona, probe)
+    def _without_image(
+        self, lease: Lease, rules: Rules, failure: ImageError | FluidTalkError, tries: Tries
+    ) -> Deliver | End | Wait | None:
+        grant = lease.grant
+        decision = of_image_failure(grant.head, failure, _has_text(grant.events), tries, rules, self._jitter)
+        if decision is None:
+            _log.warning("image left out: %s", failure, extra={"conversation": grant.conversation.name})
+        return decision
 
-    def _learn(self, persona: str, failure: FluidTalkError, probe: Gate | None) -> None:
-        if isinstance(failure, Unavailable | OutcomeUnknown):
-            return
-        self._reached(persona)
-        if probe == "circuit":
-            _if_possible(self._store.personas.open_gate, persona, probe)
 
-    def _reached(self, persona: str) -> None:
-        self._circuit.succeeded(persona)
-
-    def _close(self, persona: str, wait: Wait, probe: Gate | None) -> None:
-        personas = self._store.personas
-        match wait.gate:
-            case "quarantined":
-                _log.error("persona quarantined: %s. Fix its key, then resume.", wait.reason, extra=_ids(persona))
-                personas.quarantine(persona, wait.reason)
-            case "hold":
-                _log.warning("persona held for %.1f s: %s", wait.seconds, wait.reason, extra=_ids(persona))
-                personas.hold(persona, wait.seconds, wait.reason)
-            case "credits":
-                _log.error("persona out of credits: conversations that would start wait", extra=_ids(persona))
-                personas.close_for_probing(persona, "credits", wait.reason, probed=probe == "credits")
-            case "circuit" if self._circuit.failed(persona) or probe == "circuit":
-                _log.error("circuit open: %s", wait.reason, extra=_ids(persona))
-                personas.close_for_probing(persona, "circuit", wait.reason, probed=probe == "circuit")
+def _has_text(group: tuple[Event, ...]) -> bool:
+    return any(isinstance(event, InboundChat) and event.message for event in group)
 
 
 def _call(client: FluidTalk, group: tuple[Event, ...], image_url: str | None) -> ChatResult | ActionResult:
@@ -177,19 +276,3 @@ def _call(client: FluidTalk, group: tuple[Event, ...], image_url: str | None) ->
             )
         case FollowUp():
             return client.follow_up(event.target, own_username=event.own_username)
-
-
-def _if_possible(call: Callable[..., object], *arguments: object) -> None:
-    # What the persona answered must not be lost because the store is away while we note something beside it.
-    try:
-        call(*arguments)
-    except StoreError as error:
-        _log.warning("store away (%s): a gate, a limit or an image address was not noted", type(error).__name__)
-
-
-def _now(grant: Grant, started_at: float) -> int:
-    return grant.now + int((time.monotonic() - started_at) * 1000)
-
-
-def _ids(persona: str) -> dict[str, str]:
-    return {"persona": persona}

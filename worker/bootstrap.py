@@ -20,8 +20,9 @@ from worker.intake import Intake
 from worker.observability import tracing
 from worker.observability.calls import CountedConnections
 from worker.producer import Producer
+from worker.reach import Reach
 from worker.store import Store
-from worker.store.renewal import LeaseKeeper
+from worker.store.renewal import Lease, LeaseKeeper
 from worker.turn import Turns
 from worker.upkeep import Upkeep
 
@@ -49,10 +50,16 @@ def build(settings: Settings, *, ahead: bool = False) -> Parts:
     ``ahead``: the store's clock runs ahead (``worker/store/ahead.py``); only tests and simulations ask for it.
     """
     store = Store(settings, connections=min(settings.worker.concurrency, 64) + 4, ahead=ahead)
-    keeper = LeaseKeeper(store.leases.renew, settings.lease.ttl_seconds, settings.lease.renew_seconds)
+    reach = Reach(settings, store)
+
+    def beside(leases: list[Lease]) -> None:
+        store.places.renew((lease.grant.conversation.persona, lease.grant.token) for lease in leases if lease.has_place)
+        reach.write()
+
+    keeper = LeaseKeeper(store.leases.renew, settings.lease.ttl_seconds, settings.lease.renew_seconds, beside)
     connections, channel, images = CountedConnections("fluidtalk"), _channel(settings), _images(settings)
-    asking = Asking(settings, store, _personas(settings, connections), images)
-    turns = Turns(settings, store, keeper, asking, channel)
+    asking = Asking(settings, store, _personas(settings, connections), images, reach)
+    turns = Turns(settings, store, keeper, asking, channel, reach)
     intake = Intake(Producer(settings, store=store), store, settings.worker.store_wait_seconds)
     closers = (keeper.stop, connections.close, channel.close, images.close, store.close)
     return Parts(settings, store, turns, intake, Upkeep(store, settings), closers)

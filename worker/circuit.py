@@ -1,26 +1,52 @@
-"""Counts failures in a row, for each persona, as one process sees them."""
+"""Counts failures in a row, for each upstream, as one process sees them."""
 
 from __future__ import annotations
 
 import threading
+import time
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True)
+class _Row:
+    failures: int = 0
+    conversations: set[str] = field(default_factory=set)
 
 
 class Circuit:
-    """Says when failures in a row are enough to open a persona's circuit. Costs nothing while all is well."""
+    """Says when failures in a row are enough to close an upstream's gate. Costs nothing while all is well.
+
+    ``failures``: that many in a row, of at least two conversations (one alone may be the cause of its own failures, and
+    waits for itself anyway).
+    """
 
     def __init__(self, failures: int) -> None:
         self._limit = failures
-        self._in_a_row: dict[str, int] = {}
+        self._distinct = min(2, failures)
+        self._rows: dict[str, _Row] = {}
+        self._succeeded_at: dict[str, float] = {}
         self._lock = threading.Lock()
 
-    def succeeded(self, persona: str) -> None:
-        """An answer came: whatever it said, the persona can be reached."""
-        if persona in self._in_a_row:
+    def succeeded(self, upstream: str) -> None:
+        """An answer came: whatever it said, the upstream can be reached."""
+        self._succeeded_at[upstream] = time.monotonic()
+        if upstream in self._rows:
             with self._lock:
-                self._in_a_row.pop(persona, None)
+                self._rows.pop(upstream, None)
 
-    def failed(self, persona: str) -> bool:
-        """Count one failure. True when the circuit should open."""
+    def failed(self, upstream: str, conversation: str, begun_at: float) -> bool:
+        """Count one failed call. True when the gate should close; then the count starts again.
+
+        ``begun_at``: monotonic time when the call began. One that began before the last success tells nothing new.
+        """
+        if begun_at < self._succeeded_at.get(upstream, float("-inf")):
+            return False
         with self._lock:
-            self._in_a_row[persona] = self._in_a_row.get(persona, 0) + 1
-            return self._in_a_row[persona] >= self._limit
+            row = self._rows.setdefault(upstream, _Row())
+            row.failures += 1
+            if len(row.conversations) < self._distinct:
+                row.conversations.add(conversation)
+            if row.failures < self._limit or len(row.conversations) < self._distinct:
+                return False
+            del self._rows[upstream]
+            return True

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol
 
 from config.settings import Persona, Retry, Validity
@@ -21,6 +21,7 @@ from worker import captivate, fluidtalk
 from worker.fluidtalk import ActionResult, ChatResult
 from worker.images import ImageError
 from worker.reply import Reply, farewell
+from worker.retry import UNTRIED, Failed, Tried, Tries, What, limit_of, obeyed, pause, pause_after, spent
 
 # An event whose holder vanished so often is taken to be the cause: poison. Holders whose process was told to end do not
 # count, but within the retry budget: a supervisor that ends what does not answer any more may be seeing poison.
@@ -36,15 +37,20 @@ LEAD_WROTE = "the lead wrote in the meantime"
 QUIET_HOURS = "quiet hours"
 REFUSED_BY_CHANNEL = "delivery refused by the channel"
 
-Gate = Literal["", "hold", "circuit", "credits", "quarantined"]
+CHANNEL_CLOSED = "the channel takes nothing now"
+NOT_ASKED = "not asked: the worker lost time or its lease before the call"
+
+Gate = Literal["", "hold", "credits", "quarantined"]
 Fate = Literal["answered", "ignored", "sealed", "skipped", "dead"]
 
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """Call the persona. ``second``: the call before this one may have been acted on."""
+    """Call the persona. ``second``: an earlier call may have been acted on. ``without_image``: the image could not be
+    hosted, and the lead's words still count."""
 
     second: bool
+    without_image: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +87,9 @@ class End:
 class Wait:
     """Leave the head in place for ``seconds``. ``unknown``: the call may have been acted on.
 
-    ``gate``: what closes for the whole persona, and not only for this conversation. ``asked``: the persona was called,
-    so the attempt counts. ``bubbles_sent``: so many bubbles of the reply have surely been sent, one more than before.
+    ``gate``: what closes for the whole persona, and not only for this conversation. ``asked``: the upstream was called;
+    if not, no attempt was made. ``failed``: the attempt may turn out to be the event's own fault.
+    ``bubbles_sent``: that many bubbles of the reply have surely been sent, one more than before.
     """
 
     seconds: float
@@ -90,18 +97,17 @@ class Wait:
     unknown: bool = False
     gate: Gate = ""
     asked: bool = True
+    failed: Failed | None = None
     bubbles_sent: int | None = None
 
 
-class Attempts(Protocol):
+class Attempts(Tried, Protocol):
     """What the journal knows of the head (``worker.store.journal.Entry``)."""
 
     @property
     def kind(self) -> str: ...
     @property
     def accepted_at(self) -> int: ...
-    @property
-    def first_begun_at(self) -> int: ...
     @property
     def asks(self) -> int: ...
     @property
@@ -130,6 +136,10 @@ class Rules:
     retry: Retry
     validity: Validity = field(default_factory=Validity)
 
+    def may_repeat(self, kind: str) -> bool:
+        """Whether an event of this kind is asked again although its call may have been acted on."""
+        return getattr(self.persona.unknown, kind) in ("ask_again", "probe")
+
 
 @dataclass(frozen=True, slots=True)
 class Known:
@@ -139,7 +149,7 @@ class Known:
     on the platform waits behind the opener or follow-up at the head. ``waited_seconds``: how long the newest event of
     the turn has waited; for who speaks first, without quiet hours. ``quiet_seconds``: how long those still last, 0 =
     there are none now. ``zone_unknown``: they cannot be known, and then this persona does not speak first.
-    ``others_wait``: behind the events of the turn.
+    ``others_wait``: behind the events of the turn. ``tries``: the failed attempts that count against the head.
     """
 
     sealed: bool = False
@@ -150,6 +160,7 @@ class Known:
     quiet_seconds: float = 0.0
     zone_unknown: bool = False
     others_wait: bool = False
+    tries: Tries = UNTRIED
 
 
 def before_asking(head: Attempts, known: Known, rules: Rules) -> Ask | Deliver | End | Wait:
@@ -169,18 +180,26 @@ def before_asking(head: Attempts, known: Known, rules: Rules) -> Ask | Deliver |
         return End("skipped", reason, follow_up="next_step")
     if _poison(head.asks_vanished, head.asks_handed_over, rules):
         return _dead(f"poison: its worker vanished {head.asks_vanished} times while asking", rules)
+    gave_up = spent(head, known.tries, rules.retry)
+    image_is_missing = bool(gave_up) and head.failed is not None and head.failed.what == "image"
+    if gave_up and not image_is_missing:
+        return _dead(gave_up, rules)
     unknown = head.asks_vanished or head.ask_unknowns
-    step = _after_unknown_ask(head.kind, head.ask_unknowns, rules) if unknown else Ask(second=False)
-    return (_quiet(known) or step) if isinstance(step, Ask) else step
+    step = _after_unknown_ask(head.kind, rules) if unknown else Ask(second=False)
+    if not isinstance(step, Ask):
+        return step
+    return _quiet(known) or Ask(step.second, without_image=image_is_missing)
 
 
-def before_sending(head: Attempts, rules: Rules) -> Send | End:
-    """Whether a stored reply is to be sent (again)."""
+def before_sending(head: Attempts, tries: Tries, rules: Rules) -> Send | End:
+    """Whether a stored reply is to be sent (again). ``tries``: the failed sends that count against the head."""
     if _poison(head.sends_vanished, head.sends_handed_over, rules):
         return _undelivered(head, f"poison: its worker vanished {head.sends_vanished} times while delivering")
     unknown = bool(head.send_unknowns or head.sends_vanished)
     if unknown and rules.persona.unknown.delivery == "hold":
         return _undelivered(head, UNCONFIRMED)
+    if gave_up := spent(head, tries, rules.retry):
+        return _undelivered(head, gave_up)
     return Send(resent=unknown)
 
 
@@ -211,92 +230,111 @@ def of_answer(kind: str, result: ChatResult | ActionResult, *, second: bool) -> 
 
 
 def of_ask_failure(
-    head: Attempts, failure: fluidtalk.FluidTalkError, now: int, rules: Rules, jitter: random.Random
+    head: Attempts, failure: fluidtalk.FluidTalkError, tries: Tries, rules: Rules, jitter: random.Random
 ) -> Deliver | End | Wait:
-    """What a failed call to the persona means."""
-    again = _Again(head, head.asks, failure.retry_after, now, rules, jitter)
+    """What a failed call to the persona means. ``tries``: the failed calls before it that count against the head."""
     match failure:
         case fluidtalk.ConversationSealed():
             reply = farewell("sealed", "the persona ended the conversation", rules.persona.on_sealed)
             return Deliver(reply) if reply else End("sealed", "the persona ended the conversation", mark="sealed")
         case fluidtalk.ConversationNotFound() if head.kind == "follow_up":
             return End("skipped", "no conversation yet (404)", follow_up="dropped")
-        case fluidtalk.Unauthorized():
-            return Wait(rules.retry.pause_seconds, f"key refused ({failure.status})", gate="quarantined")
-        case fluidtalk.CreditsExhausted():
-            return Wait(rules.retry.pause_seconds, "credits out (402)", gate="credits")
-        case fluidtalk.Throttled():
-            reason = f"throttled by the persona ({failure.status})"
-            return again.wait(reason, gate="hold") or _dead(again.gave_up(reason), rules)
-        case fluidtalk.Unavailable():
-            reason = f"persona unavailable ({_status(failure.status)})"
-            return again.wait(reason, gate="circuit") or _dead(again.gave_up(reason), rules)
         case fluidtalk.OutcomeUnknown():
-            step = _after_unknown_ask(head.kind, head.ask_unknowns + 1, rules)
+            step = _after_unknown_ask(head.kind, rules)
             if not isinstance(step, Ask):
                 return step
             reason = f"no answer, it may have been acted on ({_status(failure.status, NO_ANSWER)})"
-            return again.wait(reason, unknown=True) or _dead(again.gave_up(reason), rules)
+            return _again("unknown", reason, head.asks, failure.retry_after, tries, rules, jitter)
+        case fluidtalk.Unavailable():
+            reason = f"persona unavailable ({_status(failure.status)})"
+            return _again("unavailable", reason, head.asks, failure.retry_after, tries, rules, jitter)
         case fluidtalk.BadReply():
             return _dead("bad reply: not the documented JSON", rules, _text(failure.detail))
         case _:
-            return _dead(f"refused by the persona ({_status(failure.status)})", rules, _text(failure.detail))
+            return _of_key(head, failure, rules, jitter) or _dead(
+                f"refused by the persona ({_status(failure.status)})", rules, _text(failure.detail)
+            )
+
+
+def _of_key(head: Attempts, failure: fluidtalk.FluidTalkError, rules: Rules, jitter: random.Random) -> Wait | None:
+    # What the server says of the key and not of the event ends no event, any number of times.
+    seconds = pause(head.asks, failure.retry_after, rules.retry, jitter)
+    match failure:
+        case fluidtalk.Unauthorized():
+            return Wait(rules.retry.pause_seconds, f"key refused ({failure.status})", gate="quarantined")
+        case fluidtalk.CreditsExhausted():
+            return Wait(seconds, "credits out (402)", gate="credits")
+        case fluidtalk.Throttled():
+            return Wait(seconds, f"throttled by the persona ({failure.status})", gate="hold")
+        case _:
+            return None
 
 
 def of_image_failure(
     head: Attempts,
     failure: ImageError | fluidtalk.FluidTalkError,
     has_text: bool,
-    now: int,
+    tries: Tries,
     rules: Rules,
     jitter: random.Random,
 ) -> Deliver | End | Wait | None:
     """What it means that an attachment cannot be hosted. None = ask without it: the lead's words still count.
 
-    Hosting again is harmless, so an unknown outcome is no different from none.
+    An upload is a call with the persona's key, so what it says of key and persona holds for all. Hosting again is
+    harmless, so an unknown outcome is no different from none. A link that cannot be read is the event's own fault.
     """
-    if isinstance(failure, fluidtalk.Unauthorized):
-        return of_ask_failure(head, failure, now, rules, jitter)
-    passing = (
-        failure.retryable
-        if isinstance(failure, ImageError)
-        else isinstance(failure, fluidtalk.Throttled | fluidtalk.Unavailable | fluidtalk.OutcomeUnknown)
-    )
-    retry_after = failure.retry_after if isinstance(failure, fluidtalk.FluidTalkError) else None
-    again = _Again(head, head.asks, retry_after, now, rules, jitter)
-    waiting = again.wait("image cannot be hosted yet") if passing else None
-    if waiting or has_text:
-        return waiting
-    return _dead("image cannot be hosted and there is no text", rules)
+    if isinstance(failure, fluidtalk.FluidTalkError):
+        if of_key := _of_key(head, failure, rules, jitter):
+            return of_key
+        if isinstance(failure, fluidtalk.Unavailable | fluidtalk.OutcomeUnknown):
+            reason = f"image cannot be hosted yet ({_status(failure.status)})"
+            return _again("image", reason, head.asks, failure.retry_after, tries, rules, jitter)
+    elif failure.retryable and tries.counted + 1 < rules.retry.attempts:
+        waiting = _again("image", "image cannot be fetched yet", head.asks, None, tries, rules, jitter)
+        return replace(waiting, failed=Failed("image", rules.retry.attempts, own=True))
+    return image_given_up(has_text, rules)
+
+
+def image_given_up(has_text: bool, rules: Rules) -> Deliver | End | None:
+    """What it means that an attachment will never be hosted. None = ask without it."""
+    return None if has_text else _dead("image cannot be hosted and there is no text", rules)
 
 
 def of_delivery(
     head: Attempts,
     reply: Reply,
     failure: captivate.CaptivateError | None,
-    now: int,
+    tries: Tries,
     rules: Rules,
     jitter: random.Random,
 ) -> End | Wait:
     """What the outcome of a send means. ``failure`` None = delivered: any 2xx, whatever the body.
 
-    ``head``: its counts are those of the present bubble, this attempt included.
+    ``head``: its counts are those of the present bubble, this attempt included. ``tries``: the failed sends of this
+    bubble before it that count against the head.
     """
     if failure is None:
         sent = head.bubbles_sent + 1
         if sent < reply.sends:
             return Wait(reply.pauses[sent - 1], f"next bubble {sent + 1} of {reply.sends}", bubbles_sent=sent)
         return End(reply.fate, reply.reason, reply.mark, reply.detail)
-    again = _Again(head, head.sends, failure.retry_after, now, rules, jitter)
+
+    def again(what: What, reason: str) -> Wait:
+        return _again(what, reason, head.sends, failure.retry_after, tries, rules, jitter)
+
     match failure:
-        case captivate.Throttled() | captivate.Unavailable():
-            reason = f"channel unavailable ({_status(failure.status)})"
-            return again.wait(reason) or _undelivered(head, again.gave_up(reason))
+        case captivate.Throttled():
+            return again("throttled", f"channel unavailable ({_status(failure.status)})")
+        case captivate.Unavailable():
+            return again("unavailable", f"channel unavailable ({_status(failure.status)})")
         case captivate.OutcomeUnknown() if rules.persona.unknown.delivery == "hold":
             return _undelivered(head, UNCONFIRMED)
         case captivate.OutcomeUnknown():
             reason = f"no answer from the channel, it may have arrived ({_status(failure.status, NO_ANSWER)})"
-            return again.wait(reason, unknown=True) or _undelivered(head, again.gave_up(reason))
+            return replace(again("unavailable", reason), unknown=True)
+        case _ if failure.status in (401, 403):
+            # The login of the whole channel, or this conversation alone: what happens to the others tells.
+            return again("refused", f"{REFUSED_BY_CHANNEL} ({_status(failure.status)})")
         case _:
             return _undelivered(head, f"{REFUSED_BY_CHANNEL} ({_status(failure.status)})")
 
@@ -312,40 +350,17 @@ def verdict_on_opener(kind: str, end: End) -> Literal["good", "bad"] | None:
     return "good" if end.fate == "answered" else None
 
 
-def pause(attempt: int, retry_after: float | None, retry: Retry, jitter: random.Random) -> float:
-    """Seconds until the next attempt: the server's word in full, else exponential with jitter."""
-    if retry_after is not None and retry_after >= retry.pause_seconds:
-        wait = min(retry_after, retry.retry_after_limit_seconds)
-        return wait + jitter.uniform(0, min(1.0, wait / 10))
-    # "At once" is no pause: a server that keeps saying it would use up all attempts in a moment.
-    exponent = min(max(attempt, 1) - 1, 30)
-    return min(retry.pause_limit_seconds, retry.pause_seconds * 2.0**exponent) * jitter.uniform(0.5, 1.0)
-
-
-@dataclass(frozen=True, slots=True)
-class _Again:
-    """Whether and when a call that failed may be tried again."""
-
-    head: Attempts
-    attempt: int
-    retry_after: float | None
-    now: int
-    rules: Rules
-    jitter: random.Random
-
-    def wait(self, reason: str, *, gate: Gate = "", unknown: bool = False) -> Wait | None:
-        """A pause, or None when the budget of attempts or age is used up."""
-        retry = self.rules.retry
-        if self.attempt >= retry.attempts or self._age_seconds() >= retry.age_seconds:
-            return None
-        return Wait(pause(self.attempt, self.retry_after, retry, self.jitter), reason, unknown=unknown, gate=gate)
-
-    def gave_up(self, reason: str) -> str:
-        """The cause of the dead letter when the budget is used up."""
-        return f"gave up after {self.attempt} attempts in {self._age_seconds():.0f} s: {reason}"
-
-    def _age_seconds(self) -> float:
-        return (self.now - self.head.first_begun_at) / 1000
+def _again(
+    what: What,
+    reason: str,
+    attempt: int,
+    retry_after: float | None,
+    tries: Tries,
+    rules: Rules,
+    jitter: random.Random,
+) -> Wait:
+    seconds = obeyed(retry_after, rules.retry, jitter) or pause_after(what, attempt, tries, rules.retry, jitter)
+    return Wait(seconds, reason, unknown=what == "unknown", failed=Failed(what, limit_of(what, rules.retry)))
 
 
 def _poison(vanished: int, handed_over: int, rules: Rules) -> bool:
@@ -363,15 +378,13 @@ def _quiet(known: Known) -> Wait | End | None:
     return Wait(known.quiet_seconds, QUIET_HOURS, asked=False)
 
 
-def _after_unknown_ask(kind: str, unknowns: int, rules: Rules) -> Ask | Deliver | End:
+def _after_unknown_ask(kind: str, rules: Rules) -> Ask | Deliver | End:
     policy = getattr(rules.persona.unknown, kind)
     if policy == "skip":
         reason = "outcome unknown: it may have been sent, and a double nudge is worse than none"
         return End("skipped", reason, follow_up="next_step")
     if policy == "dead_letter":
         return _dead("outcome unknown: it may have been acted on", rules)
-    if unknowns > 1:
-        return _dead("outcome unknown twice: it may have been acted on", rules)
     return Ask(second=True)
 
 

@@ -13,19 +13,22 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Literal, Protocol, TypeVar
 
 from config.handles import Handles
 from config.settings import Settings
 from worker import crash_points
 from worker.asking import Asking, LeaseLost
-from worker.captivate import Captivate, CaptivateError, OutcomeUnknown
+from worker.captivate import Captivate, CaptivateError, OutcomeUnknown, Unavailable
 from worker.conversation import TURNS, Conversation, Lane
 from worker.events import ChannelContext
 from worker.follow_ups import MORNING_MS, Planned, Policy, after_delivery, after_skip
 from worker.observability import metrics, tracing
 from worker.openers import Openers
 from worker.outcomes import (
+    CHANNEL_CLOSED,
+    NOT_ASKED,
     Ask,
     Deliver,
     End,
@@ -39,12 +42,15 @@ from worker.outcomes import (
 )
 from worker.pacing import pauses
 from worker.quiet_hours import Window, window_of
+from worker.reach import Reach, if_possible
 from worker.reply import Reply, fill
+from worker.retry import UNTRIED, Tries, tries
 from worker.retrying import patiently
 from worker.slots import Slots
 from worker.store import Store, StoreError
 from worker.store.journal import Entry
-from worker.store.leases import Gate, Grant, NotNow
+from worker.store.leases import Grant, NotNow
+from worker.store.places import IN_LINE
 from worker.store.renewal import Lease, LeaseKeeper
 
 _log = logging.getLogger("parley.turn")
@@ -62,6 +68,7 @@ class Channel(Protocol):
     """Where replies go: ``worker.captivate.CaptivateClient``."""
 
     def send_message(self, captivate: Captivate, idempotency_key: str | None = None) -> object: ...
+    def reachable(self) -> bool: ...
 
 
 class Turns:
@@ -71,8 +78,17 @@ class Turns:
     ``worker.store_wait_seconds``; after that the lease runs out and another turn goes on from the journal.
     """
 
-    def __init__(self, settings: Settings, store: Store, keeper: LeaseKeeper, asking: Asking, channel: Channel) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store,
+        keeper: LeaseKeeper,
+        asking: Asking,
+        channel: Channel,
+        reach: Reach,
+    ) -> None:
         self._store = store
+        self._reach = reach
         self._keeper = keeper
         self._asking = asking
         self._channel = channel
@@ -143,7 +159,7 @@ class Turns:
     def _run(self, conversation: Conversation) -> str:
         asked_at = time.monotonic()
         with metrics.storing("begin"):
-            granted, probe = self._begin(conversation, f"{self._process}-{uuid.uuid4().hex[:12]}")
+            granted = self._begin(conversation, f"{self._process}-{uuid.uuid4().hex[:12]}")
         metrics.doorbell("granted" if isinstance(granted, Grant) else granted.status)
         if isinstance(granted, NotNow):
             return _not_now(granted)
@@ -153,7 +169,7 @@ class Turns:
         payloads = [entry.payload for entry in granted.entries]
         span = tracing.turn(payloads, persona=conversation.persona, kind=granted.head.kind)
         with self._keeper.keep(granted, asked_at) as lease, counting as counted, span as told:
-            phrase = self._proceed(lease, probe)
+            phrase = self._proceed(lease)
             counted.ended(phrase)
             told.tell(outcome=counted.outcome, events=len(payloads))
         seconds = time.monotonic() - asked_at
@@ -164,49 +180,52 @@ class Turns:
         )
         return f"{phrase}, {seconds:.1f} s"
 
-    def _begin(self, conversation: Conversation, token: str) -> tuple[Grant | NotNow, Gate | None]:
+    def _begin(self, conversation: Conversation, token: str) -> Grant | NotNow:
         answer = self._store.leases.begin(conversation, token)
         if isinstance(answer, NotNow) and answer.status == "hand_back":
             self._store.takeovers.hand_back_quiet(conversation)
             answer = self._store.leases.begin(conversation, token)
-        if isinstance(answer, Grant) or answer.status != "probe":
-            return answer, None
-        gate: Gate = "circuit" if answer.reason == "circuit" else "credits"
-        if not self._store.personas.claim_probe(conversation.persona, gate, token):
-            return answer, None
-        answer = self._store.leases.begin(conversation, token, probe=gate)
-        if isinstance(answer, NotNow):
-            self._store.personas.give_back_probe(conversation.persona, gate)
-        return answer, gate
+        return answer
 
-    def _proceed(self, lease: Lease, probe: Gate | None) -> str:
+    def _proceed(self, lease: Lease) -> str:
         grant, head = lease.grant, lease.grant.head
         rules = self._rules[grant.conversation.persona]
         if grant.undecryptable:
             _log.error("turn held: %s", grant.undecryptable, extra={"conversation": grant.conversation.name})
-            if probe:
-                self._store.personas.give_back_probe(grant.conversation.persona, probe)
-            return self._carry_out(lease, without_content(grant.undecryptable, grant.sealed, self._jitter))
+            return self._carry_out(lease, without_content(grant.undecryptable, grant.sealed, self._jitter), UNTRIED)
+        made = self._tries(grant)
         if head.reply is not None:
-            resume = before_sending(head, rules)
+            resume = before_sending(head, made, rules)
             if isinstance(resume, End):
                 return self._end(lease, resume)
-            return self._deliver(lease, head, Reply.of_json(head.reply))
-        known = self._known(grant)
+            return self._deliver(lease, head, Reply.of_json(head.reply), made)
+        known = replace(self._known(grant), tries=made)
         step = before_asking(head, known, rules)
         valid_seconds = rules.validity.ai_opener_seconds - known.waited_seconds
-        instead = self._openers.not_now(grant, valid_seconds) if isinstance(step, Ask) else step
-        if instead:
-            if probe:
-                self._store.personas.give_back_probe(grant.conversation.persona, probe)
-            return self._carry_out(lease, instead)
-        second = isinstance(step, Ask) and step.second
+        if not isinstance(step, Ask):
+            return self._carry_out(lease, step, made)
+        if instead := self._openers.not_now(grant, valid_seconds):
+            return self._carry_out(lease, instead, made)
         try:
             with metrics.asking(grant.conversation.persona):
-                decision = self._asking.ask(grant, rules, second=second, probe=probe, still_held=lease.held)
+                decision = self._asking.ask(lease, rules, step, made)
         except LeaseLost:
-            return LEFT
-        return self._carry_out(lease, decision)
+            return self._leave_uncalled(lease)
+        return self._carry_out(lease, decision, made)
+
+    def _tries(self, grant: Grant) -> Tries:
+        head = grant.head
+        if head.failed is None:
+            return Tries(head.failures, head.failures_ms)
+        replied = head.reply is not None
+        owner = self._reach.channel if replied else self._reach.persona(grant.conversation.persona)
+        return tries(head, self._reach.last_success(owner))
+
+    def _leave_uncalled(self, lease: Lease) -> str:
+        # Nothing was asked or sent: say so, for as long as the lease is still this turn's in the store.
+        if self._hold(lease, Wait(0.0, NOT_ASKED, asked=False)) == LEFT:
+            if_possible(partial(self._store.leases.not_called, lease.grant))
+        return LEFT
 
     def _known(self, grant: Grant) -> Known:
         accepted_at, kind = grant.entries[-1].accepted_at, grant.head.kind
@@ -232,10 +251,12 @@ class Turns:
         others_wait = self._store.inbox.waiting(grant.conversation) > len(grant.entries)
         return replace(known, quiet_seconds=(quiet_ms + late_ms) / 1000, others_wait=others_wait)
 
-    def _carry_out(self, lease: Lease, decision: Deliver | End | Wait) -> str:
+    def _carry_out(self, lease: Lease, decision: Deliver | End | Wait, made: Tries) -> str:
         if isinstance(decision, Deliver):
             return self._record(lease, decision.reply)
-        return self._end(lease, decision) if isinstance(decision, End) else self._hold(lease, decision)
+        if isinstance(decision, End):
+            return self._end(lease, decision)
+        return self._hold(lease, decision, judged=made.judged)
 
     def _record(self, lease: Lease, reply: Reply) -> str:
         asked_at = time.monotonic()
@@ -247,42 +268,60 @@ class Turns:
         if recorded.status == "taken_over":
             held = self._hold(lease, Wait(0.0, "taken over"))
             return LEFT if held == LEFT else "kept: a person has taken over, the reply waits until hand-back"
+        if recorded.status == "closed":
+            held = self._hold(lease, Wait(0.0, CHANNEL_CLOSED, asked=False))
+            return LEFT if held == LEFT else f"kept: {CHANNEL_CLOSED}"
         if recorded.status != "holder":
             return LEFT
         lease.renewed(asked_at)
         if recorded.undecryptable:
-            return self._carry_out(lease, without_content(recorded.undecryptable, False, self._jitter))
+            return self._carry_out(lease, without_content(recorded.undecryptable, False, self._jitter), UNTRIED)
         head = lease.grant.head
         # `record` has counted this send, after the head was read.
         first = reply if recorded.reply == text else Reply.of_json(recorded.reply)
-        return self._deliver(lease, replace(head, sends=head.sends + 1), first)
+        return self._deliver(lease, replace(head, sends=head.sends + 1), first, UNTRIED)
 
     def _paced(self, persona: str, reply: Reply) -> Reply:
         rhythm = pauses(reply.bubbles, bool(reply.photo_url), self._pacings[persona], self._jitter)
         return replace(reply, pauses=rhythm) if rhythm else reply
 
-    def _deliver(self, lease: Lease, head: Entry, reply: Reply) -> str:
+    def _deliver(self, lease: Lease, head: Entry, reply: Reply, made: Tries) -> str:
         if not lease.held():
-            return LEFT
+            return self._leave_uncalled(lease)
         grant = lease.grant
-        started_at = time.monotonic()
-        failure: CaptivateError | None = None
+        rules = self._rules[grant.conversation.persona]
+        if grant.probe == "channel" and rules.persona.unknown.delivery == "hold" and not self._channel.reachable():
+            # What must not be sent twice is not risked for a try.
+            return self._hold(lease, Wait(rules.retry.pause_seconds, CHANNEL_CLOSED, asked=False))
+        failure = self._send(lease, head, reply)
+        decision = of_delivery(head, reply, failure, made, rules, self._jitter)
+        if isinstance(decision, Wait):
+            return self._hold(lease, decision, judged=made.judged)
+        delivered = failure is None and bool(reply.bubbles or reply.photo_url)
+        return self._end(lease, decision, delivered=delivered)
+
+    def _send(self, lease: Lease, head: Entry, reply: Reply) -> CaptivateError | None:
+        grant, channel = lease.grant, self._reach.channel
+        begun_at = time.monotonic()
         crash_points.reached("before delivery")
         try:
             message = fill(_channel(grant).conversation(), reply, head.bubbles_sent)
             with metrics.delivering():
                 self._channel.send_message(message, _idempotency_key(grant, head, reply))
         except CaptivateError as error:
-            failure = error
             if isinstance(error, OutcomeUnknown):
                 metrics.unknown(grant.conversation.persona, "delivery")
-        crash_points.reached("after delivery")
-        now = grant.now + int((time.monotonic() - started_at) * 1000)
-        decision = of_delivery(head, reply, failure, now, self._rules[grant.conversation.persona], self._jitter)
-        if isinstance(decision, Wait):
-            return self._hold(lease, decision)
-        delivered = failure is None and bool(reply.bubbles or reply.photo_url)
-        return self._end(lease, decision, delivered=delivered)
+            if isinstance(error, OutcomeUnknown | Unavailable) or error.status in (401, 403):
+                reason = f"status {error.status}" if error.status else "no answer"
+                self._reach.failed(channel, grant.conversation, begun_at, reason)
+            elif error.status:
+                self._reach.answered(channel, grant.probe)
+            return error
+        finally:
+            crash_points.reached("after delivery")
+        self._reach.answered(channel, grant.probe)
+        self._reach.succeeded(channel, lease.now())
+        return None
 
     def _end(self, lease: Lease, end: End, *, delivered: bool = False) -> str:
         grant = lease.grant
@@ -310,7 +349,7 @@ class Turns:
             return None
         return "drop" if end.follow_up == "dropped" else after_skip(policy, grant.touch, lease.now())
 
-    def _hold(self, lease: Lease, wait: Wait) -> str:
+    def _hold(self, lease: Lease, wait: Wait, *, judged: bool = False) -> str:
         grant = lease.grant
         crash_points.reached("before hold")
         held = self._surely(
@@ -322,11 +361,15 @@ class Turns:
                 unknown=wait.unknown,
                 asked=wait.asked,
                 bubbles_sent=wait.bubbles_sent,
+                failed=wait.failed,
+                judged=judged,
             ),
         )
         crash_points.reached("after hold")
         if held == "lost":
             return LEFT
+        if wait.reason == IN_LINE:
+            if_possible(partial(self._store.places.take_if_kept, grant.conversation))
         metrics.held(grant.conversation.persona, wait.reason)
         return f"held for {wait.seconds:.1f} s: {wait.reason}"
 

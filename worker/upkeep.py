@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from config.settings import Settings
 from worker.conversation import OUTREACH
 from worker.dispatch import Dispatch
+from worker.errands import Errands
 from worker.store import Store, StoreError
 from worker.store.agenda import Due
 from worker.store.keys import Shard
@@ -26,18 +27,22 @@ _APART_SECONDS = 0.1
 
 
 class Upkeep:
-    """Rings what is due, dispatches follow-ups, forgets what has expired."""
+    """Rings what is due, tries closed gates, dispatches follow-ups, forgets what has expired."""
 
     def __init__(self, store: Store, settings: Settings) -> None:
         self._store = store
         self._dispatch = Dispatch(store, settings)
+        self._errands = Errands(store)
         self._dispatching = threading.Lock()
         self._between_ticks = threading.Lock()
         self._tick_seconds = settings.agenda.tick_seconds
 
     def look(self) -> Due:
-        """What is due now, in one command of the store."""
-        return self._store.agenda.look()
+        """What is due now, in one command of the store. What is due for gates and places is done at once."""
+        due = self._store.agenda.look()
+        if due.errands:
+            self._errands.run()
+        return due
 
     def ring_due(self, shards: Sequence[Shard] | None = None) -> int:
         """Ring the doorbell of every conversation that is due: leads who wait at once, outreach spread over most of a

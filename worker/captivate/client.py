@@ -108,6 +108,18 @@ class CaptivateClient:
             return _json_object(answer.body)
         raise _error(answer.status, _retry_after(answer))
 
+    def reachable(self) -> bool:
+        """Whether the channel answers at all, with anything but 5xx. Sends nothing: a GET of the same address."""
+        try:
+            return (
+                self._connections.send(httpx.Request("GET", self._url, headers=self._headers), self._timeouts).status
+                < 500
+            )
+        except NotSent:
+            return False
+        except Unanswered as error:
+            return error.status is not None and error.status < 500
+
     def close(self) -> None:
         """Close the idle connections, shared ones too."""
         self._connections.close()

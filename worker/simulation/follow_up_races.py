@@ -22,6 +22,7 @@ from worker.events import ChannelContext, InboundChat
 from worker.fluidtalk import ActionResult, ChatResult, FluidTalk
 from worker.follow_ups import Planned, Touch
 from worker.images import FetchedImage
+from worker.reach import Reach
 from worker.store import Store
 from worker.store.leases import Grant
 from worker.store.renewal import LeaseKeeper
@@ -84,6 +85,10 @@ class _Channel:
     def send_message(self, captivate: Captivate, idempotency_key: str | None = None) -> None:
         """Everything arrives."""
 
+    def reachable(self) -> bool:
+        """Always."""
+        return True
+
 
 class _NoImages:
     def fetch(self, url: str) -> FetchedImage:
@@ -96,8 +101,9 @@ class Races:
     def __init__(self, settings: Settings, dispatchers: int, seed: int) -> None:
         self._store = Store(settings, connections=dispatchers + 10)
         self._keeper = LeaseKeeper(self._store.leases.renew, settings.lease.ttl_seconds, settings.lease.renew_seconds)
-        asking = Asking(settings, self._store, {"ava": _Persona()}, _NoImages())
-        self._turns = Turns(settings, self._store, self._keeper, asking, _Channel())
+        reach = Reach(settings, self._store)
+        asking = Asking(settings, self._store, {"ava": _Persona()}, _NoImages(), reach)
+        self._turns = Turns(settings, self._store, self._keeper, asking, _Channel(), reach)
         self._dispatchers = [Dispatch(self._store, settings) for _ in range(dispatchers)]
         self._chance = random.Random(seed)
 

@@ -16,9 +16,11 @@ from worker.store.cluster import LateCluster
 from worker.store.connection import StoreError, connect
 from worker.store.content import Content
 from worker.store.dead_letters import DeadLetters
+from worker.store.errands import Errands
 from worker.store.follow_up_caps import FollowUpCaps
 from worker.store.follow_ups import FollowUpIndex
 from worker.store.forgetting import Forgetting
+from worker.store.gates import Gates
 from worker.store.inbox import Inbox
 from worker.store.keys import Keys
 from worker.store.leases import Leases
@@ -26,6 +28,7 @@ from worker.store.lines import Lines
 from worker.store.measures import Measures
 from worker.store.outreach import Outreach
 from worker.store.personas import Personas
+from worker.store.places import Places
 from worker.store.processes import Processes
 from worker.store.rotation import Rotation
 from worker.store.scripts import Scripts
@@ -63,7 +66,10 @@ class Store:
             self.accept_queue = BrokerQueue(self.redis, broker)
         self.leases = Leases(self.keys, scripts, self.doorbells, content, settings)
         self.agenda = Agenda(self.redis, self.keys, scripts, self.doorbells, settings)
-        self.personas = Personas(self.redis, self.keys, scripts, settings)
+        self.gates = Gates(self.redis, self.keys, scripts, int(settings.agenda.grace_seconds * 1000))
+        self.personas = Personas(self.redis, self.keys, self.gates, settings)
+        self.places = Places(self.redis, self.keys, scripts, self.doorbells, settings)
+        self.errands = Errands(self.keys, scripts)
         self.outreach = Outreach(self.redis, self.keys, scripts, self.personas, settings)
         self.follow_ups = FollowUpIndex(self.redis, self.keys, scripts, content, settings)
         self.follow_up_caps = FollowUpCaps(self.keys, scripts, settings)

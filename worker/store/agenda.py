@@ -20,12 +20,13 @@ from worker.store.scripts import Scripts
 @dataclass(frozen=True, slots=True)
 class Due:
     """What a look found. ``shards``: those in which a conversation is due or ready. ``accept``: messages wait in that
-    queue, or may wait there. ``next_seconds``: until a conversation of another shard falls due; None = not known, or
-    there is none."""
+    queue, or may wait there. ``errands``: some are due, or may be. ``next_seconds``: until a conversation of another
+    shard falls due; None = not known, or there is none."""
 
     shards: tuple[Shard, ...]
     follow_ups: bool
     accept: bool
+    errands: bool = False
     next_seconds: float | None = None
 
 
@@ -40,7 +41,7 @@ class Agenda:
         # Where the shards are on several servers no script sees all of them, and each job looks for itself.
         self._one_server = not isinstance(redis, LateCluster)
         self._sees_accept = settings.doorbells_in_store
-        self._looked_at = [key for shard in keys.shards for key in (shard.agenda, shard.ready, shard.follow_ups)]
+        self._looked_at = [key for shard in keys.shards for key in _looked_at(shard)]
         if self._sees_accept:
             self._looked_at.append(ACCEPT)
         self._limit = settings.agenda.ring_limit
@@ -51,11 +52,11 @@ class Agenda:
     def look(self) -> Due:
         """What is due now. One command; changes nothing."""
         if not self._one_server:
-            return Due(self._keys.shards, follow_ups=True, accept=True)
-        follow_ups, accept, next_ms, *numbers = self._look(self._looked_at, [])
+            return Due(self._keys.shards, follow_ups=True, accept=True, errands=True)
+        follow_ups, accept, errands, next_ms, *numbers = self._look(self._looked_at, [])
         shards = tuple(self._keys.shards[number] for number in numbers)
         next_seconds = None if next_ms < 0 else next_ms / 1000
-        return Due(shards, bool(follow_ups), bool(accept) or not self._sees_accept, next_seconds)
+        return Due(shards, bool(follow_ups), bool(accept) or not self._sees_accept, bool(errands), next_seconds)
 
     def claim_due(
         self, shards: Sequence[Shard] | None = None, *, outreach: bool = True
@@ -95,3 +96,7 @@ class Agenda:
             for i in range(0, len(answer), 3)
         ]
         return [(conversation, lane) for _, _, conversation, lane in sorted(due)]
+
+
+def _looked_at(shard: Shard) -> tuple[str, str, str, str]:
+    return shard.agenda, shard.ready, shard.follow_ups, shard.errands

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from worker.retry import Failure
 from worker.store.content import Field
 
 
@@ -17,6 +18,9 @@ class Entry:
     those whose process was told to end. ``bubbles_sent``: bubbles of a paced reply that were surely sent; ``sends`` and
     its kin are then those of the next one. ``image_url``: where the event's attachment is hosted. ``reply``: what was
     stored to be delivered, as JSON text.
+    ``failures``: failed attempts of the present step (the ask, or the send of one bubble) that count against the event,
+    ``failures_ms``: the pauses that they caused; ``failed``: the last one, as long as it is not judged. ``step``: where
+    the event is; ``begun``: nothing has been asked yet.
     """
 
     event_id: str
@@ -32,7 +36,10 @@ class Entry:
     sends_vanished: int
     sends_handed_over: int
     bubbles_sent: int
-    first_begun_at: int
+    failures: int
+    failures_ms: int
+    failed: Failure | None
+    step: str
     image_url: str | None
     reply: str | None
 
@@ -61,7 +68,10 @@ def entry(event_id: str, flat: Sequence[str], read: Callable[[Field, str], str])
         sends_vanished=number("sends_vanished"),
         sends_handed_over=number("sends_handed_over"),
         bubbles_sent=number("bubbles_sent"),
-        first_begun_at=number("first_begun_at"),
+        failures=number("failures"),
+        failures_ms=number("failures_ms"),
+        failed=Failure.of_text(fields["failed"]) if "failed" in fields else None,
+        step=fields.get("step", ""),
         image_url=content("image_url"),
         reply=content("reply"),
     )

@@ -35,10 +35,15 @@ All keys of a conversation carry one hash tag, its shard, together with that sha
     parley:{NN}:taken_over                     HASH  with the hand-back      accept settle claim   parley claims
                                                                              hand_back
     parley:{NN}:persona:<persona>              HASH  never; reversible       gates, pause          begin
+    parley:{NN}:channel:<environment>          HASH  never; reversible       gate open errands     begin record
+    parley:{NN}:waiting:<gate>:<owner>         ZSET  when the gate opens     begin probe           tries of the gate
+    parley:{NN}:errands                        ZSET  when nothing is left    gate open admit       look errands
+                                                     to do                   release errands
     parley:{NN}:rate:<persona>                 TEXT  a minute unused         admit                 admit
     parley:{NN}:reserved:<persona>             ZSET  ten minutes unused      admit                 admit
-    parley:{NN}:running:<persona>              ZSET  with the longest call   admit release         admit
-    parley:{NN}:probe:<persona>:<gate>         TEXT  one probe interval      the probing worker    the same
+    parley:{NN}:running:<persona>              ZSET  a day unused            admit release         admit
+                                                                             renew_places
+    parley:{NN}:line:<persona>                 ZSET  a day unused            admit release         admit release
     parley:{NN}:ramp:<persona>                 HASH  never (a few fields)    ramp outcome          ramp, parley outreach
     parley:{NN}:moments:<persona>              ZSET  30 days unused          ramp                  ramp, parley outreach
     parley:{NN}:gone:<persona>                 ZSET  2 days                  ramp                  ramp, parley outreach
@@ -143,9 +148,11 @@ class Shard:
         """Counters of all personas' events in this shard."""
         return self.key("books")
 
-    def admission(self, persona: str) -> tuple[str, str, str]:
-        """Rate, reserved moments and running calls of the persona's key."""
-        return self.key(f"rate:{persona}"), self.key(f"reserved:{persona}"), self.key(f"running:{persona}")
+    def admission(self, persona: str) -> tuple[str, str, str, str]:
+        """Rate, reserved moments and running calls of the persona's key, and the line of those who wait for a call."""
+        nouns = ("rate", "reserved", "running", "line")
+        rate, reserved, running, line = (self.key(f"{noun}:{persona}") for noun in nouns)
+        return rate, reserved, running, line
 
     def follow_up_caps(self, persona: str, day: int) -> tuple[str, str, str]:
         """Follow-ups a persona was allowed on this UTC day (since 1970), its next free moment, moments handed out."""
@@ -164,9 +171,23 @@ class Shard:
         """How the persona's last openers ended."""
         return self.key(f"outcomes:{persona}")
 
-    def probe(self, persona: str, gate: str) -> str:
-        """The right to probe a closed gate."""
-        return self.key(f"probe:{persona}:{gate}")
+    def channel(self, environment: str) -> str:
+        """The gate of a channel as this shard knows it."""
+        return self.key(f"channel:{environment}")
+
+    @property
+    def waiting_prefix(self) -> str:
+        """What stands before ``<gate>:<owner>`` in the key of those who wait for a gate."""
+        return self.key("waiting:")
+
+    def waiting(self, gate: str, owner: str) -> str:
+        """Conversations that wait for a gate, to the time since when."""
+        return f"{self.waiting_prefix}{gate}:{owner}"
+
+    @property
+    def errands(self) -> str:
+        """What has to be done for an owner whose home this shard is, to milliseconds when it is due."""
+        return self.key("errands")
 
 
 class Keys:

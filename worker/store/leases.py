@@ -18,19 +18,19 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
-from config.settings import Settings
+from config.settings import Persona, Settings
 from worker import events
 from worker.conversation import TURNS, Conversation
 from worker.doorbells import Doorbells
 from worker.events import Event
 from worker.follow_ups import Planned, Touch, TouchState
+from worker.retry import Failed
 from worker.store.content import Content, Field, Undecryptable
 from worker.store.follow_ups import touch_state
 from worker.store.journal import Entry, entry, pairs
 from worker.store.keys import Keys
 from worker.store.scripts import Scripts
 
-Gate = Literal["hold", "circuit", "credits"]
 Fate = Literal["answered", "joined", "ignored", "sealed", "skipped", "dead"]
 Mark = Literal["", "started", "sealed", "owned_elsewhere", "escalated"]
 Held = Literal["held", "repeated", "lost"]
@@ -40,9 +40,7 @@ Held = Literal["held", "repeated", "lost"]
 class NotNow:
     """Why a turn does not begin, and until when (milliseconds of the store's clock; 0 = nothing to wait for)."""
 
-    status: Literal[
-        "empty", "busy", "taken_over", "hand_back", "quiet", "held", "paused", "quarantined", "outreach", "probe"
-    ]
+    status: Literal["empty", "busy", "taken_over", "hand_back", "quiet", "held", "paused", "quarantined", "outreach"]
     until: int
     reason: str
 
@@ -53,7 +51,7 @@ class Grant:
 
     ``undecryptable``: why this process cannot read the content of the entries, which is then left out; '' = it can.
     ``gives_way``: outreach is stopped; the head ends without a call, because something that happened on the platform
-    waits behind it.
+    waits behind it. ``probe``: the closed gate that this turn tries, '' = none.
     """
 
     conversation: Conversation
@@ -69,6 +67,7 @@ class Grant:
     touch: TouchState
     undecryptable: str = ""
     gives_way: bool = False
+    probe: Literal["", "circuit", "credits", "channel"] = ""
 
     @property
     def head(self) -> Entry:
@@ -84,10 +83,10 @@ class Grant:
 @dataclass(frozen=True, slots=True)
 class Recorded:
     """``status``: ``holder`` = deliver ``reply`` now; ``taken_over`` = a person has the conversation: deliver nothing,
-    hold; ``lost`` and ``settled`` = another turn goes on: leave. ``undecryptable``: why this process cannot read the
-    reply, which another one stored before; '' = it can."""
+    hold; ``closed`` = the channel's gate is closed: likewise; ``lost`` and ``settled`` = another turn goes on: leave.
+    ``undecryptable``: why this process cannot read the reply, which another one stored before; '' = it can."""
 
-    status: Literal["holder", "taken_over", "lost", "settled"]
+    status: Literal["holder", "taken_over", "closed", "lost", "settled"]
     reply: str
     undecryptable: str = ""
 
@@ -121,14 +120,14 @@ class Leases:
         self._dead_ms = int(settings.retention.dead_seconds * 1000)
         self._conversation_ms = int(settings.retention.conversation_seconds * 1000)
         self._timeline_entries = settings.retention.timeline_entries
+        self._environment = settings.captivate.name
+        self._policies = {name: _policy(persona) for name, persona in settings.personas.items()}
 
-    def begin(self, conversation: Conversation, token: str, probe: Gate | None = None) -> Grant | NotNow:
-        """Take the lease when there is work that may run now.
-
-        ``token``: names this turn and no other. ``probe``: the closed gate that this turn has the right to probe.
-        """
+    def begin(self, conversation: Conversation, token: str) -> Grant | NotNow:
+        """Take the lease when there is work that may run now. ``token``: names this turn and no other."""
         shard = self._keys.of(conversation)
         join = self._joins[conversation.persona]
+        repeatable, preparing, resent = self._policies[conversation.persona]
         answer = self._scripts.begin(
             [
                 shard.conversation(conversation),
@@ -137,6 +136,8 @@ class Leases:
                 shard.timeline(conversation),
                 shard.persona(conversation.persona),
                 shard.journal_prefix,
+                shard.waiting_prefix,
+                shard.channel(self._environment),
             ],
             [
                 conversation.name,
@@ -146,9 +147,11 @@ class Leases:
                 int(join.settle_limit_seconds * 1000),
                 join.max_events,
                 join.max_characters,
-                probe or "",
+                repeatable,
                 random.randrange(1000),
                 self._quiet_takeover_ms[conversation.persona],
+                preparing,
+                resent,
             ],
         )
         if answer[0] != "granted":
@@ -169,6 +172,7 @@ class Leases:
                 shard.journal(conversation, grant.head.event_id),
                 shard.agenda,
                 shard.timeline(conversation),
+                shard.channel(self._environment),
             ],
             [conversation.name, grant.token, grant.fence, stored, self._ttl_ms, int(farewell)],
         )
@@ -267,7 +271,24 @@ class Leases:
             touch=touch_state(conversation.name, state, channel),
             undecryptable=undecryptable,
             gives_way="gives_way" in state,
+            probe=state.get("probe", ""),  # type: ignore[arg-type]
         )
+
+    def asking(self, grant: Grant) -> bool:
+        """The persona is called now: from here on the turn may have asked. False: the lease is lost, make no call.
+
+        Only a turn whose head's step is ``begun`` has to say so.
+        """
+        conversation = grant.conversation
+        shard = self._keys.of(conversation)
+        keys = [shard.conversation(conversation), shard.journal(conversation, grant.head.event_id)]
+        return bool(self._scripts.asking(keys, [grant.token, grant.fence]))
+
+    def not_called(self, grant: Grant) -> None:
+        """A turn that has lost its lease made no call, so that its open step is no sign of poison."""
+        conversation = grant.conversation
+        journal = self._keys.of(conversation).journal(conversation, grant.head.event_id)
+        self._scripts.not_called([journal], ["asks_handed_over" if grant.head.reply is None else "sends_handed_over"])
 
     def hold(
         self,
@@ -278,11 +299,14 @@ class Leases:
         unknown: bool,
         asked: bool = True,
         bubbles_sent: int | None = None,
+        failed: Failed | None = None,
+        judged: bool = False,
     ) -> Held:
         """Leave the head in place for so long.
 
         ``unknown``: the call's outcome is not known. ``asked``: a call was made; if not, the attempt does not count.
         ``bubbles_sent``: so many bubbles of the reply have surely been sent; the next one has a budget of its own.
+        ``failed``: the attempt may turn out to be the event's own fault; ``judged``: the one before it did.
         """
         conversation = grant.conversation
         shard = self._keys.of(conversation)
@@ -303,6 +327,9 @@ class Leases:
                 "unknown" if unknown else "known" if asked else "not asked",
                 self._timeline_entries,
                 "" if bubbles_sent is None else bubbles_sent,
+                failed.to_text(int(seconds * 1000), reason) if failed else "",
+                int(failed.own) if failed else 0,
+                int(judged),
             ],
         )
         held: Held = status
@@ -352,6 +379,17 @@ class Leases:
             for grant, renewed in zip(group, answer, strict=True)
             if not renewed
         ]
+
+
+def _policy(persona: Persona) -> tuple[str, str, int]:
+    # Kinds with a space around each: those that may be asked twice, those that have more to do before the call; and
+    # whether a delivery may be repeated.
+    unknown = persona.unknown
+    kinds = ("inbound_chat", "ai_opener", "event_trigger", "follow_up")
+    repeatable = [kind for kind in kinds if getattr(unknown, kind) in ("ask_again", "probe")]
+    bounded = persona.calls_at_once or persona.calls_per_second
+    preparing = kinds if bounded else kinds[1:]
+    return f" {' '.join(repeatable)} ", f" {' '.join(preparing)} ", int(unknown.delivery == "send_again")
 
 
 def _left_out(field: Field, _: str) -> str:

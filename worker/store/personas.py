@@ -6,41 +6,23 @@ While a gate is closed, events keep arriving and waiting in order.
 
 from __future__ import annotations
 
+from typing import Literal
+
 from redis import Redis
 
 from config.settings import Settings
-from worker.conversation import Conversation
+from worker.store.gates import Gates, Owner
 from worker.store.keys import Keys
-from worker.store.leases import Gate
-from worker.store.scripts import Scripts
-
-_FIELDS: dict[str, tuple[str, ...]] = {
-    "paused": ("paused",),
-    "quarantined": ("quarantined",),
-    "hold": ("hold_until", "hold_reason"),
-    "circuit": ("circuit_until", "circuit_interval", "circuit_reason"),
-    "credits": ("credits_until", "credits_interval", "credits_reason"),
-    "outreach": ("outreach",),
-}
 
 
 class Personas:
     """Closes and opens the gates of personas."""
 
-    def __init__(self, redis: Redis, keys: Keys, scripts: Scripts, settings: Settings) -> None:
+    def __init__(self, redis: Redis, keys: Keys, gates: Gates, settings: Settings) -> None:
         self._redis = redis
         self._keys = keys
-        self._gate = scripts.gate
-        self._wake = scripts.wake
-        self._gates = settings.gates
-        self._admit = scripts.admit
-        self._call_ms = int((settings.fluidtalk.total_seconds + 5) * 1000)
-        self._bounds = {
-            name: (int(1000 / persona.calls_per_second) if persona.calls_per_second else 0, persona.calls_at_once or 0)
-            for name, persona in settings.personas.items()
-            if persona.calls_per_second or persona.calls_at_once
-        }
-        self._probe_ms = int((settings.gates.probe_seconds + settings.fluidtalk.total_seconds) * 1000)
+        self._gates = gates
+        self._rules = settings.gates
 
     def pause(self, persona: str, reason: str) -> None:
         """No new call for this persona until ``open_gate(persona, "paused")``. Turns under way finish."""
@@ -56,86 +38,48 @@ class Personas:
 
     def hold(self, persona: str, seconds: float, reason: str) -> None:
         """No call with this key for so long (Retry-After)."""
-        self._close(persona, "hold", seconds, reason, probed=False)
+        self._gates.close(Owner("persona", persona), "hold", seconds, reason)
 
-    def close_for_probing(self, persona: str, gate: Gate, reason: str, *, probed: bool) -> None:
-        """Close ``circuit`` or ``credits``: one call probes per interval. ``probed``: this was such a call."""
-        self._close(persona, gate, self._gates.probe_seconds, reason, probed=probed)
-        if probed:
-            self._redis.delete(self._keys.home(persona).probe(persona, gate))
+    def close_for_probing(
+        self, persona: str, gate: Literal["circuit", "credits"], reason: str, failed_by: str = ""
+    ) -> bool:
+        """Close ``circuit`` or ``credits`` until a call succeeds: one tries at each interval.
+
+        ``failed_by``: token of such a try, which doubles the interval of ``credits``. True: this call closed the gate.
+        """
+        longest = self._rules.probe_limit_seconds if gate == "credits" else None
+        return self._gates.close(
+            Owner("persona", persona),
+            gate,
+            self._rules.probe_seconds,
+            reason,
+            longest_seconds=longest,
+            failed_by=failed_by,
+        )
 
     def open_gate(self, persona: str, gate: str) -> None:
         """Open a gate and look at everything that waited for it, in order of waiting."""
-        with self._redis.pipeline(transaction=False) as pipeline:
-            if gate == "outreach":
-                # Those that closed it are judged: the count starts anew, first of all, or the next end closes it again.
-                pipeline.delete(self._keys.home(persona).outcomes(persona))
-            for shard in self._keys.shards:
-                pipeline.hdel(shard.persona(persona), *_FIELDS[gate])
-            pipeline.delete(self._keys.home(persona).probe(persona, gate))
-            pipeline.execute()
-        self.wake(persona)
-
-    def claim_probe(self, persona: str, gate: Gate, token: str) -> bool:
-        """The right to probe a closed gate: one caller has it until its call has ended, or could have."""
-        key = self._keys.home(persona).probe(persona, gate)
-        return bool(self._redis.set(key, token, nx=True, px=self._probe_ms)) or self._redis.get(key) == token
-
-    def give_back_probe(self, persona: str, gate: Gate) -> None:
-        """Whoever had the right to probe makes no call: another one may at once."""
-        self._redis.delete(self._keys.home(persona).probe(persona, gate))
-
-    def admit(self, conversation: Conversation, token: str) -> float:
-        """Whether a call with the persona's key may be made now: 0.0, or seconds to wait.
-
-        Bounded by ``calls_per_second`` and ``calls_at_once`` of the persona, all processes together; costs nothing
-        when neither is set. Moments are handed out in the order of asking. A call that ends is ``released``; one whose
-        process died frees its place after the longest call.
-        """
-        bounds = self._bounds.get(conversation.persona)
-        if bounds is None:
-            return 0.0
-        keys = self._keys.home(conversation.persona).admission(conversation.persona)
-        wait_ms: int = self._admit(keys, [conversation.name, token, *bounds, self._call_ms])
-        return wait_ms / 1000
-
-    def release(self, conversation: Conversation, token: str) -> None:
-        """The admitted call has ended."""
-        if conversation.persona in self._bounds:
-            _, _, running = self._keys.home(conversation.persona).admission(conversation.persona)
-            self._redis.zrem(running, token)
+        if gate == "outreach":
+            # Those that closed it are judged: the count starts again, first of all, or the next end closes it again.
+            self._redis.delete(self._keys.home(persona).outcomes(persona))
+        self._gates.open(Owner("persona", persona), gate)
 
     def gates(self, persona: str) -> dict[str, str]:
         """The closed gates of a persona: raw fields, as any shard knows them. Empty when all are open."""
-        fields: dict[str, str] = self._redis.hgetall(self._keys.home(persona).persona(persona))  # type: ignore[assignment]
-        return fields
+        return self._gates.of(Owner("persona", persona))
 
     def wake(self, persona: str, held_for: str = "") -> int:
         """Make every waiting conversation of a persona due now, the longest waiting first. Returns how many.
 
         ``held_for``: those that are held for this reason, too; others that are held stay so.
         """
-        woken = 0
-        for shard in self._keys.shards:
-            scan = self._redis.zscan_iter(shard.agenda, match=f"{persona}:*", count=1000)
-            names = [str(name) for name, _ in scan]
-            keys = [
-                shard.agenda,
-                shard.conversation_prefix,
-                shard.inbox_prefix,
-                shard.journal_prefix,
-                shard.ready,
-            ]
-            for start in range(0, len(names), 1000):
-                woken += int(self._wake(keys, [held_for, *names[start : start + 1000]]))
-        return woken
+        return self._gates.wake(persona, held_for)
 
     def _set(self, persona: str, field: str, reason: str) -> None:
         with self._redis.pipeline(transaction=False) as pipeline:
             for shard in self._keys.shards:
                 pipeline.hset(shard.persona(persona), field, reason)
+            # An opening that is not finished yet must not open it again.
+            home = self._keys.home(persona)
+            pipeline.zrem(home.errands, f"open {field} {persona}")
             pipeline.execute()
-
-    def _close(self, persona: str, gate: Gate, seconds: float, reason: str, *, probed: bool) -> None:
-        arguments = [gate, int(seconds * 1000), int(self._gates.probe_limit_seconds * 1000), reason, int(probed)]
-        self._gate.many([([shard.persona(persona)], arguments) for shard in self._keys.shards])

@@ -24,6 +24,8 @@ class Lease:
         self._begun_at = time.monotonic()
         self.valid_until = valid_until
         self.lost = False
+        # A place for a call with the persona's key, renewed with the lease.
+        self.has_place = False
 
     def held(self) -> bool:
         """Whether this turn may still start an outside call: no loss was seen and the last renewal is fresh enough."""
@@ -51,10 +53,18 @@ class LeaseKeeper:
 
     ``renew(grants)`` returns the lost ones and may raise ``redis.RedisError``; then nothing is renewed and the leases
     run out by themselves, which is what must happen when the store is away. The thread starts with the first lease.
+    ``beside(leases)`` is called after each round, for what is renewed or noted together with the leases.
     """
 
-    def __init__(self, renew: Callable[[list[Grant]], list[Grant]], ttl_seconds: float, renew_seconds: float) -> None:
+    def __init__(
+        self,
+        renew: Callable[[list[Grant]], list[Grant]],
+        ttl_seconds: float,
+        renew_seconds: float,
+        beside: Callable[[list[Lease]], None] = lambda _: None,
+    ) -> None:
         self._renew = renew
+        self._beside = beside
         self.ttl_seconds = ttl_seconds
         self._renew_seconds = renew_seconds
         self._leases: dict[str, Lease] = {}
@@ -91,11 +101,17 @@ class LeaseKeeper:
         return [lease.grant for lease in leases]
 
     def renew_once(self) -> None:
-        """One round over all leases."""
+        """One round over all leases, and over what is beside them."""
         with self._lock:
             leases = list(self._leases.values())
-        if not leases:
-            return
+        if leases:
+            self._renew_all(leases)
+        try:
+            self._beside(leases)
+        except RedisError as error:
+            _log.warning("places not renewed: store unreachable (%s)", type(error).__name__)
+
+    def _renew_all(self, leases: list[Lease]) -> None:
         asked_at = time.monotonic()
         try:
             lost = {grant.token for grant in self._renew([lease.grant for lease in leases])}

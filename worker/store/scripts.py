@@ -68,6 +68,7 @@ class Scripts:
         prelude = (folder / "prelude.lua").read_text(encoding="utf-8") + (LUA if ahead else "")
 
         touches = (folder / "touches.lua").read_text(encoding="utf-8")
+        places = (folder / "places.lua").read_text(encoding="utf-8")
         takeover = touches + (folder / "takeover.lua").read_text(encoding="utf-8")
 
         def script(name: str, shared: str = "") -> Script:
@@ -90,7 +91,15 @@ class Scripts:
         self.reencrypt = script("reencrypt")
         self.replay = script("replay")
         self.gate = script("gate")
-        self.admit = script("admit")
+        self.open = script("open")
+        self.errands = script("errands")
+        self.probe = script("probe")
+        self.admit = script("admit", places)
+        self.release = script("release", places)
+        self.renew_places = script("renew_places")
+        self.next = script("next")
+        self.asking = script("asking")
+        self.not_called = script("not_called")
         self.wake = script("wake")
         self.ramp = script("ramp")
         self.outcome = script("outcome")

@@ -1,12 +1,14 @@
 -- Take the lease of a conversation and read what its turn needs; or say why not now.
 --
--- KEYS 1 conversation  2 inbox  3 agenda  4 timeline  5 persona  6 journal prefix
+-- KEYS 1 conversation  2 inbox  3 agenda  4 timeline  5 persona  6 journal prefix  7 waiting prefix  8 channel
 -- ARGV 1 conversation name  2 token  3 lease ms  4 settle ms  5 settle limit ms  6 largest group  7 largest characters
---      8 the gate that this call probes, or ''  9 jitter 0..999  10 ms after which a quiet takeover ends by itself, or 0
+--      8 kinds that may be asked again although their call may have been acted on, a space around each
+--      9 jitter 0..999  10 ms after which a quiet takeover ends by itself, or 0
+--      11 kinds whose turn has more to do before the call, a space around each; 12 1 = a delivery may be repeated
 -- Returns {'granted', now, fence, conversation fields, {id, journal fields} ...}, where the field gives_way says that the
---          head ends without a call: outreach is stopped, and something that happened on the platform waits behind it
---      or {'empty' | 'busy' | 'taken_over' | 'quiet' | 'held' | 'paused' | 'quarantined' | 'outreach' | 'probe', until,
---          reason}
+--          head ends without a call: outreach is stopped, and something that happened on the platform waits behind it;
+--          and the field probe names the closed gate that this turn tries
+--      or {'empty' | 'busy' | 'taken_over' | 'quiet' | 'held' | 'paused' | 'quarantined' | 'outreach', until, reason}
 --      or {'hand_back', until, reason}: the takeover was quiet for long enough; hand back, then begin again.
 -- Twice with the same token: the second time returns the same grant and counts nothing again; once the turn has ended it
 -- grants nothing.
@@ -32,7 +34,7 @@ end
 
 local state = redis.call('HMGET', conversation,
   'owner', 'lease_until', 'hold_until', 'hold_reason', 'group', 'started', 'fence',
-  'taken_over', 'taken_over_at', 'last_inbound', 'settled_by', 'held_by')
+  'taken_over', 'taken_over_at', 'last_inbound', 'settled_by', 'held_by', 'probing')
 local owner, group = state[1], number(state[5])
 -- A reply that is already stored costs no call: the persona's gates do not keep it from the lead.
 local unanswered = redis.call('HEXISTS', journal_of(ids[1]), 'reply') == 0
@@ -55,6 +57,23 @@ end
 local stopped = stopped_by()
 local gives_way = stopped and platform_event_waits()
 local repeated = owner == token
+
+-- The closed gate that this turn may try (probe.lua).
+local probing, probe_until, probe_by = string.match(state[13] or '', '^(%l+) (%d+) ?(.*)$')
+if probing and not ((repeated and probe_by == token) or (not repeated and number(probe_until) > now)) then probing = nil end
+
+-- Wait for a gate that opens when a call succeeds: among those of which one tries at each interval, the longest waiting
+-- first. What must not be repeated comes after all others: a try may end without an answer.
+local function wait_for(gate, owned_by, repeatable)
+  local waiting = KEYS[7] .. gate .. ':' .. owned_by
+  local past = redis.call('ZSCORE', waiting, name)
+  if not past or (repeatable and tonumber(past) >= LAST_TO_TRY) then
+    local since = number(redis.call('HGET', journal_of(ids[1]), 'accepted_at'))
+    redis.call('ZADD', waiting, repeatable and since or LAST_TO_TRY + since, name)
+  end
+  return later('held', now + 3600000 + number(ARGV[9]), gate)
+end
+
 if token == state[11] or token == state[12] then
   -- Its turn has ended: this call was on its way for so long that its own repetition came before it.
   return {'busy', now, ''}
@@ -78,21 +97,20 @@ if not repeated then
   end
   if unanswered then
     local gates = redis.call('HMGET', persona, 'paused', 'quarantined', 'hold_until', 'hold_reason',
-      'circuit_until', 'circuit_interval', 'credits_until', 'credits_interval')
+      'circuit_until', 'credits_until')
     local far = now + 3600000 + number(ARGV[9])
     if gates[1] then return later('paused', far, gates[1]) end
     if gates[2] then return later('quarantined', far, gates[2]) end
     if number(gates[3]) > now then return later('held', number(gates[3]) + number(ARGV[9]) / 4, gates[4] or '') end
     if stopped and not gives_way then return later('outreach', far, stopped) end
-    -- The probe of the circuit needs no other right: were all who wait new to the persona, nobody could ever make it.
-    local needs_credits = not state[6] and ARGV[8] ~= 'circuit'
-    for _, gate in ipairs({{'circuit', gates[5], gates[6], true}, {'credits', gates[7], gates[8], needs_credits}}) do
-      if gate[2] and gate[4] and ARGV[8] ~= gate[1] then
-        if number(gate[2]) > now then return later('held', number(gate[2]) + number(ARGV[9]), gate[1]) end
-        -- Due for a probe: the caller asks for the right to probe; whoever has it comes back with the gate's name.
-        return later('probe', now + number(gate[3]) + number(ARGV[9]), gate[1])
-      end
+    -- The try of the circuit needs no other right: were all who wait new to the persona, none of them could make it.
+    local gate = (gates[5] and probing ~= 'circuit' and 'circuit') or (gates[6] and not state[6] and not probing and 'credits')
+    if gate then
+      local kind = redis.call('HGET', journal_of(ids[1]), 'kind')
+      return wait_for(gate, string.match(name, '^[^:]*'), string.find(ARGV[8], ' ' .. kind .. ' ', 1, true) ~= nil)
     end
+  elseif probing ~= 'channel' and redis.call('HEXISTS', KEYS[8], 'channel_until') == 1 then
+    return wait_for('channel', string.match(KEYS[8], ':channel:(.*)$'), ARGV[12] == '1')
   end
 end
 
@@ -129,8 +147,12 @@ if not repeated then
   redis.call('HSET', conversation, 'owner', token, 'lease_until', lease_until, 'fence', fence, 'group', group)
   redis.call('HDEL', conversation, 'hold_until', 'hold_reason')
   redis.call('ZADD', agenda, lease_until, name)
-  local past = redis.call('HMGET', head, 'step', 'reply', 'first_begun_at', 'bubbles_sent')
-  if not past[3] then redis.call('HSET', head, 'first_begun_at', now) end
+  local past = redis.call('HMGET', head, 'step', 'reply', 'failed', 'bubbles_sent', 'kind', 'asks')
+  if probing then
+    redis.call('HSET', conversation, 'probing', probing .. ' 0 ' .. token)
+  elseif state[13] then
+    redis.call('HDEL', conversation, 'probing')
+  end
   -- A step left open: its holder crashed or lost its lease. Counted before the work, so that poison is found out.
   if past[1] == 'asking' or past[1] == 'delivering' then
     redis.call('HINCRBY', head, past[1] == 'asking' and 'asks_vanished' or 'sends_vanished', 1)
@@ -142,9 +164,13 @@ if not repeated then
     local bubble = past[4] and number(past[4]) + 1 or ''
     note(timeline, now, word, redis.call('HINCRBY', head, 'sends', 1), fence, bubble)
   else
-    redis.call('HSET', head, 'step', 'asking')
+    -- What has more to do before the call says so when it calls (asking.lua): left before, it asked nothing.
+    local prepares = past[3] or string.find(ARGV[11], ' ' .. past[5] .. ' ', 1, true)
+      or redis.call('HGET', journal_of(ids[group]), 'joining') == 'closing'
+    redis.call('HSET', head, 'step', prepares and 'begun' or 'asking')
     local word = (doubts[1] or doubts[2]) and 'second ask' or 'asking'
-    note(timeline, now, word, redis.call('HINCRBY', head, 'asks', 1), fence, group)
+    local attempt = past[1] == 'begun' and number(past[6]) or redis.call('HINCRBY', head, 'asks', 1)
+    note(timeline, now, word, attempt, fence, group)
   end
 end
 
@@ -152,6 +178,10 @@ local known = redis.call('HGETALL', conversation)
 if gives_way then
   known[#known + 1] = 'gives_way'
   known[#known + 1] = stopped
+end
+if probing then
+  known[#known + 1] = 'probe'
+  known[#known + 1] = probing
 end
 local answer = {'granted', now, fence, known}
 for index = 1, group do

@@ -1,23 +1,31 @@
--- Close a persona's gate in one shard until a time from now; a gate never closes for less than it already is.
+-- Close a gate of a persona, or that of a channel, in one shard; a gate never closes for less than it already is.
 --
--- KEYS 1 persona
--- ARGV 1 hold | circuit | credits  2 ms  3 longest ms when growing, or ''  4 reason  5 1 = the gate's probe failed
--- Returns milliseconds when the gate opens (or is due for a probe). Twice for one call: the interval grows once.
+-- KEYS 1 persona or channel  2 errands
+-- ARGV 1 hold | circuit | credits | channel  2 ms: of a hold until it ends, else between two tries  3 longest ms between
+--      two tries when each failed one doubles them, or ''  4 reason  5 token of a try that failed, or ''
+--      6 owner when this is its home shard, which sees to the tries, or ''
+-- Returns {milliseconds when the gate opens or is tried next, 1 = this call closed it}. Twice for one call: the interval
+-- grows once.
 
 local gate, interval = ARGV[1], tonumber(ARGV[2])
 local now = clock()
-local past = redis.call('HMGET', KEYS[1], gate .. '_until', gate .. '_interval')
-if gate ~= 'hold' then
-  -- A probe is made when the gate is due, so one that finds it closed for longer has said so before.
-  local said = number(past[1]) > now + interval / 2
-  if past[1] and (ARGV[5] ~= '1' or said) then
-    return number(past[1])
-  end
-  if past[2] then
-    interval = math.min(number(past[2]) * 2, tonumber(ARGV[3]))
-  end
+local past = redis.call('HMGET', KEYS[1], gate .. '_until', gate .. '_interval', gate .. '_failed_by')
+local at = number(past[1])
+if gate == 'hold' then
+  at = math.max(at, now + interval)
+elseif not past[1] then
+  at = now + interval
   redis.call('HSET', KEYS[1], gate .. '_interval', interval)
+elseif ARGV[3] ~= '' and ARGV[5] ~= '' and past[3] ~= ARGV[5] then
+  interval = math.min(number(past[2]) * 2, tonumber(ARGV[3]))
+  at = now + interval
+  redis.call('HSET', KEYS[1], gate .. '_interval', interval, gate .. '_failed_by', ARGV[5])
+else
+  return {at, 0}
 end
-local at = math.max(number(past[1]), now + interval)
 redis.call('HSET', KEYS[1], gate .. '_until', at, gate .. '_reason', ARGV[4])
-return at
+if gate ~= 'hold' and ARGV[6] ~= '' then
+  redis.call('ZADD', KEYS[2], at, 'probe ' .. gate .. ' ' .. ARGV[6])
+  redis.call('ZREM', KEYS[2], 'open ' .. gate .. ' ' .. ARGV[6])
+end
+return {at, (not past[1] or number(past[1]) <= now) and 1 or 0}

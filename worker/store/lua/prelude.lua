@@ -18,16 +18,21 @@
 --                    last_rank, answered_rank       the highest rank given, and the highest that was answered
 --                    taken_over, taken_over_at      why a person has the conversation, milliseconds since when
 --                    handed_back_by                 name of the last call that handed it back, how many events it dropped
+--                    probing                        the closed gate that this conversation may try, until when (ms), token
+--                                                   of the turn that does
 --                    sealed_by, sealing             operator and reason of a seal; name of the last call that sealed or opened
 -- inbox        LIST  event ids in the order of acceptance
 -- journal      HASH  kind, payload (content), accepted_at (or replayed), first_accepted_at (when replayed)
 --                    (payload, image_url and reply end with an event that is not dead)
 --                    own_channel (1: the payload brings a channel context)
 --                    joining (open, closing, no), size
---                    step (waiting, asking, replied, delivering, settled), first_begun_at
+--                    step (waiting, begun, asking, replied, delivering, settled); begun: not asked yet
+--                    first_begun_at (written and read by 0.1.0 only)
+--                    failures, failures_ms, failed (failed attempts of the present step: those that count against the
+--                    event, their pauses; the last one: milliseconds, what, pause ms, limit, why)
 --                    asks, ask_unknowns, asks_vanished, sends, send_unknowns, sends_vanished
 --                    asks_handed_over, sends_handed_over (of those that vanished: their process was told to end)
---                    bubbles_sent (of a paced reply: surely sent; first_begun_at, sends ... are those of the next one)
+--                    bubbles_sent (of a paced reply: surely sent; failures, sends ... are those of the next one)
 --                    image_url (hosted; content), reply (content), replied_at, farewell (1: the reply is no answer),
 --                    fate, reason, detail (content), settled_at
 --                    rank (of a dead event: number in the order of ending, which is that of acceptance; replay finds
@@ -37,7 +42,15 @@
 -- agenda       ZSET  conversation -> milliseconds when to look at it next
 -- ready        ZSET  conversation -> milliseconds of acceptance of its head, an opener or a follow-up that may be rung for
 -- persona      HASH  its gates, the same in all shards: paused, quarantined, outreach (reasons), hold_..., circuit_...,
---                    credits_... (until, interval, reason)
+--                    credits_... (until, interval, reason; until: the next try, and the gate is closed as long as it is
+--                    there); in its home shard also credits_failed_by (the last try that failed) and
+--                    succeeded_at (milliseconds of the last call that succeeded, some seconds late)
+-- channel      HASH  the same for what all replies go through: channel_..., succeeded_at
+-- waiting      ZSET  conversation -> since when it waits, or tried last; from LAST_TO_TRY on: not to be repeated
+-- errands      ZSET  what has to be done for an owner in this shard -> milliseconds when it is due:
+--                    "probe <gate> <owner>", "open <gate> <owner>", "places calls <persona>"
+-- running      ZSET  token of a call, or "for <conversation>" (a place that is kept for it) -> milliseconds of its end
+-- line         ZSET  conversation -> its place in the order of asking for a call
 -- ramp         HASH  settings (of the ramp that holds), since (first opener), next (next free moment), delay (how late
 --                    the schedule runs: added to every moment), woken (settings whose conversations were woken),
 --                    waking_until, stopped_by (the opener whose outcome closed the gate "outreach")
@@ -48,6 +61,8 @@
 -- books        HASH  <persona>:accepted, :answered, :joined, :ignored, :sealed, :skipped, :dead
 -- Content is opaque to scripts: it can be encrypted (worker/store/content.py), the same text always alike.
 -- All times are milliseconds of the Redis clock.
+
+local LAST_TO_TRY = 1000000000000000
 
 local function clock()
   local t = redis.call('TIME')
