@@ -113,7 +113,7 @@ class Asking:
         if not places.bounded(conversation.persona):
             yield None
             return
-        admission = places.admit(conversation, token)
+        admission = places.admit(conversation, token, lease.grant.head.accepted_at)
         if admission.in_line:
             yield Wait(_IN_LINE_SECONDS, IN_LINE, asked=False)
             return

@@ -149,8 +149,12 @@ class Turns:
 
         When the store is away their leases run out by themselves.
         """
+        leases = self._keeper.let_go()
         try:
-            handed_over = self._store.leases.hand_over(self._keeper.let_go())
+            handed_over = self._store.leases.hand_over([lease.grant for lease in leases])
+            for lease in leases:
+                if lease.has_place:
+                    self._store.places.release(lease.grant.conversation, lease.grant.token)
         except StoreError as error:
             _log.warning("turns left to their leases: store away (%s)", type(error).__name__)
         else:
@@ -269,7 +273,7 @@ class Turns:
             held = self._hold(lease, Wait(0.0, "taken over"))
             return LEFT if held == LEFT else "kept: a person has taken over, the reply waits until hand-back"
         if recorded.status == "closed":
-            held = self._hold(lease, Wait(0.0, CHANNEL_CLOSED, asked=False))
+            held = self._hold(lease, Wait(0.0, CHANNEL_CLOSED))
             return LEFT if held == LEFT else f"kept: {CHANNEL_CLOSED}"
         if recorded.status != "holder":
             return LEFT

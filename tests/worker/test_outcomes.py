@@ -32,6 +32,7 @@ from worker.outcomes import (
     verdict_on_opener,
 )
 from worker.reply import Reply
+from worker.retry import UNTRIED, Failure, Tries
 
 KINDS = ("inbound_chat", "ai_opener", "event_trigger", "follow_up")
 NOW = 1_000_000
@@ -43,7 +44,6 @@ class Head:
 
     kind: str = "inbound_chat"
     accepted_at: int = 500_000
-    first_begun_at: int = NOW
     asks: int = 1
     ask_unknowns: int = 0
     asks_vanished: int = 0
@@ -53,6 +53,9 @@ class Head:
     sends_vanished: int = 0
     sends_handed_over: int = 0
     bubbles_sent: int = 0
+    failures: int = 0
+    failures_ms: int = 0
+    failed: Failure | None = None
 
 
 def rules(**policies: object) -> Rules:
@@ -112,8 +115,8 @@ def failure_of(status: int, **fields: object) -> fluidtalk.FluidTalkError:
     return said(kind, max(status, 0), **fields)
 
 
-def ask_failure(status: int, head: Head | None = None, given: Rules = RULES, now: int = NOW, **fields: object):
-    return of_ask_failure(head or Head(), failure_of(status, **fields), now, given, random.Random(1))
+def ask_failure(status: int, head: Head | None = None, given: Rules = RULES, made: Tries = UNTRIED, **fields: object):
+    return of_ask_failure(head or Head(), failure_of(status, **fields), made, given, random.Random(1))
 
 
 # Unknown outcomes
@@ -124,8 +127,20 @@ def test_unknown_inbound_chat_is_asked_once_more_and_marked(how):
     assert before_asking(Head(**{how: 1}), Known(), RULES) == Ask(second=True)
 
 
-def test_unknown_inbound_chat_twice_is_a_dead_letter():
-    assert before_asking(Head(ask_unknowns=2), Known(), RULES).fate == "dead"
+def test_a_chat_is_asked_again_as_long_as_its_failures_may_be_an_outage():
+    assert before_asking(Head(ask_unknowns=50), Known(), RULES) == Ask(second=True)
+
+
+def test_a_chat_that_alone_gets_no_answer_while_others_do_ends():
+    head = Head(ask_unknowns=5, failures=4, failed=Failure(NOW, "unknown", 1000, 5, "no answer"))
+    assert before_asking(head, Known(tries=Tries(4, 90_000)), RULES) == Ask(second=True)
+    end = before_asking(head, Known(tries=Tries(5, 150_000, judged=True)), RULES)
+    assert (end.fate, end.reason.startswith("outcome unknown 5 times")) == ("dead", True)
+
+
+def test_an_image_that_alone_cannot_be_hosted_is_left_out():
+    head = Head(failed=Failure(NOW, "image", 1000, 3, "image cannot be hosted yet"))
+    assert before_asking(head, Known(tries=Tries(3, 9000)), RULES) == Ask(second=False, without_image=True)
 
 
 def test_unknown_opener_is_probed_and_continued_with_empty_text_proves_that_the_first_landed():
@@ -158,11 +173,7 @@ def test_an_unknown_call_waits_or_ends_at_once(kind, fate, status):
     else:
         assert isinstance(decision, Wait)
         assert decision.unknown
-        assert decision.gate == ""
-
-
-def test_a_second_unknown_call_is_a_dead_letter():
-    assert ask_failure(-1, Head(ask_unknowns=1)).fate == "dead"
+        assert decision.failed.what == "unknown"
 
 
 @pytest.mark.parametrize(
@@ -175,29 +186,29 @@ def test_a_second_unknown_call_is_a_dead_letter():
     ],
 )
 def test_an_image_that_cannot_be_hosted_yet_is_tried_again_and_was_not_an_ask(failure):
-    decision = of_image_failure(Head(), failure, True, NOW, RULES, random.Random(1))
+    decision = of_image_failure(Head(), failure, True, UNTRIED, RULES, random.Random(1))
     assert isinstance(decision, Wait)
     assert not decision.unknown
 
 
 @pytest.mark.parametrize("failure", [said(fluidtalk.Rejected, 415), ImageError("gone", retryable=False)])
 def test_an_image_that_can_never_be_hosted_is_left_out_if_there_are_words(failure):
-    assert of_image_failure(Head(), failure, True, NOW, RULES, random.Random(1)) is None
-    assert of_image_failure(Head(), failure, False, NOW, RULES, random.Random(1)).fate == "dead"
+    assert of_image_failure(Head(), failure, True, UNTRIED, RULES, random.Random(1)) is None
+    assert of_image_failure(Head(), failure, False, UNTRIED, RULES, random.Random(1)).fate == "dead"
 
 
 def test_an_unknown_delivery_is_sent_again_and_marked():
-    decision = of_delivery(Head(), Reply(), said(captivate.OutcomeUnknown, 0), NOW, RULES, random.Random(1))
+    decision = of_delivery(Head(), Reply(), said(captivate.OutcomeUnknown, 0), UNTRIED, RULES, random.Random(1))
     assert decision.unknown
-    assert before_sending(Head(send_unknowns=1), RULES) == Send(resent=True)
-    assert before_sending(Head(sends_vanished=1), RULES) == Send(resent=True)
+    assert before_sending(Head(send_unknowns=1), UNTRIED, RULES) == Send(resent=True)
+    assert before_sending(Head(sends_vanished=1), UNTRIED, RULES) == Send(resent=True)
 
 
 def test_an_unknown_delivery_under_the_hold_policy_waits_for_a_person():
     hold = rules(unknown=Unknown(delivery="hold"))
     failure = said(captivate.OutcomeUnknown, 0)
-    assert of_delivery(Head(), Reply(), failure, NOW, hold, random.Random(1)) == End("dead", UNCONFIRMED)
-    assert before_sending(Head(sends_vanished=1), hold) == End("dead", UNCONFIRMED)
+    assert of_delivery(Head(), Reply(), failure, UNTRIED, hold, random.Random(1)) == End("dead", UNCONFIRMED)
+    assert before_sending(Head(sends_vanished=1), UNTRIED, hold) == End("dead", UNCONFIRMED)
 
 
 # What an answer means
@@ -244,9 +255,9 @@ def test_success_without_text_sends_nothing(kind):
 
 def test_done_seals_the_conversation():
     sealed = said(fluidtalk.ConversationSealed, 400)
-    decision = of_ask_failure(Head(), sealed, NOW, RULES, random.Random(1))
+    decision = of_ask_failure(Head(), sealed, UNTRIED, RULES, random.Random(1))
     assert (decision.fate, decision.mark) == ("sealed", "sealed")
-    loud = of_ask_failure(Head(), sealed, NOW, rules(on_sealed=HUMAN), random.Random(1))
+    loud = of_ask_failure(Head(), sealed, UNTRIED, rules(on_sealed=HUMAN), random.Random(1))
     assert (loud.reply.fate, loud.reply.mark, loud.reply.escalation["action"]) == (
         "sealed",
         "sealed",
@@ -294,9 +305,9 @@ def test_throttling_without_a_time_backs_off():
 
 
 @pytest.mark.parametrize("status", [0, 503])
-def test_an_unreachable_persona_backs_off_and_counts_for_the_circuit(status):
+def test_an_unreachable_persona_backs_off_and_may_be_an_outage(status):
     decision = ask_failure(status)
-    assert (decision.gate, decision.unknown) == ("circuit", False)
+    assert (decision.failed.what, decision.unknown) == ("unavailable", False)
 
 
 def test_a_bad_reply_is_a_dead_letter_never_an_empty_answer():
@@ -305,12 +316,22 @@ def test_a_bad_reply_is_a_dead_letter_never_an_empty_answer():
     assert decision.reason.startswith("bad reply")
 
 
-@pytest.mark.parametrize("status", [0, 429, 503])
-@pytest.mark.parametrize("spent", [{"asks": 20}, {"first_begun_at": NOW - 7 * 3600 * 1000}])
-def test_a_used_up_budget_is_a_dead_letter(status, spent):
-    decision = ask_failure(status, replace(Head(), **spent))
+@pytest.mark.parametrize("made", [Tries(20, 1000), Tries(1, 3 * 86_400_000)])
+def test_a_used_up_budget_is_a_dead_letter(made):
+    head = Head(failed=Failure(NOW, "unavailable", 1000, 20, "persona unavailable (status 503)"))
+    decision = before_asking(head, Known(tries=made), RULES)
     assert decision.fate == "dead"
     assert decision.reason.startswith("gave up after")
+
+
+@pytest.mark.parametrize("status", [-1, 0, 402, 429, 500, 503])
+def test_no_number_of_attempts_ends_an_event_as_long_as_nothing_says_that_it_is_the_cause(status):
+    assert isinstance(ask_failure(status, Head(asks=100_000)), Wait)
+
+
+def test_missing_credits_back_off_in_a_conversation_that_has_begun():
+    assert ask_failure(402, Head(asks=1)).seconds <= 1
+    assert ask_failure(402, Head(asks=8)).seconds >= 60
 
 
 def test_on_dead_hands_the_lead_to_a_person():
@@ -324,7 +345,7 @@ def test_on_dead_hands_the_lead_to_a_person():
 @pytest.mark.parametrize("fate", ["answered", "sealed", "dead"])
 def test_a_delivered_reply_ends_as_it_was_meant_to(fate):
     reply = Reply(fate=fate, reason="why", mark="")
-    assert of_delivery(Head(), reply, None, NOW, RULES, random.Random(1)) == End(fate, "why")
+    assert of_delivery(Head(), reply, None, UNTRIED, RULES, random.Random(1)) == End(fate, "why")
 
 
 @pytest.mark.parametrize(
@@ -336,36 +357,46 @@ def test_a_delivered_reply_ends_as_it_was_meant_to(fate):
     ],
 )
 def test_a_channel_that_is_busy_gets_the_same_reply_later(failure):
-    decision = of_delivery(Head(), Reply(), failure, NOW, RULES, random.Random(1))
+    decision = of_delivery(Head(), Reply(), failure, UNTRIED, RULES, random.Random(1))
     assert isinstance(decision, Wait)
     assert not decision.unknown
     assert decision.seconds >= 9
 
 
 def test_another_refusal_of_the_channel_is_a_dead_letter():
-    decision = of_delivery(Head(), Reply(), said(captivate.Rejected, 404), NOW, RULES, random.Random(1))
+    decision = of_delivery(Head(), Reply(), said(captivate.Rejected, 404), UNTRIED, RULES, random.Random(1))
     assert decision == End("dead", "delivery refused by the channel (status 404)")
 
 
-def test_a_delivery_that_fails_for_too_long_is_a_dead_letter_without_a_farewell():
+def test_a_delivery_that_fails_alone_for_too_long_is_a_dead_letter_without_a_farewell():
     given = rules(on_dead=HUMAN)
-    failure = said(captivate.Unavailable, 503)
-    assert of_delivery(Head(sends=20), Reply(), failure, NOW, given, random.Random(1)).fate == "dead"
+    head = Head(sends=21, failed=Failure(NOW, "unavailable", 1000, 20, "channel unavailable (status 503)"))
+    assert before_sending(head, Tries(20, 1000), given).fate == "dead"
 
 
-@pytest.mark.parametrize("failure", [said(captivate.Unavailable, 503), said(captivate.OutcomeUnknown, 500)])
-def test_as_many_sends_as_attempts_and_no_more(failure):
-    given = Rules(Persona(api_key="k"), Retry(attempts=2))
-    assert isinstance(of_delivery(Head(sends=1), Reply(), failure, NOW, given, random.Random(1)), Wait)
-    ended = of_delivery(Head(sends=2), Reply(), failure, NOW, given, random.Random(1))
-    assert ended.reason.startswith("gave up after 2 attempts")
+@pytest.mark.parametrize(
+    "failure",
+    [said(captivate.Unavailable, 503), said(captivate.OutcomeUnknown, 500), said(captivate.Rejected, 401)],
+)
+def test_an_outage_of_the_channel_ends_no_answer(failure):
+    assert isinstance(of_delivery(Head(sends=1000), Reply(), failure, UNTRIED, RULES, random.Random(1)), Wait)
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_conversation_that_alone_is_refused_by_the_channel_ends(status):
+    wait = of_delivery(Head(), Reply(), said(captivate.Rejected, status), UNTRIED, RULES, random.Random(1))
+    head = Head(failed=Failure(NOW, "refused", 1000, wait.failed.limit, wait.reason))
+    assert before_sending(head, Tries(2, 1000), RULES) == Send(resent=False)
+    assert before_sending(head, Tries(3, 1000), RULES) == End(
+        "dead", f"delivery refused by the channel (status {status})"
+    )
 
 
 def test_bubbles_go_out_one_by_one_and_the_last_one_ends_the_turn():
     reply = Reply(bubbles=("a", "b"), photo_url="https://x/p.jpg", pauses=(1.5, 2.5))
 
     def after(sent: int) -> End | Wait:
-        return of_delivery(Head(bubbles_sent=sent), reply, None, NOW, RULES, random.Random(1))
+        return of_delivery(Head(bubbles_sent=sent), reply, None, UNTRIED, RULES, random.Random(1))
 
     assert after(0) == Wait(1.5, "next bubble 2 of 3", bubbles_sent=1)
     assert after(1) == Wait(2.5, "next bubble 3 of 3", bubbles_sent=2)
@@ -383,7 +414,7 @@ def test_who_finds_half_a_reply_among_the_dead_letters_reads_how_much_the_lead_h
     reply = Reply(bubbles=("a", "b", "c"), pauses=(1.0, 1.0))
     given = rules(unknown=Unknown(delivery="hold"))
     second, first = (
-        of_delivery(Head(bubbles_sent=sent), reply, failure, NOW, given, random.Random(1)) for sent in (1, 0)
+        of_delivery(Head(bubbles_sent=sent), reply, failure, UNTRIED, given, random.Random(1)) for sent in (1, 0)
     )
     assert second == End("dead", f"{reason}; bubbles delivered before: 1")
     assert first == End("dead", reason)
@@ -409,14 +440,14 @@ def test_a_lead_of_another_account_costs_no_call_but_is_asked_for_when_writing()
 def test_poison_is_a_dead_letter_after_three_workers():
     assert before_asking(Head(asks_vanished=2), Known(), RULES) == Ask(second=True)
     assert before_asking(Head(asks_vanished=3), Known(), RULES).reason.startswith("poison")
-    assert before_sending(Head(sends_vanished=2), RULES) == Send(resent=True)
-    assert before_sending(Head(sends_vanished=3), RULES).reason.startswith("poison")
+    assert before_sending(Head(sends_vanished=2), UNTRIED, RULES) == Send(resent=True)
+    assert before_sending(Head(sends_vanished=3), UNTRIED, RULES).reason.startswith("poison")
 
 
 def test_a_worker_that_was_told_to_end_says_nothing_about_the_event():
     assert before_asking(Head(asks_vanished=19, asks_handed_over=17), Known(), RULES) == Ask(second=True)
     assert before_asking(Head(asks_vanished=19, asks_handed_over=16), Known(), RULES).reason.startswith("poison")
-    assert before_sending(Head(sends_vanished=19, sends_handed_over=17), RULES) == Send(resent=True)
+    assert before_sending(Head(sends_vanished=19, sends_handed_over=17), UNTRIED, RULES) == Send(resent=True)
 
 
 def test_even_so_an_event_does_not_outlive_its_budget_of_attempts():
@@ -486,9 +517,9 @@ def test_how_an_opener_ended_is_a_verdict_only_when_it_was_answered_or_refused(e
 
 
 def test_what_the_answers_end_as_has_a_verdict():
-    refused = captivate.Rejected("no", status=403)
+    refused = captivate.Rejected("no", status=422)
     head, reply = Head(kind="ai_opener"), Reply(bubbles=("hi",))
-    ended = of_delivery(head, reply, refused, NOW, RULES, random.Random(1))
+    ended = of_delivery(head, reply, refused, UNTRIED, RULES, random.Random(1))
     assert verdict_on_opener("ai_opener", ended) == "bad"
     ignored = of_answer("ai_opener", action_result(ignored=True), second=False)
     assert verdict_on_opener("ai_opener", ignored) == "bad"

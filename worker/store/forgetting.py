@@ -68,6 +68,7 @@ class Forgetting:
         self._queues = redis if settings.doorbells_in_store else broker_redis
         self._keys = keys
         self._forget = scripts.forget
+        self._channel = settings.captivate.name
 
     def traces(self, conversation: Conversation) -> Traces:
         """What is stored of a conversation, by one walk. Changes nothing."""
@@ -132,7 +133,7 @@ class Forgetting:
         for openers in (moments, gone):
             self._remove(openers, lambda opener: opener.partition(" ")[2] == name)
         self._remove(home.follow_up_caps(persona, 0)[2], lambda touch: _touched(touch) == name)
-        self._redis.zrem(home.admission(persona)[1], name)
+        self._forget_waiting(conversation)
         stopped_by: str | None = self._redis.hget(ramp, "stopped_by")  # type: ignore[assignment]
         if (stopped_by or "").partition(" ")[2] == name:
             self._redis.hdel(ramp, "stopped_by")
@@ -154,6 +155,14 @@ class Forgetting:
         if self._queues is not None:
             for queue, message in list(self._messages(self._queues, conversation)):
                 self._queues.lrem(queue, 0, message)
+
+    def _forget_waiting(self, conversation: Conversation) -> None:
+        shard, (persona, _) = self._keys.of(conversation), conversation
+        _, reserved, running, line = self._keys.home(persona).admission(persona)
+        waiting = [shard.waiting(gate, persona) for gate in ("circuit", "credits")]
+        for index in (reserved, line, *waiting, shard.waiting("channel", self._channel)):
+            self._redis.zrem(index, conversation.name)
+        self._redis.zrem(running, f"for {conversation.name}")
 
     def _remove(self, key: str, is_of_it: Callable[[str], bool]) -> None:
         members = [str(member) for member, _ in self._redis.zscan_iter(key, count=_AT_ONCE) if is_of_it(str(member))]

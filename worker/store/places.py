@@ -1,6 +1,7 @@
 """Bounds on the calls with a persona's key, all processes together: so many a second, so many at once.
 
-Who finds no place waits in line, in the order of asking, and is woken when one is free. A place is a token with an end,
+A conversation that finds no place waits in line, the longest waiting first, and is woken when one is free. A place is a
+token with an end,
 which the renewal of the lease moves: after a crash it is free as soon as the lease is.
 """
 
@@ -57,15 +58,16 @@ class Places:
         """Whether calls with this persona's key are bounded at all."""
         return persona in self._bounds
 
-    def admit(self, conversation: Conversation, token: str) -> Admission:
+    def admit(self, conversation: Conversation, token: str, since: int) -> Admission:
         """Whether a call with the persona's key may be made now. ``token``: names the turn. A call that was admitted is
-        ``released`` when it has ended, and renewed until then."""
+        ``released`` when it has ended, and renewed until then. ``since``: its place in line, the time since when its
+        head waits (milliseconds)."""
         bounds = self._bounds.get(conversation.persona)
         if bounds is None:
             return Admission(0.0)
         persona = conversation.persona
         home = self._keys.home(persona)
-        arguments: list[Argument] = [conversation.name, token, *bounds, self._lease_ms, _KEEP_MS, persona]
+        arguments: list[Argument] = [conversation.name, token, *bounds, self._lease_ms, _KEEP_MS, persona, since]
         wait_ms, *kept = self._admit([*home.admission(persona), home.errands], arguments)
         self._wake(persona, kept)
         return Admission(0.0, in_line=True) if wait_ms < 0 else Admission(wait_ms / 1000)

@@ -91,14 +91,14 @@ class LeaseKeeper:
         """End the loop."""
         self._stopped.set()
 
-    def let_go(self) -> list[Grant]:
+    def let_go(self) -> list[Lease]:
         """End the loop and tell all turns under way that their leases are lost. Returns what they held."""
         self._stopped.set()
         with self._lock:
             leases = list(self._leases.values())
         for lease in leases:
             lease.lost = True
-        return [lease.grant for lease in leases]
+        return leases
 
     def renew_once(self) -> None:
         """One round over all leases, and over what is beside them."""

@@ -78,8 +78,8 @@ def life(store, chat, turn, channel, eventually):
         store.follow_ups.schedule(FollowUp(event_id="f1", not_before=later, channel=channel, **say))
         state = store.follow_ups.state_of(conversation)
         eventually(lambda: not store.follow_up_caps.held_back([state], store.follow_ups.now()), "its moment")
-        store.personas.admit(conversation, "token 1")
-        store.personas.admit(conversation, "token 2")
+        store.places.admit(conversation, "token 1", 1)
+        store.places.admit(conversation, "token 2", 1)
         store.takeovers.claim(conversation, "kim", "refund")
         store.seals.seal(conversation, "kim", "stop")
 

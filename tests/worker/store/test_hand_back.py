@@ -149,19 +149,6 @@ def test_a_hold_of_the_head_stays_and_goes_with_it(store, accept, claim, begin, 
         assert refused().status == status
 
 
-def test_the_time_with_a_person_is_no_age_of_the_attempts(
-    store, accept, claim, begin, conversation, journal, let_hold_run_out
-):
-    accept("a")
-    store.leases.hold(begin(), 1, "throttled", unknown=False)
-    let_hold_run_out()
-    begun = int(journal("a")["first_begun_at"])
-    store.redis.hset(store.keys.of(conversation).journal(conversation, "a"), "first_begun_at", begun - 7 * 3_600_000)
-    claim()
-    store.takeovers.hand_back(conversation, "joined")
-    assert begin().head.first_begun_at >= begun
-
-
 # While a turn is at work
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from worker.events import EventTrigger
+from worker.retry import Failed, tries
 from worker.store.leases import Grant, NotNow
 
 
@@ -256,17 +258,59 @@ def test_a_repeated_record_of_the_holder_renews_its_lease(store, chat, begin, re
     assert refused().status == "busy"
 
 
-def test_an_attempt_that_did_not_count_does_not_make_its_event_older(store, accept, begin, let_hold_run_out, journal):
-    """Else an event that waited for hours before its first attempt would be given up at its first failure."""
+def test_a_failed_attempt_counts_when_the_next_one_fails_and_it_was_judged(
+    store, accept, begin, let_hold_run_out, journal
+):
     accept("a")
-    store.leases.hold(begin(), 0, "quiet hours", unknown=False, asked=False)
-    assert "first_begun_at" not in journal("a")
+    failed = Failed("unavailable", 20)
+    store.leases.hold(begin(), 2, "no connection", unknown=False, failed=failed)
     let_hold_run_out()
-    store.leases.hold(begin(), 0, "persona unavailable", unknown=False)
-    begun = journal("a")["first_begun_at"]
+    again = begin()
+    assert again.head.failed.why == "no connection"
+    store.leases.hold(again, 3, "no connection", unknown=False, failed=failed, judged=True)
+    assert (journal("a")["failures"], journal("a")["failures_ms"]) == ("1", "2000")
     let_hold_run_out()
-    store.leases.hold(begin(), 0, "quiet hours", unknown=False, asked=False)
-    assert journal("a")["first_begun_at"] == begun
+    store.leases.hold(begin(), 4, "no connection", unknown=False, failed=failed)
+    assert (journal("a")["failures"], journal("a")["failures_ms"]) == ("1", "2000")
+
+
+def test_a_failure_that_is_surely_its_own_counts_at_once(store, accept, begin, journal, let_hold_run_out):
+    accept("a")
+    store.leases.hold(begin(), 2, "no image", unknown=False, failed=Failed("image", 20, own=True))
+    let_hold_run_out()
+    head = begin().head
+    assert (head.failures, head.failures_ms) == (1, 2000)
+    assert tries(head, succeeded_at=2_000_000_000_000).counted == 1, "and never a second time"
+
+
+def test_delivering_has_a_budget_of_its_own(store, accept, begin, journal, let_hold_run_out):
+    accept("a")
+    for judged in (False, True):
+        store.leases.hold(begin(), 0, "no", unknown=False, failed=Failed("unavailable", 20), judged=judged)
+        let_hold_run_out()
+    store.leases.record(begin(), "reply")
+    assert not {"failures", "failures_ms", "failed"} & journal("a").keys()
+
+
+def test_a_turn_that_has_more_to_do_before_its_call_and_vanishes_has_asked_nothing(
+    store, chat, channel, begin, let_lease_run_out
+):
+    store.inbox.accept(EventTrigger(persona="ava", target="@lead", event_type="t", channel=channel))
+    begin()
+    let_lease_run_out()
+    grant = begin()
+    assert (grant.head.asks, grant.head.asks_vanished) == (1, 0)
+    assert store.leases.asking(grant)
+    let_lease_run_out()
+    assert begin().head.asks_vanished == 1
+
+
+def test_a_turn_that_lost_its_lease_may_not_ask(store, channel, begin, let_lease_run_out):
+    store.inbox.accept(EventTrigger(persona="ava", target="@lead", event_type="t", channel=channel))
+    lost = begin()
+    let_lease_run_out()
+    begin()
+    assert not store.leases.asking(lost)
 
 
 def test_a_holder_that_wakes_up_after_its_lead_was_forgotten_leaves_no_image_behind(

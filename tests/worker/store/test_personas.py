@@ -67,47 +67,12 @@ def test_a_hold_is_for_the_whole_key_and_never_gets_shorter(store, chat, refused
 def test_without_credits_only_conversations_that_would_start_wait(store, chat, begin, refused, conversation):
     store.inbox.accept(chat())
     store.leases.settle(begin(), "answered", mark="started")
-    store.personas.close_for_probing("ava", "credits", "credits out (402)", probed=False)
+    store.personas.close_for_probing("ava", "credits", "credits out (402)")
     store.inbox.accept(chat())
     assert begin().started
     store.inbox.accept(chat(target="@new"))
     answer = store.leases.begin(Conversation("ava", "@new"), "t")
     assert (answer.status, answer.reason) == ("held", "credits")
-
-
-def test_a_closed_circuit_lets_one_probe_through_when_due(make_store, chat, refused, conversation):
-    store = make_store(gates={"probe_seconds": 0.001})
-    store.inbox.accept(chat())
-    store.personas.close_for_probing("ava", "circuit", "unavailable", probed=False)
-    store.redis.hset(store.keys.of(conversation).persona("ava"), "circuit_until", 1)
-    assert refused(of=store).status == "probe"
-    assert isinstance(store.leases.begin(conversation, "t", probe="circuit"), Grant)
-
-
-def test_the_right_to_probe_is_given_once_per_interval(store):
-    assert store.personas.claim_probe("ava", "circuit", "one")
-    assert not store.personas.claim_probe("ava", "circuit", "two")
-    assert store.personas.claim_probe("ava", "circuit", "one"), "the same caller may ask twice"
-
-
-def test_the_probe_interval_doubles_with_each_failed_probe_only(store, conversation):
-    key = store.keys.of(conversation).persona("ava")
-    intervals = []
-    for probed in (False, False, True, True):
-        if probed:
-            store.redis.hset(key, "circuit_until", 1)
-        store.personas.close_for_probing("ava", "circuit", "unavailable", probed=probed)
-        intervals.append(int(store.redis.hget(key, "circuit_interval")))
-    assert intervals == [5000, 5000, 10_000, 20_000]
-
-
-def test_a_failed_probe_that_is_told_twice_counts_once(store, conversation):
-    key = store.keys.of(conversation).persona("ava")
-    store.personas.close_for_probing("ava", "circuit", "unavailable", probed=False)
-    store.redis.hset(key, "circuit_until", 1)
-    for _ in range(2):
-        store.personas.close_for_probing("ava", "circuit", "unavailable", probed=True)
-    assert store.redis.hget(key, "circuit_interval") == "10000"
 
 
 def test_a_stored_reply_is_delivered_although_the_persona_is_paused(store, chat, begin, let_lease_run_out):

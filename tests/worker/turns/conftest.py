@@ -18,6 +18,7 @@ from worker.simulation.call_log import Call
 from worker.simulation.control import SimulatedUpstreams
 from worker.simulation.faults import FaultKind, FaultRule
 from worker.store import Store
+from worker.store.gates import owner_of
 from worker.turn import DeadLetter
 
 LEAD = Conversation("ava", "@lead")
@@ -110,6 +111,16 @@ def shop(make_shop: Callable[..., Shop]) -> Shop:
 def lead() -> Conversation:
     """The conversation that most tests are about."""
     return LEAD
+
+
+@pytest.fixture
+def try_gate(store: Store) -> Callable[[str], Conversation | None]:
+    """The next try of a closed gate is due: the conversation that may make it."""
+
+    def choose(gate: str, owner: str = "ava") -> Conversation | None:
+        return store.gates.let_one_try(owner_of(gate, owner), gate, 60)
+
+    return choose
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import base64
 
 import pytest
 
+from worker.conversation import Conversation
 from worker.events import EventTrigger
 from worker.simulation.faults import FaultKind
 
@@ -79,11 +80,17 @@ def test_a_seal_ends_what_can_never_be_read_again(shop_with, say, store, lead):
     assert other.fates() == {"sealed": 1}
 
 
-def test_the_right_to_probe_is_given_back(shop_with, say, store, lead):
+def test_a_turn_that_cannot_read_its_content_does_not_keep_others_from_trying_a_closed_gate(
+    shop_with, say, store, lead, try_gate
+):
     shop_with(ONE).producer.enqueue(say())
     other = shop_with(TWO)
-    store.personas.close_for_probing("ava", "credits", "credits out (402)", probed=False)
-    for shard in store.keys.shards:
-        store.redis.hset(shard.persona("ava"), "credits_until", 1)
+    store.personas.close_for_probing("ava", "credits", "credits out (402)")
+    other.run()
+    assert try_gate("credits") == lead
     assert "content cannot be decrypted" in other.run()
-    assert store.personas.claim_probe("ava", "credits", "another")
+    other.producer.enqueue(say(target="@readable"))
+    readable = Conversation("ava", "@readable")
+    other.run(readable)
+    assert try_gate("credits") == readable
+    assert other.run(readable).startswith("answered")

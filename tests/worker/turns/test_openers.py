@@ -117,14 +117,16 @@ def test_an_event_of_the_platform_is_not_kept_waiting_while_outreach_is_stopped(
     assert shop.fates() == {"skipped": 1, "answered": 1}
 
 
-def test_an_opener_that_may_not_go_takes_nobody_s_right_to_probe(ramped, opener, say, store):
+def test_an_opener_that_may_not_go_takes_nobody_s_right_to_probe(ramped, opener, say, store, try_gate):
     shop = ramped()
     run(shop, opener(1))
-    store.personas.close_for_probing("ava", "circuit", "unavailable", probed=False)
-    for shard in store.keys.shards:
-        store.redis.hset(shard.persona("ava"), "circuit_until", 1)
-    assert "outreach ramp" in run(shop, opener(2))
-    assert run(shop, say(target="@3")).startswith("answered")
+    store.personas.close_for_probing("ava", "circuit", "unavailable")
+    assert run(shop, opener(2)).startswith("held until")
+    assert try_gate("circuit") == lead(2)
+    assert "outreach ramp" in shop.run(lead(2))
+    assert run(shop, say(target="@3")).startswith("held until")
+    assert try_gate("circuit") == lead(3)
+    assert shop.run(lead(3)).startswith("answered")
     assert store.personas.gates("ava") == {}
 
 

@@ -44,8 +44,10 @@ def test_a_refused_key_stops_its_persona_until_a_person_opens_the_gate(shop, say
     assert shop.work() == ["answered, joined 1"]
 
 
-def test_without_credits_those_who_would_start_wait_and_one_probe_opens_the_gate(make_shop, say, upstreams, store):
-    shop = make_shop(gates={"probe_seconds": 0.01, "probe_limit_seconds": 0.01})
+def test_without_credits_those_who_would_start_wait_and_one_try_opens_the_gate(
+    make_shop, say, upstreams, store, try_gate
+):
+    shop = make_shop()
     upstreams.set_credits("ava", 1)
     shop.producer.enqueue(say("a"))
     shop.work()
@@ -54,21 +56,13 @@ def test_without_credits_those_who_would_start_wait_and_one_probe_opens_the_gate
     shop.producer.enqueue(say("b"))
     assert shop.work() == ["answered"], "a conversation that exists goes on"
     upstreams.set_credits("ava", None)
-    shop.work(Conversation("ava", "@new"), turns=200)
+    new = Conversation("ava", "@new")
+    shop.work(new, turns=1)
+    assert shop.run(new).startswith("held until")
+    assert try_gate("credits") == new
+    assert shop.work(new) == ["answered"]
     assert store.personas.gates("ava") == {}
     assert shop.fates() == {"answered": 3}
-
-
-def test_an_unreachable_persona_opens_the_circuit_and_a_probe_closes_it(make_shop, say, upstreams, store):
-    shop = make_shop(gates={"circuit_failures": 2, "probe_seconds": 0.01, "probe_limit_seconds": 0.01})
-    shop.fail(status=503, persona="ava")
-    shop.producer.enqueue(say("a"))
-    shop.work(turns=2)
-    assert "circuit_until" in store.personas.gates("ava")
-    upstreams.clear_faults()
-    shop.work(turns=200)
-    assert store.personas.gates("ava") == {}
-    assert shop.fates() == {"answered": 1}
 
 
 def test_a_dropped_connection_is_asked_once_more_and_the_timeline_says_so(lead, shop, say, upstreams, store):
@@ -78,14 +72,6 @@ def test_a_dropped_connection_is_asked_once_more_and_the_timeline_says_so(lead, 
     assert len(shop.asked()) == 2
     assert "second ask" in [moment.word for moment in store.timeline.of(lead)]
     assert shop.fates() == {"answered": 1}
-
-
-def test_dropped_twice_is_a_dead_letter(shop, say, upstreams, store):
-    shop.fail(FaultKind.ACT_THEN_DROP, service="fluidtalk")
-    shop.producer.enqueue(say("a"))
-    shop.work()
-    assert len(shop.asked()) == 2
-    assert store.dead_letters.newest()[0].cause.startswith("outcome unknown twice")
 
 
 def test_an_opener_whose_answer_was_lost_is_proved_by_the_probe(shop, say, upstreams, store):
@@ -145,16 +131,6 @@ def test_a_refused_delivery_is_a_dead_letter_that_keeps_the_reply(lead, shop, sa
     assert store.redis.hexists(store.keys.of(lead).journal(lead, letter.event_id), "reply")
 
 
-@pytest.mark.parametrize("attempts", [1, 2])
-def test_a_reply_is_sent_as_often_as_there_are_attempts_and_no_more(make_shop, say, upstreams, store, attempts):
-    shop = make_shop(retry={"attempts": attempts, "pause_seconds": 0.01})
-    shop.fail(status=503, service="captivate")
-    shop.producer.enqueue(say("a"))
-    shop.work()
-    assert len([call for call in upstreams.calls() if call.service == "captivate"]) == attempts
-    assert store.dead_letters.newest()[0].cause.startswith(f"gave up after {attempts} attempts")
-
-
 def test_who_died_together_with_a_reply_ends_together_when_it_is_delivered(lead, shop, say, upstreams, store):
     shop.fail(status=404, nth=1, service="captivate")
     for number in range(3):
@@ -197,38 +173,14 @@ def test_a_key_that_is_refused_while_an_image_is_hosted_stops_its_persona_too(sh
     assert store.personas.gates("ava") == {"quarantined": "key refused (401)"}
 
 
-def _may_be_probed(store, gate):
-    for shard in store.keys.shards:
-        store.redis.hset(shard.persona("ava"), mapping={f"{gate}_until": 1, f"{gate}_interval": 1})
-
-
-def test_those_who_would_start_come_through_when_the_circuit_opened_while_credits_were_out(make_shop, say, store):
+def test_those_who_would_start_come_through_when_the_circuit_opened_while_credits_were_out(
+    make_shop, say, store, try_gate, lead
+):
     shop = make_shop()
-    _may_be_probed(store, "credits")
-    _may_be_probed(store, "circuit")
+    for gate in ("credits", "circuit"):
+        store.personas.close_for_probing("ava", gate, "no")
     shop.producer.enqueue(say("a"))
-    assert shop.work() == ["answered"]
+    assert shop.run().startswith("held until")
+    assert try_gate("circuit") == lead
+    assert shop.work(turns=1) == ["answered"]
     assert "circuit_until" not in store.personas.gates("ava")
-
-
-def test_who_may_probe_and_makes_no_call_leaves_it_to_another(make_shop, say, store):
-    shop = make_shop(personas={"ava": {"api_key": "ft_sk_ava", "calls_per_second": 0.01}})
-    shop.producer.enqueue(say("a"))
-    shop.work()
-    _may_be_probed(store, "circuit")
-    shop.producer.enqueue(say("b"))
-    assert "the key's own limit of calls" in shop.run()
-    assert store.personas.claim_probe("ava", "circuit", "another")
-
-
-def test_who_may_probe_and_is_not_granted_a_turn_leaves_it_to_another(shop, say, store, monkeypatch):
-    _may_be_probed(store, "circuit")
-    shop.producer.enqueue(say("a"))
-
-    def claim_probe_while_paused(*arguments, claim=store.personas.claim_probe):
-        store.personas.pause("ava", "for the test")
-        return claim(*arguments)
-
-    monkeypatch.setattr(shop.parts.store.personas, "claim_probe", claim_probe_while_paused)
-    assert shop.run().startswith("paused")
-    assert store.personas.claim_probe("ava", "circuit", "another")

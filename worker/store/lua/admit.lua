@@ -2,10 +2,10 @@
 --
 -- KEYS 1 rate: milliseconds of the next free moment  2 reserved: conversation -> its moment  3 running  4 line  5 errands
 -- ARGV 1 conversation name  2 token  3 ms between two calls, or 0  4 most calls at once, or 0  5 lease ms
---      6 ms for which a place is kept for a conversation  7 persona
+--      6 ms for which a place is kept for a conversation  7 persona  8 since when it waits, ms
 -- Returns {0 = go | milliseconds until its moment | -1 = it waits in line, and is woken; names of conversations for which
--- a place is kept now: wake them}. Moments and places are handed out in the order of asking. Twice with the same token:
--- the same answer.
+-- a place is kept now: wake them}. Moments are handed out in the order of asking, places to those who wait longest. Twice
+-- with the same token: the same answer.
 
 local name, token, persona = ARGV[1], ARGV[2], ARGV[7]
 local interval, most, lease_ms, keep_ms = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
@@ -16,8 +16,7 @@ if redis.call('ZSCORE', running, token) then return {0} end
 if most > 0 then
   kept = keep_places(running, line, most, now, keep_ms)
   if not redis.call('ZSCORE', running, own) and redis.call('ZCARD', running) >= most then
-    local last = redis.call('ZREVRANGE', line, 0, 0, 'WITHSCORES')
-    redis.call('ZADD', line, 'NX', math.max(now, number(last[2]) + 1), name)
+    redis.call('ZADD', line, 'NX', ARGV[8], name)
     redis.call('PEXPIRE', line, 86400000)
     look_again(running, line, KEYS[5], persona)
     return {-1, unpack(kept)}

@@ -1,6 +1,6 @@
 -- Put before the scripts that give out places for calls with a persona's key.
 
--- Keep the free places for the first of those who wait in line, in the order of asking; a place that was kept and not
+-- Keep the free places for the first of those who wait in line, the longest waiting first; a place that was kept and not
 -- taken in time is kept for the same conversation again. Returns their names.
 local function keep_places(running, line, most, now, keep_ms)
   for _, ended in ipairs(redis.call('ZRANGEBYSCORE', running, '-inf', now)) do

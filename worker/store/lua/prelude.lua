@@ -50,7 +50,7 @@
 -- errands      ZSET  what has to be done for an owner in this shard -> milliseconds when it is due:
 --                    "probe <gate> <owner>", "open <gate> <owner>", "places calls <persona>"
 -- running      ZSET  token of a call, or "for <conversation>" (a place that is kept for it) -> milliseconds of its end
--- line         ZSET  conversation -> its place in the order of asking for a call
+-- line         ZSET  conversation that waits for a place -> milliseconds since when its head waits
 -- ramp         HASH  settings (of the ramp that holds), since (first opener), next (next free moment), delay (how late
 --                    the schedule runs: added to every moment), woken (settings whose conversations were woken),
 --                    waking_until, stopped_by (the opener whose outcome closed the gate "outreach")

@@ -69,10 +69,6 @@ local function hand_back(keys, name, answer, now, ended, settled_ms)
       redis.call('HDEL', keys.conversation, 'owner', 'lease_until', 'group', 'hold_until', 'hold_reason')
     end
   end
-  if left[1] and not at_work then
-    -- The time that a person had the conversation is no age of its attempts.
-    redis.call('HDEL', keys.journals .. left[1] .. ' ' .. name, 'first_begun_at')
-  end
   redis.call('HDEL', keys.conversation, 'taken_over', 'taken_over_at', 'rings')
   redis.call('HDEL', keys.taken_over, name)
   note(keys.timeline, now, 'handed back', answer)
