@@ -90,7 +90,7 @@ def persona_condition(name: str, figures: Figures, gates: Mapping[str, str], now
 
 def needs(condition: Condition) -> list[Need]:
     """All that needs a person, the most pressing first."""
-    found = [*_processes(condition), *_books(condition)]
+    found = [*_processes(condition), *_books(condition), *_channel(condition)]
     for persona in condition.personas:
         found += _of_persona(persona, condition)
     return [*found, *_leftovers(condition)]
@@ -132,6 +132,17 @@ def _books(condition: Condition) -> Iterator[Need]:
     for persona in figures.counters:
         if missing := figures.unexplained(persona):
             yield Need(f"{missing} events of {persona} are unexplained", "parley books (docs/alerts/books-wrong.md)")
+
+
+def _channel(condition: Condition) -> Iterator[Need]:
+    if closed := condition.figures.channel:
+        rows = condition.figures.waiting.items()
+        kept = sum(row.conversations for (_, reason), row in rows if reason == "channel")
+        yield Need(
+            f"the channel takes no messages ({closed}), {_count(kept, 'answer')} wait{'s' if kept == 1 else ''}",
+            "look whether Captivate works and lets us in; it is tried every few seconds, then all go out "
+            "(docs/alerts/channel-closed.md)",
+        )
 
 
 def _of_persona(persona: PersonaCondition, condition: Condition) -> Iterator[Need]:

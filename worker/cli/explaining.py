@@ -60,7 +60,7 @@ def explain(persona: PersonaArgument, target: TargetArgument, json: AsJson = Fal
     with session() as opened:
         store, handles = opened.store, Handles(opened.settings.privacy)
         moments = store.timeline.of(conversation)
-        now = situation(store.redis, store.keys, conversation)
+        now = situation(store.redis, store.keys, conversation, opened.settings.captivate.name)
         touch = store.follow_ups.state_of(conversation)
         sentence = sentence_for(now, moments, opened.settings)
         follow_up = next_follow_up(now, touch, opened.settings)

@@ -11,6 +11,7 @@ from worker.cli.times import relative, utc
 from worker.follow_ups import NoTouch, Policy, TouchState, next_touch
 from worker.outcomes import QUIET_HOURS
 from worker.store.outreach import RAMP
+from worker.store.places import IN_LINE
 from worker.store.situation import Situation
 from worker.store.timeline import Moment
 
@@ -125,16 +126,22 @@ def _held(now: Situation, settings: Settings) -> str | None:
         )
     if not now.replied and now.hold_reason == QUIET_HOURS:
         return f"it is night where the lead is (quiet hours); it goes out {_in(now.hold_until, now)}."
+    if now.hold_reason == IN_LINE:
+        persona = now.conversation.persona
+        return (
+            f"it waits in line for a call with the key of {persona} (calls_at_once="
+            f"{settings.personas[persona].calls_at_once}), the longest waiting first; it is asked when a place is free."
+        )
     attempts = now.sends if now.replied else now.asks
-    return (
-        f"held because of: {now.hold_reason}; tried again {_in(now.hold_until, now)} "
-        f"(attempt {attempts} of {settings.retry.attempts} so far)."
-    )
+    return f"held because of: {now.hold_reason}; tried again {_in(now.hold_until, now)} ({attempts} attempts so far)."
 
 
 def _gated(now: Situation, _: Settings) -> str | None:
-    closed = {} if now.replied else closed_gates(now.gates, now.now)
+    closed = closed_gates(now.gates, now.now)
     persona = now.conversation.persona
+    if now.replied:
+        reason = closed.get(GateName.CHANNEL)
+        return reason and f"its answer is kept: {_tried(GateName.CHANNEL, reason, now)}"
     if reason := closed.get(GateName.PAUSED):
         return f"persona {persona} is paused ({reason}); it goes on after: parley resume {persona}"
     if reason := closed.get(GateName.QUARANTINED):
@@ -152,8 +159,7 @@ def _gated(now: Situation, _: Settings) -> str | None:
         )
     for gate in (GateName.CIRCUIT, GateName.CREDITS):
         if gate in closed and not (gate == GateName.CREDITS and now.started):
-            until = int(now.gates[f"{gate}_until"])
-            return f"{_of_gate(gate, closed[gate])}; one call probes {_in(until, now)}, an answer lets all go on."
+            return _tried(gate, closed[gate], now)
     return None
 
 
@@ -183,8 +189,13 @@ def _rung(now: Situation) -> str:
     return f"a worker takes it as soon as one is free; its doorbell rings again {_in(now.due, now)}."
 
 
-def _of_gate(gate: GateName, reason: str) -> str:
-    return f"the circuit is open ({reason})" if gate == GateName.CIRCUIT else f"no credits to begin with ({reason})"
+def _tried(gate: GateName, reason: str, now: Situation) -> str:
+    what = {
+        GateName.CIRCUIT: f"the circuit is open ({reason})",
+        GateName.CREDITS: f"no credits to begin with ({reason})",
+        GateName.CHANNEL: f"the channel takes no messages ({reason})",
+    }[gate]
+    return f"{what}; one call tries it {_in(int(now.gates[f'{gate}_until']), now)}, an answer lets all go on."
 
 
 def _events(count: int) -> str:

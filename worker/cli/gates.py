@@ -10,12 +10,13 @@ import typer
 from worker.cli import screen
 from worker.cli.session import session
 from worker.store.connection import clock_ms
+from worker.store.gates import Owner
 
 PersonaArgument = Annotated[str, typer.Argument(metavar="PERSONA", help="Name of a configured persona.")]
 
 
 class GateName(StrEnum):
-    """The gates of a persona (docs/architecture.md)."""
+    """The gates of a persona, and that of the channel, which all personas share (docs/architecture.md)."""
 
     PAUSED = "paused"
     QUARANTINED = "quarantined"
@@ -23,6 +24,7 @@ class GateName(StrEnum):
     CIRCUIT = "circuit"
     CREDITS = "credits"
     OUTREACH = "outreach"
+    CHANNEL = "channel"
 
 
 _BY_A_PERSON = (GateName.PAUSED, GateName.QUARANTINED)
@@ -50,17 +52,23 @@ def resume(
 ) -> None:
     """Open the gates that wait for a person (paused, quarantined), or those named, and go on at once.
 
+    The gate "channel" is one for all personas.
+
     Example: parley resume ava --gate outreach
     """
     wanted = gate or list(_BY_A_PERSON)
     with session() as opened:
         opened.need_persona(persona)
-        personas = opened.store.personas
-        closed = closed_gates(personas.gates(persona), clock_ms(opened.store.redis))
+        gates, personas = opened.store.gates, opened.store.personas
+        channel = Owner("channel", opened.settings.captivate.name)
+        closed = closed_gates(personas.gates(persona) | gates.of(channel), clock_ms(opened.store.redis))
         opening = [name for name in wanted if name in closed]
         # All of them: a resume that was interrupted may have opened a gate and left behind what waited for it.
         for name in wanted:
-            personas.open_gate(persona, name)
+            if name == GateName.CHANNEL:
+                gates.open(channel, name)
+            else:
+                personas.open_gate(persona, name)
     for name in opening:
         screen.say(f"Opened: {name} ({closed.pop(name)}). What waited for it goes on now.")
     if not opening:
@@ -74,7 +82,7 @@ def closed_gates(fields: dict[str, str], now: int) -> dict[GateName, str]:
     closed = {name: fields[name] for name in _BY_A_PERSON if name in fields}
     if int(fields.get("hold_until", "0")) > now:
         closed[GateName.HOLD] = fields.get("hold_reason", "")
-    for name in (GateName.CIRCUIT, GateName.CREDITS):
+    for name in (GateName.CIRCUIT, GateName.CREDITS, GateName.CHANNEL):
         if f"{name}_until" in fields:
             closed[name] = fields.get(f"{name}_reason", "")
     if GateName.OUTREACH in fields:

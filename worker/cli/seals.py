@@ -28,7 +28,7 @@ def seal(
     """
     conversation = conversation_of(persona, target)
     with session() as opened:
-        now = situation(opened.store.redis, opened.store.keys, conversation)
+        now = situation(opened.store.redis, opened.store.keys, conversation, opened.settings.captivate.name)
         if now.known and not now.sealed_at and not yes:
             screen.say(f"Events that wait and end without an answer: {now.waiting}. Later ones end so, too.")
             if not typer.confirm("Seal?"):

@@ -82,7 +82,7 @@ def hand_back(
     with session() as opened:
         takeovers = opened.store.takeovers
         chosen: Answer = _ANSWERS[answer] if answer else takeovers.policy(persona).on_hand_back
-        now = situation(opened.store.redis, opened.store.keys, conversation)
+        now = situation(opened.store.redis, opened.store.keys, conversation, opened.settings.captivate.name)
         if chosen != "joined" and now.taken_over and now.waiting and not yes:
             but = ", but for the lead's newest message" if chosen == "last" else ""
             screen.say(f"{now.waiting} events wait. They are dropped without an answer{but}.")

@@ -51,12 +51,14 @@ class Figures:
     persona and reason; when ``sampled``, more waited than may be looked at: these are estimates from a sample drawn by
     lot, and no age is too high. ``..._lag_seconds``, ``..._lateness_seconds``: how long ago the first of them was due;
     0 when none is.
-    ``gates``: the closed ones of each persona. ``queues``: messages in each queue, when the broker is this store.
+    ``gates``: the closed ones of each persona. ``channel``: why the channel's gate is closed, '' = it is open.
+    ``queues``: messages in each queue, when the broker is this store.
     """
 
     counters: dict[str, dict[str, int]]
     waiting: dict[tuple[str, str], Waiting]
     gates: dict[str, list[str]]
+    channel: str = ""
     sampled: bool = False
     agenda: int = 0
     agenda_lag_seconds: float = 0.0
@@ -90,6 +92,7 @@ class Measures:
         self._personas = sorted(settings.personas)
         self._queues = (TURNS, OUTREACH, SCHEDULE, ACCEPT) if settings.doorbells_in_store else ()
         self._measure = scripts.measure
+        self._channel = settings.captivate.name
 
     def take(self, look_at_most: int = LOOK_AT_MOST) -> Figures:
         """Measure all shards, one after the other so that the server serves others in between.
@@ -101,8 +104,10 @@ class Measures:
         for shard in self._keys.shards:
             keys = [shard.books, shard.agenda, shard.follow_ups, shard.dead, shard.sealed, shard.inbox_prefix]
             keys += [shard.conversation_prefix, shard.journal_prefix, shard.persona(""), shard.key("taken_over")]
+            keys += [shard.channel(self._channel)]
             self._add(figures, self._measure(keys, [look_at_most]))
         figures.gates = self._gates()
+        figures.channel = self._channel_closed()
         figures.queues = {queue: int(self._redis.llen(queue)) for queue in self._queues}
         figures.measuring_seconds = time.perf_counter() - started_at
         return figures
@@ -121,6 +126,11 @@ class Measures:
                 fields["hold"] = None
             closed[persona] = [gate for gate, value in fields.items() if value is not None]
         return closed
+
+    def _channel_closed(self) -> str:
+        key = self._keys.home(self._channel).channel(self._channel)
+        until, reason = self._redis.hmget(key, "channel_until", "channel_reason")
+        return f"{self._channel}: {reason!s}" if until else ""
 
     def _add(self, figures: Figures, answer: list[Any]) -> None:
         now, counters, waiting, looked_at, due, planned, planned_due, dead, seals, taken_over, rows = answer

@@ -18,8 +18,8 @@ class Situation:
     ``known``: anything at all is stored of the conversation. ``waiting``: events in the inbox, ``head`` the first one:
     its ``step``, ``kind``, ``joining``, attempts so far, whether its reply is stored, how many bubbles of a
     paced one are sent. ``due``: when the agenda looks at it next, after so many ``rings`` that nobody answered.
-    ``gates``: the raw fields of the persona. ``taken_over``: why a person has the conversation, '' = nobody has.
-    ``sealed_by``: the operator who sealed it, '' = the persona did. ``ready``: an opener or a follow-up that a beat
+    ``gates``: the raw fields of the persona and of the channel. ``taken_over``: why a person has the conversation, '' =
+    nobody has. ``sealed_by``: the operator who sealed it, '' = the persona did. ``ready``: an opener or a follow-up that a beat
     rings for when its turn has come.
     """
 
@@ -57,8 +57,11 @@ class Situation:
         return lane_of(self.kind) == OUTREACH and self.last_inbound < self.accepted_at
 
 
-def situation(redis: Redis, keys: Keys, conversation: Conversation) -> Situation:
-    """Read it. Two round trips, so a turn that ends in between may show half. Raises ``redis.RedisError``."""
+def situation(redis: Redis, keys: Keys, conversation: Conversation, channel: str) -> Situation:
+    """Read it. ``channel``: the name of its environment.
+
+    Two round trips, so a turn that ends in between may show half. Raises ``StoreError``.
+    """
     shard, name = keys.of(conversation), conversation.name
     now = clock_ms(redis)
     with redis.pipeline() as pipeline:
@@ -69,7 +72,8 @@ def situation(redis: Redis, keys: Keys, conversation: Conversation) -> Situation
         pipeline.hgetall(shard.persona(conversation.persona))
         pipeline.exists(shard.timeline(conversation))
         pipeline.zscore(shard.ready, name)
-        state, waiting, head, due, gates, has_timeline, ready = pipeline.execute()
+        pipeline.hgetall(shard.channel(channel))
+        state, waiting, head, due, gates, has_timeline, ready, closed = pipeline.execute()
     entry: dict[str, str] = redis.hgetall(shard.journal(conversation, head)) if head else {}  # type: ignore[assignment]
 
     def number(fields: dict[str, str], field: str) -> int:
@@ -101,6 +105,6 @@ def situation(redis: Redis, keys: Keys, conversation: Conversation) -> Situation
         sends=number(entry, "sends"),
         replied="reply" in entry,
         bubbles_sent=number(entry, "bubbles_sent"),
-        gates=gates,
+        gates={**gates, **closed},
         ready=ready is not None,
     )

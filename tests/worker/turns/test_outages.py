@@ -49,7 +49,7 @@ def calls(upstreams):
 
 @pytest.mark.parametrize("fault", OUTAGES.values(), ids=OUTAGES)
 @pytest.mark.parametrize(
-    ("service", "gate", "owner"), [("fluidtalk", "circuit", "ava"), ("captivate", "channel", "dev")]
+    ("service", "gate", "owner"), [("fluidtalk", "circuit", "ava"), ("captivate", "channel", "custom")]
 )
 def test_an_outage_kills_nothing_and_one_at_a_time_tries(
     make_shop, shop, say, write, upstreams, store, calls, try_gate, fault, service, gate, owner
@@ -133,9 +133,9 @@ def test_a_channel_that_refuses_everybody_waits_for_its_login(shop, say, write, 
     for lead in leads:
         shop.work(lead, turns=3)
     assert shop.fates() == {"waiting": 8}
-    assert "channel_until" in store.gates.of(owner_of("channel", "dev"))
+    assert "channel_until" in store.gates.of(owner_of("channel", "custom"))
     upstreams.clear_faults()
-    shop.work(try_gate("channel", "dev"), turns=1)
+    shop.work(try_gate("channel", "custom"), turns=1)
     for lead in leads:
         shop.work(lead)
     assert shop.fates() == {"answered": 8}

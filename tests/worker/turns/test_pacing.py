@@ -44,7 +44,7 @@ def test_a_pause_keeps_its_time(paced_shop, say):
 def test_parley_explain_says_which_bubble_is_next_and_when(lead, paced_shop, say, store):
     paced_shop.producer.enqueue(say(THREE))
     paced_shop.run()
-    now = situation(store.redis, store.keys, lead)
+    now = situation(store.redis, store.keys, lead, "custom")
     at = datetime.fromtimestamp(now.hold_until / 1000, UTC)
     assert explain(now, [], paced_shop.parts.settings) == (
         f"1 event waits: its answer goes out bubble by bubble; next bubble 2 of 3 at {at:%H:%M:%S} UTC."

@@ -1,7 +1,7 @@
 -- Measure one shard: its counters, its indexes, and what waits in it and why. Changes nothing.
 --
 -- KEYS 1 books  2 agenda  3 follow_ups  4 dead  5 sealed  6 inbox prefix  7 conversation prefix  8 journal prefix
---      9 persona prefix  10 taken_over
+--      9 persona prefix  10 taken_over  11 channel
 -- ARGV 1 look at so many of the conversations that wait at most
 -- Returns {now, {counter field, count, ...}, conversations on the agenda, how many of them were looked at,
 --          earliest time on the agenda or now, follow-ups planned, earliest of them or now, dead letters, seals,
@@ -10,6 +10,7 @@
 -- When more wait than may be looked at, those that are looked at are drawn by lot. Reasons:
 --      turn      a turn is under way        hold      held for itself, for a retry or between two bubbles
 --      person    a person has taken the conversation over
+--      channel   its answer waits, the channel's gate is closed
 --      paused | quarantined | persona_hold | outreach_stopped | circuit | credits          a gate of the persona is closed
 --      outreach  it speaks first, so it comes after those who wait for an answer
 --      worker    nothing but the quiet moment after a message, or a worker that is free
@@ -20,6 +21,7 @@ local function earliest(index)
   return number(redis.call('ZRANGE', index, 0, 0, 'WITHSCORES')[2] or now)
 end
 
+local channel_closed = redis.call('HEXISTS', KEYS[11], 'channel_until') == 1
 local gates = {}
 local function gates_of(persona)
   if not gates[persona] then
@@ -40,7 +42,7 @@ local function why(name, persona, accepted_at, replied, kind)
   if number(state[1]) > now then return 'turn' end
   if state[4] then return 'person' end
   if number(state[2]) > now then return 'hold' end
-  if replied then return 'worker' end
+  if replied then return channel_closed and 'channel' or 'worker' end
   local closed = gates_of(persona)
   local lane = lane_of(kind, accepted_at, state[5])
   if lane == 'outreach' and closed.outreach then return closed.all or closed.outreach end
