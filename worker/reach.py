@@ -70,7 +70,7 @@ class Reach:
         if_possible(close)
         if any(closed):
             _log.error(
-                "%s %s cannot be reached: %s. Its conversations wait in order; one call tries every %.0f s.",
+                "gate closed: %s %s cannot be reached (%s). Its conversations wait in order; one call tries every %.0f s.",
                 *(owner.kind, owner.name, reason, self._probe_seconds),
                 extra={"persona": owner.name} if owner.kind == "persona" else None,
             )
@@ -78,7 +78,7 @@ class Reach:
     def open(self, owner: Owner, gate: str) -> None:
         """A call that tried a closed gate succeeded."""
         if_possible(lambda: self._store.gates.open(owner, gate))
-        _log.warning("%s %s answers again: gate %s is open", owner.kind, owner.name, gate)
+        _log.warning("gate open: %s %s answers again (%s)", owner.kind, owner.name, gate)
 
     def last_success(self, owner: Owner) -> int:
         """When the upstream last did what it was asked to, as far as this process can tell: ms; 0 = not known."""

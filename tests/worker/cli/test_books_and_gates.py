@@ -55,7 +55,7 @@ def test_pause_and_resume(parley, store, chat, conversation):
 
 def test_resume_opens_what_waits_for_a_person_and_names_the_rest(parley, store):
     store.personas.quarantine("ava", "key refused (401)")
-    store.personas.close_for_probing("ava", "circuit", "persona unavailable", probed=False)
+    store.personas.close_for_probing("ava", "circuit", "persona unavailable")
     ended = parley("resume", "ava")
     assert "Opened: quarantined (key refused (401))" in ended.out
     assert "Still closed: circuit (persona unavailable). To open it: parley resume ava --gate circuit" in ended.out

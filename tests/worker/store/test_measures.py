@@ -67,7 +67,7 @@ def test_a_closed_gate_is_a_reason_and_is_told(store, fill):
     assert rows_of(store) == {("ava", "paused"): (2, 2)}
     assert store.measures.take().gates == {"ava": ["paused"], "bea": []}
     store.personas.open_gate("ava", "paused")
-    store.personas.close_for_probing("ava", "credits", "credits out", probed=False)
+    store.personas.close_for_probing("ava", "credits", "credits out")
     assert rows_of(store) == {("ava", "credits"): (2, 2)}
 
 
@@ -85,7 +85,7 @@ def test_credits_concern_only_those_who_were_never_answered(store, chat, begin):
     store.leases.settle(begin(), "answered", mark="started")
     store.inbox.accept(chat())
     store.inbox.accept(chat(target="@new"))
-    store.personas.close_for_probing("ava", "credits", "credits out", probed=False)
+    store.personas.close_for_probing("ava", "credits", "credits out")
     assert rows_of(store) == {("ava", "worker"): (1, 1), ("ava", "credits"): (1, 1)}
 
 

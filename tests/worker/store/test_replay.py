@@ -10,6 +10,7 @@ from worker.conversation import Conversation
 from worker.intake import Intake
 from worker.producer import Producer
 from worker.replay import Replay
+from worker.retry import Failed
 from worker.store.connection import clock_ms
 
 ANSWER = json.dumps({"bubbles": ["hello"], "fate": "answered"})
@@ -100,14 +101,14 @@ def test_it_does_not_expire_while_it_waits_and_does_again_afterwards(store, turn
 
 def test_the_budget_of_attempts_is_fresh(store, chat, begin, let_hold_run_out, let_lease_run_out, replay, journal):
     store.inbox.accept(chat(event_id="a"))
-    store.leases.hold(begin(), 60, "no answer", unknown=True)
+    store.leases.hold(begin(), 60, "no answer", unknown=True, failed=Failed("unknown", 5))
     let_hold_run_out()
-    begin()
+    store.leases.asking(begin())
     let_lease_run_out()
     store.leases.settle(begin(), "dead", "gave up")
-    assert {"asks", "ask_unknowns", "asks_vanished", "first_begun_at"} <= journal("a").keys()
+    assert {"asks", "ask_unknowns", "asks_vanished", "failed"} <= journal("a").keys()
     replay("a")
-    left = {name for name in journal("a") if name.startswith(("ask", "send", "first_begun", "fate", "reason"))}
+    left = {name for name in journal("a") if name.startswith(("ask", "send", "fail", "fate", "reason"))}
     assert left == set()
     head = begin().head
     assert (head.asks, head.ask_unknowns, head.asks_vanished) == (1, 0, 0)
