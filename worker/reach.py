@@ -70,7 +70,7 @@ class Reach:
         if_possible(close)
         if any(closed):
             _log.error(
-                "gate closed: %s %s cannot be reached (%s). Its conversations wait in order; one call tries every %.0f s.",
+                "gate closed: %s %s cannot be reached (%s). Its conversations wait; one call tries it every %.0f s.",
                 *(owner.kind, owner.name, reason, self._probe_seconds),
                 extra={"persona": owner.name} if owner.kind == "persona" else None,
             )

@@ -19,8 +19,8 @@ class Situation:
     its ``step``, ``kind``, ``joining``, attempts so far, whether its reply is stored, how many bubbles of a
     paced one are sent. ``due``: when the agenda looks at it next, after so many ``rings`` that nobody answered.
     ``gates``: the raw fields of the persona and of the channel. ``taken_over``: why a person has the conversation, '' =
-    nobody has. ``sealed_by``: the operator who sealed it, '' = the persona did. ``ready``: an opener or a follow-up that
-    a beat rings for when its turn has come.
+    nobody has. ``sealed_by``: the operator who sealed it, '' = the persona did. ``ready``: an opener or a follow-up
+    that a beat rings for when its turn has come.
     """
 
     conversation: Conversation

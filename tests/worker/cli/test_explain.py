@@ -78,7 +78,7 @@ TYPING = {"joining": "open", "due": NOW + 1100}
         (ASKING, "a worker is asking the persona (attempt 2); that takes 75 s at most"),
         ({**ASKING, "step": "delivering", "sends": 1}, "delivering the answer (attempt 1); that takes 25 s at most"),
         ({**ASKING, "lease_until": NOW - 1}, "vanished; another one takes over in 4 s"),
-        (HELD, "held because of: no answer (status 502); tried again in 30 s (attempt 3 of 20 so far)"),
+        (HELD, "held because of: no answer (status 502); tried again in 30 s (3 attempts so far)"),
         (
             {"hold_until": NOW + 14_400_000, "hold_reason": "outreach ramp", "kind": "ai_opener"},
             "the opener waits for its moment in the outreach ramp, in 4 h (2027-01-15 12:00:00 UTC), unless the lead "
@@ -88,9 +88,9 @@ TYPING = {"joining": "open", "due": NOW + 1100}
             {"hold_until": NOW + 14_400_000, "hold_reason": "quiet hours", "kind": "follow_up"},
             "it is night where the lead is (quiet hours); it goes out in 4 h (2027-01-15 12:00:00 UTC).",
         ),
-        ({**HELD, "hold_until": NOW + 240_000}, "tried again in 4 min (2027-01-15 08:04:00 UTC) (attempt 3"),
+        ({**HELD, "hold_until": NOW + 240_000}, "tried again in 4 min (2027-01-15 08:04:00 UTC) (3 attempts"),
         (BETWEEN_BUBBLES, "its answer goes out bubble by bubble; next bubble 2 of 3 at 08:00:05 UTC"),
-        ({**BETWEEN_BUBBLES, "sends": 2}, "held because of: next bubble 2 of 3; tried again in 5 s (attempt 2 of 20"),
+        ({**BETWEEN_BUBBLES, "sends": 2}, "held because of: next bubble 2 of 3; tried again in 5 s (2 attempts"),
         (
             {**ASKING, **BETWEEN_BUBBLES, "step": "delivering", "sends": 1},
             "delivering bubble 2 of the answer (attempt 1)",
@@ -99,7 +99,7 @@ TYPING = {"joining": "open", "due": NOW + 1100}
         ({"gates": {"quarantined": "key refused (401)"}}, "correct its key, start the workers anew"),
         ({"gates": {"hold_until": str(NOW + 20_000), "hold_reason": "429"}}, "waits (429); it goes on in 20 s"),
         ({"gates": {"hold_until": str(NOW - 1), "hold_reason": "429"}}, "as soon as one is free"),
-        ({"gates": CIRCUIT}, "the circuit is open (unavailable); one call probes in 9 s"),
+        ({"gates": CIRCUIT}, "the circuit is open (unavailable); one call tries it in 9 s"),
         ({"gates": CREDITS, "started": False}, "no credits to begin with (credits out (402))"),
         ({"gates": CREDITS}, "as soon as one is free"),
         ({"gates": {"paused": "holiday"}, "replied": True}, "as soon as one is free"),
