@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
@@ -19,6 +20,14 @@ CHANNEL = {
     "metadata": {"internal": {"channelMetadata": {"channelMetadata": {"channel": "custom-channel"}}}},
     "hasLivechat": False,
 }
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Before ``-m`` is heeded: ``make test`` asks for no program that a bare machine does not have."""
+    for item in items:
+        if "need" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -93,6 +102,26 @@ def eventually() -> Callable[..., Any]:
         pytest.fail(f"not within {seconds} s: {what}")
 
     return wait
+
+
+@pytest.fixture(scope="session")
+def need() -> Callable[[str], NoReturn]:
+    """To be called with a reason when a program is missing: a developer's machine may do without it, CI may not."""
+
+    def missing(reason: str) -> NoReturn:
+        if os.environ.get("CI"):
+            pytest.fail(f"{reason}. In CI this test must run")
+        pytest.skip(reason)
+
+    return missing
+
+
+@pytest.fixture
+def heeds_ctrl_c() -> Iterator[None]:
+    """Processes started by the test take SIGINT, also where the tests themselves ignore it: in the background, say."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(scope="session")
