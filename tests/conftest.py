@@ -9,11 +9,17 @@ from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 
 from config.settings import Settings, load
 from worker.simulation.control import SimulatedUpstreams
 from worker.simulation.embedded_redis import EmbeddedRedis
 from worker.store import Store
+
+# How long an example takes is a matter of what else the machine has to do.
+hypothesis_settings.register_profile("parley", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+hypothesis_settings.load_profile("parley")
 
 CHANNEL = {
     "session_id": "session-1",
@@ -31,9 +37,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _no_settings_from_outside() -> None:
-    for name in [name for name in os.environ if name.startswith("PARLEY_")]:
-        del os.environ[name]
+def _nothing_from_outside() -> None:
+    """No settings of the machine's own, and no proxy before servers on loopback."""
+    for name in list(os.environ):
+        if name.startswith("PARLEY_") or name.lower() in ("http_proxy", "https_proxy", "all_proxy"):
+            del os.environ[name]
 
 
 @pytest.fixture(scope="session")
@@ -90,9 +98,9 @@ def channel() -> dict[str, Any]:
 
 @pytest.fixture
 def eventually() -> Callable[..., Any]:
-    """Poll until a condition holds; returns its value."""
+    """Poll until a condition holds; returns its value. Only a failing test waits as long as that."""
 
-    def wait(condition: Callable[[], Any], what: str, seconds: float = 10.0) -> Any:
+    def wait(condition: Callable[[], Any], what: str, seconds: float = 30.0) -> Any:
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             value = condition()
