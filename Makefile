@@ -7,12 +7,15 @@ PEERS := $(VENV)/.peers
 COMPILE = $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate \
 	--custom-compile-command "make lock"
 ARGS ?=
+# A process for each core, four at most: each has servers of its own.
+PYTEST = $(BIN)/python -m pytest
+BESIDE = --numprocesses auto --maxprocesses 4 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run flower secrets test check docs bench chaos soak lock clean
+.PHONY: help demo run flower secrets test test-all check docs bench chaos soak lock clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-6s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(READY) ## run the main job on embedded defaults, about 30 s (ARGS=--forever: until Ctrl-C)
 	@$(BIN)/python -m worker.simulation.demo $(ARGS)
@@ -26,8 +29,13 @@ flower: $(READY) ## open the dashboard on 127.0.0.1:5555 (needs PARLEY_FLOWER__P
 secrets: ## make random passwords in deploy/secrets, for docker compose
 	@deploy/make-secrets
 
-test: $(READY) ## run the tests (ARGS='-k order' and the like go to pytest)
-	@$(BIN)/python -m pytest $(ARGS)
+test: $(READY) ## run the tests that need nothing but Python, about 5 min (ARGS='-k order' and the like go to pytest)
+	@$(PYTEST) $(BESIDE) -m 'not slow' $(ARGS)
+
+# The slow ones one after the other: they load the machine as they need it. That ARGS chose none (5) is no failure.
+test-all: $(READY) ## run these and all others, about 25 min: RabbitMQ, TLS, browser, compose, chaos ... as far as they are installed
+	@$(PYTEST) $(BESIDE) -m 'not slow' $(ARGS); fast=$$?; $(PYTEST) -m slow $(ARGS); slow=$$?; \
+	for status in $$fast $$slow; do [ $$status -eq 0 ] || [ $$status -eq $(if $(ARGS),5,0) ] || exit $$status; done
 
 check: $(READY) ## lint, format, types, direction of imports, length of modules
 	@$(BIN)/ruff check .

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 
 from config.settings import Settings, load
 from worker.simulation.control import SimulatedUpstreams
 from worker.simulation.embedded_redis import EmbeddedRedis
 from worker.store import Store
+
+# How long an example takes is a matter of what else the machine has to do.
+hypothesis_settings.register_profile("parley", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+hypothesis_settings.load_profile("parley")
 
 CHANNEL = {
     "session_id": "session-1",
@@ -21,10 +28,20 @@ CHANNEL = {
 }
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Before ``-m`` is heeded: ``make test`` asks for no program that a bare machine does not have."""
+    for item in items:
+        if "need" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture(scope="session", autouse=True)
-def _no_settings_from_outside() -> None:
-    for name in [name for name in os.environ if name.startswith("PARLEY_")]:
-        del os.environ[name]
+def _nothing_from_outside() -> None:
+    """No settings of the machine's own, and no proxy before servers on loopback."""
+    for name in list(os.environ):
+        if name.startswith("PARLEY_") or name.lower() in ("http_proxy", "https_proxy", "all_proxy"):
+            del os.environ[name]
 
 
 @pytest.fixture(scope="session")
@@ -81,9 +98,9 @@ def channel() -> dict[str, Any]:
 
 @pytest.fixture
 def eventually() -> Callable[..., Any]:
-    """Poll until a condition holds; returns its value."""
+    """Poll until a condition holds; returns its value. Only a failing test waits as long as that."""
 
-    def wait(condition: Callable[[], Any], what: str, seconds: float = 10.0) -> Any:
+    def wait(condition: Callable[[], Any], what: str, seconds: float = 30.0) -> Any:
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             value = condition()
@@ -93,6 +110,26 @@ def eventually() -> Callable[..., Any]:
         pytest.fail(f"not within {seconds} s: {what}")
 
     return wait
+
+
+@pytest.fixture(scope="session")
+def need() -> Callable[[str], NoReturn]:
+    """To be called with a reason when a program is missing: a developer's machine may do without it, CI may not."""
+
+    def missing(reason: str) -> NoReturn:
+        if os.environ.get("CI"):
+            pytest.fail(f"{reason}. In CI this test must run")
+        pytest.skip(reason)
+
+    return missing
+
+
+@pytest.fixture
+def heeds_ctrl_c() -> Iterator[None]:
+    """Processes started by the test take SIGINT, also where the tests themselves ignore it: in the background, say."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(scope="session")

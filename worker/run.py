@@ -24,10 +24,7 @@ def main() -> int:
         print(f"{error}\nCopy .env.example to .env and fill it in.", file=sys.stderr)
         return 2
     variables = {**_MEMORY, **os.environ}  # noqa: TID251 - handed on, not read
-    processes = [
-        subprocess.Popen([sys.executable, "-m", "celery", "-A", "worker", *command], env=variables)  # noqa: S603 - ours
-        for command in _COMMANDS
-    ]
+    processes: list[subprocess.Popen[bytes]] = []
 
     def stop(_number: int = 0, _frame: FrameType | None = None) -> None:
         for process in processes:
@@ -35,10 +32,18 @@ def main() -> int:
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
+    for command in _COMMANDS:
+        program = [sys.executable, "-m", "celery", "-A", "worker", *command]
+        processes.append(subprocess.Popen(program, env=variables))  # noqa: S603 - ours
     while all(process.poll() is None for process in processes):
         time.sleep(0.2)
     stop()
-    return max(abs(process.wait()) for process in processes)
+    return max(_status(process.wait()) for process in processes)
+
+
+def _status(code: int) -> int:
+    # A process that is told to stop before it listens to signals has done nothing yet.
+    return 0 if code == -signal.SIGTERM else abs(code)
 
 
 if __name__ == "__main__":

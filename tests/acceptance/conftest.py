@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -17,6 +16,7 @@ import pytest
 
 from config.settings import Settings, load
 from worker.simulation.embedded_rabbitmq import EmbeddedRabbitMQ, NoRabbitMQ, find_rabbitmq
+from worker.simulation.embedded_redis import free_port
 from worker.simulation.system import RunningSystem
 from worker.simulation.tied_process import tied_command
 
@@ -35,18 +35,6 @@ def start(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., tuple[Runni
             return system, load(env_file=None)
 
         yield run
-
-
-@pytest.fixture(scope="session")
-def need() -> Callable[[str], NoReturn]:
-    """To be called with a reason when a server program is not there: nobody has to install it, but CI has to."""
-
-    def missing(reason: str) -> NoReturn:
-        if os.environ.get("CI"):
-            pytest.fail(f"{reason}. In CI this test must run")
-        pytest.skip(reason)
-
-    return missing
 
 
 @pytest.fixture(scope="session")
@@ -89,8 +77,7 @@ def open_dashboard(tmp_path: Path, eventually: Callable[..., Any]) -> Iterator[C
     with ExitStack() as running:
 
         def start(environment: dict[str, str], password: str) -> Dashboard:
-            with socket.create_server(("127.0.0.1", 0)) as free:
-                port = free.getsockname()[1]
+            port = free_port()
             log = tmp_path / f"flower-{port}.log"
             own = {
                 "PARLEY_FLOWER__PASSWORD": password,

@@ -8,7 +8,7 @@ from worker.events import AiOpener, InboundChat
 from worker.producer import Producer
 from worker.store import Store
 
-pytestmark = pytest.mark.acceptance
+pytestmark = [pytest.mark.acceptance, pytest.mark.slow]
 
 SETTINGS = {
     "PARLEY_JOIN__SETTLE_SECONDS": "0",

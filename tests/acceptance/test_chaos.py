@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -276,6 +277,7 @@ def test_a_line_that_a_kill_cut_off_is_left_out(tmp_path):
     assert [call.fields for call in read_calls(file)] == [ask("a").fields]
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance
 @pytest.mark.timeout(180)
 def test_a_short_run_with_all_faults_keeps_every_promise():
@@ -314,11 +316,16 @@ def git(*words):
     return subprocess.run(["git", "-C", str(ROOT), *words], capture_output=True, text=True, check=True).stdout
 
 
-needs_history = pytest.mark.skipif(not (ROOT / ".git").exists(), reason="an unpacked release has no older versions")
+@pytest.fixture
+def history(need):
+    """The older versions of this code, for the git on this machine."""
+    if not (ROOT / ".git").exists():
+        pytest.skip("an unpacked release has no older versions")
+    if not shutil.which("git"):
+        need("git is not installed")
 
 
-@needs_history
-def test_an_old_version_is_checked_out_beside_this_one_and_goes_away_again():
+def test_an_old_version_is_checked_out_beside_this_one_and_goes_away_again(history):
     before = git("worktree", "list")
     with checked_out("HEAD") as version:
         assert (version.root / "worker" / "celery.py").exists()
@@ -330,8 +337,7 @@ def test_an_old_version_is_checked_out_beside_this_one_and_goes_away_again():
     assert git("worktree", "list") == before
 
 
-@needs_history
-def test_a_version_that_git_does_not_have_is_named():
+def test_a_version_that_git_does_not_have_is_named(history):
     with pytest.raises(NoSuchVersion, match="no-such-name"), checked_out("no-such-name"):
         pass
     command = [sys.executable, "-m", "worker.simulation.chaos", "--old-version", "no-such-name"]
@@ -340,10 +346,9 @@ def test_a_version_that_git_does_not_have_is_named():
     assert "--old-version no-such-name: git worktree add" in done.stdout
 
 
-@needs_history
 @pytest.mark.acceptance
 @pytest.mark.timeout(180)
-def test_a_rolling_deploy_of_this_code_over_the_last_version_keeps_every_promise():
+def test_a_rolling_deploy_of_this_code_over_the_last_version_keeps_every_promise(history):
     plan = Plan(
         seed=11,
         messages=300,
@@ -361,6 +366,7 @@ def test_a_rolling_deploy_of_this_code_over_the_last_version_keeps_every_promise
     assert ledger.incidents["worker of the new version started"] >= 3, report
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance
 @pytest.mark.timeout(180)
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # the published client warns when it is imported

@@ -16,7 +16,7 @@ from worker.events import InboundChat
 from worker.producer import Producer
 from worker.simulation.system import wrong_clock
 
-pytestmark = pytest.mark.acceptance
+pytestmark = [pytest.mark.acceptance, pytest.mark.slow]
 
 DAY = 86_400
 

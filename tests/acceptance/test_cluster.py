@@ -53,6 +53,7 @@ def chat(target, message, channel):
     return InboundChat(persona="ava", target=target, message=message, channel=channel)
 
 
+@pytest.mark.slow
 def test_300_events_over_30_conversations_while_a_worker_is_killed(start, cluster, broker):
     system, settings = start(
         settings={**SETTINGS, "PARLEY_REDIS_URL": cluster.url, "PARLEY_BROKER_URL": broker.url},

@@ -11,17 +11,17 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 import yaml
 from redis import Redis, RedisError
 
+from worker.simulation.embedded_redis import free_port
 from worker.simulation.tied_process import tied_command
 
 pytestmark = pytest.mark.acceptance
@@ -30,12 +30,6 @@ PROJECT = Path(__file__).parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((PROJECT / "docker-compose.yml").read_text())
 SERVICES: dict[str, Any] = COMPOSE["services"]
 OURS = ("worker", "scheduler", "flower", "simulated-upstreams", "simulated-leads")
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port: int = free.getsockname()[1]
-        return port
 
 
 class Machine:
@@ -51,8 +45,8 @@ class Machine:
         script = shutil.copy(PROJECT / "deploy" / "make-secrets", folder / "deploy")
         subprocess.run([script], check=True, capture_output=True)
         (folder / "deploy" / "secrets").rename(self.secrets)
-        self.ports = {name: _free_port() for name in ("redis", "flower", "fluidtalk", "captivate")}
-        self.metrics = {name: _free_port() for name in OURS}
+        self.ports = {name: free_port() for name in ("redis", "flower", "fluidtalk", "captivate")}
+        self.metrics = {name: free_port() for name in OURS}
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
 
     def here(self, text: str) -> str:
@@ -140,12 +134,10 @@ def _program(part: str) -> str:
 
 
 @pytest.fixture
-def machine(tmp_path: Path) -> Iterator[Machine]:
+def machine(tmp_path: Path, need: Callable[[str], NoReturn]) -> Iterator[Machine]:
     """A place for the services, with secrets as ``make secrets`` makes them."""
     if not shutil.which("redis-server") or not shutil.which("redis-cli"):
-        if os.environ.get("CI"):
-            pytest.fail("redis-server is not installed, and CI has to run what the compose file runs")
-        pytest.skip("redis-server and redis-cli are not installed")
+        need("redis-server and redis-cli are not installed")
     running = Machine(tmp_path)
     yield running
     running.stop()
@@ -197,13 +189,11 @@ def test_health_checks_can_fail(machine: Machine, eventually: Callable[..., Any]
 
 
 @pytest.mark.parametrize("profiles", [(), ("demo",), ("monitoring",)])
-def test_compose_accepts_the_file(tmp_path: Path, profiles: tuple[str, ...]) -> None:
+def test_compose_accepts_the_file(tmp_path: Path, need: Callable[[str], NoReturn], profiles: tuple[str, ...]) -> None:
     """``docker compose config``, by whichever Compose this machine has."""
     compose = _compose()
     if compose is None:
-        if os.environ.get("CI"):
-            pytest.fail("no docker compose is installed, and CI has to check the file")
-        pytest.skip("no docker compose is installed")
+        need("docker compose is not installed")
     shutil.copy(PROJECT / "docker-compose.yml", tmp_path)
     shutil.copy(PROJECT / "deploy" / "demo.env", tmp_path / ".env")
     options = [part for profile in profiles for part in ("--profile", profile)]

@@ -26,7 +26,7 @@ from worker.producer import Producer
 from worker.simulation.faults import FaultKind, FaultRule
 from worker.store import Store
 
-pytestmark = pytest.mark.acceptance
+pytestmark = [pytest.mark.acceptance, pytest.mark.slow]
 
 PROJECT = Path(__file__).parents[2]
 

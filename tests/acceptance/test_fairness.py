@@ -10,7 +10,7 @@ from worker.events import InboundChat
 from worker.producer import Producer
 from worker.simulation.checker import Sent, judge
 
-pytestmark = pytest.mark.acceptance
+pytestmark = [pytest.mark.acceptance, pytest.mark.slow]
 
 SETTINGS = {
     "PARLEY_JOIN__SETTLE_SECONDS": "0",

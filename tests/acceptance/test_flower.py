@@ -6,9 +6,9 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import httpx
 import pytest
@@ -18,7 +18,7 @@ from worker.events import InboundChat
 from worker.producer import Producer
 from worker.simulation.faults import FaultKind, FaultRule
 
-pytestmark = pytest.mark.acceptance
+pytestmark = [pytest.mark.acceptance, pytest.mark.slow]
 
 PROJECT = Path(__file__).parents[2]
 PASSWORD = "a password, with a comma"
@@ -29,12 +29,10 @@ OPTIONS += ["--disable-component-update", "--disable-sync"]
 
 
 @pytest.fixture
-def browser() -> Iterator[Browser]:
+def browser(need: Callable[[str], NoReturn]) -> Iterator[Browser]:
     """Chromium without a screen."""
     if CHROMIUM is None:
-        if os.environ.get("CI"):
-            pytest.fail("chromium is not installed, and CI has to look at the dashboard")
-        pytest.skip("chromium is not installed")
+        need("chromium is not installed")
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=OPTIONS)
         yield chromium

@@ -14,7 +14,7 @@ from worker.events import FollowUp, InboundChat
 from worker.producer import Producer
 from worker.store import Store
 
-pytestmark = pytest.mark.acceptance
+pytestmark = [pytest.mark.acceptance, pytest.mark.slow]
 
 CADENCE = {
     "PARLEY_JOIN__SETTLE_SECONDS": "0",

@@ -6,11 +6,10 @@ import http.client
 import json
 import re
 import shutil
-import socket
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 from urllib.parse import urlencode
 
 import pytest
@@ -19,10 +18,11 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from worker.events import InboundChat
 from worker.producer import Producer
+from worker.simulation.embedded_redis import free_port
 from worker.simulation.faults import FaultKind, FaultRule
 from worker.simulation.tied_process import tied_command
 
-pytestmark = pytest.mark.acceptance
+pytestmark = [pytest.mark.acceptance, pytest.mark.slow]
 
 PROJECT = Path(__file__).parents[2]
 FAST = {"PARLEY_JOIN__SETTLE_SECONDS": "0", "PARLEY_METRICS__MEASURE_SECONDS": "0.5"}
@@ -122,8 +122,7 @@ class Prometheus:
     """A real one that scrapes these ports, with the alert rules."""
 
     def __init__(self, folder: Path, ports: list[int]) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self._port = free.getsockname()[1]
+        self._port = free_port()
         config = yaml.safe_load((PROJECT / "deploy/prometheus/prometheus.yml").read_text())
         config["global"] = {"scrape_interval": "1s", "evaluation_interval": "1s"}
         config["rule_files"] = [str(PROJECT / "deploy/prometheus/parley.rules.yml")]
@@ -163,9 +162,9 @@ class Prometheus:
 
 
 @pytest.fixture
-def prometheus(tmp_path: Path) -> Iterator[Callable[[list[int]], Prometheus]]:
+def prometheus(tmp_path: Path, need: Callable[[str], NoReturn]) -> Iterator[Callable[[list[int]], Prometheus]]:
     if not shutil.which("prometheus"):
-        pytest.skip("Prometheus (Debian: prometheus) is not installed")
+        need("Prometheus (Debian: prometheus) is not installed")
     started: list[Prometheus] = []
 
     def run(ports: list[int]) -> Prometheus:

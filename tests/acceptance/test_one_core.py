@@ -13,6 +13,8 @@ from worker.one_core import _claimed
 from worker.simulation.load import run_load
 from worker.simulation.system import RunningSystem
 
+pytestmark = [pytest.mark.acceptance, pytest.mark.slow]
+
 ALLOWED = os.sched_getaffinity(0)
 
 

@@ -14,6 +14,7 @@ pytestmark = pytest.mark.acceptance
 NO_JOINING = {"PARLEY_JOIN__MAX_EVENTS": "1", "PARLEY_JOIN__SETTLE_SECONDS": "0"}
 
 
+@pytest.mark.slow
 def test_many_conversations_at_once(start):
     system, settings = start(latency_seconds=0.5, settings=NO_JOINING)
     run = run_load(system, settings, messages=2000, conversations=400)
@@ -22,6 +23,7 @@ def test_many_conversations_at_once(start):
     assert system.upstreams.summary()["fluidtalk"].max_in_flight > 100, "slow calls wait side by side"
 
 
+@pytest.mark.slow
 def test_few_hot_conversations_in_bursts(start):
     system, settings = start(latency_seconds=0.02, settings=NO_JOINING, workers=2)
     run = run_load(system, settings, messages=1000, conversations=20, burst=5)
@@ -37,6 +39,7 @@ def test_joined_messages_are_all_answered_in_order(start):
     assert (run.waiting, run.unexplained) == (0, 0)
 
 
+@pytest.mark.slow
 def test_deleting_every_queue_in_the_middle_loses_nothing(start):
     system, settings = start(latency_seconds=0.1, settings=NO_JOINING)
     deleted = []

@@ -14,7 +14,7 @@ from worker.producer import Producer
 from worker.simulation.system import RunningSystem
 from worker.store import Store
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.acceptance, pytest.mark.slow, pytest.mark.timeout(180)]
 
 SETTINGS = {
     "PARLEY_PACING__ENABLED": "true",

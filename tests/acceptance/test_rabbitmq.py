@@ -22,7 +22,7 @@ from worker.simulation.load import run_load
 from worker.start_up import examine
 from worker.store import Store
 
-pytestmark = pytest.mark.acceptance
+pytestmark = [pytest.mark.acceptance, pytest.mark.slow]
 
 SETTINGS = {"PARLEY_JOIN__MAX_EVENTS": "1", "PARLEY_JOIN__SETTLE_SECONDS": "0"}
 ROOT = Path(__file__).parents[2]

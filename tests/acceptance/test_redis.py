@@ -38,6 +38,7 @@ def test_an_answer_that_comes_while_redis_is_away_is_kept_and_delivered(start, c
     assert len(asked) == 2, "the stored answer was not asked for again"
 
 
+@pytest.mark.slow
 def test_a_restart_under_load_loses_and_overtakes_nothing(start):
     system, settings = start(appendfsync="always", settings=SETTINGS, latency_seconds=0.2, workers=2)
     restarted = []

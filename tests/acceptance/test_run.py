@@ -33,11 +33,25 @@ def test_worker_and_beat_run_until_a_signal(start, channel, eventually):
             variables = Path(f"/proc/{process}/environ").read_bytes().split(b"\0")
             assert b"GLIBC_TUNABLES=glibc.malloc.tcache_count=0" in variables
         run.send_signal(signal.SIGTERM)
-        assert run.wait(20) == 0
+        assert run.wait(60) == 0
     finally:
         # Not killed: what it has started would go on for ever.
         run.terminate()
-        run.wait(20)
+        run.wait(60)
+
+
+def test_a_signal_before_worker_and_beat_are_up_is_no_failure(redis_server, eventually):
+    settings = {"PARLEY_REDIS_URL": redis_server.url, "PARLEY_CAPTIVATE__ENVIRONMENT": "dev"}
+    settings["PARLEY_PERSONAS__AVA__API_KEY"] = "ft_sk_ava"
+    run = subprocess.Popen(
+        COMMAND, env={**os.environ, **settings}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        children = Path(f"/proc/{run.pid}/task/{run.pid}/children")
+        eventually(lambda: len(children.read_text().split()) == 2, "both processes")
+    finally:
+        run.terminate()
+    assert run.wait(60) == 0
 
 
 def test_without_settings_it_says_what_is_missing_and_what_to_do(tmp_path):

@@ -12,7 +12,6 @@ import html
 import json
 import os
 import re
-import socket
 import subprocess
 import sys
 import threading
@@ -31,7 +30,7 @@ from config.settings import load
 from worker.bootstrap import Parts, build
 from worker.events import AiOpener, Attachment, EventTrigger, InboundChat
 from worker.producer import Producer
-from worker.simulation.embedded_redis import EmbeddedRedis
+from worker.simulation.embedded_redis import EmbeddedRedis, free_port
 from worker.simulation.faults import FaultKind, FaultRule
 from worker.simulation.system import RunningSystem
 from worker.simulation.tied_process import tied_command
@@ -175,8 +174,7 @@ class Flower:
     """A real Flower over a running system."""
 
     def __init__(self, system: RunningSystem) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = free.getsockname()[1]
+        port = free_port()
         self._log = system.logs / "flower.log"
         options = ["--address=127.0.0.1", f"--port={port}", f"--basic_auth={':'.join(FLOWER_LOGIN)}"]
         self._http = httpx.Client(base_url=f"http://127.0.0.1:{port}", auth=FLOWER_LOGIN, trust_env=False, timeout=10)
@@ -370,6 +368,7 @@ def everything_has_ended(parts: Parts, flower: Flower, ids: list[str]) -> Callab
     return ended
 
 
+@pytest.mark.slow
 def test_no_secret_leaves_the_store(system, flower, settings, parts, eventually):
     with BrokerWatch(system.redis.url) as broker, Producer(settings) as producer:
         fail_upstreams(system)

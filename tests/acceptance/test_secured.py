@@ -186,6 +186,7 @@ def test_a_user_for_store_and_broker_needs_no_more_than_documented(start, guarde
     assert denied == []
 
 
+@pytest.mark.slow
 def test_a_user_for_the_store_alone_needs_no_more_than_documented(start, guarded):
     _, store_alone = lines_of("parley")
     server, admin = guarded(store_alone)

@@ -13,7 +13,7 @@ from worker.simulation.redis_topologies import EmbeddedSentinels
 from worker.start_up import examine
 from worker.store import Store, StoreError
 
-pytestmark = pytest.mark.acceptance
+pytestmark = [pytest.mark.acceptance, pytest.mark.slow]
 
 SETTINGS = {"PARLEY_JOIN__MAX_EVENTS": "1", "PARLEY_JOIN__SETTLE_SECONDS": "0"}
 

@@ -15,7 +15,7 @@ from celery import Celery
 from worker.events import InboundChat
 from worker.producer import Producer
 
-pytestmark = pytest.mark.acceptance
+pytestmark = [pytest.mark.acceptance, pytest.mark.slow]
 
 LEADS = 60
 TYPES = ("task-received", "task-started", "task-succeeded")

@@ -65,19 +65,21 @@ def value_of(settings: Settings, path: tuple[str, ...]) -> Any:
 SETTINGS = leaves(Settings)
 
 
-@pytest.fixture
-def in_empty_folder(tmp_path, monkeypatch):
+@pytest.fixture(scope="module")
+def in_empty_folder(tmp_path_factory):
     """Work in a folder where the files that the example names exist and are empty."""
-    monkeypatch.chdir(tmp_path)
+    folder = tmp_path_factory.mktemp("empty")
     for name in ("personas.toml", "ca.pem", "parley.pem", "parley.key"):
-        (tmp_path / name).touch()
-    return tmp_path
+        (folder / name).touch()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        yield folder
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def all_on(in_empty_folder):
     """The settings that come out when every line of the example is active."""
-    copy = in_empty_folder / ".env"
+    copy = in_empty_folder / "all-on.env"
     copy.write_text("".join(f"{match['name']}={match['value']}\n" for _, match in ASSIGNMENTS))
     return load(env_file=copy)
 

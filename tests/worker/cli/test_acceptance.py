@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -9,22 +10,33 @@ import sys
 from pathlib import Path
 
 import pytest
+from redis import Redis
 
 from config.settings import load
 from worker.events import InboundChat
 from worker.producer import Producer
 from worker.simulation.faults import FaultKind, FaultRule
 from worker.simulation.system import RunningSystem
+from worker.store import Store
 
 pytestmark = pytest.mark.acceptance
 
 ROOT = Path(__file__).parents[3]
 
 
+@pytest.fixture(scope="module")
+def running():
+    with RunningSystem(settings={"PARLEY_JOIN__SETTLE_SECONDS": "0"}) as started:
+        yield started
+
+
 @pytest.fixture
-def system():
-    with RunningSystem(settings={"PARLEY_JOIN__SETTLE_SECONDS": "0"}) as running:
-        yield running
+def system(running):
+    """The system, with nothing stored and nobody called so far."""
+    with Redis.from_url(running.redis.url) as redis:
+        redis.flushall()
+    running.upstreams.reset()
+    return running
 
 
 @pytest.fixture
@@ -35,7 +47,7 @@ def run(system, tmp_path):
         outside = {name: value for name, value in os.environ.items() if not name.startswith("PARLEY_")}
         environment = {**outside, **system.environment, "PYTHONPATH": str(ROOT)}
         command = [sys.executable, "-m", "worker.cli", *words]
-        return subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=30)
+        return subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=60)
 
     return parley
 
@@ -51,16 +63,25 @@ def say(system, channel, monkeypatch):
         )
 
 
-def test_a_dead_letter_is_replayed_and_answered(system, run, say, eventually):
+@pytest.fixture
+def store(say):
+    """What the system has stored, without a process for each look."""
+    with contextlib.closing(Store(load(env_file=None), connections=1)) as opened:
+        yield opened
+
+
+def test_a_dead_letter_is_replayed_and_answered(system, run, say, store, eventually):
     system.upstreams.add_fault(FaultRule(kind=FaultKind.ANSWER, service="fluidtalk", status=422, body={"detail": "no"}))
     say("e1", "my PLANTED words")
-    eventually(lambda: json.loads(run("dead", "list", "--json").stdout), "the dead letter")
+    eventually(store.dead_letters.newest, "the dead letter")
+    assert len(json.loads(run("dead", "list", "--json").stdout)) == 1
     assert "refused by the persona (status 422)" in run("explain", "ava", "@lead").stdout.splitlines()[0]
     system.upstreams.clear_faults()
     replayed = run("dead", "replay", "e1", "ava", "@lead")
     assert (replayed.returncode, replayed.stderr) == (0, "")
     eventually(lambda: system.upstreams.deliveries("session-1"), "the answer")
-    eventually(lambda: "as answered" in run("explain", "ava", "@lead").stdout.splitlines()[0], "the fate")
+    eventually(lambda: store.books.accounts()[0].answered, "the fate")
+    assert "as answered" in run("explain", "ava", "@lead").stdout.splitlines()[0]
     books = run("books", "--json")
     (account,) = json.loads(books.stdout)
     assert (account["accepted"], account["answered"], account["dead"], account["unexplained"]) == (1, 1, 0, 0)
@@ -68,10 +89,10 @@ def test_a_dead_letter_is_replayed_and_answered(system, run, say, eventually):
     assert not [output for output in outputs if "PLANTED" in output]
 
 
-def test_a_refused_delivery_is_sent_again_without_a_second_ask(system, run, say, eventually):
+def test_a_refused_delivery_is_sent_again_without_a_second_ask(system, run, say, store, eventually):
     system.upstreams.add_fault(FaultRule(kind=FaultKind.ANSWER, service="captivate", status=422))
     say("e1", "hi")
-    eventually(lambda: json.loads(run("dead", "list", "--json").stdout), "the dead letter")
+    eventually(store.dead_letters.newest, "the dead letter")
     system.upstreams.clear_faults()
     done = run("dead", "replay-all", "--cause", "delivery refused", "--yes")
     assert done.returncode == 0, done.stderr
@@ -80,10 +101,11 @@ def test_a_refused_delivery_is_sent_again_without_a_second_ask(system, run, say,
     assert len([call for call in system.upstreams.calls() if call.service == "fluidtalk"]) == 1
 
 
-def test_a_quarantined_persona_is_resumed(system, run, say, eventually):
+def test_a_quarantined_persona_is_resumed(system, run, say, store, eventually):
     system.upstreams.add_fault(FaultRule(kind=FaultKind.ANSWER, service="fluidtalk", status=401))
     say("e1", "hi")
-    eventually(lambda: "quarantined" in run("explain", "ava", "@lead").stdout.splitlines()[0], "the quarantine")
+    eventually(lambda: store.personas.gates("ava"), "the quarantine")
+    assert "quarantined" in run("explain", "ava", "@lead").stdout.splitlines()[0]
     say("e2", "anybody there?")
     system.upstreams.clear_faults()
     resumed = run("resume", "ava")

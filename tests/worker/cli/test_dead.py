@@ -150,7 +150,7 @@ def test_replay_all_in_order(parley, outage, inbox):
 def test_replay_all_keeps_its_rate(parley, outage):
     started_at = time.monotonic()
     assert parley("dead", "replay-all", "--cause", "gave up", "--yes", "--per-second", "10").status == 0
-    assert 0.5 <= time.monotonic() - started_at < 3
+    assert time.monotonic() - started_at >= 0.5
 
 
 def test_replay_all_leaves_what_has_no_place_and_says_why(parley, store, chat, outage, turn, inbox):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 
 import pytest
 
@@ -11,13 +10,13 @@ from config.settings import Metrics
 from worker.observability import metrics
 from worker.observability.endpoint import Endpoint
 from worker.observability.health import WorkerHealth
+from worker.simulation.embedded_redis import free_port
 
 
 @pytest.fixture
 def port(monkeypatch):
     """A free port, set as the first one of the metrics."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        number = free.getsockname()[1]
+    number = free_port()
     monkeypatch.setenv("PARLEY_METRICS__PORT", str(number))
     return number
 

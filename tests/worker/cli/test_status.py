@@ -111,7 +111,7 @@ def test_the_end_of_a_turn_that_was_seen_is_seen(store, chat, turn):
     assert len(glimpses.look(2)) == 2
 
 
-def test_watch_goes_on_until_it_is_interrupted(store, alive, redis_server, tmp_path):
+def test_watch_goes_on_until_it_is_interrupted(store, alive, redis_server, tmp_path, heeds_ctrl_c):
     settings = {"PARLEY_REDIS_URL": redis_server.url, "PARLEY_CAPTIVATE__ENVIRONMENT": "dev"}
     settings["PARLEY_PERSONAS__AVA__API_KEY"] = "ft_sk_ava"
     outside = {name: value for name, value in os.environ.items() if not name.startswith("PARLEY_")}

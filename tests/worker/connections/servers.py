@@ -101,8 +101,3 @@ def then_close(answer: bytes) -> Callable[[Server, socket.socket], None]:
         connection.sendall(answer)
 
     return conversation
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])

@@ -16,12 +16,12 @@ from tests.worker.connections.servers import (
     PATIENT,
     Server,
     ServerFactory,
-    free_port,
     post,
     then_close,
     wait_until,
 )
 from worker.connections import Connections
+from worker.simulation.embedded_redis import free_port
 
 # What is sent and what comes back
 

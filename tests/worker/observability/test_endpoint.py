@@ -12,6 +12,7 @@ from config.settings import Metrics
 from worker.observability import metrics
 from worker.observability.endpoint import Endpoint
 from worker.observability.health import Verdict
+from worker.simulation.embedded_redis import free_port
 
 
 class Health:
@@ -25,18 +26,12 @@ class Health:
 
 
 @pytest.fixture
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return free.getsockname()[1]
-
-
-@pytest.fixture
-def start(free_port):
-    """Endpoints from the free port on."""
-    started = []
+def start():
+    """Endpoints from a free port on."""
+    port, started = free_port(), []
 
     def run(**settings):
-        endpoint = Endpoint.start(Metrics(**{"port": free_port, **settings}), metrics.worker_registry(), Health())
+        endpoint = Endpoint.start(Metrics(**{"port": port, **settings}), metrics.worker_registry(), Health())
         if endpoint:
             started.append(endpoint)
         return endpoint

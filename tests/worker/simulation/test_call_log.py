@@ -28,12 +28,14 @@ class Line:
         return self.closed
 
 
-def chat(upstreams: SimulatedUpstreams, target: str, message: str = "hi", timeout: float = 5.0) -> httpx.Response:
+def chat(upstreams: SimulatedUpstreams, target: str, message: str = "hi", timeout: float = 30.0) -> httpx.Response:
+    # Nothing here speaks TLS, and each call would read the certificates of the machine.
     return httpx.post(
         f"{upstreams.fluidtalk_url}/api/v1/bot/chat",
         data={"target": target, "message": message},
         headers={"X-API-Key": "ft_sk_ava"},
         timeout=timeout,
+        verify=False,
     )
 
 

@@ -85,6 +85,7 @@ def test_ctrl_c_finishes_what_was_begun_and_stops_all_processes(start_demo, tmp_
     assert logs_kept(tmp_path) == []
 
 
+@pytest.mark.slow
 def test_ctrl_c_in_a_single_round_claims_nothing(start_demo, eventually):
     demo, output = start_demo()
     eventually(lambda: "@maya" in output.read_text(), "the first line", seconds=30)
@@ -96,6 +97,7 @@ def test_ctrl_c_in_a_single_round_claims_nothing(start_demo, eventually):
     assert not [name for name, pid in pids(shown).items() if alive(pid)]
 
 
+@pytest.mark.slow
 def test_a_worker_that_dies_is_named_with_the_end_of_its_log(start_demo, tmp_path, eventually):
     demo, output = start_demo()
     eventually(lambda: "@maya" in output.read_text(), "the first line", seconds=30)
@@ -109,6 +111,7 @@ def test_a_worker_that_dies_is_named_with_the_end_of_its_log(start_demo, tmp_pat
     assert not [name for name, pid in pids(shown).items() if alive(pid)]
 
 
+@pytest.mark.slow
 def test_the_processes_do_not_find_an_operators_env_file(start_demo, eventually):
     """A .env in the working directory could join them to a real broker."""
     demo, output = start_demo()

@@ -27,7 +27,7 @@ def make_races(make_settings):
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize(("dispatchers", "seed"), [(2, 20261121), (3, 4)])
+@pytest.mark.parametrize(("dispatchers", "seed"), [(2, 20261121), pytest.param(3, 4, marks=pytest.mark.slow)])
 def test_nothing_is_sent_after_an_accepted_reply_nothing_lost_nothing_doubled(make_races, dispatchers, seed):
     verdict = make_races(dispatchers=dispatchers, seed=seed).run(1000)
     assert verdict.clean, verdict

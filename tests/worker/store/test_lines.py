@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import socket
 import threading
 import time
 
 import pytest
 from redis import Redis, exceptions
 
+from worker.simulation.embedded_redis import free_port
 from worker.store.lines import LineBroken, Lines
 from worker.store.scripts import Script
 
@@ -83,10 +83,8 @@ def test_a_server_that_does_not_answer_in_time_does_not_hold_the_thread(store):
 
 
 def test_without_a_server_it_says_so():
-    with socket.create_server(("127.0.0.1", 0)) as gone:
-        port = gone.getsockname()[1]
     with pytest.raises(exceptions.ConnectionError):
-        Lines(Redis(port=port), 1).run(["PING"])
+        Lines(Redis(port=free_port()), 1).run(["PING"])
 
 
 def test_a_forked_process_has_lines_of_its_own(lines):
