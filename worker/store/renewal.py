@@ -11,6 +11,7 @@ from types import TracebackType
 from redis.exceptions import RedisError
 
 from worker.store.leases import Grant
+from worker.unexpected import UnexpectedErrors
 
 _log = logging.getLogger("parley.lease")
 
@@ -50,7 +51,8 @@ class LeaseKeeper:
     """Renews all leases of the process every ``renew_seconds`` from one background thread.
 
     ``renew(grants)`` returns the lost ones and may raise ``redis.RedisError``; then nothing is renewed and the leases
-    run out by themselves, which is what must happen when the store is away. The thread starts with the first lease.
+    run out by themselves, which is what must happen when the store is away. Any other error costs one round and is
+    logged. The thread starts with the first lease.
     """
 
     def __init__(self, renew: Callable[[list[Grant]], list[Grant]], ttl_seconds: float, renew_seconds: float) -> None:
@@ -61,15 +63,18 @@ class LeaseKeeper:
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._stopped = threading.Event()
+        self._unexpected = UnexpectedErrors(_log, "lease renewal")
 
     def keep(self, grant: Grant, asked_at: float) -> Lease:
         """Keep this lease until it is released. ``asked_at``: the monotonic time before it was asked for."""
         lease = Lease(self, grant, asked_at + self.ttl_seconds)
         with self._lock:
-            self._leases[grant.token] = lease
             if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="parley-leases", daemon=True)
-                self._thread.start()
+                thread = threading.Thread(target=self._run, name="parley-leases", daemon=True)
+                # A system without room for a thread fails this turn; the next one tries again.
+                thread.start()
+                self._thread = thread
+            self._leases[grant.token] = lease
         return lease
 
     def release(self, lease: Lease) -> None:
@@ -110,4 +115,7 @@ class LeaseKeeper:
 
     def _run(self) -> None:
         while not self._stopped.wait(self._renew_seconds):
-            self.renew_once()
+            try:
+                self.renew_once()
+            except Exception as error:
+                self._unexpected.note(error)
