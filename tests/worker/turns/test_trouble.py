@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
 from worker.conversation import Conversation
@@ -232,3 +234,46 @@ def test_who_may_probe_and_is_not_granted_a_turn_leaves_it_to_another(shop, say,
     monkeypatch.setattr(shop.parts.store.personas, "claim_probe", claim_probe_while_paused)
     assert shop.run().startswith("paused")
     assert store.personas.claim_probe("ava", "circuit", "another")
+
+
+def test_after_402_nobody_else_who_would_start_is_asked(shop, say, upstreams, store):
+    upstreams.set_credits("ava", 0)
+    leads = [Conversation("ava", f"@{number}") for number in range(3)]
+    for lead in leads:
+        shop.producer.enqueue(say("a", target=lead.target))
+    phrases = [shop.run(lead) for lead in leads]
+    assert "credits out (402)" in phrases[0]
+    assert len(shop.asked()) == 1
+    assert "credits_until" in store.personas.gates("ava")
+    shop.producer.enqueue(say("a", persona="bea"))
+    assert shop.run(Conversation("bea", "@lead")).startswith("answered"), "another persona has its own credits"
+
+
+@pytest.mark.parametrize("status", [200, 422])
+def test_the_place_of_a_call_that_has_ended_is_free_at_once(make_shop, say, status):
+    shop = make_shop(personas={"ava": {"api_key": "ft_sk_ava", "calls_at_once": 1}})
+    if status != 200:
+        shop.fail(status=status, nth=1, service="fluidtalk")
+    for target in ("@one", "@two", "@three"):
+        shop.producer.enqueue(say("a", target=target))
+    phrases = [
+        shop.run(Conversation("ava", target)).split(":")[0].split(",")[0] for target in ("@one", "@two", "@three")
+    ]
+    assert phrases == ["answered" if status == 200 else "dead", "answered", "answered"]
+
+
+def test_so_many_calls_at_once_and_no_more_in_all_processes_together(make_shop, say, upstreams, store, eventually):
+    bounded = {"personas": {"ava": {"api_key": "ft_sk_ava", "calls_at_once": 1}}}
+    shop, other = make_shop(**bounded), make_shop(**bounded)
+    upstreams.set_latency(0.5, service="fluidtalk")
+    one, two = Conversation("ava", "@one"), Conversation("ava", "@two")
+    for lead in (one, two):
+        shop.producer.enqueue(say("a", target=lead.target))
+    turn = threading.Thread(target=shop.run, args=(one,))
+    turn.start()
+    eventually(lambda: upstreams.summary()["fluidtalk"].in_flight, "the first call")
+    assert not other.run(two).startswith("answered")
+    turn.join(20)
+    other.work(two)
+    eventually(lambda: other.work(two) == [] and shop.fates() == {"answered": 2}, "both answers")
+    assert upstreams.summary()["fluidtalk"].max_in_flight == 1
