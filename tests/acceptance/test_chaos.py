@@ -283,7 +283,7 @@ def test_a_short_run_with_all_faults_keeps_every_promise():
         seed=7,
         messages=1000,
         conversations=100,
-        seconds=15.0,
+        seconds=30.0,
         faults=FAULTS,
         lease_seconds=3.0,
         pace=0.25,
@@ -299,6 +299,8 @@ def test_a_short_run_with_all_faults_keeps_every_promise():
     assert ledger.incidents["worker killed at a step"] >= 1, report
     assert ledger.incidents["Redis killed (kill -9)"] >= 1, report
     assert ledger.incidents["worker frozen (SIGSTOP for three leases)"] >= 1, report
+    assert ledger.incidents["persona calls of more than three leases"] >= 1, report
+    assert ledger.longest_ask_seconds > 3 * plan.lease_seconds, report
     assert ledger.recovery_seconds, report
     assert ledger.resume_seconds, report
 

@@ -16,6 +16,10 @@ from worker.unexpected import UnexpectedErrors
 _log = logging.getLogger("parley.lease")
 
 
+# After a round without an answer the next one comes so many times sooner.
+_SOONER = 5
+
+
 class Lease:
     """What a running turn knows of its lease. ``held()`` is a promise only to itself: the store has the last word."""
 
@@ -50,9 +54,9 @@ class Lease:
 class LeaseKeeper:
     """Renews all leases of the process every ``renew_seconds`` from one background thread.
 
-    ``renew(grants)`` returns the lost ones and may raise ``redis.RedisError``; then nothing is renewed and the leases
-    run out by themselves, which is what must happen when the store is away. Any other error costs one round and is
-    logged. The thread starts with the first lease.
+    ``renew(grants)`` returns the lost ones and may raise ``redis.RedisError``; then nothing is renewed, the next round
+    comes soon, and the leases run out by themselves, which is what must happen when the store is unreachable. Any other
+    error costs one round and is logged. The thread starts with the first lease.
     """
 
     def __init__(self, renew: Callable[[list[Grant]], list[Grant]], ttl_seconds: float, renew_seconds: float) -> None:
@@ -63,6 +67,7 @@ class LeaseKeeper:
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._stopped = threading.Event()
+        self._unanswered = False
         self._unexpected = UnexpectedErrors(_log, "lease renewal")
 
     def keep(self, grant: Grant, asked_at: float) -> Lease:
@@ -95,27 +100,35 @@ class LeaseKeeper:
             lease.lost = True
         return [lease.grant for lease in leases]
 
-    def renew_once(self) -> None:
-        """One round over all leases."""
+    def renew_once(self) -> bool:
+        """One round over all leases. False when the store did not answer."""
         with self._lock:
             leases = list(self._leases.values())
         if not leases:
-            return
+            return True
         asked_at = time.monotonic()
         try:
             lost = {grant.token for grant in self._renew([lease.grant for lease in leases])}
         except RedisError as error:
-            _log.warning("leases not renewed: store away (%s)", type(error).__name__)
-            return
+            if not self._unanswered:
+                _log.warning("leases not renewed: store away (%s)", type(error).__name__)
+            self._unanswered = True
+            return False
+        self._unanswered = False
         for lease in leases:
             if lease.grant.token in lost:
                 lease.lost = True
             else:
                 lease.renewed(asked_at)
+        return True
 
     def _run(self) -> None:
-        while not self._stopped.wait(self._renew_seconds):
+        pause = self._renew_seconds
+        while not self._stopped.wait(pause):
             try:
-                self.renew_once()
+                answered = self.renew_once()
             except Exception as error:
                 self._unexpected.note(error)
+                answered = False
+            # An outage that ends before the leases do must not cost them because the next round is far away.
+            pause = self._renew_seconds if answered else self._renew_seconds / _SOONER

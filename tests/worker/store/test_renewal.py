@@ -162,3 +162,17 @@ def test_a_renewed_lease_moves_its_end_and_the_agenda_with_it(
     assert refused().status == "busy"
     assert due() == refused().until
     assert refused().until > grant.now
+
+
+def test_after_a_round_without_an_answer_the_next_one_comes_soon(grant, keep, eventually, caplog):
+    """A short outage must not cost a lease because the next round is far away. It is logged once."""
+    rounds = []
+
+    def away(grants):
+        rounds.append(time.monotonic())
+        raise StoreError("away")
+
+    keep(away, renew_seconds=1.0).keep(grant, time.monotonic())
+    eventually(lambda: len(rounds) > 3, "four rounds")
+    assert rounds[3] - rounds[0] < 2.5
+    assert len([record for record in caplog.records if "leases not renewed" in record.getMessage()]) == 1
