@@ -37,7 +37,7 @@ def stand_still(monkeypatch):
 
 
 @pytest.fixture
-def mute(make_shop, monkeypatch):
+def mute(make_shop, monkeypatch, upstreams):
     """A shop whose renewals never reach the store. Its leases are short."""
 
     def away(leases, grants):
@@ -45,7 +45,7 @@ def mute(make_shop, monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(Leases, "renew", away)
-        return make_shop(**SHORT)
+        return make_shop(**SHORT, fluidtalk={"base_url": upstreams.fluidtalk_url, "read_seconds": 30})
 
 
 @pytest.fixture
@@ -121,6 +121,14 @@ def test_a_turn_whose_lease_ran_out_before_the_delivery_does_not_deliver(mute, m
     mute.producer.enqueue(say("a"))
     assert mute.run().startswith(LEFT)
     assert others == [["answered"]]
+    assert (len(chats(mute)), mute.texts()) == (1, [["You said: a"]])
+
+
+def test_an_answer_that_comes_after_the_lease_is_delivered_when_no_other_turn_began(mute, say):
+    """Storing it renews the lease."""
+    mute.fail(FaultKind.DELAY, service="fluidtalk", delay_seconds=2.0)
+    mute.producer.enqueue(say("a"))
+    assert mute.run().startswith("answered")
     assert (len(chats(mute)), mute.texts()) == (1, [["You said: a"]])
 
 
