@@ -229,3 +229,15 @@ def test_a_delivery_that_was_settled_by_another_turn_is_counted_once(shop, say, 
     assert shop.fates() == {"answered": 1, **({"joined": sends - 1} if sends > 1 else {})}
     keys = {delivery.idempotency_key for delivery in shop.delivered()}
     assert len(keys) == 1, "the channel can tell that it is the same"
+
+
+def test_the_first_reply_that_was_stored_is_delivered_also_by_a_turn_with_another_one(
+    shop, say, store, lead, stand_still
+):
+    """A turn that lost its lease brought it while its heir was asking: the persona may go on from either."""
+    shop.producer.enqueue(say("a"))
+    stale = store.leases.begin(lead, "a turn that loses its lease")
+    store.redis.hdel(store.keys.of(lead).conversation(lead), "owner", "lease_until")
+    stand_still("after ask", lambda: store.leases.record(stale, '{"bubbles":["the first"]}'))
+    assert shop.run().startswith("answered")
+    assert shop.texts() == [["the first"]]
