@@ -321,7 +321,7 @@ def test_a_short_run_with_all_faults_keeps_every_promise():
         seed=7,
         messages=1000,
         conversations=100,
-        seconds=30.0,
+        seconds=15.0,
         faults=FAULTS,
         lease_seconds=3.0,
         pace=0.25,
@@ -337,10 +337,29 @@ def test_a_short_run_with_all_faults_keeps_every_promise():
     assert ledger.incidents["worker killed at a step"] >= 1, report
     assert ledger.incidents["Redis killed (kill -9)"] >= 1, report
     assert ledger.incidents["worker frozen (SIGSTOP for three leases)"] >= 1, report
-    assert ledger.incidents["persona calls of more than three leases"] >= 1, report
-    assert ledger.longest_ask_seconds > 3 * plan.lease_seconds, report
     assert ledger.recovery_seconds, report
     assert ledger.resume_seconds, report
+
+
+@pytest.mark.acceptance
+@pytest.mark.timeout(180)
+def test_calls_of_more_than_three_leases_are_made_once():
+    """Doorbells come twice meanwhile, and nothing is wrong with the workers: only renewal keeps the others away."""
+    plan = Plan(
+        seed=5,
+        messages=400,
+        conversations=40,
+        seconds=10.0,
+        faults=("long", "doorbells"),
+        lease_seconds=3.0,
+        pace=0.1,
+        drain_seconds=60.0,
+    )
+    ledger = run(plan)
+    report = markdown(ledger)
+    assert ledger.broken == [], report
+    assert ledger.second_asks == 0, report
+    assert ledger.longest_ask_seconds > 3 * plan.lease_seconds, report
 
 
 def test_the_command_says_what_it_does_not_know():
