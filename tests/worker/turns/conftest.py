@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from config.settings import Settings
+from worker import crash_points
 from worker.bootstrap import build
 from worker.conversation import Conversation
 from worker.events import InboundChat
@@ -131,6 +132,33 @@ def counted() -> Callable[..., float]:
         return values().get(key, 0) - before.get(key, 0)
 
     return since
+
+
+@pytest.fixture
+def stand_still(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, Callable[[], object]], None]:
+    """Let the next turn that comes to this point stand still there while something else happens, as a process that the
+    machine does not run does."""
+
+    def at(point: str, meanwhile: Callable[[], object]) -> None:
+        left = [meanwhile]
+
+        def reached(here: str) -> None:
+            if here == point and left:
+                left.pop()()
+
+        monkeypatch.setattr(crash_points, "reached", reached)
+
+    return at
+
+
+@pytest.fixture
+def lose_lease_now(store: Store) -> Callable[..., None]:
+    """The lease of a conversation is free at once, whoever has it."""
+
+    def lose(conversation: Conversation = LEAD) -> None:
+        store.redis.hdel(store.keys.of(conversation).conversation(conversation), "owner", "lease_until")
+
+    return lose
 
 
 @pytest.fixture

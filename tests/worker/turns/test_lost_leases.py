@@ -7,7 +7,6 @@ import time
 
 import pytest
 
-from worker import crash_points
 from worker.conversation import Conversation
 from worker.simulation.faults import FaultKind
 from worker.store import StoreError
@@ -16,24 +15,6 @@ from worker.store.leases import Leases
 LEFT = "left to another turn: lease lost"
 SHORT = {"lease": {"ttl_seconds": 1.5, "renew_seconds": 0.3}}
 WATCHFUL = {"lease": {"ttl_seconds": 6, "renew_seconds": 0.02}}
-
-
-@pytest.fixture
-def stand_still(monkeypatch):
-    """Let the next turn that comes to this point stand still there while something else happens, as a process that the
-    machine does not run does."""
-
-    def at(point, meanwhile):
-        left = [meanwhile]
-
-        def reached(here):
-            if here == point and left:
-                left.pop()()
-
-        monkeypatch.setattr(crash_points, "reached", reached)
-        return left
-
-    return at
 
 
 @pytest.fixture
@@ -134,13 +115,13 @@ def test_an_answer_that_comes_after_the_lease_is_delivered_when_no_other_turn_be
 
 @pytest.mark.parametrize("point", ["after hosting an image", "after record"])
 def test_a_turn_that_hears_that_its_lease_is_lost_starts_no_further_call(
-    make_shop, picture, stand_still, store, lead, point
+    make_shop, picture, stand_still, store, lead, point, lose_lease_now
 ):
     """Long before the lease would have run out by its own clock."""
     shop, other = make_shop(**WATCHFUL), make_shop()
 
     def meanwhile():
-        store.redis.hdel(store.keys.of(lead).conversation(lead), "owner", "lease_until")
+        lose_lease_now()
         assert other.work() == ["answered"]
         # Many rounds of renewal.
         time.sleep(0.5)
@@ -169,14 +150,14 @@ def test_a_turn_that_was_handed_over_starts_no_further_call(make_shop, picture, 
 
 
 @pytest.fixture
-def lose_lease(shop, make_shop, store, lead, stand_still):
+def lose_lease(shop, make_shop, store, lead, stand_still, lose_lease_now):
     """Let the turn of ``shop`` stand still at a point until another process has done its work."""
 
     def at(point):
         other, others = make_shop(), []
 
         def meanwhile():
-            store.redis.hdel(store.keys.of(lead).conversation(lead), "owner", "lease_until")
+            lose_lease_now()
             others.extend(other.work())
 
         stand_still(point, meanwhile)
@@ -232,12 +213,12 @@ def test_a_delivery_that_was_settled_by_another_turn_is_counted_once(shop, say, 
 
 
 def test_the_first_reply_that_was_stored_is_delivered_also_by_a_turn_with_another_one(
-    shop, say, store, lead, stand_still
+    shop, say, store, lead, stand_still, lose_lease_now
 ):
     """A turn that lost its lease brought it while its heir was asking: the persona may go on from either."""
     shop.producer.enqueue(say("a"))
     stale = store.leases.begin(lead, "a turn that loses its lease")
-    store.redis.hdel(store.keys.of(lead).conversation(lead), "owner", "lease_until")
+    lose_lease_now()
     stand_still("after ask", lambda: store.leases.record(stale, '{"bubbles":["the first"]}'))
     assert shop.run().startswith("answered")
     assert shop.texts() == [["the first"]]

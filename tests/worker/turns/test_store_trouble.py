@@ -73,7 +73,9 @@ def test_a_doorbell_of_a_store_that_is_away_is_used_up_and_no_error(shop, say, a
     assert shop.work() == ["answered"]
 
 
-def test_a_store_that_stays_away_ends_the_turn_and_the_next_one_goes_on_from_the_journal(make_shop, say, store, lead):
+def test_a_store_that_stays_away_ends_the_turn_and_the_next_one_goes_on_from_the_journal(
+    make_shop, say, lose_lease_now
+):
     shop = make_shop(worker={"store_wait_seconds": 0.1})
     shop.producer.enqueue(say("a"))
     with pytest.MonkeyPatch.context() as patch:
@@ -83,7 +85,7 @@ def test_a_store_that_stays_away_ends_the_turn_and_the_next_one_goes_on_from_the
 
         patch.setattr(Leases, "settle", never)
         assert shop.run() == "left: store away"
-    store.redis.hdel(store.keys.of(lead).conversation(lead), "owner", "lease_until")
+    lose_lease_now()
     assert shop.work() == ["answered"]
     assert len(shop.asked()) == 1, "its reply was stored"
     assert len({delivery.idempotency_key for delivery in shop.delivered()}) == 1

@@ -171,13 +171,15 @@ def test_who_died_together_with_a_reply_ends_together_when_it_is_delivered(lead,
     assert shop.texts() == [["You said: m0", "You said: m1", "You said: m2"]]
 
 
-def test_the_own_limit_of_a_key_holds_without_using_up_attempts(make_shop, say, upstreams, store):
+def test_the_own_limit_of_a_key_holds_without_using_up_attempts(lead, make_shop, say, upstreams, store):
     shop = make_shop(personas={"ava": {"api_key": "ft_sk_ava", "calls_per_second": 0.01}}, retry={"attempts": 1})
     shop.producer.enqueue(say("a"))
     shop.work()
     shop.producer.enqueue(say("b"))
     assert all("the key's own limit of calls" in phrase for phrase in shop.work(turns=5))
     assert len(shop.asked()) == 1
+    shard = store.keys.of(lead)
+    assert store.redis.hget(shard.journal(lead, store.redis.lindex(shard.inbox(lead), 0)), "asks") == "0"
     assert shop.fates() == {"answered": 1, "waiting": 1}
 
 
@@ -277,3 +279,14 @@ def test_so_many_calls_at_once_and_no_more_in_all_processes_together(make_shop, 
     other.work(two)
     eventually(lambda: other.work(two) == [] and shop.fates() == {"answered": 2}, "both answers")
     assert upstreams.summary()["fluidtalk"].max_in_flight == 1
+
+
+def test_a_delivery_whose_worker_vanished_is_not_made_again_where_a_person_is_to_look(
+    make_shop, say, store, lead, lose_lease_now
+):
+    shop = make_shop(personas={"ava": {"api_key": "ft_sk_ava", "unknown": {"delivery": "hold"}}})
+    shop.producer.enqueue(say("a"))
+    store.leases.record(store.leases.begin(lead, "a turn that vanishes"), '{"bubbles":["may have arrived"]}')
+    lose_lease_now()
+    assert shop.work() == ["dead: delivery unconfirmed: it may have arrived"]
+    assert (shop.asked(), shop.delivered()) == ([], [])
