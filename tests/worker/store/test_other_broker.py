@@ -10,6 +10,7 @@ from redis import Redis
 
 from worker.conversation import Conversation
 from worker.simulation.embedded_redis import EmbeddedRedis
+from worker.store.connection import clock_ms
 from worker.upkeep import Upkeep
 
 
@@ -84,6 +85,14 @@ def test_what_is_left_when_a_turn_settles_is_rung_for(store, event_of, begin, ru
     assert rung() == ["@lead"]
     assert store.leases.settle(begin(), "answered").left == 0
     assert rung() == []
+
+
+def test_what_is_left_is_rung_for_again_when_that_doorbell_is_lost(store, event_of, begin, due):
+    """After the pause for lost doorbells, not only after the lease of the turn that has ended."""
+    for _ in range(2):
+        store.inbox.accept(event_of("event_trigger"))
+    store.leases.settle(begin(), "answered")
+    assert 0 < due() - clock_ms(store.redis) <= 4000
 
 
 def test_who_is_handed_back_is_rung_for(store, accept, conversation, claim, rung):
