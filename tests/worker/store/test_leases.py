@@ -365,3 +365,24 @@ def test_a_lead_whom_the_persona_answers_is_of_another_account_no_longer(store, 
     store.leases.settle(grant, "answered", mark="started")
     accept("c")
     assert not begin().owned_elsewhere
+
+
+def test_a_delivery_that_is_handed_over_is_counted_as_one(store, accept, begin, conversation):
+    accept("a")
+    grant = begin()
+    store.leases.record(grant, "reply")
+    assert store.leases.hand_over([grant]) == 1
+    head = begin().head
+    assert (head.sends_vanished, head.sends_handed_over) == (1, 1)
+    assert (head.asks_vanished, head.asks_handed_over) == (0, 0)
+
+
+def test_a_conversation_with_work_does_not_expire(store, accept, begin, conversation):
+    """However long it waits: its lease, its group and its channel would be lost."""
+    accept("a")
+    store.leases.settle(begin(), "answered")
+    shard = store.keys.of(conversation)
+    keys = shard.conversation(conversation), shard.timeline(conversation)
+    assert all(store.redis.ttl(key) > 0 for key in keys)
+    accept("b")
+    assert [store.redis.ttl(key) for key in keys] == [-1, -1]
