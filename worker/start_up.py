@@ -11,6 +11,7 @@ from config.settings import Settings
 from worker import checks
 from worker.checks import Finding
 from worker.store import Store, StoreError, server
+from worker.unexpected import UnexpectedErrors
 
 _log = logging.getLogger("parley.check")
 
@@ -40,7 +41,8 @@ class StartUpCheck:
 
     ``refuse`` is called with the reason when accepted events are certain to be lost and
     ``worker.require_durable_store`` is on: before ``begin`` returns if the store answers at once, else later, from a
-    thread of its own. Until then the worker waits for the store as it always does.
+    thread of its own. Until then the worker waits for the store as it always does. A check that ends with an
+    unexpected error is not passed; the error is logged and the check is made again.
     """
 
     def __init__(
@@ -54,6 +56,7 @@ class StartUpCheck:
         self._again_seconds = again_seconds
         self._stopped = threading.Event()
         self._passed = False
+        self._unexpected = UnexpectedErrors(_log, "start-up check")
 
     def passed(self) -> bool:
         """Whether the store has answered and may be worked with."""
@@ -61,7 +64,7 @@ class StartUpCheck:
 
     def begin(self) -> None:
         """Check now, or from now on until the store answers."""
-        if not self._look(first=True):
+        if not self._try(first=True):
             threading.Thread(target=self._run, name="parley-check", daemon=True).start()
 
     def stop(self) -> None:
@@ -70,8 +73,15 @@ class StartUpCheck:
 
     def _run(self) -> None:
         while not self._stopped.wait(self._again_seconds):
-            if self._look(first=False):
+            if self._try(first=False):
                 return
+
+    def _try(self, *, first: bool) -> bool:
+        try:
+            return self._look(first=first)
+        except Exception as error:
+            self._unexpected.note(error)
+            return False
 
     def _look(self, *, first: bool) -> bool:
         store = Store(self._settings, connections=1)

@@ -15,6 +15,7 @@ from worker.errands import Errands
 from worker.store import Store, StoreError
 from worker.store.agenda import Due
 from worker.store.keys import Shard
+from worker.unexpected import UnexpectedErrors
 
 _log = logging.getLogger("parley.upkeep")
 
@@ -36,6 +37,7 @@ class Upkeep:
         self._dispatching = threading.Lock()
         self._between_ticks = threading.Lock()
         self._tick_seconds = settings.agenda.tick_seconds
+        self._unexpected = UnexpectedErrors(_log, "look between two ticks")
 
     def look(self) -> Due:
         """What is due now, in one command of the store. What is due for gates and places is done at once."""
@@ -68,7 +70,12 @@ class Upkeep:
         until = time.monotonic() + self._tick_seconds
         pause = self._next_look(due, until)
         if pause is not None and self._between_ticks.acquire(blocking=False):
-            threading.Thread(target=self._ring_until, args=(until, pause), daemon=True).start()
+            try:
+                threading.Thread(target=self._ring_until, args=(until, pause), daemon=True).start()
+            except Exception as error:
+                # No room for a thread: this tick's work must not end with it, and the next tick tries again.
+                self._between_ticks.release()
+                self._unexpected.note(error)
 
     def _ring_until(self, until: float, pause: float | None) -> None:
         try:
@@ -80,6 +87,8 @@ class Upkeep:
                 pause = self._next_look(due, until)
         except StoreError as error:
             _log.warning("store away (%s): the next tick rings for what is due", type(error).__name__)
+        except Exception as error:
+            self._unexpected.note(error)
         finally:
             self._between_ticks.release()
 

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 
 from worker.store import StoreError
+from worker.unexpected import UnexpectedErrors
 
 _log = logging.getLogger("parley.worker")
 
@@ -46,6 +47,7 @@ class Watchdog:
         self._clock = clock
         self._progress_at = clock()
         self._stopped = threading.Event()
+        self._unexpected = UnexpectedErrors(_log, "watchdog")
 
     def progress(self) -> None:
         """A task has started or ended."""
@@ -67,7 +69,7 @@ class Watchdog:
     def look(self) -> bool:
         """One look. True when the process was found stuck (and ended)."""
         try:
-            self._sign()
+            self._tell_the_store()
             waiting = self._backlog() if self.idle_seconds() >= self.stuck_seconds / 2 else None
         except StoreError:
             # Without a broker there is nothing to do; being idle is right.
@@ -88,6 +90,18 @@ class Watchdog:
         self._end(EXIT_STATUS)
         return True
 
+    def _tell_the_store(self) -> None:
+        try:
+            self._sign()
+        except StoreError:
+            raise
+        except Exception as error:
+            # A process that cannot sign may be stuck all the same.
+            self._unexpected.note(error)
+
     def _run(self) -> None:
         while not self._stopped.wait(self.look_seconds):
-            self.look()
+            try:
+                self.look()
+            except Exception as error:
+                self._unexpected.note(error)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import random
 import shutil
 import subprocess
 import sys
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -13,12 +15,19 @@ import pytest
 
 from worker.simulation.call_log import Call
 from worker.simulation.chaos.endings import Ending
-from worker.simulation.chaos.evidence import read_calls, repeats, seconds_to_recover, seconds_to_resume
+from worker.simulation.chaos.evidence import (
+    longest_answered_ask,
+    read_calls,
+    repeats,
+    seconds_to_recover,
+    seconds_to_resume,
+)
 from worker.simulation.chaos.incidents import Incidents
 from worker.simulation.chaos.ledger import draw_up
 from worker.simulation.chaos.messages import messages, number_of, session_of
 from worker.simulation.chaos.report import markdown
 from worker.simulation.chaos.run import FAULTS, Plan, run
+from worker.simulation.chaos.troubles import Schedule, Trouble
 from worker.simulation.chaos.versions import NoSuchVersion, checked_out
 from worker.simulation.checker import Sent
 
@@ -247,6 +256,35 @@ def test_resuming_counts_to_the_first_call_after_redis_is_back():
     assert seconds_to_resume([ask("a", at=3.0), ask("b", at=9.0), ask("c", at=9.5)], [8.5]) == [0.5]
 
 
+def test_the_longest_persona_call_counts_when_it_was_answered():
+    answered_late, unanswered = ask("a"), ask("b")
+    answered_late.status, answered_late.end_wall, unanswered.end_wall = 200, 21.0, 60.0
+    assert longest_answered_ask([answered_late, unanswered, send("a")]) == 21.0
+    assert longest_answered_ask([unanswered]) == 0.0
+
+
+def test_of_two_kinds_of_trouble_that_exclude_each_other_both_come():
+    class Scene:
+        dice = random.Random(1)
+        struck, lasts = [], {"freeze": 0.0, "long": 0.0}
+
+    def trouble(own, other):
+        def strike(scene):
+            scene.struck.append(own)
+            scene.lasts[own] = time.monotonic() + 0.05
+            assert time.monotonic() >= scene.lasts[other]
+
+        return Trouble(0.01, strike, not_during=lambda scene: max(scene.lasts.values()) > time.monotonic())
+
+    scene = Scene()
+    schedule = Schedule({"freeze": trouble("freeze", "long"), "long": trouble("long", "freeze")}, scene)
+    deadline = time.monotonic() + 10
+    while set(scene.struck) != {"freeze", "long"} and time.monotonic() < deadline:
+        schedule.look()
+        time.sleep(0.005)
+    assert set(scene.struck) == {"freeze", "long"}
+
+
 def test_a_seed_gives_the_same_messages_and_another_one_gives_others():
     first, again, other = (list(messages(seed, 200, 20, ("ava", "bea"))) for seed in (1, 1, 2))
     assert first == again != other
@@ -303,6 +341,27 @@ def test_a_short_run_with_all_faults_keeps_every_promise():
     assert ledger.incidents["worker frozen (SIGSTOP for three leases)"] >= 1, report
     assert ledger.recovery_seconds, report
     assert ledger.resume_seconds, report
+
+
+@pytest.mark.acceptance
+@pytest.mark.timeout(180)
+def test_calls_of_more_than_three_leases_are_made_once():
+    """Doorbells come twice meanwhile, and nothing is wrong with the workers: only renewal keeps the others away."""
+    plan = Plan(
+        seed=5,
+        messages=400,
+        conversations=40,
+        seconds=10.0,
+        faults=("long", "doorbells"),
+        lease_seconds=3.0,
+        pace=0.1,
+        drain_seconds=60.0,
+    )
+    ledger = run(plan)
+    report = markdown(ledger)
+    assert ledger.broken == [], report
+    assert ledger.second_asks == 0, report
+    assert ledger.longest_ask_seconds > 3 * plan.lease_seconds, report
 
 
 def test_the_command_says_what_it_does_not_know():

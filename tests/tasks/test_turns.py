@@ -10,7 +10,7 @@ from kombu.message import Message
 
 from config.handles import Handles
 from config.settings import Privacy
-from tasks.turns import RequestWithoutHandle
+from tasks.turns import RequestWithoutHandle, turn
 from worker import bootstrap
 
 HASHED = Handles(Privacy(handles="hashed", handle_key="a key of sixteen"))
@@ -68,3 +68,20 @@ def test_the_settings_of_the_process_say_how(monkeypatch):
         assert bootstrap.handles().shown("ava:@lead") == HASHED.shown("ava:@lead")
     finally:
         bootstrap.handles.cache_clear()
+
+
+@pytest.mark.parametrize(("queue", "lane"), [("turns", "turns"), ("outreach", "outreach"), (None, "turns")])
+def test_a_turn_runs_in_the_lane_of_the_queue_that_its_doorbell_came_from(monkeypatch, queue, lane):
+    ran = []
+
+    class Parts:
+        class turns:  # noqa: N801 - its name in the parts
+            run = staticmethod(lambda *given: ran.append(given) or "answered")
+
+    monkeypatch.setattr("tasks.turns.parts", lambda: Parts)
+    turn.push_request(delivery_info={"routing_key": queue} if queue else None)
+    try:
+        assert turn.run("ava", "@lead") == "answered"
+    finally:
+        turn.pop_request()
+    assert ran == [("ava", "@lead", lane)]

@@ -194,6 +194,28 @@ def test_the_findings_are_logged_once_while_the_store_is_away(make_settings, cap
     assert len([record for record in caplog.records if record.levelno == logging.ERROR]) == 1
 
 
+def test_a_check_that_ends_with_an_unexpected_error_is_not_passed_and_is_made_again(
+    server, admin, make_settings, caplog, eventually, monkeypatch
+):
+    looks = []
+
+    def fault_at_first(*given):
+        looks.append(1)
+        if len(looks) <= 3:
+            raise KeyError("PLANTED")
+        return examine(*given)
+
+    monkeypatch.setattr(start_up, "examine", fault_at_first)
+    check = StartUpCheck(make_settings(redis_url=server.url), pytest.fail, again_seconds=0.01)
+    check.begin()
+    assert not check.passed()
+    eventually(check.passed, "the check")
+    said = [record.getMessage() for record in caplog.records if "unexpected" in record.getMessage()]
+    assert len(said) == 1
+    assert "in the start-up check: KeyError" in said[0]
+    assert "PLANTED" not in caplog.text
+
+
 @pytest.fixture
 def process(server, tmp_path):
     """Run one of our programs as a process of its own."""

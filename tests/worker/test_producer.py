@@ -13,6 +13,7 @@ from worker.conversation import Conversation
 from worker.events import AiOpener, Attachment, EventTrigger, FollowUp, InboundChat
 from worker.producer import Producer
 from worker.refusals import InboxFull, InvalidEvent, MissingChannel, TooLarge, UnknownPersona
+from worker.store.inbox import Inbox
 
 
 @pytest.fixture
@@ -140,3 +141,36 @@ def test_importing_the_producer_starts_nothing():
     )
     shown = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert shown.stdout.strip() == "[]"
+
+
+def test_a_batch_keeps_its_order_where_several_images_come_last(producer, store, channel):
+    common = {"persona": "ava", "target": "@l", "channel": channel}
+    two = tuple(Attachment(url=f"https://x/{number}.jpg") for number in range(2))
+    results = producer.enqueue_many(
+        [
+            InboundChat(event_id="n", message="before", **common),
+            InboundChat(event_id="m", attachments=two, **common),
+        ]
+    )
+    assert [(result.event_id, result.position) for result in results] == [("n", 1), ("m", 2)]
+    conversation = Conversation("ava", "@l")
+    assert store.redis.lrange(store.keys.of(conversation).inbox(conversation), 0, -1) == ["n", "m", "m#2"]
+
+
+def test_what_comes_between_the_images_of_one_message_pushes_none_of_them_out(producer, store, channel, monkeypatch):
+    """The inbox holds three."""
+    common = {"persona": "ava", "target": "@l", "channel": channel}
+    accept = Inbox.accept
+
+    def another_producer_comes_next(inbox, *given, **options):
+        accepted = accept(inbox, *given, **options)
+        for number in range(2):
+            store.inbox.accept_many([InboundChat(event_id=f"other-{number}", message="hi", **common)])
+        return accepted
+
+    monkeypatch.setattr(Inbox, "accept", another_producer_comes_next)
+    three = tuple(Attachment(url=f"https://x/{number}.jpg") for number in range(3))
+    assert producer.enqueue(InboundChat(event_id="m", attachments=three, **common)).status == "accepted"
+    conversation = Conversation("ava", "@l")
+    waiting = store.redis.lrange(store.keys.of(conversation).inbox(conversation), 0, -1)
+    assert [event_id for event_id in waiting if event_id.startswith("m")] == ["m", "m#2", "m#3"]

@@ -88,3 +88,37 @@ def test_nobody_waits_between_ticks_for_what_falls_due_after_the_next_one(store,
     upkeep = Upkeep(store, make_settings())
     upkeep.ring_until_next_tick(upkeep.look())
     assert threading.active_count() == before
+
+
+def test_an_unexpected_error_between_two_ticks_costs_no_later_tick(long_tick, channel, eventually, monkeypatch, caplog):
+    store, upkeep = long_tick
+    look = store.agenda.look
+    faults = [KeyError("PLANTED")]
+    monkeypatch.setattr(store.agenda, "look", lambda: look() if not faults else fail(faults.pop()))
+    store.inbox.accept(InboundChat(persona="ava", target="@lead", message="hi", channel=channel))
+    upkeep.ring_until_next_tick(look())
+    eventually(lambda: not faults, "the fault")
+
+    def rung():
+        upkeep.ring_until_next_tick(look())
+        return store.redis.llen("turns")
+
+    eventually(rung, "the doorbell, by a later tick", seconds=3)
+    said = [record.getMessage() for record in caplog.records if "unexpected" in record.getMessage()]
+    assert len(said) == 1
+    assert "PLANTED" not in caplog.text
+
+
+def fail(error):
+    raise error
+
+
+def test_a_system_without_room_for_a_thread_costs_no_later_tick(long_tick, channel, eventually, monkeypatch, caplog):
+    store, upkeep = long_tick
+    store.inbox.accept(InboundChat(persona="ava", target="@lead", message="hi", channel=channel))
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", lambda thread: fail(RuntimeError("can't start new thread")))
+        upkeep.ring_until_next_tick(upkeep.look())
+    assert "unexpected error in the look between two ticks: RuntimeError" in caplog.text
+    upkeep.ring_until_next_tick(upkeep.look())
+    eventually(lambda: store.redis.llen("turns") == 1, "the doorbell", seconds=3)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from worker.store import StoreError
@@ -105,3 +107,38 @@ def test_one_that_may_not_end_its_process_only_tells(scene):
     scene.now += 200
     assert not telling.look()
     assert telling.idle_seconds() == 200
+
+
+@pytest.mark.parametrize("faulty", ["sign", "backlog"])
+def test_no_unexpected_error_ends_the_watch(eventually, caplog, faulty):
+    """Neither may it hide that the process is stuck."""
+    calls, ended = [], []
+
+    def fault_at_first(part, value):
+        def answer():
+            calls.append(part)
+            if part == faulty and calls.count(part) <= 2:
+                raise KeyError("PLANTED")
+            return value
+
+        return answer
+
+    watchdog = Watchdog(fault_at_first("backlog", 3), 0.04, ended.append, time.monotonic, fault_at_first("sign", None))
+    watchdog.start()
+    eventually(lambda: ended, "the stuck process ends")
+    watchdog.stop()
+    assert calls.count(faulty) > 2
+    said = [record.getMessage() for record in caplog.records if "unexpected" in record.getMessage()]
+    assert len(said) == 1
+    assert "in the watchdog: KeyError" in said[0]
+    assert "PLANTED" not in caplog.text
+
+
+def test_a_process_that_cannot_sign_is_found_stuck_all_the_same(scene):
+    def fault():
+        raise KeyError
+
+    scene.watchdog = Watchdog(scene.backlog, 120, scene.end, lambda: scene.now, fault)
+    scene.waiting = 3
+    assert scene.pass_seconds(121)
+    assert scene.ended == EXIT_STATUS

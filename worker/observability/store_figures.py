@@ -17,6 +17,7 @@ from prometheus_client.registry import Collector
 from worker.store import StoreError
 from worker.store.books import FATES
 from worker.store.measures import GATES, Figures
+from worker.unexpected import UnexpectedErrors
 
 _log = logging.getLogger("parley.metrics")
 
@@ -25,7 +26,10 @@ _STALE_INTERVALS = 4
 
 
 class StoreFigures(Collector):
-    """``measure()`` may raise ``redis.RedisError``. ``personas``: the configured ones."""
+    """``measure()`` may raise ``redis.RedisError``; any other error is logged, and the next round measures again.
+
+    ``personas``: the configured ones.
+    """
 
     def __init__(
         self,
@@ -40,10 +44,16 @@ class StoreFigures(Collector):
         self._clock = clock
         self._last: tuple[float, Figures] | None = None
         self._answers = False
+        self._stopped = threading.Event()
+        self._unexpected = UnexpectedErrors(_log, "figures of the store")
 
     def start(self) -> None:
         """Measure from now on, in a thread of its own that ends with the process."""
         threading.Thread(target=self._run, name="parley-measures", daemon=True).start()
+
+    def stop(self) -> None:
+        """Measure no longer."""
+        self._stopped.set()
 
     def look(self) -> None:
         """Measure once."""
@@ -52,6 +62,9 @@ class StoreFigures(Collector):
         except StoreError as error:
             if self._answers:
                 _log.warning("store not measured: store away (%s)", type(error).__name__)
+            self._answers = False
+        except Exception as error:
+            self._unexpected.note(error)
             self._answers = False
         else:
             self._answers = True
@@ -70,9 +83,9 @@ class StoreFigures(Collector):
             yield from _by_persona(self._last[1], self._personas)
 
     def _run(self) -> None:
-        while True:
+        self.look()
+        while not self._stopped.wait(self._every_seconds):
             self.look()
-            time.sleep(self._every_seconds)
 
 
 Row = tuple[list[str], float]

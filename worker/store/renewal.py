@@ -11,8 +11,13 @@ from types import TracebackType
 from redis.exceptions import RedisError
 
 from worker.store.leases import Grant
+from worker.unexpected import UnexpectedErrors
 
 _log = logging.getLogger("parley.lease")
+
+
+# After a round without an answer the next one comes so many times sooner.
+_SOONER = 5
 
 
 class Lease:
@@ -51,9 +56,10 @@ class Lease:
 class LeaseKeeper:
     """Renews all leases of the process every ``renew_seconds`` from one background thread.
 
-    ``renew(grants)`` returns the lost ones and may raise ``redis.RedisError``; then nothing is renewed and the leases
-    run out by themselves, which is what must happen when the store is away. The thread starts with the first lease.
-    ``beside(leases)`` is called after each round, for what is renewed or noted together with the leases.
+    ``renew(grants)`` returns the lost ones and may raise ``redis.RedisError``; then nothing is renewed, the next round
+    comes soon, and the leases run out by themselves, which is what must happen when the store is unreachable. Any other
+    error costs one round and is logged. The thread starts with the first lease. ``beside(leases)`` is called after each
+    round, for what is renewed or noted together with the leases.
     """
 
     def __init__(
@@ -71,15 +77,19 @@ class LeaseKeeper:
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._stopped = threading.Event()
+        self._unanswered = False
+        self._unexpected = UnexpectedErrors(_log, "lease renewal")
 
     def keep(self, grant: Grant, asked_at: float) -> Lease:
         """Keep this lease until it is released. ``asked_at``: the monotonic time before it was asked for."""
         lease = Lease(self, grant, asked_at + self.ttl_seconds)
         with self._lock:
-            self._leases[grant.token] = lease
             if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="parley-leases", daemon=True)
-                self._thread.start()
+                thread = threading.Thread(target=self._run, name="parley-leases", daemon=True)
+                # A system without room for a thread fails this turn; the next one tries again.
+                thread.start()
+                self._thread = thread
+            self._leases[grant.token] = lease
         return lease
 
     def release(self, lease: Lease) -> None:
@@ -100,30 +110,43 @@ class LeaseKeeper:
             lease.lost = True
         return leases
 
-    def renew_once(self) -> None:
-        """One round over all leases, and over what is beside them."""
+    def renew_once(self) -> bool:
+        """One round over all leases, and over what is beside them. False when the store did not answer."""
         with self._lock:
             leases = list(self._leases.values())
-        if leases:
-            self._renew_all(leases)
+        if leases and not self._renew_all(leases):
+            return False
         try:
             self._beside(leases)
         except RedisError as error:
             _log.warning("places not renewed: store unreachable (%s)", type(error).__name__)
+            return False
+        return True
 
-    def _renew_all(self, leases: list[Lease]) -> None:
+    def _renew_all(self, leases: list[Lease]) -> bool:
         asked_at = time.monotonic()
         try:
             lost = {grant.token for grant in self._renew([lease.grant for lease in leases])}
         except RedisError as error:
-            _log.warning("leases not renewed: store away (%s)", type(error).__name__)
-            return
+            if not self._unanswered:
+                _log.warning("leases not renewed: store away (%s)", type(error).__name__)
+            self._unanswered = True
+            return False
+        self._unanswered = False
         for lease in leases:
             if lease.grant.token in lost:
                 lease.lost = True
             else:
                 lease.renewed(asked_at)
+        return True
 
     def _run(self) -> None:
-        while not self._stopped.wait(self._renew_seconds):
-            self.renew_once()
+        pause = self._renew_seconds
+        while not self._stopped.wait(pause):
+            try:
+                answered = self.renew_once()
+            except Exception as error:
+                self._unexpected.note(error)
+                answered = False
+            # An outage that ends before the leases do must not cost them because the next round is far away.
+            pause = self._renew_seconds if answered else self._renew_seconds / _SOONER

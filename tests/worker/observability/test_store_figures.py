@@ -15,7 +15,7 @@ def scene():
     """A collector over figures and a clock of the test's."""
 
     class Scene:
-        now, away = 1000.0, False
+        now, away, fault = 1000.0, False, None
         figures = Figures(
             counters={"ava": {"accepted": 10, "answered": 6, "dead": 1}, "other": {"accepted": 1, "dead": 1}},
             waiting={("ava", "hold"): Waiting(2, 3, 90.0)},
@@ -29,6 +29,8 @@ def scene():
             self.measured += 1
             if self.away:
                 raise StoreError
+            if self.fault:
+                raise self.fault
             return self.figures
 
         def served(self):
@@ -97,3 +99,30 @@ def test_old_figures_are_not_told_for_new_ones(scene, caplog):
 def test_it_measures_by_itself(scene, eventually):
     scene.collector.start()
     eventually(scene.collector.store_answers, "a measurement")
+    scene.collector.stop()
+
+
+def test_no_unexpected_error_ends_the_measuring(scene, eventually, caplog):
+    def fault_at_first():
+        scene.measured += 1
+        if scene.measured <= 2:
+            raise KeyError("PLANTED")
+        return scene.figures
+
+    collector = StoreFigures(fault_at_first, ["ava"], 0.01)
+    collector.start()
+    eventually(collector.store_answers, "a measurement")
+    collector.stop()
+    said = [record.getMessage() for record in caplog.records]
+    assert len(said) == 1
+    assert "in the figures of the store: KeyError" in said[0]
+    assert "PLANTED" not in caplog.text
+
+
+def test_a_measurement_that_ended_with_an_unexpected_error_is_no_answer_of_the_store(scene, caplog):
+    scene.collector.look()
+    assert scene.collector.store_answers()
+    scene.fault = KeyError("PLANTED")
+    scene.collector.look()
+    assert not scene.collector.store_answers()
+    assert "PLANTED" not in caplog.text

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 
 def make_due(store):
     for shard in store.keys.shards:
@@ -138,3 +140,23 @@ def test_a_look_finds_messages_of_celery_only_producers(store):
 
 def test_where_the_queue_accept_is_elsewhere_a_message_may_always_wait(make_store):
     assert make_store(broker_url="redis://127.0.0.1:1/0").agenda.look().accept
+
+
+def test_a_look_says_when_the_first_of_several_falls_due(make_store, chat):
+    store = make_store(join={"settle_seconds": 30, "settle_limit_seconds": 60})
+    soonest = 30.0
+    for number in range(8):
+        store.inbox.accept(chat(target=f"@{number}"))
+        assert store.agenda.look().next_seconds <= soonest
+        soonest = store.agenda.look().next_seconds
+
+
+def test_what_the_agenda_rings_for_is_taken_before_all_that_queues(store, chat):
+    """It has waited longer: its own doorbell was lost."""
+    store.inbox.accept(chat(target="@old"))
+    store.redis.delete("turns")
+    make_due(store)
+    store.inbox.accept(chat(target="@new"))
+    store.doorbells.ring(store.agenda.claim_due())
+    taken = [json.loads(store.redis.rpop("turns"))["headers"]["argsrepr"] for _ in range(2)]
+    assert taken == ["('ava', '@old')", "('ava', '@new')"]

@@ -280,3 +280,11 @@ def test_all_quiet_conversations_of_a_persona_are_found(store, channel):
     found = [state for states in store.follow_ups.quiet("ava") for state in states]
     assert len(found) == 20
     assert all(state.conversation.startswith("ava:") and state.due for state in found)
+
+
+def test_a_touch_of_an_earlier_plan_does_not_fire_in_place_of_the_one_that_is_due(store, answered):
+    """A dispatcher read it, then the lead wrote and was answered."""
+    earlier, now = answered(), answered()
+    assert fire(store, earlier) == "stale"
+    assert due(store) == [now]
+    assert fire(store, now) == "accepted"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from worker.store.leases import Grant
+
 
 def test_events_line_up_in_the_order_of_acceptance(store, chat, begin):
     positions = [store.inbox.accept(chat(text, event_id=text)).position for text in "abc"]
@@ -114,3 +116,18 @@ def test_what_was_refused_is_a_dead_letter_once(store):
     assert (letter.event_id, letter.cause) == ("m1", "InvalidEvent: kind: missing")
     (account,) = store.books.accounts()
     assert (account.accepted, account.dead, account.unexplained) == (1, 1, 0)
+
+
+@pytest.mark.parametrize("busy", ["held", "running"])
+def test_a_message_of_a_conversation_that_is_busy_moves_nothing(
+    make_store, chat, conversation, due, state, eventually, busy
+):
+    store = make_store(join={"settle_seconds": 0.05, "settle_limit_seconds": 1})
+    store.inbox.accept(chat())
+    grant = eventually(lambda: isinstance(got := store.leases.begin(conversation, "t"), Grant) and got, "a turn")
+    if busy == "held":
+        store.leases.hold(grant, 3600, "throttled", unknown=False)
+    before = due()
+    store.inbox.accept(chat())
+    assert due() == before == int(state()["hold_until" if busy == "held" else "lease_until"])
+    assert store.redis.llen("turns") == 0

@@ -237,3 +237,34 @@ def test_what_was_lost_from_the_ready_ones_is_found_by_the_agenda(store, event_o
     store.redis.delete(store.keys.of(conversation).ready)
     make_due(store)
     assert store.agenda.claim_due() == [(conversation, "outreach")]
+
+
+def test_a_lead_who_writes_while_an_opener_waits_for_its_turn_to_hold_is_not_kept_waiting(
+    store, chat, event_of, begin, conversation, due
+):
+    store.inbox.accept(event_of("ai_opener"))
+    assert store.agenda.claim_due() == [(conversation, "outreach")]
+    grant = begin()
+    store.inbox.accept(chat())
+    store.leases.hold(grant, 3600, "the key's own limit of calls", unknown=False, asked=False)
+    assert due() <= store.follow_ups.now()
+    assert store.agenda.claim_due() == [(conversation, "turns")]
+
+
+def test_a_lead_who_writes_while_an_opener_is_asked_is_rung_for_when_it_has_ended(
+    store, chat, event_of, begin, conversation, due, state
+):
+    store.inbox.accept(event_of("ai_opener"))
+    grant = begin()
+    store.inbox.accept(chat())
+    assert store.redis.llen("turns") == 0
+    assert due() == int(state()["lease_until"])
+    store.leases.settle(grant, "answered")
+    assert store.redis.llen("turns") == 1
+
+
+def test_an_opener_whose_turn_runs_is_not_rung_for(store, event_of, begin):
+    """Its doorbell came twice, and the first was fast."""
+    store.inbox.accept(event_of("ai_opener"))
+    begin()
+    assert store.agenda.claim_due() == []

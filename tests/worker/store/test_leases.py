@@ -191,10 +191,12 @@ def test_what_may_have_been_asked_is_asked_again_as_it_was(
     assert len(begin().entries) == 1
 
 
-def test_a_hold_is_kept_and_said(store, chat, begin, refused, conversation):
+def test_a_hold_is_kept_and_said(store, chat, begin, refused, conversation, due):
     store.inbox.accept(chat())
     store.leases.hold(begin(), 60, "throttled (429)", unknown=False)
+    looked_at = due()
     answer = refused()
+    assert looked_at == answer.until
     assert (answer.status, answer.reason) == ("held", "throttled (429)")
     assert store.redis.zscore(store.keys.of(conversation).agenda, conversation.name) == answer.until
 
@@ -337,3 +339,94 @@ def test_a_begin_that_arrives_after_its_turn_has_ended_grants_nothing(store, acc
     assert refused("t").status == "busy"
     assert begin("u").head.event_id == ("b" if end == "settle" else "a")
     assert "asks_vanished" not in journal("a") | journal("b")
+
+
+def test_a_group_that_was_asked_stays_whole_where_fewer_may_join(make_store, chat, conversation):
+    """Two settings run side by side during a deploy."""
+    wide, narrow = make_store(), make_store(join={"settle_seconds": 0, "max_events": 1})
+    for event_id in ("a", "b", "c"):
+        wide.inbox.accept(chat(event_id=event_id))
+    assert len(wide.leases.begin(conversation, "t").entries) == 3
+    key = wide.keys.of(conversation).conversation(conversation)
+    wide.redis.hset(key, "lease_until", 1)
+    wide.inbox.accept(chat(event_id="d"))
+    assert [entry.event_id for entry in narrow.leases.begin(conversation, "u").entries] == ["a", "b", "c"]
+
+
+def test_what_a_settled_turn_asked_together_says_nothing_of_the_next_turn(store, accept, begin):
+    sizes = []
+    for event_ids in (("a",), ("b", "c", "d"), ("e",)):
+        accept(*event_ids)
+        grant = begin()
+        sizes.append(len(grant.entries))
+        store.leases.settle(grant, "answered")
+    assert sizes == [1, 3, 1]
+
+
+def test_a_doorbell_that_comes_before_the_lead_is_quiet_begins_nothing(make_store, chat, refused, due):
+    """It was doubled, or rung for what was answered before."""
+    store = make_store(join={"settle_seconds": 30, "settle_limit_seconds": 60})
+    store.inbox.accept(chat())
+    answer = refused(of=store)
+    assert answer.status == "quiet"
+    assert due() == answer.until
+
+
+def test_a_stored_reply_moves_the_time_at_which_its_conversation_is_looked_at(
+    store, accept, begin, state, due, conversation
+):
+    accept("a")
+    grant = begin()
+    store.redis.zadd(store.keys.of(conversation).agenda, {conversation.name: 1})
+    store.leases.record(grant, "reply")
+    assert due() == int(state()["lease_until"])
+
+
+@pytest.mark.parametrize("end", ["settle", "hold", "hand-back"])
+def test_a_timeline_keeps_its_last_entries_only(make_store, chat, conversation, let_hold_run_out, end):
+    store = make_store(retention={"timeline_entries": 10})
+    store.inbox.accept(chat())
+    for number in range(20):
+        grant = store.leases.begin(conversation, f"t{number}")
+        if end == "settle":
+            store.leases.settle(grant, "answered")
+            store.inbox.accept(chat())
+        else:
+            store.leases.hold(grant, 0, "throttled", unknown=False)
+            let_hold_run_out()
+        if end == "hand-back":
+            store.takeovers.claim(conversation, "kim")
+            store.takeovers.hand_back(conversation, "joined")
+    assert len(store.timeline.of(conversation)) <= 11
+
+
+def test_a_lead_whom_the_persona_answers_is_of_another_account_no_longer(store, accept, begin):
+    accept("a")
+    store.leases.settle(begin(), "ignored", mark="owned_elsewhere")
+    accept("b")
+    grant = begin()
+    assert grant.owned_elsewhere
+    store.leases.settle(grant, "answered", mark="started")
+    accept("c")
+    assert not begin().owned_elsewhere
+
+
+def test_a_delivery_that_is_handed_over_is_counted_as_one(store, accept, begin, conversation):
+    accept("a")
+    grant = begin()
+    store.leases.record(grant, "reply")
+    assert store.leases.hand_over([grant]) == 1
+    head = begin().head
+    assert (head.sends_vanished, head.sends_handed_over) == (1, 1)
+    assert (head.asks_vanished, head.asks_handed_over) == (0, 0)
+
+
+def test_a_conversation_with_work_does_not_expire(store, accept, begin, conversation):
+    """However long it waits: its lease, its group and its channel would be lost."""
+    accept("a")
+    store.leases.settle(begin(), "answered")
+    shard = store.keys.of(conversation)
+    keys = shard.conversation(conversation), shard.timeline(conversation)
+    assert all(store.redis.ttl(key) > 0 for key in keys)
+    accept("b")
+    assert [store.redis.ttl(key) for key in keys] == [-1, -1]

@@ -10,13 +10,16 @@ import httpx
 import pytest
 
 from config.settings import Settings
+from worker import crash_points
 from worker.bootstrap import build
 from worker.conversation import Conversation
 from worker.events import InboundChat
+from worker.observability import metrics
 from worker.producer import Producer
 from worker.simulation.call_log import Call
 from worker.simulation.control import SimulatedUpstreams
 from worker.simulation.faults import FaultKind, FaultRule
+from worker.simulation.simulation import Delivery
 from worker.store import Store
 from worker.store.gates import owner_of
 from worker.turn import DeadLetter
@@ -55,6 +58,10 @@ class Shop:
     def texts(self, session_id: str = "session-1") -> list[list[str | None]]:
         """The texts that Captivate accepted, one list for each delivery."""
         return [[message.get("text") for message in d.messages] for d in self._upstreams.deliveries(session_id)]
+
+    def delivered(self, session_id: str = "session-1") -> list[Delivery]:
+        """What Captivate accepted."""
+        return self._upstreams.deliveries(session_id)
 
     def asked(self) -> list[Call]:
         """The calls that FluidTalk saw."""
@@ -105,6 +112,54 @@ def make_shop(
 def shop(make_shop: Callable[..., Shop]) -> Shop:
     """The shop with the usual settings."""
     return make_shop()
+
+
+@pytest.fixture
+def counted() -> Callable[..., float]:
+    """How much a metric has grown since the test began."""
+    registry = metrics.worker_registry()
+
+    def values() -> dict[tuple[str, ...], float]:
+        return {
+            (sample.name, *sorted(sample.labels.values())): sample.value
+            for family in registry.collect()
+            for sample in family.samples
+        }
+
+    before = values()
+
+    def since(name: str, *labels: str) -> float:
+        key = (name, *sorted(labels))
+        return values().get(key, 0) - before.get(key, 0)
+
+    return since
+
+
+@pytest.fixture
+def stand_still(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, Callable[[], object]], None]:
+    """Let the next turn that comes to this point stand still there while something else happens, as a process that the
+    machine does not run does."""
+
+    def at(point: str, meanwhile: Callable[[], object]) -> None:
+        left = [meanwhile]
+
+        def reached(here: str) -> None:
+            if here == point and left:
+                left.pop()()
+
+        monkeypatch.setattr(crash_points, "reached", reached)
+
+    return at
+
+
+@pytest.fixture
+def lose_lease_now(store: Store) -> Callable[..., None]:
+    """The lease of a conversation is free at once, whoever has it."""
+
+    def lose(conversation: Conversation = LEAD) -> None:
+        store.redis.hdel(store.keys.of(conversation).conversation(conversation), "owner", "lease_until")
+
+    return lose
 
 
 @pytest.fixture

@@ -113,3 +113,11 @@ def test_an_image_from_this_machine_is_not_fetched_unless_allowed(make_shop, say
     shop.producer.enqueue(say("look", attachments=[{"url": presigned}]))
     shop.work()
     assert "image_url" not in shop.asked()[-1].fields
+
+
+def test_messages_that_are_asked_together_are_answered_on_the_channel_of_the_newest(shop, say, channel):
+    for number in (1, 2):
+        own = {**channel, "session_id": f"session-{number}"}
+        shop.producer.enqueue(say(f"m{number}", channel=own))
+    assert shop.work() == ["answered, joined 1"]
+    assert (shop.texts("session-1"), shop.texts("session-2")) == ([], [["You said: m1", "You said: m2"]])

@@ -10,7 +10,7 @@ from worker.conversation import Conversation
 from worker.events import EventTrigger
 from worker.simulation.faults import FaultKind
 
-ONE, TWO = (base64.b64encode(bytes([number]) * 32).decode() for number in (1, 2))
+ONE, TWO, THREE = (base64.b64encode(bytes([number]) * 32).decode() for number in (1, 2, 3))
 
 
 @pytest.fixture
@@ -94,3 +94,18 @@ def test_a_turn_that_cannot_read_its_content_does_not_keep_others_from_trying_a_
     other.run(readable)
     assert try_gate("credits") == readable
     assert other.run(readable).startswith("answered")
+
+
+def test_a_first_reply_that_cannot_be_read_is_delivered_by_a_process_that_can(
+    shop_with, say, lead, stand_still, lose_lease_now
+):
+    """Another process, which has a newer key already, lost its lease and brought it meanwhile."""
+    shop, newer = shop_with(ONE), shop_with(THREE, ONE)
+    shop.producer.enqueue(say("a"))
+    grant = newer.parts.store.leases.begin(lead, "a turn that loses its lease")
+    lose_lease_now()
+    stand_still("after ask", lambda: newer.parts.store.leases.record(grant, '{"bubbles":["the first"]}'))
+    assert "content cannot be decrypted" in shop.run()
+    assert shop.delivered() == []
+    assert newer.work()[-1] == "answered"
+    assert shop.texts() == [["the first"]]

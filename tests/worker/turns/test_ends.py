@@ -7,6 +7,7 @@ import pytest
 from worker.conversation import Conversation
 from worker.events import AiOpener, FollowUp
 from worker.simulation.faults import FaultKind
+from worker.turn import DeadLetter
 
 # What is not answered
 
@@ -70,6 +71,15 @@ def test_a_refusal_is_a_dead_letter_and_the_conversation_goes_on(lead, shop, say
     assert letter.cause == "refused by the persona (status 422)"
     journal = store.redis.hgetall(store.keys.of(lead).journal(lead, letter.event_id))
     assert "SECRET words" in journal["detail"]
+
+
+def test_a_dead_letter_is_a_failure_to_those_who_watch_tasks(shop, say, lead, caplog):
+    shop.fail(status=422, nth=1, service="fluidtalk")
+    shop.producer.enqueue(say("a"))
+    with pytest.raises(DeadLetter, match=r"^dead: refused by the persona"):
+        shop.parts.turns.run(*lead)
+    shop.producer.enqueue(say("b"))
+    assert shop.parts.turns.run(*lead).startswith("answered")
 
 
 @pytest.mark.parametrize("kind", [FaultKind.NOT_JSON, FaultKind.EMPTY])

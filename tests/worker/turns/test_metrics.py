@@ -3,33 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from prometheus_client import CollectorRegistry
 
 from worker.observability import metrics
 from worker.simulation.faults import FaultKind
 
 STEPS = ("begin", "record", "settle", "hold")
-
-
-@pytest.fixture
-def counted():
-    """How much a metric has grown since the test began."""
-    registry: CollectorRegistry = metrics.worker_registry()
-
-    def values():
-        return {
-            (sample.name, *sorted(sample.labels.values())): sample.value
-            for family in registry.collect()
-            for sample in family.samples
-        }
-
-    before = values()
-
-    def since(name, *labels):
-        key = (name, *sorted(labels))
-        return values().get(key, 0) - before.get(key, 0)
-
-    return since
 
 
 def test_an_answered_turn(shop, say, counted):

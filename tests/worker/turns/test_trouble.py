@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
 from worker.conversation import Conversation
@@ -145,13 +147,15 @@ def test_who_died_together_with_a_reply_ends_together_when_it_is_delivered(lead,
     assert shop.texts() == [["You said: m0", "You said: m1", "You said: m2"]]
 
 
-def test_the_own_limit_of_a_key_holds_without_using_up_attempts(make_shop, say, upstreams, store):
+def test_the_own_limit_of_a_key_holds_without_using_up_attempts(lead, make_shop, say, upstreams, store):
     shop = make_shop(personas={"ava": {"api_key": "ft_sk_ava", "calls_per_second": 0.01}}, retry={"attempts": 1})
     shop.producer.enqueue(say("a"))
     shop.work()
     shop.producer.enqueue(say("b"))
     assert all("the key's own limit of calls" in phrase for phrase in shop.work(turns=5))
     assert len(shop.asked()) == 1
+    shard = store.keys.of(lead)
+    assert store.redis.hget(shard.journal(lead, store.redis.lindex(shard.inbox(lead), 0)), "asks") == "0"
     assert shop.fates() == {"answered": 1, "waiting": 1}
 
 
@@ -184,3 +188,57 @@ def test_those_who_would_start_come_through_when_the_circuit_opened_while_credit
     assert try_gate("circuit") == lead
     assert shop.work(turns=1) == ["answered"]
     assert "circuit_until" not in store.personas.gates("ava")
+
+
+def test_after_402_nobody_else_who_would_start_is_asked(shop, say, upstreams, store):
+    upstreams.set_credits("ava", 0)
+    leads = [Conversation("ava", f"@{number}") for number in range(3)]
+    for lead in leads:
+        shop.producer.enqueue(say("a", target=lead.target))
+    phrases = [shop.run(lead) for lead in leads]
+    assert "credits out (402)" in phrases[0]
+    assert len(shop.asked()) == 1
+    assert "credits_until" in store.personas.gates("ava")
+    shop.producer.enqueue(say("a", persona="bea"))
+    assert shop.run(Conversation("bea", "@lead")).startswith("answered"), "another persona has its own credits"
+
+
+@pytest.mark.parametrize("status", [200, 422])
+def test_the_place_of_a_call_that_has_ended_is_free_at_once(make_shop, say, status):
+    shop = make_shop(personas={"ava": {"api_key": "ft_sk_ava", "calls_at_once": 1}})
+    if status != 200:
+        shop.fail(status=status, nth=1, service="fluidtalk")
+    for target in ("@one", "@two", "@three"):
+        shop.producer.enqueue(say("a", target=target))
+    phrases = [
+        shop.run(Conversation("ava", target)).split(":")[0].split(",")[0] for target in ("@one", "@two", "@three")
+    ]
+    assert phrases == ["answered" if status == 200 else "dead", "answered", "answered"]
+
+
+def test_so_many_calls_at_once_and_no_more_in_all_processes_together(make_shop, say, upstreams, store, eventually):
+    bounded = {"personas": {"ava": {"api_key": "ft_sk_ava", "calls_at_once": 1}}}
+    shop, other = make_shop(**bounded), make_shop(**bounded)
+    upstreams.set_latency(0.5, service="fluidtalk")
+    one, two = Conversation("ava", "@one"), Conversation("ava", "@two")
+    for lead in (one, two):
+        shop.producer.enqueue(say("a", target=lead.target))
+    turn = threading.Thread(target=shop.run, args=(one,))
+    turn.start()
+    eventually(lambda: upstreams.summary()["fluidtalk"].in_flight, "the first call")
+    assert not other.run(two).startswith("answered")
+    turn.join(20)
+    other.work(two)
+    eventually(lambda: other.work(two) == [] and shop.fates() == {"answered": 2}, "both answers")
+    assert upstreams.summary()["fluidtalk"].max_in_flight == 1
+
+
+def test_a_delivery_whose_worker_vanished_is_not_made_again_where_a_person_is_to_look(
+    make_shop, say, store, lead, lose_lease_now
+):
+    shop = make_shop(personas={"ava": {"api_key": "ft_sk_ava", "unknown": {"delivery": "hold"}}})
+    shop.producer.enqueue(say("a"))
+    store.leases.record(store.leases.begin(lead, "a turn that vanishes"), '{"bubbles":["may have arrived"]}')
+    lose_lease_now()
+    assert shop.work() == ["dead: delivery unconfirmed: it may have arrived"]
+    assert (shop.asked(), shop.delivered()) == ([], [])

@@ -156,6 +156,11 @@ def seconds_to_recover(calls: Sequence[Call], deaths_at: Iterable[float]) -> lis
     return found
 
 
+def longest_answered_ask(calls: Iterable[Call]) -> float:
+    """Seconds of the longest persona call that was answered; 0 when there was none."""
+    return max((call.end_wall - call.start_wall for call in calls if is_ask(call) and call.status), default=0.0)
+
+
 def seconds_to_resume(calls: Sequence[Call], back_at: Iterable[float]) -> list[float]:
     """For each time at which Redis came back: seconds to the next call that arrived and took effect."""
     starts = sorted(call.start_wall for call in calls if call.acted)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from worker.simulation.call_log import Call
 from worker.simulation.chaos.endings import Ending, Policies
-from worker.simulation.chaos.evidence import repeats, seconds_to_recover, seconds_to_resume
+from worker.simulation.chaos.evidence import longest_answered_ask, repeats, seconds_to_recover, seconds_to_resume
 from worker.simulation.chaos.incidents import Incidents
 from worker.simulation.chaos.subjects import Subject
 from worker.simulation.checker import Sent, Verdict, judge
@@ -27,7 +27,7 @@ class Ledger:
     endings that are allowed, with their number. ``second_asks``, ``doubled_sends``: calls that took effect again; the
     ``unlisted`` ones of them do not stand in the system's own timeline. ``asks_against_policy``, ``split_answers``,
     ``misrouted``, ``after_waking``: see ``evidence.Repeats``. ``unexplained``: what the system's books lack.
-    ``waiting``: not finished at the end.
+    ``waiting``: not finished at the end. ``longest_ask_seconds``: of the persona calls that were answered.
     """
 
     verdict: Verdict
@@ -49,6 +49,7 @@ class Ledger:
     waiting: int
     recovery_seconds: tuple[float, ...]
     resume_seconds: tuple[float, ...]
+    longest_ask_seconds: float
     incidents: Mapping[str, int]
     seconds: float
 
@@ -105,6 +106,7 @@ def draw_up(
         waiting=subject.waiting() or 0,
         recovery_seconds=tuple(seconds_to_recover(calls, deaths)),
         resume_seconds=tuple(seconds_to_resume(calls, [incident.at for incident in incidents.of("Redis back")])),
+        longest_ask_seconds=longest_answered_ask(calls),
         incidents={kind: count for kind, count in incidents.counts().items() if kind not in _ENDS},
         seconds=seconds,
     )

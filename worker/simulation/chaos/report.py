@@ -39,6 +39,7 @@ def rows(ledger: Ledger) -> list[tuple[str, str]]:
         ("… measured on so many conversations", f"{len(ledger.recovery_seconds)}"),
         ("seconds until work goes on after Redis is back, p50 / longest", _pair(ledger.resume_seconds, 1.0)),
         ("seconds from receipt to answer, p50 / p99", _pair(seconds_to_answer, 0.99)),
+        ("seconds of the longest persona call that was answered", f"{ledger.longest_ask_seconds:.1f}"),
         *((f"trouble: {kind}", str(count)) for kind, count in sorted(ledger.incidents.items())),
         ("seconds in all", f"{ledger.seconds:.0f}"),
     ]

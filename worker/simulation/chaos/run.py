@@ -17,7 +17,13 @@ from worker.simulation.chaos.ledger import Ledger, draw_up
 from worker.simulation.chaos.messages import messages
 from worker.simulation.chaos.stage import Stage
 from worker.simulation.chaos.subjects import OtherSubject, ParleySubject, Subject
-from worker.simulation.chaos.troubles import BIRTHS, SILENCE_LEASES, Schedule, troubles
+from worker.simulation.chaos.troubles import (
+    BIRTHS,
+    CHANNEL_SILENCE_LEASES,
+    PERSONA_SILENCE_LEASES,
+    Schedule,
+    troubles,
+)
 from worker.simulation.chaos.versions import Version, checked_out
 from worker.simulation.system import RunningSystem
 
@@ -176,8 +182,8 @@ def _settings(plan: Plan) -> dict[str, str]:
     return {
         "PARLEY_LEASE__TTL_SECONDS": str(plan.lease_seconds),
         "PARLEY_LEASE__RENEW_SECONDS": str(plan.lease_seconds / 3),
-        "PARLEY_FLUIDTALK__READ_SECONDS": str(plan.lease_seconds * SILENCE_LEASES),
-        "PARLEY_CAPTIVATE__READ_SECONDS": str(plan.lease_seconds * SILENCE_LEASES),
+        "PARLEY_FLUIDTALK__READ_SECONDS": str(plan.lease_seconds * PERSONA_SILENCE_LEASES),
+        "PARLEY_CAPTIVATE__READ_SECONDS": str(plan.lease_seconds * CHANNEL_SILENCE_LEASES),
         # One persona without joining, one with it.
         "PARLEY_JOIN__SETTLE_SECONDS": "0",
         "PARLEY_PERSONAS__AVA__JOIN__MAX_EVENTS": "1",

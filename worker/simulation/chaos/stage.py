@@ -47,6 +47,8 @@ class Stage:
         self.incidents = Incidents()
         self.dice = random.Random(f"stage {seed}")
         self.frozen: set[int] = set()
+        # Monotonic time at which the last call that outlives three leases has ended.
+        self.long_calls_until = 0.0
         self._workers = workers
         self._crash_points, self._clocks = crash_points, clocks
         self._points = itertools.cycle(self.dice.sample(CRASH_POINTS, len(CRASH_POINTS)))

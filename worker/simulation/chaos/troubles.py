@@ -18,18 +18,27 @@ _AWAY_SECONDS = (0.2, 1.5)
 # A call that hangs ends before the lease of a frozen worker does (it has two thirds left at least): else its heir's
 # call would overlap it, which nobody can prevent (docs/ordering.md, section 8).
 _HANG_LEASES = 1 / 2
-# The silence that the workers are told to bear: shorter than a hang.
-SILENCE_LEASES = 1 / 3
+# The silence of the channel that the workers are told to bear: shorter than a hang.
+CHANNEL_SILENCE_LEASES = 1 / 3
+# A persona call of so many leases is answered: nothing but renewal keeps another turn from making it again. One that is
+# silent for longer than the workers bear ends with a time-out after many renewals.
+_LONG_LEASES = 3.5
+PERSONA_SILENCE_LEASES = 4.0
+_ENDLESS_LEASES = 4.5
+# For so long calls begin that take so long.
+_LONG_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
     """A kind of trouble. ``every_seconds``: how often on average; 0: once, at the start. ``hints_only``: it takes
-    Celery messages away, which only a system may suffer to which they are hints."""
+    Celery messages away, which only a system may suffer to which they are hints. ``not_during``: while this holds it
+    waits."""
 
     every_seconds: float
     strike: Callable[[Stage], None]
     hints_only: bool = False
+    not_during: Callable[[Stage], bool] = lambda _: False
 
 
 def _kill_worker(stage: Stage) -> None:
@@ -50,7 +59,7 @@ def _freeze_worker(stage: Stage, lease_seconds: float) -> None:
         stage.freeze(stage.dice.choice(living), 3 * lease_seconds)
 
 
-def _kill_redis(stage: Stage) -> None:
+def _kill_redis(stage: Stage, lease_seconds: float) -> None:
     stage.system.redis.kill()
     stage.incidents.note("Redis killed (kill -9)")
 
@@ -58,7 +67,10 @@ def _kill_redis(stage: Stage) -> None:
         stage.system.redis.restart()
         stage.incidents.note("Redis back")
 
-    stage.later(stage.dice.uniform(*_AWAY_SECONDS), restart)
+    # A renewal is due after a third of a lease, and what is left must outlast this: else the lease of a call under way
+    # ends, and its heir's call overlaps it.
+    shortest, longest = _AWAY_SECONDS
+    stage.later(stage.dice.uniform(shortest, min(longest, lease_seconds / 4)), restart)
 
 
 def _cut_connections(stage: Stage) -> None:
@@ -77,6 +89,22 @@ def _hang(stage: Stage, lease_seconds: float) -> None:
         for service in SERVICES
     ]
     stage.tell_upstreams("hang", rules)
+
+
+def _long_calls(stage: Stage, lease_seconds: float) -> None:
+    kinds = ((FaultKind.DELAY, 0.15, _LONG_LEASES), (FaultKind.HANG, 0.03, _ENDLESS_LEASES))
+    rules = [
+        FaultRule(kind=kind, service="fluidtalk", probability=probability, delay_seconds=lease_seconds * leases)
+        for kind, probability, leases in kinds
+    ]
+    stage.tell_upstreams("long", rules)
+    stage.long_calls_until = time.monotonic() + _LONG_SECONDS + lease_seconds * _ENDLESS_LEASES
+    stage.incidents.note("persona calls of more than three leases")
+    stage.later(_LONG_SECONDS, lambda: stage.tell_upstreams("long", []))
+
+
+def _long_calls_last(stage: Stage) -> bool:
+    return time.monotonic() < stage.long_calls_until
 
 
 def _storm(stage: Stage) -> None:
@@ -127,13 +155,22 @@ def troubles(lease_seconds: float, pace: float) -> Mapping[str, Trouble]:
     def every(seconds: float, strike: Callable[[Stage], None], *, hints_only: bool = False) -> Trouble:
         return Trouble(seconds * pace, strike, hints_only)
 
+    # A worker that is frozen during such a call loses its lease, and its heir's call overlaps: one or the other.
+    freeze = Trouble(25.0 * pace, lambda stage: _freeze_worker(stage, lease_seconds), not_during=_long_calls_last)
+    long_calls = Trouble(
+        40.0 * pace,
+        lambda stage: _long_calls(stage, lease_seconds),
+        not_during=lambda stage: bool(stage.frozen) or _long_calls_last(stage),
+    )
+
     return {
         "kill": every(5.0, _kill_worker),
         "stop": every(20.0, _stop_worker),
-        "freeze": every(25.0, lambda stage: _freeze_worker(stage, lease_seconds)),
-        "redis": every(35.0, _kill_redis),
+        "freeze": freeze,
+        "redis": every(35.0, lambda stage: _kill_redis(stage, lease_seconds)),
         "cut": every(0.0, _cut_connections),
         "hang": every(0.0, lambda stage: _hang(stage, lease_seconds)),
+        "long": long_calls,
         "storm": every(20.0, _storm),
         "doorbells": every(7.0, _doorbells, hints_only=True),
         "beats": every(15.0, _beats, hints_only=True),
@@ -161,8 +198,9 @@ class Schedule:
     def look(self) -> None:
         """Let strike what is due."""
         now = time.monotonic()
-        for name, at in self._next.items():
-            if at <= now:
+        # In the order in which they became due, so that of two that wait for each other's end each has its turn.
+        for name, at in sorted(self._next.items(), key=lambda due: due[1]):
+            if at <= now and not self._chosen[name].not_during(self._stage):
                 self._chosen[name].strike(self._stage)
                 self._next[name] = now + self._pause(self._chosen[name])
 
