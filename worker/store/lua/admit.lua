@@ -12,6 +12,7 @@ local now = clock()
 if redis.call('ZSCORE', KEYS[3], token) then
   return 0
 end
+finish_even_when_full(KEYS[3])
 -- What processes that died and conversations that came to another end have left.
 redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', now)
 redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now - 600000)

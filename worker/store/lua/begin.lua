@@ -64,6 +64,7 @@ if not repeated then
   if owner and number(state[2]) > now then
     return {'busy', number(state[2]), ''}
   end
+  begin_only_with_room(agenda)
   redis.call('HDEL', conversation, 'rings')
   if state[8] then
     -- A person has the conversation: not even a reply that is stored goes out.

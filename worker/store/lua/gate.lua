@@ -7,6 +7,7 @@
 local gate, interval = ARGV[1], tonumber(ARGV[2])
 local now = clock()
 local past = redis.call('HMGET', KEYS[1], gate .. '_until', gate .. '_interval')
+finish_even_when_full(KEYS[1])
 if gate ~= 'hold' then
   -- A probe is made when the gate is due, so one that finds it closed for longer has said so before.
   local said = number(past[1]) > now + interval / 2
