@@ -55,7 +55,7 @@ class CarefulConsumer(Consumer):
             logging.getLogger(name).addFilter(self._is_news)
         # To Celery only a connection that breaks is worth another try. A broker that is full, lost its replicas or
         # disk, steps back to a replica or changes our rights answers with an error, and is mended without us.
-        known: Any = self.conninfo
+        known: Any = cast(Any, self).conninfo
         self.connection_errors = (*known.connection_errors, *known.channel_errors, StoreError, KombuError)
 
     def ensure_connected(self, conn: Any) -> Any:
