@@ -42,14 +42,8 @@ def fill(store):
 
 @pytest.fixture
 def everything(store):
-    """All that is stored, without the signs of life."""
-    return lambda: {
-        key: (store.redis.type(key), store.redis.object("encoding", key), _value(store, key)) for key in _keys(store)
-    }
-
-
-def _keys(store):
-    return [key for key in store.redis.scan_iter() if not key.startswith("parley:alive")]
+    """All that is stored."""
+    return lambda: {key: _value(store, key) for key in store.redis.scan_iter()}
 
 
 def _value(store, key):
@@ -79,11 +73,12 @@ def test_what_brings_new_work_is_refused_and_changes_nothing(
     accept("dead")
     store.leases.settle(begin(), "dead", "for the test")
     accept("waits")
-    store.personas.wake("ava")
+    store.inbox.refuse("ava", "@lead", "letter", "{}", "for the test")
+    store.inbox.accept(event_of("ai_opener", target="@opened"))
     soon, capped = datetime.now(UTC) + timedelta(hours=1), make_store(follow_ups={"per_day": 3})
     attempts = {
         "accept": lambda: store.inbox.accept(chat(event_id="new")),
-        "accept behind a dead letter": lambda: store.inbox.accept(chat(event_id="other", target="@new")),
+        "accept what was refused": lambda: store.inbox.accept(chat(event_id="letter")),
         "accept many": lambda: store.inbox.accept_many([chat(event_id="one"), chat(event_id="two", target="@two")]),
         "schedule": lambda: store.follow_ups.schedule(event_of("follow_up", not_before=soon)),
         "begin": lambda: store.leases.begin(conversation, "token"),
@@ -95,13 +90,9 @@ def test_what_brings_new_work_is_refused_and_changes_nothing(
     fill()
     before = everything()
     for name, attempt in attempts.items():
-        try:
+        with pytest.raises(StoreFull, match="full") as raised:
             attempt()
-        except StoreFull as error:
-            assert "full" in str(error), name
-            assert trouble_of(error).code == "OOM"
-        else:
-            pytest.fail(f"{name} was not refused")
+        assert trouble_of(raised.value).code == "OOM", name
         assert everything() == before, name
     fill("0")
     assert store.inbox.accept(chat(event_id="new")).status == "accepted"
@@ -187,11 +178,12 @@ def test_an_opener_under_way_has_its_moment_and_its_outcome(make_store, conversa
     opener = AiOpener(persona="ava", target="@lead", channel=channel, event_id="o")
     store.inbox.accept(opener)
     fill()
-    assert store.outreach.wait_of(conversation, "o", 3600) == 0
+    assert store.outreach.wait_of(conversation, "before", 3600) == 0
+    assert store.outreach.wait_of(conversation, "o", 3600) > 0
     assert store.outreach.count(conversation, "o", "good").counted == 1
 
 
-def test_an_operator_can_take_over_hand_back_seal_discard_and_forget(store, conversation, accept, begin, fill, claim):
+def test_an_operator_can_take_over_hand_back_seal_and_discard(store, conversation, accept, begin, fill, claim):
     accept("dead")
     store.leases.settle(begin(), "dead", "for the test")
     accept("waits")
@@ -201,11 +193,16 @@ def test_an_operator_can_take_over_hand_back_seal_discard_and_forget(store, conv
     assert store.seals.seal(conversation, "kim", "done") == "done"
     assert store.seals.unseal(conversation, "kim") == "done"
     assert store.dead_letters.replay(conversation, "dead", "discard").status == "discarded"
-    store.forgetting.forget(conversation, store.forgetting.traces(conversation))
-    assert store.forgetting.traces(conversation).nothing
 
 
 def test_a_planned_follow_up_can_be_cancelled(store, conversation, event_of, fill):
     store.follow_ups.schedule(event_of("follow_up", not_before=datetime.now(UTC) + timedelta(hours=1)))
     fill()
     assert store.follow_ups.cancel(conversation)
+
+
+def test_a_lead_can_be_forgotten(store, conversation, accept, fill):
+    accept("waits")
+    fill()
+    store.forgetting.forget(conversation, store.forgetting.traces(conversation))
+    assert store.forgetting.traces(conversation).nothing
