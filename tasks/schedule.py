@@ -29,7 +29,7 @@ def _or_next_time(job: Callable[[], str]) -> Callable[[], str]:
         except (StoreError, OperationalError) as error:
             trouble = trouble_of(error)
             if _saying.now(trouble):
-                _log.warning("upkeep waits: store or broker %s", trouble)
+                _log.warning("upkeep waits: store or broker %s", trouble.told("what is due stays due"))
             return f"left: store or broker {trouble.means}"
         _saying.over()
         return done

@@ -95,7 +95,7 @@ class SteadyScheduler(Scheduler):
     def _say(self, error: BaseException) -> None:
         trouble = trouble_of(error)
         if self._saying.now(trouble):
-            _log.warning("broker %s: nothing is sent, this scheduler holds on", trouble)
+            _log.warning("broker %s", trouble.told("nothing is sent, this scheduler holds on"))
 
     def _waiting(self, channel: Any) -> int:
         if isinstance(channel, redis.Channel):

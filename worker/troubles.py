@@ -17,14 +17,16 @@ FULL = "OOM"
 @dataclass(frozen=True, slots=True)
 class Trouble:
     """``code``: what tells troubles apart, such as ``OOM`` or ``ConnectionError``. ``means``: a predicate, such as "is
-    full". ``remedy``: what to do, or ''."""
+    full". ``remedy``: what to do, or ''. ``answered``: the server answered, and refuses."""
 
     code: str
     means: str
     remedy: str = ""
+    answered: bool = True
 
-    def __str__(self) -> str:
-        return f"{self.means} ({self.code})" + (f"; to do: {self.remedy}" if self.remedy else "")
+    def told(self, effect: str) -> str:
+        """A sentence without its subject. ``effect``: what follows from it here."""
+        return f"{self.means} ({self.code}): {effect}" + (f"; to do: {self.remedy}" if self.remedy else "")
 
 
 _ACCESS = "look at the rights of its user: docs/stores.md, users with few rights"
@@ -80,7 +82,7 @@ def trouble_of(error: BaseException) -> Trouble:
     name = type(error).__name__
     if any(kind.__name__ == "ResponseError" for kind in type(error).__mro__):
         return Trouble(name, "refuses a command", "parley check")
-    return Trouble(name, "is away")
+    return Trouble(name, "is away", answered=False)
 
 
 class Saying:

@@ -115,7 +115,7 @@ class Turns:
                 # The doorbell is used up, but the agenda rings again; what was stored is where the next turn goes on.
                 trouble = trouble_of(error)
                 if self._saying.now(trouble):
-                    _log.warning("turns left: store %s", trouble, extra={"persona": persona})
+                    _log.warning("turns left: store %s", trouble.told("what waits keeps its place"))
                 phrase = f"left: store {trouble.means}"
             except BaseException:
                 self._slots.leave(following, serve=False)

@@ -47,9 +47,10 @@ def test_the_error_behind_an_error_counts():
 
 
 def test_what_is_said_has_no_word_of_the_error():
-    said = str(trouble_of(exceptions.ResponseError("unknown command 'x', with args beginning with: PLANTED")))
+    trouble = trouble_of(exceptions.ResponseError("unknown command 'x', with args beginning with: PLANTED"))
+    said = trouble.told("it waits")
     assert "PLANTED" not in said
-    assert said == "refuses a command (ResponseError); to do: parley check"
+    assert said == "refuses a command (ResponseError): it waits; to do: parley check"
 
 
 def test_it_is_said_at_once_then_ever_more_seldom_until_it_is_over():
