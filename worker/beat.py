@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import Any
+from typing import Any, cast
 
 from celery.beat import Scheduler, SchedulingError
+from kombu.exceptions import KombuError
 from kombu.transport import redis
 
 from config.broker import SCHEDULE
+from worker.store import StoreError
+from worker.troubles import Saying, trouble_of
 
 # Some rounds: enough for workers that are slow to take them, next to nothing for those that come back.
 MOST_WAITING = 20
@@ -34,6 +37,7 @@ class SteadyScheduler(Scheduler):
         self._room_until = 0.0
         # Read by the health of this process.
         self.ticked_at = time.monotonic()
+        self._saying = Saying()
         super().__init__(*args, **kwargs)
 
     def tick(self, *args: Any, **kwargs: Any) -> float:
@@ -53,21 +57,24 @@ class SteadyScheduler(Scheduler):
             for entry in entries:
                 self.apply_async(entry, producer=self.producer, advance=False)
         except SchedulingError as error:
-            # Celery's error says that nothing was sent, the one behind it why.
-            self._broker_away(error.__context__ or error)
+            self._broker_away(error)
+        else:
+            self._broker_answers()
 
     def _ensure_connected(self) -> Any:
         # Celery's own pauses grow to half a minute: so long nothing would recover when the broker is back.
         return self.connection.ensure_connection(
-            _say_away, interval_start=_PAUSE_SECONDS, interval_step=0, interval_max=_PAUSE_SECONDS
+            lambda error, _: self._say(error),
+            interval_start=_PAUSE_SECONDS,
+            interval_step=0,
+            interval_max=_PAUSE_SECONDS,
         )
 
     def _has_room(self, now: float) -> bool:
-        producer: Any = self.producer
-        broker = producer.connection
+        broker: Any = self.connection
         try:
-            waiting = self._waiting(producer.channel)
-        except (*broker.connection_errors, *broker.channel_errors) as error:
+            waiting = self._waiting(cast(Any, self.producer).channel)
+        except (*broker.connection_errors, *broker.channel_errors, StoreError, KombuError) as error:
             self._broker_away(error)
             return False
         has_room = waiting < MOST_WAITING
@@ -76,9 +83,19 @@ class SteadyScheduler(Scheduler):
         return has_room
 
     def _broker_away(self, error: BaseException) -> None:
-        _log.warning("broker away (%s): nothing sent, connecting anew", type(error).__name__)
+        self._say(error)
         self._room_until = 0.0
         self.close()
+
+    def _broker_answers(self) -> None:
+        seconds = self._saying.over()
+        if seconds is not None:
+            _log.warning("broker answers again after %.0f s", seconds)
+
+    def _say(self, error: BaseException) -> None:
+        trouble = trouble_of(error)
+        if self._saying.now(trouble):
+            _log.warning("broker %s", trouble.told("nothing is sent, this scheduler holds on"))
 
     def _waiting(self, channel: Any) -> int:
         if isinstance(channel, redis.Channel):
@@ -87,7 +104,3 @@ class SteadyScheduler(Scheduler):
                 return int(client.llen(SCHEDULE))
         declared: Any = self.app.amqp.queues[SCHEDULE].queue_declare(channel=channel)
         return int(declared.message_count)
-
-
-def _say_away(error: Exception, pause_seconds: float) -> None:
-    _log.warning("broker away (%s): trying again in %d s", type(error).__name__, pause_seconds)

@@ -12,6 +12,7 @@ from typing import Any
 from config import broker as options
 from config.addresses import Address
 from config.settings import Settings
+from worker.troubles import trouble_of
 
 _CONNECTIONS = 10
 _CONNECT_SECONDS = 3.0
@@ -134,7 +135,7 @@ class Broker:
             usable = True
         except self.errors() as error:
             self._away_until = time.monotonic() + _PAUSE_SECONDS
-            raise BrokerAway(type(error).__name__) from error
+            raise BrokerAway(trouble_of(error).code) from error
         finally:
             self._put_back(connection, usable=usable)
 

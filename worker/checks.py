@@ -15,6 +15,7 @@ from config.addresses import Address
 from config.settings import Settings
 from worker.store.rotation import Tally
 from worker.store.server import Facts
+from worker.troubles import Trouble
 
 Level = Literal["ok", "warning", "failure"]
 _LEVELS: tuple[Level, ...] = ("ok", "warning", "failure")
@@ -93,6 +94,12 @@ def unreachable(address: Address, error: str) -> Finding:
     )
 
 
+def refusing(address: Address, trouble: Trouble) -> Finding:
+    """The store answers with an error, whatever it is asked."""
+    said = f"{address.shown} {trouble.means} ({trouble.code}): nothing can be accepted or answered"
+    return Finding("store", "failure", said, trouble.remedy)
+
+
 def of_broker(address: Address, trouble: str) -> Finding:
     """A broker that is not the store. ``trouble``: name of the kind of error, or ''."""
     if not trouble:
@@ -101,7 +108,7 @@ def of_broker(address: Address, trouble: str) -> Finding:
         return Finding(
             "broker",
             "failure",
-            f"{address.shown} has a queue turns, outreach, schedule or accept of another kind: workers cannot start",
+            f"{address.shown} has a queue turns, outreach, schedule or accept of another kind: workers wait",
             "delete those queues, nothing is lost with doorbells; producers must declare accept as a quorum queue",
         )
     return Finding(
@@ -246,7 +253,7 @@ def _eviction(facts: Facts) -> Finding:
             "redis-cli CONFIG SET maxmemory-policy noeviction, and the same in its configuration file",
             loses_data=True,
         )
-    return Finding("maxmemory-policy", "ok", "noeviction: a full server refuses new events, it keeps the old ones")
+    return Finding("maxmemory-policy", "ok", "noeviction: a full server takes no new events, and lets turns end")
 
 
 def _idle(facts: Facts) -> Finding:

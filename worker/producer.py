@@ -49,7 +49,8 @@ class Producer:
         default), gives a ``duplicate`` receipt and no second turn. An inbound chat with several attachments becomes
         one event for each; the receipt is the first one's. A ``FollowUp`` with ``not_before`` is scheduled, in place of
         the follow-up that was planned for this conversation; it becomes an event when its time comes.
-        Raises a ``Refused`` (nothing was accepted), or ``redis.RedisError`` (not known: enqueue the same event again).
+        Raises a ``Refused`` (nothing was accepted), ``worker.store.StoreFull`` (nothing was accepted: enqueue the same
+        event again when there is room), or another ``redis.RedisError`` (not known: enqueue the same event again).
         """
         if isinstance(event, FollowUp) and event.not_before:
             self._check(event)

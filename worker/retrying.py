@@ -45,7 +45,7 @@ def patiently(call: Callable[[], Result], *, again_on: type[Exception], seconds:
     return Retrying(
         retry=retry_if_exception(lambda error: isinstance(error, again_on)),
         stop=stop_after_delay(seconds),
-        wait=wait_random_exponential(multiplier=0.1, max=2.0),
+        wait=wait_random_exponential(multiplier=0.1, max=1.0),
         reraise=True,
     )(call)
 

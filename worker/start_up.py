@@ -11,6 +11,7 @@ from config.settings import Settings
 from worker import checks
 from worker.checks import Finding
 from worker.store import Store, StoreError, server
+from worker.troubles import trouble_of
 from worker.unexpected import UnexpectedErrors
 
 _log = logging.getLogger("parley.check")
@@ -26,7 +27,9 @@ def examine(settings: Settings, store: Store) -> tuple[list[Finding], bool]:
         facts = {name: server.facts(one) for name, one in server.servers(store.redis).items()}
         encryption = checks.of_encryption(store.content.writes_with, store.rotation.sample())
     except StoreError as error:
-        return [*known, checks.unreachable(address, type(error).__name__)], False
+        trouble = trouble_of(error)
+        found = checks.refusing(address, trouble) if trouble.answered else checks.unreachable(address, trouble.code)
+        return [*known, found], False
     return [*known, *checks.of_store(address, facts), encryption], True
 
 

@@ -52,6 +52,7 @@ from worker.store.journal import Entry
 from worker.store.leases import Grant, NotNow
 from worker.store.places import IN_LINE
 from worker.store.renewal import Lease, LeaseKeeper
+from worker.troubles import Saying, trouble_of
 
 _log = logging.getLogger("parley.turn")
 
@@ -104,6 +105,7 @@ class Turns:
         self._openers = Openers(store)
         self._slots = Slots(settings.worker.concurrency, len(settings.personas), settings.worker.outreach_share)
         self._jitter = random.Random()
+        self._saying = Saying()
         self._process = uuid.uuid4().hex
 
     def run(self, persona: str, target: str, lane: Lane = TURNS) -> str:
@@ -127,8 +129,10 @@ class Turns:
                 phrase = self._run(conversation)
             except StoreError as error:
                 # The doorbell is used up, but the agenda rings again; what was stored is where the next turn goes on.
-                _log.warning("turn left: store away (%s)", type(error).__name__, extra={"persona": persona})
-                phrase = "left: store away"
+                trouble = trouble_of(error)
+                if self._saying.now(trouble):
+                    _log.warning("turns left: store %s", trouble.told("what waits keeps its place"))
+                phrase = f"left: store {trouble.means}"
             except BaseException:
                 self._slots.leave(following, serve=False)
                 raise
@@ -167,6 +171,7 @@ class Turns:
         metrics.doorbell("granted" if isinstance(granted, Grant) else granted.status)
         if isinstance(granted, NotNow):
             return _not_now(granted)
+        self._saying.over()
         crash_points.reached("after begin")
         waited_seconds = (granted.now - granted.head.accepted_at) / 1000
         counting = metrics.turn(conversation.persona, granted.head.kind, waited_seconds)

@@ -7,13 +7,21 @@ import uuid
 from types import SimpleNamespace
 
 import pytest
+from amqp.exceptions import AccessRefused
+from celery import Celery
+from celery.bootsteps import RUN, TERMINATE
 from celery.worker.consumer import Consumer as CeleryConsumer
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from kombu import Connection, Consumer, Queue
 from kombu.asynchronous import Hub
+from kombu.exceptions import OperationalError
+from redis import exceptions
 
+from config.broker import options
+from worker import consumer
 from worker.consumer import CarefulConsumer, throw_away_unreadable
+from worker.troubles import trouble_of
 
 any_json = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5),
@@ -104,3 +112,77 @@ def test_task_events_are_published_again_after_a_loop_that_broke(telling, eventu
     consumer.create_task_handler()
     consumer.on_send_event_buffered()
     eventually(lambda: consumer.hub.run_once() or published, "they are published")
+
+
+class Steps:
+    """Celery's steps of a consumer: each error ends one start, the last start ends the loop."""
+
+    def __init__(self, errors):
+        self.errors, self.state, self.starts = list(errors), RUN, 0
+
+    def start(self, consumer):
+        self.starts += 1
+        if self.errors:
+            raise self.errors.pop(0)
+        consumer._answered()
+        self.state = TERMINATE
+
+    def restart(self, consumer):
+        pass
+
+
+@pytest.fixture
+def make_consumer(make_settings, monkeypatch):
+    """Consumers as a worker makes them, whose connections break as told."""
+    monkeypatch.setattr(consumer, "_PAUSES_SECONDS", (0.0,))
+    app = Celery(set_as_current=False)
+    app.conf.update(options(make_settings()))
+
+    def make(errors):
+        pool = SimpleNamespace(is_green=False, num_processes=1, flush=None)
+        careful = CarefulConsumer(
+            None, app=app, pool=pool, controller=SimpleNamespace(semaphore=None, use_eventloop=False)
+        )
+        careful.blueprint = Steps(errors)
+        return careful
+
+    yield make
+    app.close()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        exceptions.OutOfMemoryError("command not allowed"),
+        exceptions.ReadOnlyError("You can't write against a read only replica."),
+        exceptions.ResponseError("NOREPLICAS Not enough good replicas to write."),
+        exceptions.ResponseError("UNBLOCKED force unblock from blocking operation"),
+        exceptions.ResponseError("a sentence of a server to come"),
+        exceptions.NoPermissionError("no permissions"),
+        exceptions.AuthenticationError("invalid username-password pair"),
+        exceptions.BusyLoadingError("loading"),
+        exceptions.MasterDownError("down"),
+        exceptions.ClusterDownError("down"),
+        exceptions.RedisError("another one"),
+        OperationalError("retries used up"),
+        AccessRefused("of RabbitMQ"),
+        ConnectionResetError("broken"),
+    ],
+    ids=lambda error: f"{type(error).__name__} {error}"[:40],
+)
+@pytest.mark.parametrize("connected", [True, False])
+@pytest.mark.filterwarnings("ignore::celery.exceptions.CPendingDeprecationWarning")
+def test_it_holds_on_whatever_the_broker_answers(make_consumer, caplog, error, connected):
+    careful = make_consumer([error] * 7)
+    careful.connection = SimpleNamespace(collect=lambda **_: None, close=lambda: None) if connected else None
+    careful.start()
+    assert careful.blueprint.starts == 8
+    lines = [record.getMessage() for record in caplog.records if record.name == "parley.worker"]
+    assert len(lines) == 2, "once, and once that it is over"
+    assert lines[0] == "broker " + trouble_of(error).told("no doorbells are taken, this worker holds on")
+    assert lines[1].startswith("broker answers again after ")
+
+
+def test_a_fault_of_our_own_is_none_of_the_broker(make_consumer):
+    with pytest.raises(ZeroDivisionError):
+        make_consumer([ZeroDivisionError()]).start()

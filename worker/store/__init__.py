@@ -13,7 +13,7 @@ from worker.store.agenda import Agenda
 from worker.store.ahead import AheadRedis
 from worker.store.books import Books
 from worker.store.cluster import LateCluster
-from worker.store.connection import StoreError, connect
+from worker.store.connection import StoreError, StoreFull, connect
 from worker.store.content import Content
 from worker.store.dead_letters import DeadLetters
 from worker.store.errands import Errands
@@ -36,7 +36,7 @@ from worker.store.seals import Seals
 from worker.store.takeovers import Takeovers
 from worker.store.timeline import Timeline
 
-__all__ = ["Store", "StoreError"]
+__all__ = ["Store", "StoreError", "StoreFull"]
 
 
 class Store:

@@ -15,6 +15,12 @@ from worker.store.cluster import LateCluster
 
 StoreError = exceptions.RedisError
 
+
+class StoreFull(exceptions.OutOfMemoryError):
+    """The store has no memory left (``maxmemory``). It takes nothing new, and what was asked for has changed nothing;
+    the same again is taken when there is room. What is under way goes on to its end."""
+
+
 _WAIT_SECONDS = 20
 
 

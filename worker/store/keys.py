@@ -50,6 +50,8 @@ All keys of a conversation carry one hash tag, its shard, together with that sha
     parley:{NN}:outcomes:<persona>             LIST  never; a window         outcome               outcome, parley
                                                                                                    outreach
 
+    parley:{NN}:nothing                        never exists: what scripts that write touch first (lua/prelude.lua)
+
     parley:alive                               ZSET  with its last process   workers, beats        parley status
     parley:accept:reader                       TEXT  half a minute           take_in               take_in
     accept                                     LIST  when nothing waits      foreign producers     look take_in

@@ -8,11 +8,13 @@ from importlib import resources
 from typing import Any
 
 from redis import Redis
-from redis.exceptions import NoScriptError
+from redis.exceptions import NoScriptError, ResponseError
 
 from worker.store.ahead import LUA
 from worker.store.cluster import LateCluster
+from worker.store.connection import StoreFull
 from worker.store.lines import LineBroken, Lines, as_read
+from worker.troubles import FULL, trouble_of
 
 Argument = str | int | float | bytes
 
@@ -27,11 +29,15 @@ class Script:
         self._digest = hashlib.sha1(text.encode()).hexdigest()  # noqa: S324 - the name Redis gives a script
 
     def __call__(self, keys: Sequence[str], arguments: Sequence[Argument]) -> Any:
-        """Run it. Raises ``redis.RedisError``."""
+        """Run it. Raises ``StoreFull`` when there is no memory for new work, else ``redis.RedisError``."""
         try:
-            return self._evalsha(keys, arguments)
-        except NoScriptError:
-            return self._redis.eval(self._text, len(keys), *map(as_read, (*keys, *arguments)))
+            try:
+                return self._evalsha(keys, arguments)
+            except NoScriptError:
+                return self._redis.eval(self._text, len(keys), *map(as_read, (*keys, *arguments)))
+        except ResponseError as error:
+            _tell_when_full(error)
+            raise
 
     def _evalsha(self, keys: Sequence[str], arguments: Sequence[Argument]) -> Any:
         if self._lines is not None:
@@ -42,21 +48,35 @@ class Script:
         return self._redis.evalsha(self._digest, len(keys), *map(as_read, (*keys, *arguments)))
 
     def many(self, calls: Sequence[tuple[Sequence[str], Sequence[Argument]]]) -> list[Any]:
-        """Run it for several key sets in one round trip, in a cluster in one for each; results in order."""
+        """Run it for several key sets in one round trip, in a cluster in one for each; results in order.
+
+        Raises what one call raises; then some of them may have been done.
+        """
         if isinstance(self._redis, LateCluster):
             # A pipeline over several nodes keeps no order while slots move, and the client refuses scripts in it.
             return [self(keys, arguments) for keys, arguments in calls]
         try:
-            return self._pipeline(calls)
-        except NoScriptError:
-            self._redis.script_load(self._text)
-            return self._pipeline(calls)
+            try:
+                return self._pipeline(calls)
+            except NoScriptError:
+                self._redis.script_load(self._text)
+                return self._pipeline(calls)
+        except ResponseError as error:
+            _tell_when_full(error)
+            raise
 
     def _pipeline(self, calls: Sequence[tuple[Sequence[str], Sequence[Argument]]]) -> list[Any]:
         with self._redis.pipeline(transaction=False) as pipeline:
             for keys, arguments in calls:
                 pipeline.evalsha(self._digest, len(keys), *map(as_read, (*keys, *arguments)))
             return pipeline.execute()
+
+
+def _tell_when_full(error: ResponseError) -> None:
+    if not isinstance(error, StoreFull) and trouble_of(error).code == FULL:
+        said = "the store is full (maxmemory): it takes nothing new; send the same again when there is room"
+        # Not from the error: its text can name arguments.
+        raise StoreFull(said) from None
 
 
 class Scripts:

@@ -6,6 +6,7 @@ import pytest
 
 from worker.events import EventTrigger
 from worker.retry import Failed, tries
+from worker.store.connection import clock_ms
 from worker.store.leases import Grant, NotNow
 
 
@@ -430,3 +431,48 @@ def test_a_conversation_with_work_does_not_expire(store, accept, begin, conversa
     assert all(store.redis.ttl(key) > 0 for key in keys)
     accept("b")
     assert [store.redis.ttl(key) for key in keys] == [-1, -1]
+
+
+@pytest.fixture
+def let_lease_have_run_out(store, conversation):
+    """As if so many seconds ago, and nobody could begin since."""
+
+    def run(seconds):
+        key = store.keys.of(conversation).conversation(conversation)
+        store.redis.hset(key, "lease_until", clock_ms(store.redis) - int(1000 * seconds))
+
+    return run
+
+
+def test_a_holder_whose_lease_ran_out_while_the_store_was_away_comes_first(
+    store, accept, begin, refused, let_lease_have_run_out, due, journal
+):
+    """It may have the answer in hand; whoever begins at once asks a second time."""
+    accept("a")
+    holder = begin()
+    let_lease_have_run_out(8)
+    answer = refused()
+    assert (answer.status, answer.until) == ("busy", due())
+    assert store.leases.renew([holder]) == []
+    assert store.leases.record(holder, "in hand").status == "holder"
+    assert "asks_vanished" not in journal("a")
+
+
+def test_a_holder_who_does_not_come_back_is_waited_for_once(begin, accept, refused, let_lease_have_run_out, journal):
+    accept("a")
+    begin()
+    let_lease_have_run_out(8)
+    assert refused().status == "busy"
+    let_lease_have_run_out(8)
+    begin()
+    assert journal("a")["asks_vanished"] == "1"
+
+
+@pytest.mark.parametrize("seconds", [1.5, 400])
+def test_nobody_waits_for_a_holder_that_has_just_died_or_cannot_have_anything_any_more(
+    accept, begin, let_lease_have_run_out, seconds
+):
+    accept("a")
+    begin()
+    let_lease_have_run_out(seconds)
+    begin()

@@ -47,6 +47,7 @@ end
 if ARGV[5] == '' and redis.call('HEXISTS', conversation, 'channel') == 0 then
   return {'no_channel', 0, 0}
 end
+begin_only_with_room(agenda)
 local now = clock()
 local keys = {conversation = conversation, inbox = inbox, timeline = timeline, books = KEYS[6], follow_ups = KEYS[7],
   taken_over = KEYS[11], dead = KEYS[12], journals = KEYS[8]}

@@ -13,6 +13,7 @@ local rate, reserved, running, line = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local now, kept, own = clock(), {}, 'for ' .. ARGV[1]
 
 if redis.call('ZSCORE', running, token) then return {0} end
+finish_even_when_full(running)
 if most > 0 then
   kept = keep_places(running, line, most, now, keep_ms)
   if not redis.call('ZSCORE', running, own) and redis.call('ZCARD', running) >= most then

@@ -13,6 +13,7 @@ end
 if most > 0 and redis.call('SCARD', KEYS[1]) >= most then
   return {'day', 0}
 end
+begin_only_with_room(KEYS[1])
 if interval > 0 then
   -- A moment that was not used is lost: what a night or a gate has held back queues again, and is no burst.
   redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', now - math.max(interval, 60000))

@@ -6,5 +6,6 @@
 
 local lease = redis.call('HMGET', KEYS[1], 'owner', 'fence')
 if lease[1] ~= ARGV[1] or lease[2] ~= ARGV[2] then return 0 end
+finish_even_when_full(KEYS[1])
 redis.call('HSET', KEYS[2], 'step', 'asking')
 return 1

@@ -34,7 +34,7 @@ end
 
 local state = redis.call('HMGET', conversation,
   'owner', 'lease_until', 'hold_until', 'hold_reason', 'group', 'started', 'fence',
-  'taken_over', 'taken_over_at', 'last_inbound', 'settled_by', 'held_by', 'probing')
+  'taken_over', 'taken_over_at', 'last_inbound', 'settled_by', 'held_by', 'probing', 'awaited')
 local owner, group = state[1], number(state[5])
 -- A reply that is already stored costs no call: the persona's gates do not keep it from the lead.
 local unanswered = redis.call('HEXISTS', journal_of(ids[1]), 'reply') == 0
@@ -83,7 +83,16 @@ if not repeated then
   if owner and number(state[2]) > now then
     return {'busy', number(state[2]), ''}
   end
+  begin_only_with_room(agenda)
   redis.call('HDEL', conversation, 'rings')
+  local late, spare = now - number(state[2]), math.max(2000, math.floor(tonumber(ARGV[3]) / 2))
+  if owner and late > spare and late < 300000 and state[14] ~= state[7] then
+    -- The lease ran out a while ago and nobody has begun since: the store was away or refused to write, or all workers
+    -- were away. A holder that lives may have its answer in hand, at most for some minutes; it renews as soon as it can,
+    -- and comes first. It is waited for once.
+    redis.call('HSET', conversation, 'lease_until', now + spare, 'awaited', state[7])
+    return later('busy', now + spare)
+  end
   if state[8] then
     -- A person has the conversation: not even a reply that is stored goes out.
     local first = number(redis.call('HGET', journal_of(ids[1]), 'accepted_at'))

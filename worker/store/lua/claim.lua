@@ -15,6 +15,7 @@ local state = redis.call('HMGET', conversation, 'taken_over', 'taken_over_at', '
 local reason, since = state[1], number(state[2])
 local by_hand = reason and reason ~= 'livechat' and reason ~= 'escalated'
 if not by_hand then
+  finish_even_when_full(conversation)
   reason, since = ARGV[2], now
   take_over({conversation = conversation, taken_over = KEYS[4], follow_ups = KEYS[5], timeline = KEYS[6]}, name, reason, now)
   if redis.call('EXISTS', KEYS[2]) == 0 then redis.call('PEXPIRE', KEYS[6], ARGV[3]) end

@@ -5,6 +5,7 @@
 -- ARGV 1 at most that many  2 ms after which another process takes one that was not finished
 -- Returns the errands. Any number of callers share the work.
 
+finish_even_when_full(KEYS[1])
 local now = clock()
 local taken = {}
 for _, errand in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT', 0, tonumber(ARGV[1]))) do

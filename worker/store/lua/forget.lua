@@ -10,6 +10,7 @@ local conversation, inbox, prefix, name = KEYS[1], KEYS[2], KEYS[9], ARGV[1]
 local now = clock()
 if number(redis.call('HGET', conversation, 'lease_until')) > now then return {'busy', 0, 0} end
 
+finish_even_when_full(conversation)
 local waiting, ids = redis.call('LRANGE', inbox, 0, -1), {}
 for _, id in ipairs(waiting) do
   end_event(prefix .. id .. ' ' .. name, KEYS[5], name, 'skipped', ARGV[2], now, 1000)

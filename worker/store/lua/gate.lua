@@ -11,6 +11,7 @@ local gate, interval = ARGV[1], tonumber(ARGV[2])
 local now = clock()
 local past = redis.call('HMGET', KEYS[1], gate .. '_until', gate .. '_interval', gate .. '_failed_by')
 local at = number(past[1])
+finish_even_when_full(KEYS[1])
 if gate == 'hold' then
   at = math.max(at, now + interval)
 elseif not past[1] then

@@ -32,6 +32,7 @@ end
 
 local keys = {conversation = conversation, inbox = inbox, timeline = timeline, books = KEYS[5], taken_over = KEYS[6],
   dead = KEYS[8], journals = prefix}
+finish_even_when_full(conversation)
 local dropped, left, at_work = hand_back(keys, name, ARGV[2], now, ended, ARGV[6])
 redis.call('HSET', conversation, 'handed_back_by', call .. ' ' .. dropped)
 redis.call('LTRIM', timeline, -tonumber(ARGV[9]), -1)

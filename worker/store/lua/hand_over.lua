@@ -7,6 +7,7 @@
 local now = clock()
 local lease = redis.call('HMGET', KEYS[1], 'owner', 'fence')
 if lease[1] ~= ARGV[2] or lease[2] ~= ARGV[3] then return 0 end
+finish_even_when_full(KEYS[1])
 -- The step stays open, so that the next turn knows that the call may have been acted on.
 local step = redis.call('HGET', KEYS[4], 'step')
 if step == 'asking' or step == 'delivering' then

@@ -26,6 +26,7 @@ local state = redis.call('HMGET', conversation, 'owner', 'fence', 'held_by', 'ho
 if state[1] ~= ARGV[2] or state[2] ~= ARGV[3] then
   return {state[3] == ARGV[2] and 'repeated' or 'lost', number(state[4])}
 end
+finish_even_when_full(conversation)
 local at = now + tonumber(ARGV[4])
 local step = redis.call('HMGET', journal, 'step', 'reply', 'ask_unknowns', 'asks_vanished')
 if ARGV[6] == 'unknown' then

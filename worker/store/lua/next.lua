@@ -10,6 +10,7 @@ local state = redis.call('HMGET', KEYS[1], 'hold_until', 'hold_reason', 'last_in
 local now = clock()
 if id and number(state[4]) > now then return 'busy' end
 if not id or number(state[1]) <= now or state[2] ~= ARGV[2] then return 'elsewhere' end
+finish_even_when_full(KEYS[1])
 redis.call('HDEL', KEYS[1], 'hold_until', 'hold_reason', 'rings')
 redis.call('ZADD', KEYS[3], now + tonumber(ARGV[3]), ARGV[1])
 local head = redis.call('HMGET', KEYS[4] .. id .. ' ' .. ARGV[1], 'kind', 'accepted_at')

@@ -6,5 +6,6 @@
 
 local past = redis.call('HMGET', KEYS[1], 'kind', 'fate')
 if not past[1] or past[2] then return 0 end
+finish_even_when_full(KEYS[1])
 redis.call('HINCRBY', KEYS[1], ARGV[1], 1)
 return 1

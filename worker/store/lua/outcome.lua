@@ -13,6 +13,7 @@ local known = false
 for _, line in ipairs(lines) do
   known = known or line == 'bad ' .. opener or line == 'good ' .. opener
 end
+finish_even_when_full(outcomes)
 if not known then
   redis.call('LPUSH', outcomes, ARGV[2] .. ' ' .. opener)
   redis.call('LTRIM', outcomes, 0, tonumber(ARGV[3]) - 1)

@@ -2,6 +2,7 @@
 --
 -- conversation HASH  owner, lease_until, fence      the lease: token, milliseconds, number that only grows
 --                    hold_until, hold_reason        leave the head in place until then
+--                    awaited                        fence of the holder that was waited for after its lease had run out
 --                    settled_by, held_by            token of the turn that last ended by settling, by holding
 --                    group                          how many events at the head are asked together, once asked
 --                    channel                        JSON, the latest channel context (content)
@@ -67,6 +68,25 @@ local LAST_TO_TRY = 1000000000000000
 local function clock()
   local t = redis.call('TIME')
   return tonumber(t[1]) * 1000 + math.floor(tonumber(t[2]) / 1000)
+end
+
+-- While its memory is full (maxmemory, noeviction), Redis decides by the first write of a script whether the script runs:
+-- after a write that is allowed then (DEL) all others are, too; a write that is denied then (LPUSHX) ends the script with
+-- nothing changed. So each script that writes says first which of the two it is. The key never exists, so that both
+-- commands change nothing. `key`: any key of the slot.
+local function nothing(key)
+  return string.match(key, '^[^}]*}') .. ':nothing'
+end
+
+-- For what brings begun work to its end, gives back a right or closes a gate: a full store must not keep it from that, or
+-- the work is done again.
+local function finish_even_when_full(key)
+  redis.call('DEL', nothing(key))
+end
+
+-- For what brings new work, which a full store might not let finish.
+local function begin_only_with_room(key)
+  redis.call('LPUSHX', nothing(key), '')
 end
 
 local function number(value)

@@ -13,6 +13,7 @@ if not id or state[3] or answered ~= (ARGV[2] == 'channel') then
   redis.call('ZREM', KEYS[5], name)
   return 0
 end
+finish_even_when_full(conversation)
 local score = number(redis.call('ZSCORE', KEYS[5], name))
 redis.call('ZADD', KEYS[5], score >= LAST_TO_TRY and LAST_TO_TRY + now or now, name)
 if number(state[1]) > now or number(state[2]) > now then return 0 end

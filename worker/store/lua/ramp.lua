@@ -24,6 +24,8 @@ local function gap(at)
   return hour / math.min(tonumber(ARGV[5]), tonumber(ARGV[3]) * tonumber(ARGV[4]) ^ days)
 end
 
+-- A step of a turn that has begun.
+finish_even_when_full(ramp)
 local free, delay = number(state[3]), number(state[4])
 if state[1] ~= settings then
   local last = redis.call('ZREVRANGE', gone, 0, 0, 'WITHSCORES')

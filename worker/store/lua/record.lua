@@ -13,6 +13,7 @@ local past = redis.call('HMGET', journal, 'reply', 'step', 'fate')
 if past[3] or not past[2] then
   return {'settled', past[1] or ''}
 end
+finish_even_when_full(conversation)
 local reply = past[1]
 local lease = redis.call('HMGET', conversation, 'owner', 'fence', 'taken_over')
 local holder = lease[1] == ARGV[2] and lease[2] == ARGV[3]

@@ -20,6 +20,8 @@ end
 if taken[1] then
   return ''
 end
+-- What is refused must not fill the store: its sender keeps it meanwhile.
+begin_only_with_room(KEYS[2])
 local now = clock()
 redis.call('HSET', journal(), 'kind', 'refused', 'payload', payload, 'accepted_at', now, 'step', 'settled',
   'fate', 'dead', 'reason', ARGV[4], 'settled_at', now)

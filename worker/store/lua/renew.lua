@@ -4,6 +4,7 @@
 -- ARGV 1 lease ms  2.. for each conversation: its name, the token
 -- Returns one number for each conversation: 1 renewed, 0 lost.
 
+finish_even_when_full(KEYS[1])
 local lease_until = clock() + tonumber(ARGV[1])
 local answer = {}
 for index = 2, #KEYS do

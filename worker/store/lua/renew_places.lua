@@ -4,6 +4,7 @@
 -- ARGV 1 lease ms  2... tokens
 -- Returns how many there were.
 
+finish_even_when_full(KEYS[1])
 local at, renewed = clock() + tonumber(ARGV[1]), 0
 for index = 2, #ARGV do
   if redis.call('ZSCORE', KEYS[1], ARGV[index]) then

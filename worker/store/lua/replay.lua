@@ -42,6 +42,11 @@ if letter.replayed_by == call then
   return say('replayed', position and position + 1 or 0)
 end
 if letter.fate ~= 'dead' then return say('not_dead', letter.fate) end
+if mode == 'discard' or mode == 'readmitted' then
+  finish_even_when_full(conversation)
+else
+  begin_only_with_room(conversation)
+end
 if mode == 'discard' then
   if redis.call('ZREM', dead, id .. ' ' .. name) == 1 then
     redis.call('HSET', journal, 'discarded_at', now)

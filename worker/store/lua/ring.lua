@@ -23,6 +23,7 @@ local function ring(name, lane, since)
   answer[#answer + 1] = since
 end
 
+begin_only_with_room(agenda)
 local due = redis.call('ZRANGEBYSCORE', agenda, '-inf', now, 'WITHSCORES', 'LIMIT', 0, tonumber(ARGV[1]))
 for index = 1, #due, 2 do
   local name = due[index]

@@ -19,6 +19,7 @@ if redis.call('HGET', conversation, 'touch_event') == ARGV[3] then
   return {'scheduled', 0}
 end
 
+begin_only_with_room(conversation)
 local now = clock()
 if ARGV[6] ~= '' then redis.call('HSET', conversation, 'channel', ARGV[6]) end
 redis.call('HINCRBY', conversation, 'plan', 1)

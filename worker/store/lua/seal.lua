@@ -12,6 +12,7 @@ local state = redis.call('HMGET', conversation, 'sealed', 'sealing')
 if state[2] == ARGV[4] then return 'done' end
 if sealing == (state[1] and true or false) then return 'nothing' end
 
+finish_even_when_full(conversation)
 local now = clock()
 local idle = redis.call('EXISTS', KEYS[2]) == 0
 redis.call('HSET', conversation, 'sealing', ARGV[4])

@@ -22,6 +22,7 @@ else
   if (state[1] or '') ~= ARGV[2] or not same_due then return 0 end
 end
 
+finish_even_when_full(conversation)
 if what == 'move' or what == 'wait' then
   if not due then
     redis.call('HINCRBY', conversation, 'plan', 1)

@@ -4,6 +4,7 @@
 -- ARGV 1 reason of a hold that ends too, or ''  2.. conversation names
 -- Returns how many were woken.
 
+finish_even_when_full(KEYS[1])
 local now, woken = clock(), 0
 for index = 2, #ARGV do
   local name = ARGV[index]

@@ -1,0 +1,208 @@
+"""A store whose memory is full: nothing begins, everything ends. Redis decides by the first write of a script."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from importlib import resources
+
+import pytest
+from redis.exceptions import OutOfMemoryError
+
+from worker.events import AiOpener
+from worker.follow_ups import TouchState
+from worker.producer import Producer
+from worker.refusals import Refused
+from worker.simulation.embedded_redis import EmbeddedRedis
+from worker.store import StoreError, StoreFull
+from worker.store.leases import NotNow
+from worker.troubles import trouble_of
+
+READ_ONLY = {"look", "measure", "books"}
+SHARED = {"prelude", "touches", "takeover"}
+
+
+@pytest.fixture(scope="module")
+def redis_server():
+    """One of our own: nobody else wants a full one."""
+    with EmbeddedRedis() as server:
+        yield server
+
+
+@pytest.fixture
+def fill(store):
+    """Let no memory be left, until the test ends or says so."""
+
+    def run(limit: str = "100kb") -> None:
+        store.redis.config_set("maxmemory", limit)
+
+    yield run
+    run("0")
+
+
+@pytest.fixture
+def everything(store):
+    """All that is stored."""
+    return lambda: {key: _value(store, key) for key in store.redis.scan_iter()}
+
+
+def _value(store, key):
+    match store.redis.type(key):
+        case "hash":
+            return store.redis.hgetall(key)
+        case "list":
+            return store.redis.lrange(key, 0, -1)
+        case "zset":
+            return store.redis.zrange(key, 0, -1, withscores=True)
+        case "set":
+            return store.redis.smembers(key)
+        case _:
+            return store.redis.get(key)
+
+
+def test_every_script_that_writes_says_whether_a_full_store_may_refuse_it():
+    folder = resources.files("worker.store") / "lua"
+    scripts = {file.name.removesuffix(".lua"): file.read_text() for file in folder.iterdir()}
+    says = {name for name, text in scripts.items() if re.search(r"^ *(finish_even_when|begin_only_with)", text, re.M)}
+    assert says == set(scripts) - READ_ONLY - SHARED
+
+
+def test_what_brings_new_work_is_refused_and_changes_nothing(
+    store, make_store, conversation, chat, event_of, accept, begin, fill, everything
+):
+    accept("dead")
+    store.leases.settle(begin(), "dead", "for the test")
+    accept("waits")
+    store.inbox.refuse("ava", "@lead", "letter", "{}", "for the test")
+    store.inbox.accept(event_of("ai_opener", target="@opened"))
+    soon, capped = datetime.now(UTC) + timedelta(hours=1), make_store(follow_ups={"per_day": 3})
+    attempts = {
+        "accept": lambda: store.inbox.accept(chat(event_id="new")),
+        "accept what was refused": lambda: store.inbox.accept(chat(event_id="letter")),
+        "accept many": lambda: store.inbox.accept_many([chat(event_id="one"), chat(event_id="two", target="@two")]),
+        "schedule": lambda: store.follow_ups.schedule(event_of("follow_up", not_before=soon)),
+        "begin": lambda: store.leases.begin(conversation, "token"),
+        "ring": lambda: store.agenda.claim_due(),
+        "refuse": lambda: store.inbox.refuse("ava", "@lead", "bad", "{}", "for the test"),
+        "replay": lambda: store.dead_letters.replay(conversation, "dead", "append"),
+        "allow": lambda: capped.follow_up_caps.held_back([TouchState(conversation.name, 1)], capped.follow_ups.now()),
+    }
+    fill()
+    before = everything()
+    for name, attempt in attempts.items():
+        with pytest.raises(StoreFull, match="full") as raised:
+            attempt()
+        assert trouble_of(raised.value).code == "OOM", name
+        assert everything() == before, name
+    fill("0")
+    assert store.inbox.accept(chat(event_id="new")).status == "accepted"
+    assert not isinstance(store.leases.begin(conversation, "token"), NotNow)
+
+
+def test_a_refused_event_is_neither_accepted_nor_a_refusal_to_be_kept(store, chat, make_settings, fill):
+    fill()
+    with pytest.raises(StoreError) as raised, Producer(make_settings(), store=store) as producer:
+        producer.enqueue(chat())
+    assert isinstance(raised.value, OutOfMemoryError)
+    assert not isinstance(raised.value, Refused)
+
+
+def test_what_is_accepted_already_is_known_in_a_full_store(store, accept, chat, fill):
+    accept("a")
+    fill()
+    assert store.inbox.accept(chat(event_id="a")).status == "duplicate"
+
+
+def test_a_turn_under_way_ends_as_ever(store, conversation, accept, begin, fill, journal, inbox):
+    accept("a")
+    grant = begin()
+    fill()
+    assert store.personas.admit(conversation, grant.token) == 0
+    store.leases.keep_image(grant, "a", "https://hosted")
+    assert store.leases.renew([grant]) == []
+    assert store.leases.record(grant, "reply").status == "holder"
+    assert store.leases.settle(grant, "answered", mark="started").status == "settled"
+    assert (journal("a")["fate"], inbox()) == ("answered", [])
+
+
+@pytest.mark.parametrize("fate", ["dead", "sealed", "skipped"])
+def test_it_ends_with_any_fate(store, accept, begin, fill, journal, fate):
+    accept("a")
+    grant = begin()
+    fill()
+    mark = "sealed" if fate == "sealed" else "escalated" if fate == "dead" else ""
+    assert store.leases.settle(grant, fate, "for the test", mark, "detail").status == "settled"
+    assert journal("a")["fate"] == fate
+
+
+@pytest.mark.parametrize("unknown", [True, False])
+def test_a_turn_under_way_is_held(store, accept, begin, fill, journal, unknown):
+    accept("a")
+    grant = begin()
+    fill()
+    assert store.leases.hold(grant, 5, "no answer", unknown=unknown, bubbles_sent=1) == "held"
+    assert journal("a")["step"] == "waiting"
+
+
+def test_a_turn_under_way_is_handed_over(store, accept, begin, fill, journal):
+    accept("a")
+    grant = begin()
+    fill()
+    assert store.leases.hand_over([grant]) == 1
+    assert journal("a")["asks_handed_over"] == "1"
+
+
+def test_its_holder_is_told_that_its_lease_is_lost(store, accept, begin, fill, let_lease_run_out):
+    accept("a")
+    old = begin()
+    let_lease_run_out()
+    begin()
+    fill()
+    assert store.leases.record(old, "late").status == "lost"
+    assert store.leases.renew([old]) == [old]
+
+
+def test_gates_close_and_open(store, accept, fill):
+    accept("a")
+    fill()
+    store.personas.hold("ava", 30, "Retry-After")
+    store.personas.close_for_probing("ava", "circuit", "away", probed=False)
+    assert {"hold_until", "circuit_until"} <= set(store.personas.gates("ava"))
+    store.personas.open_gate("ava", "circuit")
+    assert "circuit_until" not in store.personas.gates("ava")
+
+
+def test_an_opener_under_way_has_its_moment_and_its_outcome(make_store, conversation, channel, fill):
+    rules = {"openers_per_hour": 3600}
+    store = make_store(personas={"ava": {"api_key": "ft_sk_ava", "outreach": rules}})
+    opener = AiOpener(persona="ava", target="@lead", channel=channel, event_id="o")
+    store.inbox.accept(opener)
+    fill()
+    assert store.outreach.wait_of(conversation, "before", 3600) == 0
+    assert store.outreach.wait_of(conversation, "o", 3600) > 0
+    assert store.outreach.count(conversation, "o", "good").counted == 1
+
+
+def test_an_operator_can_take_over_hand_back_seal_and_discard(store, conversation, accept, begin, fill, claim):
+    accept("dead")
+    store.leases.settle(begin(), "dead", "for the test")
+    accept("waits")
+    fill()
+    assert claim().status == "claimed"
+    assert store.takeovers.hand_back(conversation, "none").status == "handed_back"
+    assert store.seals.seal(conversation, "kim", "done") == "done"
+    assert store.seals.unseal(conversation, "kim") == "done"
+    assert store.dead_letters.replay(conversation, "dead", "discard").status == "discarded"
+
+
+def test_a_planned_follow_up_can_be_cancelled(store, conversation, event_of, fill):
+    store.follow_ups.schedule(event_of("follow_up", not_before=datetime.now(UTC) + timedelta(hours=1)))
+    fill()
+    assert store.follow_ups.cancel(conversation)
+
+
+def test_a_lead_can_be_forgotten(store, conversation, accept, fill):
+    accept("waits")
+    fill()
+    store.forgetting.forget(conversation, store.forgetting.traces(conversation))
+    assert store.forgetting.traces(conversation).nothing
