@@ -32,6 +32,7 @@ from worker.store.scripts import Scripts
 from worker.store.seals import Seals
 from worker.store.takeovers import Takeovers
 from worker.store.timeline import Timeline
+from worker.unconfigured import Unconfigured
 
 __all__ = ["Store", "StoreError"]
 
@@ -62,7 +63,8 @@ class Store:
         elif broker is not None:
             self.accept_queue = BrokerQueue(self.redis, broker)
         self.leases = Leases(self.keys, scripts, self.doorbells, content, settings)
-        self.agenda = Agenda(self.redis, self.keys, scripts, self.doorbells, settings)
+        self.unconfigured = Unconfigured()
+        self.agenda = Agenda(self.redis, self.keys, scripts, self.doorbells, settings, self.unconfigured)
         self.personas = Personas(self.redis, self.keys, scripts, settings)
         self.outreach = Outreach(self.redis, self.keys, scripts, self.personas, settings)
         self.follow_ups = FollowUpIndex(self.redis, self.keys, scripts, content, settings)

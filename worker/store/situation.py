@@ -69,7 +69,8 @@ def situation(redis: Redis, keys: Keys, conversation: Conversation) -> Situation
         pipeline.hgetall(shard.persona(conversation.persona))
         pipeline.exists(shard.timeline(conversation))
         pipeline.zscore(shard.ready, name)
-        state, waiting, head, due, gates, has_timeline, ready = pipeline.execute()
+        pipeline.zscore(shard.queue(conversation.persona), name)
+        state, waiting, head, due, gates, has_timeline, ready, queued = pipeline.execute()
     entry: dict[str, str] = redis.hgetall(shard.journal(conversation, head)) if head else {}  # type: ignore[assignment]
 
     def number(fields: dict[str, str], field: str) -> int:
@@ -102,5 +103,5 @@ def situation(redis: Redis, keys: Keys, conversation: Conversation) -> Situation
         replied="reply" in entry,
         bubbles_sent=number(entry, "bubbles_sent"),
         gates=gates,
-        ready=ready is not None,
+        ready=ready is not None or queued is not None,
     )
