@@ -2,8 +2,8 @@
 between leads who wait and outreach, so that a campaign does not make leads wait.
 
 A doorbell that finds no slot waits here, in order, instead of in a slot. When a turn ends, the same thread goes on with
-the first that waits, a lead before an opener or a follow-up; of that persona, or of the next one when there are more busy
-personas than slots for them. What waits here are doorbells: if the process dies, the agenda rings again.
+the first that waits, a lead before an opener or a follow-up; of that persona, or of the next one when there are more
+busy personas than slots for them. What waits here are doorbells: if the process dies, the agenda rings again.
 """
 
 from __future__ import annotations

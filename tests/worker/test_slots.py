@@ -119,7 +119,38 @@ def test_outreach_beyond_those_that_may_wait_is_left_to_the_agenda():
     assert served == [opener(2), opener(3), None, None]
 
 
-@pytest.mark.parametrize("personas", [1, 3])
+def test_outreach_that_is_not_noted_is_told_once_to_be_given_back():
+    slots = Slots(4, 1, outreach_share=0.5)
+    fill(slots, "ava", 6, OUTREACH)
+    slots.enter(*opener(3))
+    assert (slots.left_out(), slots.left_out()) == ([lead(4), lead(5)], [])
+
+
+def test_with_more_busy_personas_than_slots_the_slots_go_round():
+    slots, names = Slots(4, 6), ["ava", "bea", "cia", "dea", "eva"]
+    entered = [slots.enter(lead(number, name)) for number in range(40) for name in names]
+    running, served = [bell for bell in entered if bell], []
+    while len(served) < 50:
+        following = slots.leave(running.pop(0))
+        if following:
+            served.append(following[0].persona)
+            running.append(following)
+    assert {name: served.count(name) for name in names} == dict.fromkeys(names, 10)
+
+
+def test_with_more_busy_personas_than_slots_a_thread_is_left_for_whoever_comes_next():
+    slots, names = Slots(4, 6), ["ava", "bea", "cia", "dea"]
+    running = [slots.enter(lead(0, name)) for name in names]
+    for number in range(1, 40):
+        for name in names:
+            slots.enter(lead(number, name))
+    assert None not in running
+    assert slots.leave(running[0]) is None, "this thread takes the next doorbell"
+    assert slots.enter(lead(99, "ava")) is None
+    assert slots.enter(lead(0, "eva")) == inbound(0, "eva")
+
+
+@pytest.mark.parametrize("personas", [1, 3, 20])
 def test_every_lead_is_served_once_and_every_slot_comes_back(personas):
     slots = Slots(8, personas, outreach_share=0.5)
     served, lock, dice = [], threading.Lock(), random.Random(7)

@@ -117,6 +117,7 @@ class Agenda:
         for number, room in rooms.items():
             shard = shards[number]
             keys = [shard.agenda, shard.conversation_prefix, shard.inbox_prefix, shard.queue_prefix, shard.rung]
+            keys += [shard.queued, shard.parked_prefix]
             wanted = [word for persona_and_number in room.items() for word in persona_and_number]
             calls.append((keys, [self._grace_ms, self._grace_limit_ms, *wanted]))
         answers = self._ring_outreach.many(calls) if calls else []

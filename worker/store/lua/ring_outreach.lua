@@ -1,7 +1,7 @@
 -- Take the first of some personas' queues of outreach in one shard, and move each to the time of its next ring, should
 -- this one be lost.
 --
--- KEYS 1 agenda  2 conversation prefix  3 inbox prefix  4 queue prefix  5 rung
+-- KEYS 1 agenda  2 conversation prefix  3 inbox prefix  4 queue prefix  5 rung  6 queued  7 parked prefix
 -- ARGV 1 grace ms  2 grace limit ms  3... persona, how many of it, ...
 -- Returns conversation name, its place, ... ; any number of callers share the work.
 
@@ -19,7 +19,8 @@ local function ring(name, place)
 end
 
 for index = 3, #ARGV, 2 do
-  local queue, room = KEYS[4] .. ARGV[index], tonumber(ARGV[index + 1])
+  local persona, room = ARGV[index], tonumber(ARGV[index + 1])
+  local queue = KEYS[4] .. persona
   while room > 0 do
     local first = redis.call('ZPOPMIN', queue, room)
     if #first == 0 then break end
@@ -34,5 +35,6 @@ for index = 3, #ARGV, 2 do
       end
     end
   end
+  if redis.call('EXISTS', queue, KEYS[7] .. persona) == 0 then redis.call('SREM', KEYS[6], persona) end
 end
 return answer
