@@ -60,8 +60,8 @@ class Figures:
     persona and reason; when ``sampled``, more waited than may be looked at: these are estimates from a sample drawn by
     lot, and no age is too high. ``..._lag_seconds``, ``..._lateness_seconds``: how long ago the first of them was due;
     0 when none is.
-    ``unconfigured``: what waits for personas that are not configured, by their names: only accepted events wait, and those
-    were of a persona that was configured once.
+    ``unconfigured``: what waits for personas that are not configured, by their names: only accepted events wait, and
+    their personas were configured once.
     ``gates``: the closed ones of each persona. ``queues``: messages in each queue, when the broker is this store.
     """
 
