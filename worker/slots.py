@@ -97,7 +97,8 @@ class Slots:
         return conversation, lane
 
     def _take_next(self) -> Doorbell | None:
-        for persona in list(self._waiting):
+        # Of those that have no turn whose end would serve them.
+        for persona in [name for name in self._waiting if name not in self._used]:
             taken = self._take(persona)
             if taken:
                 if persona in self._waiting:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -126,28 +127,38 @@ def test_outreach_that_is_not_noted_is_told_once_to_be_given_back():
     assert (slots.left_out(), slots.left_out()) == ([lead(4), lead(5)], [])
 
 
-def test_with_more_busy_personas_than_slots_the_slots_go_round():
-    slots, names = Slots(4, 6), ["ava", "bea", "cia", "dea", "eva"]
-    entered = [slots.enter(lead(number, name)) for number in range(40) for name in names]
-    running, served = [bell for bell in entered if bell], []
-    while len(served) < 50:
-        following = slots.leave(running.pop(0))
+def work_off(slots, threads, doorbells):
+    """The personas in the order in which their turns end, when threads take these doorbells as a process does."""
+    queue, running, free, ended = deque(doorbells), deque(), threads, []
+    while queue or running:
+        while free and queue:
+            entered = slots.enter(queue.popleft())
+            if entered:
+                free -= 1
+                running.append(entered)
+        turn = running.popleft()
+        ended.append(turn[0].persona)
+        following = slots.leave(turn)
         if following:
-            served.append(following[0].persona)
             running.append(following)
-    assert {name: served.count(name) for name in names} == dict.fromkeys(names, 10)
+        else:
+            free += 1
+    return ended
 
 
 def test_with_more_busy_personas_than_slots_a_thread_is_left_for_whoever_comes_next():
-    slots, names = Slots(4, 6), ["ava", "bea", "cia", "dea"]
-    running = [slots.enter(lead(0, name)) for name in names]
-    for number in range(1, 40):
-        for name in names:
-            slots.enter(lead(number, name))
-    assert None not in running
-    assert slots.leave(running[0]) is None, "this thread takes the next doorbell"
-    assert slots.enter(lead(99, "ava")) is None
-    assert slots.enter(lead(0, "eva")) == inbound(0, "eva")
+    names = [f"persona-{number}" for number in range(25)]
+    doorbells = [lead(number, name) for name in names for number in range(50)]
+    ended = work_off(Slots(20, 26), 20, [*doorbells, lead(0, "zoe")])
+    assert ended.index("zoe") < 200
+    assert len(ended) == len(doorbells) + 1, "all are served, also those whose persona had no turn left to serve them"
+
+
+def test_with_more_busy_personas_than_slots_the_slots_go_round():
+    names = [f"persona-{number}" for number in range(25)]
+    doorbells = [lead(number, name) for name in names for number in range(50)]
+    ended = work_off(Slots(20, 25), 20, doorbells)
+    assert {ended[:500].count(name) for name in names} <= set(range(10, 40))
 
 
 @pytest.mark.parametrize("personas", [1, 3, 20])

@@ -106,6 +106,17 @@ def test_doorbells_that_were_taken_leave_room(store, enqueue):
     assert rung(store.agenda.claim_due()) == {"ava": 5, "bea": 10}
 
 
+def test_doorbells_that_were_taken_are_held_against_nobody(store, enqueue):
+    store.personas.pause("ava", "")
+    enqueue("ava", 100)
+    look_at(store, store.agenda.claim_due())
+    store.redis.delete(*[shard.queue("ava") for shard in store.keys.shards])
+    enqueue("bea", 30)
+    ticks(store, 1, taken=False)
+    enqueue("ava", 30, start=1000)
+    assert rung(store.agenda.claim_due()) == {"ava": 10}
+
+
 def test_what_was_looked_at_and_could_not_go_gives_way_to_others_of_its_persona(store, enqueue):
     store.personas.pause("ava", "")
     enqueue("ava", 30)
@@ -120,12 +131,17 @@ def test_what_was_looked_at_and_could_not_go_gives_way_to_others_of_its_persona(
 
 def test_a_doorbell_that_was_lost_keeps_its_place(make_store, event_of):
     store = make_store(agenda={"outreach_limit": 2, "shards": 1})
+    shard = store.keys.shards[0]
     for number in range(6):
-        store.inbox.accept(event_of("ai_opener", target=f"@{number}", event_id="e"))
-        store.redis.zincrby(store.keys.shards[0].ready, number, f"ava:@{number}")
+        conversation = Conversation("ava", f"@{number}")
+        store.inbox.accept(event_of("ai_opener", target=conversation.target, event_id="e"))
+        store.redis.hincrby(shard.journal(conversation, "e"), "accepted_at", 10_000 * number)
+        store.redis.zincrby(shard.ready, 10_000 * number, conversation.name)
     lost = [conversation for conversation, _ in store.agenda.claim_due()]
+    store.redis.zadd(shard.agenda, {conversation.name: 1 for conversation in lost})
+    # As if it had been rung for when all of them were there.
     for conversation in lost:
-        store.redis.zadd(store.keys.shards[0].agenda, {conversation.name: 1})
+        store.redis.hincrby(shard.conversation(conversation), "rung_at", 100_000)
     assert [conversation for conversation, _ in store.agenda.claim_due()] == lost
 
 

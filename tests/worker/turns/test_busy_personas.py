@@ -10,7 +10,7 @@ from contextlib import suppress
 
 import pytest
 
-from worker.conversation import Conversation
+from worker.conversation import OUTREACH, Conversation
 from worker.events import AiOpener, InboundChat
 from worker.turn import DeadLetter
 
@@ -123,12 +123,20 @@ def test_a_persona_that_was_removed_costs_no_doorbells_and_one_line(
     assert later.measures.take().unconfigured["ava"].events == 220
 
 
-def test_outreach_beyond_the_slots_keeps_its_place(make_shop, store, channel, upstreams, work, eventually):
+def test_outreach_that_finds_no_room_in_a_process_is_rung_for_again_at_the_next_tick(
+    make_shop, store, channel, upstreams, eventually
+):
     shop = make_shop(personas={"ava": {"api_key": "ft_sk_ava"}}, worker={"concurrency": 4, "outreach_share": 0.5})
-    upstreams.set_latency(0.2, service="fluidtalk", persona="ava")
-    shop.producer.enqueue_many(openers(channel, "ava", 40))
-    work(shop, threads=4)
-    eventually(lambda: len(shop.asked()) == 40, "all are asked", seconds=30)
-    order = [int(call.target.rpartition("-")[2]) for call in shop.asked()]
-    late = [place - number for place, number in enumerate(order)]
-    assert max(late) <= 25, "no opener waits for a doorbell while 25 younger ones go"
+    upstreams.set_latency(1.5, service="fluidtalk", persona="ava")
+    shop.producer.enqueue_many(openers(channel, "ava", 5))
+    rung = [conversation for conversation, _ in store.agenda.claim_due()]
+    busy = [threading.Thread(target=shop.parts.turns.run, args=(*conversation, OUTREACH)) for conversation in rung[:2]]
+    for thread in busy:
+        thread.start()
+    eventually(lambda: len(shop.asked()) + upstreams.summary()["fluidtalk"].in_flight == 2, "both slots are taken")
+    said = {shop.parts.turns.run(*conversation, OUTREACH) for conversation in rung[2:]}
+    assert said == {"waits: the persona has its share of the slots"}
+    assert [conversation for conversation, _ in store.agenda.claim_due()] == rung[4:], "two wait in the process"
+    for thread in busy:
+        thread.join(30)
+    assert shop.fates() == {"answered": 4, "waiting": 1}
