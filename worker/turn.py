@@ -147,7 +147,9 @@ class Turns:
             for conversation in left_out:
                 self._store.agenda.give_back(conversation)
         except StoreError as error:
-            _log.warning("doorbell left to the agenda: store away (%s)", type(error).__name__)
+            _log.warning(
+                "store away (%s): the agenda rings again for a doorbell that found no slot", type(error).__name__
+            )
 
     def _run(self, conversation: Conversation) -> str:
         asked_at = time.monotonic()
