@@ -264,7 +264,8 @@ class Agenda(Section):
     """``tick_seconds``: how often beat rings what is due. ``grace_seconds``: a doorbell unanswered for so long is
     rung again, later and later up to ``grace_limit_seconds``. ``shards`` splits the store; never change it while
     conversations are stored. ``ring_limit``: doorbells of one tick. ``outreach_limit``: so many of openers and
-    follow-ups are rung at one tick, less what still lies in their queue; a campaign must not crowd out leads."""
+    follow-ups are rung at one tick, less what still lies in their queue, shared between the personas; a campaign must
+    not crowd out leads."""
 
     tick_seconds: Seconds = 0.5
     grace_seconds: Seconds = 4.0

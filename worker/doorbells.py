@@ -77,8 +77,9 @@ class StoreDoorbells:
         for conversation, lane in doorbells:
             by_lane.setdefault(lane, []).append(self.message(conversation, lane))
         for lane, messages in by_lane.items():
-            # The end that workers take from: what the agenda rings for is older than all that queues.
-            self._redis.rpush(lane, *messages)
+            # The end that workers take from: what the agenda rings for is older than all that queues. What is pushed
+            # last is taken first.
+            self._redis.rpush(lane, *reversed(messages))
 
     def backlog(self, lanes: Iterable[Lane]) -> int:
         """The queues are lists of the same database."""

@@ -116,13 +116,14 @@ class Turns:
         Raises ``DeadLetter`` with the same phrase, at the end, when an event ended as one.
         """
         if not self._asking.knows(persona):
-            _log.error("turn refused: persona is not configured, its events wait", extra={"persona": persona})
+            self._store.unconfigured.met(persona)
             return f"refused: persona {persona} is not configured"
         own = Conversation(persona, target)
         # A busy persona keeps this thread for hours: only the last turns are worth showing.
         phrases: deque[str] = deque(maxlen=3)
         failed = False
         following = self._slots.enter(own, lane)
+        self._give_back(self._slots.left_out())
         while following:
             conversation = following[0]
             try:
@@ -163,6 +164,16 @@ class Turns:
             _log.warning("turns left to their leases: store away (%s)", type(error).__name__)
         else:
             _log.warning("turns handed over in the middle: %d", handed_over)
+
+    def _give_back(self, left_out: list[Conversation]) -> None:
+        # At once, so that it keeps its place: when its doorbell is only lost it is rung for later and later.
+        try:
+            for conversation in left_out:
+                self._store.agenda.give_back(conversation)
+        except StoreError as error:
+            _log.warning(
+                "store away (%s): the agenda rings again for a doorbell that found no slot", type(error).__name__
+            )
 
     def _run(self, conversation: Conversation) -> str:
         asked_at = time.monotonic()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -119,7 +120,48 @@ def test_outreach_beyond_those_that_may_wait_is_left_to_the_agenda():
     assert served == [opener(2), opener(3), None, None]
 
 
-@pytest.mark.parametrize("personas", [1, 3])
+def test_outreach_that_is_not_noted_is_told_once_to_be_given_back():
+    slots = Slots(4, 1, outreach_share=0.5)
+    fill(slots, "ava", 6, OUTREACH)
+    slots.enter(*opener(3))
+    assert (slots.left_out(), slots.left_out()) == ([lead(4), lead(5)], [])
+
+
+def work_off(slots, threads, doorbells):
+    """The personas in the order in which their turns end, when threads take these doorbells as a process does."""
+    queue, running, free, ended = deque(doorbells), deque(), threads, []
+    while queue or running:
+        while free and queue:
+            entered = slots.enter(queue.popleft())
+            if entered:
+                free -= 1
+                running.append(entered)
+        turn = running.popleft()
+        ended.append(turn[0].persona)
+        following = slots.leave(turn)
+        if following:
+            running.append(following)
+        else:
+            free += 1
+    return ended
+
+
+def test_with_more_busy_personas_than_slots_a_thread_is_left_for_whoever_comes_next():
+    names = [f"persona-{number}" for number in range(25)]
+    doorbells = [lead(number, name) for name in names for number in range(50)]
+    ended = work_off(Slots(20, 26), 20, [*doorbells, lead(0, "zoe")])
+    assert ended.index("zoe") < 200
+    assert len(ended) == len(doorbells) + 1, "all are served, also those whose persona had no turn left to serve them"
+
+
+def test_with_more_busy_personas_than_slots_the_slots_go_round():
+    names = [f"persona-{number}" for number in range(25)]
+    doorbells = [lead(number, name) for name in names for number in range(50)]
+    ended = work_off(Slots(20, 25), 20, doorbells)
+    assert {ended[:500].count(name) for name in names} <= set(range(10, 40))
+
+
+@pytest.mark.parametrize("personas", [1, 3, 20])
 def test_every_lead_is_served_once_and_every_slot_comes_back(personas):
     slots = Slots(8, personas, outreach_share=0.5)
     served, lock, dice = [], threading.Lock(), random.Random(7)

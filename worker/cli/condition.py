@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from worker.cli.gates import GateName, closed_gates
 from worker.cli.times import span
-from worker.store.measures import OTHER, Figures
+from worker.store.measures import OTHER, Figures, Waiting
 from worker.store.processes import Alive
 
 # The same limits as the alerts (deploy/prometheus/parley.rules.yml), so that both say the same.
@@ -16,6 +16,8 @@ _LEADS_WAIT_SECONDS = 60
 _AGENDA_LATE_SECONDS = 10
 _FOLLOW_UPS_LATE_SECONDS = 300
 _UNREAD_MESSAGES = 100
+
+_PERSONAS_NAMED = 3
 
 
 class Need(NamedTuple):
@@ -151,8 +153,8 @@ def _of_persona(persona: PersonaCondition, condition: Condition) -> Iterator[Nee
     if name == OTHER:
         if persona.waiting:
             yield Need(
-                f"{waits} for personas that are not in these settings",
-                "configure them and start the workers anew; parley books names them",
+                f"{waits} for personas that are not in these settings{_named(condition.figures.unconfigured)}",
+                "configure them again and restart the workers; or give their leads up: parley forget PERSONA TARGET",
             )
         return
     if GateName.QUARANTINED in closed:
@@ -178,6 +180,18 @@ def _of_persona(persona: PersonaCondition, condition: Condition) -> Iterator[Nee
             f"leads of {name} wait for a worker, the first for {span(worker.oldest_seconds)}",
             "more workers, or PARLEY_WORKER__CONCURRENCY (docs/alerts/leads-wait.md)",
         )
+
+
+def _named(unconfigured: Mapping[str, Waiting]) -> str:
+    most = sorted(unconfigured.items(), key=lambda each: -each[1].events)
+    named = [
+        f"{name}: {_count(row.events, 'event')} in {_count(row.conversations, 'conversation')}, "
+        f"the oldest for {span(row.oldest_seconds)}"
+        for name, row in most[:_PERSONAS_NAMED]
+    ]
+    if len(most) > _PERSONAS_NAMED:
+        named.append(f"{len(most) - _PERSONAS_NAMED} more: parley books")
+    return f" ({'; '.join(named)})" if named else ""
 
 
 def _leftovers(condition: Condition) -> Iterator[Need]:

@@ -124,6 +124,7 @@ def _plain(condition: Condition) -> dict[str, Any]:
             "oldest_seconds": condition.oldest_seconds,
             "estimated": figures.sampled,
         },
+        "unconfigured": {name: asdict(row) for name, row in figures.unconfigured.items()},
         "agenda": {"conversations": figures.agenda, "lag_seconds": figures.agenda_lag_seconds},
         "alive": asdict(condition.alive),
         "queues": figures.queues,

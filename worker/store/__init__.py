@@ -35,6 +35,7 @@ from worker.store.scripts import Scripts
 from worker.store.seals import Seals
 from worker.store.takeovers import Takeovers
 from worker.store.timeline import Timeline
+from worker.unconfigured import Unconfigured
 
 __all__ = ["Store", "StoreError", "StoreFull"]
 
@@ -65,7 +66,8 @@ class Store:
         elif broker is not None:
             self.accept_queue = BrokerQueue(self.redis, broker)
         self.leases = Leases(self.keys, scripts, self.doorbells, content, settings)
-        self.agenda = Agenda(self.redis, self.keys, scripts, self.doorbells, settings)
+        self.unconfigured = Unconfigured()
+        self.agenda = Agenda(self.redis, self.keys, scripts, self.doorbells, settings, self.unconfigured)
         self.gates = Gates(self.redis, self.keys, scripts, int(settings.agenda.grace_seconds * 1000))
         self.personas = Personas(self.redis, self.keys, self.gates, settings)
         self.places = Places(self.redis, self.keys, scripts, self.doorbells, settings)

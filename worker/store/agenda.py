@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from redis import Redis
 
@@ -13,8 +13,12 @@ from config.settings import Settings
 from worker.conversation import OUTREACH, Conversation, Lane
 from worker.doorbells import Doorbells
 from worker.store.cluster import LateCluster
+from worker.store.fair_room import Wish, in_turn, share
 from worker.store.keys import Keys, Shard
 from worker.store.scripts import Scripts
+from worker.unconfigured import Unconfigured
+
+_Found = tuple[str, float, tuple[Conversation, Lane]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +37,23 @@ class Due:
 class Agenda:
     """Finds due conversations and moves each to the time of its next ring."""
 
-    def __init__(self, redis: Redis, keys: Keys, scripts: Scripts, doorbells: Doorbells, settings: Settings) -> None:
+    def __init__(
+        self,
+        redis: Redis,
+        keys: Keys,
+        scripts: Scripts,
+        doorbells: Doorbells,
+        settings: Settings,
+        unconfigured: Unconfigured,
+    ) -> None:
         self._keys = keys
         self._doorbells = doorbells
         self._look = scripts.look
         self._ring = scripts.ring
+        self._ring_outreach = scripts.ring_outreach
+        self._wake = scripts.wake
+        self._personas = sorted(settings.personas)
+        self._unconfigured = unconfigured
         # Where the shards are on several servers no script sees all of them, and each job looks for itself.
         self._one_server = not isinstance(redis, LateCluster)
         self._sees_accept = settings.doorbells_in_store
@@ -53,7 +69,7 @@ class Agenda:
         """What is due now. One command; changes nothing."""
         if not self._one_server:
             return Due(self._keys.shards, follow_ups=True, accept=True, errands=True)
-        follow_ups, accept, errands, next_ms, *numbers = self._look(self._looked_at, [])
+        follow_ups, accept, errands, next_ms, *numbers = self._look(self._looked_at, self._personas)
         shards = tuple(self._keys.shards[number] for number in numbers)
         next_seconds = None if next_ms < 0 else next_ms / 1000
         return Due(shards, bool(follow_ups), bool(accept) or not self._sees_accept, bool(errands), next_seconds)
@@ -61,42 +77,82 @@ class Agenda:
     def claim_due(
         self, shards: Sequence[Shard] | None = None, *, outreach: bool = True
     ) -> list[tuple[Conversation, Lane]]:
-        """Conversations to ring for, each with its lane: leads who wait, then outreach; the longest waiting first.
+        """Conversations to ring for, each with its lane: leads who wait, then outreach; in both the personas in turn,
+        the longest waiting of each first.
 
         Several callers share the work between them. Outreach is bounded, less what still lies in its queue, so that a
-        long campaign waits in the store and not in the workers. ``shards``: those that a look has found; None = it
-        looks itself. ``outreach``: whether it may be rung for at all this time.
+        long campaign waits in the store and not in the workers; the room is shared between the personas
+        (``fair_room.share``). A persona that is not configured is not rung for: its conversations are parked until a
+        caller knows it. ``shards``: those that a look has found; None = it looks itself. ``outreach``: whether it may
+        be rung for at all this time.
         """
         shards = self.look().shards if shards is None else shards
         if not shards:
             return []
-        room = max(0, self._outreach_limit - self._doorbells.backlog([OUTREACH])) if outreach else 0
-        arguments = [max(1, self._limit // len(self._keys.shards)), self._grace_ms, self._grace_limit_ms]
-        # What cannot be shared evenly goes to other shards each time.
-        first = random.randrange(len(shards))
-        rooms = [(room + (first + number) % len(shards)) // len(shards) for number in range(len(shards))]
-        answers = self._ring.many(
-            [
-                (
-                    [
-                        shard.agenda,
-                        shard.conversation_prefix,
-                        shard.inbox_prefix,
-                        shard.journal_prefix,
-                        shard.ready,
-                    ],
-                    [*arguments, most],
-                )
-                for shard, most in zip(shards, rooms, strict=True)
-            ]
-        )
-        due = [
-            (answer[i + 1] == OUTREACH, float(answer[i + 2]), Conversation.of_name(answer[i]), answer[i + 1])
-            for answer in answers
-            for i in range(0, len(answer), 3)
-        ]
-        return [(conversation, lane) for _, _, conversation, lane in sorted(due)]
+        in_queue = self._doorbells.backlog([OUTREACH]) if outreach else 0
+        # Some more than their part of the room: the oldest of a persona are not spread evenly.
+        places = max(4, 3 * self._outreach_limit // len(shards)) if outreach else 0
+        limit = max(1, self._limit // len(self._keys.shards))
+        arguments: list[str | int] = [limit, self._grace_ms, self._grace_limit_ms, places, in_queue, *self._personas]
+        answers = self._ring.many([(_ring_keys(shard), arguments) for shard in shards])
+        for persona in sorted({persona for _, _, strangers in answers for persona in strangers}):
+            self._unconfigured.met(persona)
+        found = [row for doorbells, _, _ in answers for row in _rows(doorbells, 3)]
+        if outreach:
+            rooms = share(self._outreach_limit, in_queue, _wishes([offers for _, offers, _ in answers]))
+            found += self._take(shards, rooms)
+        lanes: tuple[list[_Found], list[_Found]] = ([], [])
+        for name, lane, since in found:
+            conversation = Conversation.of_name(name)
+            lanes[lane == OUTREACH].append((conversation.persona, float(since), (conversation, lane)))
+        return [*in_turn(lanes[False]), *in_turn(lanes[True])]
+
+    def give_back(self, conversation: Conversation) -> None:
+        """Outreach whose doorbell found no room in a process goes back to its place, and is rung for again."""
+        shard = self._keys.of(conversation)
+        keys = [shard.agenda, shard.conversation_prefix, shard.inbox_prefix, shard.journal_prefix, shard.ready]
+        self._wake(keys, ["", conversation.name])
+
+    def _take(self, shards: Sequence[Shard], rooms: dict[int, dict[str, int]]) -> list[Sequence[str]]:
+        calls: list[tuple[list[str], list[str | int]]] = []
+        for number, room in rooms.items():
+            shard = shards[number]
+            keys = [shard.agenda, shard.conversation_prefix, shard.inbox_prefix, shard.queue_prefix, shard.rung]
+            keys += [shard.queued, shard.parked_prefix]
+            wanted = [word for persona_and_number in room.items() for word in persona_and_number]
+            calls.append((keys, [self._grace_ms, self._grace_limit_ms, *wanted]))
+        answers = self._ring_outreach.many(calls) if calls else []
+        return [(name, OUTREACH, place) for answer in answers for name, place in _rows(answer, 2)]
 
 
-def _looked_at(shard: Shard) -> tuple[str, str, str, str]:
-    return shard.agenda, shard.ready, shard.follow_ups, shard.errands
+def _looked_at(shard: Shard) -> tuple[str, ...]:
+    return shard.agenda, shard.ready, shard.follow_ups, shard.queued, shard.errands
+
+
+def _ring_keys(shard: Shard) -> list[str]:
+    return [
+        shard.agenda,
+        shard.conversation_prefix,
+        shard.inbox_prefix,
+        shard.journal_prefix,
+        shard.ready,
+        shard.queued,
+        shard.queue_prefix,
+        shard.parked_prefix,
+        shard.rung,
+    ]
+
+
+def _wishes(offers_of_shards: Sequence[Sequence[Any]]) -> dict[str, Wish]:
+    wishes: dict[str, Wish] = {}
+    for number, offers in enumerate(offers_of_shards):
+        for persona, waiting, places in _rows(offers, 3):
+            wish = wishes.setdefault(persona, Wish())
+            wish.waiting += int(waiting)
+            if places:
+                wish.places[number] = [float(place) for place in places]
+    return wishes
+
+
+def _rows(flat: Sequence[Any], width: int) -> list[Sequence[Any]]:
+    return [flat[start : start + width] for start in range(0, len(flat), width)]

@@ -120,6 +120,9 @@ class Forgetting:
                 shard.journal_prefix,
                 shard.ready,
                 shard.taken_over,
+                shard.queue(conversation.persona),
+                shard.parked(conversation.persona),
+                shard.rung,
             ],
             [conversation.name, _REASON, *traces.events],
         )

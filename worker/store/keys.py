@@ -29,6 +29,11 @@ All keys of a conversation carry one hash tag, its shard, together with that sha
     parley:{NN}:paced:<persona>                ZSET  ten minutes unused      allow                 allow
     parley:{NN}:ready                          ZSET  when nothing is ready   accept settle replay  look ring
                                                                              wake ring
+    parley:{NN}:queued                         SET   with the last of them   ring                  look ring
+    parley:{NN}:queue:<persona>                ZSET  when none is ready      ring                  ring ring_outreach
+                                                                                                   explain
+    parley:{NN}:parked:<persona>               ZSET  when it is configured   ring                  ring
+    parley:{NN}:rung                           ZSET  a minute                ring_outreach         ring
     parley:{NN}:dead                           ZSET  trimmed after 30 days   settle refuse replay  dead letters
                                                                              accept hand_back
     parley:{NN}:sealed                         HASH  never; reversible       settle seal           parley seals
@@ -92,8 +97,38 @@ class Shard:
 
     @property
     def ready(self) -> str:
-        """Conversations whose opener or follow-up may be rung for, to milliseconds of its acceptance."""
+        """Conversations whose opener or follow-up became ready since the last tick, to milliseconds of its acceptance.
+
+        Workers of 0.1.0 ring for them from here; ``ring`` moves them into the queue of their persona."""
         return self.key("ready")
+
+    @property
+    def queued(self) -> str:
+        """Personas that have a queue or parked conversations in this shard."""
+        return self.key("queued")
+
+    @property
+    def queue_prefix(self) -> str:
+        """What stands before a persona's name in the key of its queue."""
+        return self.key("queue:")
+
+    @property
+    def parked_prefix(self) -> str:
+        """What stands before a persona's name in the key of its parked conversations."""
+        return self.key("parked:")
+
+    @property
+    def rung(self) -> str:
+        """Conversations whose outreach was rung for, to milliseconds when; some may not have been looked at yet."""
+        return self.key("rung")
+
+    def queue(self, persona: str) -> str:
+        """Conversations of a persona whose opener or follow-up may be rung for, to their place: milliseconds."""
+        return self.queue_prefix + persona
+
+    def parked(self, persona: str) -> str:
+        """Conversations of a persona that a worker did not know, to milliseconds since when they are due."""
+        return self.parked_prefix + persona
 
     @property
     def dead(self) -> str:

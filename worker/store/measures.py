@@ -21,6 +21,9 @@ LOOK_AT_MOST = 500
 # All personas that are not configured. Refused events can name any, and nobody outside may make new labels.
 OTHER = "other"
 
+# What their conversations wait for.
+UNCONFIGURED = "unconfigured"
+
 # A gate, and the field that says that it is closed.
 _GATE_FIELDS = {
     "paused": "paused",
@@ -42,6 +45,12 @@ class Waiting:
     events: int = 0
     oldest_seconds: float = 0.0
 
+    def add(self, more: Waiting) -> None:
+        """Count ``more`` in."""
+        self.conversations += more.conversations
+        self.events += more.events
+        self.oldest_seconds = max(self.oldest_seconds, more.oldest_seconds)
+
 
 @dataclass(slots=True)
 class Figures:
@@ -51,6 +60,8 @@ class Figures:
     persona and reason; when ``sampled``, more waited than may be looked at: these are estimates from a sample drawn by
     lot, and no age is too high. ``..._lag_seconds``, ``..._lateness_seconds``: how long ago the first of them was due;
     0 when none is.
+    ``unconfigured``: what waits for personas that are not configured, by their names: only accepted events wait, and
+    their personas were configured once.
     ``gates``: the closed ones of each persona. ``channel``: why the channel's gate is closed, '' = it is open.
     ``queues``: messages in each queue, when the broker is this store.
     """
@@ -59,6 +70,7 @@ class Figures:
     waiting: dict[tuple[str, str], Waiting]
     gates: dict[str, list[str]]
     channel: str = ""
+    unconfigured: dict[str, Waiting] = field(default_factory=dict)
     sampled: bool = False
     agenda: int = 0
     agenda_lag_seconds: float = 0.0
@@ -141,10 +153,11 @@ class Measures:
         scale = waiting / looked_at if looked_at else 1
         for start in range(0, len(rows), 5):
             persona, reason, conversations, events, oldest = rows[start : start + 5]
-            row = figures.waiting.setdefault((self._known(persona), reason), Waiting())
-            row.conversations += round(conversations * scale)
-            row.events += round(events * scale)
-            row.oldest_seconds = max(row.oldest_seconds, (now - oldest) / 1000)
+            more = Waiting(round(conversations * scale), round(events * scale), (now - oldest) / 1000)
+            if persona not in self._personas:
+                reason = reason if reason == "turn" else UNCONFIGURED
+                figures.unconfigured.setdefault(persona, Waiting()).add(more)
+            figures.waiting.setdefault((self._known(persona), reason), Waiting()).add(more)
         figures.sampled = figures.sampled or waiting > looked_at
         figures.agenda += waiting
         figures.agenda_lag_seconds = max(figures.agenda_lag_seconds, (now - due) / 1000)

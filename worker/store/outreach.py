@@ -15,7 +15,7 @@ from config.settings import Outreach as Rules
 from config.settings import Settings
 from worker.conversation import Conversation
 from worker.store.connection import clock_ms
-from worker.store.keys import Keys
+from worker.store.keys import Keys, Shard
 from worker.store.personas import Personas
 from worker.store.scripts import Scripts
 
@@ -118,7 +118,7 @@ class Outreach:
         return Count(counted, bad, closed, bool(closed_now))
 
     def state(self, persona: str) -> OutreachState:
-        """Read it without touching anything; costs a look at every conversation that is ready."""
+        """Read it without touching anything; costs a look at all that became ready since the last tick."""
         rules, home = self._rules[persona], self._keys.home(persona)
         ramp, moments, gone = home.ramp(persona)
         now = clock_ms(self._redis)
@@ -135,12 +135,16 @@ class Outreach:
             per_hour=rules.per_hour_after((now - int(float(since or now))) // _DAY_MS) if in_force else None,
             next_free=max(now, int(float(free or 0) + late) if current else 0) if in_force else 0,
             waiting=int(self._redis.zcount(moments, now - late, "+inf")),
-            ready=sum(1 for shard in self._keys.shards for _ in self._redis.zscan_iter(shard.ready, f"{persona}:*")),
+            ready=sum(self._ready(shard, persona) for shard in self._keys.shards),
             gone_today=int(self._redis.zcount(gone, now - now % _DAY_MS, "+inf")),
             counted=len(outcomes),
             bad=sum(line.startswith("bad ") for line in outcomes),
             closed=closed or "",
         )
+
+    def _ready(self, shard: Shard, persona: str) -> int:
+        since_last_tick = sum(1 for _ in self._redis.zscan_iter(shard.ready, f"{persona}:*"))
+        return since_last_tick + int(self._redis.zcard(shard.queue(persona)))
 
 
 def _opener(conversation: Conversation, event_id: str) -> str:

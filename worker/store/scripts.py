@@ -107,6 +107,7 @@ class Scripts:
         self.allow = script("allow")
         self.look = script("look")
         self.ring = script("ring")
+        self.ring_outreach = script("ring_outreach")
         self.refuse = script("refuse")
         self.reencrypt = script("reencrypt")
         self.replay = script("replay")

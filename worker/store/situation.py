@@ -72,8 +72,9 @@ def situation(redis: Redis, keys: Keys, conversation: Conversation, channel: str
         pipeline.hgetall(shard.persona(conversation.persona))
         pipeline.exists(shard.timeline(conversation))
         pipeline.zscore(shard.ready, name)
+        pipeline.zscore(shard.queue(conversation.persona), name)
         pipeline.hgetall(shard.channel(channel))
-        state, waiting, head, due, gates, has_timeline, ready, closed = pipeline.execute()
+        state, waiting, head, due, gates, has_timeline, ready, queued, closed = pipeline.execute()
     entry: dict[str, str] = redis.hgetall(shard.journal(conversation, head)) if head else {}  # type: ignore[assignment]
 
     def number(fields: dict[str, str], field: str) -> int:
@@ -106,5 +107,5 @@ def situation(redis: Redis, keys: Keys, conversation: Conversation, channel: str
         replied="reply" in entry,
         bubbles_sent=number(entry, "bubbles_sent"),
         gates={**gates, **closed},
-        ready=ready is not None,
+        ready=ready is not None or queued is not None,
     )

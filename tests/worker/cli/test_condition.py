@@ -65,6 +65,16 @@ def test_all_is_well(condition):
         ({"gates": {"credits_until": "5", "credits_reason": "402"}}, ["ava has no credits for new leads (402)"]),
         ({"gates": {"outreach": "15 of 50"}}, ["persona ava writes first to nobody (15 of 50)"]),
         ({"waiting": {("other", "worker"): Waiting(1, 1, 5)}}, ["1 event waits for personas that are not in these"]),
+        (
+            {
+                "waiting": {("other", "unconfigured"): Waiting(8, 9, 7300)},
+                "unconfigured": {"zoe": Waiting(7, 8, 7300), "kim": Waiting(1, 1, 5)},
+            },
+            [
+                "9 events wait for personas that are not in these settings (zoe: 8 events in 7 conversations, the "
+                "oldest for 2 h; kim: 1 event in 1 conversation, the oldest for 5 s)"
+            ],
+        ),
     ],
 )
 def test_each_thing_that_needs_a_person(condition, given, said):

@@ -165,3 +165,17 @@ def test_the_queues_are_those_of_the_broker_in_the_store(store):
 
 def test_another_broker_is_not_looked_into(make_store):
     assert make_store(broker_url="amqp://localhost//").measures.take().queues == {}
+
+
+def test_what_waits_for_a_persona_that_was_removed_is_named_and_has_a_reason_of_its_own(make_store, chat, event_of):
+    store = make_store()
+    for number in range(3):
+        store.inbox.accept(event_of("ai_opener", target=f"@cold-{number}"))
+    store.inbox.accept(chat())
+    store.inbox.accept(chat(persona="bea"))
+    later = make_store(personas={"bea": {"api_key": "ft_sk_bea"}})
+    later.agenda.claim_due()
+    figures = later.measures.take()
+    assert {name: (row.conversations, row.events) for name, row in figures.unconfigured.items()} == {"ava": (4, 4)}
+    assert rows_of(later) == {("other", "unconfigured"): (4, 4), ("bea", "worker"): (1, 1)}
+    assert store.measures.take().unconfigured == {}

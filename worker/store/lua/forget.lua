@@ -1,7 +1,7 @@
 -- Erase all that is stored of one conversation in its shard. What waits gets its fate first, so the books stay true.
 --
 -- KEYS 1 conversation  2 inbox  3 agenda  4 timeline  5 books  6 follow_ups  7 dead  8 sealed  9 journal prefix
---      10 ready  11 taken_over
+--      10 ready  11 taken_over  12 queue of the persona  13 parked of the persona  14 rung
 -- ARGV 1 conversation name  2 reason for what waits  3... ids of journals that were found
 -- Returns {'forgotten' | 'busy' (a turn runs, nothing was changed), events that waited, journals erased}.
 -- Twice for one call: the second time finds nothing, and changes nothing.
@@ -25,7 +25,7 @@ end
 redis.call('DEL', conversation, inbox, KEYS[4])
 redis.call('ZREM', KEYS[3], name)
 redis.call('ZREM', KEYS[6], name)
-redis.call('ZREM', KEYS[10], name)
+for _, index in ipairs({KEYS[10], KEYS[12], KEYS[13], KEYS[14]}) do redis.call('ZREM', index, name) end
 redis.call('HDEL', KEYS[8], name)
 redis.call('HDEL', KEYS[11], name)
 return {'forgotten', #waiting, erased}

@@ -16,6 +16,7 @@
 --                    touch_event, touch_requested   JSON of the follow-up that a producer asked for (content), its not_before
 --                    touches                        follow-ups accepted for this lead so far
 --                    rings                          doorbells rung since the last look
+--                    rung_at                        milliseconds of the last doorbell in the lane of outreach
 --                    last_rank, answered_rank       the highest rank given, and the highest that was answered
 --                    taken_over, taken_over_at      why a person has the conversation, milliseconds since when
 --                    handed_back_by                 name of the last call that handed it back, how many events it dropped
@@ -41,7 +42,12 @@
 --                    members (of a head whose group died: ids of the others, separated by spaces)
 --                    replayed_by (name of the last call), replayed_as (of a refused event: id it was accepted under)
 -- agenda       ZSET  conversation -> milliseconds when to look at it next
--- ready        ZSET  conversation -> milliseconds of acceptance of its head, an opener or a follow-up that may be rung for
+-- ready        ZSET  conversation -> milliseconds of acceptance of its head, an opener or a follow-up that became ready
+--                    since the last tick
+-- queued       SET   personas that have a queue or parked conversations here
+-- queue        ZSET  conversation -> its place: acceptance of its head, or later when it gave way to others of its persona
+-- parked       ZSET  conversation of a persona that a worker did not know -> milliseconds since when it is due
+-- rung         ZSET  conversation -> milliseconds when its outreach was last rung for, until a worker looked at it
 -- persona      HASH  its gates, the same in all shards: paused, quarantined, outreach (reasons), hold_..., circuit_...,
 --                    credits_... (until, interval, reason; until: the next try, and the gate is closed as long as it is
 --                    there); in its home shard also credits_failed_by (the last try that failed) and
@@ -158,8 +164,8 @@ local function for_its_moment(reason)
   return reason == 'quiet hours' or reason == 'outreach ramp'
 end
 
--- Outreach is not rung for at once: `ring.lua` takes a bounded number at each tick, in the order of acceptance. Should
--- its entry ever be lost, the agenda puts it there again.
+-- Outreach is not rung for at once: `ring.lua` moves it into the queue of its persona, and a bounded number of all queues
+-- is rung for at each tick. Should its entry ever be lost, the agenda puts it there again.
 local function make_ready(ready, agenda, name, accepted_at, now)
   redis.call('ZADD', ready, number(accepted_at), name)
   redis.call('ZADD', agenda, now + 3600000, name)

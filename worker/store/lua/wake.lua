@@ -14,7 +14,7 @@ for index = 2, #ARGV do
   local held = number(state[2]) > now
   if id and number(state[1]) <= now and (not held or (ARGV[1] ~= '' and state[3] == ARGV[1])) then
     local head = redis.call('HMGET', KEYS[4] .. id .. ' ' .. name, 'kind', 'accepted_at')
-    redis.call('HDEL', conversation, 'rings')
+    redis.call('HDEL', conversation, 'rings', 'rung_at')
     if held then redis.call('HDEL', conversation, 'hold_until', 'hold_reason') end
     if lane_of(head[1], head[2], state[4]) == 'outreach' then
       make_ready(KEYS[5], KEYS[1], name, head[2], now)
