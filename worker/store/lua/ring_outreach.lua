@@ -8,6 +8,7 @@
 local grace, grace_limit = tonumber(ARGV[1]), tonumber(ARGV[2])
 local now = clock()
 local answer = {}
+begin_only_with_room(KEYS[1])
 
 local function ring(name, place)
   local rings = redis.call('HINCRBY', KEYS[2] .. name, 'rings', 1)
