@@ -51,7 +51,7 @@ class Producer:
         the follow-up that was planned for this conversation; it becomes an event when its time comes.
         Raises a ``Refused`` (nothing was accepted), or ``redis.RedisError`` (not known: enqueue the same event again).
         """
-        if isinstance(event, FollowUp) and event.not_before:
+        if isinstance(event, FollowUp) and event.not_before is not None:
             self._check(event)
             return self._receipt(event, self._store.follow_ups.schedule(event))
         first, *further = self._parts(event)
@@ -81,7 +81,7 @@ class Producer:
                 flush()
                 results.append(refusal)
                 continue
-            if len(parts) == 1 and not (isinstance(event, FollowUp) and event.not_before):
+            if len(parts) == 1 and not (isinstance(event, FollowUp) and event.not_before is not None):
                 batch.append(event)
                 continue
             flush()

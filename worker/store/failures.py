@@ -17,9 +17,9 @@ _NOT_NOW = (
     exceptions.ExecAbortError,
     exceptions.NoPermissionError,
 )
-_CODES_NOT_NOW = frozenset(
-    "ASK BUSY CLUSTERDOWN EXECABORT INPROG LOADING MASTERDOWN MISCONF MOVED NOAUTH NOGOODSLAVE NOMASTERLINK NOPERM "
-    "NOREPLICAS NOSCRIPT OOM READONLY TRYAGAIN UNBLOCKED UNKILLABLE WRONGPASS".split()
+_CODES_NOT_NOW = re.compile(
+    "ASK|BUSY|CLUSTERDOWN|EXECABORT|INPROG|LOADING|MASTERDOWN|MISCONF|MOVED|NOAUTH|NOGOODSLAVE|NOMASTERLINK|NOPERM|"
+    "NOREPLICAS|NOSCRIPT|OOM|READONLY|TRYAGAIN|UNBLOCKED|UNKILLABLE|WRONGPASS"
 )
 # redis-py takes some codes off the text.
 _TEXTS_NOT_NOW = ("max number of clients", "used memory > 'maxmemory'", "against a read only replica")
@@ -44,8 +44,13 @@ def is_own_fault(error: BaseException) -> bool:
     if not isinstance(error, exceptions.ResponseError) or isinstance(error, _NOT_NOW):
         return False
     text = _COMMAND.sub("", str(error))
-    codes = {*_CODE.findall(text), *_CODE_IN_SCRIPT.findall(text)}
-    return not codes & _CODES_NOT_NOW and not any(words in text for words in _TEXTS_NOT_NOW)
+    codes = (*_CODE.findall(text), *_CODE_IN_SCRIPT.findall(text))
+    return not any(map(_CODES_NOT_NOW.fullmatch, codes)) and not any(words in text for words in _TEXTS_NOT_NOW)
+
+
+def is_broken_connection(error: BaseException) -> bool:
+    """Whether the connection ended, which a store that is unreachable causes, and an argument that is far too large."""
+    return isinstance(error, exceptions.ConnectionError)
 
 
 def code_of(error: BaseException) -> str:

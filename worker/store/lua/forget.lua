@@ -20,8 +20,10 @@ local erased = 0
 for id in pairs(ids) do
   erased = erased + redis.call('DEL', prefix .. id .. ' ' .. name)
   redis.call('ZREM', KEYS[7], id .. ' ' .. name)
+  make_room(prefix, id, name)
 end
-redis.call('DEL', conversation, inbox, KEYS[4])
+local _, refused_letters = refused_indexes(prefix, name)
+redis.call('DEL', conversation, inbox, KEYS[4], refused_letters)
 redis.call('ZREM', KEYS[3], name)
 redis.call('ZREM', KEYS[6], name)
 redis.call('ZREM', KEYS[10], name)
