@@ -137,10 +137,10 @@ def test_what_is_nested_too_deeply_is_refused():
 
 def test_an_id_leaves_room_for_the_ids_of_further_images():
     event = {"kind": "inbound_chat", "persona": "ava", "target": "@l", "attachments": [{"url": "https://x/a.jpg"}] * 2}
-    for part in parse({**event, "event_id": "x" * 120}).one_image_each():
+    for part in parse({**event, "event_id": "x" * 240}).one_image_each():
         assert parse_json(part.model_dump_json()) == part
-    with pytest.raises(InvalidEvent, match="at most 120 characters"):
-        parse({**event, "event_id": "x" * 121})
+    with pytest.raises(InvalidEvent, match="at most 240 characters"):
+        parse({**event, "event_id": "x" * 241})
 
 
 def test_halves_of_emoji_are_repaired():
