@@ -96,9 +96,8 @@ class Intake:
             # way. If it cannot be kept as it is either, it is the store that is in trouble, and everything waits.
             if not self._store.parked.keep(text()):
                 raise
-            phrase = f"parked: the store refuses it, and a letter for it ({code_of(error)})"
-            _log.critical("event %s; docs/operations.md says what to do", phrase)
-            return phrase
+            _log.critical("event parked: the store refuses it, and a letter for it (%s): parley status", code_of(error))
+            return f"parked: the store refuses it ({code_of(error)})"
 
     def _end(self, event: object, message_id: str) -> str:
         message_id = _usable(message_id)
@@ -158,10 +157,9 @@ class Intake:
         if self._only_counted & (self._only_counted - 1) == 0:
             # The 1st, 2nd, 4th, 8th ...: a flood of events must not become one of lines.
             _log.error(
-                "event refused and only counted, the letters of refused events are at their limit (%d so far by this "
-                "process): %s",
-                self._only_counted,
+                "event refused, no room for its letter: %s (%d so far by this process)",
                 reason,
+                self._only_counted,
                 extra={"event_id": message_id},
             )
         return f"refused: {reason}"

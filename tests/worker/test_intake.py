@@ -151,7 +151,7 @@ def test_a_refusal_is_a_dead_letter_with_the_reason_and_no_content(
 @pytest.mark.parametrize(
     ("fields", "conversation"),
     [
-        ({"persona": "zoe"}, Conversation("zoe", "@lead")),
+        ({"persona": "zoe"}, Conversation("-", "@lead")),
         ({"persona": None}, Conversation("-", "@lead")),
         ({"persona": "a:b"}, Conversation("-", "@lead")),
         ({"persona": "a b"}, Conversation("-", "@lead")),

@@ -21,6 +21,8 @@ _NO_LIMIT = 1_000_000_000
 
 UNKNOWN = "-"  # stands for every persona that is not configured; no configured persona can have this name
 
+_NOWHERE = Conversation(UNKNOWN, UNKNOWN)
+
 # Of what our own code or the store stumbled over: larger than any event that the default limits let in.
 OWN_FAULT_BYTES = 512 * 1024
 
@@ -105,13 +107,13 @@ class Inbox:
         """Keep something that is no acceptable event as a dead letter, until an event with its id is accepted.
 
         A persona that is not configured is filed as ``UNKNOWN``: no sender chooses names of counters. ``own_fault``:
-        the event may be a good one, so its letter is cut later, is not counted against its conversation, and finds
-        room where others find none any more.
+        the event may be a good one, so its letter is cut later, and finds room where others find none any more; it is
+        filed as one that names no conversation.
         Returns the id of the letter: ``event_id``, or one made from it when something else has that. '' when this
         payload is kept already; None when there is no room for a further letter, and it was only counted.
         Raises ``redis.RedisError``; then the same again is one letter.
         """
-        conversation = Conversation(persona if persona in self._joins else UNKNOWN, target)
+        conversation = _NOWHERE if own_fault else Conversation(persona if persona in self._joins else UNKNOWN, target)
         shard = self._keys.of(conversation)
         keys = [
             shard.journal_prefix,
@@ -130,12 +132,17 @@ class Inbox:
             int(self._retention.dead_seconds * 1000),
             self._retention.timeline_entries,
             whole_bytes or "",
-            _NO_LIMIT if own_fault else self._limits.refused_per_conversation,
-            self._refused_per_shard * (2 if own_fault else 1),
+            *self._room(conversation, own_fault),
             *map(_digest, self._content.forms("payload", conversation, payload)),
         ]
         letter: str | None = self._refuse(keys, arguments)
         return letter
+
+    def _room(self, conversation: Conversation, own_fault: bool) -> tuple[int, int | str]:
+        # How many letters a conversation, and its shard, may have. What names no conversation has a shard's share.
+        if conversation == _NOWHERE:
+            return self._refused_per_shard * (2 if own_fault else 1), ""
+        return self._limits.refused_per_conversation, self._refused_per_shard
 
     def _call(self, event: InboundChat | AiOpener | EventTrigger | FollowUp, plan: int | None, room: int) -> Call:
         conversation = Conversation(event.persona, event.target)

@@ -2,7 +2,8 @@
 --
 -- KEYS 1 journal prefix  2 dead  3 books  4 timeline  5 inbox  6 only_counted
 -- ARGV 1 conversation name  2 event id  3 payload, perhaps cut  4 reason  5 dead retention ms  6 timeline entries
---      7 bytes of the whole payload when it was cut, or ''  8 letters that the conversation may have  9 and the shard
+--      7 bytes of the whole payload when it was cut, or ''  8 letters that the conversation may have  9 and all of the
+--      shard together, or '' = this conversation is none of them
 --      10... SHA-1 of the whole payload as this process would store it; then as it would be stored with other keys
 -- Returns the id under which it is kept; '' when it already was; nil when there was no room and it was only counted.
 -- One id with one payload is one letter. When something else has the id (an event, or another refused payload), the
@@ -42,7 +43,8 @@ local now, retention = clock(), tonumber(ARGV[5])
 local all, own = refused_indexes(prefix, name)
 redis.call('ZREMRANGEBYSCORE', all, '-inf', now - retention)
 redis.call('ZREMRANGEBYSCORE', own, '-inf', now - retention)
-if redis.call('ZCARD', own) >= tonumber(ARGV[8]) or redis.call('ZCARD', all) >= tonumber(ARGV[9]) then
+local of_shard = tonumber(ARGV[9])
+if redis.call('ZCARD', own) >= tonumber(ARGV[8]) or (of_shard and redis.call('ZCARD', all) >= of_shard) then
   local this = redis.sha1hex(id .. ' ' .. name .. ' ' .. ARGV[10])
   if redis.call('HGET', KEYS[6], ':last') ~= this then
     redis.call('HINCRBY', KEYS[6], string.match(name, '^[^:]*'), 1)
@@ -57,9 +59,11 @@ redis.call('HSET', journal, 'kind', 'refused', 'payload', ARGV[3], 'accepted_at'
 if ARGV[7] ~= '' then redis.call('HSET', journal, 'whole_bytes', ARGV[7]) end
 redis.call('PEXPIRE', journal, retention)
 redis.call('ZADD', KEYS[2], now, id .. ' ' .. name)
-redis.call('ZADD', all, now, id .. ' ' .. name)
+if of_shard then
+  redis.call('ZADD', all, now, id .. ' ' .. name)
+  redis.call('PEXPIRE', all, retention)
+end
 redis.call('ZADD', own, now, id)
-redis.call('PEXPIRE', all, retention)
 redis.call('PEXPIRE', own, retention)
 count(KEYS[3], name, 'accepted')
 count(KEYS[3], name, 'dead')
