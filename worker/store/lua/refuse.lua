@@ -41,10 +41,12 @@ end
 
 local now, retention = clock(), tonumber(ARGV[5])
 local all, own = refused_indexes(prefix, name)
-redis.call('ZREMRANGEBYSCORE', all, '-inf', now - retention)
-redis.call('ZREMRANGEBYSCORE', own, '-inf', now - retention)
+local function kept(letters)
+  return redis.call('ZCOUNT', letters, now - retention, '+inf')
+end
 local of_shard = tonumber(ARGV[9])
-if redis.call('ZCARD', own) >= tonumber(ARGV[8]) or (of_shard and redis.call('ZCARD', all) >= of_shard) then
+-- The first thing that is written must be one that a full store refuses: after it Redis lets a script write all it wants.
+if kept(own) >= tonumber(ARGV[8]) or (of_shard and kept(all) >= of_shard) then
   local this = redis.sha1hex(id .. ' ' .. name .. ' ' .. ARGV[10])
   if redis.call('HGET', KEYS[6], ':last') ~= this then
     redis.call('HINCRBY', KEYS[6], string.match(name, '^[^:]*'), 1)
@@ -59,12 +61,13 @@ redis.call('HSET', journal, 'kind', 'refused', 'payload', ARGV[3], 'accepted_at'
 if ARGV[7] ~= '' then redis.call('HSET', journal, 'whole_bytes', ARGV[7]) end
 redis.call('PEXPIRE', journal, retention)
 redis.call('ZADD', KEYS[2], now, id .. ' ' .. name)
-if of_shard then
-  redis.call('ZADD', all, now, id .. ' ' .. name)
-  redis.call('PEXPIRE', all, retention)
+local function index(letters, member)
+  redis.call('ZADD', letters, now, member)
+  redis.call('ZREMRANGEBYSCORE', letters, '-inf', now - retention)
+  redis.call('PEXPIRE', letters, retention)
 end
-redis.call('ZADD', own, now, id)
-redis.call('PEXPIRE', own, retention)
+index(own, id)
+if of_shard then index(all, id .. ' ' .. name) end
 count(KEYS[3], name, 'accepted')
 count(KEYS[3], name, 'dead')
 -- The timeline of a conversation in which something waits does not expire, and no refusal ends another one's earlier.
