@@ -9,6 +9,8 @@ from worker.simulation.embedded_redis import EmbeddedRedis
 from worker.store import Store
 from worker.store.failures import code_of, is_own_fault
 
+OF_OLD = "Error running script (call to f_1f): @user_script:12: @user_script: 12: "
+
 NOT_NOW = [
     exceptions.ConnectionError("Connection reset by peer"),
     exceptions.TimeoutError("Timeout reading from socket"),
@@ -33,11 +35,9 @@ NOT_NOW = [
             "OOM command not allowed when used memory > 'maxmemory'. script: 1f, on @user_script:12.",
             "-NOREPLICAS Not enough good replicas to write. script: 1f, on @user_script:12.",
             # Redis 6.2.
-            "Error running script (call to f_1f): @user_script:12: @user_script: 12: -OOM command not allowed when used "
-            "memory > 'maxmemory'.",
-            "Error running script (call to f_1f): @user_script:12: @user_script: 12: -MISCONF Redis is configured to save",
-            "Error running script (call to f_1f): @user_script:12: @user_script: 12: -READONLY You can't write against a "
-            "read only replica.",
+            f"{OF_OLD}-OOM command not allowed when used memory > 'maxmemory'.",
+            f"{OF_OLD}-MISCONF Redis is configured to save RDB snapshots",
+            f"{OF_OLD}-READONLY You can't write against a read only replica.",
             # From a pipeline.
             "Command # 2 (EVALSHA 1f 2 parley:{00}:inbox:ava:@x) of pipeline caused error: NOREPLICAS Not enough good "
             "replicas to write.",
@@ -55,11 +55,11 @@ OWN_FAULTS = [
         [
             "WRONGTYPE Operation against a key holding the wrong kind of value",
             "WRONGTYPE Operation against a key holding the wrong kind of value script: 1f, on @user_script:9.",
-            "Error running script (call to f_1f): @user_script:9: @user_script: 9: -WRONGTYPE Operation against a key",
+            f"{OF_OLD}-WRONGTYPE Operation against a key",
             "user_script:12: attempt to perform arithmetic on a nil value script: 1f, on @user_script:12.",
             "Protocol error: invalid bulk length",
             "string exceeds maximum allowed size (proto-max-bulk-len)",
-            "Command # 1 (EVALSHA 1f 1 parley:{00}:inbox:ava:OOM) of pipeline caused error: WRONGTYPE Operation against",
+            "Command # 1 (EVALSHA 1f 1 parley:{00}:inbox:ava:OOM) of pipeline caused error: WRONGTYPE Operation",
             "CROSSSLOT Keys in request don't hash to the same slot",
         ],
     ),

@@ -55,6 +55,11 @@ if kept(own) >= tonumber(ARGV[8]) or (of_shard and kept(all) >= of_shard) then
   return nil
 end
 
+-- What is of another type than it should be fails here, before anything is written.
+redis.call('ZCARD', KEYS[2])
+redis.call('HLEN', KEYS[3])
+redis.call('LLEN', timeline)
+
 local journal = journal_of(id)
 redis.call('HSET', journal, 'kind', 'refused', 'payload', ARGV[3], 'accepted_at', now, 'step', 'settled', 'fate', 'dead',
   'reason', ARGV[4], 'settled_at', now, 'digest', ARGV[10])
