@@ -6,6 +6,7 @@ records are cut to their first sentence.
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 import sys
@@ -13,7 +14,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from config.handles import Handles
-from config.plain_text import field, printable, printable_json
+from config.plain_text import field, printable
 from config.settings import Privacy, Worker
 
 FIELDS = ("conversation", "persona", "event_id", "kind", "seconds")
@@ -94,4 +95,5 @@ class JsonFormatter(_Formatter):
         }
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
-        return printable_json(line, default=str)
+        # Everything beyond printable ASCII is escaped.
+        return json.dumps(line, default=str)

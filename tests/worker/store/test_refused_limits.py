@@ -131,6 +131,14 @@ def test_no_name_of_a_stranger_is_left_in_the_store_by_a_persona(store, persona)
     assert keys_and_fields(store) == {"parley:{00}:books", "parley:{00}:only_counted", *counters}
 
 
+def test_a_lead_is_forgotten_whose_letters_expired_before(store, accept):
+    refuse(store, "m1")
+    store.redis.delete(store.keys.of(LEAD).journal(LEAD, "m1"))
+    accept("m2")
+    store.forgetting.forget(LEAD, store.forgetting.traces(LEAD))
+    assert [name for name in keys_and_fields(store) if "@lead" in name] == []
+
+
 # What waits
 
 
