@@ -20,10 +20,13 @@ local erased = 0
 for id in pairs(ids) do
   erased = erased + redis.call('DEL', prefix .. id .. ' ' .. name)
   redis.call('ZREM', KEYS[7], id .. ' ' .. name)
-  make_room(prefix, id, name)
 end
-local _, refused_letters = refused_indexes(prefix, name)
-redis.call('DEL', conversation, inbox, KEYS[4], refused_letters)
+local all_refused, own_refused = refused_indexes(prefix, name)
+for _, id in ipairs(redis.call('ZRANGE', own_refused, 0, -1)) do
+  redis.call('ZREM', all_refused, id .. ' ' .. name)
+  redis.call('ZREM', KEYS[7], id .. ' ' .. name)
+end
+redis.call('DEL', conversation, inbox, KEYS[4], own_refused)
 redis.call('ZREM', KEYS[3], name)
 redis.call('ZREM', KEYS[6], name)
 redis.call('ZREM', KEYS[10], name)
