@@ -1,4 +1,4 @@
-"""Logs of a process: one event a line, ids as fields, never content.
+"""Logs of a process: one event a line, ids as fields, never content, and nothing that a terminal obeys.
 
 Celery and its libraries can print a whole message that they cannot read, and a task's arguments or result; those
 records are cut to their first sentence.
@@ -8,17 +8,21 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 
 from config.handles import Handles
+from config.plain_text import field, printable
 from config.settings import Privacy, Worker
 
 FIELDS = ("conversation", "persona", "event_id", "kind", "seconds")
 
 # Loggers whose arguments can hold a message body.
 _TALKATIVE = ("celery", "kombu", "amqp")
+
+_LIKE_A_FIELD = re.compile(rf"\b({'|'.join(FIELDS)})=")
 
 
 def configure(worker: Worker, privacy: Privacy) -> None:
@@ -65,11 +69,16 @@ class TextFormatter(_Formatter):
     """For a terminal: time, level, logger, message, fields."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """One line, or more when there is a traceback."""
+        """One line; a traceback follows in further lines, which are indented."""
         at = datetime.fromtimestamp(record.created, UTC).strftime("%H:%M:%S.%f")[:-3]
-        fields = "".join(f" {name}={value}" for name, value in self._fields(record).items())
-        line = f"{at} {record.levelname:<7} {record.name}: {record.getMessage()}{fields}"
-        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+        fields = "".join(f" {field(name, value)}" for name, value in self._fields(record).items())
+        # What a sender wrote can be part of a message: it must not pass for a field of ours.
+        message = _LIKE_A_FIELD.sub(r"\1\\x3d", printable(record.getMessage()))
+        line = f"{at} {record.levelname:<7} {record.name}: {message}{fields}"
+        if not record.exc_info:
+            return line
+        traceback = self.formatException(record.exc_info).split("\n")
+        return "\n".join([line, *(f"  {printable(each)}" for each in traceback)])
 
 
 class JsonFormatter(_Formatter):
@@ -86,4 +95,5 @@ class JsonFormatter(_Formatter):
         }
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
+        # Everything beyond printable ASCII is escaped.
         return json.dumps(line, default=str)

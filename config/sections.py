@@ -324,13 +324,20 @@ class Gates(Section):
 
 
 class Limits(Section):
-    """What is refused at the door."""
+    """What is refused at the door, and how much of that is kept when it came through Celery.
+
+    ``refused_bytes``: of one refused event. ``refused_per_conversation`` and ``refused_in_all``: letters of refused
+    events that are kept at a time; further ones are only counted.
+    """
 
     message_characters: Count = 10_000
     context_bytes: Count = 16_384
     channel_bytes: Count = 65_536
     inbox_events: Count = 1_000
     image_bytes: Count = 10 * 1024 * 1024
+    refused_bytes: Annotated[int, Field(ge=256, le=512 * 1024)] = 32_768
+    refused_per_conversation: Count = 20
+    refused_in_all: Count = 5_000
 
 
 class Retention(Section):

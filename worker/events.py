@@ -29,12 +29,16 @@ from worker.refusals import InvalidEvent
 _ACCEPTED = {"accepted": True}
 
 MAX_DEPTH = 100
+MAX_FIELDS = 64
+MAX_ATTACHMENTS = 50
+MAX_FILENAME = 1024
 MAX_NUMBER_BITS = 1024
+_FAULTS_TOLD = 10
 KINDS = "inbound_chat, ai_opener, event_trigger or follow_up"
 
 Kind = Literal["inbound_chat", "ai_opener", "event_trigger", "follow_up"]
 
-Identifier = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,128}$")]
+Identifier = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,256}$")]
 PersonaName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
 Target = Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f]+$")]
 Handle = Annotated[str, StringConstraints(min_length=1, max_length=256)]
@@ -74,6 +78,17 @@ def _trace_position(value: object) -> object:
     # As the standard wants it: what cannot be read is as good as nothing, and never a reason to refuse an event.
     readable = isinstance(value, str) and re.fullmatch(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}", value)
     return value if readable else None
+
+
+def _at_most(most: int, what: str) -> BeforeValidator:
+    """A bound at the door; what was accepted before there was one stays an event."""
+
+    def check(value: object, info: ValidationInfo) -> object:
+        if info.context is not _ACCEPTED and isinstance(value, str | list | tuple) and len(value) > most:
+            raise ValueError(f"at most {most} {what}")
+        return value
+
+    return BeforeValidator(check)
 
 
 Text = Annotated[str, BeforeValidator(_repair_value)]
@@ -119,7 +134,7 @@ class Attachment(_Value):
     """An image that came with a Captivate payload. Its link expires, so it is fetched and hosted before the call."""
 
     url: WebAddress
-    filename: Text | None = None
+    filename: Annotated[Text | None, _at_most(MAX_FILENAME, "characters")] = None
 
 
 class _EventBase(_Value):
@@ -141,14 +156,14 @@ class InboundChat(_EventBase):
     kind: Literal["inbound_chat"] = "inbound_chat"
     message: Text = ""
     image_url: WebAddress | None = None
-    attachments: tuple[Attachment, ...] = ()
+    attachments: Annotated[tuple[Attachment, ...], _at_most(MAX_ATTACHMENTS, "attachments")] = ()
 
     @model_validator(mode="after")
     def _says_something(self) -> InboundChat:
         if not self.message and not self.image_url and not self.attachments:
             raise ValueError("an inbound chat needs a message or an image: there is nothing to answer")
-        if len(self.attachments) > 1 and len(self.event_id) > 120:
-            raise ValueError("event_id: with several attachments at most 120 characters, each gets an id of its own")
+        if len(self.attachments) > 1 and len(self.event_id) > 240:
+            raise ValueError("event_id: with several attachments at most 240 characters, each gets an id of its own")
         if self.image_url and self.attachments:
             raise ValueError("give image_url or attachments, not both: one call carries one image")
         return self
@@ -236,7 +251,9 @@ _EVENT: TypeAdapter[InboundChat | AiOpener | EventTrigger | FollowUp] = TypeAdap
 
 
 def parse(value: object) -> InboundChat | AiOpener | EventTrigger | FollowUp:
-    """An event from a JSON-like object with ``kind``. Raises ``InvalidEvent`` naming each field at fault."""
+    """An event from a JSON-like object with ``kind``. Raises ``InvalidEvent`` naming the fields at fault."""
+    if isinstance(value, dict) and len(value) > MAX_FIELDS:
+        raise InvalidEvent(f"event: {len(value)} fields, at most {MAX_FIELDS}")
     try:
         return _EVENT.validate_python(value)
     except ValidationError as error:
@@ -255,14 +272,18 @@ def parse_json(text: str | bytes, *, accepted: bool = False) -> InboundChat | Ai
 
 
 def faults(error: ValidationError) -> str:
-    """The faults of a validation as one line of field names and reasons, without any value."""
+    """The faults of a validation as one line of field names and reasons, without any value; at most so many that it
+    can be kept and shown."""
     lines = []
-    for fault in error.errors(include_input=False, include_url=False, include_context=False):
+    found = error.errors(include_input=False, include_url=False, include_context=False)
+    for fault in found[:_FAULTS_TOLD]:
         place = ".".join(map(_field_name, fault["loc"])) or "event"
         message = fault["msg"].removeprefix("Value error, ")
         if fault["type"] in ("union_tag_invalid", "union_tag_not_found"):
             place, message = "kind", f"must be {KINDS}"
         lines.append(f"{place}: {message}")
+    if len(found) > _FAULTS_TOLD:
+        lines.append(f"and {len(found) - _FAULTS_TOLD} more")
     return "; ".join(lines)
 
 
@@ -278,4 +299,6 @@ def _image(file: dict[str, Any]) -> dict[str, Any] | None:
     looks_like_image = isinstance(kind, str) and (kind == "image" or kind.startswith("image/"))
     if not isinstance(url, str) or not looks_like_image:
         return None
-    return {"url": url, "filename": name if isinstance(name, str) else None}
+    # A lead names the file: a name that nobody can use is no reason to leave the lead alone.
+    usable = isinstance(name, str) and len(name) <= MAX_FILENAME
+    return {"url": url, "filename": name if usable else None}

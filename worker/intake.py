@@ -7,19 +7,25 @@ import json
 import logging
 import re
 import time
+from collections.abc import Callable
 from typing import Any
 
 from worker import celery_messages, events
 from worker.celery_messages import UnreadableMessage
 from worker.observability import metrics
 from worker.producer import Producer
-from worker.refusals import InvalidEvent, Refused
+from worker.refusals import InvalidEvent, Refused, UnknownPersona
 from worker.retrying import patiently
 from worker.store import Store, StoreError
+from worker.store.failures import code_of, is_broken_connection, is_own_fault
 from worker.store.inbox import UNKNOWN
 
 TAKE_IN_SECONDS = 10.0
 TAKE_IN_AT_ONCE = 100
+
+# No server can be set to refuse smaller ones (proto-max-bulk-len, client-query-buffer-limit).
+_LARGE_BYTES = 1024 * 1024
+_BROKEN_TIMES = 3
 
 _log = logging.getLogger("parley.intake")
 
@@ -31,13 +37,20 @@ class Intake:
         self._producer = producer
         self._store = store
         self._wait_seconds = wait_seconds
+        self._only_counted = 0
+        # The last large event whose call broke the connection, and how often in a row.
+        self._broken = ("", 0)
 
     def accept(self, event: object, message_id: str) -> str:
         """Accept one event. ``message_id`` becomes the event's id when it has none, so that a message that Celery
-        delivers twice is one event. While the store is away it waits, for the message is already off the broker.
+        delivers twice is one event. While the store is unreachable it waits, for the message is already off the broker.
         Returns one phrase without content. Raises ``redis.RedisError`` after ``wait_seconds``.
         """
-        return patiently(lambda: self._end(event, message_id), again_on=StoreError, seconds=self._wait_seconds)
+
+        def end() -> str:
+            return self._end_or_park(lambda: self._end(event, message_id), lambda: _json(event))
+
+        return patiently(end, again_on=StoreError, seconds=self._wait_seconds)
 
     def take_in(self) -> int:
         """Accept all that waits in the queue ``accept``, in order. Returns how many messages were taken.
@@ -61,15 +74,30 @@ class Intake:
             queue.stop_reading(token)
         return taken
 
-    def _take(self, message: str) -> None:
+    def _take(self, message: str) -> str:
+        return self._end_or_park(lambda: self._read(message), lambda: message)
+
+    def _read(self, message: str) -> str:
         try:
             read = celery_messages.read(message)
             if read.task != "tasks.accept":
                 raise UnreadableMessage("the queue accept is for tasks.accept only")
         except UnreadableMessage as error:
-            self._refuse(message, _digest(message), InvalidEvent(str(error)))
-        else:
-            self._end(read.argument, read.task_id)
+            return self._refuse(message, _digest(message), InvalidEvent(str(error)))
+        return self._end(read.argument, read.task_id)
+
+    def _end_or_park(self, end: Callable[[], str], text: Callable[[], str]) -> str:
+        try:
+            return end()
+        except StoreError as error:
+            if not is_own_fault(error):
+                raise
+            # Not even a letter. What the store refuses for this message it would refuse for ever, so the message makes
+            # way. If it cannot be kept as it is either, it is the store that is in trouble, and everything waits.
+            if not self._store.parked.keep(text()):
+                raise
+            _log.critical("event parked: the store refuses it, and a letter for it (%s): parley status", code_of(error))
+            return f"parked: the store refuses it ({code_of(error)})"
 
     def _end(self, event: object, message_id: str) -> str:
         message_id = _usable(message_id)
@@ -77,14 +105,35 @@ class Intake:
             event = {**event, "event_id": message_id}
         try:
             return self._accept(event, message_id)
-        except StoreError:
-            raise
+        except StoreError as error:
+            if not self._fails_for_ever(error, event):
+                raise
+            reason = f"the store refuses it ({code_of(error)})"
         except Exception as error:
-            # A fault of ours. It must not hold up the messages behind this one for ever, nor lose this one. Any part of
-            # it may be what we stumble over, so none is looked at again, and its id at the door stays free.
-            reason, payload = f"internal error ({type(error).__name__})", _json(event)
-            letter = self._store.inbox.refuse(UNKNOWN, UNKNOWN, _digest(payload), payload, reason)
-            return _refused(reason, letter or message_id)
+            # A fault of ours.
+            reason = f"internal error ({type(error).__name__})"
+        # It must not hold up the messages behind this one for ever, nor lose this one. Any part of it may be what we
+        # stumble over, so none is looked at again, and its id at the door stays free.
+        payload = _json(event)
+        letter = self._store.inbox.refuse(UNKNOWN, UNKNOWN, _digest(payload), payload, reason, own_fault=True)
+        return self._refused(reason, letter, message_id)
+
+    def _fails_for_ever(self, error: StoreError, event: object) -> bool:
+        if is_own_fault(error):
+            return True
+        # A server that takes no argument of this size closes the connection, often before its reply is read.
+        if not is_broken_connection(error) or len(payload := _json(event)) < _LARGE_BYTES:
+            return False
+        digest = _digest(payload)
+        self._broken = (digest, self._broken[1] + 1 if self._broken[0] == digest else 1)
+        return self._broken[1] >= _BROKEN_TIMES and self._answers()
+
+    def _answers(self) -> bool:
+        try:
+            self._store.ping()
+        except StoreError:
+            return False
+        return True
 
     def _accept(self, event: object, message_id: str) -> str:
         try:
@@ -94,18 +143,33 @@ class Intake:
         return f"{receipt.status} at position {receipt.position}"
 
     def _refuse(self, event: object, message_id: str, refusal: Refused) -> str:
-        reason = f"{type(refusal).__name__}: {refusal}"
+        reason = _reason(refusal)
         persona, target = _text(event, "persona"), _text(event, "target")
-        if ":" in persona or " " in persona:
-            persona = UNKNOWN
         letter = self._store.inbox.refuse(persona, target, message_id, _json(event), reason)
-        return _refused(reason, letter or message_id)
+        return self._refused(reason, letter, message_id)
+
+    def _refused(self, reason: str, letter: str | None, message_id: str) -> str:
+        metrics.refused()
+        if letter is not None:
+            _log.error("event refused: %s", reason, extra={"event_id": letter or message_id})
+            return f"refused: {reason}"
+        self._only_counted += 1
+        if self._only_counted & (self._only_counted - 1) == 0:
+            # The 1st, 2nd, 4th, 8th ...: a flood of events must not become one of lines.
+            _log.error(
+                "event refused, no room for its letter: %s (%d so far by this process)",
+                reason,
+                self._only_counted,
+                extra={"event_id": message_id},
+            )
+        return f"refused: {reason}"
 
 
-def _refused(reason: str, event_id: str) -> str:
-    metrics.refused()
-    _log.error("event refused: %s", reason, extra={"event_id": event_id})
-    return f"refused: {reason}"
+def _reason(refusal: Refused) -> str:
+    if isinstance(refusal, UnknownPersona):
+        # Its text names what a stranger took for a persona, which may be a lead.
+        return "UnknownPersona: the settings do not have its persona; parley dead show --show-content has the name"
+    return f"{type(refusal).__name__}: {refusal}"
 
 
 def _usable(message_id: str) -> str:

@@ -52,7 +52,7 @@ class Producer:
         Raises a ``Refused`` (nothing was accepted), ``worker.store.StoreFull`` (nothing was accepted: enqueue the same
         event again when there is room), or another ``redis.RedisError`` (not known: enqueue the same event again).
         """
-        if isinstance(event, FollowUp) and event.not_before:
+        if isinstance(event, FollowUp) and event.not_before is not None:
             self._check(event)
             return self._receipt(event, self._store.follow_ups.schedule(event))
         first, *further = self._parts(event)
@@ -82,7 +82,7 @@ class Producer:
                 flush()
                 results.append(refusal)
                 continue
-            if len(parts) == 1 and not (isinstance(event, FollowUp) and event.not_before):
+            if len(parts) == 1 and not (isinstance(event, FollowUp) and event.not_before is not None):
                 batch.append(event)
                 continue
             flush()

@@ -15,7 +15,7 @@ from worker.refusals import Refused
 from worker.store import Store
 from worker.store.dead_letters import Mode
 
-# An id has at most 128 characters; one that is split by attachments has at most 120.
+# Workers of 0.1.0 take ids of at most 128 characters, and of 120 for one that is split by attachments.
 _SUFFIX = "#replay"
 _ID_LENGTH = 120 - len(_SUFFIX)
 
@@ -23,8 +23,8 @@ _ID_LENGTH = 120 - len(_SUFFIX)
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """``done``: the event waits again, ends with one that does, or is discarded. ``status`` is that of the store, or
-    ``still_refused``, ``undecryptable`` or ``unconfigured``; ``detail`` says more (position, id, reason), but no
-    content."""
+    ``still_refused``, ``undecryptable``, ``cut`` or ``unconfigured``; ``detail`` says more (position, id, reason,
+    bytes), but no content."""
 
     done: bool
     status: str
@@ -64,8 +64,11 @@ class Replay:
             return Outcome(False, "unknown", "")
         if opened.undecryptable:
             return Outcome(False, "undecryptable", opened.undecryptable)
+        if opened.whole_bytes:
+            return Outcome(False, "cut", str(opened.whole_bytes))
+        event = json.loads(opened.payload)
         try:
-            receipt = self._enqueue(json.loads(opened.payload), event_id)
+            receipt = self._enqueue(event, event_id if _is_of(conversation, event) else "")
         except Refused as refusal:
             return Outcome(False, "still_refused", f"{type(refusal).__name__}: {refusal}")
         closed = self._store.dead_letters.readmitted(conversation, event_id, receipt.event_id)
@@ -78,6 +81,11 @@ class Replay:
             # repeated makes one event.
             event = {**event, "event_id": _replay_id(event_id)}
         return self._producer.enqueue(events.parse(event))
+
+
+def _is_of(conversation: Conversation, event: Any) -> bool:
+    # One whose persona was not configured is filed elsewhere, and its id is free where it belongs.
+    return isinstance(event, dict) and (event.get("persona"), event.get("target")) == tuple(conversation)
 
 
 def _replay_id(event_id: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import shlex
 
 import pytest
 
@@ -65,3 +66,41 @@ def test_our_own_records_pass_unchanged():
     made = record()
     assert without_content(made)
     assert made.getMessage() == "turn: answered"
+
+
+HOSTILE = "@y\x1b[2J\x85\u2028\u202e\r\n03:14:15.926 ERROR   parley.turn: forged persona=bea seconds=0\x9b2J\x7f"
+
+
+@pytest.mark.parametrize("kind", [JsonFormatter, TextFormatter])
+@pytest.mark.parametrize("place", ["a field", "the message", "an argument"])
+def test_what_a_stranger_wrote_is_one_line_that_no_terminal_obeys(kind, place):
+    made = {
+        "a field": record(conversation=f"ava:{HOSTILE}"),
+        "the message": record(message=HOSTILE, args=None),
+        "an argument": record(args=(HOSTILE,)),
+    }[place]
+    line = kind().format(made)
+    assert line.isprintable()
+    assert "forged" in line
+
+
+@pytest.mark.parametrize("place", ["a field", "an argument"])
+def test_no_field_can_be_forged(place):
+    forged = "x persona=bea seconds=0"
+    made = record(conversation=forged) if place == "a field" else record(args=(forged,), conversation="ava:@lead")
+    words = shlex.split(TextFormatter().format(made))
+    assert [word for word in words if word.startswith(("persona=", "seconds="))] == []
+    (conversation,) = [word for word in words if word.startswith("conversation=")]
+    assert conversation == f"conversation={forged if place == 'a field' else 'ava:@lead'}"
+
+
+@pytest.mark.parametrize("kind", [JsonFormatter, TextFormatter])
+def test_a_traceback_forges_no_line(kind):
+    try:
+        raise ValueError(f"no such thing: {HOSTILE}")
+    except ValueError as error:
+        line = kind().format(record(exc_info=(ValueError, error, None)))
+    lines = line.split("\n")
+    assert all(each.isprintable() for each in lines)
+    assert [each for each in lines[1:] if not each.startswith("  ")] == []
+    assert "no such thing" in line

@@ -26,6 +26,12 @@ hostile_run = settings(
 
 
 @pytest.fixture
+def store(make_store):
+    """An empty store that keeps the letters of all refused events."""
+    return make_store(limits={"refused_per_conversation": 10_000, "refused_in_all": 1_000_000})
+
+
+@pytest.fixture
 def deliver(intake, store, caplog):
     """Hand one message to the door, see that it ends in one of three ways, and nothing of it is shown."""
     caplog.set_level(logging.DEBUG)
@@ -150,8 +156,8 @@ def test_what_was_accepted_can_be_read_again(deliver, store, event):
         ({"message": "x" * 10_001}, "refused: TooLarge"),
         ({"message": "\U0001f525" * 10_000}, "accepted"),
         ({"message": "\x00"}, "accepted"),
-        ({"event_id": "x" * 128}, "accepted"),
-        ({"event_id": "x" * 129}, "refused"),
+        ({"event_id": "x" * 256}, "accepted"),
+        ({"event_id": "x" * 257}, "refused"),
         ({"event_id": "a b"}, "refused"),
         ({"event_id": "{99}:*?"}, "accepted"),
         ({"event_id": 7}, "refused"),
@@ -168,8 +174,16 @@ def test_what_was_accepted_can_be_read_again(deliver, store, event):
         ({"channel": {**CHANNEL, "metadata": {**CHANNEL["metadata"], "more": nested(98)}}}, "accepted"),
         ({"channel": {**CHANNEL, "metadata": {**CHANNEL["metadata"], "more": nested(200)}}}, "refused"),
         ({"channel": {**CHANNEL, "metadata": {**CHANNEL["metadata"], PLANTED: float("nan")}}}, "accepted"),
-        ({"attachments": [{"url": "https://a.test/1.png"}] * 1000}, "accepted"),
-        ({"attachments": [{"url": "https://a.test/1.png"}] * 1001, "target": "@many"}, "refused: InboxFull"),
+        ({"attachments": [{"url": "https://a.test/1.png"}] * 50}, "accepted"),
+        ({"attachments": [{"url": "https://a.test/1.png"}] * 51}, "refused: InvalidEvent"),
+        ({"attachments": [{"url": "https://a.test/1.png", "filename": "x" * 1024}]}, "accepted"),
+        ({"attachments": [{"url": "https://a.test/1.png", "filename": "x" * 1025}]}, "refused: InvalidEvent"),
+        ({"event_type": "x" * 257, "kind": "event_trigger"}, "refused: InvalidEvent"),
+        ({"own_username": "x" * 256}, "accepted"),
+        ({"own_username": "x" * 257}, "refused: InvalidEvent"),
+        ({"persona": "x" * 65}, "refused: InvalidEvent"),
+        ({"traceparent": "x" * 1_000_000}, "accepted"),
+        ({f"field{number}": 1 for number in range(100)}, "refused: InvalidEvent: event: 106 fields"),
         ({"attachments": [{"url": "file:///etc/passwd"}]}, "refused"),
     ],
 )

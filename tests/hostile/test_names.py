@@ -57,7 +57,7 @@ TARGETS = [
     "x" * 255 + "y",
     "\U0001f525" * 256,
 ]
-EVENT_IDS = ["e", "e:1", "{e}", "*", "ava:x", "e#2", "'", "\\", "x" * 128]
+EVENT_IDS = ["e", "e:1", "{e}", "*", "ava:x", "e#2", "'", "\\", "x" * 256]
 
 PERSONAS = {name: {"api_key": f"ft_sk_{name}"} for name in ("ava", "bea", "a", "a-b", "a_b", "x" * 64)}
 

@@ -137,10 +137,10 @@ def test_what_is_nested_too_deeply_is_refused():
 
 def test_an_id_leaves_room_for_the_ids_of_further_images():
     event = {"kind": "inbound_chat", "persona": "ava", "target": "@l", "attachments": [{"url": "https://x/a.jpg"}] * 2}
-    for part in parse({**event, "event_id": "x" * 120}).one_image_each():
+    for part in parse({**event, "event_id": "x" * 240}).one_image_each():
         assert parse_json(part.model_dump_json()) == part
-    with pytest.raises(InvalidEvent, match="at most 120 characters"):
-        parse({**event, "event_id": "x" * 121})
+    with pytest.raises(InvalidEvent, match="at most 240 characters"):
+        parse({**event, "event_id": "x" * 241})
 
 
 def test_halves_of_emoji_are_repaired():
@@ -163,3 +163,32 @@ JSON = st.recursive(
 def test_nothing_but_an_event_or_a_refusal_comes_out(value):
     with contextlib.suppress(InvalidEvent):
         parse(value)
+
+
+def test_an_event_that_was_accepted_before_there_was_a_bound_stays_one():
+    files = [{"url": "https://x/a.jpg", "filename": "n" * 2000}] * 60
+    event = {"kind": "inbound_chat", "persona": "ava", "target": "@l", "attachments": files}
+    with pytest.raises(InvalidEvent, match="at most 50 attachments"):
+        parse(event)
+    with pytest.raises(InvalidEvent, match="at most 50 attachments"):
+        parse_json(json.dumps(event))
+    assert len(parse_json(json.dumps(event), accepted=True).attachments) == 60
+
+
+def test_a_file_name_that_nobody_can_use_does_not_keep_a_message_out():
+    files = [{"type": "image/png", "filename": "x" * 1025, "url": "https://x/a.png"}]
+    event = InboundChat.from_captivate({**PAYLOAD, "files": files}, persona="ava", target="@l")
+    assert [(each.url, each.filename) for each in event.attachments] == [("https://x/a.png", None)]
+
+
+def test_ids_of_other_platforms_fit():
+    assert parse({"kind": "ai_opener", "persona": "ava", "target": "@l", "event_id": "x" * 256}).event_id == "x" * 256
+    with pytest.raises(InvalidEvent, match="event_id"):
+        parse({"kind": "ai_opener", "persona": "ava", "target": "@l", "event_id": "x" * 257})
+
+
+def test_what_has_many_faults_is_told_briefly():
+    with pytest.raises(InvalidEvent, match=r"; and \d+ more$"):
+        parse({"kind": "ai_opener", **{f"f{number}": 1 for number in range(60)}})
+    with pytest.raises(InvalidEvent, match="1002 fields, at most 64"):
+        parse({"kind": "ai_opener", "persona": "ava", **{f"f{number}": 1 for number in range(1000)}})

@@ -10,6 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from worker.conversation import Conversation
+from worker.dispatch import Dispatch
 from worker.events import AiOpener, Attachment, EventTrigger, FollowUp, InboundChat
 from worker.producer import Producer
 from worker.refusals import InboxFull, InvalidEvent, MissingChannel, TooLarge, UnknownPersona
@@ -120,6 +121,19 @@ def test_a_follow_up_with_a_time_is_scheduled_and_can_be_moved_and_cancelled(pro
     assert touch.requested_at == int(later.not_before.timestamp() * 1000)
     assert [producer.cancel_follow_up("ava", "@l") for _ in range(2)] == [True, False]
     assert store.inbox.waiting(Conversation("ava", "@l")) == 0
+
+
+@pytest.mark.parametrize("at", [0, -86_400, 1, "1970-01-01T00:00:00Z", "2001-02-03T04:05:06+01:00"])
+def test_a_follow_up_for_any_time_in_the_past_is_sent_now(producer, store, make_settings, channel, at):
+    event = FollowUp(persona="ava", target="@l", not_before=at, channel=channel, event_id="f1")
+    assert producer.enqueue(event).status == "scheduled"
+    (touch,) = store.follow_ups.upcoming(10)
+    assert touch.due
+    assert touch.requested_at
+    assert Dispatch(store, make_settings()).run()["accepted"] == 1
+    assert store.redis.lrange(store.keys.of(Conversation("ava", "@l")).inbox(Conversation("ava", "@l")), 0, -1) == [
+        "f1"
+    ]
 
 
 def test_a_follow_up_that_cannot_be_scheduled_is_refused(producer, channel):

@@ -22,6 +22,7 @@ from worker.cli import (
     letters,
     outreach,
     replaying,
+    screen,
     seals,
     status,
     takeovers,
@@ -30,6 +31,7 @@ from worker.cli import (
 )
 from worker.cli.session import No, Usage
 from worker.store import StoreError
+from worker.store.failures import code_of, is_own_fault
 
 _LOOK, _PERSONA, _LEAD, _MORE = "Look", "A whole persona", "One lead", "More"
 
@@ -91,9 +93,12 @@ def main() -> None:
     except (Usage, SettingsError) as fault:
         _end(str(fault), 2)
     except StoreError as error:
-        _end(f"The store gives no answer ({type(error).__name__}). What to do about it: parley check", 1)
+        said = (
+            f"refuses this ({code_of(error)})" if is_own_fault(error) else f"gives no answer ({type(error).__name__})"
+        )
+        _end(f"The store {said}. What to do about it: parley check", 1)
 
 
 def _end(sentence: str, status: int) -> None:
-    print(sentence, file=sys.stderr)
+    screen.complain(sentence)
     sys.exit(status)

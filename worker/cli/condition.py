@@ -49,7 +49,8 @@ class PersonaCondition:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """``follow_ups_due``: next touches whose moment has come; ``next_follow_up``: milliseconds, 0 = none is planned."""
+    """``follow_ups_due``: next touches whose moment has come; ``next_follow_up``: milliseconds, 0 = none is planned.
+    ``only_counted``: refused events of which no letter is kept. ``parked``: messages that the store refuses to take."""
 
     now: int
     figures: Figures
@@ -57,6 +58,8 @@ class Condition:
     personas: tuple[PersonaCondition, ...]
     follow_ups_due: int
     next_follow_up: int
+    only_counted: int = 0
+    parked: int = 0
 
     @property
     def waiting(self) -> int:
@@ -196,6 +199,11 @@ def _named(unconfigured: Mapping[str, Waiting]) -> str:
 
 def _leftovers(condition: Condition) -> Iterator[Need]:
     figures = condition.figures
+    if condition.parked:
+        yield Need(
+            f"{_count(condition.parked, 'message')} of the queue accept could not be stored",
+            "docs/operations.md, Parked messages",
+        )
     late_seconds = figures.follow_up_lateness_seconds
     if late_seconds > _FOLLOW_UPS_LATE_SECONDS and condition.alive.beats and condition.alive.workers:
         yield Need(f"follow-ups are {span(late_seconds)} late", "docs/alerts/follow-ups-late.md")

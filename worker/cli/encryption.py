@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from typing import Annotated
 
@@ -34,10 +33,9 @@ def rotate_keys(
         for tally in rotation.run():
             if not quiet and time.monotonic() - told_at >= _PROGRESS_SECONDS:
                 told_at = time.monotonic()
-                print(
+                screen.complain(
                     f"{tally.looked_at} conversations and events looked at, {tally.changed} texts changed "
-                    f"(the store has {keys} keys of all kinds)",
-                    file=sys.stderr,
+                    f"(the store has {keys} keys of all kinds)"
                 )
     if json:
         screen.as_json({**vars(tally), "writes_with": writes_with})

@@ -35,6 +35,7 @@ def list_letters(
     """
     with session() as opened:
         found = opened.store.dead_letters.newest(limit, persona, cause)
+        only_counted = opened.store.dead_letters.only_counted(persona)
     if json:
         screen.as_json([_plain(letter) for letter in found])
     elif found:
@@ -44,6 +45,12 @@ def list_letters(
         )
     else:
         screen.say("No dead letters match." if persona or cause else "No dead letters.")
+    if only_counted and not json:
+        screen.say("")
+        screen.say(
+            f"{only_counted} refused events were only counted so far, as there was no room for their letters "
+            "(PARLEY_LIMITS__REFUSED_PER_CONVERSATION, PARLEY_LIMITS__REFUSED_IN_ALL)."
+        )
 
 
 def show(
@@ -101,6 +108,7 @@ def _described(opened: OpenedLetter) -> dict[str, Any]:
         "bubbles_sent": opened.bubbles_sent,
         "has_reply": opened.reply is not None,
         "asked_with": opened.asked_with,
+        "cut_from_bytes": opened.whole_bytes or None,
     }
 
 

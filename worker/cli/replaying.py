@@ -57,6 +57,10 @@ _SENTENCES = {
         "wait until the lead writes again, or: parley dead discard."
     ),
     "still_refused": "The door refuses it still: {detail}",
+    "cut": (
+        "Of its {detail} bytes only the first are kept, so it cannot go through the door again: let its sender repeat "
+        "it, or: parley dead discard."
+    ),
     "undecryptable": "Its {detail}. Run this where the workers' keys are set: parley check",
     "unconfigured": "Persona {detail} is not in these settings, so the event would wait for ever: configure it first.",
 }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -14,6 +13,10 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
+
+from config.plain_text import printable, printable_json, printable_lines
+
+__all__ = ["AsJson", "as_json", "complain", "fields", "grid", "lines", "moment", "printable", "say", "show", "table"]
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
@@ -69,18 +72,17 @@ def say(sentence: str) -> None:
 
 def as_json(value: Any) -> None:
     """Print a value as indented JSON; times in ISO 8601."""
-    print(json.dumps(value, indent=2, ensure_ascii=False, default=_plain))
+    print(printable_json(value, indent=2, ensure_ascii=False, default=_plain))
+
+
+def complain(sentences: str) -> None:
+    """Print lines on standard error."""
+    print(printable_lines(sentences), file=sys.stderr)
 
 
 def moment(at: datetime) -> str:
     """A time as it stands in tables: UTC, to the second."""
     return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
-
-
-def printable(value: object) -> str:
-    """Text without anything that a terminal would obey: a refused event can name anything its target."""
-    text = str(value)
-    return text if text.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def _plain(value: Any) -> Any:

@@ -47,7 +47,8 @@ def condition_of(opened: Session) -> Condition:
     ]
     if any(persona == OTHER for persona, _ in figures.waiting):
         personas.append(persona_condition(OTHER, figures, {}, now))
-    return Condition(now, figures, store.processes.alive(), tuple(personas), due, first)
+    only_counted, parked = store.dead_letters.only_counted(), store.parked.count()
+    return Condition(now, figures, store.processes.alive(), tuple(personas), due, first, only_counted, parked)
 
 
 def drawn(condition: Condition) -> Iterator[RenderableType]:
@@ -96,10 +97,14 @@ def _fields(condition: Condition) -> dict[str, str]:
         "queues": ", ".join(f"{name} {messages}" for name, messages in figures.queues.items())
         or "with another broker than the store: see parley check",
         "follow-ups": follow_ups,
-        "dead letters": str(figures.dead_letters),
+        "dead letters": str(figures.dead_letters) + _only_counted(condition),
         "taken over": f"{figures.taken_over} (parley claims)" if figures.taken_over else "0",
         "sealed": f"{figures.seals} (parley seals)" if figures.seals else "0",
     }
+
+
+def _only_counted(condition: Condition) -> str:
+    return f"; {condition.only_counted} refused events were only counted" if condition.only_counted else ""
 
 
 def _gates(persona: PersonaCondition, now: int) -> str:
@@ -135,6 +140,8 @@ def _plain(condition: Condition) -> dict[str, Any]:
             "late_seconds": figures.follow_up_lateness_seconds,
         },
         "dead_letters": figures.dead_letters,
+        "refused_only_counted": condition.only_counted,
+        "parked": condition.parked,
         "taken_over": figures.taken_over,
         "sealed": figures.seals,
         "personas": [

@@ -27,6 +27,7 @@ from worker.store.leases import Leases
 from worker.store.lines import Lines
 from worker.store.measures import Measures
 from worker.store.outreach import Outreach
+from worker.store.parked import Parked
 from worker.store.personas import Personas
 from worker.store.places import Places
 from worker.store.processes import Processes
@@ -65,6 +66,7 @@ class Store:
             self.accept_queue = AcceptList(self._broker_redis)
         elif broker is not None:
             self.accept_queue = BrokerQueue(self.redis, broker)
+        self.parked = Parked(self.redis, int(settings.retention.dead_seconds * 1000))
         self.leases = Leases(self.keys, scripts, self.doorbells, content, settings)
         self.unconfigured = Unconfigured()
         self.agenda = Agenda(self.redis, self.keys, scripts, self.doorbells, settings, self.unconfigured)

@@ -64,6 +64,12 @@ class Content:
             return text
         return self._writes_with.encrypt(field, conversation, text)
 
+    def forms(self, field: Field, conversation: Conversation, text: str) -> list[str]:
+        """The text as this process and others may store it: as ``encrypt`` does, then with each other key, and as it
+        is. What was stored while keys are changed is recognised by one of them."""
+        others = [key.encrypt(field, conversation, text) for key in self._keys.values()] if text else []
+        return list(dict.fromkeys([self.encrypt(field, conversation, text), *others, text]))
+
     def decrypt(self, field: Field, conversation: Conversation, stored: str) -> str:
         """The text that ``encrypt`` was given. Raises ``Undecryptable``."""
         name = key_of(stored)

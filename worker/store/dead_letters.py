@@ -64,6 +64,7 @@ class OpenedLetter:
 
     ``accepted_at``: when it was first accepted. ``discarded_at``: when a person took it off the list. ``asked_with``:
     the head of the group that it was asked in. ``bubbles_sent``: of a paced reply, how many the lead surely has.
+    ``whole_bytes``: of a refused event of which only the first part is kept, how many bytes it had; else 0.
     ``detail``: what the server said. ``undecryptable``: why this process cannot read them ('' = it can); they are empty
     then, but for that a reply is there.
     """
@@ -83,6 +84,7 @@ class OpenedLetter:
     reply: str | None = field(repr=False)
     detail: str | None = field(repr=False)
     undecryptable: str = ""
+    whole_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +124,22 @@ class DeadLetters:
         """All that match, in the order in which they died: to be replayed in this order."""
         found = list(_about(cause, self._read(sorted(self._members(persona)))))
         return sorted(found, key=lambda letter: (letter.died_at, letter.rank))
+
+    def only_counted(self, persona: str | None = None) -> int:
+        """How many refused events were only counted so far, because there was no room for their letters.
+
+        ``persona``: only of this one.
+        """
+        with self._redis.pipeline(transaction=False) as pipeline:
+            for shard in self._keys.shards:
+                pipeline.hgetall(shard.only_counted)
+            found: list[dict[str, str]] = pipeline.execute()
+        return sum(
+            int(number)
+            for counters in found
+            for name, number in counters.items()
+            if name != ":last" and persona in (None, name)
+        )
 
     def open(self, conversation: Conversation, event_id: str) -> OpenedLetter | None:
         """One dead event with its content; None when there is none, or when it is not dead."""
@@ -251,4 +269,5 @@ def _opened(conversation: Conversation, event_id: str, fields: dict[str, str]) -
         payload=fields["payload"],
         reply=fields.get("reply"),
         detail=fields.get("detail"),
+        whole_bytes=number("whole_bytes"),
     )

@@ -16,6 +16,7 @@ from config.settings import Settings
 from worker.conversation import Conversation
 from worker.store.connection import clock_ms
 from worker.store.keys import Keys
+from worker.store.parked import PARKED
 from worker.store.scripts import Scripts
 
 _REASON = "forgotten"
@@ -95,7 +96,7 @@ class Forgetting:
             taken_over=bool(taken_over),
             follow_up=follow_up is not None,
             running=int(lease_until or 0) > clock_ms(self._redis),
-            messages=sum(1 for _ in self._messages(self._queues, conversation)) if self._queues is not None else 0,
+            messages=sum(1 for _ in self._messages(conversation)),
         )
 
     def is_running(self, conversation: Conversation) -> bool:
@@ -155,9 +156,8 @@ class Forgetting:
                 for touch in [each for each in self._redis.sscan_iter(sent, count=_AT_ONCE) if _touched(each) == name]:
                     self._redis.sadd(sent, f"{_REASON} {uuid.uuid4().hex}")
                     self._redis.srem(sent, touch)
-        if self._queues is not None:
-            for queue, message in list(self._messages(self._queues, conversation)):
-                self._queues.lrem(queue, 0, message)
+        for redis, queue, message in list(self._messages(conversation)):
+            redis.lrem(queue, 0, message)
 
     def _forget_waiting(self, conversation: Conversation) -> None:
         shard, (persona, _) = self._keys.of(conversation), conversation
@@ -184,10 +184,13 @@ class Forgetting:
                 seen.add(event_id)
                 yield event_id
 
-    def _messages(self, queues: Redis, conversation: Conversation) -> Iterator[tuple[str, str]]:
-        for queue in (TURNS, OUTREACH, ACCEPT):
-            messages: list[str] = queues.lrange(queue, 0, -1)  # type: ignore[assignment]
-            yield from ((queue, message) for message in messages if _names(message, conversation))
+    def _messages(self, conversation: Conversation) -> Iterator[tuple[Redis, str, str]]:
+        places = [(self._queues, queue) for queue in (TURNS, OUTREACH, ACCEPT)] + [(self._redis, PARKED)]
+        for redis, queue in places:
+            if redis is None:
+                continue
+            messages: list[str] = redis.lrange(queue, 0, -1)  # type: ignore[assignment]
+            yield from ((redis, queue, message) for message in messages if _names(message, conversation))
 
 
 def _touched(touch: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
@@ -18,7 +19,12 @@ from worker.store.scripts import Script, Scripts
 
 _NO_LIMIT = 1_000_000_000
 
-UNKNOWN = "-"  # stands for a persona that cannot be told; no configured persona can have this name
+UNKNOWN = "-"  # stands for every persona that is not configured; no configured persona can have this name
+
+_NOWHERE = Conversation(UNKNOWN, UNKNOWN)
+
+# Of what our own code or the store stumbled over: larger than any event that the default limits let in.
+OWN_FAULT_BYTES = 512 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +62,8 @@ class Inbox:
         self._doorbells = doorbells
         self._limits = settings.limits
         self._retention = settings.retention
+        # Rounded up: each shard counts for itself.
+        self._refused_per_shard = -(-settings.limits.refused_in_all // settings.agenda.shards)
         self._grace_ms = int(settings.agenda.grace_seconds * 1000)
         self._settled_ms = int(settings.retention.settled_seconds * 1000)
         self._takeovers = {name: persona.takeover for name, persona in settings.personas.items()}
@@ -93,18 +101,48 @@ class Inbox:
         waiting: int = self._redis.llen(self._keys.of(conversation).inbox(conversation))
         return waiting
 
-    def refuse(self, persona: str, target: str, event_id: str, payload: str, reason: str) -> str:
+    def refuse(
+        self, persona: str, target: str, event_id: str, payload: str, reason: str, *, own_fault: bool = False
+    ) -> str | None:
         """Keep something that is no acceptable event as a dead letter, until an event with its id is accepted.
 
+        A persona that is not configured is filed as ``UNKNOWN``: no sender chooses names of counters. ``own_fault``:
+        the event may be a good one, so its letter is cut later, and finds room where others find none any more; it is
+        filed as one that names no conversation.
         Returns the id of the letter: ``event_id``, or one made from it when something else has that. '' when this
-        payload is kept already. Raises ``redis.RedisError``; then the same again is one letter.
+        payload is kept already; None when there is no room for a further letter, and it was only counted.
+        Raises ``redis.RedisError``; then the same again is one letter.
         """
-        conversation = Conversation(persona, target)
+        conversation = _NOWHERE if own_fault else Conversation(persona if persona in self._joins else UNKNOWN, target)
         shard = self._keys.of(conversation)
-        keys = [shard.journal_prefix, shard.dead, shard.books, shard.timeline(conversation)]
-        dead_ms = int(self._retention.dead_seconds * 1000)
-        stored = self._content.encrypt("payload", conversation, payload)
-        return str(self._refuse(keys, [conversation.name, event_id, stored, reason, dead_ms]))
+        keys = [
+            shard.journal_prefix,
+            shard.dead,
+            shard.books,
+            shard.timeline(conversation),
+            shard.inbox(conversation),
+            shard.only_counted,
+        ]
+        kept, whole_bytes = _cut(payload, OWN_FAULT_BYTES if own_fault else self._limits.refused_bytes)
+        arguments = [
+            conversation.name,
+            event_id,
+            self._content.encrypt("payload", conversation, kept),
+            reason,
+            int(self._retention.dead_seconds * 1000),
+            self._retention.timeline_entries,
+            whole_bytes or "",
+            *self._room(conversation, own_fault),
+            *map(_digest, self._content.forms("payload", conversation, payload)),
+        ]
+        letter: str | None = self._refuse(keys, arguments)
+        return letter
+
+    def _room(self, conversation: Conversation, own_fault: bool) -> tuple[int, int | str]:
+        # How many letters a conversation, and its shard, may have. What names no conversation has a shard's share.
+        if conversation == _NOWHERE:
+            return self._refused_per_shard * (2 if own_fault else 1), ""
+        return self._limits.refused_per_conversation, self._refused_per_shard
 
     def _call(self, event: InboundChat | AiOpener | EventTrigger | FollowUp, plan: int | None, room: int) -> Call:
         conversation = Conversation(event.persona, event.target)
@@ -161,3 +199,15 @@ def _joining(event: InboundChat | AiOpener | EventTrigger | FollowUp) -> str:
     if not isinstance(event, InboundChat):
         return "no"
     return "closing" if event.image_url or event.attachments else "open"
+
+
+def _cut(payload: str, most_bytes: int) -> tuple[str, int]:
+    # The part of it that is kept, and how many bytes it had if that is not all: else 0.
+    whole = payload.encode("utf-8", "surrogatepass")
+    if len(whole) <= most_bytes:
+        return payload, 0
+    return whole[:most_bytes].decode("utf-8", "ignore"), len(whole)
+
+
+def _digest(stored: str) -> str:
+    return hashlib.sha1(stored.encode("utf-8", "surrogatepass"), usedforsecurity=False).hexdigest()

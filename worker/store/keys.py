@@ -36,6 +36,11 @@ All keys of a conversation carry one hash tag, its shard, together with that sha
     parley:{NN}:rung                           ZSET  a minute                ring_outreach         ring
     parley:{NN}:dead                           ZSET  trimmed after 30 days   settle refuse replay  dead letters
                                                                              accept hand_back
+    parley:{NN}:refused                        ZSET  30 days without one     refuse accept replay  refuse
+                                                                             forget
+    parley:{NN}:refused:<conversation>         ZSET  30 days without one     refuse accept replay  refuse
+                                                                             forget
+    parley:{NN}:only_counted                   HASH  never (a few counters)  refuse                dead letters
     parley:{NN}:sealed                         HASH  never; reversible       settle seal           parley seals
     parley:{NN}:taken_over                     HASH  with the hand-back      accept settle claim   parley claims
                                                                              hand_back
@@ -59,6 +64,7 @@ All keys of a conversation carry one hash tag, its shard, together with that sha
 
     parley:alive                               ZSET  with its last process   workers, beats        parley status
     parley:accept:reader                       TEXT  half a minute           take_in               take_in
+    parley:accept:parked                       LIST  30 days without one     take_in               parley status
     accept                                     LIST  when nothing waits      foreign producers     look take_in
 
 ``forget`` erases whatever names one conversation, in all of these.
@@ -134,6 +140,11 @@ class Shard:
     def dead(self) -> str:
         """``<event id> <conversation>`` to milliseconds of death."""
         return self.key("dead")
+
+    @property
+    def only_counted(self) -> str:
+        """Persona to how many of its refused events no letter is kept."""
+        return self.key("only_counted")
 
     @property
     def sealed(self) -> str:

@@ -50,6 +50,52 @@ def test_nothing_that_a_terminal_obeys_is_printed(parley, store):
     assert r"@\x1b[2Jlead\x07" in out
 
 
+@pytest.mark.parametrize("target", ["@\x9b2J", "@\x85\u2028", "@\u202e", "@\x7f"])
+def test_neither_is_it_as_json_nor_on_standard_error(parley, store, target):
+    store.inbox.refuse("ava", target, "m1", json.dumps({"message": target}), "InvalidEvent: target")
+    listed = parley("dead", "list", "--json")
+    assert json.loads(listed.out)[0]["target"] == target
+    shown = parley("dead", "show", "m1", "ava", target, "--show-content", "--json")
+    assert json.loads(shown.out)["payload"] == {"message": target}
+    plain = parley("dead", "show", "m1", "ava", target, "--show-content")
+    missing = parley("dead", "show", target, "ava", target)
+    assert (missing.status, plain.status) == (1, 0)
+    for printed in (listed, shown, plain, missing):
+        assert all(line.isprintable() for line in (printed.out + printed.err).split("\n"))
+
+
+def test_what_was_only_counted_is_said_below_the_list(parley, store):
+    for number in range(23):
+        store.inbox.refuse("ava", "@lead", f"m{number}", "{}", "InvalidEvent: kind: missing")
+    assert parley("dead", "list").out.splitlines()[-1].startswith("3 refused events were only counted so far")
+    assert "only counted" not in parley("dead", "list", "--persona", "bea").out
+    assert len(json.loads(parley("dead", "list", "--json").out)) == 20
+    assert "20; 3 refused events were only counted" in parley("status").out
+    assert json.loads(parley("status", "--json").out)["refused_only_counted"] == 3
+
+
+def test_a_letter_that_was_cut_says_so_and_is_not_replayed(parley, store):
+    store.inbox.refuse("ava", "@lead", "m1", "x" * 100_000, "TooLarge: message")
+    assert json.loads(parley("dead", "show", "m1", "ava", "@lead", "--json").out)["cut_from_bytes"] == 100_000
+    ended = parley("dead", "replay", "m1", "ava", "@lead")
+    assert ended.status == 1
+    assert ended.err.startswith("Of its 100000 bytes only the first are kept")
+
+
+def test_parked_messages_need_a_person(parley, store):
+    store.parked.keep("some message")
+    told = json.loads(parley("status", "--json").out)
+    assert told["parked"] == 1
+    assert "1 message of the queue accept could not be stored" in [need["what"] for need in told["needs"]]
+
+
+def test_a_store_that_refuses_a_command_is_not_said_to_be_silent(parley, store):
+    store.redis.set(store.keys.shards[0].dead, "of the wrong type")
+    ended = parley("dead", "list")
+    assert (ended.status, ended.out) == (1, "")
+    assert ended.err.startswith("The store refuses this (WRONGTYPE).")
+
+
 def test_show_hides_the_content_unless_told(parley, store, die):
     die("a", reply=ANSWER, detail='{"detail": "quoted secret"}')
     ended = parley("dead", "show", "a", "ava", "@lead")

@@ -69,6 +69,7 @@ if known[1] then
   -- letter would say it twice. So the letter ends here, and this event takes its place in the books.
   redis.call('DEL', journal)
   redis.call('ZREM', KEYS[12], id .. ' ' .. name)
+  make_room(KEYS[8], id, name)
   count(KEYS[6], name, 'accepted', -1)
   count(KEYS[6], name, 'dead', -1)
   note(timeline, now, 'readmitted', id, id)

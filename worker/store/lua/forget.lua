@@ -22,7 +22,12 @@ for id in pairs(ids) do
   erased = erased + redis.call('DEL', prefix .. id .. ' ' .. name)
   redis.call('ZREM', KEYS[7], id .. ' ' .. name)
 end
-redis.call('DEL', conversation, inbox, KEYS[4])
+local all_refused, own_refused = refused_indexes(prefix, name)
+for _, id in ipairs(redis.call('ZRANGE', own_refused, 0, -1)) do
+  redis.call('ZREM', all_refused, id .. ' ' .. name)
+  redis.call('ZREM', KEYS[7], id .. ' ' .. name)
+end
+redis.call('DEL', conversation, inbox, KEYS[4], own_refused)
 redis.call('ZREM', KEYS[3], name)
 redis.call('ZREM', KEYS[6], name)
 for _, index in ipairs({KEYS[10], KEYS[12], KEYS[13], KEYS[14]}) do redis.call('ZREM', index, name) end

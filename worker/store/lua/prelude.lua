@@ -41,6 +41,8 @@
 --                    its place by it), asked_with (of a dead event: head of its group), discarded_at
 --                    members (of a head whose group died: ids of the others, separated by spaces)
 --                    replayed_by (name of the last call), replayed_as (of a refused event: id it was accepted under)
+--                    digest (of a refused payload, whole, as it would be stored: SHA-1), whole_bytes (of a refused
+--                    payload that was cut: how many it had)
 -- agenda       ZSET  conversation -> milliseconds when to look at it next
 -- ready        ZSET  conversation -> milliseconds of acceptance of its head, an opener or a follow-up that became ready
 --                    since the last tick
@@ -65,6 +67,10 @@
 -- gone         ZSET  opener -> milliseconds when the ramp let it go
 -- outcomes     LIST  the last openers' outcomes, newest first: "bad <opener>" or "good <opener>"
 -- timeline     LIST  JSON arrays [milliseconds, word, ...], no content
+-- refused      ZSET  letter of a refused event ("<event id> <conversation>") -> milliseconds when it was refused
+-- refused:<conversation>  ZSET  event id of such a letter -> the same
+-- only_counted HASH  <persona> (a configured one, or -) -> refused events of which no letter is kept; :last = SHA-1 of
+--                    the last of them
 -- books        HASH  <persona>:accepted, :answered, :joined, :ignored, :sealed, :skipped, :dead
 -- Content is opaque to scripts: it can be encrypted (worker/store/content.py), the same text always alike.
 -- All times are milliseconds of the Redis clock.
@@ -111,6 +117,19 @@ end
 -- turn is not lost. 10 ms for each one in front of it, which is 100 a second.
 local function grace_behind(queue, grace)
   return tonumber(grace) + 10 * redis.call('LLEN', queue)
+end
+
+-- The indexes of refused letters: of the shard, of one conversation. Made from the journal prefix, so in the same slot.
+local function refused_indexes(journal_prefix, name)
+  local all = string.sub(journal_prefix, 1, -1 - #'journal:') .. 'refused'
+  return all, all .. ':' .. name
+end
+
+-- A refused letter has been dealt with: another one may be kept in its place.
+local function make_room(journal_prefix, id, name)
+  local all, own = refused_indexes(journal_prefix, name)
+  redis.call('ZREM', all, id .. ' ' .. name)
+  redis.call('ZREM', own, id)
 end
 
 -- Give one event its fate: journal, retention, books. Whoever calls takes it off the inbox. Only who is dead can be

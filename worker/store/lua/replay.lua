@@ -50,6 +50,7 @@ end
 if mode == 'discard' then
   if redis.call('ZREM', dead, id .. ' ' .. name) == 1 then
     redis.call('HSET', journal, 'discarded_at', now)
+    make_room(prefix, id, name)
     note(timeline, now, 'discarded', id)
   end
   return say('discarded')
@@ -59,7 +60,10 @@ if mode == 'readmitted' then
   count(books, name, 'accepted', -1)
   count(books, name, 'dead', -1)
   redis.call('ZREM', dead, id .. ' ' .. name)
-  redis.call('HDEL', journal, 'fate', 'discarded_at')
+  make_room(prefix, id, name)
+  -- What was said is with the event now. The digest still recognises the same payload.
+  redis.call('HSETNX', journal, 'digest', redis.sha1hex(letter.payload or ''))
+  redis.call('HDEL', journal, 'fate', 'discarded_at', 'payload')
   redis.call('HSET', journal, 'replayed_by', call, 'replayed_as', ARGV[7])
   note(timeline, now, 'readmitted', id, ARGV[7])
   return say('readmitted')

@@ -6,7 +6,8 @@
 -- Returns {status, position}: scheduled | duplicate | no_channel. Twice for one event: the second time changes nothing.
 
 local conversation, inbox, follow_ups, timeline = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
-local name, at = ARGV[1], tonumber(ARGV[4])
+-- Whatever is planned has a moment after 0, which stands for none: a time that is given as 0 is in the past, no more.
+local name, at = ARGV[1], math.max(1, tonumber(ARGV[4]))
 local kind = redis.call('HGET', KEYS[5], 'kind')
 if kind and kind ~= 'refused' then
   local position = redis.call('LPOS', inbox, ARGV[2])
