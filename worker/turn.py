@@ -241,8 +241,10 @@ class Turns:
         asked_at = time.monotonic()
         reply = self._paced(lease.grant.conversation.persona, reply)
         text = reply.to_json()
-        farewell = reply.fate == "dead"
-        recorded = self._surely("record", lambda: self._store.leases.record(lease.grant, text, farewell=farewell))
+        farewell, seals = reply.fate == "dead", reply.fate == "sealed"
+        recorded = self._surely(
+            "record", lambda: self._store.leases.record(lease.grant, text, farewell=farewell, seals=seals)
+        )
         crash_points.reached("after record")
         if recorded.status == "taken_over":
             held = self._hold(lease, Wait(0.0, "taken over"))
@@ -255,7 +257,7 @@ class Turns:
         head = lease.grant.head
         # `record` has counted this send, after the head was read.
         first = reply if recorded.reply == text else Reply.of_json(recorded.reply)
-        return self._deliver(lease, replace(head, sends=head.sends + 1), first)
+        return self._deliver(lease, replace(head, sends=head.sends + 1, reply_id=recorded.reply_id), first)
 
     def _paced(self, persona: str, reply: Reply) -> Reply:
         rhythm = pauses(reply.bubbles, bool(reply.photo_url), self._pacings[persona], self._jitter)
@@ -345,7 +347,10 @@ def _channel(grant: Grant) -> ChannelContext:
 
 
 def _idempotency_key(grant: Grant, head: Entry, reply: Reply) -> str:
+    # An event's id can come again, with another reply: after a farewell, after `forget`, after the dedupe window.
     name = f"{grant.conversation.name} {head.event_id}"
+    if head.reply_id:
+        name = f"{name} {head.reply_id}"
     if reply.pauses:
         name = f"bubble {head.bubbles_sent + 1} {name}"
     return hashlib.sha256(name.encode()).hexdigest()[:32]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from worker.store.content import Field
@@ -16,7 +16,8 @@ class Entry:
     answer. ``..._vanished``: those whose holder crashed or lost its lease on the way; ``..._handed_over``: of these,
     those whose process was told to end. ``bubbles_sent``: bubbles of a paced reply that were surely sent; ``sends`` and
     its kin are then those of the next one. ``image_url``: where the event's attachment is hosted. ``reply``: what was
-    stored to be delivered, as JSON text.
+    stored to be delivered, as JSON text. ``reply_id``: names this reply and no other of this event or of another one with
+    its id; '' for one that a release without such ids stored.
     """
 
     event_id: str
@@ -35,6 +36,7 @@ class Entry:
     first_begun_at: int
     image_url: str | None
     reply: str | None
+    reply_id: str = ""
 
 
 def entry(event_id: str, flat: Sequence[str], read: Callable[[Field, str], str]) -> Entry:
@@ -64,7 +66,14 @@ def entry(event_id: str, flat: Sequence[str], read: Callable[[Field, str], str])
         first_begun_at=number("first_begun_at"),
         image_url=content("image_url"),
         reply=content("reply"),
+        reply_id=_reply_id(fields),
     )
+
+
+def _reply_id(fields: Mapping[str, str]) -> str:
+    # A release without ids may have stored another reply since: the id tells which one it belongs to.
+    replied_at, _, name = fields.get("reply_id", "").partition(" ")
+    return name if replied_at == fields.get("replied_at") else ""
 
 
 def pairs(flat: Sequence[str]) -> dict[str, str]:

@@ -6,7 +6,7 @@ How a lease protects, as a timeline (lease 6 s, renewed every 2 s):
     t=3   A's process freezes. No renewal.
     t=9   The lease ran out; the agenda rings; B begins: owner B, fence 2, and sees the step A left open.
     t=20  A wakes up. Its lease says "lost", so A starts no further call. If A was already waiting for the persona and
-          brings a reply, ``record`` keeps the first reply that arrives, A's or B's, and tells A to leave.
+          brings an answer, ``record`` keeps the first one that arrives, A's or B's, and tells A to leave.
           Whatever else A writes is refused, because owner and fence are B's.
 """
 
@@ -84,11 +84,12 @@ class Grant:
 @dataclass(frozen=True, slots=True)
 class Recorded:
     """``status``: ``holder`` = deliver ``reply`` now; ``taken_over`` = a person has the conversation: deliver nothing,
-    hold; ``lost`` and ``settled`` = another turn goes on: leave. ``undecryptable``: why this process cannot read the
-    reply, which another one stored before; '' = it can."""
+    hold; ``lost`` and ``settled`` = another turn goes on: leave. ``reply_id``: as in its journal entry.
+    ``undecryptable``: why this process cannot read the reply, which another one stored before; '' = it can."""
 
     status: Literal["holder", "taken_over", "lost", "settled"]
     reply: str
+    reply_id: str = ""
     undecryptable: str = ""
 
 
@@ -155,29 +156,39 @@ class Leases:
             return NotNow(*answer)
         return self._grant(conversation, token, answer)
 
-    def record(self, grant: Grant, reply: str, *, farewell: bool = False) -> Recorded:
-        """Store a reply before it is delivered. The first stored reply wins, also against the current holder's.
+    def record(self, grant: Grant, reply: str, *, farewell: bool = False, seals: bool = False) -> Recorded:
+        """Store a reply before it is delivered. The first stored answer wins, also against the current holder's.
 
-        ``farewell``: it is no answer, so whoever replays the event asks again.
+        ``farewell``: it is no answer: a replay of the event asks again, and an answer takes its place as long as nothing
+        of it can have been sent. ``seals``: it only says that the persona ended the conversation. Both are stored for the
+        holder of the lease only.
         """
         conversation = grant.conversation
         shard = self._keys.of(conversation)
         stored = self._content.encrypt("reply", conversation, reply)
-        status, first = self._scripts.record(
+        status, first, reply_id = self._scripts.record(
             [
                 shard.conversation(conversation),
                 shard.journal(conversation, grant.head.event_id),
                 shard.agenda,
                 shard.timeline(conversation),
             ],
-            [conversation.name, grant.token, grant.fence, stored, self._ttl_ms, int(farewell)],
+            [
+                conversation.name,
+                grant.token,
+                grant.fence,
+                stored,
+                self._ttl_ms,
+                "1" if farewell else "sealed" if seals else "",
+                grant.head.accepted_at,
+            ],
         )
         if first == stored:
-            return Recorded(status, reply)
+            return Recorded(status, reply, reply_id)
         try:
-            return Recorded(status, self._content.decrypt("reply", conversation, first))
+            return Recorded(status, self._content.decrypt("reply", conversation, first), reply_id)
         except Undecryptable as reason:
-            return Recorded(status, "", str(reason))
+            return Recorded(status, "", reply_id, str(reason))
 
     def settle(
         self,
@@ -331,7 +342,8 @@ class Leases:
         """Remember where an event's attachment is hosted, so that a further attempt does not host it again."""
         conversation = grant.conversation
         key = self._keys.of(conversation).journal(conversation, event_id)
-        self._scripts.keep_image([key], [self._content.encrypt("image_url", conversation, image_url)])
+        (accepted_at,) = (entry.accepted_at for entry in grant.entries if entry.event_id == event_id)
+        self._scripts.keep_image([key], [self._content.encrypt("image_url", conversation, image_url), accepted_at])
 
     def renew(self, grants: list[Grant]) -> list[Grant]:
         """Renew many leases in one round trip. Returns those that are lost."""

@@ -29,6 +29,7 @@
 --                    asks_handed_over, sends_handed_over (of those that vanished: their process was told to end)
 --                    bubbles_sent (of a paced reply: surely sent; first_begun_at, sends ... are those of the next one)
 --                    image_url (hosted; content), reply (content), replied_at, farewell (1: the reply is no answer),
+--                    reply_id (replied_at and the token of the turn that brought the reply: its name for the channel)
 --                    fate, reason, detail (content), settled_at
 --                    rank (of a dead event: number in the order of ending, which is that of acceptance; replay finds
 --                    its place by it), asked_with (of a dead event: head of its group), discarded_at
