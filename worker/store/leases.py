@@ -159,9 +159,9 @@ class Leases:
     def record(self, grant: Grant, reply: str, *, farewell: bool = False, seals: bool = False) -> Recorded:
         """Store a reply before it is delivered. The first stored answer wins, also against the current holder's.
 
-        ``farewell``: it is no answer: a replay of the event asks again, and an answer takes its place as long as nothing
-        of it can have been sent. ``seals``: it only says that the persona ended the conversation. Both are stored for the
-        holder of the lease only.
+        ``farewell``: it is no answer: a replay of the event asks again, and an answer takes its place as long as
+        nothing of it can have been sent. ``seals``: it only says that the persona ended the conversation. Both are
+        stored for the holder of the lease only.
         """
         conversation = grant.conversation
         shard = self._keys.of(conversation)

@@ -10,6 +10,7 @@ from redis import Redis
 
 from config.settings import Settings
 from worker.conversation import Conversation
+from worker.store.connection import clock_ms
 from worker.store.keys import Keys
 from worker.store.leases import Gate
 from worker.store.scripts import Scripts
@@ -66,10 +67,14 @@ class Personas:
 
     def open_gate(self, persona: str, gate: str) -> None:
         """Open a gate and look at everything that waited for it, in order of waiting."""
+        if gate == "outreach":
+            # Openers that have begun are judged, also those that end at this moment: the count starts again, first of
+            # all. Then the home shard, which decides when an opener closes the gate at the same time.
+            home = self._keys.home(persona)
+            self._redis.hset(home.ramp(persona)[0], "resumed_at", clock_ms(self._redis))
+            self._redis.delete(home.outcomes(persona))
+            self._redis.hdel(home.persona(persona), *_FIELDS[gate])
         with self._redis.pipeline(transaction=False) as pipeline:
-            if gate == "outreach":
-                # Those that closed it are judged: the count starts anew, first of all, or the next end closes it again.
-                pipeline.delete(self._keys.home(persona).outcomes(persona))
             for shard in self._keys.shards:
                 pipeline.hdel(shard.persona(persona), *_FIELDS[gate])
             pipeline.delete(self._keys.home(persona).probe(persona, gate))

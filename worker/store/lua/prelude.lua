@@ -41,7 +41,8 @@
 --                    credits_... (until, interval, reason)
 -- ramp         HASH  settings (of the ramp that holds), since (first opener), next (next free moment), delay (how late
 --                    the schedule runs: added to every moment), woken (settings whose conversations were woken),
---                    waking_until, stopped_by (the opener whose outcome closed the gate "outreach")
+--                    waking_until, stopped_by (the opener whose outcome closed the gate "outreach"), resumed_at (when a
+--                    person last opened that gate: openers begun before are not counted)
 -- moments      ZSET  opener ("<event id> <conversation>") -> its moment in the schedule
 -- gone         ZSET  opener -> milliseconds when the ramp let it go
 -- outcomes     LIST  the last openers' outcomes, newest first: "bad <opener>" or "good <opener>"
