@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from config.settings import Settings
-from worker import events
+from worker import event_ids, events
 from worker.conversation import Conversation
 from worker.events import FollowUp
 from worker.follow_ups import Drop, Fire, Miss, Move, Policy, TouchState, decide, spread
@@ -125,14 +125,13 @@ class Dispatch:
             for state, text in zip(requested, self._store.follow_ups.requested(requested), strict=True)
         }
         for state in states:
-            persona, target = Conversation.of_name(state.conversation)
-            own_id = f"follow-up-{state.plan}-{state.step}"
-            yield (
-                state,
-                asked_for[state.conversation]
-                if state.requested_at
-                else FollowUp(event_id=own_id, persona=persona, target=target),
-            )
+            yield state, asked_for[state.conversation] if state.requested_at else _follow_up(state)
+
+
+def _follow_up(state: TouchState) -> FollowUp:
+    persona, target = Conversation.of_name(state.conversation)
+    own_id = event_ids.of_follow_up(state.plan, state.step, state.quiet_from)
+    return FollowUp(persona=persona, target=target).model_copy(update={"event_id": own_id})
 
 
 def _event(text: str | Undecryptable) -> FollowUp | Undecryptable | None:

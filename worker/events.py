@@ -20,9 +20,11 @@ from pydantic import (
     TypeAdapter,
     ValidationError,
     ValidationInfo,
+    field_validator,
     model_validator,
 )
 
+from worker import event_ids
 from worker.captivate import Captivate, CaptivatePayloadError
 from worker.refusals import InvalidEvent
 
@@ -134,6 +136,13 @@ class _EventBase(_Value):
     own_username: Handle | None = None
     traceparent: TracePosition = None
 
+    @field_validator("event_id")
+    @classmethod
+    def _is_the_senders_own(cls, event_id: str, info: ValidationInfo) -> str:
+        if info.context is not _ACCEPTED and event_ids.is_reserved(event_id):
+            raise ValueError("Parley gives this id to an event or a letter itself: send the id of what happened")
+        return event_id
+
 
 class InboundChat(_EventBase):
     """The lead wrote. Needs a message, an image or both."""
@@ -197,7 +206,11 @@ class InboundChat(_EventBase):
         first = self.model_copy(update={"attachments": self.attachments[:1]})
         rest = (
             self.model_copy(
-                update={"event_id": f"{self.event_id}#{number}", "message": "", "attachments": (attachment,)}
+                update={
+                    "event_id": event_ids.of_image(self.event_id, number),
+                    "message": "",
+                    "attachments": (attachment,),
+                }
             )
             for number, attachment in enumerate(self.attachments[1:], start=2)
         )

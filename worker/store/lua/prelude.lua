@@ -24,6 +24,8 @@
 --                    (payload, image_url and reply end with an event that is not dead)
 --                    own_channel (1: the payload brings a channel context)
 --                    joining (open, closing, no), size
+--                    derived_from (of an event whose id Parley made, or looks as if: the message that it is a further
+--                    image of, "replay <letter>", or nothing when it is a producer's own)
 --                    step (waiting, asking, replied, delivering, settled), first_begun_at
 --                    asks, ask_unknowns, asks_vanished, sends, send_unknowns, sends_vanished
 --                    asks_handed_over, sends_handed_over (of those that vanished: their process was told to end)
