@@ -1,7 +1,7 @@
 """Ids that Parley makes itself: for further images, replays, follow-ups and letters of what was refused.
 
-Two of their forms look like ids of producers and always have (``m#2``, ``m#replay``): what such an id stands for is kept
-in the journal, and when two events have the same one, the later one goes under an id that no producer can send.
+Two of their forms look like ids of producers and always have (``m#2``, ``m#replay``): what such an id stands for is
+kept in the journal, and when two events have the same one, the later one goes under an id that no producer can send.
 """
 
 from __future__ import annotations

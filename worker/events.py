@@ -23,10 +23,12 @@ from pydantic import (
     field_validator,
     model_validator,
 )
+from pydantic_core import PydanticCustomError
 
 from worker import event_ids
 from worker.captivate import Captivate, CaptivatePayloadError
 from worker.refusals import InvalidEvent
+from worker.unreadable import by_a_newer_release, field_path
 
 _ACCEPTED = {"accepted": True}
 
@@ -99,6 +101,23 @@ class ChannelContext(BaseModel):
     session_id: Annotated[str, BeforeValidator(_repair_value), StringConstraints(min_length=1, max_length=1024)]
     metadata: JsonObject
     hasLivechat: bool = False  # noqa: N815 - Captivate's spelling, protocols.md 2.3
+
+    @classmethod
+    def of_json(cls, text: str) -> ChannelContext:
+        """The context of a conversation as it is stored. Raises ``Unreadable``."""
+        try:
+            return cls.model_validate_json(text, context=_ACCEPTED)
+        except ValidationError as error:
+            raise by_a_newer_release("a channel context", _errors(error, of_stored=True)) from None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _stored_by_this_release(cls, value: Any, info: ValidationInfo) -> Any:
+        # A sender may give a whole Captivate request; what is stored is ours, and a field more means something.
+        if info.context is _ACCEPTED and isinstance(value, dict) and not value.keys() <= cls.model_fields.keys():
+            unknown = min(value.keys() - cls.model_fields.keys())
+            raise PydanticCustomError("extra_forbidden", "an unknown field", {"field": unknown})
+        return value
 
     @model_validator(mode="after")
     def _captivate_can_take_it(self, info: ValidationInfo) -> ChannelContext:
@@ -259,19 +278,22 @@ def parse(value: object) -> InboundChat | AiOpener | EventTrigger | FollowUp:
 def parse_json(text: str | bytes, *, accepted: bool = False) -> InboundChat | AiOpener | EventTrigger | FollowUp:
     """An event from its JSON text, as ``model_dump_json`` wrote it. Raises ``InvalidEvent``.
 
-    ``accepted``: it was parsed before it was stored, so it is not tried again whether Captivate can take its channel.
+    ``accepted``: it was parsed before it was stored, so it is not tried again whether Captivate can take its channel,
+    and what cannot be read is no fault of its sender: raises ``Unreadable``.
     """
     try:
         return _EVENT.validate_json(text, context=_ACCEPTED if accepted else None)
     except ValidationError as error:
+        if accepted:
+            raise by_a_newer_release("an event", _errors(error, of_stored=True)) from None
         raise InvalidEvent(faults(error)) from None
 
 
 def faults(error: ValidationError) -> str:
     """The faults of a validation as one line of field names and reasons, without any value."""
     lines = []
-    for fault in error.errors(include_input=False, include_url=False, include_context=False):
-        place = ".".join(map(_field_name, fault["loc"])) or "event"
+    for fault in _errors(error):
+        place = field_path(fault["loc"]) or "event"
         message = fault["msg"].removeprefix("Value error, ")
         if fault["type"] in ("union_tag_invalid", "union_tag_not_found"):
             place, message = "kind", f"must be {KINDS}"
@@ -279,9 +301,8 @@ def faults(error: ValidationError) -> str:
     return "; ".join(lines)
 
 
-def _field_name(part: int | str) -> str:
-    # A sender chooses the names of unknown fields, and can put anything into them.
-    return str(part) if re.fullmatch(r"\w{1,40}", str(part)) else "(a field of another name)"
+def _errors(error: ValidationError, *, of_stored: bool = False) -> list[Any]:
+    return error.errors(include_input=False, include_url=False, include_context=of_stored)
 
 
 def _image(file: dict[str, Any]) -> dict[str, Any] | None:

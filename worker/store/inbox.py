@@ -72,8 +72,8 @@ class Inbox:
         """Accept one event of a configured persona.
 
         ``plan``: for a follow-up that is the next touch, the plan it belongs to. ``room``: so many events must fit into
-        the inbox, or it is ``full``; 0 = it never is. ``derived_from``: for an event whose id Parley has made, the id of
-        the message that it is a further image of, or ``replay <id>`` of the letter; '' = a producer's own.
+        the inbox, or it is ``full``; 0 = it never is. ``derived_from``: for an event whose id Parley has made, the id
+        of the message that it is a further image of, or ``replay <id>`` of the letter; '' = a producer's own.
         When this returns ``accepted`` the event is in Redis and will have exactly one fate.
         Raises ``redis.RedisError``; then the event may or may not be in: the same event again is recognised.
         """

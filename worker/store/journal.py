@@ -16,8 +16,8 @@ class Entry:
     answer. ``..._vanished``: those whose holder crashed or lost its lease on the way; ``..._handed_over``: of these,
     those whose process was told to end. ``bubbles_sent``: bubbles of a paced reply that were surely sent; ``sends`` and
     its kin are then those of the next one. ``image_url``: where the event's attachment is hosted. ``reply``: what was
-    stored to be delivered, as JSON text. ``reply_id``: names this reply and no other one of an event with this id; '' for
-    one that a release without such ids stored. ``replied_at``: when it was stored, or 0.
+    stored to be delivered, as JSON text. ``reply_id``: names this reply and no other one of an event with this id; ''
+    for one that a release without such ids stored. ``replied_at``: when it was stored, or 0.
     """
 
     event_id: str

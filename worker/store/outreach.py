@@ -109,8 +109,8 @@ class Outreach:
     ) -> Count:
         """Count how an opener ended, once, among the last ``stop_window``; close the gate when too many ended badly.
 
-        ``begun_at``: milliseconds when it was asked, if known. One that was begun before a person opened the gate is not
-        counted.
+        ``begun_at``: milliseconds when it was asked, if known. One that was begun before a person opened the gate is
+        not counted.
         """
         persona = conversation.persona
         rules, home = self._rules[persona], self._keys.home(persona)
