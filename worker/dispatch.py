@@ -118,7 +118,9 @@ class Dispatch:
                 refused.append((state, change))
         return accepted, refused
 
-    def _events(self, states: list[TouchState]) -> Iterable[tuple[TouchState, FollowUp | Undecryptable | Unreadable | None]]:
+    def _events(
+        self, states: list[TouchState]
+    ) -> Iterable[tuple[TouchState, FollowUp | Undecryptable | Unreadable | None]]:
         requested = [state for state in states if state.requested_at]
         asked_for = {
             state.conversation: _event(text)
@@ -142,7 +144,7 @@ def _event(text: str | Undecryptable) -> FollowUp | Undecryptable | Unreadable |
     try:
         event = events.parse_json(text, accepted=True)
     except Unreadable as reason:
-        return reason
+        return None if reason.damaged else reason
     return event.model_copy(update={"not_before": None}) if isinstance(event, FollowUp) else None
 
 

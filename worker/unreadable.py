@@ -11,7 +11,14 @@ _UNKNOWN_KIND = ("union_tag_invalid", "union_tag_not_found")
 
 
 class Unreadable(ValueError):
-    """A stored record that another release can read. The text is one line without content: why, and what to do."""
+    """A stored record that another release can read. The text is one line without content: why, and what to do.
+
+    ``damaged``: it is no JSON, which no release has ever written.
+    """
+
+    def __init__(self, text: str, *, damaged: bool = False) -> None:
+        super().__init__(text)
+        self.damaged = damaged
 
 
 def by_a_newer_release(record: str, faults: Iterable[Mapping[str, Any]]) -> Unreadable:
@@ -20,6 +27,8 @@ def by_a_newer_release(record: str, faults: Iterable[Mapping[str, Any]]) -> Unre
     The text names fields, which releases of Parley choose; never a value.
     """
     found = list(faults)
+    if any(fault["type"] == "json_invalid" for fault in found):
+        return Unreadable(f"written by a newer release or damaged: {record} that is no JSON", damaged=True)
     unknown = [_place(fault) for fault in found if fault["type"] in _UNKNOWN_FIELD]
     if any(fault["type"] in _UNKNOWN_KIND for fault in found):
         what = "its kind is unknown"

@@ -72,6 +72,13 @@ def entry(event_id: str, flat: Sequence[str], read: Callable[[Field, str], str])
     )
 
 
+def bare_entry(event_id: str, flat: Sequence[str]) -> Entry:
+    """An entry of which nothing is known but its id, its kind and whether it has a reply."""
+    fields = pairs(flat)
+    known = ["kind", fields.get("kind", "unknown"), "payload", "{}", *(["reply", ""] if "reply" in fields else [])]
+    return entry(event_id, known, lambda _, text: text)
+
+
 def _reply_id(fields: Mapping[str, str]) -> str:
     # A release without ids may have stored another reply since: the id tells which one it belongs to.
     replied_at, _, name = fields.get("reply_id", "").partition(" ")

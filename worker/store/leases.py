@@ -26,7 +26,7 @@ from worker.events import Event
 from worker.follow_ups import Planned, Touch, TouchState
 from worker.store.content import Content, Field, Undecryptable
 from worker.store.follow_ups import touch_state
-from worker.store.journal import Entry, entry, pairs
+from worker.store.journal import Entry, bare_entry, entry, pairs
 from worker.store.keys import Keys
 from worker.store.scripts import Scripts
 
@@ -51,7 +51,7 @@ class NotNow:
 class Grant:
     """The right to run one turn, and what the turn needs to know. ``entries`` are asked together, head first.
 
-    ``undecryptable``: why this process cannot read the content of the entries, which is then left out; '' = it can.
+    ``undecryptable``: why this process cannot read the entries, whose content is then left out; '' = it can.
     ``gives_way``: outreach is stopped; the head ends without a call, because something that happened on the platform
     waits behind it.
     """
@@ -77,7 +77,7 @@ class Grant:
 
     @cached_property
     def events(self) -> tuple[Event, ...]:
-        """What the entries say. Raises ``InvalidEvent`` for what only a newer release can read."""
+        """What the entries say. Raises ``Unreadable`` for what only another release can read."""
         return tuple(events.parse_json(entry.payload, accepted=True) for entry in self.entries)
 
 
@@ -99,6 +99,15 @@ class Settled:
 
     status: Literal["settled", "repeated", "lost"]
     left: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stumbled:
+    """How often an error of our own ended a turn of an event. ``own``: how many of these count against the event,
+    because a call may have been made or others of its persona were answered meanwhile."""
+
+    in_all: int
+    own: int
 
 
 class Leases:
@@ -262,8 +271,16 @@ class Leases:
         try:
             found, undecryptable = entries(read), ""
             channel = read("channel", state["channel"]) if "channel" in state else None
+            touch = touch_state(conversation.name, state, channel)
         except Undecryptable as reason:
             found, undecryptable, channel = entries(_left_out), str(reason), None
+            touch = touch_state(conversation.name, state, None)
+        except (KeyError, ValueError) as error:
+            # The text of a ValueError quotes what is stored.
+            missing = f"field {error} is missing" if isinstance(error, KeyError) else "a number is none"
+            undecryptable = f"written by a newer release or damaged: the record of an event, {missing}"
+            found, channel = tuple(bare_entry(journals[i], journals[i + 1]) for i in range(0, len(journals), 2)), None
+            touch = TouchState(conversation.name)
         return Grant(
             conversation=conversation,
             token=token,
@@ -275,7 +292,7 @@ class Leases:
             sealed="sealed" in state,
             owned_elsewhere="owned_elsewhere" in state,
             last_inbound=int(state.get("last_inbound", "0")),
-            touch=touch_state(conversation.name, state, channel),
+            touch=touch,
             undecryptable=undecryptable,
             gives_way="gives_way" in state,
         )
@@ -318,6 +335,19 @@ class Leases:
         )
         held: Held = status
         return held
+
+    def stumble(self, grant: Grant, *, called: bool) -> Stumbled | None:
+        """Count that an error of our own ended the turn; None = its lease is lost, and nothing was counted.
+
+        ``called``: the outside may have been called in this attempt.
+        """
+        conversation = grant.conversation
+        shard = self._keys.of(conversation)
+        status, in_all, own = self._scripts.stumble(
+            [shard.conversation(conversation), shard.journal(conversation, grant.head.event_id), shard.books],
+            [conversation.name, grant.token, grant.fence, int(called)],
+        )
+        return Stumbled(in_all, own) if status == "counted" else None
 
     def hand_over(self, grants: list[Grant]) -> int:
         """Let go of leases in the middle of their turns, because the process ends. Returns how many; the rest was lost.

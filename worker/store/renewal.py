@@ -16,7 +16,10 @@ _log = logging.getLogger("parley.lease")
 
 
 class Lease:
-    """What a running turn knows of its lease. ``held()`` is a promise only to itself: the store has the last word."""
+    """What a running turn knows of its lease. ``held()`` is a promise only to itself: the store has the last word.
+
+    ``called``: whether the outside may have been called since the last step that is stored.
+    """
 
     def __init__(self, keeper: LeaseKeeper, grant: Grant, valid_until: float) -> None:
         self._keeper = keeper
@@ -24,6 +27,12 @@ class Lease:
         self._begun_at = time.monotonic()
         self.valid_until = valid_until
         self.lost = False
+        self.called = False
+
+    def may_call(self) -> bool:
+        """``held``, asked right before a call to the outside."""
+        self.called = self.held()
+        return self.called
 
     def held(self) -> bool:
         """Whether this turn may still start an outside call: no loss was seen and the last renewal is fresh enough."""
