@@ -46,7 +46,7 @@ from worker.store import Store, StoreError
 from worker.store.journal import Entry
 from worker.store.leases import Gate, Grant, NotNow
 from worker.store.renewal import Lease, LeaseKeeper
-from worker.stumbles import Called, of_stumble, place_of
+from worker.stumbles import of_stumble, place_of
 from worker.unreadable import Unreadable
 
 _log = logging.getLogger("parley.turn")
@@ -356,12 +356,14 @@ class Turns:
         _log.error("turn ended by an internal error: %s", place, extra={"conversation": grant.conversation.name})
         if probe:
             self._store.personas.give_back_probe(grant.conversation.persona, probe)
-        called: Called = "maybe" if lease.called else "no"
-        counted = self._surely("hold", lambda: self._store.leases.stumble(grant, called=lease.called))
-        if counted is None:
+        called, leases, books = lease.called, self._store.leases, self._store.books
+        stumbled = self._surely(
+            "hold", lambda: leases.stumble(grant, called=called, answered=books.answered(grant.conversation.persona))
+        )
+        if stumbled is None:
             return LEFT
         rules = self._rules[grant.conversation.persona]
-        decision = of_stumble(grant.head, place, counted.in_all, counted.own, called, lease.now(), rules, self._jitter)
+        decision = of_stumble(grant.head, place, stumbled, lease.now(), called, rules, self._jitter)
         if not isinstance(decision, Deliver):
             return self._carry_out(lease, decision)
         try:

@@ -29,7 +29,7 @@ CONTEXT = {"session_id": "SECRET", "metadata": {}}
     ],
 )
 def test_an_event_that_was_stored_by_another_release_says_what_is_unknown(stored, told):
-    with pytest.raises(Unreadable, match="^written by a newer release: ") as caught:
+    with pytest.raises(Unreadable, match=r"^written by a newer release: ") as caught:
         parse_json(json.dumps(stored), accepted=True)
     assert told in str(caught.value)
     assert "SECRET" not in str(caught.value)

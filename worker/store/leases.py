@@ -104,10 +104,12 @@ class Settled:
 @dataclass(frozen=True, slots=True)
 class Stumbled:
     """How often an error of our own ended a turn of an event. ``own``: how many of these count against the event,
-    because a call may have been made or others of its persona were answered meanwhile."""
+    because a call may have been made or others of its persona were answered meanwhile. ``replied``: its answer is
+    stored."""
 
     in_all: int
     own: int
+    replied: bool
 
 
 class Leases:
@@ -336,18 +338,18 @@ class Leases:
         held: Held = status
         return held
 
-    def stumble(self, grant: Grant, *, called: bool) -> Stumbled | None:
+    def stumble(self, grant: Grant, *, called: bool, answered: int) -> Stumbled | None:
         """Count that an error of our own ended the turn; None = its lease is lost, and nothing was counted.
 
-        ``called``: the outside may have been called in this attempt.
+        ``called``: the outside may have been called in this attempt. ``answered``: events of the persona so far.
         """
         conversation = grant.conversation
         shard = self._keys.of(conversation)
-        status, in_all, own = self._scripts.stumble(
-            [shard.conversation(conversation), shard.journal(conversation, grant.head.event_id), shard.books],
-            [conversation.name, grant.token, grant.fence, int(called)],
+        status, in_all, own, replied = self._scripts.stumble(
+            [shard.conversation(conversation), shard.journal(conversation, grant.head.event_id)],
+            [conversation.name, grant.token, grant.fence, int(called), answered],
         )
-        return Stumbled(in_all, own) if status == "counted" else None
+        return Stumbled(in_all, own, bool(replied)) if status == "counted" else None
 
     def hand_over(self, grants: list[Grant]) -> int:
         """Let go of leases in the middle of their turns, because the process ends. Returns how many; the rest was lost.

@@ -30,7 +30,7 @@
 --                    asks, ask_unknowns, asks_vanished, sends, send_unknowns, sends_vanished
 --                    asks_handed_over, sends_handed_over (of those that vanished: their process was told to end)
 --                    stumbles (turns that an error of our own ended: how many, how many count against the event, answers of
---                    the persona in this shard at the last one, token of its turn)
+--                    the persona at the last one, token of its turn)
 --                    bubbles_sent (of a paced reply: surely sent; first_begun_at, sends ... are those of the next one)
 --                    image_url (hosted; content), reply (content), replied_at, farewell (1: the reply is no answer),
 --                    reply_id (replied_at and the token of the turn that brought the reply: its name for the channel)
