@@ -38,10 +38,10 @@ def break_in(monkeypatch):
 
 
 @pytest.fixture
-def answer_another(shop, say):
+def answer_another(say):
     """Another lead of the persona is answered."""
 
-    def make():
+    def make(shop):
         shop.producer.enqueue(say("b", target="@other"))
         assert shop.work(OTHER) == ["answered"]
 
@@ -92,14 +92,18 @@ def test_what_may_have_been_acted_on_follows_its_policy(shop, say, store, break_
     assert len(shop.asked()) == 2
 
 
-def test_a_reply_in_hand_is_kept_and_never_asked_for_again(shop, say, store, lead, break_in, answer_another):
+def test_a_reply_in_hand_is_kept_and_never_asked_for_again(
+    make_shop, say, store, lead, break_in, answer_another, caplog
+):
+    shop = make_shop(personas=ESCALATES)
     mend = break_in("fill", when=lambda _, reply, *__: reply.bubbles == ("You said: a",))
     shop.producer.enqueue(say("a", event_id="e1"))
     for _ in range(LIMIT):
         shop.work(turns=1)
-        answer_another()
+        answer_another(shop)
     (phrase,) = shop.work(turns=1)
     assert phrase.startswith("dead: poison: internal error")
+    assert "farewell" not in caplog.text, "the answer is there"
     assert len(shop.asked()) == LIMIT + 1
     mend()
     store.dead_letters.replay(lead, "e1", "append")
