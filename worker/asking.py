@@ -132,7 +132,9 @@ class Asking:
     ) -> Deliver | End | Wait:
         grant = lease.grant
         persona = grant.conversation.persona
-        if not lease.held() or (grant.head.step == "begun" and not self._store.leases.asking(grant)):
+        if grant.head.step == "begun" and not self._store.leases.asking(grant):
+            raise LeaseLost
+        if not lease.may_call():
             raise LeaseLost
         crash_points.reached("before ask")
         begun_at = time.monotonic()

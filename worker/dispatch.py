@@ -8,14 +8,14 @@ from collections import Counter
 from collections.abc import Iterable
 
 from config.settings import Settings
-from worker import events
+from worker import event_ids, events
 from worker.conversation import Conversation
 from worker.events import FollowUp
 from worker.follow_ups import Drop, Fire, Miss, Move, Policy, TouchState, decide, spread
-from worker.refusals import InvalidEvent
 from worker.store import Store
 from worker.store.content import Undecryptable
 from worker.store.inbox import Acceptance
+from worker.unreadable import Unreadable
 
 _log = logging.getLogger("parley.follow_ups")
 
@@ -101,7 +101,7 @@ class Dispatch:
             match event:
                 case FollowUp():
                     batch.append((state, event))
-                case Undecryptable():
+                case Undecryptable() | Unreadable():
                     refused.append((state, Move(now + _WAIT_MS, str(event), meant=False)))
                 case None:
                     refused.append((state, Drop("the event asked for can no longer be read")))
@@ -118,30 +118,33 @@ class Dispatch:
                 refused.append((state, change))
         return accepted, refused
 
-    def _events(self, states: list[TouchState]) -> Iterable[tuple[TouchState, FollowUp | Undecryptable | None]]:
+    def _events(
+        self, states: list[TouchState]
+    ) -> Iterable[tuple[TouchState, FollowUp | Undecryptable | Unreadable | None]]:
         requested = [state for state in states if state.requested_at]
         asked_for = {
             state.conversation: _event(text)
             for state, text in zip(requested, self._store.follow_ups.requested(requested), strict=True)
         }
         for state in states:
-            persona, target = Conversation.of_name(state.conversation)
-            own_id = f"follow-up-{state.plan}-{state.step}"
-            yield (
-                state,
-                asked_for[state.conversation]
-                if state.requested_at
-                else FollowUp(event_id=own_id, persona=persona, target=target),
-            )
+            yield state, asked_for[state.conversation] if state.requested_at else _follow_up(state)
 
 
-def _event(text: str | Undecryptable) -> FollowUp | Undecryptable | None:
+def _follow_up(state: TouchState) -> FollowUp:
+    persona, target = Conversation.of_name(state.conversation)
+    own_id = event_ids.of_follow_up(state.plan, state.step, state.quiet_from)
+    return FollowUp(persona=persona, target=target).model_copy(update={"event_id": own_id})
+
+
+def _event(text: str | Undecryptable) -> FollowUp | Undecryptable | Unreadable | None:
     if isinstance(text, Undecryptable):
         return text
-    try:
-        event = events.parse_json(text)
-    except InvalidEvent:
+    if not text:
         return None
+    try:
+        event = events.parse_json(text, accepted=True)
+    except Unreadable as reason:
+        return None if reason.damaged else reason
     return event.model_copy(update={"not_before": None}) if isinstance(event, FollowUp) else None
 
 

@@ -20,11 +20,15 @@ from pydantic import (
     TypeAdapter,
     ValidationError,
     ValidationInfo,
+    field_validator,
     model_validator,
 )
+from pydantic_core import PydanticCustomError
 
+from worker import event_ids
 from worker.captivate import Captivate, CaptivatePayloadError
 from worker.refusals import InvalidEvent
+from worker.unreadable import by_a_newer_release, field_path
 
 _ACCEPTED = {"accepted": True}
 
@@ -113,6 +117,23 @@ class ChannelContext(BaseModel):
     metadata: JsonObject
     hasLivechat: bool = False  # noqa: N815 - Captivate's spelling, protocols.md 2.3
 
+    @classmethod
+    def of_json(cls, text: str) -> ChannelContext:
+        """The context of a conversation as it is stored. Raises ``Unreadable``."""
+        try:
+            return cls.model_validate_json(text, context=_ACCEPTED)
+        except ValidationError as error:
+            raise by_a_newer_release("a channel context", _errors(error, of_stored=True)) from None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _stored_by_this_release(cls, value: Any, info: ValidationInfo) -> Any:
+        # A sender may give a whole Captivate request; what is stored is ours, and a field more means something.
+        if info.context is _ACCEPTED and isinstance(value, dict) and not value.keys() <= cls.model_fields.keys():
+            unknown = min(value.keys() - cls.model_fields.keys())
+            raise PydanticCustomError("extra_forbidden", "an unknown field", {"field": unknown})
+        return value
+
     @model_validator(mode="after")
     def _captivate_can_take_it(self, info: ValidationInfo) -> ChannelContext:
         if info.context is _ACCEPTED:
@@ -148,6 +169,13 @@ class _EventBase(_Value):
     channel: ChannelContext | None = None
     own_username: Handle | None = None
     traceparent: TracePosition = None
+
+    @field_validator("event_id")
+    @classmethod
+    def _is_the_senders_own(cls, event_id: str, info: ValidationInfo) -> str:
+        if info.context is not _ACCEPTED and event_ids.is_reserved(event_id):
+            raise ValueError("Parley gives this id to an event or a letter itself: send the id of what happened")
+        return event_id
 
 
 class InboundChat(_EventBase):
@@ -212,7 +240,11 @@ class InboundChat(_EventBase):
         first = self.model_copy(update={"attachments": self.attachments[:1]})
         rest = (
             self.model_copy(
-                update={"event_id": f"{self.event_id}#{number}", "message": "", "attachments": (attachment,)}
+                update={
+                    "event_id": event_ids.of_image(self.event_id, number),
+                    "message": "",
+                    "attachments": (attachment,),
+                }
             )
             for number, attachment in enumerate(self.attachments[1:], start=2)
         )
@@ -263,11 +295,14 @@ def parse(value: object) -> InboundChat | AiOpener | EventTrigger | FollowUp:
 def parse_json(text: str | bytes, *, accepted: bool = False) -> InboundChat | AiOpener | EventTrigger | FollowUp:
     """An event from its JSON text, as ``model_dump_json`` wrote it. Raises ``InvalidEvent``.
 
-    ``accepted``: it was parsed before it was stored, so it is not tried again whether Captivate can take its channel.
+    ``accepted``: it was parsed before it was stored, so it is not tried again whether Captivate can take its channel,
+    and what cannot be read is no fault of its sender: raises ``Unreadable``.
     """
     try:
         return _EVENT.validate_json(text, context=_ACCEPTED if accepted else None)
     except ValidationError as error:
+        if accepted:
+            raise by_a_newer_release("an event", _errors(error, of_stored=True)) from None
         raise InvalidEvent(faults(error)) from None
 
 
@@ -275,9 +310,9 @@ def faults(error: ValidationError) -> str:
     """The faults of a validation as one line of field names and reasons, without any value; at most so many that it
     can be kept and shown."""
     lines = []
-    found = error.errors(include_input=False, include_url=False, include_context=False)
+    found = _errors(error)
     for fault in found[:_FAULTS_TOLD]:
-        place = ".".join(map(_field_name, fault["loc"])) or "event"
+        place = field_path(fault["loc"]) or "event"
         message = fault["msg"].removeprefix("Value error, ")
         if fault["type"] in ("union_tag_invalid", "union_tag_not_found"):
             place, message = "kind", f"must be {KINDS}"
@@ -287,9 +322,8 @@ def faults(error: ValidationError) -> str:
     return "; ".join(lines)
 
 
-def _field_name(part: int | str) -> str:
-    # A sender chooses the names of unknown fields, and can put anything into them.
-    return str(part) if re.fullmatch(r"\w{1,40}", str(part)) else "(a field of another name)"
+def _errors(error: ValidationError, *, of_stored: bool = False) -> list[Any]:
+    return error.errors(include_input=False, include_url=False, include_context=of_stored)
 
 
 def _image(file: dict[str, Any]) -> dict[str, Any] | None:

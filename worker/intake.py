@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from worker import celery_messages, events
+from worker import celery_messages, event_ids, events
 from worker.celery_messages import UnreadableMessage
 from worker.observability import metrics
 from worker.producer import Producer
@@ -174,7 +174,8 @@ def _reason(refusal: Refused) -> str:
 
 def _usable(message_id: str) -> str:
     # The id of a foreign message becomes part of keys, as an event's id does.
-    return message_id if re.fullmatch(r"[\x21-\x7e]{1,120}", message_id) else _digest(message_id)
+    usable = re.fullmatch(r"[\x21-\x7e]{1,120}", message_id) and not event_ids.is_reserved(message_id)
+    return message_id if usable else _digest(message_id)
 
 
 def _digest(text: str) -> str:

@@ -42,7 +42,10 @@ class Openers:
         if verdict is None:
             return
         persona = grant.conversation.persona
-        count = self._outreach.count(grant.conversation, grant.head.event_id, verdict)
+        head = grant.head
+        failed_at = head.failed.at if head.failed else 0
+        begun_at = min(at for at in (grant.now, failed_at, head.replied_at) if at)
+        count = self._outreach.count(grant.conversation, head.event_id, verdict, begun_at)
         if count.closed_now:
             _log.error(
                 "outreach stopped: %s. Openers and follow-ups wait, leads are answered. When the cause is mended: "

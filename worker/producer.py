@@ -55,12 +55,16 @@ class Producer:
         if isinstance(event, FollowUp) and event.not_before is not None:
             self._check(event)
             return self._receipt(event, self._store.follow_ups.schedule(event))
-        first, *further = self._parts(event)
-        receipt = self._receipt(first, self._store.inbox.accept(first, room=1 + len(further)))
-        if further:
-            # There was room for all of them; whoever came in between does not push them out.
-            self._store.inbox.accept_many(further, room=0)
-        return receipt
+        return self._accept(event)
+
+    def enqueue_again(self, event: AnyEvent, letter_id: str) -> Receipt:
+        """Accept the event of a letter that was refused, under an id that was made from the letter's; else ``enqueue``.
+
+        Another event that happens to have that id is another event.
+        """
+        if isinstance(event, FollowUp) and event.not_before:
+            return self.enqueue(event)
+        return self._accept(event, f"replay {letter_id}")
 
     def enqueue_many(self, events: Sequence[AnyEvent]) -> list[Receipt | Refused]:
         """Accept events in the given order, most in one round trip; one result for each, a refusal as a value.
@@ -110,6 +114,15 @@ class Producer:
         self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
+
+    def _accept(self, event: AnyEvent, derived_from: str = "") -> Receipt:
+        first, *further = self._parts(event)
+        accepted = self._store.inbox.accept(first, room=1 + len(further), derived_from=derived_from)
+        receipt = self._receipt(first, accepted)
+        if further:
+            # There was room for all of them; what came in between does not push them out.
+            self._store.inbox.accept_many(further, room=0, derived_from=first.event_id)
+        return receipt
 
     def _parts(self, event: AnyEvent) -> list[AnyEvent]:
         self._check(event)

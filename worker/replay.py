@@ -79,7 +79,8 @@ class Replay:
             # The letter itself, or an event for whose sake the letter got an id of its own, has this id: the door
             # would take the event for a duplicate. The new id comes from the letter's: a replay that is cut short and
             # repeated makes one event.
-            event = {**event, "event_id": _replay_id(event_id)}
+            again = events.parse({**event, "event_id": _replay_id(event_id)})
+            return self._producer.enqueue_again(again, event_id)
         return self._producer.enqueue(events.parse(event))
 
 

@@ -8,8 +8,11 @@ from dataclasses import dataclass, fields
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
 from config.settings import Escalation
 from worker.captivate import Captivate, FileCollectionModel, FileModel, TextMessageModel
+from worker.unreadable import by_a_newer_release
 
 ReplyFate = Literal["answered", "sealed", "dead"]
 
@@ -25,6 +28,8 @@ class Reply:
     ``pauses``: seconds before each message after the first, each of which is then a send of its own; empty: one send
     carries everything.
     """
+
+    __pydantic_config__ = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     bubbles: tuple[str, ...] = ()
     photo_url: str | None = None
@@ -50,12 +55,18 @@ class Reply:
 
     @classmethod
     def of_json(cls, text: str) -> Reply:
-        """The reply that ``to_json`` wrote."""
-        values = json.loads(text)
-        return cls(**{**values, "bubbles": tuple(values["bubbles"]), "pauses": tuple(values.get("pauses", ()))})
+        """The reply that ``to_json`` wrote. Raises ``Unreadable`` for one of another release."""
+        try:
+            reply = _STORED.validate_json(text)
+            if reply.escalation is not None:
+                Escalation(**reply.escalation)
+        except ValidationError as error:
+            raise by_a_newer_release("a stored reply", error.errors(include_input=False, include_url=False)) from None
+        return reply
 
 
 _FIELDS = tuple(field.name for field in fields(Reply))
+_STORED = TypeAdapter(Reply)
 
 
 def farewell(fate: Literal["sealed", "dead"], reason: str, escalation: Escalation, detail: str = "") -> Reply | None:

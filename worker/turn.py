@@ -22,7 +22,6 @@ from worker import crash_points
 from worker.asking import Asking, LeaseLost
 from worker.captivate import Captivate, CaptivateError, OutcomeUnknown, Unavailable
 from worker.conversation import TURNS, Conversation, Lane
-from worker.events import ChannelContext
 from worker.follow_ups import MORNING_MS, Planned, Policy, after_delivery, after_skip
 from worker.observability import metrics, tracing
 from worker.openers import Openers
@@ -43,6 +42,7 @@ from worker.outcomes import (
 from worker.pacing import pauses
 from worker.quiet_hours import Window, window_of
 from worker.reach import Reach, if_possible
+from worker.readable import channel_of, unreadable, without_reading
 from worker.reply import Reply, fill
 from worker.retry import UNTRIED, Tries, tries
 from worker.retrying import patiently
@@ -52,7 +52,9 @@ from worker.store.journal import Entry
 from worker.store.leases import Grant, NotNow
 from worker.store.places import IN_LINE
 from worker.store.renewal import Lease, LeaseKeeper
+from worker.stumbles import of_stumble, place_of
 from worker.troubles import Saying, trouble_of
+from worker.unreadable import Unreadable
 
 _log = logging.getLogger("parley.turn")
 
@@ -188,10 +190,17 @@ class Turns:
         counting = metrics.turn(conversation.persona, granted.head.kind, waited_seconds)
         payloads = [entry.payload for entry in granted.entries]
         span = tracing.turn(payloads, persona=conversation.persona, kind=granted.head.kind)
-        with self._keeper.keep(granted, asked_at) as lease, counting as counted, span as told:
-            phrase = self._proceed(lease)
-            counted.ended(phrase)
-            told.tell(outcome=counted.outcome, events=len(payloads))
+        with self._keeper.keep(granted, asked_at) as lease, counting as counted:
+            try:
+                with span as told:
+                    phrase = self._proceed(lease)
+                    counted.ended(phrase)
+                    told.tell(outcome=counted.outcome, events=len(payloads))
+            except StoreError:
+                raise
+            except Exception as error:
+                phrase = self._stumble(lease, error)
+                counted.ended(phrase)
         seconds = time.monotonic() - asked_at
         _log.info(
             "turn: %s",
@@ -210,9 +219,9 @@ class Turns:
     def _proceed(self, lease: Lease) -> str:
         grant, head = lease.grant, lease.grant.head
         rules = self._rules[grant.conversation.persona]
-        if grant.undecryptable:
-            _log.error("turn held: %s", grant.undecryptable, extra={"conversation": grant.conversation.name})
-            return self._carry_out(lease, without_content(grant.undecryptable, grant.sealed, self._jitter), UNTRIED)
+        if reason := unreadable(grant):
+            _log.error("turn held: %s", reason, extra={"conversation": grant.conversation.name})
+            return self._carry_out(lease, without_reading(grant, reason, self._jitter), UNTRIED)
         made = self._tries(grant)
         if head.reply is not None:
             resume = before_sending(head, made, rules)
@@ -282,8 +291,10 @@ class Turns:
         asked_at = time.monotonic()
         reply = self._paced(lease.grant.conversation.persona, reply)
         text = reply.to_json()
-        farewell = reply.fate == "dead"
-        recorded = self._surely("record", lambda: self._store.leases.record(lease.grant, text, farewell=farewell))
+        farewell, seals = reply.fate == "dead", reply.fate == "sealed"
+        recorded = self._surely(
+            "record", lambda: self._store.leases.record(lease.grant, text, farewell=farewell, seals=seals)
+        )
         crash_points.reached("after record")
         if recorded.status == "taken_over":
             held = self._hold(lease, Wait(0.0, "taken over"))
@@ -294,12 +305,17 @@ class Turns:
         if recorded.status != "holder":
             return LEFT
         lease.renewed(asked_at)
-        if recorded.undecryptable:
-            return self._carry_out(lease, without_content(recorded.undecryptable, False, self._jitter), UNTRIED)
+        lease.called = False
+        try:
+            first = reply if recorded.reply == text or recorded.undecryptable else Reply.of_json(recorded.reply)
+            reason = recorded.undecryptable
+        except Unreadable as error:
+            reason = str(error)
+        if reason:
+            return self._carry_out(lease, without_content(reason, False, self._jitter), UNTRIED)
         head = lease.grant.head
         # `record` has counted this send, after the head was read.
-        first = reply if recorded.reply == text else Reply.of_json(recorded.reply)
-        return self._deliver(lease, replace(head, sends=head.sends + 1), first, UNTRIED)
+        return self._deliver(lease, replace(head, sends=head.sends + 1, reply_id=recorded.reply_id), first, UNTRIED)
 
     def _paced(self, persona: str, reply: Reply) -> Reply:
         rhythm = pauses(reply.bubbles, bool(reply.photo_url), self._pacings[persona], self._jitter)
@@ -325,7 +341,8 @@ class Turns:
         begun_at = time.monotonic()
         crash_points.reached("before delivery")
         try:
-            message = fill(_channel(grant).conversation(), reply, head.bubbles_sent)
+            message = fill(channel_of(grant).conversation(), reply, head.bubbles_sent)
+            lease.called = True
             with metrics.delivering():
                 self._channel.send_message(message, _idempotency_key(grant, head, reply))
         except CaptivateError as error:
@@ -345,8 +362,12 @@ class Turns:
 
     def _end(self, lease: Lease, end: End, *, delivered: bool = False) -> str:
         grant = lease.grant
-        follow_up = self._follow_up(lease, end, delivered)
-        patiently(lambda: self._openers.ended(grant, end), again_on=StoreError, seconds=self._store_wait_seconds)
+        follow_up = _beside(lambda: self._follow_up(lease, end, delivered))
+        _beside(
+            lambda: patiently(
+                lambda: self._openers.ended(grant, end), again_on=StoreError, seconds=self._store_wait_seconds
+            )
+        )
         crash_points.reached("before settle")
         settled = self._surely(
             "settle", lambda: self._store.leases.settle(grant, end.fate, end.reason, end.mark, end.detail, follow_up)
@@ -393,22 +414,49 @@ class Turns:
         metrics.held(grant.conversation.persona, wait.reason)
         return f"held for {wait.seconds:.1f} s: {wait.reason}"
 
+    def _stumble(self, lease: Lease, error: Exception) -> str:
+        grant, place = lease.grant, place_of(error)
+        _log.error("turn ended by an internal error: %s", place, extra={"conversation": grant.conversation.name})
+        called, leases, books = lease.called, self._store.leases, self._store.books
+        stumbled = self._surely(
+            "hold", lambda: leases.stumble(grant, called=called, answered=books.answered(grant.conversation.persona))
+        )
+        if stumbled is None:
+            return LEFT
+        rules = self._rules[grant.conversation.persona]
+        decision = of_stumble(grant.head, place, stumbled, lease.now(), called, rules, self._jitter)
+        if not isinstance(decision, Deliver):
+            return self._carry_out(lease, decision, UNTRIED)
+        try:
+            return self._record(lease, decision.reply)
+        except StoreError:
+            raise
+        except Exception as another:
+            _log.error("farewell not sent: %s", place_of(another), extra={"conversation": grant.conversation.name})
+            return self._end(lease, End("dead", decision.reply.reason))
+
     def _surely(self, step: metrics.StoreStep, call: Callable[[], Result]) -> Result:
         # The upstream has acted: its result must not be lost because the store is away for a moment.
         with metrics.storing(step):
             return patiently(call, again_on=StoreError, seconds=self._store_wait_seconds)
 
 
-def _channel(grant: Grant) -> ChannelContext:
-    for event in reversed(grant.events):
-        if event.channel:
-            return event.channel
-    # Accepted without a channel of its own, so the conversation had one; accept makes sure of that.
-    return ChannelContext.model_validate_json(grant.channel or "")
+def _beside(call: Callable[[], Result]) -> Result | None:
+    # What is noted beside the end of an event must not undo that end: the answer is delivered.
+    try:
+        return call()
+    except StoreError:
+        raise
+    except Exception as error:
+        _log.error("not noted beside the end of an event: %s", place_of(error))
+        return None
 
 
 def _idempotency_key(grant: Grant, head: Entry, reply: Reply) -> str:
+    # An event's id can come again, with another reply: after a farewell, after `forget`, after the dedupe window.
     name = f"{grant.conversation.name} {head.event_id}"
+    if head.reply_id:
+        name = f"{name} {head.reply_id}"
     if reply.pauses:
         name = f"bubble {head.bubbles_sent + 1} {name}"
     return hashlib.sha256(name.encode()).hexdigest()[:32]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import threading
 from datetime import UTC, datetime, timedelta
 
@@ -177,6 +178,26 @@ def test_a_request_that_cannot_be_read_is_dropped_and_does_not_hold_up_the_other
     store.redis.hset(store.keys.of(conversation).conversation(conversation), "touch_event", "{")
     fall_silent(store, ["@two"])
     assert dispatch.run() == {"accepted": 1, "dropped": 1}
+
+
+@pytest.mark.parametrize("newer", [{"voice": True}, {"kind": "reminder"}, {"channel": {"thread": "SECRET"}}])
+def test_a_request_of_a_newer_release_waits(make_city, channel, newer):
+    store, dispatch = make_city()
+    conversation = Conversation("ava", "@one")
+    at = datetime.fromtimestamp(store.follow_ups.now() / 1000, UTC)
+    store.follow_ups.schedule(FollowUp(persona="ava", target="@one", not_before=at, channel=channel))
+    key = store.keys.of(conversation).conversation(conversation)
+    known = store.redis.hget(key, "touch_event")
+    wanted = json.loads(known)
+    written = {**wanted, **newer, "channel": {**wanted["channel"], **newer.get("channel", {})}}
+    store.redis.hset(key, "touch_event", json.dumps(written))
+    assert dispatch.run() == {"moved": 1}
+    touch = store.follow_ups.state_of(conversation)
+    assert touch.rule.startswith("written by a newer release: an event, ")
+    assert "SECRET" not in touch.rule
+    store.redis.hset(key, "touch_event", known)
+    advance(store.redis, 301)
+    assert dispatch.run() == {"accepted": 1}
 
 
 @pytest.mark.parametrize("asked_for", [True, False])

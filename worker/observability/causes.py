@@ -23,6 +23,8 @@ _HOLDS = {
     "the key's own limit of calls": "own_limit",
     "next bubble": "pacing",
     "content cannot be decrypted": "undecryptable",
+    "written by a newer release": "newer_release",
+    "internal error": "internal_error",
     "taken over": "taken_over",
     "quiet hours": "quiet_hours",
     "outreach ramp": "ramp",

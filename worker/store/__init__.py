@@ -78,7 +78,7 @@ class Store:
         self.follow_ups = FollowUpIndex(self.redis, self.keys, scripts, content, settings)
         self.follow_up_caps = FollowUpCaps(self.keys, scripts, settings)
         self.timeline = Timeline(self.redis, self.keys)
-        self.books = Books(self.keys, scripts)
+        self.books = Books(self.redis, self.keys, scripts)
         self.measures = Measures(self.redis, self.keys, scripts, settings)
         self.processes = Processes(self.redis)
         self.rotation = Rotation(self.redis, scripts, content)

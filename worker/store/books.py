@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from redis import Redis
+
 from worker.store.keys import Keys
 from worker.store.scripts import Scripts
 
@@ -34,7 +36,8 @@ class Account:
 class Books:
     """Reads the counters and counts what waits."""
 
-    def __init__(self, keys: Keys, scripts: Scripts) -> None:
+    def __init__(self, redis: Redis, keys: Keys, scripts: Scripts) -> None:
+        self._redis = redis
         self._keys = keys
         self._books = scripts.books
 
@@ -55,6 +58,13 @@ class Books:
             Account(persona, **{word: total.get(word, 0) for word in ("accepted", *FATES, "waiting")})
             for persona, total in sorted(totals.items())
         ]
+
+    def answered(self, persona: str) -> int:
+        """How many events of a persona were answered so far. Costs one look at each shard, whatever waits."""
+        with self._redis.pipeline(transaction=False) as pipeline:
+            for shard in self._keys.shards:
+                pipeline.hget(shard.books, f"{persona}:answered")
+            return sum(int(count or 0) for count in pipeline.execute())
 
 
 def _add(totals: dict[str, dict[str, int]], persona: str, word: str, count: int) -> None:

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from redis import Redis
 
 from config.settings import Settings
+from worker import event_ids
 from worker.conversation import Conversation
 from worker.events import FollowUp
 from worker.follow_ups import Drop, Miss, Move, Touch, TouchState
@@ -126,6 +127,7 @@ class FollowUpIndex:
         conversation = Conversation(event.persona, event.target)
         shard = self._keys.of(conversation)
         channel = event.channel.model_dump_json() if event.channel else ""
+        other_id = event_ids.instead_of(event.event_id, "") or event.event_id
         answer = self._schedule(
             [
                 shard.conversation(conversation),
@@ -133,6 +135,7 @@ class FollowUpIndex:
                 shard.follow_ups,
                 shard.timeline(conversation),
                 shard.journal(conversation, event.event_id),
+                shard.journal(conversation, other_id),
             ],
             [
                 conversation.name,
@@ -144,6 +147,7 @@ class FollowUpIndex:
                 self._conversation_ms,
                 self._timeline_ms,
                 self._timeline_entries,
+                other_id,
             ],
         )
         return Scheduled(*answer)

@@ -10,6 +10,7 @@ from typing import Any, Literal, NamedTuple
 from redis import Redis
 
 from config.settings import Settings
+from worker import event_ids
 from worker.conversation import OUTREACH, TURNS, Conversation, lane_of
 from worker.doorbells import Doorbells
 from worker.events import AiOpener, EventTrigger, FollowUp, InboundChat
@@ -70,16 +71,21 @@ class Inbox:
         self._joins = {name: settings.join_of(name) for name in settings.personas}
 
     def accept(
-        self, event: InboundChat | AiOpener | EventTrigger | FollowUp, plan: int | None = None, room: int = 1
+        self,
+        event: InboundChat | AiOpener | EventTrigger | FollowUp,
+        plan: int | None = None,
+        room: int = 1,
+        derived_from: str = "",
     ) -> Acceptance:
         """Accept one event of a configured persona.
 
         ``plan``: for a follow-up that is the next touch, the plan it belongs to. ``room``: so many events must fit into
-        the inbox, or it is ``full``; 0 = it never is.
+        the inbox, or it is ``full``; 0 = it never is. ``derived_from``: for an event whose id Parley has made, the id
+        of the message that it is a further image of, or ``replay <id>`` of the letter; '' = a producer's own.
         When this returns ``accepted`` the event is in Redis and will have exactly one fate.
         Raises ``redis.RedisError``; then the event may or may not be in: the same event again is recognised.
         """
-        call = self._call(event, plan, room)
+        call = self._call(event, plan, room, derived_from)
         return self._done(call, self._accept(call.keys, call.arguments))
 
     def accept_many(
@@ -87,12 +93,16 @@ class Inbox:
         events: Sequence[InboundChat | AiOpener | EventTrigger | FollowUp],
         room: int = 1,
         plans: Sequence[int] | None = None,
+        derived_from: str = "",
     ) -> list[Acceptance]:
         """Accept events in order with one round trip; each by itself, results in the same order.
 
-        ``plans``: for follow-ups that are next touches, the plan that each one belongs to.
+        ``plans``: for follow-ups that are next touches, the plan that each one belongs to. ``derived_from``: of all of
+        them, as ``accept`` has it.
         """
-        calls = [self._call(event, plans[index] if plans else None, room) for index, event in enumerate(events)]
+        calls = [
+            self._call(event, plans[index] if plans else None, room, derived_from) for index, event in enumerate(events)
+        ]
         answers = self._accept.many([(call.keys, call.arguments) for call in calls])
         return [self._done(call, answer) for call, answer in zip(calls, answers, strict=True)]
 
@@ -144,7 +154,9 @@ class Inbox:
             return self._refused_per_shard * (2 if own_fault else 1), ""
         return self._limits.refused_per_conversation, self._refused_per_shard
 
-    def _call(self, event: InboundChat | AiOpener | EventTrigger | FollowUp, plan: int | None, room: int) -> Call:
+    def _call(
+        self, event: InboundChat | AiOpener | EventTrigger | FollowUp, plan: int | None, room: int, derived_from: str
+    ) -> Call:
         conversation = Conversation(event.persona, event.target)
         shard = self._keys.of(conversation)
         join = self._joins[event.persona]
@@ -179,6 +191,8 @@ class Inbox:
             "" if plan is None else plan,
             "" if lane_of(event.kind) == OUTREACH else self._doorbells.message(conversation, TURNS),
             self._takeover(event),
+            event_ids.instead_of(event.event_id, derived_from),
+            derived_from,
         ]
         return Call(conversation, keys, arguments)
 

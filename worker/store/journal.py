@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from worker.retry import Failure
@@ -17,7 +17,8 @@ class Entry:
     answer. ``..._vanished``: those whose holder crashed or lost its lease on the way; ``..._handed_over``: of these,
     those whose process was told to end. ``bubbles_sent``: bubbles of a paced reply that were surely sent; ``sends`` and
     its kin are then those of the next one. ``image_url``: where the event's attachment is hosted. ``reply``: what was
-    stored to be delivered, as JSON text.
+    stored to be delivered, as JSON text. ``reply_id``: names this reply and no other one of an event with this id; ''
+    for one that a release without such ids stored. ``replied_at``: when it was stored, or 0.
     ``failures``: failed attempts of the present step (the ask, or the send of one bubble) that count against the event,
     ``failures_ms``: the pauses that they caused; ``failed``: the last one, as long as it is not judged. ``step``: where
     the event is; ``begun``: nothing has been asked yet.
@@ -42,6 +43,8 @@ class Entry:
     step: str
     image_url: str | None
     reply: str | None
+    reply_id: str = ""
+    replied_at: int = 0
 
 
 def entry(event_id: str, flat: Sequence[str], read: Callable[[Field, str], str]) -> Entry:
@@ -74,7 +77,22 @@ def entry(event_id: str, flat: Sequence[str], read: Callable[[Field, str], str])
         step=fields.get("step", ""),
         image_url=content("image_url"),
         reply=content("reply"),
+        reply_id=_reply_id(fields),
+        replied_at=number("replied_at"),
     )
+
+
+def bare_entry(event_id: str, flat: Sequence[str]) -> Entry:
+    """An entry of which nothing is known but its id, its kind and whether it has a reply."""
+    fields = pairs(flat)
+    known = ["kind", fields.get("kind", "unknown"), "payload", "{}", *(["reply", ""] if "reply" in fields else [])]
+    return entry(event_id, known, lambda _, text: text)
+
+
+def _reply_id(fields: Mapping[str, str]) -> str:
+    # A release without ids may have stored another reply since: the id tells which one it belongs to.
+    replied_at, _, name = fields.get("reply_id", "").partition(" ")
+    return name if replied_at == fields.get("replied_at") else ""
 
 
 def pairs(flat: Sequence[str]) -> dict[str, str]:

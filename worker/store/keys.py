@@ -15,7 +15,7 @@ All keys of a conversation carry one hash tag, its shard, together with that sha
                                                                              hand_back
     parley:{NN}:journal:<event id> <conv.>     HASH  7 days settled,         accept begin record   the same, explain
                                                      30 days dead            hold settle refuse
-                                                                             keep_image
+                                                                             keep_image stumble
                                                                              replay hand_over
                                                                              hand_back
     parley:{NN}:timeline:<conversation>        LIST  30 days quiet           all of these          explain

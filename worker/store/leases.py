@@ -6,7 +6,7 @@ How a lease protects, as a timeline (lease 6 s, renewed every 2 s):
     t=3   A's process freezes. No renewal.
     t=9   The lease ran out; the agenda rings; B begins: owner B, fence 2, and sees the step A left open.
     t=20  A wakes up. Its lease says "lost", so A starts no further call. If A was already waiting for the persona and
-          brings a reply, ``record`` keeps the first reply that arrives, A's or B's, and tells A to leave.
+          brings an answer, ``record`` keeps the first one that arrives, A's or B's, and tells A to leave.
           Whatever else A writes is refused, because owner and fence are B's.
 
 While the store is away or refuses to write, no lease can be renewed. The turn that begins first afterwards finds a
@@ -31,7 +31,7 @@ from worker.follow_ups import Planned, Touch, TouchState
 from worker.retry import Failed
 from worker.store.content import Content, Field, Undecryptable
 from worker.store.follow_ups import touch_state
-from worker.store.journal import Entry, entry, pairs
+from worker.store.journal import Entry, bare_entry, entry, pairs
 from worker.store.keys import Keys
 from worker.store.scripts import Scripts
 
@@ -53,7 +53,7 @@ class NotNow:
 class Grant:
     """The right to run one turn, and what the turn needs to know. ``entries`` are asked together, head first.
 
-    ``undecryptable``: why this process cannot read the content of the entries, which is then left out; '' = it can.
+    ``undecryptable``: why this process cannot read the entries, whose content is then left out; '' = it can.
     ``gives_way``: outreach is stopped; the head ends without a call, because something that happened on the platform
     waits behind it. ``probe``: the closed gate that this turn tries, '' = none.
     """
@@ -80,7 +80,7 @@ class Grant:
 
     @cached_property
     def events(self) -> tuple[Event, ...]:
-        """What the entries say. Raises ``InvalidEvent`` for what only a newer release can read."""
+        """What the entries say. Raises ``Unreadable`` for what only another release can read."""
         return tuple(events.parse_json(entry.payload, accepted=True) for entry in self.entries)
 
 
@@ -88,10 +88,12 @@ class Grant:
 class Recorded:
     """``status``: ``holder`` = deliver ``reply`` now; ``taken_over`` = a person has the conversation: deliver nothing,
     hold; ``closed`` = the channel's gate is closed: likewise; ``lost`` and ``settled`` = another turn goes on: leave.
+    ``reply_id``: as in its journal entry.
     ``undecryptable``: why this process cannot read the reply, which another one stored before; '' = it can."""
 
     status: Literal["holder", "taken_over", "closed", "lost", "settled"]
     reply: str
+    reply_id: str = ""
     undecryptable: str = ""
 
 
@@ -101,6 +103,17 @@ class Settled:
 
     status: Literal["settled", "repeated", "lost"]
     left: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stumbled:
+    """How often an error of our own ended a turn of an event. ``own``: how many of these count against the event,
+    because a call may have been made or others of its persona were answered meanwhile. ``replied``: its answer is
+    stored."""
+
+    in_all: int
+    own: int
+    replied: bool
 
 
 class Leases:
@@ -162,15 +175,17 @@ class Leases:
             return NotNow(*answer)
         return self._grant(conversation, token, answer)
 
-    def record(self, grant: Grant, reply: str, *, farewell: bool = False) -> Recorded:
-        """Store a reply before it is delivered. The first stored reply wins, also against the current holder's.
+    def record(self, grant: Grant, reply: str, *, farewell: bool = False, seals: bool = False) -> Recorded:
+        """Store a reply before it is delivered. The first stored answer wins, also against the current holder's.
 
-        ``farewell``: it is no answer, so whoever replays the event asks again.
+        ``farewell``: it is no answer: a replay of the event asks again, and an answer takes its place as long as
+        nothing of it can have been sent. ``seals``: it only says that the persona ended the conversation. Both are
+        stored for the holder of the lease only.
         """
         conversation = grant.conversation
         shard = self._keys.of(conversation)
         stored = self._content.encrypt("reply", conversation, reply)
-        status, first = self._scripts.record(
+        status, first, reply_id = self._scripts.record(
             [
                 shard.conversation(conversation),
                 shard.journal(conversation, grant.head.event_id),
@@ -178,14 +193,22 @@ class Leases:
                 shard.timeline(conversation),
                 shard.channel(self._environment),
             ],
-            [conversation.name, grant.token, grant.fence, stored, self._ttl_ms, int(farewell)],
+            [
+                conversation.name,
+                grant.token,
+                grant.fence,
+                stored,
+                self._ttl_ms,
+                "1" if farewell else "sealed" if seals else "",
+                grant.head.accepted_at,
+            ],
         )
         if first == stored:
-            return Recorded(status, reply)
+            return Recorded(status, reply, reply_id)
         try:
-            return Recorded(status, self._content.decrypt("reply", conversation, first))
+            return Recorded(status, self._content.decrypt("reply", conversation, first), reply_id)
         except Undecryptable as reason:
-            return Recorded(status, "", str(reason))
+            return Recorded(status, "", reply_id, str(reason))
 
     def settle(
         self,
@@ -259,8 +282,16 @@ class Leases:
         try:
             found, undecryptable = entries(read), ""
             channel = read("channel", state["channel"]) if "channel" in state else None
+            touch = touch_state(conversation.name, state, channel)
         except Undecryptable as reason:
             found, undecryptable, channel = entries(_left_out), str(reason), None
+            touch = touch_state(conversation.name, state, None)
+        except (KeyError, ValueError) as error:
+            # The text of a ValueError quotes what is stored.
+            missing = f"field {error} is missing" if isinstance(error, KeyError) else "a number is none"
+            undecryptable = f"written by a newer release or damaged: the record of an event, {missing}"
+            found, channel = tuple(bare_entry(journals[i], journals[i + 1]) for i in range(0, len(journals), 2)), None
+            touch = TouchState(conversation.name)
         return Grant(
             conversation=conversation,
             token=token,
@@ -272,7 +303,7 @@ class Leases:
             sealed="sealed" in state,
             owned_elsewhere="owned_elsewhere" in state,
             last_inbound=int(state.get("last_inbound", "0")),
-            touch=touch_state(conversation.name, state, channel),
+            touch=touch,
             undecryptable=undecryptable,
             gives_way="gives_way" in state,
             probe=state.get("probe", ""),  # type: ignore[arg-type]
@@ -339,6 +370,19 @@ class Leases:
         held: Held = status
         return held
 
+    def stumble(self, grant: Grant, *, called: bool, answered: int) -> Stumbled | None:
+        """Count that an error of our own ended the turn; None = its lease is lost, and nothing was counted.
+
+        ``called``: the outside may have been called in this attempt. ``answered``: events of the persona so far.
+        """
+        conversation = grant.conversation
+        shard = self._keys.of(conversation)
+        status, in_all, own, replied = self._scripts.stumble(
+            [shard.conversation(conversation), shard.journal(conversation, grant.head.event_id)],
+            [conversation.name, grant.token, grant.fence, int(called), answered],
+        )
+        return Stumbled(in_all, own, bool(replied)) if status == "counted" else None
+
     def hand_over(self, grants: list[Grant]) -> int:
         """Let go of leases in the middle of their turns, because the process ends. Returns how many; the rest was lost.
 
@@ -362,7 +406,8 @@ class Leases:
         """Remember where an event's attachment is hosted, so that a further attempt does not host it again."""
         conversation = grant.conversation
         key = self._keys.of(conversation).journal(conversation, event_id)
-        self._scripts.keep_image([key], [self._content.encrypt("image_url", conversation, image_url)])
+        (accepted_at,) = (entry.accepted_at for entry in grant.entries if entry.event_id == event_id)
+        self._scripts.keep_image([key], [self._content.encrypt("image_url", conversation, image_url), accepted_at])
 
     def renew(self, grants: list[Grant]) -> list[Grant]:
         """Renew many leases in one round trip. Returns those that are lost."""

@@ -104,18 +104,47 @@ class Outreach:
             self._without_ramp.add(persona)
         return float(wait_ms) / 1000
 
-    def count(self, conversation: Conversation, event_id: str, ended: Literal["good", "bad"]) -> Count:
-        """Count how an opener ended, once, among the last ``stop_window``; close the gate when too many ended badly."""
+    def count(
+        self, conversation: Conversation, event_id: str, ended: Literal["good", "bad"], begun_at: int | None = None
+    ) -> Count:
+        """Count how an opener ended, once, among the last ``stop_window``; close the gate when too many ended badly.
+
+        ``begun_at``: milliseconds when it was asked, if known. One that was begun before a person opened the gate is
+        not counted.
+        """
         persona = conversation.persona
         rules, home = self._rules[persona], self._keys.home(persona)
         counted, bad, closed, closed_now = self._outcome(
             [home.outcomes(persona), home.persona(persona), home.ramp(persona)[0]],
-            [_opener(conversation, event_id), ended, rules.stop_window, rules.stop_share, rules.stop_minimum],
+            [
+                _opener(conversation, event_id),
+                ended,
+                rules.stop_window,
+                rules.stop_share,
+                rules.stop_minimum,
+                "" if begun_at is None else begun_at,
+            ],
         )
         if closed:
             # The script closed it in the home shard; also when that process died before the others.
-            self._personas.stop_outreach(persona, closed)
+            self._close_everywhere(persona, closed)
         return Count(counted, bad, closed, bool(closed_now))
+
+    def _close_everywhere(self, persona: str, reason: str) -> None:
+        home = self._keys.home(persona)
+        others = [shard.persona(persona) for shard in self._keys.shards if shard != home]
+        with self._redis.pipeline(transaction=False) as pipeline:
+            for key in others:
+                pipeline.hset(key, "outreach", reason)
+            pipeline.execute()
+        if self._redis.hexists(home.persona(persona), "outreach"):
+            return
+        # A person has opened it in between, the home shard first: what was written after that is undone.
+        with self._redis.pipeline(transaction=False) as pipeline:
+            for key in others:
+                pipeline.hdel(key, "outreach")
+            pipeline.execute()
+        self._personas.wake(persona)
 
     def state(self, persona: str) -> OutreachState:
         """Read it without touching anything; costs a look at all that became ready since the last tick."""

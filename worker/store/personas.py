@@ -11,6 +11,7 @@ from typing import Literal
 from redis import Redis
 
 from config.settings import Settings
+from worker.store.connection import clock_ms
 from worker.store.gates import Gates, Owner
 from worker.store.keys import Keys
 
@@ -60,8 +61,11 @@ class Personas:
     def open_gate(self, persona: str, gate: str) -> None:
         """Open a gate and look at everything that waited for it, in order of waiting."""
         if gate == "outreach":
-            # Those that closed it are judged: the count starts again, first of all, or the next end closes it again.
-            self._redis.delete(self._keys.home(persona).outcomes(persona))
+            # Openers that have begun are judged, also those that end at this moment: the count starts again, first of
+            # all. Then the home shard, which decides when an opener closes the gate at the same time.
+            home = self._keys.home(persona)
+            self._redis.hset(home.ramp(persona)[0], "resumed_at", clock_ms(self._redis))
+            self._redis.delete(home.outcomes(persona))
         self._gates.open(Owner("persona", persona), gate)
 
     def gates(self, persona: str) -> dict[str, str]:

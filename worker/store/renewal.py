@@ -21,7 +21,10 @@ _SOONER = 5
 
 
 class Lease:
-    """What a running turn knows of its lease. ``held()`` is a promise only to itself: the store has the last word."""
+    """What a running turn knows of its lease. ``held()`` is a promise only to itself: the store has the last word.
+
+    ``called``: whether the outside may have been called since the last step that is stored.
+    """
 
     def __init__(self, keeper: LeaseKeeper, grant: Grant, valid_until: float) -> None:
         self._keeper = keeper
@@ -31,6 +34,12 @@ class Lease:
         self.lost = False
         # A place for a call with the persona's key, renewed with the lease.
         self.has_place = False
+        self.called = False
+
+    def may_call(self) -> bool:
+        """``held``, asked right before a call to the outside."""
+        self.called = self.held()
+        return self.called
 
     def held(self) -> bool:
         """Whether this turn may still start an outside call: no loss was seen and the last renewal is fresh enough."""

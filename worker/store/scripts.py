@@ -99,6 +99,7 @@ class Scripts:
         self.record = script("record")
         self.settle = script("settle", takeover)
         self.hold = script("hold")
+        self.stumble = script("stumble")
         self.hand_over = script("hand_over")
         self.renew = script("renew")
         self.keep_image = script("keep_image")

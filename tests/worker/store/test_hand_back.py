@@ -50,10 +50,15 @@ def test_last_keeps_the_newest_message_only(store, accept, claim, begin, event_o
     assert [entry.event_id for entry in begin().entries] == ["c"]
 
 
-def test_last_keeps_all_images_of_the_newest_message(store, accept, claim, conversation, inbox):
+@pytest.mark.parametrize("release", ["this one", "the one before"])
+def test_last_keeps_all_images_of_the_newest_message(store, accept, chat, claim, conversation, inbox, release):
     accept("a")
     claim()
-    accept("b", "m", "m#2", "m#3")
+    accept("b", "m")
+    for image in ("m#2", "m#3"):
+        store.inbox.accept(chat(event_id=image), derived_from="m")
+        if release == "the one before":
+            store.redis.hdel(store.keys.of(conversation).journal(conversation, image), "derived_from")
     store.takeovers.hand_back(conversation, "last")
     assert inbox() == ["m", "m#2", "m#3"]
 

@@ -280,6 +280,35 @@ def test_an_opener_that_ends_while_the_gate_is_opened_does_not_close_it_again(ma
     assert store.personas.gates("ava") == {}
 
 
+def test_what_was_begun_before_the_gate_was_opened_neither_counts_nor_closes_it(make_ramp):
+    store = make_ramp(stop_share=0.5, stop_minimum=1)
+    begun_at = store.follow_ups.now() - 1
+    assert ended(store, 0, "bad").closed_now
+    store.personas.open_gate("ava", "outreach")
+    opened_at = int(store.redis.hget(store.keys.home("ava").ramp("ava")[0], "resumed_at"))
+    late = store.outreach.count(Conversation("ava", "@1"), "e", "bad", begun_at)
+    assert (late.counted, late.bad, late.closed, late.closed_now) == (0, 0, "", False)
+    assert store.personas.gates("ava") == {}
+    assert store.outreach.count(Conversation("ava", "@2"), "e", "bad", opened_at + 1).closed_now
+
+
+def test_an_opener_that_closes_the_gate_while_it_is_opened_leaves_it_open_everywhere(make_ramp, monkeypatch):
+    store = make_ramp(stop_share=0.5, stop_minimum=1)
+    make_pipeline, woken = store.redis.pipeline, []
+
+    def pipeline(**options):
+        # The operator comes after the script has closed the gate in the home shard, before it is closed in the others.
+        monkeypatch.undo()
+        monkeypatch.setattr(store.personas, "wake", lambda persona: woken.append(persona))
+        store.personas.open_gate("ava", "outreach")
+        return make_pipeline(**options)
+
+    monkeypatch.setattr(store.redis, "pipeline", pipeline)
+    ended(store, 0, "bad")
+    assert [store.redis.hget(shard.persona("ava"), "outreach") for shard in store.keys.shards] == [None] * 16
+    assert woken == ["ava", "ava"], "also what came to the closed gate in between"
+
+
 def test_the_state_says_where_it_stands(make_ramp, event_of):
     store = make_ramp(openers_per_hour=60, growth_per_day=2, openers_per_hour_limit=100, jitter=0)
     for number in range(4):

@@ -154,3 +154,26 @@ def test_no_secret_and_no_content_in_logs_phrases_and_timelines(
     assert "dead" in shown
     assert "PLANTED" not in shown
     assert "ft_sk_" not in shown
+
+
+@pytest.mark.parametrize("end", ["refused", "sealed"])
+def test_a_farewell_that_comes_after_the_lease_was_lost_leaves_the_answer_to_the_holder(
+    make_shop, say, lead, store, upstreams, monkeypatch, end
+):
+    escalates = {"action": "escalate_to_human"}
+    shop = make_shop(personas={"ava": {"api_key": "ft_sk_ava", "on_dead": escalates, "on_sealed": escalates}})
+    if end == "sealed":
+        upstreams.seal("ava", "@lead")
+    else:
+        shop.fail(status=422, service="fluidtalk")
+    record, key = shop.parts.store.leases.record, store.keys.of(lead).conversation(lead)
+
+    def late(grant, text, **fields):
+        store.redis.hset(key, "lease_until", 1)
+        store.leases.begin(lead, "holder")
+        return record(grant, text, **fields)
+
+    monkeypatch.setattr(shop.parts.store.leases, "record", late)
+    shop.producer.enqueue(say("a", event_id="e1"))
+    assert shop.run().startswith("left to another turn")
+    assert not store.redis.hexists(store.keys.of(lead).journal(lead, "e1"), "reply")

@@ -165,6 +165,18 @@ def test_sealed_and_blocked_leads_count_as_bad(ramped, opener, upstreams, store)
     assert shop.fates() == {"sealed": 1, "dead": 1}
 
 
+def test_an_opener_that_was_asked_before_the_gate_was_opened_does_not_count(ramped, opener, store):
+    shop = ramped(openers_per_hour=None, stop_share=0.1, stop_minimum=1)
+    shop.fail(service="captivate", status=503, nth=1)
+    run(shop, opener(1))
+    store.personas.open_gate("ava", "outreach")
+    shop.fail(service="captivate", status=403)
+    assert shop.work(lead(1))[-1].startswith("dead")
+    assert (store.outreach.state("ava").counted, store.personas.gates("ava")) == (0, {})
+    assert run(shop, opener(2)).startswith("dead")
+    assert "outreach" in store.personas.gates("ava")
+
+
 def test_an_opener_into_a_live_conversation_says_nothing_of_the_outreach(ramped, opener, say, store):
     shop = ramped(openers_per_hour=None)
     run(shop, say(target="@1"))

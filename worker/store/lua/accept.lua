@@ -7,6 +7,8 @@
 --      8 settle ms  9 settle limit ms  10 largest group  11 grace ms  12 inbox limit
 --      13 plan that this follow-up belongs to, or ''  14 doorbell message, or ''
 --      15 '' | 'hold': a person can take over, and then does | '<answer> <settled retention ms>': nobody can any more
+--      16 the id that this event goes under when another one has its id, or '' when that cannot be
+--      17 what this event was made from (field derived_from), or ''
 -- Returns {status, position, ring}: accepted | duplicate | no_channel | full; for a follow-up of a plan also stale (it is
 --      not the next touch, or not due) | waits (behind another event); ring = 1 when the caller must ring. `full` keeps
 --      nothing of the event, but ends the takeover that it would have ended.
@@ -26,6 +28,25 @@ local function gives_way(to)
   if number(state[2]) <= clock() then return true end
   local never_asked = number(head[2]) == 0 and not head[3]
   return never_asked and (to == 'inbound_chat' or for_its_moment(state[3]))
+end
+
+-- Whether the event under this id is another one: an id of ours, such as <id>#2, can be a producer's own as well.
+local function is_another(entry)
+  local other = redis.call('HMGET', entry, 'kind', 'derived_from', 'joining', 'size')
+  if not other[1] then return false end
+  if other[1] == 'refused' then return ARGV[17] ~= '' end
+  if other[2] then return other[2] ~= ARGV[17] end
+  -- A release without the field accepted it; the further images of a message bring no words.
+  local looks_derived = other[3] == 'closing' and number(other[4]) == 0
+  if ARGV[17] == '' or string.sub(ARGV[17], 1, 7) == 'replay ' then
+    return looks_derived and not (joining == 'closing' and ARGV[7] == '0')
+  end
+  return not looks_derived
+end
+
+if ARGV[16] ~= '' then
+  local instead = KEYS[8] .. ARGV[16] .. ' ' .. name
+  if redis.call('EXISTS', instead) == 1 or is_another(journal) then id, journal = ARGV[16], instead end
 end
 
 -- A letter that was refused under this id is no event yet, unless a replay has brought it in under another id.
@@ -76,6 +97,7 @@ if known[1] then
 end
 redis.call('HSET', journal, 'kind', kind, 'payload', ARGV[4], 'accepted_at', now, 'step', 'waiting',
   'joining', joining, 'size', ARGV[7])
+if ARGV[16] ~= '' then redis.call('HSET', journal, 'derived_from', ARGV[17]) end
 if ARGV[5] ~= '' then
   redis.call('HSET', conversation, 'channel', ARGV[5])
   redis.call('HSET', journal, 'own_channel', 1)

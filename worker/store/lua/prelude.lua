@@ -28,14 +28,19 @@
 --                    (payload, image_url and reply end with an event that is not dead)
 --                    own_channel (1: the payload brings a channel context)
 --                    joining (open, closing, no), size
+--                    derived_from (of an event whose id Parley made, or looks as if: the message that it is a further
+--                    image of, "replay <letter>", or nothing when it is a producer's own)
 --                    step (waiting, begun, asking, replied, delivering, settled); begun: not asked yet
 --                    first_begun_at (written and read by 0.1.0 only)
 --                    failures, failures_ms, failed (failed attempts of the present step: those that count against the
 --                    event, their pauses; the last one: milliseconds, what, pause ms, limit, why)
 --                    asks, ask_unknowns, asks_vanished, sends, send_unknowns, sends_vanished
 --                    asks_handed_over, sends_handed_over (of those that vanished: their process was told to end)
+--                    stumbles (turns that an error of our own ended: how many, how many count against the event, answers of
+--                    the persona at the last one, token of its turn)
 --                    bubbles_sent (of a paced reply: surely sent; failures, sends ... are those of the next one)
 --                    image_url (hosted; content), reply (content), replied_at, farewell (1: the reply is no answer),
+--                    reply_id (replied_at and the token of the turn that brought the reply: its name for the channel)
 --                    fate, reason, detail (content), settled_at
 --                    rank (of a dead event: number in the order of ending, which is that of acceptance; replay finds
 --                    its place by it), asked_with (of a dead event: head of its group), discarded_at
@@ -62,7 +67,8 @@
 -- line         ZSET  conversation that waits for a place -> milliseconds since when its head waits
 -- ramp         HASH  settings (of the ramp that holds), since (first opener), next (next free moment), delay (how late
 --                    the schedule runs: added to every moment), woken (settings whose conversations were woken),
---                    waking_until, stopped_by (the opener whose outcome closed the gate "outreach")
+--                    waking_until, stopped_by (the opener whose outcome closed the gate "outreach"), resumed_at (when a
+--                    person last opened that gate: openers begun before are not counted)
 -- moments      ZSET  opener ("<event id> <conversation>") -> its moment in the schedule
 -- gone         ZSET  opener -> milliseconds when the ramp let it go
 -- outcomes     LIST  the last openers' outcomes, newest first: "bad <opener>" or "good <opener>"

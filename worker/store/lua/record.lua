@@ -1,31 +1,57 @@
 -- Store the persona's reply before anything is delivered. The first stored reply wins, whoever brings it.
 --
 -- KEYS 1 conversation  2 journal of the head  3 agenda  4 timeline  5 channel
--- ARGV 1 conversation name  2 token  3 fence  4 reply  5 lease ms  6 '1': the reply is a farewell, no answer
--- Returns {'holder' | 'taken_over' | 'closed' | 'lost' | 'settled', the reply to deliver}. `holder`: the step is now
--- "delivering", the lease is renewed, go on. `taken_over`: a person took over meanwhile; `closed`: the channel's gate is
--- closed; in both cases deliver nothing, let go of the lease.
+-- ARGV 1 conversation name  2 token  3 fence  4 reply  5 lease ms
+--      6 '' = an answer of the persona | '1': a farewell, no answer | 'sealed': a farewell that says what the persona said
+--      7 accepted_at of the head when its turn began
+-- Returns {'holder' | 'taken_over' | 'closed' | 'lost' | 'settled', the reply to deliver, its id or '' when a release
+-- without ids stored it}. `holder`: the step is now "delivering", the lease is renewed, go on. `taken_over`: a person took
+-- over meanwhile; `closed`: the channel's gate is closed; in both cases deliver nothing, let go of the lease.
+-- A farewell counts only from the holder, and gives way to an answer as long as nothing of it can have been sent.
 -- Twice for one caller: the second time finds its own reply and only renews the lease.
 
 local conversation, journal, timeline = KEYS[1], KEYS[2], KEYS[4]
 local now = clock()
-local past = redis.call('HMGET', journal, 'reply', 'step', 'fate')
+
+-- A release without ids may have stored another reply since: the id tells which one it belongs to.
+local function id_of(stored, replied_at)
+  local at, id = string.match(stored or '', '^(%d+) (.+)$')
+  return at == replied_at and id or ''
+end
+
+local past = redis.call('HMGET', journal, 'reply', 'step', 'fate', 'reply_id', 'farewell', 'replied_at')
 if past[3] or not past[2] then
-  return {'settled', past[1] or ''}
+  return {'settled', past[1] or '', ''}
 end
 finish_even_when_full(conversation)
-local reply = past[1]
+local reply, id = past[1], id_of(past[4], past[6])
 local lease = redis.call('HMGET', conversation, 'owner', 'fence', 'taken_over')
 local holder = lease[1] == ARGV[2] and lease[2] == ARGV[3]
-if not reply then
-  reply = ARGV[4]
-  redis.call('HSET', journal, 'reply', reply, 'replied_at', now)
+
+-- Whether the reply of a caller that lost its lease belongs to this event, and not to one of the same id that was
+-- forgotten.
+local function same_event()
+  local accepted = redis.call('HMGET', journal, 'accepted_at', 'first_accepted_at')
+  return ARGV[7] == accepted[1] or ARGV[7] == accepted[2]
+end
+
+local function nothing_sent()
+  local sends = redis.call('HMGET', journal, 'send_unknowns', 'sends_vanished', 'bubbles_sent')
+  return past[2] ~= 'delivering' and not (sends[1] or sends[2] or sends[3])
+end
+
+local answer = ARGV[6] == ''
+local wanted = not reply or (answer and past[5] and nothing_sent())
+if wanted and (holder or (answer and same_event())) then
+  reply, id = ARGV[4], ARGV[2]
+  redis.call('HSET', journal, 'reply', reply, 'replied_at', now, 'reply_id', now .. ' ' .. id)
   redis.call('HDEL', journal, 'failures', 'failures_ms', 'failed')
+  if past[5] then redis.call('HDEL', journal, 'farewell', 'sends', 'sends_handed_over') end
   if ARGV[6] == '1' then redis.call('HSET', journal, 'farewell', 1) end
   note(timeline, now, holder and 'replied' or 'replied late')
 end
 if not holder then
-  return {'lost', reply}
+  return {'lost', reply or '', id}
 end
 local lease_until = now + tonumber(ARGV[5])
 redis.call('HSET', conversation, 'lease_until', lease_until)
@@ -35,10 +61,10 @@ if lease[3] or closed then
   -- Said "holder" to the same caller before, who did not hear it: no send came of that.
   if past[2] == 'delivering' then redis.call('HINCRBY', journal, 'sends', -1) end
   redis.call('HSET', journal, 'step', 'replied')
-  return {lease[3] and 'taken_over' or 'closed', reply}
+  return {lease[3] and 'taken_over' or 'closed', reply, id}
 end
 if past[2] ~= 'delivering' then
   redis.call('HSET', journal, 'step', 'delivering')
   redis.call('HINCRBY', journal, 'sends', 1)
 end
-return {'holder', reply}
+return {'holder', reply, id}

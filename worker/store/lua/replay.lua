@@ -120,9 +120,9 @@ if obstacle then return say(obstacle) end
 
 -- A fresh budget. What may have been acted on, or has its answer, stays alone: nothing may join an answer that was
 -- given without it, nor one that a lost worker may still bring.
-redis.call('HDEL', journal, 'fate', 'reason', 'detail', 'settled_at', 'discarded_at', 'asked_with',
-  'failures', 'failures_ms', 'failed', 'asks', 'ask_unknowns', 'asks_vanished', 'asks_handed_over', 'sends', 'send_unknowns', 'sends_vanished',
-  'sends_handed_over')
+redis.call('HDEL', journal, 'fate', 'reason', 'detail', 'settled_at', 'discarded_at', 'asked_with', 'failures',
+  'failures_ms', 'failed', 'asks', 'ask_unknowns', 'asks_vanished', 'asks_handed_over', 'sends', 'send_unknowns',
+  'sends_vanished', 'sends_handed_over', 'stumbles')
 redis.call('HSET', journal, 'step', answered and 'replied' or 'waiting', 'replayed_by', call)
 if not answered then redis.call('HDEL', journal, 'reply', 'replied_at', 'farewell', 'bubbles_sent') end
 if answered or doubted then redis.call('HSET', journal, 'joining', 'no') end

@@ -1,16 +1,21 @@
 -- Plan a touch that a producer asks for, in place of the one that was planned.
 --
 -- KEYS 1 conversation  2 inbox  3 follow_ups  4 timeline  5 journal of the event
+--      6 journal of the event when another one has its id, or KEYS 5 again when that cannot be
 -- ARGV 1 conversation name  2 event id  3 the event as JSON  4 milliseconds of its not_before  5 rule
 --      6 channel or ''  7 conversation retention ms  8 timeline retention ms  9 timeline entries
+--      10 the id that belongs to KEYS 6
 -- Returns {status, position}: scheduled | duplicate | no_channel. Twice for one event: the second time changes nothing.
 
 local conversation, inbox, follow_ups, timeline = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 -- Whatever is planned has a moment after 0, which stands for none: a time that is given as 0 is in the past, no more.
 local name, at = ARGV[1], math.max(1, tonumber(ARGV[4]))
-local kind = redis.call('HGET', KEYS[5], 'kind')
-if kind and kind ~= 'refused' then
-  local position = redis.call('LPOS', inbox, ARGV[2])
+local known, id = redis.call('HMGET', KEYS[5], 'kind', 'derived_from'), ARGV[2]
+if (known[2] and known[2] ~= '') or (KEYS[6] ~= KEYS[5] and redis.call('EXISTS', KEYS[6]) == 1) then
+  known, id = redis.call('HMGET', KEYS[6], 'kind'), ARGV[10]
+end
+if known[1] and known[1] ~= 'refused' then
+  local position = redis.call('LPOS', inbox, id)
   return {'duplicate', position and position + 1 or 0}
 end
 if ARGV[6] == '' and redis.call('HEXISTS', conversation, 'channel') == 0 then

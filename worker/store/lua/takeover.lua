@@ -18,17 +18,24 @@ local function take_over(keys, name, reason, now)
   note(keys.timeline, now, 'taken over', reason)
 end
 
+-- The message that an event is a further image of, or nil. Of what a release without derived_from accepted, only the id
+-- tells: <id>#2, <id>#3 ...
+local function message_of(id, journal)
+  if journal[3] then return journal[3] ~= '' and journal[3] or nil end
+  return string.match(id, '^(.+)#%d+$')
+end
+
 -- The newest message of the lead that was accepted before then: places of its first and last event in the inbox. Its
--- further images are events of their own: <id>#2, <id>#3 ...
+-- further images are events of their own.
 local function newest_chat(ids, journals, before)
   local last = #ids
   while last > 0 and not (journals[last][1] == 'inbound_chat' and number(journals[last][2]) < before) do
     last = last - 1
   end
-  local first, message = last, last > 0 and string.match(ids[last], '^(.+)#%d+$')
+  local first, message = last, last > 0 and message_of(ids[last], journals[last])
   while message and first > 1 and ids[first] ~= message do
     local other = ids[first - 1]
-    if other ~= message and string.match(other, '^(.+)#%d+$') ~= message then break end
+    if other ~= message and message_of(other, journals[first - 1]) ~= message then break end
     first = first - 1
   end
   return first, last
@@ -43,7 +50,8 @@ local function hand_back(keys, name, answer, now, ended, settled_ms)
   local group = number(state[3])
   local ids, journals = redis.call('LRANGE', keys.inbox, 0, -1), {}
   for index, id in ipairs(ids) do
-    journals[index] = redis.call('HMGET', keys.journals .. id .. ' ' .. name, 'kind', 'accepted_at')
+    journals[index] = redis.call('HMGET', keys.journals .. id .. ' ' .. name, 'kind', 'accepted_at',
+      'derived_from')
   end
   local first, last = newest_chat(ids, journals, ended)
   -- A group that was asked has one answer, so it stays or goes as a whole.

@@ -1,0 +1,43 @@
+"""Whether this release can read all that a turn needs, and what the turn does when it cannot."""
+
+from __future__ import annotations
+
+import random
+
+from worker.events import ChannelContext
+from worker.outcomes import LEAD_WROTE, End, Wait, without_content
+from worker.reply import Reply
+from worker.store.leases import Grant
+from worker.unreadable import Unreadable
+
+
+def unreadable(grant: Grant) -> str:
+    """Why the turn cannot go on in this process, as one line without content; '' = it can."""
+    try:
+        channel_of(grant)
+        if grant.head.reply is not None:
+            Reply.of_json(grant.head.reply)
+    except Unreadable as reason:
+        return grant.undecryptable or str(reason)
+    return grant.undecryptable
+
+
+def without_reading(grant: Grant, reason: str, jitter: random.Random) -> End | Wait:
+    """What the turn does instead: it waits for a process that can read it, unless its end needs no content."""
+    head = grant.head
+    speaks_first = head.kind in ("ai_opener", "follow_up")
+    if speaks_first and head.reply is None and 0 < head.accepted_at <= grant.last_inbound and not grant.sealed:
+        return End("skipped", LEAD_WROTE)
+    return without_content(reason, grant.sealed, jitter)
+
+
+def channel_of(grant: Grant) -> ChannelContext:
+    """Where the answer goes: the newest context that the events bring, else that of the conversation.
+
+    Raises ``Unreadable``.
+    """
+    for event in reversed(grant.events):
+        if event.channel:
+            return event.channel
+    # Accepted without a channel of its own, so the conversation had one; accept makes sure of that.
+    return ChannelContext.of_json(grant.channel or "")
