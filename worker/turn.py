@@ -148,7 +148,7 @@ class Turns:
         if isinstance(granted, NotNow):
             return _not_now(granted)
         crash_points.reached("after begin")
-        waited_seconds = (granted.now - granted.head.accepted_at) / 1000
+        waited_seconds = max(0, granted.now - granted.head.accepted_at) / 1000
         counting = metrics.turn(conversation.persona, granted.head.kind, waited_seconds)
         payloads = [entry.payload for entry in granted.entries]
         span = tracing.turn(payloads, persona=conversation.persona, kind=granted.head.kind)
@@ -209,11 +209,12 @@ class Turns:
         return self._carry_out(lease, decision)
 
     def _known(self, grant: Grant) -> Known:
-        accepted_at, kind = grant.entries[-1].accepted_at, grant.head.kind
+        # Never negative, though the clock may have stepped back.
+        accepted_at, kind = min(grant.entries[-1].accepted_at, grant.now), grant.head.kind
         known = Known(
             sealed=grant.sealed,
             owned_elsewhere=grant.owned_elsewhere,
-            last_inbound=grant.last_inbound,
+            lead_wrote=grant.lead_wrote,
             gives_way=grant.gives_way,
             waited_seconds=(grant.now - accepted_at) / 1000,
         )

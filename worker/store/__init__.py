@@ -46,7 +46,8 @@ class Store:
         self.redis: Redis = connect(settings.store_address, settings.tls, connections, AheadRedis if ahead else Redis)
         self.keys = Keys(settings.agenda.shards)
         self._lines = None if isinstance(self.redis, LateCluster) else Lines(self.redis, connections)
-        scripts = Scripts(self.redis, ahead, self._lines)
+        lease_ms = int(settings.lease.ttl_seconds * 1000)
+        scripts = Scripts(self.redis, ahead, self._lines, lease_ms, settings.personas)
         handles = Handles(settings.privacy)
         self.broker = broker = None if settings.doorbells_in_store else Broker(settings)
         self.doorbells: Doorbells = (

@@ -40,7 +40,9 @@ class Agenda:
         # Where the shards are on several servers no script sees all of them, and each job looks for itself.
         self._one_server = not isinstance(redis, LateCluster)
         self._sees_accept = settings.doorbells_in_store
-        self._looked_at = [key for shard in keys.shards for key in (shard.agenda, shard.ready, shard.follow_ups)]
+        self._looked_at = [
+            key for shard in keys.shards for key in (shard.agenda, shard.ready, shard.follow_ups, shard.clock)
+        ]
         if self._sees_accept:
             self._looked_at.append(ACCEPT)
         self._limit = settings.agenda.ring_limit
@@ -49,7 +51,7 @@ class Agenda:
         self._grace_limit_ms = int(settings.agenda.grace_limit_seconds * 1000)
 
     def look(self) -> Due:
-        """What is due now. One command; changes nothing."""
+        """What is due now. One command; changes nothing but the clock that is kept."""
         if not self._one_server:
             return Due(self._keys.shards, follow_ups=True, accept=True)
         follow_ups, accept, next_ms, *numbers = self._look(self._looked_at, [])

@@ -35,6 +35,7 @@ All keys of a conversation carry one hash tag, its shard, together with that sha
     parley:{NN}:taken_over                     HASH  with the hand-back      accept settle claim   parley claims
                                                                              hand_back
     parley:{NN}:persona:<persona>              HASH  never; reversible       gates, pause          begin
+    parley:{NN}:clock                          TEXT  a week unused           all scripts            the same
     parley:{NN}:rate:<persona>                 TEXT  a minute unused         admit                 admit
     parley:{NN}:reserved:<persona>             ZSET  ten minutes unused      admit                 admit
     parley:{NN}:running:<persona>              ZSET  with the longest call   admit release         admit
@@ -117,6 +118,11 @@ class Shard:
     def journal_prefix(self) -> str:
         """What stands before ``<event id> <conversation>`` in a journal key."""
         return self.key("journal:")
+
+    @property
+    def clock(self) -> str:
+        """The latest time that a script has seen."""
+        return self.key("clock")
 
     def conversation(self, conversation: Conversation) -> str:
         """The conversation's own state."""

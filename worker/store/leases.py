@@ -26,7 +26,7 @@ from worker.events import Event
 from worker.follow_ups import Planned, Touch, TouchState
 from worker.store.content import Content, Field, Undecryptable
 from worker.store.follow_ups import touch_state
-from worker.store.journal import Entry, entry, pairs
+from worker.store.journal import Entry, entry, lead_wrote_since, pairs
 from worker.store.keys import Keys
 from worker.store.scripts import Scripts
 
@@ -53,7 +53,7 @@ class Grant:
 
     ``undecryptable``: why this process cannot read the content of the entries, which is then left out; '' = it can.
     ``gives_way``: outreach is stopped; the head ends without a call, because something that happened on the platform
-    waits behind it.
+    waits behind it. ``lead_wrote``: after the head was accepted.
     """
 
     conversation: Conversation
@@ -69,6 +69,7 @@ class Grant:
     touch: TouchState
     undecryptable: str = ""
     gives_way: bool = False
+    lead_wrote: bool = False
 
     @property
     def head(self) -> Entry:
@@ -267,6 +268,7 @@ class Leases:
             touch=touch_state(conversation.name, state, channel),
             undecryptable=undecryptable,
             gives_way="gives_way" in state,
+            lead_wrote=lead_wrote_since(pairs(journals[1]), state),
         )
 
     def hold(

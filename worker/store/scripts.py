@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from importlib import resources
 from typing import Any
 
@@ -61,11 +61,24 @@ class Script:
 
 class Scripts:
     """All scripts. ``ahead``: their clock runs ahead (``worker/store/ahead.py``). ``lines``: connections for single
-    calls; without them, as in a cluster, each call goes through the client."""
+    calls; without them, as in a cluster, each call goes through the client. ``lease_ms`` and ``personas``: the longest
+    lease and the configured personas, which ``lua/clock.lua`` has to know when the store's clock steps back."""
 
-    def __init__(self, redis: Redis, ahead: bool = False, lines: Lines | None = None) -> None:
+    def __init__(
+        self,
+        redis: Redis,
+        ahead: bool = False,
+        lines: Lines | None = None,
+        lease_ms: int = 6000,
+        personas: Iterable[str] = (),
+    ) -> None:
         folder = resources.files("worker.store") / "lua"
-        prelude = (folder / "prelude.lua").read_text(encoding="utf-8") + (LUA if ahead else "")
+        prelude = (
+            (folder / "prelude.lua").read_text(encoding="utf-8")
+            + (LUA if ahead else "")
+            + _known(lease_ms, personas)
+            + (folder / "clock.lua").read_text(encoding="utf-8")
+        )
 
         touches = (folder / "touches.lua").read_text(encoding="utf-8")
         takeover = touches + (folder / "takeover.lua").read_text(encoding="utf-8")
@@ -100,3 +113,9 @@ class Scripts:
         self.hand_back = script("hand_back", takeover)
         self.seal = script("seal", touches)
         self.forget = script("forget")
+
+
+def _known(lease_ms: int, personas: Iterable[str]) -> str:
+    # A persona's name has nothing that would have to be quoted (``config.sections.PersonaName``).
+    names = ", ".join(f"'{name}'" for name in sorted(personas))
+    return f"\nlocal LEASE_MS, PERSONAS = {lease_ms}, {{{names}}}\n"

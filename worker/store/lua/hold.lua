@@ -31,10 +31,9 @@ if ARGV[8] ~= '' then
   redis.call('HDEL', journal, 'first_begun_at', 'sends', 'send_unknowns', 'sends_vanished',
     'sends_handed_over')
 end
-local head = redis.call('HMGET', journal, 'kind', 'accepted_at')
-local speaks_first = head[1] == 'ai_opener' or head[1] == 'follow_up'
-if ARGV[6] == 'not asked' and not step[2] and speaks_first then
-  local lead_wrote = lane_of(head[1], head[2], redis.call('HGET', conversation, 'last_inbound')) == 'turns'
+local head = redis.call('HMGET', journal, 'kind', 'accepted_at', 'seq')
+if ARGV[6] == 'not asked' and not step[2] and speaks_first(head[1]) then
+  local lead_wrote = lane_of(head, redis.call('HMGET', conversation, 'last_inbound', 'inbound_seq')) == 'turns'
   -- Something came in while this turn ran: what waits in front of it only gives way, at once.
   if lead_wrote or (for_its_moment(ARGV[5]) and redis.call('LLEN', KEYS[5]) > 1) then at = now end
 end

@@ -1,36 +1,55 @@
--- Say what is due, and change nothing: the one thing that is asked at each tick, so that a tick of a quiet store is cheap.
+-- Say what is due, and change nothing of it: the one thing that is asked at each tick, so that a tick of a quiet store is
+-- cheap. It also keeps the clock of all shards (clock.lua), in which nothing else may happen for hours.
 --
--- KEYS of each shard: agenda, ready, follow_ups; after all of them the queue accept, when it is a list of this server
+-- KEYS of each shard: agenda, ready, follow_ups, clock; after all of them the queue accept, when it is a list of this server
 -- Returns {follow-ups due, messages wait in accept (1 or 0), milliseconds until the next conversation falls due in a shard
--- where none is now (-1 = there is none), number of each shard (from 0) in which something is due or ready, ...}
+-- where none is now (-1 = there is none), number of each shard (from 0) in which something is due or ready, or whose clock
+-- stepped back, ...}
 
-local shards = math.floor(#KEYS / 3)
-local now
+local shards = math.floor(#KEYS / 4)
+
+local function keys_of(offset)
+  local keys = {}
+  for shard = 1, shards do keys[shard] = KEYS[4 * shard - 4 + offset] end
+  return keys
+end
 
 local function any(offset)
-  local keys = {}
-  for shard = 1, shards do keys[shard] = KEYS[3 * shard - 3 + offset] end
-  return redis.call('EXISTS', unpack(keys)) > 0
+  return redis.call('EXISTS', unpack(keys_of(offset))) > 0
 end
 
 local function due(key)
-  now = now or clock()
   local first = tonumber(redis.call('ZRANGE', key, 0, 0, 'WITHSCORES')[2])
-  return first and first <= now, first
+  return first and first <= clock(), first
+end
+
+-- The shards whose clock has stepped back, or is not kept so far: the next script of each sees to that.
+local function to_mend()
+  local found, now, keys = {}, clock(), keys_of(4)
+  for shard, seen in ipairs(redis.call('MGET', unpack(keys))) do
+    if not seen or number(seen) > now + STEP_MS then
+      found[shard] = true
+    elseif number(seen) < now - SEEN_MS then
+      keep_clock(keys[shard], now)
+    end
+  end
+  return found
 end
 
 local work, follow_ups, upcoming = {}, 0, math.huge
 local agendas, ready, planned = any(1), any(2), any(3)
+local unmended = (agendas or planned) and to_mend() or {}
 for shard = 1, shards do
-  local offset = 3 * shard - 3
+  local offset = 4 * shard - 4
   local now_due, first
   if agendas then now_due, first = due(KEYS[offset + 1]) end
-  if first and not now_due then upcoming = math.min(upcoming, first - now) end
-  if now_due or (ready and redis.call('EXISTS', KEYS[offset + 2]) == 1) then
+  if first and not now_due then upcoming = math.min(upcoming, first - clock()) end
+  local planned_here = unmended[shard] and planned and redis.call('EXISTS', KEYS[offset + 3]) == 1
+  if now_due or (unmended[shard] and first) or planned_here or (ready and redis.call('EXISTS', KEYS[offset + 2]) == 1) then
     work[#work + 1] = shard - 1
   end
   if planned and follow_ups == 0 and due(KEYS[offset + 3]) then follow_ups = 1 end
 end
-local accept = KEYS[3 * shards + 1]
+local accept = KEYS[4 * shards + 1]
 local next_ms = upcoming < math.huge and math.ceil(upcoming) or -1
 return {follow_ups, accept and redis.call('EXISTS', accept) or 0, next_ms, unpack(work)}
