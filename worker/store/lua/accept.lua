@@ -33,9 +33,10 @@ if known[1] and (known[1] ~= 'refused' or known[2]) then
   local position = redis.call('LPOS', inbox, id)
   return {'duplicate', position and position + 1 or 0, 0}
 end
+local now = clock()
 if ARGV[13] ~= '' then
   local due = redis.call('ZSCORE', KEYS[7], name)
-  if redis.call('HGET', conversation, 'plan') ~= ARGV[13] or not due or tonumber(due) > clock() then
+  if redis.call('HGET', conversation, 'plan') ~= ARGV[13] or not due or tonumber(due) > now then
     return {'stale', 0, 0}
   end
   local waiting = redis.call('LLEN', inbox)
@@ -46,7 +47,6 @@ end
 if ARGV[5] == '' and redis.call('HEXISTS', conversation, 'channel') == 0 then
   return {'no_channel', 0, 0}
 end
-local now = clock()
 local keys = {conversation = conversation, inbox = inbox, timeline = timeline, books = KEYS[6], follow_ups = KEYS[7],
   taken_over = KEYS[11], dead = KEYS[12], journals = KEYS[8]}
 local waiting, handed_back = redis.call('LLEN', inbox), false

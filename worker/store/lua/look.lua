@@ -23,29 +23,26 @@ local function due(key)
   return first and first <= clock(), first
 end
 
--- The shards whose clock has stepped back, or is not kept so far: the next script of each sees to that.
-local function to_mend()
-  local found, now, keys = {}, clock(), keys_of(4)
-  for shard, seen in ipairs(redis.call('MGET', unpack(keys))) do
-    if not seen or number(seen) > now + STEP_MS then
-      found[shard] = true
-    elseif number(seen) < now - SEEN_MS then
-      keep_clock(keys[shard], now)
-    end
-  end
-  return found
-end
-
 local work, follow_ups, upcoming = {}, 0, math.huge
 local agendas, ready, planned = any(1), any(2), any(3)
-local unmended = (agendas or planned) and to_mend() or {}
+local clocks = (agendas or planned) and redis.call('MGET', unpack(keys_of(4)))
+
+-- Whether the clock of a shard has stepped back, or, where conversations wait, is not kept so far: the next script there
+-- sees to both.
+local function is_to_be_mended(shard, waits)
+  local seen = clocks and clocks[shard]
+  if waits and not seen then return true end
+  if clocks and number(seen) < clock() - SEEN_MS then keep_clock(KEYS[4 * shard], clock()) end
+  return number(seen) > clock() + STEP_MS
+end
+
 for shard = 1, shards do
   local offset = 4 * shard - 4
   local now_due, first
   if agendas then now_due, first = due(KEYS[offset + 1]) end
   if first and not now_due then upcoming = math.min(upcoming, first - clock()) end
-  local planned_here = unmended[shard] and planned and redis.call('EXISTS', KEYS[offset + 3]) == 1
-  if now_due or (unmended[shard] and first) or planned_here or (ready and redis.call('EXISTS', KEYS[offset + 2]) == 1) then
+  local unmended = is_to_be_mended(shard, first)
+  if now_due or unmended or (ready and redis.call('EXISTS', KEYS[offset + 2]) == 1) then
     work[#work + 1] = shard - 1
   end
   if planned and follow_ups == 0 and due(KEYS[offset + 3]) then follow_ups = 1 end
