@@ -75,8 +75,8 @@ def pairs(flat: Sequence[str]) -> dict[str, str]:
 def lead_wrote_since(event: Mapping[str, str], conversation: Mapping[str, str]) -> bool:
     """Whether the lead wrote after an event was accepted, from the stored fields of both.
 
-    By the order of acceptance, as ``lead_wrote_since`` of ``lua/prelude.lua`` says; what 0.1.0 accepted has no number in
-    it, then the times decide.
+    By the order of acceptance, as ``lead_wrote_since`` of ``lua/prelude.lua``; what 0.1.0 accepted has no number in it,
+    then the times decide.
     """
     last_inbound = conversation.get("last_inbound", "0")
     lead_seq, _, at = conversation.get("inbound_seq", "").partition(" ")
