@@ -40,9 +40,7 @@ class Agenda:
         # Where the shards are on several servers no script sees all of them, and each job looks for itself.
         self._one_server = not isinstance(redis, LateCluster)
         self._sees_accept = settings.doorbells_in_store
-        self._looked_at = [
-            key for shard in keys.shards for key in (shard.agenda, shard.ready, shard.follow_ups, shard.clock)
-        ]
+        self._looked_at = [key for shard in keys.shards for key in (shard.agenda, shard.ready, shard.follow_ups)]
         if self._sees_accept:
             self._looked_at.append(ACCEPT)
         self._limit = settings.agenda.ring_limit

@@ -61,8 +61,9 @@ class Script:
 
 class Scripts:
     """All scripts. ``ahead``: their clock runs ahead (``worker/store/ahead.py``). ``lines``: connections for single
-    calls; without them, as in a cluster, each call goes through the client. ``lease_ms`` and ``personas``: the longest
-    lease and the configured personas, which ``lua/clock.lua`` has to know when the store's clock steps back."""
+    calls; without them, as in a cluster, each call goes through the client. ``lease_ms``, ``personas`` and ``channel``:
+    the longest lease, the configured personas and the name of the channel, which ``lua/clock.lua`` has to know when the
+    store's clock steps back."""
 
     def __init__(
         self,
@@ -71,12 +72,13 @@ class Scripts:
         lines: Lines | None = None,
         lease_ms: int = 6000,
         personas: Iterable[str] = (),
+        channel: str = "",
     ) -> None:
         folder = resources.files("worker.store") / "lua"
         prelude = (
             (folder / "prelude.lua").read_text(encoding="utf-8")
             + (LUA if ahead else "")
-            + _known(lease_ms, personas)
+            + _known(lease_ms, personas, channel)
             + (folder / "clock.lua").read_text(encoding="utf-8")
         )
 
@@ -115,7 +117,10 @@ class Scripts:
         self.forget = script("forget")
 
 
-def _known(lease_ms: int, personas: Iterable[str]) -> str:
-    # A persona's name has nothing that would have to be quoted (``config.sections.PersonaName``).
-    names = ", ".join(f"'{name}'" for name in sorted(personas))
-    return f"\nlocal LEASE_MS, PERSONAS = {lease_ms}, {{{names}}}\n"
+def _known(lease_ms: int, personas: Iterable[str], channel: str) -> str:
+    names = ", ".join(map(_quoted, sorted(personas)))
+    return f"\nlocal LEASE_MS, PERSONAS, CHANNEL = {lease_ms}, {{{names}}}, {_quoted(channel)}\n"
+
+
+def _quoted(text: str) -> str:
+    return "'" + "".join(f"\\{byte:03d}" for byte in text.encode()) + "'"

@@ -210,6 +210,39 @@ def test_moments_of_follow_ups_at_an_hourly_pace_come_in_their_time(make, step):
     assert all(move.at - now(store) <= 3 * 60_000 + 3000 for move in moved.values())
 
 
+def test_what_is_kept_for_gates_and_queues_is_due_in_its_time(store, accept, begin, step, state, journal):
+    """Written as it is stored: each has its own tests where it is used."""
+    accept("a")
+    begin()
+    shard, soon, at = store.keys.of(LEAD), now(store) + 60_000, now(store)
+    store.redis.hset(shard.conversation(LEAD), mapping={"probing": f"circuit {soon} t1", "rung_at": at})
+    store.redis.hset(shard.journal(LEAD, "a"), "failed", f"{at} unknown 1000 3 no answer")
+    store.redis.hset(shard.persona("ava"), "succeeded_at", at)
+    store.redis.zadd(shard.key("errands"), {"probe circuit ava": soon})
+    store.redis.zadd(shard.key("rung"), {LEAD.name: at})
+    store.redis.sadd(shard.key("queued"), "unknown")
+    store.redis.zadd(shard.key("parked:unknown"), {"unknown:@lead": at})
+    step(store, 0)
+    tick(store)
+    gate, until, token = state()["probing"].split()
+    assert (gate, int(until) - now(store) <= 63_000, token) == ("circuit", True, "t1")
+    failed_at, _, failure = journal("a")["failed"].partition(" ")
+    assert (int(failed_at) <= now(store), failure) == (True, "unknown 1000 3 no answer")
+    past = [state()["rung_at"], store.redis.hget(shard.persona("ava"), "succeeded_at")]
+    past += [store.redis.zscore(shard.key("rung"), LEAD.name)]
+    past += [store.redis.zscore(shard.key("parked:unknown"), "unknown:@lead")]
+    assert all(int(value) <= now(store) for value in past)
+    assert store.redis.zscore(shard.key("errands"), "probe circuit ava") - now(store) <= 63_000
+
+
+def test_a_failure_that_was_counted_at_once_stays_so(store, accept, step, journal):
+    accept("a")
+    store.redis.hset(store.keys.of(LEAD).journal(LEAD, "a"), "failed", "9999999999999 refused 1000 3 no")
+    step(store, 0)
+    tick(store)
+    assert journal("a")["failed"] == "9999999999999 refused 1000 3 no"
+
+
 def test_a_ramp_goes_on_in_its_time(make, step):
     outreach = {"openers_per_hour": 60, "jitter": 0}
     store = make(personas={"ava": {"api_key": "k", "outreach": outreach}, "bea": {"api_key": "b"}})

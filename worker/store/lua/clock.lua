@@ -6,7 +6,7 @@
 -- script that finds the clock behind it moves what is stored by the difference, and only then does its own work: a script
 -- asks for the clock before it reads any time, so none works with a time from before the step. docs/decisions/0010 lists every stored time and what becomes of it.
 --
--- Before it stand LEASE_MS and PERSONAS: the longest lease, and the names of all personas of this process.
+-- Before it stand LEASE_MS, PERSONAS and CHANNEL: the longest lease, all personas of this process and where it delivers.
 
 -- It is written when it is behind by more than this: what is lost of a step, and what a step back must exceed.
 local SEEN_MS, STEP_MS = 2000, 1000
@@ -21,6 +21,7 @@ end
 local function mend(tag, now, by)
   -- Of a persona, in its home shard. A moment is a score, or the text itself.
   local MOMENTS, NEXT_MOMENTS, RIGHTS = {'reserved', 'running', 'paced'}, {'rate', 'pace'}, {'circuit', 'credits'}
+  local FOR_EVER = 9999999999999
 
   -- What had passed when the clock stepped back is due; what had not keeps what was left of it.
   local function sooner(at)
@@ -43,13 +44,15 @@ local function mend(tag, now, by)
   -- Returns the end of its lease, if it has one.
   local function mend_conversation(name)
     local key = tag .. 'conversation:' .. name
-    local state = redis.call('HMGET', key, 'lease_until', 'hold_until', 'last_inbound', 'inbound_seq')
+    local state = redis.call('HMGET', key, 'lease_until', 'hold_until', 'last_inbound', 'inbound_seq', 'probing')
     if number(state[3]) > now then
       local lead_seq = string.match(state[4] or '', '^(%d+) ' .. state[3] .. '$')
       redis.call('HSET', key, 'last_inbound', now)
       if lead_seq then redis.call('HSET', key, 'inbound_seq', lead_seq .. ' ' .. now) end
     end
-    no_later_than_now(key, 'taken_over_at')
+    no_later_than_now(key, 'taken_over_at', 'rung_at')
+    local gate, at, by_turn = string.match(state[5] or '', '^(%l+) (%d+)(.*)$')
+    if gate and number(at) > now then redis.call('HSET', key, 'probing', gate .. ' ' .. sooner(at) .. by_turn) end
     if number(state[2]) > now then redis.call('HSET', key, 'hold_until', sooner(state[2])) end
     local lease_until = math.min(number(state[1]), now + LEASE_MS)
     if lease_until <= now then return nil end
@@ -64,7 +67,13 @@ local function mend(tag, now, by)
       local lease_until = mend_conversation(name)
       if at > now then redis.call('ZADD', tag .. 'agenda', lease_until or sooner(at), name) end
       for _, id in ipairs(redis.call('LRANGE', tag .. 'inbox:' .. name, 0, -1)) do
-        no_later_than_now(tag .. 'journal:' .. id .. ' ' .. name, 'accepted_at', 'first_begun_at')
+        local journal = tag .. 'journal:' .. id .. ' ' .. name
+        no_later_than_now(journal, 'accepted_at', 'first_begun_at')
+        local failed_at, failure = string.match(redis.call('HGET', journal, 'failed') or '', '^(%d+)( .*)$')
+        -- What is far beyond was counted at once, and is no time.
+        if failure and number(failed_at) > now and number(failed_at) < FOR_EVER then
+          redis.call('HSET', journal, 'failed', now .. failure)
+        end
       end
     end
   end
@@ -105,6 +114,20 @@ local function mend(tag, now, by)
         redis.call('HSET', key, gates[index], sooner(gates[index + 1]))
       end
     end
+    no_later_than_now(key, 'succeeded_at')
+  end
+
+  local function at_once()
+    return now
+  end
+
+  local function mend_shard()
+    mend_scores(tag .. 'errands', now, sooner)
+    mend_scores(tag .. 'rung', now, at_once)
+    for _, persona in ipairs(redis.call('SMEMBERS', tag .. 'queued')) do
+      mend_scores(tag .. 'parked:' .. persona, now, at_once)
+    end
+    mend_gates(tag .. 'channel:' .. CHANNEL)
   end
 
   local function mend_ramp(persona)
@@ -119,7 +142,7 @@ local function mend(tag, now, by)
     if state[3] then redis.call('HSET', ramp, 'waking_until', sooner(state[3])) end
     no_later_than_now(ramp, 'since')
     mend_scores(tag .. 'moments:' .. persona, now - delay, in_schedule)
-    mend_scores(tag .. 'gone:' .. persona, now, function() return now end)
+    mend_scores(tag .. 'gone:' .. persona, now, at_once)
   end
 
   local function mend_persona(persona)
@@ -142,6 +165,7 @@ local function mend(tag, now, by)
   mend_agenda()
   mend_takeovers()
   mend_follow_ups()
+  mend_shard()
   for _, persona in ipairs(PERSONAS) do mend_persona(persona) end
 end
 

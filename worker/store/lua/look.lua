@@ -1,21 +1,21 @@
 -- Say what is due, and change nothing of it: the one thing that is asked at each tick, so that a tick of a quiet store is
 -- cheap. It also keeps the clock of all shards (clock.lua), in which nothing else may happen for hours.
 --
--- KEYS of each shard: agenda, ready, follow_ups, clock; after all of them the queue accept, when it is a list of this server
+-- KEYS of each shard: agenda, ready, follow_ups; after all of them the queue accept, when it is a list of this server
 -- Returns {follow-ups due, messages wait in accept (1 or 0), milliseconds until the next conversation falls due in a shard
 -- where none is now (-1 = there is none), number of each shard (from 0) in which something is due or ready, or whose clock
 -- stepped back, ...}
 
-local shards = math.floor(#KEYS / 4)
-
-local function keys_of(offset)
-  local keys = {}
-  for shard = 1, shards do keys[shard] = KEYS[4 * shard - 4 + offset] end
-  return keys
-end
+local shards = math.floor(#KEYS / 3)
 
 local function any(offset)
-  return redis.call('EXISTS', unpack(keys_of(offset))) > 0
+  local keys = {}
+  for shard = 1, shards do keys[shard] = KEYS[3 * shard - 3 + offset] end
+  return redis.call('EXISTS', unpack(keys)) > 0
+end
+
+local function clock_key(shard)
+  return (string.gsub(KEYS[3 * shard - 2], 'agenda$', 'clock'))
 end
 
 local function due(key)
@@ -25,19 +25,24 @@ end
 
 local work, follow_ups, upcoming = {}, 0, math.huge
 local agendas, ready, planned = any(1), any(2), any(3)
-local clocks = (agendas or planned) and redis.call('MGET', unpack(keys_of(4)))
+local clocks
+if agendas or planned then
+  local keys = {}
+  for shard = 1, shards do keys[shard] = clock_key(shard) end
+  clocks = redis.call('MGET', unpack(keys))
+end
 
 -- Whether the clock of a shard has stepped back, or, where conversations wait, is not kept so far: the next script there
 -- sees to both.
 local function is_to_be_mended(shard, waits)
   local seen = clocks and clocks[shard]
   if waits and not seen then return true end
-  if clocks and number(seen) < clock() - SEEN_MS then keep_clock(KEYS[4 * shard], clock()) end
+  if clocks and number(seen) < clock() - SEEN_MS then keep_clock(clock_key(shard), clock()) end
   return number(seen) > clock() + STEP_MS
 end
 
 for shard = 1, shards do
-  local offset = 4 * shard - 4
+  local offset = 3 * shard - 3
   local now_due, first
   if agendas then now_due, first = due(KEYS[offset + 1]) end
   if first and not now_due then upcoming = math.min(upcoming, first - clock()) end
@@ -47,6 +52,6 @@ for shard = 1, shards do
   end
   if planned and follow_ups == 0 and due(KEYS[offset + 3]) then follow_ups = 1 end
 end
-local accept = KEYS[4 * shards + 1]
+local accept = KEYS[3 * shards + 1]
 local next_ms = upcoming < math.huge and math.ceil(upcoming) or -1
 return {follow_ups, accept and redis.call('EXISTS', accept) or 0, next_ms, unpack(work)}
