@@ -44,6 +44,7 @@ from worker.retrying import patiently
 from worker.slots import Slots
 from worker.store import Store, StoreError
 from worker.store.journal import Entry
+from worker.store.layout import WrongLayout
 from worker.store.leases import Gate, Grant, NotNow
 from worker.store.renewal import Lease, LeaseKeeper
 
@@ -108,7 +109,11 @@ class Turns:
         while following:
             conversation = following[0]
             try:
+                self._store.layout.ensure()
                 phrase = self._run(conversation)
+            except WrongLayout as error:
+                _log.error("turn refused: %s", error, extra={"persona": persona})
+                phrase = "refused: the store was made with another number of shards"
             except StoreError as error:
                 # The doorbell is used up, but the agenda rings again; what was stored is where the next turn goes on.
                 _log.warning("turn left: store away (%s)", type(error).__name__, extra={"persona": persona})

@@ -46,6 +46,7 @@ All keys of a conversation carry one hash tag, its shard, together with that sha
     parley:{NN}:outcomes:<persona>             LIST  never; a window         outcome               outcome, parley
                                                                                                    outreach
 
+    parley:layout                              HASH  never (one number)      the first process     all, at their start
     parley:alive                               ZSET  with its last process   workers, beats        parley status
     parley:accept:reader                       TEXT  half a minute           take_in               take_in
     accept                                     LIST  when nothing waits      foreign producers     look take_in
@@ -63,12 +64,20 @@ from functools import lru_cache
 
 from worker.conversation import Conversation
 
+# As many as two digits can name.
+MOST_SHARDS = 100
+
 
 @dataclass(frozen=True, slots=True)
 class Shard:
     """The keys that conversations of one shard share."""
 
     tag: str
+
+    @classmethod
+    def numbered(cls, number: int) -> Shard:
+        """The shard of this number, from 0."""
+        return cls(f"{number:02d}")
 
     def key(self, noun: str) -> str:
         """The key ``noun`` of this shard."""
@@ -176,10 +185,10 @@ class Shard:
 
 
 class Keys:
-    """All shards. The number of shards must stay the same while anything is stored."""
+    """All shards. Their number must stay the same while anything is stored (``worker/store/layout.py``)."""
 
     def __init__(self, shards: int) -> None:
-        self.shards = tuple(Shard(f"{number:02d}") for number in range(shards))
+        self.shards = tuple(Shard.numbered(number) for number in range(shards))
         self._shard_number = lru_cache(maxsize=4096)(self._hash)
 
     def of(self, conversation: Conversation) -> Shard:
@@ -191,4 +200,9 @@ class Keys:
         return self.shards[self._shard_number(persona)]
 
     def _hash(self, text: str) -> int:
-        return zlib.crc32(text.encode()) % len(self.shards)
+        return shard_of(text, len(self.shards))
+
+
+def shard_of(text: str, shards: int) -> int:
+    """Number of the shard of a conversation, or of the home of a persona, by its name."""
+    return zlib.crc32(text.encode()) % shards
