@@ -31,7 +31,7 @@ from worker.follow_ups import Planned, Touch, TouchState
 from worker.retry import Failed
 from worker.store.content import Content, Field, Undecryptable
 from worker.store.follow_ups import touch_state
-from worker.store.journal import Entry, bare_entry, entry, pairs
+from worker.store.journal import Entry, bare_entry, entry, lead_wrote_since, pairs
 from worker.store.keys import Keys
 from worker.store.scripts import Scripts
 
@@ -55,7 +55,8 @@ class Grant:
 
     ``undecryptable``: why this process cannot read the entries, whose content is then left out; '' = it can.
     ``gives_way``: outreach is stopped; the head ends without a call, because something that happened on the platform
-    waits behind it. ``probe``: the closed gate that this turn tries, '' = none.
+    waits behind it. ``probe``: the closed gate that this turn tries, '' = none. ``lead_wrote``: after the head was
+    accepted.
     """
 
     conversation: Conversation
@@ -72,6 +73,7 @@ class Grant:
     undecryptable: str = ""
     gives_way: bool = False
     probe: Literal["", "circuit", "credits", "channel"] = ""
+    lead_wrote: bool = False
 
     @property
     def head(self) -> Entry:
@@ -307,6 +309,7 @@ class Leases:
             undecryptable=undecryptable,
             gives_way="gives_way" in state,
             probe=state.get("probe", ""),  # type: ignore[arg-type]
+            lead_wrote=lead_wrote_since(pairs(journals[1]), state),
         )
 
     def asking(self, grant: Grant) -> bool:
