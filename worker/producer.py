@@ -124,6 +124,7 @@ class Producer:
 
     def _accept(self, event: AnyEvent, derived_from: str = "") -> Receipt:
         first, *further = self._parts(event)
+        self._ready()
         accepted = self._store.inbox.accept(first, room=1 + len(further), derived_from=derived_from)
         receipt = self._receipt(first, accepted)
         if further:

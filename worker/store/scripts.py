@@ -95,29 +95,27 @@ class Scripts:
         channel: str = "",
     ) -> None:
         folder = resources.files("worker.store") / "lua"
-        prelude = (
-            (folder / "prelude.lua").read_text(encoding="utf-8")
-            + (LUA if ahead else "")
-            + _known(lease_ms, personas, channel)
-            + (folder / "clock.lua").read_text(encoding="utf-8")
-        )
+        bare = (folder / "prelude.lua").read_text(encoding="utf-8") + (LUA if ahead else "")
+        prelude = bare + _known(lease_ms, personas, channel) + (folder / "clock.lua").read_text(encoding="utf-8")
 
         touches = (folder / "touches.lua").read_text(encoding="utf-8")
         places = (folder / "places.lua").read_text(encoding="utf-8")
         takeover = touches + (folder / "takeover.lua").read_text(encoding="utf-8")
 
-        def script(name: str, shared: str = "") -> Script:
-            return Script(redis, prelude + shared + (folder / f"{name}.lua").read_text(encoding="utf-8"), lines)
+        def script(name: str, shared: str = "", before: str = prelude) -> Script:
+            return Script(redis, before + shared + (folder / f"{name}.lua").read_text(encoding="utf-8"), lines)
 
-        self.accept = script("accept", takeover)
+        # The scripts of the hot path but one do without the look at the clock that was seen last: `begin`, and what beat
+        # runs at each tick, have mended what a step back left behind.
+        self.accept = script("accept", takeover, before=bare)
         self.begin = script("begin")
-        self.record = script("record")
-        self.settle = script("settle", takeover)
+        self.record = script("record", before=bare)
+        self.settle = script("settle", takeover, before=bare)
         self.hold = script("hold")
         self.stumble = script("stumble")
         self.hand_over = script("hand_over")
-        self.renew = script("renew")
-        self.keep_image = script("keep_image")
+        self.renew = script("renew", before=bare)
+        self.keep_image = script("keep_image", before=bare)
         self.touch = script("touch", touches)
         self.schedule = script("schedule", touches)
         self.allow = script("allow")
@@ -135,7 +133,7 @@ class Scripts:
         self.release = script("release", places)
         self.renew_places = script("renew_places")
         self.next = script("next")
-        self.asking = script("asking")
+        self.asking = script("asking", before=bare)
         self.not_called = script("not_called")
         self.wake = script("wake")
         self.ramp = script("ramp")

@@ -205,7 +205,7 @@ def test_what_waits_in_a_queue_is_counted_and_explained_as_ready_and_forgotten(s
     assert store.outreach.state("ava").ready == 10
     queues = [store.redis.zrange(shard.queue("ava"), 0, -1) for shard in store.keys.shards]
     conversation = Conversation.of_name(next(name for names in queues for name in names))
-    assert situation(store.redis, store.keys, conversation).ready
+    assert situation(store.redis, store.keys, conversation, "dev").ready
     for found in store.agenda.claim_due():
         store.forgetting.forget(found[0], store.forgetting.traces(found[0]))
     store.forgetting.forget(conversation, store.forgetting.traces(conversation))

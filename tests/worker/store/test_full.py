@@ -19,7 +19,9 @@ from worker.store.leases import NotNow
 from worker.troubles import trouble_of
 
 READ_ONLY = {"look", "measure", "books"}
-SHARED = {"prelude", "touches", "takeover"}
+SHARED = {"prelude", "touches", "takeover", "places", "clock"}
+# Those whose first write tells by itself.
+BY_THEMSELVES = {"begin", "record", "settle"}
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +66,7 @@ def test_every_script_that_writes_says_whether_a_full_store_may_refuse_it():
     folder = resources.files("worker.store") / "lua"
     scripts = {file.name.removesuffix(".lua"): file.read_text() for file in folder.iterdir()}
     says = {name for name, text in scripts.items() if re.search(r"^ *(finish_even_when|begin_only_with)", text, re.M)}
-    assert says == set(scripts) - READ_ONLY - SHARED
+    assert says == set(scripts) - READ_ONLY - SHARED - BY_THEMSELVES
 
 
 def test_what_brings_new_work_is_refused_and_changes_nothing(
@@ -117,7 +119,7 @@ def test_a_turn_under_way_ends_as_ever(store, conversation, accept, begin, fill,
     accept("a")
     grant = begin()
     fill()
-    assert store.personas.admit(conversation, grant.token) == 0
+    assert store.places.admit(conversation, grant.token, 1).wait_seconds == 0
     store.leases.keep_image(grant, "a", "https://hosted")
     assert store.leases.renew([grant]) == []
     assert store.leases.record(grant, "reply").status == "holder"
@@ -166,7 +168,7 @@ def test_gates_close_and_open(store, accept, fill):
     accept("a")
     fill()
     store.personas.hold("ava", 30, "Retry-After")
-    store.personas.close_for_probing("ava", "circuit", "away", probed=False)
+    store.personas.close_for_probing("ava", "circuit", "away")
     assert {"hold_until", "circuit_until"} <= set(store.personas.gates("ava"))
     store.personas.open_gate("ava", "circuit")
     assert "circuit_until" not in store.personas.gates("ava")

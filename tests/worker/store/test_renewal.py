@@ -111,7 +111,7 @@ def test_who_lets_go_renews_nothing_any_more_and_every_turn_knows(grant, keep, e
     keeper = keep(renewals)
     lease = keeper.keep(grant, time.monotonic())
     eventually(lambda: renewals.calls, "a renewal")
-    assert keeper.let_go() == [grant]
+    assert keeper.let_go() == [lease]
     assert not lease.held()
     time.sleep(0.05)
     before = len(renewals.calls)

@@ -58,8 +58,7 @@ def test_a_turn_that_ends_by_an_unexpected_error_gives_its_slot_back(small, say,
         small.producer.enqueue(say("a", target=lead.target))
     with monkeypatch.context() as patch:
         patch.setattr(FluidTalk, "inbound_chat", fault)
-        with pytest.raises(ZeroDivisionError):
-            small.run(ONE)
+        assert "internal error: ZeroDivisionError" in small.run(ONE)
     assert small.run(TWO).startswith("answered")
 
 

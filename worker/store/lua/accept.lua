@@ -68,13 +68,14 @@ end
 if ARGV[5] == '' and redis.call('HEXISTS', conversation, 'channel') == 0 then
   return {'no_channel', 0, 0}
 end
-begin_only_with_room(agenda)
 local keys = {conversation = conversation, inbox = inbox, timeline = timeline, books = KEYS[6], follow_ups = KEYS[7],
   taken_over = KEYS[11], dead = KEYS[12], journals = KEYS[8]}
 local waiting, handed_back = redis.call('LLEN', inbox), false
 -- Before this event is one of those that wait: it comes after the takeover that it ends. It ends it also when no room is
 -- left, or nothing would ever make room.
 local answer, settled_ms = string.match(ARGV[15], '^(%l+) (%d+)$')
+-- All other ways begin with a write that a full store refuses.
+if answer or known[1] then begin_only_with_room(agenda) end
 if answer and redis.call('HGET', conversation, 'taken_over') == 'livechat' then
   local _, left = hand_back(keys, name, answer, now, math.huge, settled_ms)
   waiting, handed_back = left, true

@@ -17,8 +17,10 @@ local conversation, inbox, agenda, timeline, persona, prefix = KEYS[1], KEYS[2],
 local name, token = ARGV[1], ARGV[2]
 local now = clock()
 
+-- The first write of each way through this script is one that a full store refuses (prelude.lua).
 local function later(status, at, reason)
   redis.call('ZADD', agenda, at, name)
+  redis.call('HDEL', conversation, 'rings')
   return {status, at, reason or ''}
 end
 
@@ -83,8 +85,6 @@ if not repeated then
   if owner and number(state[2]) > now then
     return {'busy', number(state[2]), ''}
   end
-  begin_only_with_room(agenda)
-  redis.call('HDEL', conversation, 'rings')
   local late, spare = now - number(state[2]), math.max(2000, math.floor(tonumber(ARGV[3]) / 2))
   if owner and late > spare and late < 300000 and state[14] ~= state[7] then
     -- The lease ran out a while ago and nobody has begun since: the store was away or refused to write, or all workers
@@ -123,7 +123,7 @@ if not repeated then
   end
 end
 
-local journals = {}
+local closing
 if group == 0 then
   -- Not asked yet: consecutive messages join, an image closes the group, another kind ends it.
   local size, first_at, last_at, open = 0, 0, 0, true
@@ -136,6 +136,7 @@ if group == 0 then
     group, size, last_at = index, size + number(fields[2]), number(fields[3])
     if index == 1 then first_at = last_at end
     if fields[1] ~= 'open' then
+      closing = fields[1] == 'closing'
       open = false
       break
     end
@@ -147,6 +148,7 @@ if group == 0 then
 elseif group > #ids then
   ids = redis.call('LRANGE', inbox, 0, group - 1)
 end
+if closing == nil and group > 0 then closing = redis.call('HGET', journal_of(ids[group]), 'joining') == 'closing' end
 
 local head = journal_of(ids[1])
 local fence = number(state[7])
@@ -154,32 +156,29 @@ if not repeated then
   fence = fence + 1
   local lease_until = now + tonumber(ARGV[3])
   redis.call('HSET', conversation, 'owner', token, 'lease_until', lease_until, 'fence', fence, 'group', group)
-  redis.call('HDEL', conversation, 'hold_until', 'hold_reason')
+  redis.call('HDEL', conversation, 'hold_until', 'hold_reason', 'rings')
   redis.call('ZADD', agenda, lease_until, name)
-  local past = redis.call('HMGET', head, 'step', 'reply', 'failed', 'bubbles_sent', 'kind', 'asks')
+  local past = redis.call('HMGET', head, 'step', 'reply', 'failed', 'bubbles_sent', 'kind', 'asks', 'sends',
+    'ask_unknowns', 'asks_vanished', 'send_unknowns', 'sends_vanished')
   if probing then
     redis.call('HSET', conversation, 'probing', probing .. ' 0 ' .. token)
   elseif state[13] then
     redis.call('HDEL', conversation, 'probing')
   end
   -- A step left open: its holder crashed or lost its lease. Counted before the work, so that poison is found out.
-  if past[1] == 'asking' or past[1] == 'delivering' then
-    redis.call('HINCRBY', head, past[1] == 'asking' and 'asks_vanished' or 'sends_vanished', 1)
-  end
-  local doubts = redis.call('HMGET', head, 'ask_unknowns', 'asks_vanished', 'send_unknowns', 'sends_vanished')
+  local asked, sent = past[1] == 'asking', past[1] == 'delivering'
+  if asked or sent then redis.call('HINCRBY', head, asked and 'asks_vanished' or 'sends_vanished', 1) end
   if past[2] then
-    redis.call('HSET', head, 'step', 'delivering')
-    local word = (doubts[3] or doubts[4]) and 'resent' or 'sending'
-    local bubble = past[4] and number(past[4]) + 1 or ''
-    note(timeline, now, word, redis.call('HINCRBY', head, 'sends', 1), fence, bubble)
+    local attempt = number(past[7]) + 1
+    redis.call('HSET', head, 'step', 'delivering', 'sends', attempt)
+    local word = (past[10] or past[11] or sent) and 'resent' or 'sending'
+    note(timeline, now, word, attempt, fence, past[4] and number(past[4]) + 1 or '')
   else
     -- What has more to do before the call says so when it calls (asking.lua): left before, it asked nothing.
-    local prepares = past[3] or string.find(ARGV[11], ' ' .. past[5] .. ' ', 1, true)
-      or redis.call('HGET', journal_of(ids[group]), 'joining') == 'closing'
-    redis.call('HSET', head, 'step', prepares and 'begun' or 'asking')
-    local word = (doubts[1] or doubts[2]) and 'second ask' or 'asking'
-    local attempt = past[1] == 'begun' and number(past[6]) or redis.call('HINCRBY', head, 'asks', 1)
-    note(timeline, now, word, attempt, fence, group)
+    local prepares = past[3] or closing or string.find(ARGV[11], ' ' .. past[5] .. ' ', 1, true)
+    local attempt = number(past[6]) + (past[1] == 'begun' and 0 or 1)
+    redis.call('HSET', head, 'step', prepares and 'begun' or 'asking', 'asks', attempt)
+    note(timeline, now, (past[8] or past[9] or asked) and 'second ask' or 'asking', attempt, fence, group)
   end
 end
 

@@ -19,11 +19,10 @@ local function id_of(stored, replied_at)
   return at == replied_at and id or ''
 end
 
-local past = redis.call('HMGET', journal, 'reply', 'step', 'fate', 'reply_id', 'farewell', 'replied_at')
+local past = redis.call('HMGET', journal, 'reply', 'step', 'fate', 'reply_id', 'farewell', 'replied_at', 'sends')
 if past[3] or not past[2] then
   return {'settled', past[1] or '', ''}
 end
-finish_even_when_full(conversation)
 local reply, id = past[1], id_of(past[4], past[6])
 local lease = redis.call('HMGET', conversation, 'owner', 'fence', 'taken_over')
 local holder = lease[1] == ARGV[2] and lease[2] == ARGV[3]
@@ -40,13 +39,17 @@ local function nothing_sent()
   return past[2] ~= 'delivering' and not (sends[1] or sends[2] or sends[3])
 end
 
-local answer = ARGV[6] == ''
+local answer, sends = ARGV[6] == '', number(past[7])
 local wanted = not reply or (answer and past[5] and nothing_sent())
+-- Delivering has a budget of its own. The first write is one that a full store allows (prelude.lua).
+redis.call('HDEL', journal, unpack(wanted and {'failures', 'failures_ms', 'failed'} or {'nothing'}))
 if wanted and (holder or (answer and same_event())) then
   reply, id = ARGV[4], ARGV[2]
   redis.call('HSET', journal, 'reply', reply, 'replied_at', now, 'reply_id', now .. ' ' .. id)
-  redis.call('HDEL', journal, 'failures', 'failures_ms', 'failed')
-  if past[5] then redis.call('HDEL', journal, 'farewell', 'sends', 'sends_handed_over') end
+  if past[5] then
+    redis.call('HDEL', journal, 'farewell', 'sends', 'sends_handed_over')
+    sends = 0
+  end
   if ARGV[6] == '1' then redis.call('HSET', journal, 'farewell', 1) end
   note(timeline, now, holder and 'replied' or 'replied late')
 end
@@ -56,15 +59,11 @@ end
 local lease_until = now + tonumber(ARGV[5])
 redis.call('HSET', conversation, 'lease_until', lease_until)
 redis.call('ZADD', KEYS[3], lease_until, ARGV[1])
-local closed = redis.call('HEXISTS', KEYS[5], 'channel_until') == 1
-if lease[3] or closed then
+local delivering = past[2] == 'delivering'
+if lease[3] or redis.call('HEXISTS', KEYS[5], 'channel_until') == 1 then
   -- Said "holder" to the same caller before, who did not hear it: no send came of that.
-  if past[2] == 'delivering' then redis.call('HINCRBY', journal, 'sends', -1) end
-  redis.call('HSET', journal, 'step', 'replied')
+  redis.call('HSET', journal, 'step', 'replied', 'sends', sends - (delivering and 1 or 0))
   return {lease[3] and 'taken_over' or 'closed', reply, id}
 end
-if past[2] ~= 'delivering' then
-  redis.call('HSET', journal, 'step', 'delivering')
-  redis.call('HINCRBY', journal, 'sends', 1)
-end
+if not delivering then redis.call('HSET', journal, 'step', 'delivering', 'sends', sends + 1) end
 return {'holder', reply, id}
