@@ -239,3 +239,12 @@ def test_an_hourly_rate_lets_one_go_at_its_moment(make_city, fall_silent):
         advance(store.redis, 60.5)
         gone.append(dispatch.run()["accepted"])
     assert gone == [1, 1, 1, 1, 1]
+
+
+def test_a_run_ends_when_its_time_is_used_up_and_the_next_one_goes_on(make_city, fall_silent, monkeypatch):
+    """A campaign that falls due at once must not keep one worker's thread for minutes."""
+    monkeypatch.setattr("worker.dispatch.AT_ONCE", 5)
+    monkeypatch.setattr("worker.dispatch.RUN_SECONDS", 0.0)
+    store, dispatch = make_city(agenda={"shards": 1})
+    fall_silent(store, [f"@{number}" for number in range(12)])
+    assert [dispatch.run()["accepted"] for _ in range(4)] == [5, 5, 2, 0]
