@@ -33,6 +33,7 @@ from worker.store.content import Content, Field, Undecryptable
 from worker.store.follow_ups import touch_state
 from worker.store.journal import Entry, bare_entry, entry, pairs
 from worker.store.keys import Keys
+from worker.store.processes import Processes
 from worker.store.scripts import Scripts
 
 Fate = Literal["answered", "joined", "ignored", "sealed", "skipped", "dead"]
@@ -120,9 +121,16 @@ class Leases:
     """The steps of a turn. Every method may raise ``redis.RedisError`` and may be called again with the same values."""
 
     def __init__(
-        self, keys: Keys, scripts: Scripts, doorbells: Doorbells, content: Content, settings: Settings
+        self,
+        keys: Keys,
+        scripts: Scripts,
+        doorbells: Doorbells,
+        content: Content,
+        processes: Processes,
+        settings: Settings,
     ) -> None:
         self._keys = keys
+        self._processes = processes
         self._content = content
         self._scripts = scripts
         self._doorbells = doorbells
@@ -201,6 +209,7 @@ class Leases:
                 self._ttl_ms,
                 "1" if farewell else "sealed" if seals else "",
                 grant.head.accepted_at,
+                int(self._processes.all_know_names()),
             ],
         )
         if first == stored:
