@@ -116,7 +116,7 @@ if not repeated then
     local gate = (gates[5] and probing ~= 'circuit' and 'circuit') or (gates[6] and not state[6] and not probing and 'credits')
     if gate then
       local kind = redis.call('HGET', journal_of(ids[1]), 'kind')
-      return wait_for(gate, string.match(name, '^[^:]*'), string.find(ARGV[8], ' ' .. kind .. ' ', 1, true) ~= nil)
+      return wait_for(gate, string.match(name, '^[^:]*'), string.find(ARGV[8], ' ' .. (kind or '') .. ' ', 1, true) ~= nil)
     end
   elseif probing ~= 'channel' and redis.call('HEXISTS', KEYS[8], 'channel_until') == 1 then
     return wait_for('channel', string.match(KEYS[8], ':channel:(.*)$'), ARGV[12] == '1')
@@ -174,7 +174,7 @@ if not repeated then
     note(timeline, now, word, redis.call('HINCRBY', head, 'sends', 1), fence, bubble)
   else
     -- What has more to do before the call says so when it calls (asking.lua): left before, it asked nothing.
-    local prepares = past[3] or string.find(ARGV[11], ' ' .. past[5] .. ' ', 1, true)
+    local prepares = past[3] or string.find(ARGV[11], ' ' .. (past[5] or '') .. ' ', 1, true)
       or redis.call('HGET', journal_of(ids[group]), 'joining') == 'closing'
     redis.call('HSET', head, 'step', prepares and 'begun' or 'asking')
     local word = (doubts[1] or doubts[2]) and 'second ask' or 'asking'
