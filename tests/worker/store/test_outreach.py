@@ -299,7 +299,7 @@ def test_an_opener_that_closes_the_gate_while_it_is_opened_leaves_it_open_everyw
     def pipeline(**options):
         # The operator comes after the script has closed the gate in the home shard, before it is closed in the others.
         monkeypatch.undo()
-        monkeypatch.setattr(store.personas, "wake", lambda persona: woken.append(persona))
+        monkeypatch.setattr(store.gates, "wake", lambda persona, held_for="": woken.append(persona))
         store.personas.open_gate("ava", "outreach")
         return make_pipeline(**options)
 

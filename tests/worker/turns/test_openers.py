@@ -170,7 +170,7 @@ def test_an_opener_that_was_asked_before_the_gate_was_opened_does_not_count(ramp
     shop.fail(service="captivate", status=503, nth=1)
     run(shop, opener(1))
     store.personas.open_gate("ava", "outreach")
-    shop.fail(service="captivate", status=403)
+    shop.fail(service="captivate", status=404)
     assert shop.work(lead(1))[-1].startswith("dead")
     assert (store.outreach.state("ava").counted, store.personas.gates("ava")) == (0, {})
     assert run(shop, opener(2)).startswith("dead")
