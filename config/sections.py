@@ -22,9 +22,14 @@ def _known_zone(name: str) -> str:
     return name
 
 
-Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-SecondsOrZero = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Count = Annotated[int, Field(ge=1)]
+# Every time and every count has an end. The store keeps times as whole milliseconds of the clock, and a command that a
+# number is too large for fails in the middle of a script, after others have run.
+TEN_YEARS = 10 * 365 * 86_400.0
+Seconds = Annotated[float, Field(ge=0.001, le=TEN_YEARS, allow_inf_nan=False)]
+SecondsOrZero = Annotated[float, Field(ge=0, le=TEN_YEARS, allow_inf_nan=False)]
+# The operating system takes no longer time for a socket than 24 days, and a call of hours is none.
+CallSeconds = Annotated[float, Field(ge=0.001, le=3600, allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
 WallTime = Annotated[str, StringConstraints(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
 ZoneName = Annotated[str, AfterValidator(_known_zone)]
 PLAIN_CONTENT = "plain"
@@ -67,7 +72,7 @@ class PersonaFollowUps(Section):
     jitter: Annotated[float, Field(ge=0, le=1)] = 0.1
     per_lead: Count | None = None
     per_day: Count | None = None
-    per_hour: Count | None = None
+    per_hour: Annotated[int, Field(ge=1, le=3_600_000)] | None = None
     late_limit_seconds: Seconds = 6 * 3600.0
 
 
@@ -103,7 +108,7 @@ class Pacing(Section):
     """
 
     enabled: bool = False
-    characters_per_second: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 12.0
+    characters_per_second: Annotated[float, Field(ge=0.01, le=1_000_000, allow_inf_nan=False)] = 12.0
     minimum_seconds: SecondsOrZero = 1.0
     maximum_seconds: Seconds = 12.0
     jitter: Annotated[float, Field(ge=0, le=1)] = 0.2
@@ -161,9 +166,9 @@ class Outreach(Section):
     (``parley resume PERSONA --gate outreach``). 0 = never.
     """
 
-    openers_per_hour: Annotated[float, Field(gt=0, le=3_600_000)] | None = None
+    openers_per_hour: Annotated[float, Field(ge=0.001, le=3_600_000)] | None = None
     growth_per_day: Annotated[float, Field(ge=1, le=10)] = 1.0
-    openers_per_hour_limit: Annotated[float, Field(gt=0, le=3_600_000)] | None = None
+    openers_per_hour_limit: Annotated[float, Field(ge=0.001, le=3_600_000)] | None = None
     jitter: Annotated[float, Field(ge=0, le=0.9)] = 0.3
     stop_window: Annotated[int, Field(ge=1, le=1000)] = 50
     stop_share: Annotated[float, Field(ge=0, le=1)] = 0.3
@@ -176,7 +181,9 @@ class Outreach(Section):
 
     def per_hour_after(self, days: int) -> float:
         """Openers an hour when so many whole days have passed since the first one; 0 without a ramp."""
-        return min(self.most_per_hour, (self.openers_per_hour or 0.0) * self.growth_per_day**days)
+        # After so many days every growth that counts has reached the limit, and no number is too large.
+        growth = self.growth_per_day ** min(days, 300)
+        return min(self.most_per_hour, (self.openers_per_hour or 0.0) * growth)
 
     @model_validator(mode="after")
     def _ramp_has_an_end(self) -> Outreach:
@@ -193,13 +200,13 @@ class Persona(Section):
     """One FluidTalk identity. What ``join``, ``follow_ups``, ``quiet_hours`` and ``pacing`` leave out is taken from the
     general ones.
 
-    ``calls_per_second`` and ``calls_at_once`` bound the calls with this key, all processes together; by default there
-    is no bound.
+    ``calls_per_second`` (at most 1000) and ``calls_at_once`` bound the calls with this key, all processes together; by
+    default there is no bound.
     """
 
     api_key: SecretStr
     own_username: str | None = None
-    calls_per_second: Annotated[float, Field(gt=0)] | None = None
+    calls_per_second: Annotated[float, Field(ge=0.001, le=1000)] | None = None
     calls_at_once: Count | None = None
     join: Join | None = None
     follow_ups: PersonaFollowUps | None = None
@@ -223,9 +230,9 @@ class FluidTalk(Section):
     """Where the personas live. ``read_seconds`` is the longest silence, ``total_seconds`` the longest call."""
 
     base_url: str = "https://api-talk.fluidvip.com"
-    connect_seconds: Seconds = 5.0
-    read_seconds: Seconds = 60.0
-    total_seconds: Seconds = 75.0
+    connect_seconds: CallSeconds = 5.0
+    read_seconds: CallSeconds = 60.0
+    total_seconds: CallSeconds = 75.0
 
 
 class Captivate(Section):
@@ -236,9 +243,9 @@ class Captivate(Section):
 
     environment: Literal["dev", "prod"] | None = None
     base_url: str | None = None
-    connect_seconds: Seconds = 5.0
-    read_seconds: Seconds = 15.0
-    total_seconds: Seconds = 25.0
+    connect_seconds: CallSeconds = 5.0
+    read_seconds: CallSeconds = 15.0
+    total_seconds: CallSeconds = 25.0
     headers: dict[str, SecretStr] = {}
 
     @model_validator(mode="after")
@@ -256,16 +263,16 @@ class Captivate(Section):
 class Lease(Section):
     """The right to run a turn. A killed worker's conversations go on after ``ttl_seconds`` plus one agenda tick."""
 
-    ttl_seconds: Seconds = 6.0
+    ttl_seconds: Annotated[float, Field(ge=0.5, le=600)] = 6.0
     renew_seconds: Seconds = 2.0
 
 
 class Agenda(Section):
     """``tick_seconds``: how often beat rings what is due. ``grace_seconds``: a doorbell unanswered for so long is
-    rung again, later and later up to ``grace_limit_seconds``. ``shards`` splits the store; never change it while
-    conversations are stored. ``ring_limit``: doorbells of one tick. ``outreach_limit``: so many of openers and
-    follow-ups are rung at one tick, less what still lies in their queue, shared between the personas; a campaign must
-    not crowd out leads."""
+    rung again, later and later up to ``grace_limit_seconds``. ``shards`` splits the store; it cannot be changed while
+    anything is stored: the store keeps the number that it was made with, and no process works with another one.
+    ``ring_limit``: doorbells of one tick. ``outreach_limit``: so many of openers and follow-ups are rung at one tick,
+    less what still lies in their queue, shared between the personas; a campaign must not crowd out leads."""
 
     tick_seconds: Seconds = 0.5
     grace_seconds: Seconds = 4.0
@@ -341,21 +348,24 @@ class Limits(Section):
 
 
 class Retention(Section):
-    """How long the store keeps what is over: settled events (also the dedupe window), dead letters, quiet leads."""
+    """How long the store keeps what is over: settled events (also the dedupe window), dead letters, quiet leads.
+
+    Each at least as long as the one before it: what a conversation counts must outlive its events.
+    """
 
     settled_seconds: Seconds = 7 * 86_400.0
     dead_seconds: Seconds = 30 * 86_400.0
     conversation_seconds: Seconds = 90 * 86_400.0
-    timeline_entries: Count = 200
+    timeline_entries: Annotated[int, Field(ge=1, le=100_000)] = 200
 
 
 class Images(Section):
     """``allow_private_addresses`` lets a lead's image come from this machine or network. Only for tests and demos."""
 
     allow_private_addresses: bool = False
-    connect_seconds: Seconds = 5.0
-    read_seconds: Seconds = 10.0
-    total_seconds: Seconds = 20.0
+    connect_seconds: CallSeconds = 5.0
+    read_seconds: CallSeconds = 10.0
+    total_seconds: CallSeconds = 20.0
 
 
 class Tls(Section):
@@ -440,7 +450,7 @@ class Worker(Section):
     (``worker/crash_points.py``).
     """
 
-    concurrency: Count = 500
+    concurrency: Annotated[int, Field(ge=1, le=100_000)] = 500
     outreach_share: Annotated[float, Field(gt=0, le=1)] = 0.5
     task_events: bool = False
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
@@ -465,7 +475,7 @@ class Metrics(Section):
     address: Annotated[str, StringConstraints(min_length=1)] = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 9540
     ports: Annotated[int, Field(ge=1, le=1000)] = 20
-    measure_seconds: Seconds = 15.0
+    measure_seconds: Annotated[float, Field(ge=0.001, le=3600)] = 15.0
 
     @model_validator(mode="after")
     def _ports_exist(self) -> Metrics:

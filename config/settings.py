@@ -179,32 +179,29 @@ class Settings(BaseSettings):
                 "PARLEY_BROKER_URL is missing: the store is a Redis Cluster, which Celery cannot use as broker; "
                 "give a single Redis, Sentinel or RabbitMQ for the doorbells"
             )
-        joins = {f"PERSONAS__{name.upper()}__": self.join_of(name) for name, own in self.personas.items() if own.join}
-        pacings = {
-            f"PERSONAS__{name.upper()}__": self.pacing_of(name) for name, own in self.personas.items() if own.pacing
-        }
-        cadences = {
-            f"PERSONAS__{name.upper()}__": self.follow_ups_of(name)
-            for name, own in self.personas.items()
-            if own.follow_ups
-        }
-        faults = budgets.faults(
-            self.lease,
-            self.agenda,
-            self.retry,
-            self.gates,
-            self.retention,
-            self.worker,
-            upstreams={"FLUIDTALK": self.fluidtalk, "CAPTIVATE": self.captivate},
-            joins={"": self.join, **joins},
-            pacings={"": self.pacing, **pacings},
-            cadences={"": self.follow_ups, **cadences},
-            takeovers={f"PERSONAS__{name.upper()}__": own.takeover for name, own in self.personas.items()},
-            validity=self.validity,
-        )
+        faults = budgets.faults(self._parts())
         if faults:
             raise ValueError("; ".join(faults))
         return self
+
+    def _parts(self) -> budgets.Parts:
+        places = {name: f"PERSONAS__{name.upper()}__" for name in self.personas}
+        own = self.personas.items()
+        return budgets.Parts(
+            lease=self.lease,
+            agenda=self.agenda,
+            retry=self.retry,
+            gates=self.gates,
+            retention=self.retention,
+            worker=self.worker,
+            validity=self.validity,
+            upstreams={"FLUIDTALK": self.fluidtalk, "CAPTIVATE": self.captivate},
+            joins={"": self.join} | {places[name]: self.join_of(name) for name, each in own if each.join},
+            pacings={"": self.pacing} | {places[name]: self.pacing_of(name) for name, each in own if each.pacing},
+            cadences={"": self.follow_ups}
+            | {places[name]: self.follow_ups_of(name) for name, each in own if each.follow_ups},
+            takeovers={places[name]: each.takeover for name, each in own},
+        )
 
     @property
     def broker(self) -> str:

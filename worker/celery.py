@@ -24,7 +24,7 @@ from worker.observability.endpoint import Endpoint
 from worker.observability.health import BeatHealth, WorkerHealth
 from worker.observability.store_figures import StoreFigures
 from worker.one_core import OneCore
-from worker.start_up import StartUpCheck
+from worker.start_up import StartUpCheck, examine_layout
 from worker.store import Store, content
 from worker.store.measures import Figures
 from worker.watchdog import Watchdog
@@ -146,6 +146,7 @@ def _beat_begins(sender: Any, **_: Any) -> None:
     settings = configuration.load()
     store = Store(settings, connections=1)
     every_seconds = settings.metrics.measure_seconds
+    StartUpCheck(settings, _refuse_to_schedule, only=examine_layout).begin()
 
     def measure() -> Figures:
         store.processes.sign("beat", every_seconds)
@@ -180,6 +181,15 @@ def _refuse_to_work(reason: str) -> None:
     state.should_stop = 1  # type: ignore[assignment]
     if threading.current_thread() is threading.main_thread():
         raise SystemExit(1)
+
+
+def _refuse_to_schedule(reason: str) -> None:
+    _log.critical("beat ends: %s", reason)
+    if threading.current_thread() is threading.main_thread():
+        raise SystemExit(1)
+    # It keeps nothing, and has nothing to finish.
+    logging.shutdown()
+    os._exit(1)
 
 
 @signals.setup_logging.connect

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from config.addresses import Address
 from config.settings import Settings
+from worker.store.layout import Layout
 from worker.store.rotation import Tally
 from worker.store.server import Facts
 from worker.troubles import Trouble
@@ -31,7 +32,7 @@ UNSEEN = "cannot be seen: the server does not tell. "
 class Finding:
     """One check. ``means``: what was found and why it matters. ``remedy``: what to do, as a command or a setting.
 
-    ``loses_data``: with this, accepted events are certain to be lost some day.
+    ``loses_data``: with this, accepted events are certain to be lost some day. ``forbids_work``: nothing may be done.
     """
 
     check: str
@@ -39,6 +40,7 @@ class Finding:
     means: str
     remedy: str = ""
     loses_data: bool = False
+    forbids_work: bool = False
 
 
 def of_settings(settings: Settings) -> list[Finding]:
@@ -75,6 +77,13 @@ def of_encryption(writes_with: str, sample: Tally) -> Finding:
         f"{how}; {others} of {sum(sample.by_key.values())} stored texts looked at are not yet so",
         "parley rotate-keys, when all processes have these keys",
     )
+
+
+def of_layout(layout: Layout) -> Finding:
+    """Whether the store was made with the number of shards that is set."""
+    if layout.agrees:
+        return Finding("shards", "ok", f"{layout.wanted}, as the store was made with")
+    return Finding("shards", "failure", layout.fault, layout.remedy, forbids_work=True)
 
 
 def unreachable(address: Address, error: str) -> Finding:

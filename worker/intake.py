@@ -44,12 +44,14 @@ class Intake:
     def accept(self, event: object, message_id: str) -> str:
         """Accept one event. ``message_id`` becomes the event's id when it has none, so that a message that Celery
         delivers twice is one event. While the store is unreachable it waits, for the message is already off the broker.
-        Returns one phrase without content. Raises ``redis.RedisError`` after ``wait_seconds``.
+        Returns one phrase without content. Raises ``redis.RedisError`` after ``wait_seconds``, ``WrongLayout`` when the
+        store was made with another number of shards.
         """
 
         def end() -> str:
             return self._end_or_park(lambda: self._end(event, message_id), lambda: _json(event))
 
+        patiently(self._store.layout.ensure, again_on=StoreError, seconds=self._wait_seconds)
         return patiently(end, again_on=StoreError, seconds=self._wait_seconds)
 
     def take_in(self) -> int:
@@ -58,6 +60,7 @@ class Intake:
         A message leaves the queue when it has become an event or a dead letter, so none is lost when this process dies;
         one that is read again by the next is recognised by its id. One process at a time does this.
         """
+        self._store.layout.ensure()
         queue = self._store.accept_queue
         token = queue.become_reader()
         if token is None:

@@ -145,7 +145,7 @@ class Rules:
 class Known:
     """What is known of the conversation when a turn begins.
 
-    ``last_inbound``: milliseconds of the store's clock. ``gives_way``: outreach is stopped, and something that happened
+    ``lead_wrote``: after the head was accepted. ``gives_way``: outreach is stopped, and something that happened
     on the platform waits behind the opener or follow-up at the head. ``waited_seconds``: how long the newest event of
     the turn has waited; for who speaks first, without quiet hours. ``quiet_seconds``: how long those still last, 0 =
     there are none now. ``zone_unknown``: they cannot be known, and then this persona does not speak first.
@@ -154,7 +154,7 @@ class Known:
 
     sealed: bool = False
     owned_elsewhere: bool = False
-    last_inbound: int = 0
+    lead_wrote: bool = False
     gives_way: bool = False
     waited_seconds: float = 0.0
     quiet_seconds: float = 0.0
@@ -170,7 +170,7 @@ def before_asking(head: Attempts, known: Known, rules: Rules) -> Ask | Deliver |
         return End("sealed", "the conversation is sealed")
     if speaks_first and known.owned_elsewhere:
         return End("ignored", OWNED_ELSEWHERE)
-    if speaks_first and known.last_inbound >= head.accepted_at:
+    if speaks_first and known.lead_wrote:
         return End("skipped", LEAD_WROTE)
     if known.gives_way:
         return End("skipped", "outreach is stopped, and another event came", follow_up="next_step")

@@ -39,6 +39,8 @@ class Producer:
     def __init__(self, settings: Settings, *, store: Store | None = None) -> None:
         self._store = store or Store(settings, connections=10)
         self._owns_store = store is None
+        # Who gives a store has checked it.
+        self._ready: Callable[[], None] = self._store.layout.ensure if store is None else lambda: None
         self._personas = settings.personas
         self._limits = settings.limits
 
@@ -50,10 +52,12 @@ class Producer:
         one event for each; the receipt is the first one's. A ``FollowUp`` with ``not_before`` is scheduled, in place of
         the follow-up that was planned for this conversation; it becomes an event when its time comes.
         Raises a ``Refused`` (nothing was accepted), ``worker.store.StoreFull`` (nothing was accepted: enqueue the same
-        event again when there is room), or another ``redis.RedisError`` (not known: enqueue the same event again).
+        event again when there is room), or another ``redis.RedisError`` (not known: enqueue the same event again);
+        ``config.settings.SettingsError`` when the store was made with another number of shards.
         """
         if isinstance(event, FollowUp) and event.not_before is not None:
             self._check(event)
+            self._ready()
             return self._receipt(event, self._store.follow_ups.schedule(event))
         return self._accept(event)
 
@@ -69,8 +73,10 @@ class Producer:
     def enqueue_many(self, events: Sequence[AnyEvent]) -> list[Receipt | Refused]:
         """Accept events in the given order, most in one round trip; one result for each, a refusal as a value.
 
-        Order within a conversation is the order of the sequence. Raises ``redis.RedisError`` as ``enqueue`` does.
+        Order within a conversation is the order of the sequence. Raises ``redis.RedisError`` and ``SettingsError`` as
+        ``enqueue`` does.
         """
+        self._ready()
         results: list[Receipt | Refused] = []
         batch: list[AnyEvent] = []
 
@@ -98,8 +104,9 @@ class Producer:
         """Drop the next follow-up of a conversation, of the cadence or asked for. False when none was planned.
 
         One that has become an event already is not called back. The cadence begins again with the next delivered reply.
-        Raises ``redis.RedisError`` (not known: call again).
+        Raises ``redis.RedisError`` (not known: call again) and ``SettingsError`` as ``enqueue`` does.
         """
+        self._ready()
         return self._store.follow_ups.cancel(Conversation(persona, target))
 
     def close(self) -> None:

@@ -25,12 +25,13 @@ def examine(settings: Settings, store: Store) -> tuple[list[Finding], bool]:
     known = [*checks.of_settings(settings), *_of_broker(settings, store)]
     try:
         facts = {name: server.facts(one) for name, one in server.servers(store.redis).items()}
+        layout = checks.of_layout(store.layout.look())
         encryption = checks.of_encryption(store.content.writes_with, store.rotation.sample())
     except StoreError as error:
         trouble = trouble_of(error)
         found = checks.refusing(address, trouble) if trouble.answered else checks.unreachable(address, trouble.code)
         return [*known, found], False
-    return [*known, *checks.of_store(address, facts), encryption], True
+    return [*known, *checks.of_store(address, facts), layout, encryption], True
 
 
 def _of_broker(settings: Settings, store: Store) -> list[Finding]:
@@ -39,13 +40,33 @@ def _of_broker(settings: Settings, store: Store) -> list[Finding]:
     return [checks.of_broker(settings.broker_address, store.broker.trouble((TURNS, OUTREACH, SCHEDULE, ACCEPT)))]
 
 
+def examine_layout(_: Settings, store: Store) -> tuple[list[Finding], bool]:
+    """What a scheduler has to know before it looks at a store, and whether the store answered."""
+    try:
+        return [checks.of_layout(store.layout.look())], True
+    except StoreError:
+        return [], False
+
+
+def _reason_to_refuse(found: list[Finding], settings: Settings) -> str:
+    forbidden = [finding for finding in found if finding.forbids_work]
+    if forbidden:
+        return "; ".join(f"{finding.means}; to do: {finding.remedy}" for finding in forbidden)
+    fatal = [finding for finding in found if finding.loses_data]
+    if not fatal or not settings.worker.require_durable_store:
+        return ""
+    reasons = "; ".join(f"{finding.check} {finding.means}" for finding in fatal)
+    return f"{reasons}. PARLEY_WORKER__REQUIRE_DURABLE_STORE=false lets it work all the same"
+
+
 class StartUpCheck:
     """Examines the store once, as soon as it answers.
 
-    ``refuse`` is called with the reason when accepted events are certain to be lost and
-    ``worker.require_durable_store`` is on: before ``begin`` returns if the store answers at once, else later, from a
-    thread of its own. Until then the worker waits for the store as it always does. A check that ends with an
-    unexpected error is not passed; the error is logged and the check is made again.
+    ``refuse`` is called with the reason when the store was made with another number of shards, or when accepted events
+    are certain to be lost and ``worker.require_durable_store`` is on: before ``begin`` returns if the store answers at
+    once, else later, from a thread of its own. Until then the worker waits for the store as it always does. A check
+    that ends with an unexpected error is not passed; the error is logged and the check is made again.
+    ``only``: examines less than ``examine`` does.
     """
 
     def __init__(
@@ -53,8 +74,10 @@ class StartUpCheck:
         settings: Settings,
         refuse: Callable[[str], None],
         again_seconds: float = 2.0,
+        only: Callable[[Settings, Store], tuple[list[Finding], bool]] | None = None,
     ) -> None:
         self._settings = settings
+        self._only = only
         self._refuse = refuse
         self._again_seconds = again_seconds
         self._stopped = threading.Event()
@@ -89,19 +112,15 @@ class StartUpCheck:
     def _look(self, *, first: bool) -> bool:
         store = Store(self._settings, connections=1)
         try:
-            found, answered = examine(self._settings, store)
+            found, answered = (self._only or examine)(self._settings, store)
         finally:
             store.close()
         if answered or first:
             for finding in found:
                 remedy = f"; to do: {finding.remedy}" if finding.remedy else ""
                 _log.log(_LOG_LEVELS[finding.level], "%s: %s%s", finding.check, finding.means, remedy)
-        fatal = [finding for finding in found if finding.loses_data]
-        refused = bool(fatal) and self._settings.worker.require_durable_store
-        self._passed = answered and not refused
-        if refused:
-            self._refuse(
-                "; ".join(f"{finding.check} {finding.means}" for finding in fatal)
-                + ". PARLEY_WORKER__REQUIRE_DURABLE_STORE=false lets it work all the same"
-            )
+        reason = _reason_to_refuse(found, self._settings)
+        self._passed = answered and not reason
+        if reason:
+            self._refuse(reason)
         return answered

@@ -49,6 +49,7 @@ from worker.retrying import patiently
 from worker.slots import Slots
 from worker.store import Store, StoreError
 from worker.store.journal import Entry
+from worker.store.layout import WrongLayout
 from worker.store.leases import Grant, NotNow
 from worker.store.places import IN_LINE
 from worker.store.renewal import Lease, LeaseKeeper
@@ -129,7 +130,11 @@ class Turns:
         while following:
             conversation = following[0]
             try:
+                self._store.layout.ensure()
                 phrase = self._run(conversation)
+            except WrongLayout as error:
+                _log.error("turn refused: %s", error, extra={"persona": persona})
+                phrase = "refused: the store was made with another number of shards"
             except StoreError as error:
                 # The doorbell is used up, but the agenda rings again; what was stored is where the next turn goes on.
                 trouble = trouble_of(error)
@@ -186,7 +191,7 @@ class Turns:
             return _not_now(granted)
         self._saying.over()
         crash_points.reached("after begin")
-        waited_seconds = (granted.now - granted.head.accepted_at) / 1000
+        waited_seconds = max(0, granted.now - granted.head.accepted_at) / 1000
         counting = metrics.turn(conversation.persona, granted.head.kind, waited_seconds)
         payloads = [entry.payload for entry in granted.entries]
         span = tracing.turn(payloads, persona=conversation.persona, kind=granted.head.kind)
@@ -257,11 +262,12 @@ class Turns:
         return LEFT
 
     def _known(self, grant: Grant) -> Known:
-        accepted_at, kind = grant.entries[-1].accepted_at, grant.head.kind
+        # Never negative, though the clock may have stepped back.
+        accepted_at, kind = min(grant.entries[-1].accepted_at, grant.now), grant.head.kind
         known = Known(
             sealed=grant.sealed,
             owned_elsewhere=grant.owned_elsewhere,
-            last_inbound=grant.last_inbound,
+            lead_wrote=grant.lead_wrote,
             gives_way=grant.gives_way,
             waited_seconds=(grant.now - accepted_at) / 1000,
         )

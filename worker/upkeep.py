@@ -40,7 +40,11 @@ class Upkeep:
         self._unexpected = UnexpectedErrors(_log, "look between two ticks")
 
     def look(self) -> Due:
-        """What is due now, in one command of the store. What is due for gates and places is done at once."""
+        """What is due now, in one command of the store. What is due for gates and places is done at once.
+
+        Raises ``WrongLayout``, as all jobs do, when the store was made with another number of shards.
+        """
+        self._store.layout.ensure()
         due = self._store.agenda.look()
         if due.errands:
             self._errands.run()
@@ -49,6 +53,7 @@ class Upkeep:
     def ring_due(self, shards: Sequence[Shard] | None = None) -> int:
         """Ring the doorbell of every conversation that is due: leads who wait at once, outreach spread over most of a
         tick. Returns how many. ``shards``: those that a look has found; None = it looks itself."""
+        self._store.layout.ensure()
         due = self._store.agenda.claim_due(shards)
         leads = [doorbell for doorbell in due if doorbell[1] != OUTREACH]
         outreach = due[len(leads) :]
@@ -104,6 +109,7 @@ class Upkeep:
     def plan_follow_ups(self) -> int:
         """Turn next touches that are due into events, or see why not. Returns how many were accepted: none when this
         process is at it already."""
+        self._store.layout.ensure()
         if not self._dispatching.acquire(blocking=False):
             return 0
         try:
@@ -117,4 +123,5 @@ class Upkeep:
 
     def trim(self) -> int:
         """Forget dead letters whose record has expired. Returns how many."""
+        self._store.layout.ensure()
         return self._store.dead_letters.trim()

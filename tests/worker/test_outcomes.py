@@ -425,9 +425,9 @@ def test_who_finds_half_a_reply_among_the_dead_letters_reads_how_much_the_lead_h
 
 @pytest.mark.parametrize("kind", ["ai_opener", "follow_up"])
 def test_whoever_speaks_first_gives_way_to_a_lead_who_wrote(kind):
-    head = Head(kind=kind, accepted_at=500)
-    assert before_asking(head, Known(last_inbound=500), RULES) == End("skipped", LEAD_WROTE)
-    assert before_asking(head, Known(last_inbound=499), RULES) == Ask(second=False)
+    head = Head(kind=kind)
+    assert before_asking(head, Known(lead_wrote=True), RULES) == End("skipped", LEAD_WROTE)
+    assert before_asking(head, Known(lead_wrote=False), RULES) == Ask(second=False)
 
 
 def test_a_lead_of_another_account_costs_no_call_but_is_asked_for_when_writing():

@@ -13,7 +13,7 @@ from worker.start_up import examine
 def check(json: AsJson = False) -> None:
     """Check the settings and the store. Exit status 1 when something is sure to go wrong."""
     try:
-        with session() as opened:
+        with session(any_layout=True) as opened:
             found, _ = examine(opened.settings, opened.store)
     except SettingsError as fault:
         found = [Finding("settings", "failure", str(fault), "correct these variables or .env")]

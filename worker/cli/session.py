@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import pwd
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from config import logging as logs
 from config.settings import Settings, load
 from worker.conversation import Conversation
-from worker.store import Store
+from worker.store import Store, StoreError
 
 
 class No(Exception):
@@ -37,12 +37,20 @@ class Session:
 
 
 @contextmanager
-def session() -> Iterator[Session]:
-    """Settings from the environment and ``.env`` as everywhere, and a store; closed at the end."""
+def session(*, any_layout: bool = False) -> Iterator[Session]:
+    """Settings from the environment and ``.env`` as everywhere, and a store; closed at the end.
+
+    Raises ``SettingsError`` when the store was made with another number of shards, unless ``any_layout``: then the
+    caller says so by itself.
+    """
     settings = load()
     logs.configure(settings.worker, settings.privacy)
     store = Store(settings, connections=2)
     try:
+        if not any_layout:
+            # When the store cannot be reached the command says so, each in its own words.
+            with suppress(StoreError):
+                store.layout.ensure()
         yield Session(settings, store)
     finally:
         store.close()

@@ -23,6 +23,7 @@ from worker.store.forgetting import Forgetting
 from worker.store.gates import Gates
 from worker.store.inbox import Inbox
 from worker.store.keys import Keys
+from worker.store.layout import LayoutGuard
 from worker.store.leases import Leases
 from worker.store.lines import Lines
 from worker.store.measures import Measures
@@ -50,8 +51,10 @@ class Store:
     def __init__(self, settings: Settings, connections: int = 50, *, ahead: bool = False) -> None:
         self.redis: Redis = connect(settings.store_address, settings.tls, connections, AheadRedis if ahead else Redis)
         self.keys = Keys(settings.agenda.shards)
+        self.layout = LayoutGuard(self.redis, settings.agenda.shards)
         self._lines = None if isinstance(self.redis, LateCluster) else Lines(self.redis, connections)
-        scripts = Scripts(self.redis, ahead, self._lines)
+        lease_ms = int(settings.lease.ttl_seconds * 1000)
+        scripts = Scripts(self.redis, ahead, self._lines, lease_ms, settings.personas)
         handles = Handles(settings.privacy)
         self.broker = broker = None if settings.doorbells_in_store else Broker(settings)
         self.doorbells: Doorbells = (

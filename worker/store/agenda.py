@@ -66,7 +66,7 @@ class Agenda:
         self._grace_limit_ms = int(settings.agenda.grace_limit_seconds * 1000)
 
     def look(self) -> Due:
-        """What is due now. One command; changes nothing."""
+        """What is due now. One command; changes nothing but the clock that is kept."""
         if not self._one_server:
             return Due(self._keys.shards, follow_ups=True, accept=True, errands=True)
         follow_ups, accept, errands, next_ms, *numbers = self._look(self._looked_at, self._personas)

@@ -98,3 +98,16 @@ def _reply_id(fields: Mapping[str, str]) -> str:
 def pairs(flat: Sequence[str]) -> dict[str, str]:
     """A dict from a flat field-value list."""
     return dict(zip(flat[::2], flat[1::2], strict=True))
+
+
+def lead_wrote_since(event: Mapping[str, str], conversation: Mapping[str, str]) -> bool:
+    """Whether the lead wrote after an event was accepted, from the stored fields of both.
+
+    By the order of acceptance, as ``lead_wrote_since`` of ``lua/prelude.lua``; what 0.1.0 accepted has no number in it,
+    then the times decide.
+    """
+    last_inbound = conversation.get("last_inbound", "0")
+    lead_seq, _, at = conversation.get("inbound_seq", "").partition(" ")
+    if "seq" in event and at == last_inbound:
+        return int(lead_seq) > int(event["seq"])
+    return int(last_inbound) >= int(event.get("accepted_at", "0"))

@@ -49,6 +49,7 @@ All keys of a conversation carry one hash tag, its shard, together with that sha
     parley:{NN}:waiting:<gate>:<owner>         ZSET  when the gate opens     begin probe           tries of the gate
     parley:{NN}:errands                        ZSET  when nothing is left    gate open admit       look errands
                                                      to do                   release errands
+    parley:{NN}:clock                          TEXT  a week unused           all scripts            the same
     parley:{NN}:rate:<persona>                 TEXT  a minute unused         admit                 admit
     parley:{NN}:reserved:<persona>             ZSET  ten minutes unused      admit                 admit
     parley:{NN}:running:<persona>              ZSET  a day unused            admit release         admit
@@ -62,6 +63,7 @@ All keys of a conversation carry one hash tag, its shard, together with that sha
 
     parley:{NN}:nothing                        never exists: what scripts that write touch first (lua/prelude.lua)
 
+    parley:layout                              HASH  never (one number)      the first process     all, at their start
     parley:alive                               ZSET  with its last process   workers, beats        parley status
     parley:accept:reader                       TEXT  half a minute           take_in               take_in
     parley:accept:parked                       LIST  30 days without one     take_in               parley status
@@ -80,12 +82,20 @@ from functools import lru_cache
 
 from worker.conversation import Conversation
 
+# As many as two digits can name.
+MOST_SHARDS = 100
+
 
 @dataclass(frozen=True, slots=True)
 class Shard:
     """The keys that conversations of one shard share."""
 
     tag: str
+
+    @classmethod
+    def numbered(cls, number: int) -> Shard:
+        """The shard of this number, from 0."""
+        return cls(f"{number:02d}")
 
     def key(self, noun: str) -> str:
         """The key ``noun`` of this shard."""
@@ -171,6 +181,11 @@ class Shard:
         """What stands before ``<event id> <conversation>`` in a journal key."""
         return self.key("journal:")
 
+    @property
+    def clock(self) -> str:
+        """The latest time that a script has seen."""
+        return self.key("clock")
+
     def conversation(self, conversation: Conversation) -> str:
         """The conversation's own state."""
         return self.conversation_prefix + conversation.name
@@ -239,10 +254,10 @@ class Shard:
 
 
 class Keys:
-    """All shards. The number of shards must stay the same while anything is stored."""
+    """All shards. Their number must stay the same while anything is stored (``worker/store/layout.py``)."""
 
     def __init__(self, shards: int) -> None:
-        self.shards = tuple(Shard(f"{number:02d}") for number in range(shards))
+        self.shards = tuple(Shard.numbered(number) for number in range(shards))
         self._shard_number = lru_cache(maxsize=4096)(self._hash)
 
     def of(self, conversation: Conversation) -> Shard:
@@ -254,4 +269,9 @@ class Keys:
         return self.shards[self._shard_number(persona)]
 
     def _hash(self, text: str) -> int:
-        return zlib.crc32(text.encode()) % len(self.shards)
+        return shard_of(text, len(self.shards))
+
+
+def shard_of(text: str, shards: int) -> int:
+    """Number of the shard of a conversation, or of the home of a persona, by its name."""
+    return zlib.crc32(text.encode()) % shards

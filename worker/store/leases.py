@@ -31,7 +31,7 @@ from worker.follow_ups import Planned, Touch, TouchState
 from worker.retry import Failed
 from worker.store.content import Content, Field, Undecryptable
 from worker.store.follow_ups import touch_state
-from worker.store.journal import Entry, bare_entry, entry, pairs
+from worker.store.journal import Entry, bare_entry, entry, lead_wrote_since, pairs
 from worker.store.keys import Keys
 from worker.store.processes import Processes
 from worker.store.scripts import Scripts
@@ -56,7 +56,8 @@ class Grant:
 
     ``undecryptable``: why this process cannot read the entries, whose content is then left out; '' = it can.
     ``gives_way``: outreach is stopped; the head ends without a call, because something that happened on the platform
-    waits behind it. ``probe``: the closed gate that this turn tries, '' = none.
+    waits behind it. ``probe``: the closed gate that this turn tries, '' = none. ``lead_wrote``: after the head was
+    accepted.
     """
 
     conversation: Conversation
@@ -73,6 +74,7 @@ class Grant:
     undecryptable: str = ""
     gives_way: bool = False
     probe: Literal["", "circuit", "credits", "channel"] = ""
+    lead_wrote: bool = False
 
     @property
     def head(self) -> Entry:
@@ -289,18 +291,20 @@ class Leases:
             return tuple(entry(journals[i], journals[i + 1], read) for i in range(0, len(journals), 2))
 
         try:
-            found, undecryptable = entries(read), ""
-            channel = read("channel", state["channel"]) if "channel" in state else None
+            try:
+                found, undecryptable = entries(read), ""
+                channel = read("channel", state["channel"]) if "channel" in state else None
+            except Undecryptable as reason:
+                found, undecryptable, channel = entries(_left_out), str(reason), None
             touch = touch_state(conversation.name, state, channel)
-        except Undecryptable as reason:
-            found, undecryptable, channel = entries(_left_out), str(reason), None
-            touch = touch_state(conversation.name, state, None)
+            last_inbound = int(state.get("last_inbound", "0"))
+            lead_wrote = lead_wrote_since(pairs(journals[1]), state)
         except (KeyError, ValueError) as error:
             # The text of a ValueError quotes what is stored.
             missing = f"field {error} is missing" if isinstance(error, KeyError) else "a number is none"
             undecryptable = f"written by a newer release or damaged: the record of an event, {missing}"
             found, channel = tuple(bare_entry(journals[i], journals[i + 1]) for i in range(0, len(journals), 2)), None
-            touch = TouchState(conversation.name)
+            touch, last_inbound, lead_wrote = TouchState(conversation.name), 0, False
         return Grant(
             conversation=conversation,
             token=token,
@@ -311,11 +315,12 @@ class Leases:
             started="started" in state,
             sealed="sealed" in state,
             owned_elsewhere="owned_elsewhere" in state,
-            last_inbound=int(state.get("last_inbound", "0")),
+            last_inbound=last_inbound,
             touch=touch,
             undecryptable=undecryptable,
             gives_way="gives_way" in state,
             probe=state.get("probe", ""),  # type: ignore[arg-type]
+            lead_wrote=lead_wrote,
         )
 
     def asking(self, grant: Grant) -> bool:

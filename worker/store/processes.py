@@ -37,15 +37,21 @@ class Processes:
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
         self._names_at, self._names = 0.0, True
+        self._signed_at = 0
 
     def sign(self, role: Role, every_seconds: float) -> None:
         """This process lives, and signs again after ``every_seconds``. Raises ``redis.RedisError``."""
         now = clock_ms(self._redis)
         member = f"{role} {socket.gethostname()}:{os.getpid()} {_NAMES}"
+        until = now + int(every_seconds * 1000 * _SIGNS)
         with self._redis.pipeline(transaction=False) as pipeline:
-            pipeline.zadd(KEY, {member: now + int(every_seconds * 1000 * _SIGNS)})
+            pipeline.zadd(KEY, {member: until})
             pipeline.zremrangebyscore(KEY, "-inf", now)
+            if now < self._signed_at:
+                # The clock has stepped back. What others signed before would hold for too long; who lives signs again.
+                pipeline.zremrangebyscore(KEY, f"({until}", "+inf")
             pipeline.execute()
+        self._signed_at = now
 
     def alive(self) -> Alive:
         """Who is alive by the store's clock. Raises ``redis.RedisError``."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from importlib import resources
 from typing import Any
 
@@ -81,11 +81,26 @@ def _tell_when_full(error: ResponseError) -> None:
 
 class Scripts:
     """All scripts. ``ahead``: their clock runs ahead (``worker/store/ahead.py``). ``lines``: connections for single
-    calls; without them, as in a cluster, each call goes through the client."""
+    calls; without them, as in a cluster, each call goes through the client. ``lease_ms``, ``personas`` and ``channel``:
+    the longest lease, the configured personas and the name of the channel, which ``lua/clock.lua`` has to know when the
+    store's clock steps back."""
 
-    def __init__(self, redis: Redis, ahead: bool = False, lines: Lines | None = None) -> None:
+    def __init__(
+        self,
+        redis: Redis,
+        ahead: bool = False,
+        lines: Lines | None = None,
+        lease_ms: int = 6000,
+        personas: Iterable[str] = (),
+        channel: str = "",
+    ) -> None:
         folder = resources.files("worker.store") / "lua"
-        prelude = (folder / "prelude.lua").read_text(encoding="utf-8") + (LUA if ahead else "")
+        prelude = (
+            (folder / "prelude.lua").read_text(encoding="utf-8")
+            + (LUA if ahead else "")
+            + _known(lease_ms, personas, channel)
+            + (folder / "clock.lua").read_text(encoding="utf-8")
+        )
 
         touches = (folder / "touches.lua").read_text(encoding="utf-8")
         places = (folder / "places.lua").read_text(encoding="utf-8")
@@ -131,3 +146,12 @@ class Scripts:
         self.hand_back = script("hand_back", takeover)
         self.seal = script("seal", touches)
         self.forget = script("forget")
+
+
+def _known(lease_ms: int, personas: Iterable[str], channel: str) -> str:
+    names = ", ".join(map(_quoted, sorted(personas)))
+    return f"\nlocal LEASE_MS, PERSONAS, CHANNEL = {lease_ms}, {{{names}}}, {_quoted(channel)}\n"
+
+
+def _quoted(text: str) -> str:
+    return "'" + "".join(f"\\{byte:03d}" for byte in text.encode()) + "'"

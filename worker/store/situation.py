@@ -8,6 +8,7 @@ from redis import Redis
 
 from worker.conversation import OUTREACH, Conversation, lane_of
 from worker.store.connection import clock_ms
+from worker.store.journal import lead_wrote_since
 from worker.store.keys import Keys
 
 
@@ -20,7 +21,7 @@ class Situation:
     paced one are sent. ``due``: when the agenda looks at it next, after so many ``rings`` that nobody answered.
     ``gates``: the raw fields of the persona and of the channel. ``taken_over``: why a person has the conversation, '' =
     nobody has. ``sealed_by``: the operator who sealed it, '' = the persona did. ``ready``: an opener or a follow-up
-    that a beat rings for when its turn has come.
+    that a beat rings for when its turn has come. ``lead_wrote``: after the head was accepted.
     """
 
     conversation: Conversation
@@ -50,11 +51,12 @@ class Situation:
     bubbles_sent: int
     gates: dict[str, str]
     ready: bool
+    lead_wrote: bool = False
 
     @property
     def outreach(self) -> bool:
         """Whether the persona is to speak first: no lead waits behind an opener or a follow-up."""
-        return lane_of(self.kind) == OUTREACH and self.last_inbound < self.accepted_at
+        return lane_of(self.kind) == OUTREACH and not self.lead_wrote
 
 
 def situation(redis: Redis, keys: Keys, conversation: Conversation, channel: str) -> Situation:
@@ -108,4 +110,5 @@ def situation(redis: Redis, keys: Keys, conversation: Conversation, channel: str
         bubbles_sent=number(entry, "bubbles_sent"),
         gates={**gates, **closed},
         ready=ready is not None or queued is not None,
+        lead_wrote=lead_wrote_since(entry, state),
     )

@@ -124,3 +124,15 @@ def test_a_store_that_is_away_is_a_no_without_its_password(parley, monkeypatch):
 @pytest.fixture
 def conversation():
     return Conversation("ava", "@lead")
+
+
+def test_a_command_does_nothing_to_a_store_with_another_number_of_shards(parley, store, monkeypatch):
+    store.layout.ensure()
+    monkeypatch.setenv("PARLEY_AGENDA__SHARDS", "8")
+    ended = parley("pause", "ava")
+    assert ended.status == 2
+    assert "made with 16 shards" in ended.err
+    assert store.personas.gates("ava") == {}
+    checked = parley("check")
+    assert checked.status == 1
+    assert "set PARLEY_AGENDA__SHARDS to 16" in checked.out

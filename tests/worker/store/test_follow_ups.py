@@ -262,14 +262,15 @@ def test_what_is_cancelled_does_not_fire(store, answered):
 
 
 def test_a_quiet_conversation_is_kept_until_its_touch_was_looked_at(make_store, chat, ask_for):
-    store = make_store(retention={"conversation_seconds": 3600, "settled_seconds": 86_400})
+    one_day = {"conversation_seconds": 86_400, "dead_seconds": 86_400, "settled_seconds": 86_400}
+    store = make_store(retention=one_day)
     at = datetime.now(UTC) + timedelta(days=10)
     store.follow_ups.schedule(FollowUp(persona="ava", target="@lead", not_before=at, channel=chat().channel))
     shard = store.keys.of(LEAD)
     assert store.redis.ttl(shard.conversation(LEAD)) > 10 * 86_400 - 60
     assert store.redis.ttl(shard.timeline(LEAD)) > 0
     store.follow_ups.cancel(LEAD)
-    assert 0 < store.redis.ttl(shard.conversation(LEAD)) <= 3600
+    assert 0 < store.redis.ttl(shard.conversation(LEAD)) <= 86_400
 
 
 def test_all_quiet_conversations_of_a_persona_are_found(store, channel):

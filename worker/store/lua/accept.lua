@@ -23,8 +23,7 @@ local name, id, kind, joining = ARGV[1], ARGV[2], ARGV[3], ARGV[6]
 local function gives_way(to)
   local state = redis.call('HMGET', conversation, 'lease_until', 'hold_until', 'hold_reason')
   local head = redis.call('HMGET', KEYS[8] .. redis.call('LINDEX', inbox, 0) .. ' ' .. name, 'kind', 'asks', 'reply')
-  local speaks_first = head[1] == 'ai_opener' or head[1] == 'follow_up'
-  if not speaks_first or number(state[1]) > clock() then return false end
+  if not speaks_first(head[1]) or number(state[1]) > clock() then return false end
   if number(state[2]) <= clock() then return true end
   local never_asked = number(head[2]) == 0 and not head[3]
   return never_asked and (to == 'inbound_chat' or for_its_moment(state[3]))
@@ -55,9 +54,10 @@ if known[1] and (known[1] ~= 'refused' or known[2]) then
   local position = redis.call('LPOS', inbox, id)
   return {'duplicate', position and position + 1 or 0, 0}
 end
+local now = clock()
 if ARGV[13] ~= '' then
   local due = redis.call('ZSCORE', KEYS[7], name)
-  if redis.call('HGET', conversation, 'plan') ~= ARGV[13] or not due or tonumber(due) > clock() then
+  if redis.call('HGET', conversation, 'plan') ~= ARGV[13] or not due or tonumber(due) > now then
     return {'stale', 0, 0}
   end
   local waiting = redis.call('LLEN', inbox)
@@ -69,7 +69,6 @@ if ARGV[5] == '' and redis.call('HEXISTS', conversation, 'channel') == 0 then
   return {'no_channel', 0, 0}
 end
 begin_only_with_room(agenda)
-local now = clock()
 local keys = {conversation = conversation, inbox = inbox, timeline = timeline, books = KEYS[6], follow_ups = KEYS[7],
   taken_over = KEYS[11], dead = KEYS[12], journals = KEYS[8]}
 local waiting, handed_back = redis.call('LLEN', inbox), false
@@ -95,7 +94,13 @@ if known[1] then
   count(KEYS[6], name, 'dead', -1)
   note(timeline, now, 'readmitted', id, id)
 end
-redis.call('HSET', journal, 'kind', kind, 'payload', ARGV[4], 'accepted_at', now, 'step', 'waiting',
+local seq = redis.call('HINCRBY', conversation, 'seq', 1)
+if seq == 1 then
+  -- From the clock on, so that numbers grow even after the conversation's state has expired.
+  seq = now
+  redis.call('HSET', conversation, 'seq', seq)
+end
+redis.call('HSET', journal, 'kind', kind, 'payload', ARGV[4], 'accepted_at', now, 'seq', seq, 'step', 'waiting',
   'joining', joining, 'size', ARGV[7])
 if ARGV[16] ~= '' then redis.call('HSET', journal, 'derived_from', ARGV[17]) end
 if ARGV[5] ~= '' then
@@ -111,7 +116,7 @@ count(KEYS[6], name, 'accepted')
 note(timeline, now, 'accepted', kind, id)
 if kind == 'inbound_chat' then
   -- A lead who wrote is not quiet: the running plan is over, also one that is just being dispatched.
-  redis.call('HSET', conversation, 'last_inbound', now, 'plan_step', 0)
+  redis.call('HSET', conversation, 'last_inbound', now, 'inbound_seq', seq .. ' ' .. now, 'plan_step', 0)
   redis.call('HDEL', conversation, 'quiet_from')
   redis.call('HINCRBY', conversation, 'plan', 1)
   drop_touch(conversation, KEYS[7], timeline, name, now, 'the lead wrote')
@@ -125,7 +130,7 @@ redis.call('PERSIST', timeline)
 local settle, limit = tonumber(ARGV[8]), tonumber(ARGV[9])
 local due, ring = now + tonumber(ARGV[11]), 1
 if waiting == 0 then
-  if lane_of(kind, now, redis.call('HGET', conversation, 'last_inbound')) == 'outreach' then
+  if speaks_first(kind) then
     make_ready(KEYS[10], agenda, name, now, now)
     return {'accepted', 1, 0}
   end
@@ -143,7 +148,7 @@ elseif not handed_back then
   local head = redis.call('HMGET', KEYS[8] .. redis.call('LINDEX', inbox, 0) .. ' ' .. name,
     'accepted_at', 'joining', 'kind')
   -- What comes behind an opener or a follow-up and gets here is one itself: it waits in line with it.
-  if head[3] == 'ai_opener' or head[3] == 'follow_up' then return {'accepted', waiting + 1, 0} end
+  if speaks_first(head[3]) then return {'accepted', waiting + 1, 0} end
   if joining == 'open' and waiting + 1 < tonumber(ARGV[10]) then
     if head[2] ~= 'open' then
       return {'accepted', waiting + 1, 0}

@@ -34,7 +34,7 @@ end
 
 local state = redis.call('HMGET', conversation,
   'owner', 'lease_until', 'hold_until', 'hold_reason', 'group', 'started', 'fence',
-  'taken_over', 'taken_over_at', 'last_inbound', 'settled_by', 'held_by', 'probing', 'awaited')
+  'taken_over', 'taken_over_at', 'last_inbound', 'settled_by', 'held_by', 'probing', 'awaited', 'inbound_seq')
 local owner, group = state[1], number(state[5])
 -- A reply that is already stored costs no call: the persona's gates do not keep it from the lead.
 local unanswered = redis.call('HEXISTS', journal_of(ids[1]), 'reply') == 0
@@ -43,8 +43,8 @@ local unanswered = redis.call('HEXISTS', journal_of(ids[1]), 'reply') == 0
 local function stopped_by()
   local reason = unanswered and redis.call('HGET', persona, 'outreach')
   if not reason then return nil end
-  local head = redis.call('HMGET', journal_of(ids[1]), 'kind', 'accepted_at')
-  return lane_of(head[1], head[2], state[10]) == 'outreach' and reason or nil
+  local head = redis.call('HMGET', journal_of(ids[1]), 'kind', 'accepted_at', 'seq')
+  return lane_of(head, {state[10], state[15]}) == 'outreach' and reason or nil
 end
 
 local function platform_event_waits()

@@ -11,17 +11,16 @@
 
 local conversation, inbox, agenda, timeline, prefix = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[7]
 local name, call = ARGV[1], ARGV[3]
+if redis.call('EXISTS', conversation) == 0 then return {'unknown', 0, 0, 0} end
 local now = clock()
 local state = redis.call('HMGET', conversation,
-  'taken_over', 'taken_over_at', 'last_inbound', 'handed_back_by')
+  'taken_over', 'taken_over_at', 'last_inbound', 'handed_back_by', 'inbound_seq')
 
 local by, before = string.match(state[4] or '', '^(%S+) (%d+)$')
 if by == call then
   return {'handed_back', tonumber(before), redis.call('LLEN', inbox), 0}
 end
-if not state[1] then
-  return {redis.call('EXISTS', conversation) == 1 and 'not_taken_over' or 'unknown', 0, 0, 0}
-end
+if not state[1] then return {'not_taken_over', 0, 0, 0} end
 local ended = math.huge
 if ARGV[4] ~= '' then
   local head = redis.call('LINDEX', inbox, 0)
@@ -46,8 +45,8 @@ local hold_until, ring = number(redis.call('HGET', conversation, 'hold_until')),
 if hold_until > now then
   redis.call('ZADD', agenda, hold_until, name)
 elseif not at_work then
-  local head = redis.call('HMGET', prefix .. redis.call('LINDEX', inbox, 0) .. ' ' .. name, 'kind', 'accepted_at')
-  if lane_of(head[1], head[2], state[3]) == 'outreach' then
+  local head = redis.call('HMGET', prefix .. redis.call('LINDEX', inbox, 0) .. ' ' .. name, 'kind', 'accepted_at', 'seq')
+  if lane_of(head, {state[3], state[5]}) == 'outreach' then
     -- Due now: beat rings for outreach.
     redis.call('ZADD', agenda, now, name)
   else

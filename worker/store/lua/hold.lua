@@ -56,10 +56,9 @@ if ARGV[9] ~= '' then
   if ARGV[10] == '1' then count_failure(string.match(ARGV[9], '^%l+ (%d+) ')) end
   redis.call('HSET', journal, 'failed', (ARGV[10] == '1' and 9999999999999 or now) .. ' ' .. ARGV[9])
 end
-local head = redis.call('HMGET', journal, 'kind', 'accepted_at')
-local speaks_first = head[1] == 'ai_opener' or head[1] == 'follow_up'
-if ARGV[6] == 'not asked' and not step[2] and speaks_first then
-  local lead_wrote = lane_of(head[1], head[2], redis.call('HGET', conversation, 'last_inbound')) == 'turns'
+local head = redis.call('HMGET', journal, 'kind', 'accepted_at', 'seq')
+if ARGV[6] == 'not asked' and not step[2] and speaks_first(head[1]) then
+  local lead_wrote = lane_of(head, redis.call('HMGET', conversation, 'last_inbound', 'inbound_seq')) == 'turns'
   -- Something came in while this turn ran: what waits in front of it only gives way, at once.
   if lead_wrote or (for_its_moment(ARGV[5]) and redis.call('LLEN', KEYS[5]) > 1) then at = now end
 end

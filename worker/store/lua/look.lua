@@ -1,14 +1,14 @@
--- Say what is due, and change nothing: the one thing that is asked at each tick, so that a tick of a quiet store is cheap.
+-- Say what is due, and change nothing of it: the one thing that is asked at each tick, so that a tick of a quiet store is
+-- cheap. It also keeps the clock of all shards (clock.lua), in which nothing else may happen for hours.
 --
 -- KEYS of each shard: agenda, ready, follow_ups, queued, errands; after all of them the queue accept, when it is a list of
 -- this server
 -- ARGV the configured personas: what waits for others is not said
 -- Returns {follow-ups due, messages wait in accept, errands due (1 or 0 each), milliseconds until the next conversation
 -- falls due in a shard where none is now (-1 = there is none), number of each shard (from 0) in which something is due or
--- ready, ...}
+-- ready, or whose clock stepped back, ...}
 
 local shards = math.floor(#KEYS / 5)
-local now
 
 local function any(offset)
   local keys = {}
@@ -16,10 +16,13 @@ local function any(offset)
   return redis.call('EXISTS', unpack(keys)) > 0
 end
 
+local function clock_key(shard)
+  return (string.gsub(KEYS[5 * shard - 4], 'agenda$', 'clock'))
+end
+
 local function due(key)
-  now = now or clock()
   local first = tonumber(redis.call('ZRANGE', key, 0, 0, 'WITHSCORES')[2])
-  return first and first <= now, first
+  return first and first <= clock(), first
 end
 
 local known
@@ -36,12 +39,30 @@ end
 
 local work, follow_ups, errands, upcoming = {}, 0, 0, math.huge
 local agendas, ready, planned, queued, noted = any(1), any(2), any(3), any(4), any(5)
+local clocks
+if agendas or planned or noted then
+  local keys = {}
+  for shard = 1, shards do keys[shard] = clock_key(shard) end
+  clocks = redis.call('MGET', unpack(keys))
+end
+
+-- Whether the clock of a shard has stepped back, or, where conversations wait, is not kept so far: the next script there
+-- sees to both.
+local function is_to_be_mended(shard, waits)
+  local seen = clocks and clocks[shard]
+  if waits and not seen then return true end
+  if clocks and number(seen) < clock() - SEEN_MS then keep_clock(clock_key(shard), clock()) end
+  return number(seen) > clock() + STEP_MS
+end
+
 for shard = 1, shards do
   local offset = 5 * shard - 5
   local now_due, first
   if agendas then now_due, first = due(KEYS[offset + 1]) end
-  if first and not now_due then upcoming = math.min(upcoming, first - now) end
-  if now_due or (ready and redis.call('EXISTS', KEYS[offset + 2]) == 1) or (queued and any_known(KEYS[offset + 4])) then
+  if first and not now_due then upcoming = math.min(upcoming, first - clock()) end
+  local unmended = is_to_be_mended(shard, first)
+  local outreach = (ready and redis.call('EXISTS', KEYS[offset + 2]) == 1) or (queued and any_known(KEYS[offset + 4]))
+  if now_due or unmended or outreach then
     work[#work + 1] = shard - 1
   end
   if planned and follow_ups == 0 and due(KEYS[offset + 3]) then follow_ups = 1 end

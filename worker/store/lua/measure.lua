@@ -15,6 +15,7 @@
 --      outreach  it speaks first, so it comes after those who wait for an answer
 --      worker    nothing but the quiet moment after a message, or a worker that is free
 
+stores = false
 local now, most = clock(), tonumber(ARGV[1])
 
 local function earliest(index)
@@ -37,14 +38,15 @@ local function gates_of(persona)
   return gates[persona]
 end
 
-local function why(name, persona, accepted_at, replied, kind)
-  local state = redis.call('HMGET', KEYS[7] .. name, 'lease_until', 'hold_until', 'started', 'taken_over', 'last_inbound')
+local function why(name, persona, accepted_at, replied, kind, seq)
+  local state = redis.call('HMGET', KEYS[7] .. name, 'lease_until', 'hold_until', 'started', 'taken_over', 'last_inbound',
+    'inbound_seq')
   if number(state[1]) > now then return 'turn' end
   if state[4] then return 'person' end
   if number(state[2]) > now then return 'hold' end
   if replied then return channel_closed and 'channel' or 'worker' end
   local closed = gates_of(persona)
-  local lane = lane_of(kind, accepted_at, state[5])
+  local lane = lane_of({kind, accepted_at, seq}, {state[5], state[6]})
   if lane == 'outreach' and closed.outreach then return closed.all or closed.outreach end
   return closed.all or closed.unreachable or (not state[3] and closed.new) or (lane == 'outreach' and lane) or 'worker'
 end
@@ -56,8 +58,8 @@ for _, name in ipairs(names) do
   local id = redis.call('LINDEX', KEYS[6] .. name, 0)
   if id then
     local persona = string.match(name, '^[^:]*')
-    local head = redis.call('HMGET', KEYS[8] .. id .. ' ' .. name, 'accepted_at', 'reply', 'kind')
-    local reason = why(name, persona, unpack(head))
+    local head = redis.call('HMGET', KEYS[8] .. id .. ' ' .. name, 'accepted_at', 'reply', 'kind', 'seq')
+    local reason = why(name, persona, unpack(head, 1, 4))
     local key = persona .. ' ' .. reason
     local row = rows[key]
     if not row then

@@ -9,6 +9,10 @@
 --                    started                        1 once the persona has answered this lead
 --                    sealed, owned_elsewhere        milliseconds when we learned it
 --                    last_inbound                   milliseconds of the last accepted inbound chat
+--                    seq                            number of the event that was accepted last; only grows, from the clock
+--                                                   of the first one on
+--                    inbound_seq                    "<number> <last_inbound>" of the last inbound chat; void when its time
+--                                                   is not that of last_inbound (a process of 0.1.0 accepted a later one)
 --                    plan, plan_step                number of the current follow-up plan, its step (0 = the first)
 --                    quiet_from                     milliseconds of the delivery that the cadence counts from
 --                    touch_at, touch_rule           when the next touch is meant to be, and why then; follow_ups says
@@ -26,6 +30,7 @@
 -- inbox        LIST  event ids in the order of acceptance
 -- journal      HASH  kind, payload (content), accepted_at (or replayed), first_accepted_at (when replayed)
 --                    (payload, image_url and reply end with an event that is not dead)
+--                    seq (its number in the order of acceptance; no event of 0.1.0 has one)
 --                    own_channel (1: the payload brings a channel context)
 --                    joining (open, closing, no), size
 --                    derived_from (of an event whose id Parley made, or looks as if: the message that it is a further
@@ -46,6 +51,8 @@
 --                    rank (of a dead event: number in the order of ending, which is that of acceptance; replay finds
 --                    its place by it), asked_with (of a dead event: head of its group), discarded_at
 --                    members (of a head whose group died: ids of the others, separated by spaces)
+--                    alone (of such a head: 0 = its reply is that of the group; 1 = it was replayed without one, so its
+--                    reply is to its own words. 0.1.0 writes none)
 --                    replayed_by (name of the last call), replayed_as (of a refused event: id it was accepted under)
 --                    digest (of a refused payload, whole, as it would be stored: SHA-1), whole_bytes (of a refused
 --                    payload that was cut: how many it had)
@@ -79,6 +86,7 @@
 -- only_counted HASH  <persona> (a configured one, or -) -> refused events of which no letter is kept; :last = SHA-1 of
 --                    the last of them
 -- books        HASH  <persona>:accepted, :answered, :joined, :ignored, :sealed, :skipped, :dead
+-- clock        TEXT  the latest time that a script of this shard has seen, to about two seconds (lua/clock.lua)
 -- Content is opaque to scripts: it can be encrypted (worker/store/content.py), the same text always alike.
 -- All times are milliseconds of the Redis clock.
 
@@ -148,18 +156,24 @@ local function end_event(journal, books, name, fate, reason, now, retention)
   count(books, name, fate)
 end
 
+-- Whether the reply that a head has is that of its group, from before their common death. Only for a group that died
+-- with 0.1.0 the times decide.
+local function is_of_group(replied_at, alone, died_at)
+  if alone then return replied_at and alone == '0' end
+  return replied_at and number(replied_at) <= number(died_at)
+end
+
 -- A group that died with its reply is replayed by its head: whoever was asked with it ends with it. Returns how many,
 -- and their highest rank.
 local function end_members(prefix, books, dead, name, head_id, fate, reason, now, retention)
   local own = fate == 'answered' and 'joined' or fate
   local ended, highest = 0, 0
-  local head = redis.call('HMGET', prefix .. head_id .. ' ' .. name, 'members', 'replied_at')
+  local head = redis.call('HMGET', prefix .. head_id .. ' ' .. name, 'members', 'replied_at', 'alone')
   for id in string.gmatch(head[1] or '', '%S+') do
     local journal = prefix .. id .. ' ' .. name
     local letter = redis.call('HMGET', journal, 'fate', 'asked_with', 'settled_at', 'rank')
     -- A reply from after their common death is to the head's words alone.
-    local same_reply = head[2] and number(head[2]) <= number(letter[3])
-    if letter[1] == 'dead' and letter[2] == head_id and same_reply then
+    if letter[1] == 'dead' and letter[2] == head_id and is_of_group(head[2], head[3], letter[3]) then
       end_event(journal, books, name, own, reason, now, retention)
       redis.call('HDEL', journal, 'asked_with', 'discarded_at')
       count(books, name, 'dead', -1)
@@ -178,11 +192,24 @@ local function takeover_end(taken_over_at, last_inbound, first_waiting, quiet)
   return math.max(taken_over_at, last_inbound) + quiet
 end
 
+local function speaks_first(kind)
+  return kind == 'ai_opener' or kind == 'follow_up'
+end
+
+-- Whether the lead wrote after an event was accepted. The order of acceptance decides, because a clock can step back. What
+-- 0.1.0 has accepted has no number: then the times decide.
+local function lead_wrote_since(accepted_at, seq, last_inbound, inbound_seq)
+  local lead_seq, at = string.match(inbound_seq or '', '^(%d+) (%d+)$')
+  if seq and lead_seq and at == last_inbound then return tonumber(lead_seq) > tonumber(seq) end
+  return number(last_inbound) >= number(accepted_at)
+end
+
 -- The lane of a conversation: `outreach` when the persona is to speak first, `turns` when a lead waits; an opener or a
 -- follow-up whose lead has written since only gives way to the message behind it.
-local function lane_of(kind, accepted_at, last_inbound)
-  local speaks_first = kind == 'ai_opener' or kind == 'follow_up'
-  return (speaks_first and number(last_inbound) < number(accepted_at)) and 'outreach' or 'turns'
+-- `head`: its kind, accepted_at, seq. `lead`: last_inbound, inbound_seq of the conversation.
+local function lane_of(head, lead)
+  local outreach = speaks_first(head[1]) and not lead_wrote_since(head[2], head[3], lead[1], lead[2])
+  return outreach and 'outreach' or 'turns'
 end
 
 -- Whether a hold of an opener or a follow-up is for a better moment, which is not kept from what comes in meanwhile.

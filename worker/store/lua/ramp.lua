@@ -12,6 +12,9 @@
 
 local ramp, moments, gone, opener, settings = KEYS[1], KEYS[2], KEYS[3], ARGV[1], ARGV[2]
 local day, hour = 86400000, 3600000
+if settings == '' and redis.call('EXISTS', ramp) == 0 then
+  return {0, 'go', 1}
+end
 local now = clock()
 local state = redis.call('HMGET', ramp, 'settings', 'since', 'next', 'delay', 'woken', 'waking_until')
 if not state[1] and settings == '' then

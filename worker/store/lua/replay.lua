@@ -76,7 +76,7 @@ local state = hash(conversation)
 if letter.asked_with then
   -- Only a reply from before their common death: a later one is to the head's words alone.
   local head = hash(prefix .. letter.asked_with .. ' ' .. name)
-  if has_answer(head) and number(head.replied_at) <= number(letter.settled_at) then
+  if has_answer(head) and is_of_group(head.replied_at, head.alone, letter.settled_at) then
     return say(head.fate and 'covered' or 'with_head', letter.asked_with)
   end
 end
@@ -124,12 +124,15 @@ redis.call('HDEL', journal, 'fate', 'reason', 'detail', 'settled_at', 'discarded
   'failures_ms', 'failed', 'asks', 'ask_unknowns', 'asks_vanished', 'asks_handed_over', 'sends', 'send_unknowns',
   'sends_vanished', 'sends_handed_over', 'stumbles')
 redis.call('HSET', journal, 'step', answered and 'replied' or 'waiting', 'replayed_by', call)
-if not answered then redis.call('HDEL', journal, 'reply', 'replied_at', 'farewell', 'bubbles_sent') end
+if not answered then
+  redis.call('HDEL', journal, 'reply', 'replied_at', 'farewell', 'bubbles_sent')
+  if letter.members then redis.call('HSET', journal, 'alone', 1) end
+end
 if answered or doubted then redis.call('HSET', journal, 'joining', 'no') end
 if mode ~= 'place' then redis.call('HDEL', journal, 'rank') end
 -- A person has decided that it is not too old. An opener or a follow-up still gives way to a lead who wrote since.
-local speaks_first = letter.kind == 'ai_opener' or letter.kind == 'follow_up'
-if not speaks_first or number(state.last_inbound) < number(letter.accepted_at) then
+local lead = {state.last_inbound, state.inbound_seq}
+if not speaks_first(letter.kind) or not lead_wrote_since(letter.accepted_at, letter.seq, unpack(lead, 1, 2)) then
   redis.call('HSETNX', journal, 'first_accepted_at', letter.accepted_at)
   redis.call('HSET', journal, 'accepted_at', now)
 end
@@ -142,7 +145,7 @@ local ring = 0
 if redis.call('LINDEX', inbox, 0) == id and number(state.hold_until) <= now then
   redis.call('ZADD', agenda, now + tonumber(ARGV[5]), name)
   local accepted_at = redis.call('HGET', journal, 'accepted_at')
-  if lane_of(letter.kind, accepted_at, state.last_inbound) == 'outreach' then
+  if lane_of({letter.kind, accepted_at, letter.seq}, lead) == 'outreach' then
     make_ready(KEYS[10], agenda, name, accepted_at, now)
   elseif ARGV[6] == '' then
     ring = 1

@@ -126,9 +126,9 @@ for _, entry in ipairs(find_due()) do
   local name = entry[1]
   local id = redis.call('LINDEX', KEYS[3] .. name, 0)
   if id then
-    local head = redis.call('HMGET', KEYS[4] .. id .. ' ' .. name, 'kind', 'accepted_at')
-    local state = redis.call('HMGET', KEYS[2] .. name, 'lease_until', 'hold_until', 'last_inbound')
-    local lane = lane_of(head[1], head[2], state[3])
+    local head = redis.call('HMGET', KEYS[4] .. id .. ' ' .. name, 'kind', 'accepted_at', 'seq')
+    local state = redis.call('HMGET', KEYS[2] .. name, 'lease_until', 'hold_until', 'last_inbound', 'inbound_seq')
+    local lane = lane_of(head, {state[3], state[4]})
     if lane == 'outreach' and not not_now(state) then
       queue_up(name, id, head[2])
       redis.call('ZADD', agenda, now + FAR, name)

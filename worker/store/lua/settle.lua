@@ -42,7 +42,7 @@ for index, id in ipairs(ids) do
   end
 end
 if fate == 'dead' and #ids > 1 then
-  redis.call('HSET', prefix .. ids[1] .. ' ' .. name, 'members', table.concat(ids, ' ', 2))
+  redis.call('HSET', prefix .. ids[1] .. ' ' .. name, 'members', table.concat(ids, ' ', 2), 'alone', 0)
 end
 local covered = 0
 if fate ~= 'dead' and ids[1] then
@@ -76,12 +76,14 @@ local frozen = redis.call('HMGET', conversation, 'sealed', 'taken_over')
 if ARGV[6] == 'sealed' or ARGV[6] == 'owned_elsewhere' or ARGV[7] == 'drop' then
   drop_touch(conversation, KEYS[6], timeline, name, now, reason)
 elseif ARGV[8] ~= '' and left == 0 and not frozen[2] then
-  redis.call('HSET', conversation, 'quiet_from', ARGV[18], 'plan_step', ARGV[8])
+  -- The turn has counted on from the clock of its beginning: one that stepped back since is behind it.
+  local late = math.max(0, number(ARGV[18]) - now)
+  redis.call('HSET', conversation, 'quiet_from', number(ARGV[18]) - late, 'plan_step', ARGV[8])
   local asked_for = redis.call('HEXISTS', conversation, 'touch_event') == 1 and redis.call('ZSCORE', KEYS[6], name)
   if not asked_for then
     redis.call('HINCRBY', conversation, 'plan', 1)
     if ARGV[7] ~= '' then
-      plan_touch(conversation, KEYS[6], timeline, name, now, ARGV[7], ARGV[19])
+      plan_touch(conversation, KEYS[6], timeline, name, now, ARGV[7] - late, ARGV[19])
     else
       drop_touch(conversation, KEYS[6], timeline, name, now, ARGV[19])
     end
@@ -96,7 +98,7 @@ if left == 0 then
 end
 
 local head = redis.call('HMGET', prefix .. redis.call('LINDEX', inbox, 0) .. ' ' .. name,
-  'accepted_at', 'joining', 'kind')
+  'accepted_at', 'joining', 'kind', 'seq')
 local settle = tonumber(ARGV[12])
 if head[2] == 'open' and settle > 0 then
   local last = redis.call('HGET', prefix .. redis.call('LINDEX', inbox, -1) .. ' ' .. name, 'accepted_at')
@@ -106,7 +108,8 @@ if head[2] == 'open' and settle > 0 then
     return {'settled', #ids, left, 0}
   end
 end
-if lane_of(head[3], head[1], redis.call('HGET', conversation, 'last_inbound')) == 'outreach' then
+local lead = redis.call('HMGET', conversation, 'last_inbound', 'inbound_seq')
+if lane_of({head[3], head[1], head[4]}, lead) == 'outreach' then
   make_ready(KEYS[11], agenda, name, head[1], now)
   return {'settled', #ids, left, 0}
 end

@@ -1,0 +1,33 @@
+"""Real processes whose settings have another number of shards than the store was made with."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from worker.store import Store
+
+pytestmark = pytest.mark.acceptance
+
+PROJECT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize("words", [["worker", "--concurrency", "2"], ["beat"]])
+def test_a_worker_and_a_beat_end_with_a_clear_sentence(start, words):
+    _, settings = start(workers=0)
+    Store(settings).layout.ensure()
+    ended = subprocess.run(
+        [sys.executable, "-m", "celery", "-A", "worker", *words],
+        env={**os.environ, "PYTHONPATH": str(PROJECT), "PARLEY_AGENDA__SHARDS": "8"},
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert ended.returncode == 1
+    for sentence in ("made with 16 shards, PARLEY_AGENDA__SHARDS is 8", "set PARLEY_AGENDA__SHARDS to 16"):
+        assert sentence in ended.stdout + ended.stderr
