@@ -26,7 +26,7 @@ def without_reading(grant: Grant, reason: str, jitter: random.Random) -> End | W
     """What the turn does instead: it waits for a process that can read it, unless its end needs no content."""
     head = grant.head
     speaks_first = head.kind in ("ai_opener", "follow_up")
-    if speaks_first and head.reply is None and 0 < head.accepted_at <= grant.last_inbound and not grant.sealed:
+    if speaks_first and head.reply is None and grant.lead_wrote and not grant.sealed:
         return End("skipped", LEAD_WROTE)
     return without_content(reason, grant.sealed, jitter)
 

@@ -70,7 +70,8 @@ class Store:
         elif broker is not None:
             self.accept_queue = BrokerQueue(self.redis, broker)
         self.parked = Parked(self.redis, int(settings.retention.dead_seconds * 1000))
-        self.leases = Leases(self.keys, scripts, self.doorbells, content, settings)
+        self.processes = Processes(self.redis)
+        self.leases = Leases(self.keys, scripts, self.doorbells, content, self.processes, settings)
         self.unconfigured = Unconfigured()
         self.agenda = Agenda(self.redis, self.keys, scripts, self.doorbells, settings, self.unconfigured)
         self.gates = Gates(self.redis, self.keys, scripts, int(settings.agenda.grace_seconds * 1000))
@@ -83,7 +84,6 @@ class Store:
         self.timeline = Timeline(self.redis, self.keys)
         self.books = Books(self.redis, self.keys, scripts)
         self.measures = Measures(self.redis, self.keys, scripts, settings)
-        self.processes = Processes(self.redis)
         self.rotation = Rotation(self.redis, scripts, content)
         self.takeovers = Takeovers(self.redis, self.keys, scripts, self.doorbells, settings)
         self.seals = Seals(self.redis, self.keys, scripts, settings)

@@ -33,6 +33,7 @@ from worker.store.content import Content, Field, Undecryptable
 from worker.store.follow_ups import touch_state
 from worker.store.journal import Entry, bare_entry, entry, lead_wrote_since, pairs
 from worker.store.keys import Keys
+from worker.store.processes import Processes
 from worker.store.scripts import Scripts
 
 Fate = Literal["answered", "joined", "ignored", "sealed", "skipped", "dead"]
@@ -122,9 +123,16 @@ class Leases:
     """The steps of a turn. Every method may raise ``redis.RedisError`` and may be called again with the same values."""
 
     def __init__(
-        self, keys: Keys, scripts: Scripts, doorbells: Doorbells, content: Content, settings: Settings
+        self,
+        keys: Keys,
+        scripts: Scripts,
+        doorbells: Doorbells,
+        content: Content,
+        processes: Processes,
+        settings: Settings,
     ) -> None:
         self._keys = keys
+        self._processes = processes
         self._content = content
         self._scripts = scripts
         self._doorbells = doorbells
@@ -203,6 +211,7 @@ class Leases:
                 self._ttl_ms,
                 "1" if farewell else "sealed" if seals else "",
                 grant.head.accepted_at,
+                int(self._processes.all_know_names()),
             ],
         )
         if first == stored:
@@ -282,18 +291,20 @@ class Leases:
             return tuple(entry(journals[i], journals[i + 1], read) for i in range(0, len(journals), 2))
 
         try:
-            found, undecryptable = entries(read), ""
-            channel = read("channel", state["channel"]) if "channel" in state else None
+            try:
+                found, undecryptable = entries(read), ""
+                channel = read("channel", state["channel"]) if "channel" in state else None
+            except Undecryptable as reason:
+                found, undecryptable, channel = entries(_left_out), str(reason), None
             touch = touch_state(conversation.name, state, channel)
-        except Undecryptable as reason:
-            found, undecryptable, channel = entries(_left_out), str(reason), None
-            touch = touch_state(conversation.name, state, None)
+            last_inbound = int(state.get("last_inbound", "0"))
+            lead_wrote = lead_wrote_since(pairs(journals[1]), state)
         except (KeyError, ValueError) as error:
             # The text of a ValueError quotes what is stored.
             missing = f"field {error} is missing" if isinstance(error, KeyError) else "a number is none"
             undecryptable = f"written by a newer release or damaged: the record of an event, {missing}"
             found, channel = tuple(bare_entry(journals[i], journals[i + 1]) for i in range(0, len(journals), 2)), None
-            touch = TouchState(conversation.name)
+            touch, last_inbound, lead_wrote = TouchState(conversation.name), 0, False
         return Grant(
             conversation=conversation,
             token=token,
@@ -304,12 +315,12 @@ class Leases:
             started="started" in state,
             sealed="sealed" in state,
             owned_elsewhere="owned_elsewhere" in state,
-            last_inbound=int(state.get("last_inbound", "0")),
+            last_inbound=last_inbound,
             touch=touch,
             undecryptable=undecryptable,
             gives_way="gives_way" in state,
             probe=state.get("probe", ""),  # type: ignore[arg-type]
-            lead_wrote=lead_wrote_since(pairs(journals[1]), state),
+            lead_wrote=lead_wrote,
         )
 
     def asking(self, grant: Grant) -> bool:

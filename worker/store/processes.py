@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 from dataclasses import dataclass
 from typing import Literal
 
@@ -17,6 +18,9 @@ KEY = "parley:alive"
 
 # A process that misses two signs may be slow, one that misses three is gone.
 _SIGNS = 3
+# A third word of a sign: this process knows the names of replies (field reply_id); those of 0.1.0 have no third word.
+_NAMES = "reply-names"
+_LOOK_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,16 +32,17 @@ class Alive:
 
 
 class Processes:
-    """Signs of life. They decide nothing; a person looks at them."""
+    """Signs of life. A person looks at them, and workers of two releases side by side."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
+        self._names_at, self._names = 0.0, True
         self._signed_at = 0
 
     def sign(self, role: Role, every_seconds: float) -> None:
         """This process lives, and signs again after ``every_seconds``. Raises ``redis.RedisError``."""
         now = clock_ms(self._redis)
-        member = f"{role} {socket.gethostname()}:{os.getpid()}"
+        member = f"{role} {socket.gethostname()}:{os.getpid()} {_NAMES}"
         until = now + int(every_seconds * 1000 * _SIGNS)
         with self._redis.pipeline(transaction=False) as pipeline:
             pipeline.zadd(KEY, {member: until})
@@ -53,3 +58,15 @@ class Processes:
         members = self._redis.zrangebyscore(KEY, clock_ms(self._redis), "+inf")
         roles = [str(member).partition(" ")[0] for member in members]
         return Alive(roles.count("worker"), roles.count("beat"))
+
+    def all_know_names(self) -> bool:
+        """Whether every worker that signs knows the names of replies. As of the last 5 s.
+
+        Raises ``redis.RedisError``.
+        """
+        if not self._names_at or time.monotonic() > self._names_at + _LOOK_SECONDS:
+            signs: list[tuple[str, float]] = self._redis.zrange(KEY, 0, -1, withscores=True)  # type: ignore[assignment]
+            older = [until for sign, until in signs if sign.startswith("worker ") and sign.count(" ") == 1]
+            self._names = not older or max(older) <= clock_ms(self._redis)
+            self._names_at = time.monotonic()
+        return self._names

@@ -105,8 +105,8 @@ class Scripts:
         def script(name: str, shared: str = "", before: str = prelude) -> Script:
             return Script(redis, before + shared + (folder / f"{name}.lua").read_text(encoding="utf-8"), lines)
 
-        # The scripts of the hot path but one do without the look at the clock that was seen last: `begin`, and what beat
-        # runs at each tick, have mended what a step back left behind.
+        # Most scripts of the hot path do without a look at the clock that was seen last: `begin`, and what beat runs at
+        # each tick, have mended what a step back left behind.
         self.accept = script("accept", takeover, before=bare)
         self.begin = script("begin")
         self.record = script("record", before=bare)

@@ -72,3 +72,14 @@ def test_a_reply_that_the_release_before_stored_keeps_its_key(shop, say, lead, s
     store.redis.hdel(store.keys.of(lead).journal(lead, "e1"), "reply_id")
     shop.work()
     assert keys()[-1] == hashlib.sha256(b"ava:@lead e1").hexdigest()[:32]
+
+
+@pytest.mark.parametrize("alive", [True, False])
+def test_while_a_worker_of_the_release_before_runs_it_is_the_one_that_this_knows(make_shop, say, store, keys, alive):
+    until = store.follow_ups.now() + (60_000 if alive else -1)
+    store.redis.zadd("parley:alive", {"worker host:1": until, "beat host:2": until + 120_000})
+    store.processes.sign("worker", 60)
+    shop = make_shop()
+    shop.producer.enqueue(say("a", event_id="e1"))
+    shop.work()
+    assert (keys() == [hashlib.sha256(b"ava:@lead e1").hexdigest()[:32]]) == alive

@@ -116,7 +116,7 @@ if not repeated then
     local gate = (gates[5] and probing ~= 'circuit' and 'circuit') or (gates[6] and not state[6] and not probing and 'credits')
     if gate then
       local kind = redis.call('HGET', journal_of(ids[1]), 'kind')
-      return wait_for(gate, string.match(name, '^[^:]*'), string.find(ARGV[8], ' ' .. kind .. ' ', 1, true) ~= nil)
+      return wait_for(gate, string.match(name, '^[^:]*'), string.find(ARGV[8], ' ' .. (kind or '') .. ' ', 1, true) ~= nil)
     end
   elseif probing ~= 'channel' and redis.call('HEXISTS', KEYS[8], 'channel_until') == 1 then
     return wait_for('channel', string.match(KEYS[8], ':channel:(.*)$'), ARGV[12] == '1')
@@ -175,7 +175,7 @@ if not repeated then
     note(timeline, now, word, attempt, fence, past[4] and number(past[4]) + 1 or '')
   else
     -- What has more to do before the call says so when it calls (asking.lua): left before, it asked nothing.
-    local prepares = past[3] or closing or string.find(ARGV[11], ' ' .. past[5] .. ' ', 1, true)
+    local prepares = past[3] or closing or string.find(ARGV[11], ' ' .. (past[5] or '') .. ' ', 1, true)
     local attempt = number(past[6]) + (past[1] == 'begun' and 0 or 1)
     redis.call('HSET', head, 'step', prepares and 'begun' or 'asking', 'asks', attempt)
     note(timeline, now, (past[8] or past[9] or asked) and 'second ask' or 'asking', attempt, fence, group)

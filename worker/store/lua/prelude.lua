@@ -45,7 +45,8 @@
 --                    the persona at the last one, token of its turn)
 --                    bubbles_sent (of a paced reply: surely sent; failures, sends ... are those of the next one)
 --                    image_url (hosted; content), reply (content), replied_at, farewell (1: the reply is no answer),
---                    reply_id (replied_at and the token of the turn that brought the reply: its name for the channel)
+--                    reply_id (replied_at and the token of the turn that brought the reply: its name for the channel;
+--                    none while workers run that do not know it)
 --                    fate, reason, detail (content), settled_at
 --                    rank (of a dead event: number in the order of ending, which is that of acceptance; replay finds
 --                    its place by it), asked_with (of a dead event: head of its group), discarded_at

@@ -3,7 +3,7 @@
 -- KEYS 1 conversation  2 journal of the head  3 agenda  4 timeline  5 channel
 -- ARGV 1 conversation name  2 token  3 fence  4 reply  5 lease ms
 --      6 '' = an answer of the persona | '1': a farewell, no answer | 'sealed': a farewell that says what the persona said
---      7 accepted_at of the head when its turn began
+--      7 accepted_at of the head when its turn began  8 '1': all workers know ids of replies
 -- Returns {'holder' | 'taken_over' | 'closed' | 'lost' | 'settled', the reply to deliver, its id or '' when a release
 -- without ids stored it}. `holder`: the step is now "delivering", the lease is renewed, go on. `taken_over`: a person took
 -- over meanwhile; `closed`: the channel's gate is closed; in both cases deliver nothing, let go of the lease.
@@ -44,8 +44,9 @@ local wanted = not reply or (answer and past[5] and nothing_sent())
 -- Delivering has a budget of its own. The first write is one that a full store allows (prelude.lua).
 redis.call('HDEL', journal, unpack(wanted and {'failures', 'failures_ms', 'failed'} or {'nothing'}))
 if wanted and (holder or (answer and same_event())) then
-  reply, id = ARGV[4], ARGV[2]
-  redis.call('HSET', journal, 'reply', reply, 'replied_at', now, 'reply_id', now .. ' ' .. id)
+  -- A worker without ids that sends this reply again knows one name for it: then it has that name for all.
+  reply, id = ARGV[4], ARGV[8] == '1' and ARGV[2] or ''
+  redis.call('HSET', journal, 'reply', reply, 'replied_at', now, unpack(id ~= '' and {'reply_id', now .. ' ' .. id} or {}))
   if past[5] then
     redis.call('HDEL', journal, 'farewell', 'sends', 'sends_handed_over')
     sends = 0
