@@ -1,26 +1,28 @@
 """HTTP/1.1 as bytes: a request as it goes out, an answer as it comes in. No connection is known here.
 
-Answers are parsed by llhttp (through httptools), in its strict mode but for bare line feeds.
+Everything that is kept of an answer is counted: a peer decides what it sends, not how much of it stays here.
 """
 
 from __future__ import annotations
 
 import re
 
-import httptools
 import httpx
 
+from worker.http_bodies import Body, body_of
+from worker.http_heads import AnswerOutOfBounds, Head, NoSuchAnswer
+
+__all__ = ["MOST_HEADERS", "MOST_HEAD_BYTES", "AnswerReader", "NoSuchAnswer", "NoSuchRequest", "request_bytes"]
+
+# Of the answer and of all hints before it.
 MOST_HEAD_BYTES = 100 * 1024
+MOST_HEADERS = 500
 
 _BREAKS_THE_HEAD = re.compile(rb"[\x00\r\n]")
 
 
 class NoSuchRequest(Exception):
     """The request cannot be written as HTTP/1.1 with a counted body."""
-
-
-class NoSuchAnswer(Exception):
-    """What came is no complete HTTP/1.1 answer. The text never quotes it."""
 
 
 def request_bytes(request: httpx.Request) -> bytes:
@@ -41,30 +43,32 @@ def request_bytes(request: httpx.Request) -> bytes:
 class AnswerReader:
     """Reads one answer out of the pieces of a connection.
 
-    ``status``: None until the head is there. ``size``: bytes of the body so far.
+    ``status``: None until the head is there. ``complete``: the whole answer is there.
     """
 
     def __init__(self) -> None:
         self.status: int | None = None
-        self.size = 0
         self.complete = False
-        self._headers: list[tuple[bytes, bytes]] = []
-        self._pieces: list[bytes] = []
+        self._head: Head | None = None
+        self._body: Body | None = None
+        self._begun_head = bytearray()
         self._head_bytes = 0
         self._stays_open = self._left_over = False
-        self._parser = httptools.HttpResponseParser(self)
-        # As RFC 9112, 2.2 allows: an answer that is all there is not to count as none for its line ends.
-        self._parser.set_dangerous_leniencies(lenient_optional_cr_before_lf=True)
 
     @property
     def headers(self) -> httpx.Headers:
         """The headers of the answer, in their order."""
-        return httpx.Headers(self._headers)
+        return httpx.Headers(self._head.fields if self._head else [])
+
+    @property
+    def size(self) -> int:
+        """Bytes of the body so far."""
+        return len(self._body.content) if self._body else 0
 
     @property
     def body(self) -> bytes:
         """The body so far, without chunks' own bytes."""
-        return b"".join(self._pieces)
+        return bytes(self._body.content) if self._body else b""
 
     @property
     def reusable(self) -> bool:
@@ -73,60 +77,76 @@ class AnswerReader:
 
     def feed(self, data: bytes) -> None:
         """Go on with what came; empty = the server has closed. Raises ``NoSuchAnswer``."""
-        if not data:
-            self._end()
-            return
-        wrong: str | None = None
-        try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            wrong = "another protocol"
-        except httptools.HttpParserError as error:
-            wrong = type(error).__name__
-        # What follows a complete answer is not ours, and no reason to throw it away.
         if self.complete:
-            self._left_over = self._left_over or wrong is not None
-        elif wrong is not None:
-            raise NoSuchAnswer(wrong)
-        elif self.status is None:
-            self._head_bytes += len(data)
-            if self._head_bytes > MOST_HEAD_BYTES:
-                raise NoSuchAnswer("a head without an end")
-
-    def _end(self) -> None:
-        # Without a length and without chunks the end of the connection is the end of the body (RFC 9112, 6.3).
-        headers = self.headers
-        codings = headers.get("Transfer-Encoding", "").lower()
-        counted = "Content-Length" in headers or codings.rpartition(",")[2].strip() == "chunked"
-        if self.status is None or counted:
-            raise NoSuchAnswer("closed before its end")
-        self.complete = True
-
-    # What the parser calls.
-
-    def on_message_begin(self) -> None:
-        self._left_over = self.complete
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        if not self.complete:
-            self._headers.append((name, value))
-
-    def on_headers_complete(self) -> None:
-        status = self._parser.get_status_code()
-        if self.complete or status == 101:
+            # What follows a complete answer is not ours, and no reason to throw it away.
+            self._left_over = self._left_over or bool(data)
             return
-        if status < 200:
-            # A hint; the answer itself follows.
-            self._headers.clear()
-        else:
-            self.status = status
-
-    def on_body(self, piece: bytes) -> None:
-        if not self.complete:
-            self._pieces.append(piece)
-            self.size += len(piece)
-
-    def on_message_complete(self) -> None:
-        if self.status is not None and not self.complete:
+        if not data:
+            if self._body is None:
+                raise NoSuchAnswer("closed before its end")
+            self._body.close()
             self.complete = True
-            self._stays_open = self._parser.should_keep_alive()
+            return
+        if self._body is None:
+            data = self._read_heads(data)
+            if self._body is None:
+                return
+        if data and not self._body.complete:
+            self._body.feed(data)
+            data = b""
+        self.complete = self._body.complete
+        self._left_over = self._body.left_over or bool(data)
+
+    def _read_heads(self, data: bytes) -> bytes:
+        """Read heads until there is that of the answer. Returns what follows it."""
+        while data and self._body is None:
+            found = self._complete_head(data)
+            if found is None:
+                return b""
+            head, data = Head(found[0]), found[1]
+            if head.status == 101 or head.status < 100:
+                raise NoSuchAnswer("another protocol")
+            if head.status >= 200:
+                self._head, self._body = head, body_of(head)
+                self.status = head.status
+                self._stays_open = head.stays_open
+        return data
+
+    def _complete_head(self, data: bytes) -> tuple[bytes, bytes] | None:
+        """The next head, and what follows it. The parser never sees a part of one: it would glue the pieces together
+        again and again."""
+        begun = self._begun_head
+        searched = max(0, len(begun) - 2)
+        if not begun and data[0] in b"\r\n":
+            self._head_bytes += len(data)
+            data = data.lstrip(b"\r\n")
+            self._head_bytes -= len(data)
+        if begun:
+            begun += data
+        end = _end_of_head(begun or data, searched)
+        if end == 0:
+            begun += b"" if begun else data
+            self._count(len(begun))
+            return None
+        if begun:
+            data = bytes(begun)
+            begun.clear()
+        head = data[: end]
+        self._head_bytes += len(head)
+        self._count(0)
+        if head.count(b"\n") > MOST_HEADERS:
+            raise AnswerOutOfBounds("a head with too many lines")
+        return head, data[end :]
+
+    def _count(self, begun_bytes: int) -> None:
+        if self._head_bytes + begun_bytes > MOST_HEAD_BYTES:
+            raise AnswerOutOfBounds("a head without an end")
+
+
+def _end_of_head(data: bytes | bytearray, searched: int) -> int:
+    """Where the first blank line ends; 0 if there is none."""
+    usual = data.find(b"\n\r\n", searched)
+    bare = data.find(b"\n\n", searched, usual + 1 if usual >= 0 else len(data))
+    if bare >= 0:
+        return bare + 2
+    return usual + 3 if usual >= 0 else 0
