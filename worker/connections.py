@@ -51,7 +51,7 @@ class NotSent(Exception):
 class Unanswered(Exception):
     """At least one byte was written and no complete answer came back: the server may have acted.
 
-    ``answer`` is the answer with as much of its body as arrived, None if not even its head did; ``status``: of that.
+    ``answer``: its status and headers, without a body; None if not even they arrived.
     """
 
     def __init__(self, message: str, answer: Answer | None = None) -> None:
@@ -208,7 +208,7 @@ class _Line:
         if not self._deadline.written:
             return NotSent(_describe(error))
         kind = AnswerTooLarge if isinstance(error, AnswerOutOfBounds) else Unanswered
-        begun = None if reader.status is None else Answer(reader.status, reader.headers, reader.body)
+        begun = None if reader.status is None else Answer(reader.status, reader.headers, b"")
         return kind(_describe(error), begun)
 
     def close(self) -> None:

@@ -11,6 +11,8 @@ import re
 
 import httptools
 
+MOST_HEADERS = 500
+
 _STATUS_LINE = re.compile(rb"HTTP/([0-9])(?:\.([0-9]))?[ \t]+([1-9][0-9]{2})(?:[ \t].*)?", re.IGNORECASE | re.DOTALL)
 _TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _NOT_TOKEN = re.compile(rb"[^!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -27,53 +29,105 @@ class AnswerOutOfBounds(NoSuchAnswer):
 
 
 class Head:
-    """A complete head: ``status``, ``fields`` in their order, the values of the fields that delimit the body
-    (``lengths``, ``codings``), and whether the connection ``stays_open`` after the body."""
+    """A complete head: ``status``, ``fields`` in their order, and whether the connection ``stays_open`` after the body.
 
+    ``whole_body``: the body, if all of it came together with the head and nothing after it; else None.
+    """
+
+    status: int
     stays_open: bool
 
-    def __init__(self, data: bytes) -> None:
-        """Read a head with its blank line. Raises ``NoSuchAnswer``."""
-        try:
-            self._read(data)
-        except httptools.HttpParserUpgrade as error:
-            raise NoSuchAnswer("another protocol") from error
-        except httptools.HttpParserError as error:
-            self._read_leniently(data, error)
-
-    def _read_leniently(self, data: bytes, error: httptools.HttpParserError) -> None:
-        plain = mended(data)
-        if plain is None:
-            raise NoSuchAnswer(type(error).__name__) from error
-        try:
-            # A length beside a coding: whether they agree is seen by ``worker.http_bodies``.
-            self._read(plain, lenient_chunked_length=True, lenient_transfer_encoding=True)
-        except httptools.HttpParserError:
-            raise NoSuchAnswer(type(error).__name__) from error
-        # What follows on such a connection may be understood in two ways, too.
-        self.stays_open = False
-
-    def _read(self, data: bytes, **leniencies: bool) -> None:
+    def __init__(self) -> None:
         self.fields: list[tuple[bytes, bytes]] = []
-        parser = httptools.HttpResponseParser(self)
-        parser.set_dangerous_leniencies(lenient_optional_cr_before_lf=True, **leniencies)
-        parser.feed_data(data)
-        self.status: int = parser.get_status_code()
-        self.stays_open = parser.should_keep_alive()
-        self.lengths: list[bytes] = []
-        self.codings: list[bytes] = []
-        for name, value in self.fields:
-            # Comparing lengths first: lower case costs more.
-            if len(name) == 14 and name.lower() == b"content-length":
-                self.lengths.append(value)
-            elif len(name) == 17 and name.lower() == b"transfer-encoding":
-                self.codings.append(value)
-        if self.codings and parser.get_http_version() != "1.1":
-            self.stays_open = False
+        self.whole_body: bytes | None = None
+        self.complete = False
+        self._pieces: list[bytes] = []
+        self._messages = 0
+
+    def read(self, data: bytes, **leniencies: bool) -> None:
+        """Read the head that ``data`` begins with. Raises ``httptools.HttpParserError``."""
+        self._parser = httptools.HttpResponseParser(self)
+        self._parser.set_dangerous_leniencies(lenient_optional_cr_before_lf=True, **leniencies)
+        try:
+            self._parser.feed_data(data)
+        finally:
+            del self._parser
+        if self._messages == 1:
+            self.whole_body = b"".join(self._pieces)
+
+    # What the parser calls.
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Called by the parser."""
-        self.fields.append((name, value))
+        if not self.complete:
+            self.fields.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        if not self.complete:
+            self.complete = True
+            self.status = self._parser.get_status_code()
+            self.stays_open = self._parser.should_keep_alive()
+
+    def on_body(self, piece: bytes) -> None:
+        self._pieces.append(piece)
+
+    def on_message_complete(self) -> None:
+        self._messages += 1
+
+    def on_message_begin(self) -> None:
+        if self._messages:
+            self._messages += 1
+
+
+def read_head(data: bytes) -> Head | None:
+    """The head that ``data`` begins with, None if it is not complete. Raises ``NoSuchAnswer``.
+
+    Give ``data`` from the beginning each time: the parser glues pieces together again and again.
+    """
+    head = Head()
+    try:
+        head.read(data)
+    except httptools.HttpParserUpgrade as error:
+        raise NoSuchAnswer("another protocol") from error
+    except httptools.HttpParserError as error:
+        if not head.complete:
+            head = _read_leniently(data, error)
+    if not head.complete:
+        if data[:5].upper() != b"HTTP/"[: len(data)]:
+            raise NoSuchAnswer("another protocol")
+        return None
+    if head.status == 101 or head.status < 100:
+        raise NoSuchAnswer("another protocol")
+    if len(head.fields) > MOST_HEADERS:
+        raise AnswerOutOfBounds("a head with too many lines")
+    if head.status < 200:
+        head.whole_body = None
+    return head
+
+
+def end_of_head(data: bytes | bytearray, searched: int = 0) -> int:
+    """Where the first blank line ends, 0 if there is none. ``searched``: so many bytes surely hold no end of it."""
+    usual = data.find(b"\n\r\n", searched)
+    bare = data.find(b"\n\n", searched, usual + 1 if usual >= 0 else len(data))
+    if bare >= 0:
+        return bare + 2
+    return usual + 3 if usual >= 0 else 0
+
+
+def _read_leniently(data: bytes, error: httptools.HttpParserError) -> Head:
+    head, end = Head(), end_of_head(data)
+    if end == 0:
+        return head
+    plain = mended(data[:end])
+    if plain is None:
+        raise NoSuchAnswer(type(error).__name__) from error
+    try:
+        # A length beside a coding: whether they agree is seen by ``worker.http_bodies``.
+        head.read(plain, lenient_chunked_length=True, lenient_transfer_encoding=True)
+    except httptools.HttpParserError:
+        raise NoSuchAnswer(type(error).__name__) from error
+    # What follows on such a connection may be understood in two ways, too.
+    head.stays_open, head.whole_body = False, None
+    return head
 
 
 def mended(head: bytes) -> bytes | None:

@@ -9,14 +9,13 @@ import re
 
 import httpx
 
-from worker.http_bodies import Body, body_of
-from worker.http_heads import AnswerOutOfBounds, Head, NoSuchAnswer
+from worker.http_bodies import Body, WholeBody, body_of
+from worker.http_heads import AnswerOutOfBounds, Head, NoSuchAnswer, end_of_head, read_head
 
-__all__ = ["MOST_HEADERS", "MOST_HEAD_BYTES", "AnswerReader", "NoSuchAnswer", "NoSuchRequest", "request_bytes"]
+__all__ = ["MOST_HEAD_BYTES", "AnswerReader", "NoSuchAnswer", "NoSuchRequest", "request_bytes"]
 
 # Of the answer and of all hints before it.
 MOST_HEAD_BYTES = 100 * 1024
-MOST_HEADERS = 500
 
 _BREAKS_THE_HEAD = re.compile(rb"[\x00\r\n]")
 
@@ -29,13 +28,17 @@ def request_bytes(request: httpx.Request) -> bytes:
     """Head and body of ``request``. Raises ``NoSuchRequest`` for what would be read as something else."""
     words = [request.method.encode("ascii", "replace"), request.url.raw_path]
     lines = [b"%b %b HTTP/1.1" % (words[0], words[1])]
+    counted = 0
     for name, value in request.headers.raw:
+        # Comparing lengths first: lower case costs more.
+        if len(name) == 14 and name.lower() == b"content-length":
+            counted = int(value)
         words += (name, value)
         lines.append(b"%b: %b" % (name, value))
     if _BREAKS_THE_HEAD.search(b"".join(words)) or b" " in words[1]:
         raise NoSuchRequest("a line break or a space where none can be")
     body = request.read()
-    if int(request.headers.get("Content-Length", 0)) != len(body):
+    if counted != len(body):
         raise NoSuchRequest("the body is not counted")
     return b"\r\n".join((*lines, b"", body))
 
@@ -53,7 +56,7 @@ class AnswerReader:
         self._body: Body | None = None
         self._begun_head = bytearray()
         self._head_bytes = 0
-        self._stays_open = self._left_over = False
+        self._left_over = False
 
     @property
     def headers(self) -> httpx.Headers:
@@ -73,7 +76,7 @@ class AnswerReader:
     @property
     def reusable(self) -> bool:
         """Whether the connection can carry another request: it stays open, and nothing is left over."""
-        return self.complete and self._stays_open and not self._left_over
+        return self.complete and self._head is not None and self._head.stays_open and not self._left_over
 
     def feed(self, data: bytes) -> None:
         """Go on with what came; empty = the server has closed. Raises ``NoSuchAnswer``."""
@@ -81,72 +84,58 @@ class AnswerReader:
             # What follows a complete answer is not ours, and no reason to throw it away.
             self._left_over = self._left_over or bool(data)
             return
-        if not data:
-            if self._body is None:
-                raise NoSuchAnswer("closed before its end")
-            self._body.close()
-            self.complete = True
-            return
         if self._body is None:
-            data = self._read_heads(data)
-            if self._body is None:
-                return
-        if data and not self._body.complete:
-            self._body.feed(data)
+            self._body, data = self._begin(data)
+        elif not data:
+            self._body.close()
+        body = self._body
+        if body is None:
+            return
+        if data and not body.complete:
+            body.feed(data)
             data = b""
-        self.complete = self._body.complete
-        self._left_over = self._body.left_over or bool(data)
+        self.complete = body.complete
+        self._left_over = body.left_over or bool(data)
 
-    def _read_heads(self, data: bytes) -> bytes:
-        """Read heads until there is that of the answer. Returns what follows it."""
-        while data and self._body is None:
-            found = self._complete_head(data)
-            if found is None:
-                return b""
-            head, data = Head(found[0]), found[1]
-            if head.status == 101 or head.status < 100:
-                raise NoSuchAnswer("another protocol")
-            if head.status >= 200:
-                self._head, self._body = head, body_of(head)
-                self.status = head.status
-                self._stays_open = head.stays_open
-        return data
+    def _begin(self, data: bytes) -> tuple[Body | None, bytes]:
+        """The body whose head is complete now, and what came of it; None without such a head."""
+        if not data:
+            raise NoSuchAnswer("closed before its end")
+        while data:
+            head, data = self._next_head(data)
+            if head is not None and head.status >= 200:
+                self._head, self.status = head, head.status
+                if head.whole_body is not None:
+                    return WholeBody(head.whole_body), b""
+                return body_of(head), data
+            # Else a hint: the answer itself follows.
+        return None, b""
 
-    def _complete_head(self, data: bytes) -> tuple[bytes, bytes] | None:
-        """The next head, and what follows it. The parser never sees a part of one: it would glue the pieces together
-        again and again."""
+    def _next_head(self, data: bytes) -> tuple[Head | None, bytes]:
         begun = self._begun_head
-        searched = max(0, len(begun) - 2)
-        if not begun and data[0] in b"\r\n":
-            self._head_bytes += len(data)
-            data = data.lstrip(b"\r\n")
-            self._head_bytes -= len(data)
         if begun:
+            searched = max(0, len(begun) - 2)
             begun += data
-        end = _end_of_head(begun or data, searched)
-        if end == 0:
-            begun += b"" if begun else data
-            self._count(len(begun))
-            return None
-        if begun:
+            if not end_of_head(begun, searched):
+                self._count(len(begun))
+                return None, b""
             data = bytes(begun)
             begun.clear()
-        head = data[: end]
-        self._head_bytes += len(head)
-        self._count(0)
-        if head.count(b"\n") > MOST_HEADERS:
-            raise AnswerOutOfBounds("a head with too many lines")
-        return head, data[end :]
+        elif data[0] in b"\r\n":
+            self._count(0, len(data))
+            data = data.lstrip(b"\r\n")
+        head = read_head(data) if data else None
+        if head is None:
+            begun += data
+            self._count(len(begun))
+            return None, b""
+        if head.whole_body is None:
+            end = end_of_head(data)
+            self._count(0, end)
+            data = data[end:]
+        return head, data
 
-    def _count(self, begun_bytes: int) -> None:
+    def _count(self, begun_bytes: int, more_bytes: int = 0) -> None:
+        self._head_bytes += more_bytes
         if self._head_bytes + begun_bytes > MOST_HEAD_BYTES:
             raise AnswerOutOfBounds("a head without an end")
-
-
-def _end_of_head(data: bytes | bytearray, searched: int) -> int:
-    """Where the first blank line ends; 0 if there is none."""
-    usual = data.find(b"\n\r\n", searched)
-    bare = data.find(b"\n\n", searched, usual + 1 if usual >= 0 else len(data))
-    if bare >= 0:
-        return bare + 2
-    return usual + 3 if usual >= 0 else 0

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import httpx
 
 from worker.connections import Answer, AnswerTooLarge, Connections, NotSent, Timeouts, Unanswered
+from worker.network_streams import CheckAddress
 
 MAX_REDIRECTS = 3
 DOWNLOAD_TIMEOUTS = Timeouts(connect=5.0, read=10.0, total=30.0)
