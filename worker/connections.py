@@ -32,6 +32,7 @@ MAX_RESPONSE_BYTES = 4 * 1024 * 1024
 # A thread that waits for an answer holds a buffer of this size; most answers are smaller.
 READ_BYTES = 4 * 1024
 
+_TOO_LARGE = 413
 _PORTS = {b"http": 80, b"https": 443}
 # None of them quotes what was sent or what came.
 _FAILURES = (
@@ -189,7 +190,7 @@ class _Line:
 
     def exchange(self, request: httpx.Request, timeouts: Timeouts, max_response_bytes: int) -> Answer:
         self._deadline.begin(timeouts.total)
-        reader = AnswerReader()
+        reader, all_sent = AnswerReader(), True
         try:
             data = request_bytes(request)
             stream = self._connected(request.url, timeouts)
@@ -197,6 +198,11 @@ class _Line:
             while not reader.complete:
                 _take(reader, stream.read(READ_BYTES, timeouts.read), max_response_bytes)
         except _FAILURES as error:
+            status = reader.status or 0
+            if status == _TOO_LARGE or (status >= 300 and not all_sent):
+                # It did not want the request, and said so; what else it had to say about that is lost.
+                self.close()
+                return Answer(status, reader.headers, b"")
             raise self._failure(error, reader) from error
         self._used_at = time.monotonic()
         if not (all_sent and reader.reusable):

@@ -240,14 +240,11 @@ class FluidTalk:
                 0, {"error": "network_error"}, f"nothing was sent to FluidTalk ({error}): {Unavailable.explanation}"
             ) from error
         except Unanswered as error:
-            if error.answer is None or 200 <= error.answer.status < 300:
-                raise OutcomeUnknown(
-                    0,
-                    {"error": "network_error"},
-                    f"no complete answer from FluidTalk ({error}): {OutcomeUnknown.explanation}",
-                ) from error
-            # A refusal whose body broke off is a refusal: the status decides.
-            answer = error.answer
+            raise OutcomeUnknown(
+                0,
+                {"error": "network_error"},
+                f"no complete answer from FluidTalk ({error}): {OutcomeUnknown.explanation}",
+            ) from error
         return _read_answer(answer, read)
 
 
