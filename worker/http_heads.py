@@ -92,7 +92,7 @@ def read_head(data: bytes) -> Head | None:
         if not head.complete:
             head = _read_leniently(data, error)
     if not head.complete:
-        if data[:5].upper() != b"HTTP/"[: len(data)]:
+        if data[:5].upper() != b"HTTP/"[: len(data)] or end_of_head(data):
             raise NoSuchAnswer("another protocol")
         return None
     if head.status == 101 or head.status < 100:
