@@ -11,11 +11,13 @@ import socket
 import ssl
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 
 import httpcore
 
 from worker.deadlines import Helpers
 from worker.sockets import limit_waiting
+from worker.tls import Tls
 
 CheckAddress = Callable[[str, int], str | Sequence[str]]
 
@@ -23,12 +25,10 @@ CheckAddress = Callable[[str, int], str | Sequence[str]]
 MOST_LOOK_UPS = 32
 # A name may have any number of addresses, and each may be one that never answers.
 MOST_ADDRESSES = 8
-# What one write gives to the system: over TLS each piece is encrypted again for each try.
 WRITE_BYTES = 64 * 1024
-TLS_WRITE_BYTES = 16 * 1024
 
-_BACKEND = httpcore.SyncBackend()
 _SHORTEST = 0.001
+_OVERDUE = "the call took longer than its total time allows"
 
 
 class Deadline:
@@ -68,10 +68,12 @@ class Network:
         """
         until = time.monotonic() + deadline.within(seconds)
         addresses = self._addresses(host, port, until)
-        stream = _connected(addresses, port, until)
-        if tls is not None:
-            stream = stream.start_tls(tls, host, max(_SHORTEST, until - time.monotonic()))
-        return NetworkStream(stream, deadline)
+        wire = _connected(addresses, port, until)
+        try:
+            return NetworkStream(wire, _greeted(wire, tls, host, until) if tls else None, deadline)
+        except BaseException:
+            wire.close()
+            raise
 
     def _addresses(self, host: str, port: int, until: float) -> Sequence[str]:
         seconds = _left(until)
@@ -96,16 +98,18 @@ def system_addresses(host: str, port: int) -> list[str]:
     return list(dict.fromkeys(str(entry[4][0]) for entry in entries))
 
 
-def _connected(addresses: Sequence[str], port: int, until: float) -> httpcore.NetworkStream:
+def _connected(addresses: Sequence[str], port: int, until: float) -> socket.socket:
     failure: Exception = httpcore.ConnectError("the host has no address")
     for untried, address in zip(range(len(addresses), 0, -1), addresses, strict=True):
         # One that never answers leaves time for the others.
         seconds = _left(until) / untried
         try:
-            return _BACKEND.connect_tcp(address, port, max(_SHORTEST, seconds))
-        except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
-            failure = error
-        except (UnicodeError, OverflowError) as error:
+            wire = socket.create_connection((address, port), max(_SHORTEST, seconds))
+            wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            return wire
+        except TimeoutError as error:
+            failure = httpcore.ConnectTimeout(error)
+        except (OSError, UnicodeError, OverflowError) as error:  # also a host or a port that cannot exist
             failure = httpcore.ConnectError(error)
     raise failure
 
@@ -128,41 +132,37 @@ def _is_address(host: str) -> bool:
 class NetworkStream:
     """A connection for one call after the other. Raises the read and write errors of httpcore."""
 
-    def __init__(self, stream: httpcore.NetworkStream, deadline: Deadline) -> None:
+    def __init__(self, wire: socket.socket, tls: Tls | None, deadline: Deadline) -> None:
+        self._socket = wire
+        self._tls = tls
         self._deadline = deadline
-        self._socket: socket.socket = stream.get_extra_info("socket")
-        self._tls = self._socket if isinstance(self._socket, ssl.SSLSocket) else None
         self._poll = select.poll()
-        self._poll.register(self._socket, select.POLLIN)
+        self._poll.register(wire, select.POLLIN)
         self._patience = 0.0
-        if self._tls:
-            # The system cannot time what TLS does with it.
-            self._tls.setblocking(False)
 
     def has_something(self) -> bool:
         """Whether there is anything to read: before a request that is the end, or what nobody asked for."""
-        return bool(self._poll.poll(0)) or (self._tls is not None and self._tls.pending() > 0)
+        return bool(self._poll.poll(0))
 
     def close(self) -> None:
         """Close it, without a word to the peer."""
         self._socket.close()
 
     def read(self, most_bytes: int, silence: float) -> bytes:
-        """What came, at most ``most_bytes``; empty if the peer has closed. Waits for ``silence`` seconds at most."""
-        seconds = self._deadline.within(silence)
-        if seconds <= 0:
-            raise httpcore.ReadTimeout("the call took longer than its total time allows")
-        if self._tls:
-            return self._read_tls(most_bytes, silence)
-        if seconds != self._patience:
-            self._patience = seconds
-            limit_waiting(self._socket, max(_SHORTEST, seconds))
-        try:
-            return self._socket.recv(most_bytes)
-        except (TimeoutError, BlockingIOError) as error:
-            raise httpcore.ReadTimeout(error) from error
-        except OSError as error:
-            raise httpcore.ReadError(error) from error
+        """What came, about ``most_bytes`` at most; empty if the peer has closed. Waits for ``silence`` seconds."""
+        while True:
+            seconds = self._deadline.within(silence)
+            if seconds <= 0:
+                raise httpcore.ReadTimeout(_OVERDUE)
+            if seconds != self._patience:
+                self._patience = seconds
+                limit_waiting(self._socket, max(_SHORTEST, seconds))
+            try:
+                came = self._receive(most_bytes)
+            except BlockingIOError as error:
+                raise httpcore.ReadTimeout(error) from error
+            if came is not None:
+                return came
 
     def write(self, data: bytes, silence: float) -> Iterator[bytes]:
         """Write all of ``data``, unless the caller stops. Yields what the peer says before it has taken everything:
@@ -170,52 +170,72 @@ class NetworkStream:
 
         ``silence``: seconds without a byte taken or said.
         """
-        at, most = 0, TLS_WRITE_BYTES if self._tls else WRITE_BYTES
-        view = memoryview(data)
-        while True:
-            if self._deadline.within(silence) <= 0:
-                raise httpcore.WriteTimeout("the call took longer than its total time allows")
-            self._deadline.written = True
-            at += self._write_now(view[at : at + most])
-            if at >= len(data):
-                return
-            if self._wait(select.POLLIN | select.POLLOUT, silence, httpcore.WriteTimeout) & ~select.POLLOUT:
-                said = self._read_now(WRITE_BYTES)
-                if said is not None:
-                    yield said
+        for start in range(0, len(data), WRITE_BYTES):
+            left = self._on_the_wire(memoryview(data)[start : start + WRITE_BYTES])
+            is_last = start + WRITE_BYTES >= len(data)
+            while left:
+                if self._deadline.within(silence) <= 0:
+                    raise httpcore.WriteTimeout(_OVERDUE)
+                self._deadline.written = True
+                left = left[self._send(left) :]
+                if left or not is_last:
+                    yield from self._heard(silence)
 
-    def _write_now(self, piece: memoryview) -> int:
+    def _on_the_wire(self, piece: memoryview) -> memoryview:
+        if self._tls is None:
+            return piece
         try:
-            return self._tls.send(piece) if self._tls else self._socket.send(piece, socket.MSG_DONTWAIT)
-        except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            return memoryview(self._tls.encrypt(piece))
+        except ssl.SSLError as error:
+            raise httpcore.WriteError(error) from error
+
+    def _send(self, piece: memoryview) -> int:
+        try:
+            return self._socket.send(piece, socket.MSG_DONTWAIT)
+        except BlockingIOError:
             return 0
         except OSError as error:
             raise httpcore.WriteError(error) from error
 
-    def _read_tls(self, most_bytes: int, silence: float) -> bytes:
-        while (came := self._read_now(most_bytes)) is None:
-            self._wait(select.POLLIN, silence, httpcore.ReadTimeout)
-        return came
+    def _heard(self, silence: float) -> Iterator[bytes]:
+        """Wait until the peer takes or says something. Yields what it says."""
+        waiting = select.poll()
+        waiting.register(self._socket, select.POLLIN | select.POLLOUT)
+        found = waiting.poll(max(1.0, self._deadline.within(silence) * 1000))
+        if not found:
+            raise httpcore.WriteTimeout("silence")
+        if found[0][1] & ~select.POLLOUT:
+            with suppress(BlockingIOError):
+                said = self._receive(WRITE_BYTES, socket.MSG_DONTWAIT)
+                if said is not None:
+                    yield said
 
-    def _read_now(self, most_bytes: int) -> bytes | None:
-        """What is there, or None."""
+    def _receive(self, most_bytes: int, flags: int = 0) -> bytes | None:
+        """What came; None if that means nothing yet. Raises ``BlockingIOError`` if nothing came."""
         try:
-            return self._tls.recv(most_bytes) if self._tls else self._socket.recv(most_bytes, socket.MSG_DONTWAIT)
-        except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
-            return None
+            came = self._socket.recv(most_bytes, flags)
+            return self._tls.decrypt(came) if self._tls else came
+        except BlockingIOError:
+            raise
         except OSError as error:
             raise httpcore.ReadError(error) from error
 
-    def _wait(self, events: int, silence: float, timeout: type[Exception]) -> int:
-        """Wait until one of ``events`` is there. Returns which."""
-        if self._tls and self._tls.pending():
-            return select.POLLIN
-        waiting = select.poll()
-        waiting.register(self._socket, events)
-        seconds = self._deadline.within(silence)
-        if seconds <= 0:
-            raise timeout("the call took longer than its total time allows")
-        found = waiting.poll(max(1, seconds * 1000))
-        if not found:
-            raise timeout("silence")
-        return found[0][1]
+
+def _greeted(wire: socket.socket, context: ssl.SSLContext, host: str, until: float) -> Tls:
+    """TLS over a new connection, its handshake done."""
+    try:
+        tls, came, is_done = Tls(context, host), b"", False
+        while not is_done:
+            said, is_done = tls.shake_hands(came)
+            wire.settimeout(_left(until))
+            wire.sendall(said)
+            if not is_done:
+                wire.settimeout(_left(until))
+                came = wire.recv(WRITE_BYTES)
+                if not came:
+                    raise httpcore.ConnectError("closed within the handshake")
+    except TimeoutError as error:
+        raise httpcore.ConnectTimeout(error) from error
+    except (OSError, ValueError) as error:  # ValueError: a host name that TLS cannot hold
+        raise httpcore.ConnectError(error) from error
+    return tls
