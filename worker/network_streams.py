@@ -212,6 +212,8 @@ class NetworkStream:
 
     def _receive(self, most_bytes: int, flags: int = 0) -> bytes | None:
         """What came; None if that means nothing yet. Raises ``BlockingIOError`` if nothing came."""
+        if self._tls and self._tls.closed:
+            return b""
         try:
             came = self._socket.recv(most_bytes, flags)
             return self._tls.decrypt(came) if self._tls else came

@@ -46,12 +46,12 @@ class TooLarge(DownloadError):
 
 
 def public_address(host: str, port: int) -> str:
-    """The first of ``public_addresses``."""
-    return public_addresses(host, port)[0]
+    """The first of ``public_addresses_of``."""
+    return public_addresses_of(host, port)[0]
 
 
-def public_addresses(host: str, port: int) -> list[str]:
-    """The addresses to connect to for a host, for ``Connections(check_address=public_addresses)``.
+def public_addresses_of(host: str, port: int) -> list[str]:
+    """The addresses to connect to for a host, for ``Connections(check_address=public_addresses_of)``.
 
     Raises ``ForbiddenAddress`` if any address of the host is not public, so that a mixed answer cannot slip through,
     and ``NotSent`` if the host has none.
@@ -109,7 +109,7 @@ class Downloads:
         *,
         allow_private_addresses: bool = False,
         timeouts: Timeouts = DOWNLOAD_TIMEOUTS,
-        check_address: CheckAddress = public_addresses,
+        check_address: CheckAddress = public_addresses_of,
     ) -> None:
         self._timeouts = timeouts
         self._connections = Connections(check_address=any_addresses if allow_private_addresses else check_address)

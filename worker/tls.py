@@ -12,10 +12,14 @@ _PIECE_BYTES = 16 * 1024
 
 
 class Tls:
-    """The client's side of one TLS connection to ``host``. Raises ``ssl.SSLError``."""
+    """The client's side of one TLS connection to ``host``. Raises ``ssl.SSLError``.
+
+    ``closed``: the peer has said that nothing more comes.
+    """
 
     def __init__(self, context: ssl.SSLContext, host: str) -> None:
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self.closed = False
         self._object = context.wrap_bio(self._incoming, self._outgoing, server_hostname=host)
 
     def shake_hands(self, came: bytes) -> tuple[bytes, bool]:
@@ -40,17 +44,17 @@ class Tls:
             self._incoming.write(came)
         else:
             self._incoming.write_eof()
-        pieces = bytearray()
-        while True:
-            try:
-                piece = self._object.read(_PIECE_BYTES)
-            except ssl.SSLWantReadError:
-                break
-            except ssl.SSLEOFError:
-                piece = b""
-            if not piece:
-                return bytes(pieces)
-            pieces += piece
+        pieces: list[bytes] = []
+        try:
+            pieces.append(self._object.read(_PIECE_BYTES))
+            # Asking once more when nothing can be there costs an exception.
+            while pieces[-1] and (self._object.pending() or self._incoming.pending):
+                pieces.append(self._object.read(_PIECE_BYTES))
+        except ssl.SSLWantReadError:
+            pass
+        except ssl.SSLEOFError:
+            pieces.append(b"")
+        self.closed = pieces[-1:] == [b""]
         if self._outgoing.pending > _PIECE_BYTES:
             raise ssl.SSLError("the peer asks for one new key after the other")
-        return bytes(pieces) or None
+        return b"".join(pieces) if pieces else None

@@ -158,6 +158,41 @@ def test_without_an_answer_a_reset_is_one(talk: Talk) -> None:
     assert caught.value.status is None
 
 
+def test_a_peer_that_ends_tls_and_not_its_connection_has_ended(
+    serve: ServerFactory, contexts: tuple[ssl.SSLContext, ssl.SSLContext]
+) -> None:
+    """Without a length the end of TLS is the end of the body."""
+    over = threading.Event()
+
+    def conversation(_server: Server, connection: socket.socket) -> None:
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        tls = contexts[0].wrap_bio(incoming, outgoing, server_side=True)
+
+        def waits_for(step: Callable[[], object]) -> bool:
+            try:
+                step()
+            except ssl.SSLWantReadError:
+                return True
+            finally:
+                connection.sendall(outgoing.read())
+            return False
+
+        while waits_for(tls.do_handshake) or waits_for(lambda: tls.read(65536)):
+            incoming.write(connection.recv(65536))
+        tls.write(b"HTTP/1.1 200 OK\r\n\r\nall")
+        with contextlib.suppress(ssl.SSLWantReadError):
+            tls.unwrap()
+        connection.sendall(outgoing.read())
+        over.wait(20)
+
+    server, connections = serve(conversation), Connections()
+    connections._ssl_context = contexts[1]
+    answer = connections.send(post(server.url.replace("http:", "https:")), Timeouts(connect=5, read=3, total=30))
+    over.set()
+    connections.close()
+    assert answer.body == b"all"
+
+
 # Slow ones
 
 
