@@ -14,6 +14,7 @@ import ssl
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -150,7 +151,7 @@ class Connections:
         with self._lock:
             if self._idle:
                 return self._idle.pop()[1]
-        return _Line(self._network, self._tls(), self._keepalive_seconds)
+        return _Line(self._network, self._tls, self._keepalive_seconds)
 
     def _check_in(self, line: _Line) -> None:
         now = time.monotonic()
@@ -166,7 +167,7 @@ class Connections:
             old.close()
 
     def _tls(self) -> ssl.SSLContext:
-        # Loading the trust store costs 20 ms: once for all connections.
+        # Loading the trust store costs 20 ms: once for all connections, when the first speaks TLS.
         with self._lock:
             if self._ssl_context is None:
                 self._ssl_context = httpx.create_ssl_context(trust_env=False)
@@ -179,9 +180,9 @@ class Connections:
 class _Line:
     """One connection: at most one request at a time, reconnects when the old connection has gone."""
 
-    def __init__(self, network: Network, ssl_context: ssl.SSLContext, keepalive_seconds: float) -> None:
+    def __init__(self, network: Network, tls: Callable[[], ssl.SSLContext], keepalive_seconds: float) -> None:
         self._network = network
-        self._ssl_context = ssl_context
+        self._tls = tls
         self._keepalive_seconds = keepalive_seconds
         self._deadline = Deadline()
         self._stream: NetworkStream | None = None
@@ -230,7 +231,7 @@ class _Line:
             self.close()
         if url.raw_scheme not in _PORTS:
             raise httpcore.UnsupportedProtocol("neither http nor https")
-        tls = self._ssl_context if url.raw_scheme == b"https" else None
+        tls = self._tls if url.raw_scheme == b"https" else None
         host = url.raw_host.decode("ascii")
         self._stream = self._network.connect(host, origin[2], tls, self._deadline, timeouts.connect)
         self._origin = origin

@@ -60,7 +60,7 @@ class Network:
         self._helpers = Helpers(MOST_LOOK_UPS)
 
     def connect(
-        self, host: str, port: int, tls: ssl.SSLContext | None, deadline: Deadline, seconds: float
+        self, host: str, port: int, tls: Callable[[], ssl.SSLContext] | None, deadline: Deadline, seconds: float
     ) -> NetworkStream:
         """A connection, ready for the request. Look-up, all addresses and handshake share ``seconds``.
 
@@ -70,7 +70,7 @@ class Network:
         addresses = self._addresses(host, port, until)
         wire = _connected(addresses, port, until)
         try:
-            return NetworkStream(wire, _greeted(wire, tls, host, until) if tls else None, deadline)
+            return NetworkStream(wire, _greeted(wire, tls(), host, until) if tls else None, deadline)
         except BaseException:
             wire.close()
             raise

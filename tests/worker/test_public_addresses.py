@@ -339,7 +339,7 @@ def test_as_the_guard_of_connections(site: Site) -> None:
 )  # fmt: skip
 @pytest.mark.parametrize("allowed", [True, False])
 def test_the_metadata_of_clouds_is_refused_where_private_addresses_are_allowed_too(url: str, allowed: bool) -> None:
-    downloads = Downloads(allow_private_addresses=allowed, timeouts=Timeouts(0.2, 0.2, 0.2))
+    downloads = Downloads(allow_private_addresses=allowed, timeouts=Timeouts(5, 5, 5))
     with pytest.raises(ForbiddenAddress):
         downloads.get(url, max_bytes=1)
     downloads.close()
@@ -348,7 +348,7 @@ def test_the_metadata_of_clouds_is_refused_where_private_addresses_are_allowed_t
 @pytest.mark.parametrize("allowed", [True, False])
 def test_a_name_that_leads_to_metadata_is_refused(resolve_to: Resolve, allowed: bool) -> None:
     resolve_to("93.184.216.34", "169.254.169.254")
-    downloads = Downloads(allow_private_addresses=allowed, timeouts=Timeouts(0.2, 0.2, 0.2))
+    downloads = Downloads(allow_private_addresses=allowed, timeouts=Timeouts(5, 5, 5))
     with pytest.raises(ForbiddenAddress):
         downloads.get("http://files.test/", max_bytes=1)
     downloads.close()
