@@ -10,35 +10,30 @@ One call is one request: nothing here retries, follows a redirect, keeps a cooki
 
 from __future__ import annotations
 
-import socket
 import ssl
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any
 
 import httpcore
 import httpx
 
-from worker.http_messages import AnswerReader, NoSuchAnswer, NoSuchRequest, request_bytes
-from worker.sockets import limit_waiting
-
-SocketOption = Any
-CheckAddress = Callable[[str, int], str]
+from worker.http_heads import AnswerOutOfBounds, NoSuchAnswer
+from worker.http_messages import AnswerReader, NoSuchRequest, request_bytes
+from worker.network_streams import CheckAddress, Deadline, Network, NetworkStream
 
 # An idle connection that the server closes in the moment when we write would end as "unknown". Common servers close
 # idle connections after 5 s or more, so we let go earlier.
 KEEPALIVE_SECONDS = 4.0
 MAX_RESPONSE_BYTES = 4 * 1024 * 1024
-WRITE_BYTES = 64 * 1024
 # A thread that waits for an answer holds a buffer of this size; most answers are smaller.
 READ_BYTES = 4 * 1024
 
+_TOO_LARGE = 413
 _PORTS = {b"http": 80, b"https": 443}
 # None of them quotes what was sent or what came.
 _FAILURES = (
@@ -58,12 +53,17 @@ class NotSent(Exception):
 class Unanswered(Exception):
     """At least one byte was written and no complete answer came back: the server may have acted.
 
-    ``status`` is the HTTP status when at least the head of the answer arrived, else None.
+    ``answer``: its status and headers, without a body; None if not even they arrived.
     """
 
-    def __init__(self, message: str, status: int | None = None) -> None:
+    def __init__(self, message: str, answer: Answer | None = None) -> None:
         super().__init__(message)
-        self.status = status
+        self.answer = answer
+
+    @property
+    def status(self) -> int | None:
+        """The HTTP status, None without a complete head."""
+        return self.answer.status if self.answer else None
 
 
 class AnswerTooLarge(Unanswered):
@@ -109,15 +109,15 @@ class Connections:
     """Sends requests, each over a connection of its own while it lasts; connections are kept alive and reused.
 
     Safe for any number of threads. ``check_address(host, port)`` may refuse a host by raising, or return the address
-    to connect to (so that a name cannot point elsewhere between check and connect); it runs once for each new
-    connection. Make it after a fork, not before.
+    or addresses to connect to (so that a name cannot point elsewhere between check and connect); it runs once for each
+    new connection, in a thread of its own for a name. Make it after a fork, not before.
     """
 
     def __init__(
         self, *, keepalive_seconds: float = KEEPALIVE_SECONDS, check_address: CheckAddress | None = None
     ) -> None:
         self._keepalive_seconds = keepalive_seconds
-        self._check_address = check_address
+        self._network = Network(check_address)
         self._idle: deque[tuple[float, _Line]] = deque()
         self._lock = threading.Lock()
         self._closed = False
@@ -151,7 +151,7 @@ class Connections:
         with self._lock:
             if self._idle:
                 return self._idle.pop()[1]
-        return _Line(self._tls(), self._keepalive_seconds, self._check_address)
+        return _Line(self._network, self._tls, self._keepalive_seconds)
 
     def _check_in(self, line: _Line) -> None:
         now = time.monotonic()
@@ -167,60 +167,63 @@ class Connections:
             old.close()
 
     def _tls(self) -> ssl.SSLContext:
-        # Loading the trust store costs 20 ms: once for all connections.
+        # Loading the trust store costs 20 ms: once for all connections, when the first speaks TLS.
         with self._lock:
             if self._ssl_context is None:
                 self._ssl_context = httpx.create_ssl_context(trust_env=False)
                 self._ssl_context.set_alpn_protocols(["http/1.1"])
+                # A server that asks for one handshake after the other keeps a thread busy.
+                self._ssl_context.options |= ssl.OP_NO_RENEGOTIATION
             return self._ssl_context
 
 
 class _Line:
     """One connection: at most one request at a time, reconnects when the old connection has gone."""
 
-    def __init__(
-        self, ssl_context: ssl.SSLContext, keepalive_seconds: float, check_address: CheckAddress | None
-    ) -> None:
-        self._ssl_context = ssl_context
+    def __init__(self, network: Network, tls: Callable[[], ssl.SSLContext], keepalive_seconds: float) -> None:
+        self._network = network
+        self._tls = tls
         self._keepalive_seconds = keepalive_seconds
-        self._network = _Network(check_address)
-        self._stream: httpcore.NetworkStream | None = None
+        self._deadline = Deadline()
+        self._stream: NetworkStream | None = None
         self._origin: _Origin | None = None
         self._used_at = 0.0
 
     def exchange(self, request: httpx.Request, timeouts: Timeouts, max_response_bytes: int) -> Answer:
-        self._network.begin(time.monotonic() + timeouts.total)
-        reader = AnswerReader()
+        self._deadline.begin(timeouts.total)
+        reader, all_sent = AnswerReader(), True
         try:
             data = request_bytes(request)
             stream = self._connected(request.url, timeouts)
-            # A server may refuse a large request before it has read all of it; then the answer is there to be read.
-            with suppress(httpcore.WriteError):
-                # All of a small request in one packet.
-                stream.write(data, timeouts.read)
+            all_sent = _send(stream, data, reader, timeouts, max_response_bytes)
             while not reader.complete:
-                reader.feed(stream.read(READ_BYTES, timeouts.read))
-                if reader.size > max_response_bytes:
-                    raise AnswerTooLarge(f"the answer is larger than {max_response_bytes} bytes", reader.status)
+                _take(reader, stream.read(READ_BYTES, timeouts.read), max_response_bytes)
         except _FAILURES as error:
-            raise self._failure(error, reader.status) from error
+            status = reader.status or 0
+            if status == _TOO_LARGE or (status >= 300 and not all_sent):
+                # It did not want the request, and said so; what else it had to say about that is lost.
+                self.close()
+                return Answer(status, reader.headers, b"")
+            raise self._failure(error, reader) from error
         self._used_at = time.monotonic()
-        if not reader.reusable:
+        if not (all_sent and reader.reusable):
             # What is left over would be taken for the next answer, and may be meant for somebody else.
             self.close()
         return Answer(reader.status or 0, reader.headers, reader.body)
 
-    def _failure(self, error: Exception, status: int | None) -> NotSent | Unanswered:
-        if self._network.written:
-            return Unanswered(_describe(error), status)
-        return NotSent(_describe(error))
+    def _failure(self, error: Exception, reader: AnswerReader) -> NotSent | Unanswered:
+        if not self._deadline.written:
+            return NotSent(_describe(error))
+        kind = AnswerTooLarge if isinstance(error, AnswerOutOfBounds) else Unanswered
+        begun = None if reader.status is None else Answer(reader.status, reader.headers, b"")
+        return kind(_describe(error), begun)
 
     def close(self) -> None:
         if self._stream is not None:
             self._stream.close()
             self._stream = None
 
-    def _connected(self, url: httpx.URL, timeouts: Timeouts) -> httpcore.NetworkStream:
+    def _connected(self, url: httpx.URL, timeouts: Timeouts) -> NetworkStream:
         origin = (url.raw_scheme, url.raw_host, url.port or _PORTS.get(url.raw_scheme, 0))
         if self._stream is not None:
             if origin == self._origin and not self._stale(self._stream):
@@ -228,110 +231,46 @@ class _Line:
             self.close()
         if url.raw_scheme not in _PORTS:
             raise httpcore.UnsupportedProtocol("neither http nor https")
+        tls = self._tls if url.raw_scheme == b"https" else None
         host = url.raw_host.decode("ascii")
-        stream: httpcore.NetworkStream = self._network.connect_tcp(host, origin[2], timeouts.connect)
-        if url.raw_scheme == b"https":
-            stream = stream.start_tls(self._ssl_context, host, timeouts.connect)
-        self._stream, self._origin = stream, origin
-        return stream
+        self._stream = self._network.connect(host, origin[2], tls, self._deadline, timeouts.connect)
+        self._origin = origin
+        return self._stream
 
-    def _stale(self, stream: httpcore.NetworkStream) -> bool:
-        # Something to read before anything was asked: the end of the connection, or what nobody asked for.
-        return time.monotonic() - self._used_at > self._keepalive_seconds or bool(stream.get_extra_info("is_readable"))
+    def _stale(self, stream: NetworkStream) -> bool:
+        return time.monotonic() - self._used_at > self._keepalive_seconds or stream.has_something()
 
 
-class _Network(httpcore.SyncBackend):
-    """Knows for the request under way when it must be over, whether any byte of it was written."""
-
-    def __init__(self, check_address: CheckAddress | None) -> None:
-        self._check_address = check_address
-        self._deadline = 0.0
-        self.written = False
-
-    def begin(self, deadline: float) -> None:
-        self._deadline = deadline
-        self.written = False
-
-    def remaining(self, timeout: float | None) -> float:
-        left = self._deadline - time.monotonic()
-        return max(0.001, left if timeout is None else min(timeout, left))
-
-    def overdue(self) -> bool:
-        return time.monotonic() >= self._deadline
-
-    def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: Iterable[SocketOption] | None = None,
-    ) -> httpcore.NetworkStream:
-        address = self._check_address(host, port) if self._check_address else host
-        try:
-            stream = super().connect_tcp(address, port, self.remaining(timeout), local_address, socket_options)
-        except (UnicodeError, OverflowError) as error:  # a host or a port that cannot exist
-            raise httpcore.ConnectError(error) from error
-        return _Stream(stream, self)
+def _send(
+    stream: NetworkStream, data: bytes, reader: AnswerReader, timeouts: Timeouts, max_response_bytes: int
+) -> bool:
+    """Whether all of the request was taken. A server may refuse a large one before it has read all of it, and break
+    off: then what it said counts, not that the rest could not be written."""
+    # All of a small request in one packet.
+    writing = stream.write(data, timeouts.read)
+    try:
+        for said in writing:
+            _take(reader, said, max_response_bytes)
+            if reader.complete or (reader.status or 0) >= 300:
+                return False
+    except httpcore.WriteError:
+        return False
+    return True
 
 
-class _Stream(httpcore.NetworkStream):
-    def __init__(self, stream: httpcore.NetworkStream, network: _Network) -> None:
-        self._stream = stream
-        self._network = network
-        self._wire: socket.socket = stream.get_extra_info("socket")
-        self._seconds = 0.0
-
-    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        if self._network.overdue():
-            raise httpcore.ReadTimeout("the call took longer than its total time allows")
-        wire = self._patient(timeout)
-        try:
-            return wire.recv(max_bytes)
-        except (TimeoutError, BlockingIOError) as error:
-            raise httpcore.ReadTimeout(error) from error
-        except OSError as error:
-            raise httpcore.ReadError(error) from error
-
-    def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        # In pieces: a server that takes a large body drop by drop must not outlast the deadline either.
-        for start in range(0, len(buffer), WRITE_BYTES):
-            if self._network.overdue():
-                raise httpcore.WriteTimeout("the call took longer than its total time allows")
-            wire = self._patient(timeout)
-            self._network.written = True
-            try:
-                wire.sendall(buffer[start : start + WRITE_BYTES])
-            except (TimeoutError, BlockingIOError) as error:
-                raise httpcore.WriteTimeout(error) from error
-            except OSError as error:
-                raise httpcore.WriteError(error) from error
-
-    def _patient(self, timeout: float | None) -> socket.socket:
-        seconds = self._network.remaining(timeout)
-        if seconds != self._seconds:
-            self._seconds = seconds
-            limit_waiting(self._wire, seconds)
-        return self._wire
-
-    def close(self) -> None:
-        self._stream.close()
-
-    def start_tls(
-        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
-    ) -> httpcore.NetworkStream:
-        stream = self._stream.start_tls(ssl_context, server_hostname, self._network.remaining(timeout))
-        return _Stream(stream, self._network)
-
-    def get_extra_info(self, info: str) -> Any:
-        return self._stream.get_extra_info(info)
+def _take(reader: AnswerReader, piece: bytes, max_response_bytes: int) -> None:
+    reader.feed(piece)
+    if reader.size > max_response_bytes:
+        raise AnswerOutOfBounds(f"the answer is larger than {max_response_bytes} bytes")
 
 
 def _describe(error: Exception) -> str:
-    if isinstance(error, NoSuchAnswer | NoSuchRequest):
-        return f"{type(error).__name__}: {error}"
-    # Only what the system says is sure to quote nothing.
+    if isinstance(error, AnswerOutOfBounds):
+        return str(error)
     cause = error.args[0] if error.args else None
+    if isinstance(cause, str):  # our own words
+        return f"{type(error).__name__}: {cause}"
+    # Only what the system says is sure to quote nothing.
     if isinstance(cause, OSError) and cause.strerror:
         return f"{type(error).__name__}: {cause.strerror}"
     return type(error).__name__

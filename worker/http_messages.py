@@ -1,15 +1,20 @@
 """HTTP/1.1 as bytes: a request as it goes out, an answer as it comes in. No connection is known here.
 
-Answers are parsed by llhttp (through httptools), in its strict mode but for bare line feeds.
+Everything that is kept of an answer is counted: a peer decides what it sends, not how much of it stays here.
 """
 
 from __future__ import annotations
 
 import re
 
-import httptools
 import httpx
 
+from worker.http_bodies import Body, WholeBody, body_of
+from worker.http_heads import AnswerOutOfBounds, Head, NoSuchAnswer, end_of_head, read_head
+
+__all__ = ["MOST_HEAD_BYTES", "AnswerReader", "NoSuchAnswer", "NoSuchRequest", "request_bytes"]
+
+# Of the answer and of all hints before it.
 MOST_HEAD_BYTES = 100 * 1024
 
 _BREAKS_THE_HEAD = re.compile(rb"[\x00\r\n]")
@@ -19,21 +24,21 @@ class NoSuchRequest(Exception):
     """The request cannot be written as HTTP/1.1 with a counted body."""
 
 
-class NoSuchAnswer(Exception):
-    """What came is no complete HTTP/1.1 answer. The text never quotes it."""
-
-
 def request_bytes(request: httpx.Request) -> bytes:
     """Head and body of ``request``. Raises ``NoSuchRequest`` for what would be read as something else."""
     words = [request.method.encode("ascii", "replace"), request.url.raw_path]
     lines = [b"%b %b HTTP/1.1" % (words[0], words[1])]
+    counted = 0
     for name, value in request.headers.raw:
+        # Comparing lengths first: lower case costs more.
+        if len(name) == 14 and name.lower() == b"content-length":
+            counted = int(value)
         words += (name, value)
         lines.append(b"%b: %b" % (name, value))
     if _BREAKS_THE_HEAD.search(b"".join(words)) or b" " in words[1]:
         raise NoSuchRequest("a line break or a space where none can be")
     body = request.read()
-    if int(request.headers.get("Content-Length", 0)) != len(body):
+    if counted != len(body):
         raise NoSuchRequest("the body is not counted")
     return b"\r\n".join((*lines, b"", body))
 
@@ -41,92 +46,96 @@ def request_bytes(request: httpx.Request) -> bytes:
 class AnswerReader:
     """Reads one answer out of the pieces of a connection.
 
-    ``status``: None until the head is there. ``size``: bytes of the body so far.
+    ``status``: None until the head is there. ``complete``: the whole answer is there.
     """
 
     def __init__(self) -> None:
         self.status: int | None = None
-        self.size = 0
         self.complete = False
-        self._headers: list[tuple[bytes, bytes]] = []
-        self._pieces: list[bytes] = []
+        self._head: Head | None = None
+        self._body: Body | None = None
+        self._begun_head = bytearray()
         self._head_bytes = 0
-        self._stays_open = self._left_over = False
-        self._parser = httptools.HttpResponseParser(self)
-        # As RFC 9112, 2.2 allows: an answer that is all there is not to count as none for its line ends.
-        self._parser.set_dangerous_leniencies(lenient_optional_cr_before_lf=True)
+        self._left_over = False
 
     @property
     def headers(self) -> httpx.Headers:
         """The headers of the answer, in their order."""
-        return httpx.Headers(self._headers)
+        return httpx.Headers(self._head.fields if self._head else [])
+
+    @property
+    def size(self) -> int:
+        """Bytes of the body so far."""
+        return len(self._body.content) if self._body else 0
 
     @property
     def body(self) -> bytes:
         """The body so far, without chunks' own bytes."""
-        return b"".join(self._pieces)
+        return bytes(self._body.content) if self._body else b""
 
     @property
     def reusable(self) -> bool:
         """Whether the connection can carry another request: it stays open, and nothing is left over."""
-        return self.complete and self._stays_open and not self._left_over
+        return self.complete and self._head is not None and self._head.stays_open and not self._left_over
 
     def feed(self, data: bytes) -> None:
         """Go on with what came; empty = the server has closed. Raises ``NoSuchAnswer``."""
-        if not data:
-            self._end()
-            return
-        wrong: str | None = None
-        try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            wrong = "another protocol"
-        except httptools.HttpParserError as error:
-            wrong = type(error).__name__
-        # What follows a complete answer is not ours, and no reason to throw it away.
         if self.complete:
-            self._left_over = self._left_over or wrong is not None
-        elif wrong is not None:
-            raise NoSuchAnswer(wrong)
-        elif self.status is None:
-            self._head_bytes += len(data)
-            if self._head_bytes > MOST_HEAD_BYTES:
-                raise NoSuchAnswer("a head without an end")
-
-    def _end(self) -> None:
-        # Without a length and without chunks the end of the connection is the end of the body (RFC 9112, 6.3).
-        headers = self.headers
-        codings = headers.get("Transfer-Encoding", "").lower()
-        counted = "Content-Length" in headers or codings.rpartition(",")[2].strip() == "chunked"
-        if self.status is None or counted:
-            raise NoSuchAnswer("closed before its end")
-        self.complete = True
-
-    # What the parser calls.
-
-    def on_message_begin(self) -> None:
-        self._left_over = self.complete
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        if not self.complete:
-            self._headers.append((name, value))
-
-    def on_headers_complete(self) -> None:
-        status = self._parser.get_status_code()
-        if self.complete or status == 101:
+            # What follows a complete answer is not ours, and no reason to throw it away.
+            self._left_over = self._left_over or bool(data)
             return
-        if status < 200:
-            # A hint; the answer itself follows.
-            self._headers.clear()
-        else:
-            self.status = status
+        if self._body is None:
+            self._body, data = self._begin(data)
+        elif not data:
+            self._body.close()
+        body = self._body
+        if body is None:
+            return
+        if data and not body.complete:
+            body.feed(data)
+            data = b""
+        self.complete = body.complete
+        self._left_over = body.left_over or bool(data)
 
-    def on_body(self, piece: bytes) -> None:
-        if not self.complete:
-            self._pieces.append(piece)
-            self.size += len(piece)
+    def _begin(self, data: bytes) -> tuple[Body | None, bytes]:
+        """The body whose head is complete now, and what came of it; None without such a head."""
+        if not data:
+            raise NoSuchAnswer("closed before its end")
+        while data:
+            head, data = self._next_head(data)
+            if head is not None and head.status >= 200:
+                self._head, self.status = head, head.status
+                if head.whole_body is not None:
+                    return WholeBody(head.whole_body), b""
+                return body_of(head), data
+            # Else a hint: the answer itself follows.
+        return None, b""
 
-    def on_message_complete(self) -> None:
-        if self.status is not None and not self.complete:
-            self.complete = True
-            self._stays_open = self._parser.should_keep_alive()
+    def _next_head(self, data: bytes) -> tuple[Head | None, bytes]:
+        begun = self._begun_head
+        if begun:
+            searched = max(0, len(begun) - 2)
+            begun += data
+            if not end_of_head(begun, searched):
+                self._count(len(begun))
+                return None, b""
+            data = bytes(begun)
+            begun.clear()
+        elif data[0] in b"\r\n":
+            self._count(0, len(data))
+            data = data.lstrip(b"\r\n")
+        head = read_head(data) if data else None
+        if head is None:
+            begun += data
+            self._count(len(begun))
+            return None, b""
+        if head.whole_body is None:
+            end = end_of_head(data)
+            self._count(0, end)
+            data = data[end:]
+        return head, data
+
+    def _count(self, begun_bytes: int, more_bytes: int = 0) -> None:
+        self._head_bytes += more_bytes
+        if self._head_bytes + begun_bytes > MOST_HEAD_BYTES:
+            raise AnswerOutOfBounds("a head without an end")

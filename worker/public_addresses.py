@@ -7,7 +7,6 @@ once, checked, and that very address is connected to; every redirect starts over
 
 from __future__ import annotations
 
-import ipaddress
 import re
 import socket
 import time
@@ -15,20 +14,15 @@ from dataclasses import dataclass
 
 import httpx
 
-from worker.connections import Answer, AnswerTooLarge, CheckAddress, Connections, NotSent, Timeouts, Unanswered
+from worker.address_ranges import is_machine_metadata, is_machine_metadata_host, is_public
+from worker.connections import Answer, AnswerTooLarge, Connections, NotSent, Timeouts, Unanswered
+from worker.network_streams import CheckAddress
 
 MAX_REDIRECTS = 3
 DOWNLOAD_TIMEOUTS = Timeouts(connect=5.0, read=10.0, total=30.0)
 
 _HOST = re.compile(r"[0-9A-Za-z_.-]+|[0-9A-Fa-f:.]+")
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_GLOBAL_UNICAST = ipaddress.ip_network("2000::/3")
-_TRANSLATED = ipaddress.ip_network("64:ff9b::/96")  # an IPv4 address as an IPv6-only network sees it
-# Ranges that no stranger's link has business with and that ipaddress counts as global in some Python versions.
-_NEVER = tuple(
-    ipaddress.ip_network(network)
-    for network in ("192.0.0.0/24", "192.88.99.0/24", "2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20")
-)
 
 
 class DownloadError(Exception):
@@ -52,34 +46,37 @@ class TooLarge(DownloadError):
 
 
 def public_address(host: str, port: int) -> str:
-    """The address to connect to for a host, for ``Connections(check_address=public_address)``.
+    """The first of ``public_addresses_of``."""
+    return public_addresses_of(host, port)[0]
+
+
+def public_addresses_of(host: str, port: int) -> list[str]:
+    """The addresses to connect to for a host, for ``Connections(check_address=public_addresses_of)``.
 
     Raises ``ForbiddenAddress`` if any address of the host is not public, so that a mixed answer cannot slip through,
     and ``NotSent`` if the host has none.
     """
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as error:
-        raise NotSent("the host name could not be resolved") from error
-    addresses = [str(entry[4][0]) for entry in found]
-    if not addresses:
-        raise NotSent("the host name has no address")
+    addresses = any_addresses(host, port)
     if not all(is_public(address) for address in addresses):
         raise ForbiddenAddress(f"{host} is not on the public internet: private addresses are not fetched from")
-    return addresses[0]
+    return addresses
 
 
-def is_public(address: str) -> bool:
-    """Whether an IPv4 or IPv6 address is one of the public internet: global, not multicast, not a disguise."""
-    ip = ipaddress.ip_address(address)
-    if isinstance(ip, ipaddress.IPv6Address):
-        if ip in _TRANSLATED:
-            return is_public(str(ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)))
-        if ip not in _GLOBAL_UNICAST:  # loopback, link-local, unique-local, IPv4-mapped, multicast and all unassigned
-            return False
-    if any(ip in network for network in _NEVER):
-        return False
-    return ip.is_global and not ip.is_multicast and not ip.is_reserved
+def any_addresses(host: str, port: int) -> list[str]:
+    """The same where private addresses are allowed. What hands out the keys of a machine is refused there, too."""
+    refusal = f"{host} is where a cloud keeps the keys of its machines: that is never fetched from"
+    if is_machine_metadata_host(host):
+        raise ForbiddenAddress(refusal)
+    try:
+        entries = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise NotSent("the host name could not be resolved") from error
+    addresses = list(dict.fromkeys(str(entry[4][0]) for entry in entries))
+    if not addresses:
+        raise NotSent("the host name has no address")
+    if any(is_machine_metadata(address) for address in addresses):
+        raise ForbiddenAddress(refusal)
+    return addresses
 
 
 def has_valid_host(url: httpx.URL) -> bool:
@@ -103,7 +100,8 @@ class Download:
 class Downloads:
     """Fetches strangers' links. Safe for threads; connections are kept for a moment. Make it after a fork.
 
-    ``allow_private_addresses`` switches the check off, for tests and demos. ``check_address`` replaces it.
+    ``allow_private_addresses``, for tests and demos, lets all pass but the metadata of clouds. ``check_address``
+    replaces the check of public addresses.
     """
 
     def __init__(
@@ -111,10 +109,10 @@ class Downloads:
         *,
         allow_private_addresses: bool = False,
         timeouts: Timeouts = DOWNLOAD_TIMEOUTS,
-        check_address: CheckAddress = public_address,
+        check_address: CheckAddress = public_addresses_of,
     ) -> None:
         self._timeouts = timeouts
-        self._connections = Connections(check_address=None if allow_private_addresses else check_address)
+        self._connections = Connections(check_address=any_addresses if allow_private_addresses else check_address)
 
     def get(self, url: str, *, max_bytes: int) -> Download:
         """Fetch a link, over at most ``MAX_REDIRECTS`` redirects.
@@ -145,10 +143,10 @@ class Downloads:
         except NotSent as error:
             raise DownloadError(f"{target.host} could not be reached ({error})", retryable=True) from error
         except Unanswered as error:
-            if error.status is not None and not 200 <= error.status < 300:
-                raise _failure(target, error.status) from error
+            if error.answer is not None and not 200 <= error.answer.status < 300:
+                return error.answer  # a redirect or a failure, whatever became of its body
             if isinstance(error, AnswerTooLarge):
-                raise TooLarge(f"{target.host}: the content is larger than {max_bytes} bytes") from error
+                raise TooLarge(f"{target.host}: {error}") from error
             raise DownloadError(f"{target.host} did not answer in full ({error})", retryable=True) from error
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import itertools
+import tracemalloc
 
+import httptools
 import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from worker.http_heads import AnswerOutOfBounds
 from worker.http_messages import MOST_HEAD_BYTES, AnswerReader, NoSuchAnswer, NoSuchRequest, request_bytes
 
 COUNTED = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nA: 1\r\nA: 2\r\n\r\nhello"
@@ -16,6 +19,11 @@ CHUNKED = (
     b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nA: 1\r\nA: 2\r\n\r\n2\r\nhe\r\n3;x=y\r\nllo\r\n0\r\nB: 3\r\n\r\n"
 )
 BARE_LINE_FEEDS = COUNTED.replace(b"\r\n", b"\n")
+ODD = (
+    b"\r\nHTTP/1.1  200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\nA: 1\r\n"
+    b"Content-Length: 5\r\nA : 2\r\n\r\n"
+    b"2 \r\nhe\r\n3 ; x\r\nllo\r\n0 \r\n\r\n"
+)
 HINTED = b"HTTP/1.1 103 Wait\r\nA: 0\r\n\r\n" + COUNTED
 ANSWERS = [COUNTED, CHUNKED, BARE_LINE_FEEDS, HINTED]
 
@@ -62,6 +70,81 @@ def test_an_answer_does_not_depend_on_how_it_is_cut(wire: bytes, cuts: list[int]
     reader = read(*(wire[start:end] for start, end in itertools.pairwise(places)))
     assert (reader.status, reader.body, reader.size, reader.complete, reader.reusable) == (200, b"hello", 5, True, True)
     assert reader.headers.get_list("A") == ["1", "2"]
+
+
+@given(st.lists(st.integers(1, 160), max_size=6))
+def test_an_odd_answer_does_not_depend_on_how_it_is_cut_either(cuts: list[int]) -> None:
+    places = sorted({0, len(ODD), *(cut for cut in cuts if cut < len(ODD))})
+    reader = read(*(ODD[start:end] for start, end in itertools.pairwise(places)))
+    assert (reader.status, reader.body, reader.complete, reader.reusable) == (200, b"hello", True, False)
+    assert reader.headers.get_list("A") == ["1", "2"]
+
+
+@pytest.mark.parametrize(
+    ("begin", "more"),
+    [
+        pytest.param(b"", b"\r\n", id="blank lines"),
+        pytest.param(b"", b"HTTP/1.1 100 Go\r\n\r\n", id="hints"),
+        pytest.param(b"HTTP/1.1 200 OK\r\n", b"A: b\r\n", id="fields"),
+        pytest.param(b"HTTP/1.1 200 OK\r\nA: ", b"x", id="a value"),
+        pytest.param(b"HTTP/1.1 200 OK\r\n", b"x", id="a name"),
+        pytest.param(b"HTTP/1.1 200 ", b"x", id="a reason"),
+    ],
+)
+@pytest.mark.parametrize("size", [1, 4096])
+def test_a_head_without_an_end_is_given_up(begin: bytes, more: bytes, size: int) -> None:
+    reader, fed = AnswerReader(), 0
+    pieces = itertools.repeat(more if size == 1 else more * (size // len(more)))
+
+    def feed_for_ever() -> None:
+        nonlocal fed
+        if begin:
+            reader.feed(begin)
+        for piece in pieces:
+            reader.feed(piece)
+            fed += len(piece)
+            assert fed < 2 * MOST_HEAD_BYTES
+
+    with pytest.raises(AnswerOutOfBounds):
+        feed_for_ever()
+
+
+def test_bytes_that_drip_in_cost_no_more_than_in_one_piece() -> None:
+    """The parser glues the pieces of a value together: a head that came in 100 000 pieces was copied as often."""
+    wire = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nA: " + b"x" * (MOST_HEAD_BYTES - 100) + b"\r\n\r\n"
+    seen: list[int] = []
+    original = httptools.HttpResponseParser
+
+    class Counting:
+        def __init__(self, protocol: object) -> None:
+            self._parser = original(protocol)
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(self._parser, name)
+
+        def feed_data(self, data: bytes) -> None:
+            seen.append(len(data))
+            self._parser.feed_data(data)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(httptools, "HttpResponseParser", Counting)
+        reader = read(*(bytes([byte]) for byte in wire))
+    assert reader.complete
+    assert sum(seen) < 2 * len(wire)
+
+
+def test_a_body_of_single_bytes_is_kept_as_its_bytes() -> None:
+    """An object for each chunk takes a hundred times the memory of its byte."""
+    reader = read(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+    tracemalloc.start()
+    try:
+        for _ in range(80):
+            reader.feed(b"1\r\nx\r\n" * 1000)
+        held, _peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert reader.size == 80_000
+    assert held < 400_000
 
 
 @given(st.sampled_from(ANSWERS), st.data())

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
 import threading
+import tracemalloc
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -202,3 +205,32 @@ def test_private_addresses_are_refused_unless_allowed(make_fetcher: Fetcher, sit
 
 def test_nobody_listening_may_be_tried_again(make_fetcher: Fetcher) -> None:
     assert _fails(make_fetcher(), "http://127.0.0.1:1/secret.jpg").retryable
+
+
+def test_a_link_that_never_ends_costs_little_memory(make_fetcher: Fetcher) -> None:
+    """Trailers, extensions and chunks of a byte are no content, and yet they come."""
+    for begin, more in [
+        (b"4\r\nGIF8\r\n0\r\n", b"x: " + b"a" * 200 + b"\r\n"),
+        (b"", b"1\r\nx\r\n"),
+        (b"0\r\nx: ", b"a" * 999),
+    ]:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+
+            def pour(listener: socket.socket = listener, begin: bytes = begin, more: bytes = more) -> None:
+                connection, _ = listener.accept()
+                with connection, contextlib.suppress(OSError):
+                    connection.recv(65536)
+                    connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + begin)
+                    while True:
+                        connection.sendall(more * 50)
+
+            thread = threading.Thread(target=pour, daemon=True)
+            thread.start()
+            tracemalloc.start()
+            try:
+                _fails(make_fetcher(max_bytes=1_000_000), f"http://127.0.0.1:{listener.getsockname()[1]}/a")
+                _, peak = tracemalloc.get_traced_memory()
+            finally:
+                tracemalloc.stop()
+            thread.join(10)
+        assert peak < 4_000_000

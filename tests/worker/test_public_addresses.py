@@ -23,6 +23,7 @@ from worker.public_addresses import (
     TooLarge,
     is_public,
     public_address,
+    public_addresses_of,
 )
 
 PUBLIC = ["93.184.216.34", "8.8.8.8", "1.1.1.1", "172.32.0.1", "2606:4700::1111", "64:ff9b::808:808", "2a00:1450::1"]
@@ -326,3 +327,39 @@ def test_as_the_guard_of_connections(site: Site) -> None:
     with pytest.raises(ForbiddenAddress):
         connections.send(httpx.Request("GET", site.url("/", "127.0.0.1")), Timeouts(1, 1, 1))
     assert site.asked == []
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://169.254.169.254/latest/meta-data/", "http://2852039166/", "http://0xa9.0xfe.0xa9.0xfe/", "http://[fd00:ec2::254]/",
+        "http://[::ffff:169.254.169.254]/", "http://[64:ff9b::a9fe:a9fe]/", "http://168.63.129.16/machine/",
+        "http://100.100.100.200/", "http://192.0.0.192/", "http://metadata.google.internal/", "http://Metadata.Google.Internal./",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("allowed", [True, False])
+def test_the_metadata_of_clouds_is_refused_where_private_addresses_are_allowed_too(url: str, allowed: bool) -> None:
+    downloads = Downloads(allow_private_addresses=allowed, timeouts=Timeouts(5, 5, 5))
+    with pytest.raises(ForbiddenAddress):
+        downloads.get(url, max_bytes=1)
+    downloads.close()
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+def test_a_name_that_leads_to_metadata_is_refused(resolve_to: Resolve, allowed: bool) -> None:
+    resolve_to("93.184.216.34", "169.254.169.254")
+    downloads = Downloads(allow_private_addresses=allowed, timeouts=Timeouts(5, 5, 5))
+    with pytest.raises(ForbiddenAddress):
+        downloads.get("http://files.test/", max_bytes=1)
+    downloads.close()
+
+
+def test_all_public_addresses_of_a_name_are_tried(resolve_to: Resolve) -> None:
+    resolve_to("93.184.216.34", "8.8.8.8", "93.184.216.34")
+    assert public_addresses_of("files.test", 80) == ["93.184.216.34", "8.8.8.8"]
+
+
+@pytest.mark.parametrize("body", [b"x" * 5000, b"half"], ids=["too large", "cut"])
+def test_a_redirect_counts_whatever_becomes_of_its_body(downloads: Downloads, site: Site, body: bytes) -> None:
+    site.pages["/cut"] = (302, {"Location": "/b", "Content-Length": "5000"}, body)
+    assert downloads.get(site.url("/cut"), max_bytes=1000).body == b"content"

@@ -98,12 +98,12 @@ class CaptivateClient:
                 f"Captivate could not be reached ({error}): nothing was sent, send again later"
             ) from error
         except Unanswered as error:
-            if error.status is None:
+            if error.answer is None:
                 raise OutcomeUnknown(
                     f"Captivate did not answer ({error}): perhaps delivered, send again with the same idempotency key",
                     acted="unknown",
                 ) from error
-            answer = Answer(error.status, httpx.Headers(), b"")  # the head came, and the status decides
+            answer = error.answer  # the head came, and the status decides
         if 200 <= answer.status < 300:
             return _json_object(answer.body)
         raise _error(answer.status, _retry_after(answer))

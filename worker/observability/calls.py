@@ -4,15 +4,8 @@ from __future__ import annotations
 
 import httpx
 
-from worker.connections import (
-    MAX_RESPONSE_BYTES,
-    Answer,
-    CheckAddress,
-    Connections,
-    NotSent,
-    Timeouts,
-    Unanswered,
-)
+from worker.connections import MAX_RESPONSE_BYTES, Answer, Connections, NotSent, Timeouts, Unanswered
+from worker.network_streams import CheckAddress
 from worker.observability import metrics, tracing
 
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 import logging
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from http import HTTPStatus
+from io import BytesIO
 from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
@@ -18,18 +21,47 @@ from worker.observability.health import Health, Verdict
 
 _log = logging.getLogger("parley.metrics")
 
+MOST_CONNECTIONS = 32
+_MOST_HEAD_BYTES = 8 * 1024
+# To ask, and to take the answer.
+_ASK_SECONDS = 5.0
+_ANSWER_SECONDS = 10.0
+
 Respond = Callable[[str, list[tuple[str, str]]], Any]
 
 
 class _Handler(WSGIRequestHandler):
-    # Seconds; whoever connects and says nothing does not keep a thread.
-    timeout = 10
+    server: _Server
+
+    def setup(self) -> None:
+        """Take the request before anything reads it, within its limits."""
+        super().setup()
+        self._request = _head(self.connection)
+        self.rfile.close()
+        self.rfile = BytesIO(self._request)
+        self.server.asked(self.connection)
+
+    def handle(self) -> None:
+        """Answer; a caller that asked nothing complete gets nothing."""
+        if self._request:
+            super().handle()
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - its name
         """A line for each scrape says nothing."""
 
 
 class _Server(ThreadingWSGIServer):
+    """Each connection has a thread and its time. When all places are taken, the one that has waited longest for its
+    caller to ask gives its place up, so that callers who say nothing cannot keep out one that does."""
+
+    request_queue_size = 128
+
+    def __init__(self, *args: Any) -> None:
+        # Of each connection: whether it has asked, and since when it is open; the oldest first.
+        self._open: dict[socket.socket, tuple[bool, float]] = {}
+        self._lock = threading.Lock()
+        super().__init__(*args)
+
     def server_bind(self) -> None:
         """As its own, without asking the name service for our name."""
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -38,8 +70,61 @@ class _Server(ThreadingWSGIServer):
         self.server_name, self.server_port = str(self.server_address[0]), self.server_address[1]
         self.setup_environ()
 
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Give it a place and a thread."""
+        with self._lock:
+            if len(self._open) >= MOST_CONNECTIONS:
+                silent = (connection for connection, (asked, _) in self._open.items() if not asked)
+                self._hang_up(next(silent, next(iter(self._open))))
+            self._open[request] = (False, time.monotonic())
+        super().process_request(request, client_address)
+
+    def asked(self, connection: socket.socket) -> None:
+        """The request of a connection is complete."""
+        with self._lock:
+            if connection in self._open:
+                self._open[connection] = (True, self._open[connection][1])
+
+    def service_actions(self) -> None:
+        """Between two callers, and twice a second: who takes an answer drop by drop has had its time."""
+        overdue = time.monotonic() - _ASK_SECONDS - _ANSWER_SECONDS
+        with self._lock:
+            for connection in [one for one, (_, opened_at) in self._open.items() if opened_at < overdue]:
+                self._hang_up(connection)
+
+    def shutdown_request(self, request: Any) -> None:
+        """It has been answered, or given up."""
+        with self._lock:
+            self._open.pop(request, None)
+        super().shutdown_request(request)
+
+    def _hang_up(self, connection: socket.socket) -> None:
+        # The thread sees the end of the connection and closes it.
+        del self._open[connection]
+        with suppress(OSError):
+            connection.shutdown(socket.SHUT_RDWR)
+
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Whoever asked has hung up; there is nobody to tell."""
+
+
+def _head(connection: socket.socket) -> bytes:
+    """A request up to its blank line; empty if it does not come in time or is too long. No body is ever read."""
+    until, head = time.monotonic() + _ASK_SECONDS, b""
+    while not (b"\r\n\r\n" in head or b"\n\n" in head):
+        left = until - time.monotonic()
+        if left <= 0 or len(head) > _MOST_HEAD_BYTES:
+            return b""
+        connection.settimeout(left)
+        try:
+            piece = connection.recv(_MOST_HEAD_BYTES)
+        except OSError:
+            return b""
+        if not piece:
+            return b""
+        head += piece
+    connection.settimeout(_ANSWER_SECONDS)
+    return head
 
 
 class _Server6(_Server):

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import logging
 import socket
+import threading
 
 import pytest
 
 from config.settings import Metrics
-from worker.observability import metrics
+from worker.observability import endpoint, metrics
 from worker.observability.endpoint import Endpoint
 from worker.observability.health import Verdict
 from worker.simulation.embedded_redis import free_port
@@ -31,14 +33,14 @@ def start():
     port, started = free_port(), []
 
     def run(**settings):
-        endpoint = Endpoint.start(Metrics(**{"port": port, **settings}), metrics.worker_registry(), Health())
-        if endpoint:
-            started.append(endpoint)
-        return endpoint
+        found = Endpoint.start(Metrics(**{"port": port, **settings}), metrics.worker_registry(), Health())
+        if found:
+            started.append(found)
+        return found
 
     yield run
-    for endpoint in started:
-        endpoint.close()
+    for one in started:
+        one.close()
 
 
 def get(port, path, address="127.0.0.1"):
@@ -85,10 +87,10 @@ def test_port_0_is_off(start):
 def test_it_speaks_the_newer_protocol_too(start):
     if not socket.has_ipv6:
         pytest.skip("no IPv6 here")
-    endpoint = start(address="::1")
-    if endpoint is None:
+    found = start(address="::1")
+    if found is None:
         pytest.skip("no IPv6 here")
-    assert get(endpoint.port, "/live", "::1")[0] == 200
+    assert get(found.port, "/live", "::1")[0] == 200
 
 
 def test_whoever_hangs_up_disturbs_nobody(start, capfd):
@@ -98,3 +100,108 @@ def test_whoever_hangs_up_disturbs_nobody(start, capfd):
             rude.sendall(b"GET /metrics HTTP/1.0\r\n")
     assert get(port, "/live")[0] == 200
     assert capfd.readouterr().err == ""
+
+
+# Callers who cost
+
+
+def dial(port, said=b""):
+    connection = socket.create_connection(("127.0.0.1", port), timeout=10)
+    connection.sendall(said)
+    return connection
+
+
+def ended(connection):
+    """Whether the other side has hung up."""
+    connection.setblocking(False)
+    try:
+        return connection.recv(1) == b""
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+
+
+def threads_of_endpoint():
+    return sum("process_request_thread" in thread.name for thread in threading.enumerate())
+
+
+@pytest.mark.parametrize("said", [b"", b"GET /live", b"GET /live HTTP/1.1\r\nA: b\r\n"])
+def test_idle_callers_keep_nobody_out_and_cost_a_bounded_number_of_threads(start, eventually, said):
+    port = start().port
+    before = threads_of_endpoint()
+    idle = [dial(port, said) for _ in range(3 * endpoint.MOST_CONNECTIONS)]
+    try:
+        assert get(port, "/live") == (200, "going\n")
+        assert get(port, "/ready")[0] == 503
+        eventually(lambda: threads_of_endpoint() - before <= endpoint.MOST_CONNECTIONS, "few threads are left")
+        eventually(lambda: sum(ended(one) for one in idle) >= 2 * endpoint.MOST_CONNECTIONS, "the oldest are dropped")
+    finally:
+        for one in idle:
+            one.close()
+
+
+def test_a_caller_that_has_asked_is_not_given_up_for_one_that_is_silent(start, eventually, monkeypatch):
+    asked, answer = threading.Event(), threading.Event()
+
+    def live(self):
+        asked.set()
+        answer.wait(10)
+        return Verdict(True, "late")
+
+    monkeypatch.setattr(Health, "live", live)
+    port = start().port
+    patient = dial(port, b"GET /live HTTP/1.0\r\n\r\n")
+    assert asked.wait(10)
+    idle = [dial(port) for _ in range(2 * endpoint.MOST_CONNECTIONS)]
+    eventually(lambda: sum(ended(one) for one in idle) >= endpoint.MOST_CONNECTIONS, "silent ones are dropped")
+    answer.set()
+    assert b"late" in patient.makefile("rb").read()
+    for one in (patient, *idle):
+        one.close()
+
+
+def test_a_request_that_drips_in_is_dropped(start, eventually, monkeypatch):
+    """Each drop comes in time; only the whole of it takes too long."""
+    monkeypatch.setattr(endpoint, "_ASK_SECONDS", 0.5)
+    slow = dial(start().port, b"GET /live HTTP/1.0\r\n")
+
+    def dripped_until_the_end():
+        with contextlib.suppress(OSError):
+            slow.sendall(b"A: b\r\n")
+        return ended(slow)
+
+    eventually(dripped_until_the_end, "the caller is dropped")
+    slow.close()
+
+
+def test_a_request_without_an_end_is_dropped(start, eventually):
+    endless = dial(start().port)
+    endless.settimeout(1)
+
+    def poured_until_the_end():
+        with contextlib.suppress(OSError):
+            endless.sendall(b"A" * 65536)
+            return False
+        return True
+
+    eventually(poured_until_the_end, "the caller is dropped")
+    endless.close()
+
+
+def test_a_caller_that_does_not_take_its_answer_is_dropped(start, eventually, monkeypatch):
+    monkeypatch.setattr(endpoint, "_ASK_SECONDS", 0.1)
+    monkeypatch.setattr(endpoint, "_ANSWER_SECONDS", 0.4)
+    monkeypatch.setattr(Health, "live", lambda self: Verdict(True, "x" * 50_000_000))
+    before = threads_of_endpoint()
+    greedy = dial(start().port, b"GET /live HTTP/1.0\r\n\r\n")
+    eventually(lambda: threads_of_endpoint() > before, "it is answered")
+    eventually(lambda: threads_of_endpoint() == before, "it is dropped")
+    greedy.close()
+
+
+def test_a_request_in_two_pieces_is_answered(start):
+    two = dial(start().port, b"GET /live HT")
+    two.sendall(b"TP/1.0\r\nA: b\r\n\r\n")
+    assert b"going" in two.makefile("rb").read()
+    two.close()
