@@ -47,7 +47,6 @@ end
 if ARGV[5] == '' and redis.call('HEXISTS', conversation, 'channel') == 0 then
   return {'no_channel', 0, 0}
 end
-begin_only_with_room(agenda)
 local now = clock()
 local keys = {conversation = conversation, inbox = inbox, timeline = timeline, books = KEYS[6], follow_ups = KEYS[7],
   taken_over = KEYS[11], dead = KEYS[12], journals = KEYS[8]}
@@ -56,6 +55,7 @@ local waiting, handed_back = redis.call('LLEN', inbox), false
 -- left, or nothing would ever make room.
 local answer, settled_ms = string.match(ARGV[15], '^(%l+) (%d+)$')
 if answer and redis.call('HGET', conversation, 'taken_over') == 'livechat' then
+  begin_only_with_room(agenda)
   local _, left = hand_back(keys, name, answer, now, math.huge, settled_ms)
   waiting, handed_back = left, true
 end
@@ -67,12 +67,14 @@ end
 if known[1] then
   -- What was refused comes again as it should be: its sender has done what the letter waited for, and a replay of the
   -- letter would say it twice. So the letter ends here, and this event takes its place in the books.
+  begin_only_with_room(agenda)
   redis.call('DEL', journal)
   redis.call('ZREM', KEYS[12], id .. ' ' .. name)
   count(KEYS[6], name, 'accepted', -1)
   count(KEYS[6], name, 'dead', -1)
   note(timeline, now, 'readmitted', id, id)
 end
+-- First write, but for those above: a full store denies it.
 redis.call('HSET', journal, 'kind', kind, 'payload', ARGV[4], 'accepted_at', now, 'step', 'waiting',
   'joining', joining, 'size', ARGV[7])
 if ARGV[5] ~= '' then

@@ -15,8 +15,10 @@ local conversation, inbox, agenda, timeline, persona, prefix = KEYS[1], KEYS[2],
 local name, token = ARGV[1], ARGV[2]
 local now = clock()
 
+-- First write of each way through, here and where the lease is taken: a full store denies it.
 local function later(status, at, reason)
   redis.call('ZADD', agenda, at, name)
+  redis.call('HDEL', conversation, 'rings')
   return {status, at, reason or ''}
 end
 
@@ -64,8 +66,6 @@ if not repeated then
   if owner and number(state[2]) > now then
     return {'busy', number(state[2]), ''}
   end
-  begin_only_with_room(agenda)
-  redis.call('HDEL', conversation, 'rings')
   local late, spare = now - number(state[2]), math.max(2000, math.floor(tonumber(ARGV[3]) / 2))
   if owner and late > spare and late < 300000 and state[13] ~= state[7] then
     -- The lease ran out a while ago and nobody has begun since: the store was away or refused to write, or all workers
@@ -136,7 +136,7 @@ if not repeated then
   fence = fence + 1
   local lease_until = now + tonumber(ARGV[3])
   redis.call('HSET', conversation, 'owner', token, 'lease_until', lease_until, 'fence', fence, 'group', group)
-  redis.call('HDEL', conversation, 'hold_until', 'hold_reason')
+  redis.call('HDEL', conversation, 'hold_until', 'hold_reason', 'rings')
   redis.call('ZADD', agenda, lease_until, name)
   local past = redis.call('HMGET', head, 'step', 'reply', 'first_begun_at', 'bubbles_sent')
   if not past[3] then redis.call('HSET', head, 'first_begun_at', now) end

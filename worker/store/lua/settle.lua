@@ -20,8 +20,8 @@ if state[1] ~= token or state[2] ~= fence then
   return {state[4] == token and 'repeated' or 'lost', 0, 0, 0}
 end
 
-finish_even_when_full(conversation)
 local group = number(state[3])
+-- First write: a full store allows it.
 local ids = redis.call('LPOP', inbox, group) or {}
 -- Starts at the clock, so that ranks grow even after the conversation's state has expired.
 local last_rank, answered_rank = math.max(number(state[5]), now), number(state[6])
