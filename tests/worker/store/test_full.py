@@ -80,12 +80,14 @@ def test_what_brings_new_work_is_refused_and_changes_nothing(
     store.inbox.refuse("ava", "@lead", "letter", "{}", "for the test")
     store.inbox.accept(event_of("ai_opener", target="@opened"))
     live, over = ({**chat().channel.model_dump(), "hasLivechat": there} for there in (True, False))
-    store.inbox.accept(chat(target="@live", channel=live))
+    takeover = {"livechat": "hold", "on_hand_back": "joined"}
+    watching = make_store(personas={"ava": {"api_key": "ft_sk_ava", "takeover": takeover}})
+    watching.inbox.accept(chat(target="@live", channel=live))
     soon, capped = datetime.now(UTC) + timedelta(hours=1), make_store(follow_ups={"per_day": 3})
     attempts = {
         "accept": lambda: store.inbox.accept(chat(event_id="new")),
         "accept what was refused": lambda: store.inbox.accept(chat(event_id="letter")),
-        "accept what ends a takeover": lambda: store.inbox.accept(chat(target="@live", channel=over)),
+        "accept what ends a takeover": lambda: watching.inbox.accept(chat(target="@live", channel=over)),
         "accept many": lambda: store.inbox.accept_many([chat(event_id="one"), chat(event_id="two", target="@two")]),
         "schedule": lambda: store.follow_ups.schedule(event_of("follow_up", not_before=soon)),
         "begin": lambda: store.leases.begin(conversation, "token"),
