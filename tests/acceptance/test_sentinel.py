@@ -78,3 +78,32 @@ def test_a_name_that_no_sentinel_knows_is_said(make_settings):
     (missing,) = [finding for finding in found if finding.check == "store"]
     assert "no Sentinel of" in missing.means
     assert "get-master-addr-by-name other" in missing.remedy
+
+
+@pytest.mark.timeout(180)
+def test_an_operator_fails_over_and_no_worker_ends(start, channel, eventually):
+    """The old master lives on as a replica: blocked reads end with UNBLOCKED, writes with READONLY."""
+    with EmbeddedSentinels() as servers:
+        system, settings = start(settings={**SETTINGS, "PARLEY_REDIS_URL": servers.url}, workers=2)
+        with Producer(settings) as producer:
+
+            def answered(name):
+                event = InboundChat(
+                    persona="ava",
+                    target=f"@{name}",
+                    message=name,
+                    event_id=name,
+                    channel={**channel, "session_id": name},
+                )
+                try:
+                    producer.enqueue(event)
+                except StoreError:
+                    return False
+                return system.upstreams.deliveries(name)
+
+            eventually(lambda: answered("before"), "an answer before", seconds=20)
+            old = servers.master_port()
+            servers.fail_over()
+            eventually(lambda: servers.master_port() != old, "the replica's promotion", seconds=30)
+            eventually(lambda: answered("after"), "an answer after", seconds=30)
+        assert [process.poll() for process in (*system.workers, *system.beats)] == [None] * 3

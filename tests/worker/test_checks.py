@@ -118,6 +118,17 @@ def test_the_embedded_server_passes(look):
     assert len(found) == 12
 
 
+def test_a_server_that_answers_with_an_error_is_not_one_that_cannot_be_reached(look, admin):
+    admin.config_set("requirepass", "another")
+    try:
+        found, answered = look()
+    finally:
+        admin.config_set("requirepass", "")
+    assert not answered
+    assert "wants another password (NOAUTH)" in found["store"].means
+    assert "PARLEY_REDIS_URL" in found["store"].remedy
+
+
 def test_a_spoiled_server_fails(look, admin):
     admin.config_set("appendonly", "no")
     admin.config_set("maxmemory-policy", "allkeys-lru")

@@ -103,6 +103,11 @@ class EmbeddedSentinels(_Servers):
         with Redis(host="127.0.0.1", port=self._sentinel_ports[0], decode_responses=True) as sentinel:
             return int(sentinel.execute_command("SENTINEL", "GET-MASTER-ADDR-BY-NAME", self.SERVICE)[1])
 
+    def fail_over(self) -> None:
+        """Ask the first Sentinel to promote the replica, as an operator does; the old master becomes its replica."""
+        with Redis(host="127.0.0.1", port=self._sentinel_ports[0], decode_responses=True) as sentinel:
+            sentinel.execute_command("SENTINEL", "FAILOVER", self.SERVICE)
+
     def _start(self) -> None:
         self._running.enter_context(self.master)
         self._running.enter_context(self.replica)

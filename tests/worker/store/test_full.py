@@ -20,8 +20,6 @@ from worker.troubles import trouble_of
 
 READ_ONLY = {"look", "measure", "books"}
 SHARED = {"prelude", "touches", "takeover", "places", "clock"}
-# Those whose first write tells by itself.
-BY_THEMSELVES = {"begin", "record", "settle"}
 
 
 @pytest.fixture(scope="module")
@@ -65,8 +63,12 @@ def _value(store, key):
 def test_every_script_that_writes_says_whether_a_full_store_may_refuse_it():
     folder = resources.files("worker.store") / "lua"
     scripts = {file.name.removesuffix(".lua"): file.read_text() for file in folder.iterdir()}
-    says = {name for name, text in scripts.items() if re.search(r"^ *(finish_even_when|begin_only_with)", text, re.M)}
-    assert says == set(scripts) - READ_ONLY - SHARED - BY_THEMSELVES
+    says = {
+        name
+        for name, text in scripts.items()
+        if re.search(r"^ *(finish_even_when|begin_only_with|-- First write)", text, re.M)
+    }
+    assert says == set(scripts) - READ_ONLY - SHARED
 
 
 def test_what_brings_new_work_is_refused_and_changes_nothing(
@@ -77,10 +79,15 @@ def test_what_brings_new_work_is_refused_and_changes_nothing(
     accept("waits")
     store.inbox.refuse("ava", "@lead", "letter", "{}", "for the test")
     store.inbox.accept(event_of("ai_opener", target="@opened"))
+    live, over = ({**chat().channel.model_dump(), "hasLivechat": there} for there in (True, False))
+    takeover = {"livechat": "hold", "on_hand_back": "joined"}
+    watching = make_store(personas={"ava": {"api_key": "ft_sk_ava", "takeover": takeover}})
+    watching.inbox.accept(chat(target="@live", channel=live))
     soon, capped = datetime.now(UTC) + timedelta(hours=1), make_store(follow_ups={"per_day": 3})
     attempts = {
         "accept": lambda: store.inbox.accept(chat(event_id="new")),
         "accept what was refused": lambda: store.inbox.accept(chat(event_id="letter")),
+        "accept what ends a takeover": lambda: watching.inbox.accept(chat(target="@live", channel=over)),
         "accept many": lambda: store.inbox.accept_many([chat(event_id="one"), chat(event_id="two", target="@two")]),
         "schedule": lambda: store.follow_ups.schedule(event_of("follow_up", not_before=soon)),
         "begin": lambda: store.leases.begin(conversation, "token"),

@@ -74,9 +74,8 @@ local waiting, handed_back = redis.call('LLEN', inbox), false
 -- Before this event is one of those that wait: it comes after the takeover that it ends. It ends it also when no room is
 -- left, or nothing would ever make room.
 local answer, settled_ms = string.match(ARGV[15], '^(%l+) (%d+)$')
--- All other ways begin with a write that a full store refuses.
-if answer or known[1] then begin_only_with_room(agenda) end
 if answer and redis.call('HGET', conversation, 'taken_over') == 'livechat' then
+  begin_only_with_room(agenda)
   local _, left = hand_back(keys, name, answer, now, math.huge, settled_ms)
   waiting, handed_back = left, true
 end
@@ -88,6 +87,7 @@ end
 if known[1] then
   -- What was refused comes again as it should be: its sender has done what the letter waited for, and a replay of the
   -- letter would say it twice. So the letter ends here, and this event takes its place in the books.
+  begin_only_with_room(agenda)
   redis.call('DEL', journal)
   redis.call('ZREM', KEYS[12], id .. ' ' .. name)
   make_room(KEYS[8], id, name)
@@ -95,6 +95,7 @@ if known[1] then
   count(KEYS[6], name, 'dead', -1)
   note(timeline, now, 'readmitted', id, id)
 end
+-- First write, but for those above: a full store denies it.
 local seq = redis.call('HINCRBY', conversation, 'seq', 1)
 if seq == 1 then
   -- From the clock on, so that numbers grow even after the conversation's state has expired.

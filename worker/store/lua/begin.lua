@@ -17,7 +17,7 @@ local conversation, inbox, agenda, timeline, persona, prefix = KEYS[1], KEYS[2],
 local name, token = ARGV[1], ARGV[2]
 local now = clock()
 
--- The first write of each way through this script is one that a full store refuses (prelude.lua).
+-- First write of each way through, here and where the lease is taken: a full store denies it.
 local function later(status, at, reason)
   redis.call('ZADD', agenda, at, name)
   redis.call('HDEL', conversation, 'rings')

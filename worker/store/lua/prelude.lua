@@ -99,8 +99,8 @@ end
 
 -- While its memory is full (maxmemory, noeviction), Redis decides by the first write of a script whether the script runs:
 -- after a write that is allowed then (DEL) all others are, too; a write that is denied then (LPUSHX) ends the script with
--- nothing changed. So each script that writes says first which of the two it is. The key never exists, so that both
--- commands change nothing. `key`: any key of the slot.
+-- nothing changed. So each script that writes says at its first write which of the two it is, or calls one of these before
+-- it. The key never exists, so that both commands change nothing. `key`: any key of the slot.
 local function nothing(key)
   return string.match(key, '^[^}]*}') .. ':nothing'
 end

@@ -41,7 +41,7 @@ end
 
 local answer, sends = ARGV[6] == '', number(past[7])
 local wanted = not reply or (answer and past[5] and nothing_sent())
--- Delivering has a budget of its own. The first write is one that a full store allows (prelude.lua).
+-- First write: a full store allows it. Delivering has a budget of its own.
 redis.call('HDEL', journal, unpack(wanted and {'failures', 'failures_ms', 'failed'} or {'nothing'}))
 if wanted and (holder or (answer and same_event())) then
   -- A worker without ids that sends this reply again knows one name for it: then it has that name for all.

@@ -21,7 +21,7 @@ if state[1] ~= token or state[2] ~= fence then
 end
 
 local group = number(state[3])
--- A full store allows this, and with it all that follows (prelude.lua).
+-- First write: a full store allows it.
 local ids = redis.call('LPOP', inbox, group) or {}
 -- Starts at the clock, so that ranks grow even after the conversation's state has expired.
 local last_rank, answered_rank = math.max(number(state[5]), now), number(state[6])

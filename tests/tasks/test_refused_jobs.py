@@ -1,0 +1,46 @@
+"""What beat runs, when the store or the broker refuses: left until next time, and no failure."""
+
+from __future__ import annotations
+
+import pytest
+from kombu.exceptions import OperationalError
+from redis import exceptions
+
+from tasks import schedule
+
+
+class Refusing:
+    """Every part of a worker, each call of which is refused."""
+
+    def __init__(self, error):
+        self._error = error
+
+    def __getattr__(self, name):
+        return self
+
+    def __call__(self, *arguments):
+        raise self._error
+
+
+@pytest.mark.parametrize("job", [schedule.ring_due, schedule.take_in, schedule.plan_follow_ups, schedule.trim])
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (exceptions.OutOfMemoryError("PLANTED"), "left: store or broker is full"),
+        (exceptions.ResponseError("NOREPLICAS PLANTED"), "left: store or broker has too few replicas to write"),
+        (exceptions.ConnectionError("PLANTED"), "left: store or broker is away"),
+        (OperationalError("PLANTED"), "left: store or broker is away"),
+    ],
+)
+def test_a_job_that_is_refused_is_left_to_the_next_tick(monkeypatch, caplog, job, error, said):
+    monkeypatch.setattr(schedule, "parts", lambda: Refusing(error))
+    monkeypatch.setattr(schedule, "_saying", schedule.Saying())
+    assert [job(), job()] == [said, said]
+    assert len(caplog.records) == 1, "it is said once"
+    assert "PLANTED" not in caplog.text
+
+
+def test_a_fault_of_our_own_is_a_failure(monkeypatch):
+    monkeypatch.setattr(schedule, "parts", lambda: Refusing(ZeroDivisionError()))
+    with pytest.raises(ZeroDivisionError):
+        schedule.ring_due()
