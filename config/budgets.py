@@ -1,6 +1,6 @@
 """The arithmetic between times. Settings that break it are refused when they are loaded, not discovered at night.
 
-What one setting alone may be stands with its type in ``config.sections``.
+What one setting alone may be stands with its type in ``config.values``.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
+from config.processes import Worker
 from config.sections import (
     Agenda,
     Captivate,
@@ -21,7 +22,6 @@ from config.sections import (
     Retry,
     Takeover,
     Validity,
-    Worker,
 )
 
 

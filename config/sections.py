@@ -1,6 +1,6 @@
 """The parts of the settings: frozen values, each with its defaults and their units.
 
-All times are in seconds unless the name says otherwise.
+All times are in seconds unless the name says otherwise. Those of the processes stand in ``config.processes``.
 """
 
 from __future__ import annotations
@@ -9,37 +9,19 @@ import base64
 import os
 from pathlib import Path
 from typing import Annotated, Literal
-from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, StringConstraints, model_validator
+from pydantic import Field, SecretStr, StringConstraints, model_validator
 
-
-def _known_zone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        raise ValueError("no IANA zone of this name, such as Europe/Berlin, is known") from None
-    return name
-
-
-# Every time and every count has an end. The store keeps times as whole milliseconds of the clock, and a command that a
-# number is too large for fails in the middle of a script, after others have run.
-TEN_YEARS = 10 * 365 * 86_400.0
-Seconds = Annotated[float, Field(ge=0.001, le=TEN_YEARS, allow_inf_nan=False)]
-SecondsOrZero = Annotated[float, Field(ge=0, le=TEN_YEARS, allow_inf_nan=False)]
-# The operating system takes no longer time for a socket than 24 days, and a call of hours is none.
-CallSeconds = Annotated[float, Field(ge=0.001, le=3600, allow_inf_nan=False)]
-Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
-WallTime = Annotated[str, StringConstraints(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
-ZoneName = Annotated[str, AfterValidator(_known_zone)]
-PLAIN_CONTENT = "plain"
-PersonaName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
-
-
-class Section(BaseModel):
-    """A frozen part of the tree; an unknown name in it is an error, so that a typo cannot pass for a default."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+from config.values import (
+    PLAIN_CONTENT,
+    CallSeconds,
+    Count,
+    Seconds,
+    SecondsOrZero,
+    Section,
+    WallTime,
+    ZoneName,
+)
 
 
 class Join(Section):
@@ -246,7 +228,7 @@ class Captivate(Section):
     connect_seconds: CallSeconds = 5.0
     read_seconds: CallSeconds = 15.0
     total_seconds: CallSeconds = 25.0
-    headers: dict[str, SecretStr] = {}
+    headers: dict[str, SecretStr] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _destination_is_explicit(self) -> Captivate:
@@ -433,76 +415,3 @@ class Privacy(Section):
         if self.handles == "hashed" and self.handle_key is None:
             raise ValueError("handles=hashed needs handle_key (PARLEY_PRIVACY__HANDLE_KEY): openssl rand -base64 32")
         return self
-
-
-class Worker(Section):
-    """``concurrency``: turns that may wait for a persona at once in one process. ``outreach_share``: openers and
-    follow-ups take at most this share of it, of each persona's part as of the whole. ``task_events`` feeds Flower.
-
-    ``one_core``: the threads of a worker share one core, moved where others leave room; a process of Python uses no
-    more than one anyway, and loses half of it by moving its threads about. Run a worker for each core.
-
-    ``store_wait_seconds``: how long a result is kept in hand while the store is away. ``stuck_seconds``: a worker that
-    runs no task for so long while doorbells wait ends itself. ``stop_seconds``: how long turns under way may go on
-    after SIGTERM; then they are handed over by their leases, which may cost a second ask. Give the process a little
-    more before it is killed. ``require_durable_store``: do not start on a store that is certain to lose events (no
-    append-only file, or a policy that evicts). ``crash_at`` is for tests only: the process kills itself there
-    (``worker/crash_points.py``).
-    """
-
-    concurrency: Annotated[int, Field(ge=1, le=100_000)] = 500
-    outreach_share: Annotated[float, Field(gt=0, le=1)] = 0.5
-    task_events: bool = False
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
-    log_format: Literal["text", "json"] = "text"
-    one_core: bool = True
-    store_wait_seconds: Seconds = 60.0
-    stuck_seconds: Seconds = 240.0
-    stop_seconds: Seconds = 10.0
-    require_durable_store: bool = True
-    crash_at: Annotated[str, StringConstraints(pattern=r"^[a-z ]+(:[1-9][0-9]*)?$")] | None = None
-
-
-class Metrics(Section):
-    """The endpoint of each worker and scheduler: ``/metrics`` for Prometheus, ``/live`` and ``/ready`` for supervisors.
-
-    It asks nobody who they are, so it listens on loopback.
-
-    ``port`` 0: no endpoint. ``ports``: so many ports from there on are tried, for several processes on one machine.
-    ``measure_seconds``: how often a scheduler measures the store.
-    """
-
-    address: Annotated[str, StringConstraints(min_length=1)] = "127.0.0.1"
-    port: Annotated[int, Field(ge=0, le=65535)] = 9540
-    ports: Annotated[int, Field(ge=1, le=1000)] = 20
-    measure_seconds: Annotated[float, Field(ge=0.001, le=3600)] = 15.0
-
-    @model_validator(mode="after")
-    def _ports_exist(self) -> Metrics:
-        if self.port + self.ports - 1 > 65535:
-            raise ValueError("port and ports reach beyond 65535: lower one of them")
-        return self
-
-
-class Tracing(Section):
-    """Traces over OTLP, off without ``endpoint``; needs the extra ``tracing``.
-
-    ``ratio``: the part of the turns that is traced where the producer was not tracing; else the producer has decided.
-    """
-
-    endpoint: Annotated[str, StringConstraints(pattern=r"^https?://[^\s@]+$")] | None = None
-    ratio: Annotated[float, Field(ge=0, le=1)] = 1.0
-
-
-class Flower(Section):
-    """The dashboard (``make flower``). ``password`` has no default: without one Flower does not start.
-
-    ``database``: file that keeps what was seen; it holds no content. ``tasks_kept``: so many of the last tasks.
-    """
-
-    address: str = "127.0.0.1"
-    port: Annotated[int, Field(ge=1, le=65535)] = 5555
-    user: Annotated[str, StringConstraints(pattern=r"^[^:\s]+$")] = "operator"
-    password: SecretStr | None = None
-    database: Path = Path("flower.db")
-    tasks_kept: Count = 20_000

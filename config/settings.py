@@ -22,13 +22,13 @@ from pydantic_settings import (
 
 from config import addresses, budgets
 from config.addresses import Address
+from config.processes import Flower, Metrics, Tracing, Worker
 from config.secret_files import Environment, EnvironmentFile, SettingsError, with_password
 from config.sections import (
     Agenda,
     Captivate,
     Encryption,
     Escalation,
-    Flower,
     FluidTalk,
     FollowUps,
     Gates,
@@ -36,22 +36,19 @@ from config.sections import (
     Join,
     Lease,
     Limits,
-    Metrics,
     Outreach,
     Pacing,
     Persona,
-    PersonaName,
     Privacy,
     QuietHours,
     Retention,
     Retry,
     Takeover,
     Tls,
-    Tracing,
     Unknown,
     Validity,
-    Worker,
 )
+from config.values import PersonaName
 
 __all__ = [
     "Agenda",

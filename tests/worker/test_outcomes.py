@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import pytest
 
@@ -28,7 +28,6 @@ from worker.outcomes import (
     of_ask_failure,
     of_delivery,
     of_image_failure,
-    pause,
     verdict_on_opener,
 )
 from worker.reply import Reply
@@ -463,33 +462,6 @@ def test_what_is_too_old_is_skipped_with_that_reason(kind, hours):
     fresh, old = Known(waited_seconds=hours * 3600 - 1), Known(waited_seconds=hours * 3600 + 1)
     assert before_asking(Head(kind=kind), fresh, RULES) == Ask(second=False)
     assert before_asking(Head(kind=kind), old, RULES).reason.startswith("too old")
-
-
-# Pauses
-
-
-def test_pauses_double_up_to_their_limit_with_jitter():
-    retry = Retry(pause_seconds=1, pause_limit_seconds=120)
-    for attempt, full in [(1, 1), (2, 2), (3, 4), (8, 120), (1000, 120)]:
-        pauses = [pause(attempt, None, retry, random.Random(seed)) for seed in range(50)]
-        assert full / 2 <= min(pauses) < max(pauses) <= full
-
-
-def test_retry_after_is_never_shortened_and_hardly_exceeded():
-    for asked in (1.0, 30.0, 3600.0):
-        given = pause(3, asked, Retry(), random.Random(1))
-        assert asked <= given <= asked + min(1.0, asked / 10)
-
-
-def test_a_reply_survives_the_journal():
-    reply = Reply(("a", "ü🔥"), "https://x/p.jpg", {"action": "escalate_to_human"}, "sealed", "why", "sealed", "d")
-    paced = replace(reply, pauses=(0.25, 2.5))
-    assert Reply.of_json(reply.to_json()) == reply
-    assert Reply.of_json(paced.to_json()) == paced
-
-
-def test_a_reply_that_is_not_paced_looks_as_it_did_before_there_was_pacing():
-    assert "pauses" not in Reply(("a", "b")).to_json()
 
 
 # What the end of an opener says about its persona's outreach

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pytest
 
 from config.settings import Retry
-from worker.retry import UNTRIED, Failed, Failure, Tries, limit_of, pause_after, spent, tries
+from worker.retry import UNTRIED, Failed, Failure, Tries, limit_of, pause, pause_after, spent, tries
 
 
 @dataclass(frozen=True)
@@ -72,3 +72,30 @@ def test_unavailable_pauses_double_with_each_attempt_that_counts():
     pauses = [pause_after("unavailable", 9, Tries(counted), RETRY, jitter) for counted in range(1, 12)]
     assert 1 <= pauses[0] <= 2
     assert 60 <= pauses[-1] <= 120
+
+
+# The server's word and the back-off
+
+
+def test_pauses_double_up_to_their_limit_with_jitter():
+    retry = Retry(pause_seconds=1, pause_limit_seconds=120)
+    for attempt, full in [(1, 1), (2, 2), (3, 4), (8, 120), (1000, 120)]:
+        pauses = [pause(attempt, None, retry, random.Random(seed)) for seed in range(50)]
+        assert full / 2 <= min(pauses) < max(pauses) <= full
+
+
+def test_retry_after_is_never_shortened_and_hardly_exceeded():
+    for asked in (1.0, 30.0, 3600.0):
+        given = pause(3, asked, Retry(), random.Random(1))
+        assert asked <= given <= asked + min(1.0, asked / 10)
+
+
+def test_a_reply_survives_the_journal():
+    reply = Reply(("a", "ü🔥"), "https://x/p.jpg", {"action": "escalate_to_human"}, "sealed", "why", "sealed", "d")
+    paced = replace(reply, pauses=(0.25, 2.5))
+    assert Reply.of_json(reply.to_json()) == reply
+    assert Reply.of_json(paced.to_json()) == paced
+
+
+def test_a_reply_that_is_not_paced_looks_as_it_did_before_there_was_pacing():
+    assert "pauses" not in Reply(("a", "b")).to_json()

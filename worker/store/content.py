@@ -15,8 +15,8 @@ import hashlib
 from importlib.util import find_spec
 from typing import Literal
 
-from config.sections import PLAIN_CONTENT
 from config.settings import Encryption, SettingsError
+from config.values import PLAIN_CONTENT
 from worker.conversation import Conversation
 
 Field = Literal["payload", "channel", "reply", "detail", "image_url", "touch_event"]

@@ -1,0 +1,86 @@
+"""The parts of the settings that say how processes run and what they show: worker, metrics, traces, dashboard.
+
+All times are in seconds unless the name says otherwise.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, SecretStr, StringConstraints, model_validator
+
+from config.values import Count, Seconds, Section
+
+
+class Worker(Section):
+    """``concurrency``: turns that may wait for a persona at once in one process. ``outreach_share``: openers and
+    follow-ups take at most this share of it, of each persona's part as of the whole. ``task_events`` feeds Flower.
+
+    ``one_core``: the threads of a worker share one core, moved where others leave room; a process of Python uses no
+    more than one anyway, and loses half of it by moving its threads about. Run a worker for each core.
+
+    ``store_wait_seconds``: how long a result is kept in hand while the store is away. ``stuck_seconds``: a worker that
+    runs no task for so long while doorbells wait ends itself. ``stop_seconds``: how long turns under way may go on
+    after SIGTERM; then they are handed over by their leases, which may cost a second ask. Give the process a little
+    more before it is killed. ``require_durable_store``: do not start on a store that is certain to lose events (no
+    append-only file, or a policy that evicts). ``crash_at`` is for tests only: the process kills itself there
+    (``worker/crash_points.py``).
+    """
+
+    concurrency: Annotated[int, Field(ge=1, le=100_000)] = 500
+    outreach_share: Annotated[float, Field(gt=0, le=1)] = 0.5
+    task_events: bool = False
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_format: Literal["text", "json"] = "text"
+    one_core: bool = True
+    store_wait_seconds: Seconds = 60.0
+    stuck_seconds: Seconds = 240.0
+    stop_seconds: Seconds = 10.0
+    require_durable_store: bool = True
+    crash_at: Annotated[str, StringConstraints(pattern=r"^[a-z ]+(:[1-9][0-9]*)?$")] | None = None
+
+
+class Metrics(Section):
+    """The endpoint of each worker and scheduler: ``/metrics`` for Prometheus, ``/live`` and ``/ready`` for supervisors.
+
+    It asks nobody who they are, so it listens on loopback.
+
+    ``port`` 0: no endpoint. ``ports``: so many ports from there on are tried, for several processes on one machine.
+    ``measure_seconds``: how often a scheduler measures the store.
+    """
+
+    address: Annotated[str, StringConstraints(min_length=1)] = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 9540
+    ports: Annotated[int, Field(ge=1, le=1000)] = 20
+    measure_seconds: Annotated[float, Field(ge=0.001, le=3600)] = 15.0
+
+    @model_validator(mode="after")
+    def _ports_exist(self) -> Metrics:
+        if self.port + self.ports - 1 > 65535:
+            raise ValueError("port and ports reach beyond 65535: lower one of them")
+        return self
+
+
+class Tracing(Section):
+    """Traces over OTLP, off without ``endpoint``; needs the extra ``tracing``.
+
+    ``ratio``: the part of the turns that is traced where the producer was not tracing; else the producer has decided.
+    """
+
+    endpoint: Annotated[str, StringConstraints(pattern=r"^https?://[^\s@]+$")] | None = None
+    ratio: Annotated[float, Field(ge=0, le=1)] = 1.0
+
+
+class Flower(Section):
+    """The dashboard (``make flower``). ``password`` has no default: without one Flower does not start.
+
+    ``database``: file that keeps what was seen; it holds no content. ``tasks_kept``: so many of the last tasks.
+    """
+
+    address: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=1, le=65535)] = 5555
+    user: Annotated[str, StringConstraints(pattern=r"^[^:\s]+$")] = "operator"
+    password: SecretStr | None = None
+    database: Path = Path("flower.db")
+    tasks_kept: Count = 20_000
