@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from config.settings import Escalation
@@ -116,3 +118,14 @@ def test_a_farewell_still_escalates_after_it_was_stored(conversation):
     stored = farewell("sealed", "why", Escalation(action="escalate_to_agent", agent_id="a7", reason="done")).to_json()
     sent = fill(conversation, Reply.of_json(stored)).body()
     assert sent["outgoing_action"][0]["payload"] == {"agent_id": "a7", "reason": "done"}
+
+
+def test_a_reply_survives_the_journal():
+    reply = Reply(("a", "ü🔥"), "https://x/p.jpg", {"action": "escalate_to_human"}, "sealed", "why", "sealed", "d")
+    paced = replace(reply, pauses=(0.25, 2.5))
+    assert Reply.of_json(reply.to_json()) == reply
+    assert Reply.of_json(paced.to_json()) == paced
+
+
+def test_a_reply_that_is_not_paced_looks_as_it_did_before_there_was_pacing():
+    assert "pauses" not in Reply(("a", "b")).to_json()

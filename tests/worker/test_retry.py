@@ -88,14 +88,3 @@ def test_retry_after_is_never_shortened_and_hardly_exceeded():
     for asked in (1.0, 30.0, 3600.0):
         given = pause(3, asked, Retry(), random.Random(1))
         assert asked <= given <= asked + min(1.0, asked / 10)
-
-
-def test_a_reply_survives_the_journal():
-    reply = Reply(("a", "ü🔥"), "https://x/p.jpg", {"action": "escalate_to_human"}, "sealed", "why", "sealed", "d")
-    paced = replace(reply, pauses=(0.25, 2.5))
-    assert Reply.of_json(reply.to_json()) == reply
-    assert Reply.of_json(paced.to_json()) == paced
-
-
-def test_a_reply_that_is_not_paced_looks_as_it_did_before_there_was_pacing():
-    assert "pauses" not in Reply(("a", "b")).to_json()
