@@ -27,7 +27,7 @@ def test_worker_and_beat_run_until_a_signal(start, channel, eventually):
         with Producer(settings) as producer:
             producer.enqueue(InboundChat(persona="ava", target="@lead", message="hi", channel=channel))
         # A message that may be followed by others has no doorbell: beat rings, the worker answers.
-        eventually(lambda: system.upstreams.deliveries("session-1"), "the answer", seconds=30)
+        eventually(lambda: system.upstreams.deliveries("session-1"), "the answer", seconds=90)
         children = Path(f"/proc/{run.pid}/task/{run.pid}/children").read_text().split()
         for process in (*children, system.start_worker().pid):
             variables = Path(f"/proc/{process}/environ").read_bytes().split(b"\0")
