@@ -13,6 +13,7 @@ failures keeps nobody waiting for long.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -77,14 +78,15 @@ class Gates:
     def close(
         self,
         owner: Owner,
-        gate: Literal["hold", "circuit", "credits", "channel"],
+        gate: Gate,
         seconds: float,
         reason: str,
         *,
         longest_seconds: float | None = None,
         failed_by: str = "",
     ) -> bool:
-        """Close a gate: ``hold`` for so long, the others until ``open``, with a try each ``seconds``.
+        """Close a gate: ``hold`` for so long, those that tries open until ``open``, with a try each ``seconds``; those
+        that only a person opens (``seconds`` 0) until ``open``.
 
         ``longest_seconds``: each failed try doubles the interval up to this. ``failed_by``: token of such a try.
         Returns whether this call closed it.
@@ -92,7 +94,7 @@ class Gates:
         longest = "" if longest_seconds is None else int(longest_seconds * 1000)
         home = self._keys.home(owner.name)
         # The home shard first: the errand that opens the gate again must not be missing.
-        arguments = [gate, max(1, int(seconds * 1000)), longest, reason, failed_by]
+        arguments = [gate, math.ceil(seconds * 1000), longest, reason, failed_by]
         _, closed = self._gate([owner.state(home), home.errands], [*arguments, owner.name])
         others = [shard for shard in self._keys.shards if shard != home]
         self._gate.many([([owner.state(shard), shard.errands], [*arguments, ""]) for shard in others])

@@ -79,11 +79,5 @@ class Personas:
         """
         return self._gates.wake(persona, held_for)
 
-    def _set(self, persona: str, field: str, reason: str) -> None:
-        with self._redis.pipeline(transaction=False) as pipeline:
-            for shard in self._keys.shards:
-                pipeline.hset(shard.persona(persona), field, reason)
-            # An opening that is not finished yet must not open it again.
-            home = self._keys.home(persona)
-            pipeline.zrem(home.errands, f"open {field} {persona}")
-            pipeline.execute()
+    def _set(self, persona: str, gate: Literal["paused", "quarantined", "outreach"], reason: str) -> None:
+        self._gates.close(Owner("persona", persona), gate, 0, reason)

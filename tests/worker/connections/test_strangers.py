@@ -14,10 +14,11 @@ from typing import Any
 
 import pytest
 
-from tests.worker.connections.servers import OK, PATIENT, Server, ServerFactory, free_port, post, then_close
+from tests.worker.connections.servers import OK, PATIENT, Server, ServerFactory, post, then_close
 from worker import network_streams
 from worker.connections import AnswerTooLarge, Connections, NotSent, Timeouts, Unanswered
 from worker.simulation.certificates import NoOpenSSL, make
+from worker.simulation.embedded_redis import free_port
 
 LARGE = bytes(8_000_000)  # more than both sides' buffers hold
 TOO_LARGE = b"HTTP/1.1 413 Large\r\nContent-Length: 5\r\nConnection: close\r\n\r\nlarge"

@@ -4,7 +4,8 @@
 -- fail-over to a server whose clock is behind), all that was stored before lies too far ahead: a lease would last longer
 -- than its time, what is held would wait longer. So each shard keeps the latest time that a script has seen. The first
 -- script that finds the clock behind it moves what is stored by the difference, and only then does its own work: a script
--- asks for the clock before it reads any time, so none works with a time from before the step. docs/decisions/0010 lists every stored time and what becomes of it.
+-- asks for the clock before it reads any time, so none works with a time from before the step. docs/decisions/0010 lists
+-- every stored time and what becomes of it.
 --
 -- Before it stand LEASE_MS, PERSONAS and CHANNEL: the longest lease, all personas of this process and where it delivers.
 
@@ -188,9 +189,10 @@ clock = function()
   read_at = unmended()
   local tag = string.match(KEYS[1], '^parley:{%d+}:')
   if not tag then return read_at end
-  local seen = tonumber(redis.call('GET', tag .. 'clock')) or latest_acceptance(tag)
+  local kept = tonumber(redis.call('GET', tag .. 'clock'))
+  local seen = kept or latest_acceptance(tag)
   local stepped = seen > read_at + STEP_MS
   if stepped then mend(tag, read_at, seen - read_at) end
-  if stepped or (stores and seen < read_at - SEEN_MS) then keep_clock(tag .. 'clock', read_at) end
+  if stepped or (stores and (not kept or seen < read_at - SEEN_MS)) then keep_clock(tag .. 'clock', read_at) end
   return read_at
 end

@@ -1,7 +1,8 @@
 -- Close a gate of a persona, or that of a channel, in one shard; a gate never closes for less than it already is.
 --
 -- KEYS 1 persona or channel  2 errands
--- ARGV 1 hold | circuit | credits | channel  2 ms: of a hold until it ends, else between two tries  3 longest ms between
+-- ARGV 1 hold | circuit | credits | channel; or paused | quarantined | outreach, which only a person opens
+--      2 ms: of a hold until it ends, else between two tries; 0 for those that a person opens  3 longest ms between
 --      two tries when each failed one doubles them, or ''  4 reason  5 token of a try that failed, or ''
 --      6 owner when this is its home shard, which sees to the tries, or ''
 -- Returns {milliseconds when the gate opens or is tried next, 1 = this call closed it}. Twice for one call: the interval
@@ -9,6 +10,13 @@
 
 local gate, interval = ARGV[1], tonumber(ARGV[2])
 local now = clock()
+if interval == 0 then
+  finish_even_when_full(KEYS[1])
+  redis.call('HSET', KEYS[1], gate, ARGV[4])
+  -- An opening that is not finished yet must not open it again.
+  if ARGV[6] ~= '' then redis.call('ZREM', KEYS[2], 'open ' .. gate .. ' ' .. ARGV[6]) end
+  return {0, 1}
+end
 local past = redis.call('HMGET', KEYS[1], gate .. '_until', gate .. '_interval', gate .. '_failed_by')
 local at = number(past[1])
 finish_even_when_full(KEYS[1])
