@@ -98,7 +98,7 @@ class _Server(ThreadingWSGIServer):
             connection.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Whoever asked has hung up; there is nobody to tell."""
+        """The caller has hung up: there is nothing to tell."""
 
 
 def _head(connection: socket.socket) -> bytes:
