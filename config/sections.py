@@ -342,7 +342,8 @@ class Retention(Section):
 
 
 class Images(Section):
-    """``allow_private_addresses`` lets a lead's image come from this machine or network. Only for tests and demos."""
+    """``allow_private_addresses`` lets a lead's image come from this machine or network, but never from a cloud's
+    metadata. Only for tests and demos."""
 
     allow_private_addresses: bool = False
     connect_seconds: CallSeconds = 5.0

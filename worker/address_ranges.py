@@ -1,7 +1,7 @@
 """Which addresses a stranger's link may lead to. Pure: nothing is looked up here.
 
 Two rules. An address is *public* when it is one of the internet at large. An address of *machine metadata* is where a
-cloud hands out keys to whoever asks from inside: those are refused even where private addresses are allowed.
+cloud hands out keys to every process inside: those are refused even where private addresses are allowed.
 """
 
 from __future__ import annotations

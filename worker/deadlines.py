@@ -15,7 +15,7 @@ Result = TypeVar("Result")
 class Helpers:
     """Runs work in threads of its own, at most ``most`` at once. Safe for threads.
 
-    A name look-up, for one, knows no timeout. Who waits for it leaves in time; the thread ends when the look-up does.
+    A name look-up, for one, knows no timeout. The caller leaves in time; the thread ends when the look-up does.
     """
 
     def __init__(self, most: int) -> None:

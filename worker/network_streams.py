@@ -21,7 +21,7 @@ from worker.tls import Tls
 
 CheckAddress = Callable[[str, int], str | Sequence[str]]
 
-# A thread for each look-up that hangs, and no more: who comes later waits for a free one, within its own time.
+# Each look-up that hangs holds a thread. Further look-ups wait for a free one, within their own time.
 MOST_LOOK_UPS = 32
 # A name may have any number of addresses, and each may be one that never answers.
 MOST_ADDRESSES = 8
@@ -141,7 +141,7 @@ class NetworkStream:
         self._patience = 0.0
 
     def has_something(self) -> bool:
-        """Whether there is anything to read: before a request that is the end, or what nobody asked for."""
+        """Whether there is anything to read: before a request that is the end, or bytes without a question."""
         return bool(self._poll.poll(0))
 
     def close(self) -> None:

@@ -51,14 +51,14 @@ class _Handler(WSGIRequestHandler):
 
 
 class _Server(ThreadingWSGIServer):
-    """Each connection has a thread and its time. When all places are taken, the one that has waited longest for its
-    caller to ask gives its place up, so that callers who say nothing cannot keep out one that does."""
+    """Each connection has a thread, and its time to ask and to take the answer. When all places are taken, the oldest
+    connection that has not asked yet is closed: idle callers cannot keep out one that asks."""
 
     request_queue_size = 128
 
     def __init__(self, *args: Any) -> None:
-        # Of each connection: whether it has asked, and since when it is open; the oldest first.
-        self._open: dict[socket.socket, tuple[bool, float]] = {}
+        # Of each connection: whether it has asked. The oldest first.
+        self._open: dict[socket.socket, bool] = {}
         self._lock = threading.Lock()
         super().__init__(*args)
 
@@ -74,23 +74,16 @@ class _Server(ThreadingWSGIServer):
         """Give it a place and a thread."""
         with self._lock:
             if len(self._open) >= MOST_CONNECTIONS:
-                silent = (connection for connection, (asked, _) in self._open.items() if not asked)
+                silent = (connection for connection, has_asked in self._open.items() if not has_asked)
                 self._hang_up(next(silent, next(iter(self._open))))
-            self._open[request] = (False, time.monotonic())
+            self._open[request] = False
         super().process_request(request, client_address)
 
     def asked(self, connection: socket.socket) -> None:
         """The request of a connection is complete."""
         with self._lock:
             if connection in self._open:
-                self._open[connection] = (True, self._open[connection][1])
-
-    def service_actions(self) -> None:
-        """Between two callers, and twice a second: who takes an answer drop by drop has had its time."""
-        overdue = time.monotonic() - _ASK_SECONDS - _ANSWER_SECONDS
-        with self._lock:
-            for connection in [one for one, (_, opened_at) in self._open.items() if opened_at < overdue]:
-                self._hang_up(connection)
+                self._open[connection] = True
 
     def shutdown_request(self, request: Any) -> None:
         """It has been answered, or given up."""
@@ -105,7 +98,7 @@ class _Server(ThreadingWSGIServer):
             connection.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Whoever asked has hung up; there is nobody to tell."""
+        """The caller has hung up: there is nothing to tell."""
 
 
 def _head(connection: socket.socket) -> bytes:

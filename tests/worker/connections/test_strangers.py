@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.worker.connections.servers import OK, PATIENT, Server, ServerFactory, post, then_close
+from tests.worker.connections.servers import OK, PATIENT, Server, ServerFactory, post, then_close, wait_until
 from worker import network_streams
 from worker.connections import AnswerTooLarge, Connections, NotSent, Timeouts, Unanswered
 from worker.simulation.certificates import NoOpenSSL, make
@@ -211,7 +211,7 @@ def test_a_peer_that_takes_a_byte_a_moment_is_left_in_time(talk: Talk) -> None:
     with pytest.raises(Unanswered, match="WriteTimeout"):
         connections.send(post(url, LARGE), Timeouts(connect=5, read=5, total=0.6))
     over.set()
-    assert time.monotonic() - started < 4
+    assert time.monotonic() - started < 10
 
 
 def test_a_peer_that_takes_nothing_is_left_after_its_silence(talk: Talk) -> None:
@@ -298,11 +298,11 @@ def test_look_ups_that_hang_take_a_bounded_number_of_threads(
     monkeypatch.setattr(network_streams, "MOST_LOOK_UPS", 2)
     look_ups()
     bounded = Connections()
-    before = helpers()
+    wait_until(lambda: helpers() == 0, "those of other tests have ended")
     for _ in range(5):
         with pytest.raises(NotSent, match="look-up"):
             bounded.send(post("http://hangs.test/"), Timeouts(connect=0.1, read=5, total=5))
-    assert helpers() - before == 2
+    assert helpers() == 2
     look_ups("127.0.0.1")
     with pytest.raises(NotSent, match="Connection refused"):
         connections.send(post(f"http://works.test:{free_port()}/"), PATIENT)

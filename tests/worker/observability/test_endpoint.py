@@ -127,7 +127,8 @@ def threads_of_endpoint():
 
 
 @pytest.mark.parametrize("said", [b"", b"GET /live", b"GET /live HTTP/1.1\r\nA: b\r\n"])
-def test_idle_callers_keep_nobody_out_and_cost_a_bounded_number_of_threads(start, eventually, said):
+def test_idle_callers_keep_nobody_out_and_cost_a_bounded_number_of_threads(start, eventually, monkeypatch, said):
+    monkeypatch.setattr(endpoint, "_ASK_SECONDS", 60.0)
     port = start().port
     before = threads_of_endpoint()
     idle = [dial(port, said) for _ in range(3 * endpoint.MOST_CONNECTIONS)]
@@ -161,6 +162,13 @@ def test_a_caller_that_has_asked_is_not_given_up_for_one_that_is_silent(start, e
         one.close()
 
 
+def test_a_caller_that_says_nothing_is_dropped(start, eventually, monkeypatch):
+    monkeypatch.setattr(endpoint, "_ASK_SECONDS", 0.3)
+    silent = dial(start().port)
+    eventually(lambda: ended(silent), "the caller is dropped", seconds=6.0)
+    silent.close()
+
+
 def test_a_request_that_drips_in_is_dropped(start, eventually, monkeypatch):
     """Each drop comes in time; only the whole of it takes too long."""
     monkeypatch.setattr(endpoint, "_ASK_SECONDS", 0.5)
@@ -175,7 +183,8 @@ def test_a_request_that_drips_in_is_dropped(start, eventually, monkeypatch):
     slow.close()
 
 
-def test_a_request_without_an_end_is_dropped(start, eventually):
+def test_a_request_without_an_end_is_dropped(start, eventually, monkeypatch):
+    monkeypatch.setattr(endpoint, "_ASK_SECONDS", 60.0)
     endless = dial(start().port)
     endless.settimeout(1)
 
@@ -190,7 +199,7 @@ def test_a_request_without_an_end_is_dropped(start, eventually):
 
 
 def test_a_caller_that_does_not_take_its_answer_is_dropped(start, eventually, monkeypatch):
-    monkeypatch.setattr(endpoint, "_ASK_SECONDS", 0.1)
+    monkeypatch.setattr(endpoint, "_ASK_SECONDS", 1.0)
     monkeypatch.setattr(endpoint, "_ANSWER_SECONDS", 0.4)
     monkeypatch.setattr(Health, "live", lambda self: Verdict(True, "x" * 50_000_000))
     before = threads_of_endpoint()
