@@ -15,7 +15,7 @@ from worker.events import InboundChat
 from worker.producer import Producer
 from worker.store import Store, StoreError
 
-pytestmark = pytest.mark.acceptance
+pytestmark = [pytest.mark.acceptance, pytest.mark.slow]
 
 LEADS = 8
 CHAT = {"metadata": {"internal": {"channelMetadata": {"channelMetadata": {"channel": "custom-channel"}}}}}

@@ -16,7 +16,7 @@ from redis.exceptions import NoPermissionError
 from config.settings import SettingsError, load
 from worker.events import InboundChat
 from worker.producer import Producer
-from worker.simulation.certificates import NoOpenSSL, make
+from worker.simulation.certificates import make
 from worker.simulation.embedded_redis import EmbeddedRedis, free_port
 from worker.simulation.load import run_load
 from worker.simulation.redis_binary import find_redis_binary
@@ -29,11 +29,8 @@ SETTINGS = {"PARLEY_JOIN__MAX_EVENTS": "1", "PARLEY_JOIN__SETTLE_SECONDS": "0"}
 
 
 @pytest.fixture(scope="module")
-def certificates(tmp_path_factory, need):
-    try:
-        return make(tmp_path_factory.mktemp("certificates"))
-    except NoOpenSSL as missing:
-        return need(str(missing))
+def certificates(tmp_path_factory):
+    return make(tmp_path_factory.mktemp("certificates"))
 
 
 def secured(certificates, pair):
