@@ -75,26 +75,22 @@ class Scripts:
         channel: str = "",
     ) -> None:
         folder = resources.files("worker.store") / "lua"
-        prelude = (
-            (folder / "prelude.lua").read_text(encoding="utf-8")
-            + (LUA if ahead else "")
-            + _known(lease_ms, personas, channel)
-            + (folder / "clock.lua").read_text(encoding="utf-8")
-        )
+        plain = (folder / "prelude.lua").read_text(encoding="utf-8") + (LUA if ahead else "")
+        mending = _known(lease_ms, personas, channel) + (folder / "clock.lua").read_text(encoding="utf-8")
 
         touches = (folder / "touches.lua").read_text(encoding="utf-8")
         takeover = touches + (folder / "takeover.lua").read_text(encoding="utf-8")
 
-        def script(name: str, shared: str = "") -> Script:
+        def script(name: str, shared: str = "", prelude: str = plain + mending) -> Script:
             return Script(redis, prelude + shared + (folder / f"{name}.lua").read_text(encoding="utf-8"), lines)
 
-        self.accept = script("accept", takeover)
+        self.accept = script("accept", takeover, plain)
         self.begin = script("begin")
-        self.record = script("record")
-        self.settle = script("settle", takeover)
+        self.record = script("record", prelude=plain)
+        self.settle = script("settle", takeover, plain)
         self.hold = script("hold")
         self.hand_over = script("hand_over")
-        self.renew = script("renew")
+        self.renew = script("renew", prelude=plain)
         self.keep_image = script("keep_image")
         self.touch = script("touch", touches)
         self.schedule = script("schedule", touches)

@@ -4,7 +4,7 @@
 -- KEYS of each shard: agenda, ready, follow_ups; after all of them the queue accept, when it is a list of this server
 -- Returns {follow-ups due, messages wait in accept (1 or 0), milliseconds until the next conversation falls due in a shard
 -- where none is now (-1 = there is none), number of each shard (from 0) in which something is due or ready, or whose clock
--- stepped back, ...}
+-- has stepped, ...}
 
 local shards = math.floor(#KEYS / 3)
 
@@ -14,8 +14,9 @@ local function any(offset)
   return redis.call('EXISTS', unpack(keys)) > 0
 end
 
-local function clock_key(shard)
-  return (string.gsub(KEYS[3 * shard - 2], 'agenda$', 'clock'))
+-- "parley:{NN}:"
+local function tag_of(shard)
+  return string.sub(KEYS[3 * shard - 2], 1, 12)
 end
 
 local function due(key)
@@ -28,17 +29,19 @@ local agendas, ready, planned = any(1), any(2), any(3)
 local clocks
 if agendas or planned then
   local keys = {}
-  for shard = 1, shards do keys[shard] = clock_key(shard) end
+  for shard = 1, shards do keys[shard] = tag_of(shard) .. 'clock' end
   clocks = redis.call('MGET', unpack(keys))
 end
 
--- Whether the clock of a shard has stepped back, or, where conversations wait, is not kept so far: the next script there
--- sees to both.
-local function is_to_be_mended(shard, waits)
-  local seen = clocks and clocks[shard]
-  if waits and not seen then return true end
-  if clocks and number(seen) < clock() - SEEN_MS then keep_clock(clock_key(shard), clock()) end
-  return number(seen) > clock() + STEP_MS
+-- Whether the clock of a shard has stepped: the next script there sees to it.
+local function has_stepped(shard, waits)
+  if not clocks then return false end
+  local kept = tonumber(clocks[shard])
+  local seen = kept or (waits and latest_acceptance(tag_of(shard))) or 0
+  local behind = clock() - seen
+  if behind < -STEP_MS or (kept and waits and behind > LEASE_MS + GAP_MS) then return true end
+  if not kept or behind > SEEN_MS then keep_clock(tag_of(shard) .. 'clock', clock()) end
+  return false
 end
 
 for shard = 1, shards do
@@ -46,8 +49,8 @@ for shard = 1, shards do
   local now_due, first
   if agendas then now_due, first = due(KEYS[offset + 1]) end
   if first and not now_due then upcoming = math.min(upcoming, first - clock()) end
-  local unmended = is_to_be_mended(shard, first)
-  if now_due or unmended or (ready and redis.call('EXISTS', KEYS[offset + 2]) == 1) then
+  local stepped = has_stepped(shard, first)
+  if now_due or stepped or (ready and redis.call('EXISTS', KEYS[offset + 2]) == 1) then
     work[#work + 1] = shard - 1
   end
   if planned and follow_ups == 0 and due(KEYS[offset + 3]) then follow_ups = 1 end
