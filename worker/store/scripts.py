@@ -95,27 +95,27 @@ class Scripts:
         channel: str = "",
     ) -> None:
         folder = resources.files("worker.store") / "lua"
-        bare = (folder / "prelude.lua").read_text(encoding="utf-8") + (LUA if ahead else "")
-        prelude = bare + _known(lease_ms, personas, channel) + (folder / "clock.lua").read_text(encoding="utf-8")
+        plain = (folder / "prelude.lua").read_text(encoding="utf-8") + (LUA if ahead else "")
+        mending = _known(lease_ms, personas, channel) + (folder / "clock.lua").read_text(encoding="utf-8")
 
         touches = (folder / "touches.lua").read_text(encoding="utf-8")
         places = (folder / "places.lua").read_text(encoding="utf-8")
         takeover = touches + (folder / "takeover.lua").read_text(encoding="utf-8")
 
-        def script(name: str, shared: str = "", before: str = prelude) -> Script:
-            return Script(redis, before + shared + (folder / f"{name}.lua").read_text(encoding="utf-8"), lines)
+        def script(name: str, shared: str = "", prelude: str = plain + mending) -> Script:
+            return Script(redis, prelude + shared + (folder / f"{name}.lua").read_text(encoding="utf-8"), lines)
 
         # Most scripts of the hot path do without a look at the clock that was seen last: `begin`, and what beat runs at
-        # each tick, have mended what a step back left behind.
-        self.accept = script("accept", takeover, before=bare)
+        # each tick, have mended what a step left behind.
+        self.accept = script("accept", takeover, plain)
         self.begin = script("begin")
-        self.record = script("record", before=bare)
-        self.settle = script("settle", takeover, before=bare)
+        self.record = script("record", prelude=plain)
+        self.settle = script("settle", takeover, plain)
         self.hold = script("hold")
         self.stumble = script("stumble")
         self.hand_over = script("hand_over")
-        self.renew = script("renew", before=bare)
-        self.keep_image = script("keep_image", before=bare)
+        self.renew = script("renew", prelude=plain)
+        self.keep_image = script("keep_image")
         self.touch = script("touch", touches)
         self.schedule = script("schedule", touches)
         self.allow = script("allow")
@@ -133,7 +133,7 @@ class Scripts:
         self.release = script("release", places)
         self.renew_places = script("renew_places")
         self.next = script("next")
-        self.asking = script("asking", before=bare)
+        self.asking = script("asking", prelude=plain)
         self.not_called = script("not_called")
         self.wake = script("wake")
         self.ramp = script("ramp")

@@ -96,6 +96,39 @@ def test_a_turn_under_way_keeps_its_lease(store, begin, accept, step, conversati
     assert store.leases.settle(grant, "answered").status == "settled"
 
 
+def test_a_step_forward_costs_no_turn_its_lease(store, begin, accept, step, conversation):
+    accept("a")
+    grant = begin()
+    step(store, 2 * HOUR)
+    assert tick(store) == []
+    assert store.leases.begin(conversation, "next").status == "busy"
+    assert store.leases.renew([grant]) == []
+    assert store.leases.record(grant, '{"bubbles": ["hello"]}').status == "holder"
+
+
+def test_a_killed_worker_s_lease_lasts_once_more_after_a_step_forward(store, begin, accept, step, conversation):
+    accept("a")
+    begin()
+    step(store, 2 * HOUR)
+    tick(store)
+    assert 0 < seconds_left(store, "lease_until")[0] <= 6
+    for seconds in (2, 4, 6.1):
+        step(store, 2 * HOUR + int(seconds * 1000))
+        rung = tick(store)
+    assert rung == [conversation]
+    begin()
+
+
+def test_a_lease_ends_in_its_time_while_a_beat_runs(store, begin, accept, step, conversation):
+    accept("a")
+    begin()
+    for seconds in (2, 4, 6.1):
+        step(store, HOUR + int(seconds * 1000))
+        rung = tick(store)
+    assert rung == [conversation]
+    begin()
+
+
 def test_what_is_held_waits_no_longer_than_was_left(store, begin, accept, step):
     accept("a")
     store.leases.hold(begin(), 30, "later", unknown=False)
@@ -109,8 +142,9 @@ def test_what_is_held_waits_no_longer_than_was_left(store, begin, accept, step):
 def test_a_hold_that_had_passed_is_over(store, begin, accept, step):
     accept("a")
     store.leases.hold(begin(), 30, "later", unknown=False)
-    step(store, HOUR + 60_000)
-    store.inbox.accept(FollowUp(persona="ava", target="@lead", event_id="b"))
+    for seconds in range(5, 65, 5):
+        step(store, HOUR + seconds * 1000)
+        store.agenda.look()
     step(store, 0)
     assert tick(store) == [LEAD]
     begin()

@@ -1,8 +1,8 @@
 """Random interleavings of all steps, by live and stale holders, against a model in plain Python.
 
 Checks invariants 1 to 6 and 10 of docs/architecture.md after every step. Leases and holds run out by setting their time
-to the past, and the clock steps back now and then; everything else is the real scripts on a real server. Any call may
-be made twice, as the client does after a time-out.
+to the past, and the clock steps back or forward now and then; everything else is the real scripts on a real server. Any
+call may be made twice, as the client does after a time-out.
 """
 
 from __future__ import annotations
@@ -258,6 +258,13 @@ class Interleavings(RuleBasedStateMachine):
     @rule(seconds=st.integers(3, 4000))
     def step_back(self, seconds):
         advance(self.store.redis, -seconds)
+
+    @rule(seconds=st.integers(20, 4000))
+    def step_forward(self, seconds):
+        advance(self.store.redis, seconds)
+        # Leases last on, holds have passed.
+        for model in self.models.values():
+            model.held = False
 
     @rule(grant=grants)
     def hand_over(self, grant):

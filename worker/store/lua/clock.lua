@@ -1,4 +1,6 @@
--- Put behind the prelude of every script: the clock, and what is done when it has stepped back.
+-- Put behind the prelude of all scripts but accept, record, renew and settle: the clock, and what is done when it has
+-- stepped back. Those four are all but one of the scripts of each turn; what they write is right by the clock as it is,
+-- and what they read of times can only make them ring late, for which the agenda is there.
 --
 -- Stored times are moments of this clock. When it is set back (a correction of the host's clock, a restored machine, a
 -- fail-over to a server whose clock is behind), all that was stored before lies too far ahead: a lease would last longer
@@ -11,6 +13,9 @@
 
 -- It is written when it is behind by more than this: what is lost of a step, and what a step back must exceed.
 local SEEN_MS, STEP_MS = 2000, 1000
+
+-- Beyond the length of a lease: a beat that is late is no gap.
+local GAP_MS = 4000
 
 -- A full store refuses this; then what was seen last is a little older. It ends when nothing happens for a week.
 local function keep_clock(key, now)
@@ -181,18 +186,31 @@ local function latest_acceptance(tag)
   return latest
 end
 
+-- No script of this shard has run for longer than a lease, not even a beat's: the clock was set forward, or the store was
+-- away or frozen. Those who hold a lease could not renew it, so one that ended meanwhile lasts once more.
+local function lengthen_leases(tag, kept, now)
+  for _, name in ipairs(redis.call('ZRANGEBYSCORE', tag .. 'agenda', kept, now)) do
+    local state = redis.call('HMGET', tag .. 'conversation:' .. name, 'owner', 'lease_until')
+    if state[1] and number(state[2]) >= kept and number(state[2]) <= now then
+      redis.call('HSET', tag .. 'conversation:' .. name, 'lease_until', now + LEASE_MS)
+      redis.call('ZADD', tag .. 'agenda', now + LEASE_MS, name)
+    end
+  end
+end
+
 -- What `clock` has answered in this run; whether this script stores times (one that only looks says no).
 local unmended, read_at, stores = clock, nil, true
 
 clock = function()
   if read_at then return read_at end
   read_at = unmended()
-  local tag = string.match(KEYS[1], '^parley:{%d+}:')
-  if not tag then return read_at end
+  -- "parley:{NN}:"
+  local tag = string.sub(KEYS[1], 1, 12)
   local kept = tonumber(redis.call('GET', tag .. 'clock'))
   local seen = kept or latest_acceptance(tag)
   local stepped = seen > read_at + STEP_MS
   if stepped then mend(tag, read_at, seen - read_at) end
+  if kept and stores and read_at > kept + LEASE_MS + GAP_MS then lengthen_leases(tag, kept, read_at) end
   if stepped or (stores and (not kept or seen < read_at - SEEN_MS)) then keep_clock(tag .. 'clock', read_at) end
   return read_at
 end

@@ -6,7 +6,7 @@
 -- ARGV the configured personas: what waits for others is not said
 -- Returns {follow-ups due, messages wait in accept, errands due (1 or 0 each), milliseconds until the next conversation
 -- falls due in a shard where none is now (-1 = there is none), number of each shard (from 0) in which something is due or
--- ready, or whose clock stepped back, ...}
+-- ready, or whose clock has stepped, ...}
 
 local shards = math.floor(#KEYS / 5)
 
@@ -16,8 +16,9 @@ local function any(offset)
   return redis.call('EXISTS', unpack(keys)) > 0
 end
 
-local function clock_key(shard)
-  return (string.gsub(KEYS[5 * shard - 4], 'agenda$', 'clock'))
+-- "parley:{NN}:"
+local function tag_of(shard)
+  return string.sub(KEYS[5 * shard - 4], 1, 12)
 end
 
 local function due(key)
@@ -42,17 +43,19 @@ local agendas, ready, planned, queued, noted = any(1), any(2), any(3), any(4), a
 local clocks
 if agendas or planned or noted then
   local keys = {}
-  for shard = 1, shards do keys[shard] = clock_key(shard) end
+  for shard = 1, shards do keys[shard] = tag_of(shard) .. 'clock' end
   clocks = redis.call('MGET', unpack(keys))
 end
 
--- Whether the clock of a shard has stepped back, or, where conversations wait, is not kept so far: the next script there
--- sees to both.
-local function is_to_be_mended(shard, waits)
-  local seen = clocks and clocks[shard]
-  if waits and not seen then return true end
-  if clocks and number(seen) < clock() - SEEN_MS then keep_clock(clock_key(shard), clock()) end
-  return number(seen) > clock() + STEP_MS
+-- Whether the clock of a shard has stepped: the next script there sees to it.
+local function has_stepped(shard, waits)
+  if not clocks then return false end
+  local kept = tonumber(clocks[shard])
+  local seen = kept or (waits and latest_acceptance(tag_of(shard))) or 0
+  local behind = clock() - seen
+  if behind < -STEP_MS or (kept and waits and behind > LEASE_MS + GAP_MS) then return true end
+  if not kept or behind > SEEN_MS then keep_clock(tag_of(shard) .. 'clock', clock()) end
+  return false
 end
 
 for shard = 1, shards do
@@ -60,9 +63,9 @@ for shard = 1, shards do
   local now_due, first
   if agendas then now_due, first = due(KEYS[offset + 1]) end
   if first and not now_due then upcoming = math.min(upcoming, first - clock()) end
-  local unmended = is_to_be_mended(shard, first)
+  local stepped = has_stepped(shard, first)
   local outreach = (ready and redis.call('EXISTS', KEYS[offset + 2]) == 1) or (queued and any_known(KEYS[offset + 4]))
-  if now_due or unmended or outreach then
+  if now_due or stepped or outreach then
     work[#work + 1] = shard - 1
   end
   if planned and follow_ups == 0 and due(KEYS[offset + 3]) then follow_ups = 1 end
