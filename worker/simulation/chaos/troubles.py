@@ -189,7 +189,7 @@ def troubles(lease_seconds: float, pace: float, outage_seconds: float) -> Mappin
     # What happens to all calls of an upstream is an outage, and nothing beside it lets any through.
     storm = Trouble(20.0 * pace, _storm, not_during=lambda stage: stage.outage_lasts)
     outage = Trouble(
-        max(25.0 * pace, 2.5 * outage_seconds),
+        max(25.0 * pace, 2 * outage_seconds),
         lambda stage: upstream_outages.strike(stage, outage_seconds),
         not_during=lambda stage: (
             bool(stage.frozen) or _long_calls_last(stage) or stage.storms or _store_or_upstream_away(stage)
