@@ -20,7 +20,8 @@ from worker.simulation.control import SimulatedUpstreams
 from worker.simulation.embedded_redis import EmbeddedRedis
 from worker.simulation.tied_process import tied_command
 
-_READY_SECONDS = 60.0
+# Until a worker that is started takes messages, also where many other processes want the same cores.
+_READY_SECONDS = 120.0
 _SOURCE = Path(__file__).absolute().parents[2]
 # As in the image.
 _MEMORY = {"GLIBC_TUNABLES": "glibc.malloc.tcache_count=0"}

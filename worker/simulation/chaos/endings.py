@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from worker.simulation.call_log import Call
+from worker.simulation.chaos.outages import Outages
 from worker.simulation.checker import Sent
 from worker.simulation.words import asked, is_ask
 
@@ -22,23 +24,24 @@ class Ending:
         return f"{self.fate}: {self.reason}"
 
 
+_UNKNOWN = "outcome unknown: "
 _GAVE_WAY = "the lead wrote in the meantime"
 _TEXT_LOST = "text lost"
 _NOT_FOUND = "no conversation yet (404)"
 _TO_DELIVER_IS_POISON = ("dead", "poison: its worker vanished 3 times while delivering")
 
-# Fate and how the reason begins. A chat is only ever given up by name; a crash or a lost answer must not cost more.
+# Fate and how the reason begins. A chat is only ever given up by name, when workers died with it in their hands; a lost
+# answer or an outage must not cost it.
 _ALLOWED: Mapping[str, tuple[tuple[str, str], ...]] = {
-    "inbound_chat": (("dead", "poison: "), ("dead", "outcome unknown twice")),
+    "inbound_chat": (("dead", "poison: "),),
     "ai_opener": (
         ("dead", "poison: "),
-        ("dead", "outcome unknown twice"),
         ("answered", _TEXT_LOST),
         ("skipped", _GAVE_WAY),
     ),
-    "event_trigger": (("dead", "outcome unknown: "), _TO_DELIVER_IS_POISON),
+    "event_trigger": (("dead", _UNKNOWN), _TO_DELIVER_IS_POISON),
     "follow_up": (
-        ("skipped", "outcome unknown: "),
+        ("skipped", _UNKNOWN),
         ("skipped", _GAVE_WAY),
         ("skipped", _NOT_FOUND),
         _TO_DELIVER_IS_POISON,
@@ -47,15 +50,25 @@ _ALLOWED: Mapping[str, tuple[tuple[str, str], ...]] = {
 
 
 class Policies:
-    """Whether the logs bear out what the system says. ``sent``: in order. ``calls``: by arrival."""
+    """Whether the logs bear out what the system says. ``sent``: in order. ``calls``: by arrival.
 
-    def __init__(self, sent: Iterable[Sent], calls: Sequence[Call]) -> None:
+    ``outages``: of the upstreams. ``deaths_at``: when workers were killed, ascending.
+    """
+
+    def __init__(
+        self, sent: Iterable[Sent], calls: Sequence[Call], outages: Outages, deaths_at: Sequence[float] = ()
+    ) -> None:
+        self._outages = outages
+        self._last_death_at = deaths_at[-1] if deaths_at else -math.inf
         self._last_chat_at: dict[tuple[str, str], float] = {}
         for message in sent:
             if message.kind == "inbound_chat":
                 self._last_chat_at[message.persona, message.target] = message.at
         known = {message.text for message in sent if message.kind != "inbound_chat"}
         actions = [(call, word) for call in calls if is_ask(call) and call.action for word in asked(call, known)]
+        self._calls_of: dict[str, list[Call]] = defaultdict(list)
+        for call, word in actions:
+            self._calls_of[word].append(call)
         self._heard = {word for call, word in actions if call.acted}
         self._not_found = {word for call, word in actions if call.status == 404}
 
@@ -63,9 +76,18 @@ class Policies:
         """Whether an event may end like this without an answer, and did."""
         if not any(ending.fate == fate and ending.reason.startswith(start) for fate, start in _ALLOWED[message.kind]):
             return False
+        if ending.reason.startswith(_UNKNOWN):
+            return self._unknown(message)
         if ending.reason.startswith(_GAVE_WAY):
             # One receipt comes for a whole batch: a chat of the same batch may have been before or behind.
             return self._last_chat_at.get((message.persona, message.target), -math.inf) >= message.at
         if ending.reason.startswith(_TEXT_LOST):
             return message.text in self._heard
         return not ending.reason.startswith(_NOT_FOUND) or message.text in self._not_found
+
+    def _unknown(self, message: Sent) -> bool:
+        # What was called behind a closed gate must not be hit. That it was called at all only a death leaves open.
+        calls = self._calls_of[message.text]
+        if not calls:
+            return self._last_death_at >= message.at
+        return not any(self._outages.behind_gate(call) for call in calls)

@@ -6,6 +6,9 @@ import time
 from collections import Counter
 from dataclasses import dataclass
 
+# How the kind of an incident begins that nobody has caused.
+ENDED_BY_ITSELF = "worker ended by itself"
+
 
 @dataclass(frozen=True, slots=True)
 class Incident:

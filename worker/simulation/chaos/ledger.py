@@ -9,13 +9,15 @@ from dataclasses import dataclass
 from worker.simulation.call_log import Call
 from worker.simulation.chaos.endings import Ending, Policies
 from worker.simulation.chaos.evidence import longest_answered_ask, repeats, seconds_to_recover, seconds_to_resume
-from worker.simulation.chaos.incidents import Incidents
+from worker.simulation.chaos.incidents import ENDED_BY_ITSELF, Incidents
+from worker.simulation.chaos.outages import Outages
 from worker.simulation.chaos.subjects import Subject
 from worker.simulation.checker import Sent, Verdict, judge
 from worker.simulation.words import told
 
 _DEATHS = ("worker killed (kill -9)", "worker killed at a step")
 _ENDS = ("thawed", "Redis back")
+_PROMPT_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +29,10 @@ class Ledger:
     endings that are allowed, with their number. ``second_asks``, ``doubled_sends``: calls that took effect again; the
     ``unlisted`` ones of them do not stand in the system's own timeline. ``asks_against_policy``, ``split_answers``,
     ``misrouted``, ``after_waking``: see ``evidence.Repeats``. ``unexplained``: what the system's books lack.
-    ``waiting``: not finished at the end. ``longest_ask_seconds``: of the persona calls that were answered.
+    ``waiting``: not finished at the end. ``tries_too_many``, ``outages_unnoticed``: see ``outages.Outages``.
+    ``waits``: seconds, work aside, from the end of an outage to the answers of what waited then; ``late`` of them took
+    longer than promised, counted when nothing but outages troubled the run. ``workers_ended``: by themselves.
+    ``longest_ask_seconds``: of the persona calls that were answered.
     """
 
     verdict: Verdict
@@ -47,6 +52,11 @@ class Ledger:
     after_waking: int
     unexplained: int
     waiting: int
+    tries_too_many: int
+    outages_unnoticed: int
+    waits: tuple[float, ...]
+    late: int
+    workers_ended: int
     recovery_seconds: tuple[float, ...]
     resume_seconds: tuple[float, ...]
     longest_ask_seconds: float
@@ -69,23 +79,37 @@ class Ledger:
             "answers on the channel of another event": self.misrouted,
             "unexplained in the books": self.unexplained,
             "still waiting at the end": self.waiting,
+            "calls behind a closed gate beyond one in each interval": self.tries_too_many,
+            "outages that closed no gate": self.outages_unnoticed,
+            f"answered later than {_PROMPT_SECONDS:.0f} s after the end of an outage, work aside": self.late,
+            "workers ended by themselves": self.workers_ended,
         }
         return [f"{count} {what}" for what, count in promises.items() if count]
 
 
 def draw_up(
-    sent: Sequence[Sent], calls: Sequence[Call], incidents: Incidents, subject: Subject, seconds: float
+    sent: Sequence[Sent],
+    calls: Sequence[Call],
+    incidents: Incidents,
+    subject: Subject,
+    seconds: float,
+    outages: Outages | None = None,
+    *,
+    nothing_else: bool = False,
 ) -> Ledger:
     """Compare the producer's log with the servers' logs, and both with what the system says of itself.
 
-    ``sent``: all messages in the order of their numbers. ``calls``: by arrival. Raises ``redis.RedisError``.
+    ``sent``: all messages in the order of their numbers. ``calls``: by arrival. ``nothing_else``: there was no
+    trouble but the outages, so that what waited has to be answered promptly after them. Raises ``redis.RedisError``.
     """
     known = {word for message in sent for word in message.words}
     delivered = {word for call in calls if call.service == "captivate" and call.acted for word in told(call, known)}
-    lost, unanswered = _without_answer(sent, delivered, Policies(sent, calls), subject)
+    outages = outages or Outages()
+    deaths = sorted(incident.at for incident in incidents.of(*_DEATHS))
+    lost, unanswered = _without_answer(sent, delivered, Policies(sent, calls, outages, deaths), subject)
     found = repeats(sent, calls, [incident.at for incident in incidents.of("thawed")])
     words = {lead: Counter(subject.words(*lead)) for lead in {*found.asks, *found.sends}}
-    deaths = [incident.at for incident in incidents.of(*_DEATHS)]
+    waits = tuple(outages.waits(sent))
     return Ledger(
         verdict=judge(sent, calls),
         kinds=Counter(message.kind for message in sent),
@@ -104,6 +128,11 @@ def draw_up(
         after_waking=found.after_waking,
         unexplained=subject.unexplained(),
         waiting=subject.waiting() or 0,
+        tries_too_many=outages.too_many_tries(),
+        outages_unnoticed=outages.unnoticed(),
+        waits=waits,
+        late=sum(wait > _PROMPT_SECONDS for wait in waits) if nothing_else else 0,
+        workers_ended=sum(count for kind, count in incidents.counts().items() if kind.startswith(ENDED_BY_ITSELF)),
         recovery_seconds=tuple(seconds_to_recover(calls, deaths)),
         resume_seconds=tuple(seconds_to_resume(calls, [incident.at for incident in incidents.of("Redis back")])),
         longest_ask_seconds=longest_answered_ask(calls),

@@ -13,21 +13,29 @@ from pathlib import Path
 from config.settings import load
 from worker.simulation.chaos.evidence import read_calls
 from worker.simulation.chaos.feed import Feed
+from worker.simulation.chaos.gate_watch import GateWatch
 from worker.simulation.chaos.ledger import Ledger, draw_up
 from worker.simulation.chaos.messages import messages
+from worker.simulation.chaos.outages import Outages
 from worker.simulation.chaos.stage import Stage
+from worker.simulation.chaos.store_troubles import FIRST_LEAD_SECONDS
 from worker.simulation.chaos.subjects import OtherSubject, ParleySubject, Subject
 from worker.simulation.chaos.troubles import (
     BIRTHS,
     CHANNEL_SILENCE_LEASES,
     PERSONA_SILENCE_LEASES,
     Schedule,
+    Trouble,
     troubles,
 )
+from worker.simulation.chaos.upstream_outages import in_turn
 from worker.simulation.chaos.versions import Version, checked_out
+from worker.simulation.embedded_redis import EmbeddedRedis
 from worker.simulation.system import RunningSystem
+from worker.store import ahead
 
 PERSONAS = {"ava": "ft_sk_ava", "bea": "ft_sk_bea"}
+STEPPING = "worker.simulation.chaos.stepping"
 LATENCY_SECONDS = (0.1, 0.5)
 _LOOK_SECONDS = 0.03
 _QUIET_LOOK_SECONDS = 0.5
@@ -39,8 +47,8 @@ class Plan:
 
     ``faults``: names from ``FAULTS``. ``app``: another Celery app to try instead of Parley. ``chats_only``: send no
     other events. ``old_version``: name of a commit; the workers begin as that version and are replaced one by one.
-    ``pace``: see ``troubles.troubles``. ``drain_seconds``: how long the rest may take afterwards, when nothing goes
-    wrong any more.
+    ``pace``, ``outage_seconds``: see ``troubles.troubles``. ``probe_seconds``: between two tries of a closed gate.
+    ``drain_seconds``: how long the rest may take afterwards, when nothing goes wrong any more.
     """
 
     seed: int
@@ -53,11 +61,13 @@ class Plan:
     chats_only: bool = False
     old_version: str = ""
     lease_seconds: float = 6.0
+    outage_seconds: float = 10.0
+    probe_seconds: float = 5.0
     pace: float = 1.0
     drain_seconds: float = 180.0
 
 
-FAULTS = (*troubles(1.0, 1.0), *BIRTHS)
+FAULTS = (*troubles(1.0, 1.0, 1.0), *BIRTHS)
 
 
 def run(plan: Plan, progress: Callable[[str], object] = str) -> Ledger:
@@ -77,14 +87,27 @@ def run(plan: Plan, progress: Callable[[str], object] = str) -> Ledger:
             settings=_settings(plan),
             logs=Path(folder),
             call_log=call_log,
-            app=plan.app or "worker",
+            app=plan.app or (STEPPING if "step" in plan.faults else "worker"),
             appendfsync="always",
         )
         stack.enter_context(system)
         stack.enter_context(_environment(system.environment))
-        subject: Subject = OtherSubject(plan.app, system.redis.url) if plan.app else ParleySubject(load(env_file=None))
+        subject: Subject = OtherSubject(plan.app, system.redis.url) if plan.app else _parley(plan)
         stack.callback(subject.close)
-        return _Running(plan, system, subject, call_log, progress, old).carry_out()
+        replica = stack.enter_context(_replica_of(system.redis)) if "replica" in plan.faults else None
+        return _Running(plan, system, subject, call_log, progress, old, replica).carry_out()
+
+
+def _parley(plan: Plan) -> ParleySubject:
+    steps = "step" in plan.faults
+    subject = ParleySubject(load(env_file=None), steps=steps)
+    if steps:
+        ahead.advance(subject.redis, FIRST_LEAD_SECONDS)
+    return subject
+
+
+def _replica_of(server: EmbeddedRedis) -> EmbeddedRedis:
+    return EmbeddedRedis(options={"replicaof": f"127.0.0.1 {server.port}"})
 
 
 @contextmanager
@@ -107,6 +130,7 @@ class _Running:
         call_log: Path,
         progress: Callable[[str], object],
         old: Version | None,
+        replica: EmbeddedRedis | None,
     ) -> None:
         self._plan = plan
         self._system = system
@@ -121,7 +145,10 @@ class _Running:
             crash_points="crash" in plan.faults and not plan.app,
             clocks="clock" in plan.faults,
             old=old,
+            replica=replica,
         )
+        self._stage.outages_to_come = in_turn(self._stage.dice)
+        self._gates = GateWatch(subject.closed_gates)
         chats_only = plan.chats_only or bool(plan.app)
         batch = list(messages(plan.seed, plan.messages, plan.conversations, sorted(PERSONAS), chats_only=chats_only))
         self._feed = Feed(subject.send, batch, plan.seconds)
@@ -130,12 +157,13 @@ class _Running:
         began_at = time.monotonic()
         chosen = {
             name: trouble
-            for name, trouble in troubles(self._plan.lease_seconds, self._plan.pace).items()
+            for name, trouble in self._troubles().items()
             if name in self._plan.faults and (self._subject.doorbells_are_hints or not trouble.hints_only)
         }
         schedule = Schedule(chosen, self._stage)
         self._stage.roll_out(self._plan.seconds)
         self._feed.start()
+        self._gates.start()
         told_at = began_at
         try:
             while not self._feed.over:
@@ -150,7 +178,26 @@ class _Running:
         self._stage.heal()
         self._drain(began_at)
         seconds = time.monotonic() - began_at
-        return draw_up(self._feed.sent, read_calls(self._call_log), self._stage.incidents, self._subject, seconds)
+        calls = read_calls(self._call_log)
+        outages = Outages(
+            self._stage.outages,
+            self._gates.stop(),
+            calls,
+            probe_seconds=self._plan.probe_seconds,
+            thawed_at=sorted(incident.at for incident in self._stage.incidents.of("thawed")),
+        )
+        return draw_up(
+            self._feed.sent,
+            calls,
+            self._stage.incidents,
+            self._subject,
+            seconds,
+            outages,
+            nothing_else=tuple(self._plan.faults) == ("outage",),
+        )
+
+    def _troubles(self) -> Mapping[str, Trouble]:
+        return troubles(self._plan.lease_seconds, self._plan.pace, self._plan.outage_seconds)
 
     def _drain(self, began_at: float) -> None:
         deadline = time.monotonic() + self._plan.drain_seconds
@@ -188,6 +235,7 @@ def _settings(plan: Plan) -> dict[str, str]:
         "PARLEY_JOIN__SETTLE_SECONDS": "0",
         "PARLEY_PERSONAS__AVA__JOIN__MAX_EVENTS": "1",
         "PARLEY_PERSONAS__BEA__JOIN__MAX_EVENTS": "3",
+        "PARLEY_GATES__PROBE_SECONDS": str(plan.probe_seconds),
         # The whole timeline of the busiest conversation is a part of the evidence.
         "PARLEY_RETENTION__TIMELINE_ENTRIES": "5000",
         "PARLEY_WORKER__CONCURRENCY": "200",

@@ -9,13 +9,18 @@ import random
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+
+from redis import Redis
 
 from worker.crash_points import CRASH_POINTS
-from worker.simulation.chaos.incidents import Incidents
+from worker.simulation.call_log import Service
+from worker.simulation.chaos.incidents import ENDED_BY_ITSELF, Incidents
+from worker.simulation.chaos.outages import Outage
 from worker.simulation.chaos.subjects import Subject
 from worker.simulation.chaos.versions import Version
 from worker.simulation.control import SimulationFailed
+from worker.simulation.embedded_redis import EmbeddedRedis
 from worker.simulation.faults import FaultRule
 from worker.simulation.system import RunningSystem, wrong_clock
 
@@ -28,7 +33,7 @@ class Stage:
 
     ``crash_points`` and ``clocks``: whether some of the workers that are started die at a step, or have a wrong clock.
     ``old``: another version, which all workers and one beat have until ``roll_out`` has replaced them; their clocks are
-    right, so that what breaks is the version's doing.
+    right, so that what breaks is the version's doing. ``replica``: of the store's server.
     """
 
     def __init__(
@@ -41,6 +46,7 @@ class Stage:
         crash_points: bool,
         clocks: bool,
         old: Version | None = None,
+        replica: EmbeddedRedis | None = None,
     ) -> None:
         self.system = system
         self.subject = subject
@@ -49,6 +55,14 @@ class Stage:
         self.frozen: set[int] = set()
         # Monotonic time at which the last call that outlives three leases has ended.
         self.long_calls_until = 0.0
+        # Of upstreams: those that are over, whether one lasts, which come next.
+        self.outages: list[Outage] = []
+        self.outage_lasts = self.storms = False
+        self.outages_to_come: Iterator[tuple[Service, str]] = iter(())
+        self.replica = replica
+        # Whether the server of the store runs and does what it is asked to; a connection that does not wait for it.
+        self.store_is_well = True
+        self.admin = Redis.from_url(system.redis.url, socket_timeout=2, retry=None)
         self._workers = workers
         self._crash_points, self._clocks = crash_points, clocks
         self._points = itertools.cycle(self.dice.sample(CRASH_POINTS, len(CRASH_POINTS)))
@@ -59,10 +73,10 @@ class Stage:
         self._old_version, self._old_left = old, workers if old else 0
         self._old: set[int] = set()
         self._rules: dict[str, list[FaultRule]] = {}
-        self._later: list[tuple[float, int, Callable[[], None]]] = []
+        self._later: list[tuple[float, int, Callable[[], object]]] = []
         self._numbers = itertools.count()
 
-    def later(self, seconds: float, act: Callable[[], None]) -> None:
+    def later(self, seconds: float, act: Callable[[], object]) -> None:
         """Do something when ``seconds`` are over."""
         heapq.heappush(self._later, (time.monotonic() + seconds, next(self._numbers), act))
 
@@ -127,8 +141,11 @@ class Stage:
 
         self.later(seconds, thaw)
 
-    def tell_upstreams(self, name: str, rules: Sequence[FaultRule]) -> None:
-        """Put fault rules in force under a name; none takes those of that name away. The newest name goes first."""
+    def tell_upstreams(self, name: str, rules: Sequence[FaultRule]) -> bool:
+        """Put fault rules in force under a name; none takes those of that name away. The newest name goes first.
+
+        Returns whether they are in force; if not, it is tried again.
+        """
         self._rules.pop(name, None)
         if rules:
             self._rules = {name: list(rules), **self._rules}
@@ -138,6 +155,8 @@ class Stage:
                 self.system.upstreams.add_fault(rule.model_copy(update={"seed": self.dice.randrange(2**32)}))
         except SimulationFailed:
             self.later(0.5, lambda: self.tell_upstreams(name, rules))
+            return False
+        return True
 
     def heal(self) -> None:
         """End of the trouble: everything that was to end later ends now, and nothing goes wrong any more."""
@@ -147,6 +166,7 @@ class Stage:
         for name in list(self._rules):
             self.tell_upstreams(name, [])
         self.system.upstreams.release()
+        self.admin.close()
 
     def _bury(self, worker: subprocess.Popen[bytes]) -> None:
         self._counted.add(worker.pid)
@@ -154,7 +174,7 @@ class Stage:
         if worker.returncode == -signal.SIGKILL and point:
             self.incidents.note("worker killed at a step", point)
         elif worker.pid not in self._stopped or worker.returncode not in (0, -signal.SIGTERM):
-            self.incidents.note(f"worker ended by itself (exit status {worker.returncode})")
+            self.incidents.note(f"{ENDED_BY_ITSELF} (exit status {worker.returncode})")
 
     def _start(self) -> None:
         version = self._old_version if len(self._staying_old()) < self._old_left else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -21,6 +21,8 @@ from worker.simulation.chaos.messages import Message, event_id, number_of
 from worker.store import Store, StoreError
 from worker.store.timeline import Moment
 
+_ASKS, _SENDS = ("asking", "second ask"), ("sending", "resent")
+_ATTEMPTS = _ASKS + _SENDS
 _FATES = ("answered", "ignored", "sealed", "skipped", "dead")
 
 
@@ -55,6 +57,10 @@ class Subject(Protocol):
         """Accepted messages that neither have a fate nor wait, by the system's own books."""
         ...
 
+    def closed_gates(self) -> Collection[str]:
+        """The owners (``persona <name>``, ``channel``) whose upstream it takes to be away. Raises ``RedisError``."""
+        ...
+
     def close(self) -> None:
         """Close the connections."""
         ...
@@ -66,11 +72,18 @@ class ParleySubject:
     doorbells_are_hints = True
     settle_seconds = 0.0
 
-    def __init__(self, settings: Settings) -> None:
-        self._store = Store(settings, connections=8)
+    def __init__(self, settings: Settings, *, steps: bool = False) -> None:
+        self._store = Store(settings, connections=8, ahead=steps)
         self._producer = Producer(settings, store=self._store)
         self._photo_url = f"{settings.fluidtalk.base_url}/media/photo.png"
         self.redis: Redis = self._store.redis
+        # Looks at gates, at once or not at all: a store that is away is not waited for.
+        self._watching = Redis.from_url(settings.redis_url.get_secret_value(), socket_timeout=2, retry=None)
+        home, channel = self._store.keys.home, settings.captivate.name
+        self._gates = [
+            *((f"persona {name}", home(name).persona(name), "circuit_until") for name in settings.personas),
+            ("channel", home(channel).channel(channel), "channel_until"),
+        ]
 
     def send(self, batch: Sequence[Message]) -> None:
         """Enqueue in order; the event's id is the message's number, so a batch that comes again makes nothing twice."""
@@ -105,15 +118,23 @@ class ParleySubject:
         return found
 
     def words(self, persona: str, target: str) -> Sequence[str]:
-        """The timeline."""
-        return [moment.word for moment in self._timeline(persona, target)]
+        """The timeline, with the attempts that it leaves out of a long row of equal ones."""
+        return whole_rows(self._timeline(persona, target))
 
     def unexplained(self) -> int:
         """From the books."""
         return sum(abs(account.unexplained) for account in self._store.books.accounts())
 
+    def closed_gates(self) -> Collection[str]:
+        """From the home shards."""
+        with self._watching.pipeline(transaction=False) as pipeline:
+            for _, key, field in self._gates:
+                pipeline.hexists(key, field)
+            return [owner for (owner, _, _), closed in zip(self._gates, pipeline.execute(), strict=True) if closed]
+
     def close(self) -> None:
         """Close the store."""
+        self._watching.close()
         self._producer.close()
         self._store.close()
 
@@ -187,9 +208,29 @@ class OtherSubject:
         """There are no books to disagree with."""
         return 0
 
+    def closed_gates(self) -> Collection[str]:
+        """It has none."""
+        return ()
+
     def close(self) -> None:
         """Close the connection."""
         self.redis.close()
+
+
+def whole_rows(moments: Sequence[Moment]) -> list[str]:
+    """The words of a timeline. Of a long row of attempts that ended alike it keeps only the first ones and the last,
+    each with its number: those between are put back."""
+    words: list[str] = []
+    numbers: dict[bool, int] = {}
+    for moment in moments:
+        if moment.word in _FATES:
+            numbers.clear()
+        elif moment.word in _ATTEMPTS:
+            asks, number = moment.word in _ASKS, int(moment.details[0])
+            words += [moment.word] * (number - numbers.get(asks, number) - 1)
+            numbers[asks] = number
+        words.append(moment.word)
+    return words
 
 
 def _metadata(**own: str) -> dict[str, Any]:

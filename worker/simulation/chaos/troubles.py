@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from redis.exceptions import RedisError
 
 from worker.simulation.call_log import SERVICES, Service
+from worker.simulation.chaos import store_troubles, upstream_outages
 from worker.simulation.chaos.stage import Stage
 from worker.simulation.faults import FaultKind, FaultRule
 
@@ -27,13 +28,15 @@ PERSONA_SILENCE_LEASES = 4.0
 _ENDLESS_LEASES = 4.5
 # For so long calls begin that take so long.
 _LONG_SECONDS = 2.0
+# Between two times at which the store is full, and so on.
+_STORE_SECONDS = 40.0
 
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
     """A kind of trouble. ``every_seconds``: how often on average; 0: once, at the start. ``hints_only``: it takes
-    Celery messages away, which only a system may suffer to which they are hints. ``not_during``: while this holds it
-    waits."""
+    Celery messages away, which only a system may suffer to which they are hints, or sets the clock of Parley's scripts.
+    ``not_during``: while this holds it waits."""
 
     every_seconds: float
     strike: Callable[[Stage], None]
@@ -61,10 +64,12 @@ def _freeze_worker(stage: Stage, lease_seconds: float) -> None:
 
 def _kill_redis(stage: Stage, lease_seconds: float) -> None:
     stage.system.redis.kill()
+    stage.store_is_well = False
     stage.incidents.note("Redis killed (kill -9)")
 
     def restart() -> None:
         stage.system.redis.restart()
+        stage.store_is_well = True
         stage.incidents.note("Redis back")
 
     # A renewal is due after a third of a lease, and what is left must outlast this: else the lease of a call under way
@@ -107,6 +112,10 @@ def _long_calls_last(stage: Stage) -> bool:
     return time.monotonic() < stage.long_calls_until
 
 
+def _store_or_upstream_away(stage: Stage) -> bool:
+    return stage.outage_lasts or not stage.store_is_well
+
+
 def _storm(stage: Stage) -> None:
     service: Service = stage.dice.choice(SERVICES)
     status = stage.dice.choice((429, 503) if service == "captivate" else (429,))
@@ -119,7 +128,13 @@ def _storm(stage: Stage) -> None:
     )
     stage.tell_upstreams("storm", [rule])
     stage.incidents.note("storm of 429 and 503", f"{service} {status}")
-    stage.later(_STORM_SECONDS, lambda: stage.tell_upstreams("storm", []))
+    stage.storms = True
+
+    def end() -> None:
+        stage.tell_upstreams("storm", [])
+        stage.storms = False
+
+    stage.later(_STORM_SECONDS, end)
 
 
 def _doorbells(stage: Stage) -> None:
@@ -149,34 +164,64 @@ def _beats(stage: Stage) -> None:
         stage.incidents.note("third beat started")
 
 
-def troubles(lease_seconds: float, pace: float) -> Mapping[str, Trouble]:
-    """All kinds by name. ``pace``: 1 is the usual rhythm, 0.5 twice as often."""
+def troubles(lease_seconds: float, pace: float, outage_seconds: float) -> Mapping[str, Trouble]:
+    """All kinds by name. ``pace``: 1 is the usual rhythm, 0.5 twice as often. ``outage_seconds``: how long an upstream
+    is away."""
 
     def every(seconds: float, strike: Callable[[Stage], None], *, hints_only: bool = False) -> Trouble:
         return Trouble(seconds * pace, strike, hints_only)
+
+    def of_store(strike: Callable[[Stage, float], None]) -> Trouble:
+        # A call that outlives its lease is asked again, and overlaps: one or the other.
+        return Trouble(
+            _STORE_SECONDS * pace,
+            lambda stage: strike(stage, lease_seconds),
+            not_during=lambda stage: _long_calls_last(stage) or not stage.store_is_well,
+        )
 
     # A worker that is frozen during such a call loses its lease, and its heir's call overlaps: one or the other.
     freeze = Trouble(25.0 * pace, lambda stage: _freeze_worker(stage, lease_seconds), not_during=_long_calls_last)
     long_calls = Trouble(
         40.0 * pace,
         lambda stage: _long_calls(stage, lease_seconds),
-        not_during=lambda stage: bool(stage.frozen) or _long_calls_last(stage),
+        not_during=lambda stage: bool(stage.frozen) or _long_calls_last(stage) or _store_or_upstream_away(stage),
+    )
+    # What happens to all calls of an upstream is an outage, and nothing beside it lets any through.
+    storm = Trouble(20.0 * pace, _storm, not_during=lambda stage: stage.outage_lasts)
+    outage = Trouble(
+        max(25.0 * pace, 2 * outage_seconds),
+        lambda stage: upstream_outages.strike(stage, outage_seconds),
+        not_during=lambda stage: (
+            bool(stage.frozen) or _long_calls_last(stage) or stage.storms or _store_or_upstream_away(stage)
+        ),
+    )
+    # An interval between two tries ends early when the clock steps forward.
+    step = Trouble(20.0 * pace, store_troubles.clock_step, hints_only=True, not_during=_store_or_upstream_away)
+    redis = Trouble(
+        35.0 * pace, lambda stage: _kill_redis(stage, lease_seconds), not_during=lambda stage: not stage.store_is_well
     )
 
     return {
         "kill": every(5.0, _kill_worker),
         "stop": every(20.0, _stop_worker),
         "freeze": freeze,
-        "redis": every(35.0, lambda stage: _kill_redis(stage, lease_seconds)),
+        "redis": redis,
         "cut": every(0.0, _cut_connections),
         "hang": every(0.0, lambda stage: _hang(stage, lease_seconds)),
         "long": long_calls,
-        "storm": every(20.0, _storm),
+        "storm": storm,
+        "outage": outage,
+        "full": of_store(store_troubles.full),
+        "refused": of_store(store_troubles.refused),
+        "replica": of_store(store_troubles.replica_away),
+        "step": step,
         "doorbells": every(7.0, _doorbells, hints_only=True),
         "beats": every(15.0, _beats, hints_only=True),
     }
 
 
+# What a version before the promises about them does not bear, or, the clock, does not have.
+NEW = ("outage", "full", "refused", "replica", "step")
 # Ways in which a worker is started, not things that strike.
 BIRTHS = ("crash", "clock")
 
