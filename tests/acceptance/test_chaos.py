@@ -343,6 +343,7 @@ def test_a_short_run_with_all_faults_keeps_every_promise():
     assert ledger.resume_seconds, report
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance
 @pytest.mark.timeout(180)
 def test_calls_of_more_than_three_leases_are_made_once():

@@ -30,6 +30,8 @@ from worker.turn import Turns
 
 BATCH = 200
 _WITHIN_SECONDS = 0.25
+# More than any lead of a race can need.
+_TURNS = 100
 _CHANNEL = ChannelContext(
     session_id="s", metadata={"internal": {"channelMetadata": {"channelMetadata": {"channel": "c"}}}}
 )
@@ -141,9 +143,15 @@ class Races:
             thread.join()
         self._dispatchers[0].run()
         for lead in leads:
-            while self._turns.run(*lead) != "nothing to do":
-                pass
+            self._finish(lead)
         return sum(map(self._judge, leads), Verdict())
+
+    def _finish(self, lead: Conversation) -> None:
+        for _ in range(_TURNS):
+            said = self._turns.run(*lead)
+            if said == "nothing to do":
+                return
+        raise RuntimeError(f"a lead of the races is not done after {_TURNS} turns: the last one said {said}")
 
     def _fall_silent(self, lead: Conversation) -> None:
         self._store.inbox.accept(_words(lead))
