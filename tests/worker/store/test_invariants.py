@@ -1,8 +1,8 @@
 """Random interleavings of all steps, by live and stale holders, against a model in plain Python.
 
 Checks invariants 1 to 6 and 10 of docs/architecture.md after every step. Leases and holds run out by setting their time
-to the past, and the clock steps back or forward now and then; everything else is the real scripts on a real server. Any call may
-be made twice, as the client does after a time-out.
+to the past, and the clock steps back or forward now and then; everything else is the real scripts on a real server.
+Any call may be made twice, as the client does after a time-out.
 """
 
 from __future__ import annotations
