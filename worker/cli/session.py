@@ -50,7 +50,7 @@ def session(*, any_layout: bool = False) -> Iterator[Session]:
         if not any_layout:
             # When the store cannot be reached the command says so, each in its own words.
             with suppress(StoreError):
-                store.layout.ensure()
+                store.layout.ensure_as_written()
         yield Session(settings, store)
     finally:
         store.close()

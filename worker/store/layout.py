@@ -73,17 +73,20 @@ class LayoutGuard:
     def ensure(self) -> None:
         """Raises ``WrongLayout`` when the store was made with another number of shards, ``redis.RedisError`` when it
         cannot be asked. The first call that finds them agree is the last one that asks the store."""
-        if self._agreed:
-            return
-        found = self.look()
-        if not found.agrees:
-            raise WrongLayout(f"{found.fault}; to do: {found.remedy}")
-        self._agreed = True
+        if not self._agreed:
+            _refuse_unless_it_agrees(self.look())
+            self._agreed = True
+
+    def ensure_as_written(self) -> None:
+        """The same for a command that only looks: it goes by what a process has written down, and writes nothing."""
+        stored = self._stored()
+        if stored is not None:
+            _refuse_unless_it_agrees(Layout(stored, self._wanted))
 
     def look(self) -> Layout:
         """What the store was made with. The first one that uses an empty store writes that down, and so does the first
         one that uses a store of 0.1.0, if what it holds agrees. Raises ``redis.RedisError``."""
-        stored: str | None = self._redis.hget(KEY, _SHARDS)  # type: ignore[assignment]
+        stored = self._stored()
         if stored is None:
             fitting = self._fitting()
             if self._wanted not in fitting:
@@ -92,8 +95,12 @@ class LayoutGuard:
                 # A full store refuses it. What it holds agrees, and it must be possible to empty it.
                 self._redis.hsetnx(KEY, _SHARDS, str(self._wanted))
             # Another process may have been first, with another number.
-            stored = self._redis.hget(KEY, _SHARDS)  # type: ignore[assignment]
-        return Layout(int(stored or self._wanted), self._wanted)
+            stored = self._stored()
+        return Layout(stored or self._wanted, self._wanted)
+
+    def _stored(self) -> int | None:
+        stored: str | None = self._redis.hget(KEY, _SHARDS)  # type: ignore[assignment]
+        return None if stored is None else int(stored)
 
     def _fitting(self) -> list[int]:
         """All numbers of shards with which what is stored would be where it is."""
@@ -141,3 +148,8 @@ class LayoutGuard:
                 yield int(tag), name
             if not cursor:
                 return
+
+
+def _refuse_unless_it_agrees(layout: Layout) -> None:
+    if not layout.agrees:
+        raise WrongLayout(f"{layout.fault}; to do: {layout.remedy}")

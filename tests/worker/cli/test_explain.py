@@ -104,7 +104,7 @@ TYPING = {"joining": "open", "due": NOW + 1100}
         ({"gates": CREDITS}, "as soon as one is free"),
         ({"gates": {"paused": "holiday"}, "replied": True}, "as soon as one is free"),
         ({**STOPPED, "kind": "ai_opener"}, "writes first to nobody (15 of the last 50); when the cause is mended"),
-        ({**STOPPED, "kind": "ai_opener", "last_inbound": NOW}, "as soon as one is free"),
+        ({**STOPPED, "kind": "ai_opener", "lead_wrote": True}, "as soon as one is free"),
         (STOPPED, "as soon as one is free"),
         ({"kind": "follow_up", "ready": True}, "it is ready; a beat rings for so many openers and follow-ups at each"),
         (TYPING, "the lead may still be typing; asked in 1 s unless more comes"),
