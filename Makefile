@@ -50,11 +50,12 @@ docs: $(READY) ## build the docs site into build/site and check it: dead links, 
 bench: $(READY) $(PEERS) ## measure throughput and order, side by side with what one would use instead
 	@$(BIN)/python -m benchmarks $(ARGS)
 
-chaos: $(READY) ## kill, freeze and cut everything for about 3 min; exit 0 when every promise held (ARGS='--seed 2')
+chaos: $(READY) ## kill, freeze, cut and refuse everything for about 3 min; exit 0 when every promise held (ARGS='--seed 2')
 	@$(BIN)/python -m worker.simulation.chaos $(ARGS)
 
 soak: $(READY) ## the same with 100 000 messages, about 10 min; the figures of docs/ledger.md
-	@$(BIN)/python -m worker.simulation.chaos --seed 20261121 --messages 100000 --conversations 2500 --minutes 8.5 $(ARGS)
+	@$(BIN)/python -m worker.simulation.chaos --seed 20261121 --messages 100000 --conversations 2500 --minutes 8.5 \
+		--outage-seconds 75 $(ARGS)
 
 lock: $(READY) ## compile requirements/*.txt anew from pyproject.toml
 	@$(COMPILE) pyproject.toml --extra flower --extra encryption -o requirements/base.txt

@@ -140,6 +140,10 @@ class RunningSystem:
         file = self.logs / f"{kind}-{number}.log"
         return file.read_text(errors="replace") if file.exists() else ""
 
+    def is_ready(self, number: int) -> bool:
+        """Whether a worker, by its number, has begun to take messages."""
+        return "worker ready" in self.log_of("worker", number)
+
     def _launch(self, kind: str, number: int, settings: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "celery", "-A", self._app, kind]
         if kind == "worker":
@@ -163,7 +167,7 @@ class RunningSystem:
         while waiting and time.monotonic() < deadline:
             if any(self.workers[number].poll() is not None for number in waiting):
                 break
-            waiting = [number for number in waiting if "worker ready" not in self.log_of("worker", number)]
+            waiting = [number for number in waiting if not self.is_ready(number)]
             time.sleep(0.02)
         if waiting:
             logs = "\n".join(self.log_of("worker", number)[-2000:] for number in waiting)

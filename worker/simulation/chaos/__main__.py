@@ -1,4 +1,4 @@
-"""``python -m worker.simulation.chaos``: kill, freeze and cut everything while messages come in; print the ledger."""
+"""``python -m worker.simulation.chaos``: trouble everything while messages come in; print the ledger."""
 
 from __future__ import annotations
 

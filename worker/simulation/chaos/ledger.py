@@ -16,7 +16,7 @@ from worker.simulation.checker import Sent, Verdict, judge
 from worker.simulation.words import told
 
 _DEATHS = ("worker killed (kill -9)", "worker killed at a step")
-_ENDS = ("thawed", "Redis back")
+_ENDS = ("thawed", "Redis back", "store well")
 _PROMPT_SECONDS = 10.0
 
 

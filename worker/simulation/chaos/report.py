@@ -42,7 +42,7 @@ def rows(ledger: Ledger) -> list[tuple[str, str]]:
             "seconds from the end of an outage to the answers of what waited, work aside, p50 / p99",
             _pair(ledger.waits, 0.99),
         ),
-        ("… the longest", _pair(ledger.waits, 1.0).rpartition(" ")[2]),
+        ("… the longest", f"{max(ledger.waits):.2f}" if ledger.waits else "not measured"),
         ("… of so many events", f"{len(ledger.waits)}"),
         ("seconds until a killed worker's conversation goes on, p50 / p99", _pair(ledger.recovery_seconds, 0.99)),
         ("… measured on so many conversations", f"{len(ledger.recovery_seconds)}"),

@@ -102,6 +102,13 @@ class Stage:
         """Workers that run and are not frozen."""
         return [worker for worker in self.system.workers if worker.poll() is None and worker.pid not in self.frozen]
 
+    def somebody_works(self) -> bool:
+        """Whether a worker that is neither frozen nor stopping takes messages."""
+        at_work = {worker.pid for worker in self.living() if not self.is_stopping(worker)}
+        return any(
+            worker.pid in at_work and self.system.is_ready(number) for number, worker in enumerate(self.system.workers)
+        )
+
     def kill(self, worker: subprocess.Popen[bytes]) -> None:
         """SIGKILL."""
         worker.kill()

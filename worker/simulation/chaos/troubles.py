@@ -171,6 +171,10 @@ def troubles(lease_seconds: float, pace: float, outage_seconds: float) -> Mappin
     def every(seconds: float, strike: Callable[[Stage], None], *, hints_only: bool = False) -> Trouble:
         return Trouble(seconds * pace, strike, hints_only)
 
+    def of_workers(seconds: float, strike: Callable[[Stage], None]) -> Trouble:
+        # On a machine with other work a worker takes long to start: without this all would always be killed before.
+        return Trouble(seconds * pace, strike, not_during=lambda stage: not stage.somebody_works())
+
     def of_store(strike: Callable[[Stage, float], None]) -> Trouble:
         # A call that outlives its lease is asked again, and overlaps: one or the other.
         return Trouble(
@@ -202,8 +206,8 @@ def troubles(lease_seconds: float, pace: float, outage_seconds: float) -> Mappin
     )
 
     return {
-        "kill": every(5.0, _kill_worker),
-        "stop": every(20.0, _stop_worker),
+        "kill": of_workers(5.0, _kill_worker),
+        "stop": of_workers(20.0, _stop_worker),
         "freeze": freeze,
         "redis": redis,
         "cut": every(0.0, _cut_connections),
