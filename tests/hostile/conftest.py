@@ -115,6 +115,8 @@ class Process:
         self.store.redis.hdel(shard.conversation(conversation), "hold_until")
         gates = ("quarantined", "hold_until", "circuit_until", "circuit_interval", "credits_until", "credits_interval")
         self.store.redis.hdel(shard.persona(conversation.persona), *gates)
+        for environment in ("custom", "dev"):
+            self.store.redis.hdel(shard.channel(environment), "channel_until")
 
 
 @pytest.fixture

@@ -54,7 +54,7 @@ class Store:
         self.layout = LayoutGuard(self.redis, settings.agenda.shards)
         self._lines = None if isinstance(self.redis, LateCluster) else Lines(self.redis, connections)
         lease_ms = int(settings.lease.ttl_seconds * 1000)
-        scripts = Scripts(self.redis, ahead, self._lines, lease_ms, settings.personas)
+        scripts = Scripts(self.redis, ahead, self._lines, lease_ms, settings.personas, settings.captivate.name)
         handles = Handles(settings.privacy)
         self.broker = broker = None if settings.doorbells_in_store else Broker(settings)
         self.doorbells: Doorbells = (

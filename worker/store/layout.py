@@ -125,9 +125,9 @@ class LayoutGuard:
                     pipeline.hscan(index, count=_NAMES)
             found = pipeline.execute(raise_on_error=False)
         # What is of another type than it should be tells nothing here; the part that uses it says so.
-        nothing = (0, [], [], [], (0, {}), (0, {}))
+        nothing: tuple[Any, ...] = (0, [], [], [], (0, {}), (0, {}))
         _raise_unless_own(found)
-        answers = iter(
+        answers: Iterator[Any] = iter(
             nothing[place % len(nothing)] if isinstance(answer, ResponseError) else answer
             for place, answer in enumerate(found)
         )
