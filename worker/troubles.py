@@ -61,6 +61,8 @@ _BY_CLASS = {
 }
 # What a script was refused says so in the middle of its text, in Redis 6.2 all of it.
 _CODE = re.compile(rf"(?:^|\s-?)({'|'.join(_BY_CODE)})\s")
+# The client's own word when no node of a cluster can be reached.
+_NO_NODE = "Redis Cluster cannot be connected"
 # They say that something failed; the error behind them says what.
 _WRAPPERS = ("SchedulingError", "OperationalError")
 _ACL = re.compile(r"no permissions? to run the|executing the script can't run this|No permissions to access")
@@ -69,6 +71,8 @@ _ACL = re.compile(r"no permissions? to run the|executing the script can't run th
 def trouble_of(error: BaseException) -> Trouble:
     """What an error of a store or broker means. One that is not known is told by the name of its class."""
     behind = error.__cause__ or error.__context__
+    if _NO_NODE in str(error):
+        return Trouble(type(error).__name__, "is away", answered=False)
     if type(error).__name__ in _WRAPPERS and behind is not None:
         return trouble_of(behind)
     for kind in type(error).__mro__:

@@ -21,7 +21,7 @@ from worker.events import AiOpener, Attachment, EventTrigger, FollowUp, InboundC
 PLANTED = "PLANTED-words"
 KEY = "ft_sk_ava"
 
-ENDED = re.compile(r"(answered|ignored|sealed|skipped|dead|held for|held until|quarantined|probe|left)\b")
+ENDED = re.compile(r"(answered|ignored|sealed|skipped|dead|held for|held until|kept|quarantined|left)\b")
 
 number = itertools.count()
 

@@ -10,7 +10,7 @@ from config.sections import Persona, Retry
 from worker.outcomes import QUIET_HOURS, Known, Rules, Wait, before_asking
 
 RULES = Rules(Persona(api_key="k"), Retry())
-FRESH = {"accepted_at": 500_000, "asks_vanished": 0, "asks_handed_over": 0, "ask_unknowns": 0}
+FRESH = {"accepted_at": 500_000, "asks_vanished": 0, "asks_handed_over": 0, "ask_unknowns": 0, "failed": None}
 
 
 def head_of(kind, **fields):

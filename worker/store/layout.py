@@ -16,6 +16,7 @@ from redis.exceptions import NoPermissionError, ResponseError
 
 from config.secret_files import SettingsError
 from worker.store.cluster import LateCluster
+from worker.store.failures import is_own_fault
 from worker.store.keys import MOST_SHARDS, Shard, shard_of
 
 KEY = "parley:layout"
@@ -122,7 +123,14 @@ class LayoutGuard:
                     pipeline.zrange(index, 0, _NAMES - 1)
                 for index in (shard.sealed, shard.taken_over):
                     pipeline.hscan(index, count=_NAMES)
-            answers = iter(pipeline.execute())
+            found = pipeline.execute(raise_on_error=False)
+        # What is of another type than it should be tells nothing here; the part that uses it says so.
+        nothing = (0, [], [], [], (0, {}), (0, {}))
+        _raise_unless_own(found)
+        answers = iter(
+            nothing[place % len(nothing)] if isinstance(answer, ResponseError) else answer
+            for place, answer in enumerate(found)
+        )
         for number in range(MOST_SHARDS):
             if next(answers):
                 yield number, ""
@@ -153,3 +161,9 @@ class LayoutGuard:
 def _refuse_unless_it_agrees(layout: Layout) -> None:
     if not layout.agrees:
         raise WrongLayout(f"{layout.fault}; to do: {layout.remedy}")
+
+
+def _raise_unless_own(answers: list[Any]) -> None:
+    for answer in answers:
+        if isinstance(answer, Exception) and not (isinstance(answer, ResponseError) and is_own_fault(answer)):
+            raise answer
