@@ -94,7 +94,8 @@ def test_a_look_at_a_quiet_store_is_one_command_and_finds_nothing(store):
     }
 
 
-def test_a_look_finds_the_shards_where_something_is_due_and_changes_nothing(store, chat, conversation, event_of):
+def test_a_look_finds_the_shards_where_something_is_due_and_changes_nothing(make_store, chat, conversation, event_of):
+    store = make_store(agenda={"grace_seconds": 60})
     store.inbox.accept(chat())
     assert store.agenda.look().shards == (), "not before its time"
     make_due(store)
