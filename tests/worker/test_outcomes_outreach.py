@@ -39,4 +39,4 @@ def test_a_follow_up_that_was_not_sent_says_how_the_cadence_goes_on():
     head = head_of("follow_up")
     assert before_asking(head, Known(waited_seconds=1e9), RULES).follow_up == "next_step"
     assert before_asking(head_of("follow_up", ask_unknowns=1), Known(), RULES).follow_up == "next_step"
-    assert before_asking(head, Known(last_inbound=head.accepted_at), RULES).follow_up == ""
+    assert before_asking(head, Known(lead_wrote=True), RULES).follow_up == ""

@@ -37,5 +37,5 @@ def test_nothing_is_sent_after_an_accepted_reply_nothing_lost_nothing_doubled(ma
 def test_the_judge_sees_a_follow_up_that_is_sent_after_the_reply(make_races):
     careless = make_races(dispatchers=2, seed=1)
     with_eyes = careless._turns._known
-    careless._turns._known = lambda grant: replace(with_eyes(grant), last_inbound=0)
+    careless._turns._known = lambda grant: replace(with_eyes(grant), lead_wrote=False)
     assert careless.run(200).sent_after_reply > 0
