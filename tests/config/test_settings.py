@@ -72,6 +72,12 @@ def test_no_secret_is_ever_shown(environment):
             "openers_per_hour_limit must not be below openers_per_hour",
         ),
         ({"PARLEY_RETENTION__SETTLED_SECONDS": "3600"}, "at least 86400"),
+        ({"PARLEY_RETENTION__CONVERSATION_SECONDS": "2591999"}, "must not be below RETENTION__DEAD_SECONDS"),
+        (
+            {"PARLEY_JOIN__SETTLE_SECONDS": "60", "PARLEY_JOIN__SETTLE_LIMIT_SECONDS": "60"}
+            | {"PARLEY_VALIDITY__INBOUND_CHAT_SECONDS": "60"},
+            "JOIN__SETTLE_SECONDS must be below VALIDITY__INBOUND_CHAT_SECONDS",
+        ),
         ({"PARLEY_FLUIDTALK__TOTAL_SECONDS": "10"}, "FLUIDTALK__TOTAL_SECONDS must not be below"),
         ({"PARLEY_FOLLOW_UPS__LATE_LIMIT_SECONDS": "30"}, "FOLLOW_UPS__LATE_LIMIT_SECONDS must be at least 60"),
         ({"PARLEY_PERSONAS__AVA__FOLLOW_UPS__PER_DAY_IN_ALL": "1"}, "PER_DAY_IN_ALL"),

@@ -75,8 +75,7 @@ class Interleavings(RuleBasedStateMachine):
             # What was never asked gives way to the lead, whatever it is held for.
             model.held = model.held and (head.kind not in SPEAK_FIRST or head.asks > 0 or head.reply is not None)
         model.inbox.append(Event(number, kind))
-        if kind in ("inbound_chat", "image"):
-            model.last_chat = number_of(model.inbox[-1])
+        model.last_chat = number_of(model.inbox[-1]) if kind in ("inbound_chat", "image") else model.last_chat
         assert (acceptance.status, acceptance.position) == ("accepted", len(model.inbox))
         again = self.store.inbox.accept(event)
         assert (again.status, again.position) == ("duplicate", len(model.inbox))
@@ -204,7 +203,6 @@ class Interleavings(RuleBasedStateMachine):
     @rule(seconds=st.integers(20, 4000))
     def step_forward(self, seconds):
         advance(self.store.redis, seconds)
-        # Leases last on, holds have passed.
         for model in self.models.values():
             model.held = False
 
