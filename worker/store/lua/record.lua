@@ -19,7 +19,8 @@ local function id_of(stored, replied_at)
   return at == replied_at and id or ''
 end
 
-local past = redis.call('HMGET', journal, 'reply', 'step', 'fate', 'reply_id', 'farewell', 'replied_at', 'sends')
+local past = redis.call('HMGET', journal, 'reply', 'step', 'fate', 'reply_id', 'farewell', 'replied_at', 'sends',
+  'failed')
 if past[3] or not past[2] then
   return {'settled', past[1] or '', ''}
 end
@@ -41,12 +42,20 @@ end
 
 local answer, sends = ARGV[6] == '', number(past[7])
 local wanted = not reply or (answer and past[5] and nothing_sent())
--- First write: a full store allows it. Delivering has a budget of its own.
-redis.call('HDEL', journal, unpack(wanted and {'failures', 'failures_ms', 'failed'} or {'nothing'}))
+-- First write: what a full store denies is done again after one that it allows.
+local function first_write(...)
+  if type(redis.pcall(...)) == 'table' then
+    finish_even_when_full(conversation)
+    redis.call(...)
+  end
+end
+
 if wanted and (holder or (answer and same_event())) then
   -- A worker without ids that sends this reply again knows one name for it: then it has that name for all.
   reply, id = ARGV[4], ARGV[8] == '1' and ARGV[2] or ''
-  redis.call('HSET', journal, 'reply', reply, 'replied_at', now, unpack(id ~= '' and {'reply_id', now .. ' ' .. id} or {}))
+  first_write('HSET', journal, 'reply', reply, 'replied_at', now, unpack(id ~= '' and {'reply_id', now .. ' ' .. id} or {}))
+  -- Delivering has a budget of its own.
+  if past[8] then redis.call('HDEL', journal, 'failures', 'failures_ms', 'failed') end
   if past[5] then
     redis.call('HDEL', journal, 'farewell', 'sends', 'sends_handed_over')
     sends = 0
@@ -58,7 +67,7 @@ if not holder then
   return {'lost', reply or '', id}
 end
 local lease_until = now + tonumber(ARGV[5])
-redis.call('HSET', conversation, 'lease_until', lease_until)
+first_write('HSET', conversation, 'lease_until', lease_until)
 redis.call('ZADD', KEYS[3], lease_until, ARGV[1])
 local delivering = past[2] == 'delivering'
 if lease[3] or redis.call('HEXISTS', KEYS[5], 'channel_until') == 1 then
