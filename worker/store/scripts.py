@@ -14,6 +14,7 @@ from worker.store.ahead import LUA
 from worker.store.cluster import LateCluster
 from worker.store.connection import StoreFull
 from worker.store.lines import LineBroken, Lines, as_read
+from worker.store.lua_library import needed
 from worker.troubles import FULL, trouble_of
 
 Argument = str | int | float | bytes
@@ -95,29 +96,32 @@ class Scripts:
         channel: str = "",
     ) -> None:
         folder = resources.files("worker.store") / "lua"
-        plain = (folder / "prelude.lua").read_text(encoding="utf-8") + (LUA if ahead else "")
-        mending = _known(lease_ms, personas, channel) + (folder / "clock.lua").read_text(encoding="utf-8")
 
-        touches = (folder / "touches.lua").read_text(encoding="utf-8")
-        places = (folder / "places.lua").read_text(encoding="utf-8")
-        takeover = touches + (folder / "takeover.lua").read_text(encoding="utf-8")
+        def read(name: str) -> str:
+            return (folder / f"{name}.lua").read_text(encoding="utf-8")
 
-        def script(name: str, shared: str = "", prelude: str = plain + mending) -> Script:
-            return Script(redis, prelude + shared + (folder / f"{name}.lua").read_text(encoding="utf-8"), lines)
+        prelude, shared = read("prelude"), [read("touches"), read("takeover"), read("places")]
+        plain = LUA if ahead else ""
+        mending = plain + _known(lease_ms, personas, channel) + read("clock")
+
+        def script(name: str, clock: str = mending) -> Script:
+            body = read(name)
+            own = needed(shared, body)
+            return Script(redis, needed([prelude], clock + own + body) + clock + own + body, lines)
 
         # Most scripts of the hot path do without a look at the clock that was seen last: `begin`, and what beat runs at
         # each tick, have mended what a step left behind.
-        self.accept = script("accept", takeover, plain)
+        self.accept = script("accept", plain)
         self.begin = script("begin")
-        self.record = script("record", prelude=plain)
-        self.settle = script("settle", takeover, plain)
+        self.record = script("record", plain)
+        self.settle = script("settle", plain)
         self.hold = script("hold")
         self.stumble = script("stumble")
         self.hand_over = script("hand_over")
-        self.renew = script("renew", prelude=plain)
+        self.renew = script("renew", plain)
         self.keep_image = script("keep_image")
-        self.touch = script("touch", touches)
-        self.schedule = script("schedule", touches)
+        self.touch = script("touch")
+        self.schedule = script("schedule")
         self.allow = script("allow")
         self.look = script("look")
         self.ring = script("ring")
@@ -129,26 +133,26 @@ class Scripts:
         self.open = script("open")
         self.errands = script("errands")
         self.probe = script("probe")
-        self.admit = script("admit", places)
-        self.release = script("release", places)
+        self.admit = script("admit")
+        self.release = script("release")
         self.renew_places = script("renew_places")
         self.next = script("next")
-        self.asking = script("asking", prelude=plain)
+        self.asking = script("asking", plain)
         self.not_called = script("not_called")
         self.wake = script("wake")
         self.ramp = script("ramp")
         self.outcome = script("outcome")
         self.books = script("books")
         self.measure = script("measure")
-        self.claim = script("claim", takeover)
-        self.hand_back = script("hand_back", takeover)
-        self.seal = script("seal", touches)
+        self.claim = script("claim")
+        self.hand_back = script("hand_back")
+        self.seal = script("seal")
         self.forget = script("forget")
 
 
 def _known(lease_ms: int, personas: Iterable[str], channel: str) -> str:
-    names = ", ".join(map(_quoted, sorted(personas)))
-    return f"\nlocal LEASE_MS, PERSONAS, CHANNEL = {lease_ms}, {{{names}}}, {_quoted(channel)}\n"
+    names = _quoted(" ".join(sorted(personas)))
+    return f"\nlocal LEASE_MS, PERSONAS, CHANNEL = {lease_ms}, {names}, {_quoted(channel)}\n"
 
 
 def _quoted(text: str) -> str:

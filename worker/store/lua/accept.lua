@@ -29,21 +29,21 @@ local function gives_way(to)
   return never_asked and (to == 'inbound_chat' or for_its_moment(state[3]))
 end
 
--- Whether the event under this id is another one: an id of ours, such as <id>#2, can be a producer's own as well.
-local function is_another(entry)
-  local other = redis.call('HMGET', entry, 'kind', 'derived_from', 'joining', 'size')
-  if not other[1] then return false end
-  if other[1] == 'refused' then return ARGV[17] ~= '' end
-  if other[2] then return other[2] ~= ARGV[17] end
-  -- A release without the field accepted it; the further images of a message bring no words.
-  local looks_derived = other[3] == 'closing' and number(other[4]) == 0
-  if ARGV[17] == '' or string.sub(ARGV[17], 1, 7) == 'replay ' then
-    return looks_derived and not (joining == 'closing' and ARGV[7] == '0')
-  end
-  return not looks_derived
-end
-
 if ARGV[16] ~= '' then
+  -- Whether the event under this id is another one: an id of ours, such as <id>#2, can be a producer's own as well.
+  local function is_another(entry)
+    local other = redis.call('HMGET', entry, 'kind', 'derived_from', 'joining', 'size')
+    if not other[1] then return false end
+    if other[1] == 'refused' then return ARGV[17] ~= '' end
+    if other[2] then return other[2] ~= ARGV[17] end
+    -- A release without the field accepted it; the further images of a message bring no words.
+    local looks_derived = other[3] == 'closing' and number(other[4]) == 0
+    if ARGV[17] == '' or string.sub(ARGV[17], 1, 7) == 'replay ' then
+      return looks_derived and not (joining == 'closing' and ARGV[7] == '0')
+    end
+    return not looks_derived
+  end
+
   local instead = KEYS[8] .. ARGV[16] .. ' ' .. name
   if redis.call('EXISTS', instead) == 1 or is_another(journal) then id, journal = ARGV[16], instead end
 end

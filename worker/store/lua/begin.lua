@@ -64,18 +64,6 @@ local repeated = owner == token
 local probing, probe_until, probe_by = string.match(state[13] or '', '^(%l+) (%d+) ?(.*)$')
 if probing and not ((repeated and probe_by == token) or (not repeated and number(probe_until) > now)) then probing = nil end
 
--- Wait for a gate that opens when a call succeeds: among those of which one tries at each interval, the longest waiting
--- first. What must not be repeated comes after all others: a try may end without an answer.
-local function wait_for(gate, owned_by, repeatable)
-  local waiting = KEYS[7] .. gate .. ':' .. owned_by
-  local past = redis.call('ZSCORE', waiting, name)
-  if not past or (repeatable and tonumber(past) >= LAST_TO_TRY) then
-    local since = number(redis.call('HGET', journal_of(ids[1]), 'accepted_at'))
-    redis.call('ZADD', waiting, repeatable and since or LAST_TO_TRY + since, name)
-  end
-  return later('held', now + 3600000 + number(ARGV[9]), gate)
-end
-
 if token == state[11] or token == state[12] then
   -- Its turn has ended: this call was on its way for so long that its own repetition came before it.
   return {'busy', now, ''}
@@ -104,6 +92,7 @@ if not repeated then
   if number(state[3]) > now then
     return later('held', number(state[3]), state[4] or '')
   end
+  local gate
   if unanswered then
     local gates = redis.call('HMGET', persona, 'paused', 'quarantined', 'hold_until', 'hold_reason',
       'circuit_until', 'credits_until')
@@ -113,13 +102,25 @@ if not repeated then
     if number(gates[3]) > now then return later('held', number(gates[3]) + number(ARGV[9]) / 4, gates[4] or '') end
     if stopped and not gives_way then return later('outreach', far, stopped) end
     -- The try of the circuit needs no other right: were all who wait new to the persona, none of them could make it.
-    local gate = (gates[5] and probing ~= 'circuit' and 'circuit') or (gates[6] and not state[6] and not probing and 'credits')
-    if gate then
-      local kind = redis.call('HGET', journal_of(ids[1]), 'kind')
-      return wait_for(gate, string.match(name, '^[^:]*'), string.find(ARGV[8], ' ' .. (kind or '') .. ' ', 1, true) ~= nil)
-    end
+    gate = (gates[5] and probing ~= 'circuit' and 'circuit') or (gates[6] and not state[6] and not probing and 'credits')
   elseif probing ~= 'channel' and redis.call('HEXISTS', KEYS[8], 'channel_until') == 1 then
-    return wait_for('channel', string.match(KEYS[8], ':channel:(.*)$'), ARGV[12] == '1')
+    gate = 'channel'
+  end
+  if gate then
+    -- It opens when a call succeeds: one of those that wait tries at each interval, the longest waiting first. What must
+    -- not be repeated comes after all others: a try may end without an answer.
+    local head = redis.call('HMGET', journal_of(ids[1]), 'kind', 'accepted_at')
+    local repeatable, owned_by = ARGV[12] == '1', string.match(KEYS[8], ':channel:(.*)$')
+    if gate ~= 'channel' then
+      repeatable = string.find(ARGV[8], ' ' .. (head[1] or '') .. ' ', 1, true) ~= nil
+      owned_by = string.match(name, '^[^:]*')
+    end
+    local waiting = KEYS[7] .. gate .. ':' .. owned_by
+    local past = redis.call('ZSCORE', waiting, name)
+    if not past or (repeatable and tonumber(past) >= LAST_TO_TRY) then
+      redis.call('ZADD', waiting, (repeatable and 0 or LAST_TO_TRY) + number(head[2]), name)
+    end
+    return later('held', now + 3600000 + number(ARGV[9]), gate)
   end
 end
 

@@ -13,35 +13,33 @@
 local conversation, journal, timeline = KEYS[1], KEYS[2], KEYS[4]
 local now = clock()
 
--- A release without ids may have stored another reply since: the id tells which one it belongs to.
-local function id_of(stored, replied_at)
-  local at, id = string.match(stored or '', '^(%d+) (.+)$')
-  return at == replied_at and id or ''
-end
-
 local past = redis.call('HMGET', journal, 'reply', 'step', 'fate', 'reply_id', 'farewell', 'replied_at', 'sends',
   'failed')
 if past[3] or not past[2] then
   return {'settled', past[1] or '', ''}
 end
-local reply, id = past[1], id_of(past[4], past[6])
+local reply, id = past[1], ''
+if reply then
+  -- A release without ids may have stored another reply since: the id tells which one it belongs to.
+  local at, named = string.match(past[4] or '', '^(%d+) (.+)$')
+  if at == past[6] then id = named or '' end
+end
 local lease = redis.call('HMGET', conversation, 'owner', 'fence', 'taken_over')
 local holder = lease[1] == ARGV[2] and lease[2] == ARGV[3]
 
--- Whether the reply of a caller that lost its lease belongs to this event, and not to one of the same id that was
--- forgotten.
-local function same_event()
+local answer, sends, wanted = ARGV[6] == '', number(past[7]), not reply
+if reply and answer and past[5] and past[2] ~= 'delivering' then
+  -- A farewell of which nothing can have been sent.
+  local doubts = redis.call('HMGET', journal, 'send_unknowns', 'sends_vanished', 'bubbles_sent')
+  wanted = not (doubts[1] or doubts[2] or doubts[3])
+end
+if wanted and not holder then
+  -- The answer of a caller that lost its lease must belong to this event, and not to one of the same id that was
+  -- forgotten.
   local accepted = redis.call('HMGET', journal, 'accepted_at', 'first_accepted_at')
-  return ARGV[7] == accepted[1] or ARGV[7] == accepted[2]
+  wanted = answer and (ARGV[7] == accepted[1] or ARGV[7] == accepted[2])
 end
 
-local function nothing_sent()
-  local sends = redis.call('HMGET', journal, 'send_unknowns', 'sends_vanished', 'bubbles_sent')
-  return past[2] ~= 'delivering' and not (sends[1] or sends[2] or sends[3])
-end
-
-local answer, sends = ARGV[6] == '', number(past[7])
-local wanted = not reply or (answer and past[5] and nothing_sent())
 -- First write: what a full store denies is done again after one that it allows.
 local function first_write(...)
   if type(redis.pcall(...)) == 'table' then
@@ -50,7 +48,7 @@ local function first_write(...)
   end
 end
 
-if wanted and (holder or (answer and same_event())) then
+if wanted then
   -- A worker without ids that sends this reply again knows one name for it: then it has that name for all.
   reply, id = ARGV[4], ARGV[8] == '1' and ARGV[2] or ''
   first_write('HSET', journal, 'reply', reply, 'replied_at', now, unpack(id ~= '' and {'reply_id', now .. ' ' .. id} or {}))
