@@ -49,7 +49,7 @@ _log = logging.getLogger("parley.ask")
 # It is woken when its place is free; after so long it asks again by itself.
 _IN_LINE_SECONDS = 3600.0
 
-# One white pixel: what a call costs nobody, before one that must not be made twice tries a closed circuit.
+# One white pixel, for a call without consequences, before one that must not be made twice tries a closed circuit.
 _PIXEL = bytes.fromhex(
     "89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c4890000000d49444154789c63f8ffff3f0005fe02fea7"
     "9a90440000000049454e44ae426082"
@@ -189,8 +189,8 @@ class Asking:
                     _log.error("persona out of credits: conversations that would start wait", extra=ids)
 
     def _harmless_first(self, lease: Lease, rules: Rules) -> Wait | None:
-        # Nobody but events that must not be asked twice waits for the circuit. A call that costs nobody anything tells
-        # whether the persona can be reached, before one of them is risked.
+        # Only events that must not be asked twice wait for the circuit. A call without consequences tells whether the
+        # persona can be reached, before one of them is risked.
         grant = lease.grant
         if grant.probe != "circuit" or rules.may_repeat(grant.head.kind):
             return None

@@ -13,7 +13,7 @@ from worker.store.keys import Shard
 
 _log = logging.getLogger("parley.upkeep")
 
-# So long a conversation that was chosen to try a gate has to begin its turn: a quiet moment, and a worker that is busy.
+# A conversation that was chosen to try a gate has this time to begin its turn: a quiet moment, and a busy worker.
 _TRY_SECONDS = 15.0
 
 

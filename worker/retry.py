@@ -15,7 +15,8 @@ from config.settings import Retry
 
 What = Literal["unavailable", "unknown", "refused", "throttled", "image"]
 
-# So many attempts that the channel refuses with 401 or 403, while it takes those of others, are the conversation's own.
+# When the channel refuses this number of attempts with 401 or 403 and takes those of others, it is the conversation's
+# own fault.
 _REFUSED_LIMIT = 3
 _NO_LIMIT = 1_000_000_000
 

@@ -72,7 +72,7 @@ def trouble_of(error: BaseException) -> Trouble:
     """What an error of a store or broker means. One that is not known is told by the name of its class."""
     behind = error.__cause__ or error.__context__
     if _NO_NODE in str(error):
-        return Trouble(type(error).__name__, "is away", answered=False)
+        return Trouble(type(error).__name__, "cannot be reached", answered=False)
     if type(error).__name__ in _WRAPPERS and behind is not None:
         return trouble_of(behind)
     for kind in type(error).__mro__:
@@ -86,7 +86,7 @@ def trouble_of(error: BaseException) -> Trouble:
     name = type(error).__name__
     if any(kind.__name__ == "ResponseError" for kind in type(error).__mro__):
         return Trouble(name, "refuses a command", "parley check")
-    return Trouble(name, "is away", answered=False)
+    return Trouble(name, "cannot be reached", answered=False)
 
 
 class Saying:

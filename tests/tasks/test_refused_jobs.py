@@ -28,8 +28,8 @@ class Refusing:
     [
         (exceptions.OutOfMemoryError("PLANTED"), "left: store or broker is full"),
         (exceptions.ResponseError("NOREPLICAS PLANTED"), "left: store or broker has too few replicas to write"),
-        (exceptions.ConnectionError("PLANTED"), "left: store or broker is away"),
-        (OperationalError("PLANTED"), "left: store or broker is away"),
+        (exceptions.ConnectionError("PLANTED"), "left: store or broker cannot be reached"),
+        (OperationalError("PLANTED"), "left: store or broker cannot be reached"),
     ],
 )
 def test_a_job_that_is_refused_is_left_to_the_next_tick(monkeypatch, caplog, job, error, said):

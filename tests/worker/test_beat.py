@@ -132,7 +132,7 @@ def test_it_waits_for_a_broker_that_is_away_and_then_goes_on(make_beat, clock, c
         clock.now += 1
         waits = threading.Thread(target=steady.tick)
         waits.start()
-        away = "broker is away (ConnectionError): nothing is sent, this scheduler holds on"
+        away = "broker cannot be reached (ConnectionError): nothing is sent, this scheduler holds on"
         eventually(lambda: away in said(), "it says so")
         broker.restart()
         waits.join(10)
@@ -150,7 +150,7 @@ def test_it_notices_a_broker_that_is_away_also_when_it_asks_for_room(make_beat, 
         clock.now += 60
         steady.tick()
     assert [record.getMessage() for record in caplog.records if record.levelname == "WARNING"] == [
-        "broker is away (ConnectionError): nothing is sent, this scheduler holds on"
+        "broker cannot be reached (ConnectionError): nothing is sent, this scheduler holds on"
     ]
 
 

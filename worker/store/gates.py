@@ -8,7 +8,7 @@ While such a gate is closed its conversations wait in order, and one at each int
     open       a try succeeded: the errand "open" opens the other shards and wakes all who wait
 
 Tries rotate: a conversation that has tried comes after all others. So one message that is the cause of its own
-failures keeps nobody waiting for long.
+failures delays no other one for long.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ FIELDS: dict[str, tuple[str, ...]] = {
     },
 }
 
-# An opening that was not finished for so long is finished by another process.
+# An opening that is not finished after this time is finished by another process.
 _FINISH_MS = 5_000
-# So many of those who wait are looked at to find one that can try now.
+# This number of waiting conversations is looked at to find one that can try now.
 _LOOKS = 5
 _WAKE_AT_ONCE = 1000
 
@@ -126,7 +126,7 @@ class Gates:
     def let_one_try(self, owner: Owner, gate: str, seconds: float) -> Conversation | None:
         """Give the right to try a closed gate to the conversation that waits longest, and return it: ring for it.
 
-        None: nobody waits who could. ``seconds``: its turn has to begin within this time.
+        None: no waiting conversation can try. ``seconds``: its turn has to begin within this time.
         """
         with self._redis.pipeline(transaction=False) as pipeline:
             for shard in self._keys.shards:
@@ -179,7 +179,7 @@ class Gates:
             waiting = shard.waiting(gate, owner.name)
             names: list[str] = self._redis.zrange(waiting, 0, -1)  # type: ignore[assignment]
             self._wake_all(shard, names, "")
-            # Whoever comes now finds the gate open.
+            # A conversation that begins now finds the gate open.
             if names:
                 self._redis.zrem(waiting, *names)
 

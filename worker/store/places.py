@@ -1,4 +1,4 @@
-"""Bounds on the calls with a persona's key, all processes together: so many a second, so many at once.
+"""Bounds on the calls with a persona's key, all processes together: calls in a second, calls at once.
 
 A conversation that finds no place waits in line, the longest waiting first, and is woken when one is free. A place is a
 token with an end,
@@ -22,7 +22,7 @@ from worker.store.scripts import Argument, Scripts
 OWN_LIMIT = "the key's own limit of calls"
 IN_LINE = OWN_LIMIT + ": in line"
 
-# For whom a place is kept, has so long to take it.
+# A conversation has this time to take the place that is kept for it.
 _KEEP_MS = 10_000
 
 

@@ -2,7 +2,7 @@
 --
 -- KEYS 1 running  2 line  3 errands
 -- ARGV 1 token, or ''  2 most calls at once  3 ms for which a place is kept for a conversation  4 persona
--- Returns the names of conversations for which a place is kept now: wake them. Twice for one call: nobody is named twice.
+-- Returns the names of conversations for which a place is kept now: wake them. Twice for one call: no name comes twice.
 
 finish_even_when_full(KEYS[1])
 redis.call('ZREM', KEYS[1], ARGV[1])
