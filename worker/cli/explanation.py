@@ -115,7 +115,8 @@ def _at_work(now: Situation, settings: Settings) -> str | None:
 
 
 def _held(now: Situation, settings: Settings) -> str | None:
-    if now.hold_until <= now.now:
+    stopped = not now.replied and any(gate in now.gates for gate in (GateName.PAUSED, GateName.QUARANTINED))
+    if now.hold_until <= now.now or stopped:
         return None
     if now.bubbles_sent and not now.sends:
         return f"its answer goes out bubble by bubble; {now.hold_reason} at {_clock(now.hold_until)}."

@@ -200,7 +200,7 @@ class Interleavings(RuleBasedStateMachine):
     def step_back(self, seconds):
         advance(self.store.redis, -seconds)
 
-    @rule(seconds=st.integers(20, 4000))
+    @rule(seconds=st.integers(1100, 4000))
     def step_forward(self, seconds):
         advance(self.store.redis, seconds)
         for model in self.models.values():
