@@ -59,6 +59,8 @@ class EmbeddedRedis:
         self._directory: Path | None = None
         self._port = port
         self._process: subprocess.Popen[bytes] | None = None
+        # The same for all starts: what one program has written another one need not read.
+        self._binary: Path | None = None
 
     @property
     def port(self) -> int:
@@ -103,7 +105,7 @@ class EmbeddedRedis:
         """
         if self.running:
             raise EmbeddedRedisFailed(f"the server already runs on port {self.port}; call restart() or stop()")
-        binary = find_redis_binary()
+        binary = self._binary = self._binary or find_redis_binary()
         directory = self._prepare_directory()
         for port in self._ports_to_try():
             if self._launch(binary, directory, port):

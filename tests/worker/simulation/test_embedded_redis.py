@@ -185,6 +185,19 @@ def test_a_program_on_the_path_comes_first(tmp_path: Path, monkeypatch: pytest.M
     assert find_redis_binary() == redis
 
 
+def test_a_program_that_is_installed_meanwhile_does_not_get_the_data_of_another_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with EmbeddedRedis() as server:
+        program = tmp_path / "redis-server"
+        program.write_text("#!/bin/sh\nexit 1\n")
+        program.chmod(0o755)
+        monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+        server.kill()
+        server.restart()
+        assert server.running
+
+
 def test_a_server_that_ends_at_once_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fake_program(tmp_path, "redis-server")
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")

@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         app=PLAIN if options.plain else "",
         chats_only=options.chats_only,
         old_version=options.old_version,
-        drain_seconds=400.0 if options.plain or options.messages > 20_000 else 180.0,
+        drain_seconds=max(400.0 if options.plain else 180.0, options.messages / 100),
     )
     console = Console(highlight=False)
     console.print(f"seed {plan.seed}, faults: {', '.join(plan.faults)}")
