@@ -97,14 +97,21 @@ class Inbox:
     ) -> list[Acceptance]:
         """Accept events in order with one round trip; each by itself, results in the same order.
 
+        A store that refuses to write and then takes events again, in the middle of them, changes no order: when this
+        raises, what was accepted of a conversation are the first of its events.
+
         ``plans``: for follow-ups that are next touches, the plan that each one belongs to. ``derived_from``: of all of
         them, as ``accept`` has it.
         """
-        calls = [
-            self._call(event, plans[index] if plans else None, room, derived_from) for index, event in enumerate(events)
-        ]
+        calls: list[Call] = []
+        in_front: dict[tuple[str, str], str] = {}
+        for index, event in enumerate(events):
+            lead = event.persona, event.target
+            plan = plans[index] if plans else None
+            calls.append(self._call(event, plan, room, derived_from, in_front.get(lead, "")))
+            in_front[lead] = event.event_id
         answers = self._accept.many([(call.keys, call.arguments) for call in calls])
-        return [self._done(call, answer) for call, answer in zip(calls, answers, strict=True)]
+        return [self._done(call, self._in_order(call, answer)) for call, answer in zip(calls, answers, strict=True)]
 
     def waiting(self, conversation: Conversation) -> int:
         """How many events of a conversation wait or are being worked on."""
@@ -154,8 +161,20 @@ class Inbox:
             return self._refused_per_shard * (2 if own_fault else 1), ""
         return self._limits.refused_per_conversation, self._refused_per_shard
 
+    def _in_order(self, call: Call, answer: list[Any]) -> list[Any]:
+        if answer[0] != "behind":
+            return answer
+        # All calls were answered, so the one in front of it was refused for good, and nothing is waited for.
+        again: list[Any] = self._accept(call.keys, [*call.arguments[:-2], "", ""])
+        return again
+
     def _call(
-        self, event: InboundChat | AiOpener | EventTrigger | FollowUp, plan: int | None, room: int, derived_from: str
+        self,
+        event: InboundChat | AiOpener | EventTrigger | FollowUp,
+        plan: int | None,
+        room: int,
+        derived_from: str,
+        in_front: str = "",
     ) -> Call:
         conversation = Conversation(event.persona, event.target)
         shard = self._keys.of(conversation)
@@ -193,6 +212,8 @@ class Inbox:
             self._takeover(event),
             event_ids.instead_of(event.event_id, derived_from),
             derived_from,
+            in_front,
+            event_ids.instead_of(in_front, derived_from) if in_front else "",
         ]
         return Call(conversation, keys, arguments)
 

@@ -215,3 +215,43 @@ def test_a_lead_can_be_forgotten(store, conversation, accept, fill):
     fill()
     store.forgetting.forget(conversation, store.forgetting.traces(conversation))
     assert store.forgetting.traces(conversation).nothing
+
+
+def room_again_after(store, monkeypatch, number):
+    """A full store that has room again in the middle of a pipeline, as it looks to the scripts of it."""
+    script, pipeline = store.inbox._accept, store.inbox._accept._pipeline
+
+    def run(calls):
+        store.redis.config_set("maxmemory", "100kb")
+        with pytest.raises(OutOfMemoryError):
+            pipeline(calls[:number])
+        store.redis.config_set("maxmemory", "0")
+        pipeline(calls[number:])
+        raise OutOfMemoryError
+
+    monkeypatch.setattr(script, "_pipeline", run)
+
+
+@pytest.mark.parametrize("refused", [1, 2, 3])
+def test_room_in_the_middle_of_many_events_changes_no_order(store, fill, chat, monkeypatch, conversation, refused):
+    fill("0")
+    mine = [chat(event_id=f"e{number}") for number in range(4)]
+    events = [*mine, chat(event_id="other", target="@other")]
+    with monkeypatch.context() as patched:
+        room_again_after(store, patched, refused)
+        with pytest.raises(StoreFull):
+            store.inbox.accept_many(events)
+    assert [answer.status for answer in store.inbox.accept_many(events)][:4] == ["accepted"] * 4
+    ids = store.redis.lrange(store.keys.of(conversation).inbox(conversation), 0, -1)
+    assert ids == [event.event_id for event in mine]
+
+
+def test_what_is_behind_an_event_that_is_refused_for_good_is_accepted(store, chat, event_of):
+    events = [event_of("ai_opener", event_id="first", channel=None), chat(event_id="second"), chat(event_id="third")]
+    assert [answer.status for answer in store.inbox.accept_many(events)] == ["no_channel", "accepted", "accepted"]
+
+
+def test_what_is_behind_an_event_that_finds_no_room_finds_none_either(make_store, chat):
+    store = make_store(limits={"inbox_events": 2})
+    events = [chat(event_id=f"e{number}") for number in range(5)]
+    assert [answer.status for answer in store.inbox.accept_many(events)] == ["accepted", "accepted", *["full"] * 3]

@@ -9,7 +9,9 @@
 --      15 '' | 'hold': a person can take over, and then does | '<answer> <settled retention ms>': nobody can any more
 --      16 the id that this event goes under when another one has its id, or '' when that cannot be
 --      17 what this event was made from (field derived_from), or ''
--- Returns {status, position, ring}: accepted | duplicate | no_channel | full; for a follow-up of a plan also stale (it is
+--      18 the event right in front of it in the same pipeline, or ''  19 the id that that one may have instead, or ''
+-- Returns {status, position, ring}: accepted | duplicate | no_channel | full | behind (the one in front of it is not
+--      there: nothing was changed); for a follow-up of a plan also stale (it is
 --      not the next touch, or not due) | waits (behind another event); ring = 1 when the caller must ring. `full` keeps
 --      nothing of the event, but ends the takeover that it would have ended.
 -- Twice with the same event id: the second time answers `duplicate` and changes nothing.
@@ -67,6 +69,17 @@ if ARGV[13] ~= '' then
 end
 if ARGV[5] == '' and redis.call('HEXISTS', conversation, 'channel') == 0 then
   return {'no_channel', 0, 0}
+end
+-- The store may have refused the one in front of it and take events again: this one must not come before it. For what is
+-- refused anyway there is no order.
+local function is_there(front)
+  local front_kind = front ~= '' and redis.call('HGET', KEYS[8] .. front .. ' ' .. name, 'kind')
+  return front_kind and front_kind ~= 'refused'
+end
+if ARGV[18] ~= '' and not is_there(ARGV[18]) and not is_there(ARGV[19]) then
+  local ends_takeover = ARGV[15] ~= '' and ARGV[15] ~= 'hold'
+  local in_line = redis.call('LLEN', inbox)
+  return {in_line >= tonumber(ARGV[12]) and not ends_takeover and 'full' or 'behind', in_line, 0}
 end
 local keys = {conversation = conversation, inbox = inbox, timeline = timeline, books = KEYS[6], follow_ups = KEYS[7],
   taken_over = KEYS[11], dead = KEYS[12], journals = KEYS[8]}
