@@ -181,8 +181,8 @@ class Asking:
                 _log.error("persona quarantined: %s. Correct its key, then resume.", wait.reason, extra=ids)
                 personas.quarantine(persona, wait.reason)
             case "hold":
-                _log.warning("persona held for %.1f s: %s", wait.seconds, wait.reason, extra=ids)
-                personas.hold(persona, wait.seconds, wait.reason)
+                _log.warning("persona held for %.1f s: %s", wait.gate_seconds, wait.reason, extra=ids)
+                personas.hold(persona, wait.gate_seconds, wait.reason)
             case "credits":
                 failed_by = grant.token if grant.probe == "credits" else ""
                 if personas.close_for_probing(persona, "credits", wait.reason, failed_by):

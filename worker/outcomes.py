@@ -21,7 +21,7 @@ from worker import captivate, fluidtalk
 from worker.fluidtalk import ActionResult, ChatResult
 from worker.images import ImageError
 from worker.reply import Reply, farewell
-from worker.retry import UNTRIED, Failed, Tried, Tries, What, limit_of, obeyed, pause, pause_after, spent
+from worker.retry import UNTRIED, Failed, Tried, Tries, What, limit_of, obeyed, pause, pause_after, pause_for_all, spent
 
 # An event whose holder vanished so often is taken to be the cause: poison. Holders whose process was told to end do not
 # count, but within the retry budget: a supervisor that ends what does not answer any more may be seeing poison.
@@ -87,7 +87,8 @@ class End:
 class Wait:
     """Leave the head in place for ``seconds``. ``unknown``: the call may have been acted on.
 
-    ``gate``: what closes for the whole persona, and not only for this conversation. ``asked``: the upstream was called;
+    ``gate``: what closes for the whole persona, and not only for this conversation; a gate "hold" for ``gate_seconds``,
+    which end first: whoever was throttled does not go in front of the others. ``asked``: the upstream was called;
     if not, no attempt was made. ``failed``: the attempt may turn out to be the event's own fault.
     ``bubbles_sent``: that many bubbles of the reply have surely been sent, one more than before.
     """
@@ -96,6 +97,7 @@ class Wait:
     reason: str
     unknown: bool = False
     gate: Gate = ""
+    gate_seconds: float = 0.0
     asked: bool = True
     failed: Failed | None = None
     bubbles_sent: int | None = None
@@ -265,7 +267,10 @@ def _of_key(head: Attempts, failure: fluidtalk.FluidTalkError, rules: Rules, jit
         case fluidtalk.CreditsExhausted():
             return Wait(seconds, "credits out (402)", gate="credits")
         case fluidtalk.Throttled():
-            return Wait(seconds, f"throttled by the persona ({failure.status})", gate="hold")
+            for_all = pause_for_all(head.asks, failure.retry_after, rules.retry, jitter)
+            behind = max(seconds, for_all) + rules.retry.pause_seconds * jitter.uniform(0.5, 1.0)
+            reason = f"throttled by the persona ({failure.status})"
+            return Wait(behind, reason, gate="hold", gate_seconds=for_all)
         case _:
             return None
 

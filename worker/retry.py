@@ -140,6 +140,14 @@ def pause(attempt: int, retry_after: float | None, retry: Retry, jitter: random.
     return obeyed(retry_after, retry, jitter) or _doubled(attempt, retry) * jitter.uniform(0.5, 1.0)
 
 
+def pause_for_all(attempt: int, retry_after: float | None, retry: Retry, jitter: random.Random) -> float:
+    """Seconds for which a throttled key rests: the server's word in full, else a short back-off.
+
+    Short, because the server may mean only this conversation, and all the others wait too."""
+    said = obeyed(retry_after, retry, jitter)
+    return said or min(_doubled(attempt, retry), max(_UNJUDGED_LIMIT_SECONDS, retry.pause_seconds))
+
+
 def obeyed(retry_after: float | None, retry: Retry, jitter: random.Random) -> float | None:
     """Seconds to wait by the server's word, or None when it says nothing that helps."""
     # "At once" is no pause: a server that keeps saying it would be asked without end.

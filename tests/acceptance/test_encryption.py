@@ -21,6 +21,8 @@ import pytest
 
 from config.handles import Handles
 from config.settings import load
+from tests.acceptance.other_leads import others_writing
+from worker.conversation import Conversation
 from worker.events import EventTrigger, InboundChat
 from worker.producer import Producer
 from worker.simulation.faults import FaultKind, FaultRule
@@ -132,7 +134,9 @@ def test_nothing_planted_reaches_the_disk_and_no_handle_the_eyes(start, open_das
             persona="ava", target=f"{HANDLE}event", event_type="story", context={"a": "PLANTED"}, channel=CHANNEL
         )
     )
-    eventually(lambda: store.books.accounts() and all_ended(store), "the end of everything", seconds=30)
+    leads = [Conversation("ava", HANDLE + name) for name in ("fine", "refused", "busy", "broken", "event")]
+    with others_writing(made, chat):
+        eventually(lambda: not any(map(store.inbox.waiting, leads)), "the end of everything", seconds=60)
     eventually(lambda: shows(hash_of(f"{HANDLE}fine"), _get(dashboard.url, _TABLE)), "the turn in Flower", seconds=20)
     made.enqueue(chat(f"{HANDLE}running"))
     pages = list(flower_pages(dashboard.url))

@@ -296,11 +296,19 @@ def test_402_holds_those_that_would_start():
 def test_throttling_holds_the_whole_key_for_as_long_as_the_server_says(status):
     decision = ask_failure(status, retry_after=40.0)
     assert decision.gate == "hold"
-    assert 40 <= decision.seconds <= 41
+    assert 40 <= decision.gate_seconds <= 41
+    assert decision.gate_seconds + 0.5 <= decision.seconds <= 42.5, "behind those who waited meanwhile"
 
 
 def test_throttling_without_a_time_backs_off():
-    assert 0.5 <= ask_failure(429).seconds <= 1
+    decision = ask_failure(429, Head(asks=1))
+    assert (decision.gate_seconds, 1.5 <= decision.seconds <= 2) == (1.0, True)
+
+
+def test_throttling_without_a_time_keeps_the_others_waiting_for_seconds_and_its_own_event_for_longer():
+    decision = ask_failure(429, Head(asks=20))
+    assert decision.gate_seconds == 5.0
+    assert decision.seconds >= 60
 
 
 @pytest.mark.parametrize("status", [0, 503])

@@ -123,6 +123,29 @@ def test_a_persona_that_was_removed_costs_no_doorbells_and_one_line(
     assert later.measures.take().unconfigured["ava"].events == 220
 
 
+@pytest.mark.parametrize("retry_after", [None, 2])
+def test_a_lead_who_alone_is_throttled_does_not_keep_the_others_waiting(
+    make_shop, channel, work, eventually, retry_after
+):
+    shop = make_shop(personas={"ava": {"api_key": "ft_sk_ava"}}, retry={"pause_seconds": 0.5})
+    shop.fail(status=429, target="@throttled", service="fluidtalk", retry_after_seconds=retry_after)
+
+    def chat(target):
+        return InboundChat(persona="ava", target=target, message="hi", channel={**channel, "session_id": target})
+
+    def throttled():
+        return len([call for call in shop.asked() if call.target == "@throttled"])
+
+    shop.producer.enqueue(chat("@throttled"))
+    work(shop)
+    eventually(lambda: throttled() >= 3, "the throttled lead is tried again and again", seconds=20)
+    others = [f"@lead-{number}" for number in range(20)]
+    shop.producer.enqueue_many(map(chat, others))
+    before = throttled()
+    eventually(lambda: all(map(shop.delivered, others)), "the others are answered", seconds=20)
+    assert throttled() - before <= 2, "they waited for the key once, and not behind the throttled lead"
+
+
 def test_outreach_that_finds_no_room_in_a_process_is_rung_for_again_at_the_next_tick(
     make_shop, store, channel, upstreams, eventually
 ):
