@@ -8,13 +8,15 @@ processes.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
+from pathlib import Path
 from typing import Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 from prometheus_client.context_managers import Timer
+from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 from prometheus_client.registry import Collector
 
@@ -154,11 +156,21 @@ def beat_sent(task: str) -> None:
     _sent.labels(task).inc()
 
 
+class _ForkedProcesses(MultiProcessCollector):
+    """The figures of all forked processes, also while one of them is only just beginning its file."""
+
+    def collect(self) -> Iterable[Metric]:
+        """Files that are still empty are left out: the library fails on them, and the whole answer with it."""
+        begun = [file for file in Path(self._path).glob("*.db") if file.stat().st_size]
+        merged: Iterable[Metric] = self.merge(map(str, begun), accumulate=True)  # type: ignore[no-untyped-call]
+        return merged
+
+
 def worker_registry() -> CollectorRegistry:
     """What the endpoint of a worker serves: what its process, or all its forked processes, did."""
     served = CollectorRegistry()
     try:
-        MultiProcessCollector(served)  # type: ignore[no-untyped-call]
+        _ForkedProcesses(served)  # type: ignore[no-untyped-call]
     except ValueError:
         # The variable is not set: one process, which knows all that it did.
         return _served(_WORKER)
