@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 import random
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Literal, Protocol
 
 from config.settings import Settings
 from worker import crash_points
+from worker.event_parts import told
 from worker.events import AiOpener, Event, EventTrigger, FollowUp, InboundChat
 from worker.fluidtalk import (
     ActionResult,
@@ -26,6 +27,7 @@ from worker.fluidtalk import (
 )
 from worker.images import FetchedImage, ImageError
 from worker.observability import metrics
+from worker.odd_values import LeftOut
 from worker.outcomes import (
     Ask,
     Deliver,
@@ -154,7 +156,12 @@ class Asking:
             return decision
         crash_points.reached("after ask")
         self._learn(lease, None, begun_at)
+        self._left_out(lease, result.left_out)
         return of_answer(grant.head.kind, result, second=step.second)
+
+    def _left_out(self, lease: Lease, left_out: Sequence[LeftOut]) -> None:
+        if left_out:
+            if_possible(partial(self._store.leases.left_out, lease.grant, told(left_out)))
 
     def _learn(self, lease: Lease, failure: FluidTalkError | None, begun_at: float) -> None:
         grant, owner = lease.grant, self._reach.persona(lease.grant.conversation.persona)
@@ -215,6 +222,7 @@ class Asking:
         if entry.image_url:
             return entry.image_url
         if step.without_image:
+            self._left_out(lease, [LeftOut("image", "it could not be hosted in all its tries")])
             return image_given_up(_has_text(group), rules)
         try:
             return self._images.fetch(last.attachments[0].url)
@@ -252,6 +260,7 @@ class Asking:
         decision = of_image_failure(grant.head, failure, _has_text(grant.events), tries, rules, self._jitter)
         if decision is None:
             _log.warning("image left out: %s", failure, extra={"conversation": grant.conversation.name})
+            self._left_out(lease, [LeftOut("image", str(failure))])
         return decision
 
 

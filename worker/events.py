@@ -8,7 +8,8 @@ from __future__ import annotations
 import math
 import re
 import uuid
-from typing import Annotated, Any, Literal
+from collections.abc import Iterable
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AwareDatetime,
@@ -16,6 +17,8 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    ModelWrapValidatorHandler,
+    PrivateAttr,
     StringConstraints,
     TypeAdapter,
     ValidationError,
@@ -25,8 +28,20 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from worker import event_ids
+from worker import event_ids, event_parts
 from worker.captivate import Captivate, CaptivatePayloadError
+from worker.captivate.json_values import json_part
+from worker.event_parts import MAX_FILENAME, told
+from worker.odd_values import (
+    MAX_LINK,
+    MAX_NUMBER_BITS,
+    LeftOut,
+    UnusableLink,
+    flag_of,
+    link_of,
+    name_of_type,
+    text_of,
+)
 from worker.refusals import InvalidEvent
 from worker.unreadable import by_a_newer_release, field_path
 
@@ -35,10 +50,12 @@ _ACCEPTED = {"accepted": True}
 MAX_DEPTH = 100
 MAX_FIELDS = 64
 MAX_ATTACHMENTS = 50
-MAX_FILENAME = 1024
-MAX_NUMBER_BITS = 1024
+MAX_LEFT_OUT = 20
 _FAULTS_TOLD = 10
 KINDS = "inbound_chat, ai_opener, event_trigger or follow_up"
+
+_NOTHING_TO_ANSWER = "an inbound chat needs a message or an image: there is nothing to answer"
+_SAYS = ("message", "image_url", "attachments")
 
 Kind = Literal["inbound_chat", "ai_opener", "event_trigger", "follow_up"]
 
@@ -46,7 +63,7 @@ Identifier = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,256}$")]
 PersonaName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
 Target = Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f]+$")]
 Handle = Annotated[str, StringConstraints(min_length=1, max_length=256)]
-WebAddress = Annotated[str, StringConstraints(pattern=r"^https?://[^\s]+$", max_length=4096)]
+WebAddress = Annotated[str, StringConstraints(pattern=r"^https?://[^\s]+$", max_length=MAX_LINK)]
 
 
 def repair(text: str) -> str:
@@ -108,7 +125,8 @@ class ChannelContext(BaseModel):
     """The Captivate side of a conversation: where an answer goes.
 
     ``session_id``: Captivate's id of the conversation. ``metadata``: the request's metadata object, kept whole.
-    ``hasLivechat``: whether a person can take over. Other parts of a Captivate request are dropped.
+    ``hasLivechat``: whether a person can take over. Other parts of a Captivate request are dropped. Parts of another
+    shape than documented are read as ``Captivate.parse`` does, and stand in ``left_out`` when they cannot be used.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
@@ -116,6 +134,13 @@ class ChannelContext(BaseModel):
     session_id: Annotated[str, BeforeValidator(_repair_value), StringConstraints(min_length=1, max_length=1024)]
     metadata: JsonObject
     hasLivechat: bool = False  # noqa: N815 - Captivate's spelling, protocols.md 2.3
+
+    _left_out: tuple[LeftOut, ...] = PrivateAttr(default=())
+
+    @property
+    def left_out(self) -> tuple[LeftOut, ...]:
+        """What of it could not be used: documented names and reasons, never a value."""
+        return self._left_out
 
     @classmethod
     def of_json(cls, text: str) -> ChannelContext:
@@ -134,15 +159,21 @@ class ChannelContext(BaseModel):
             raise PydanticCustomError("extra_forbidden", "an unknown field", {"field": unknown})
         return value
 
-    @model_validator(mode="after")
-    def _captivate_can_take_it(self, info: ValidationInfo) -> ChannelContext:
-        if info.context is _ACCEPTED:
-            return self
+    @model_validator(mode="wrap")
+    @classmethod
+    def _as_the_platform_meant_it(
+        cls, value: Any, read: ModelWrapValidatorHandler[ChannelContext], info: ValidationInfo
+    ) -> ChannelContext:
+        if info.context is _ACCEPTED or not isinstance(value, dict):
+            return read(value)
+        left_out: list[LeftOut] = []
         try:
-            self.conversation()
-        except CaptivatePayloadError as error:
-            raise ValueError(str(error)) from None
-        return self
+            context = read(value)
+        except ValidationError:
+            parts, left_out = _channel_parts(value)
+            context = read(parts)
+        context._left_out = (*left_out, *context.conversation().left_out)[:MAX_LEFT_OUT]
+        return context
 
     def conversation(self) -> Captivate:
         """A fresh Captivate conversation to answer into, without anything that came in."""
@@ -161,7 +192,10 @@ class Attachment(_Value):
 class _EventBase(_Value):
     """``event_id``: the sender's id of what happened, the key of deduplication (default: a new one).
     ``target``: the lead's handle. ``channel``: may be left out when the conversation already has one.
-    ``traceparent``: where the sender is in a trace (W3C Trace Context); an invalid one is left out."""
+    ``traceparent``: where the sender is in a trace (W3C Trace Context); an invalid one is left out.
+
+    A link, a file name or a part of the channel that cannot be used does not cost the event: it is left out and stands
+    in ``left_out``."""
 
     event_id: Identifier = Field(default_factory=lambda: uuid.uuid4().hex)
     persona: PersonaName
@@ -169,6 +203,29 @@ class _EventBase(_Value):
     channel: ChannelContext | None = None
     own_username: Handle | None = None
     traceparent: TracePosition = None
+
+    _left_out: tuple[LeftOut, ...] = PrivateAttr(default=())
+
+    @property
+    def left_out(self) -> tuple[LeftOut, ...]:
+        """What the platform sent and cannot be used: names of fields and reasons, never a value. It is not stored with
+        the event; the timeline has it."""
+        return self._left_out
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _as_the_platform_meant_it(cls, value: Any, read: ModelWrapValidatorHandler[Self], info: ValidationInfo) -> Self:
+        if info.context is _ACCEPTED or not isinstance(value, dict):
+            return read(value)
+        parts, left_out = event_parts.usable(value, _optional_fields(cls))
+        if left_out and "message" in cls.model_fields and not any(map(parts.get, _SAYS)):
+            raise ValueError(f"{_NOTHING_TO_ANSWER} (left out: {told(left_out)})")
+        event = read(parts)
+        event._leave_out([*left_out, *(event.channel.left_out if event.channel else ())])
+        return event
+
+    def _leave_out(self, left_out: Iterable[LeftOut]) -> None:
+        self._left_out = tuple(dict.fromkeys(left_out))[:MAX_LEFT_OUT]
 
     @field_validator("event_id")
     @classmethod
@@ -189,7 +246,7 @@ class InboundChat(_EventBase):
     @model_validator(mode="after")
     def _says_something(self) -> InboundChat:
         if not self.message and not self.image_url and not self.attachments:
-            raise ValueError("an inbound chat needs a message or an image: there is nothing to answer")
+            raise ValueError(_NOTHING_TO_ANSWER)
         if len(self.attachments) > 1 and len(self.event_id) > 240:
             raise ValueError("event_id: with several attachments at most 240 characters, each gets an id of its own")
         if self.image_url and self.attachments:
@@ -210,27 +267,36 @@ class InboundChat(_EventBase):
 
         ``payload``: the JSON object that Captivate posted. ``event_id``: give the id of the request when there is
         one, so that a repeated request is recognised. Files that are no images are not for a persona and are left out.
-        Raises ``InvalidEvent`` naming the field at fault, never its value.
+        Only ``session_id`` and something to answer, words or an image, are needed; what else cannot be used stands in
+        ``left_out``. Raises ``InvalidEvent`` naming the field at fault, never its value.
         """
         try:
             request = Captivate.parse(payload)
         except CaptivatePayloadError as error:
             raise InvalidEvent(f"not a Captivate request: {error}") from None
         assert isinstance(payload, dict)  # noqa: S101 - Captivate.parse accepts nothing else
-        attachments = [image for image in map(_image, request.get_files()) if image]
+        images = [image for image in map(_image, request.get_files()) if image]
+        left_out = [*request.left_out, *_too_many(images)]
+        message, attachments = request.get_user_input() or "", images[:MAX_ATTACHMENTS]
+        if left_out and not message and not attachments:
+            raise InvalidEvent(f"{_NOTHING_TO_ANSWER} (left out: {told(left_out)})")
         event = parse(
             {
                 "kind": "inbound_chat",
                 "persona": persona,
                 "target": target,
                 "own_username": own_username,
-                "message": request.get_user_input() or "",
+                "message": message,
                 "attachments": attachments,
-                "channel": {key: payload[key] for key in ("session_id", "metadata", "hasLivechat") if key in payload},
+                "channel": {
+                    "metadata": {},
+                    **{key: payload[key] for key in ("session_id", "metadata", "hasLivechat") if key in payload},
+                },
                 **({"event_id": event_id} if event_id else {}),
             }
         )
         assert isinstance(event, InboundChat)  # noqa: S101 - narrows the union for the type checker
+        event._leave_out([*left_out, *event.left_out])
         return event
 
     def one_image_each(self) -> tuple[InboundChat, ...]:
@@ -238,7 +304,7 @@ class InboundChat(_EventBase):
         if len(self.attachments) < 2:
             return (self,)
         first = self.model_copy(update={"attachments": self.attachments[:1]})
-        rest = (
+        rest = [
             self.model_copy(
                 update={
                     "event_id": event_ids.of_image(self.event_id, number),
@@ -247,7 +313,9 @@ class InboundChat(_EventBase):
                 }
             )
             for number, attachment in enumerate(self.attachments[1:], start=2)
-        )
+        ]
+        for event in rest:
+            event._leave_out(())  # told once, with the first
         return (first, *rest)
 
 
@@ -326,13 +394,54 @@ def _errors(error: ValidationError, *, of_stored: bool = False) -> list[Any]:
     return error.errors(include_input=False, include_url=False, include_context=of_stored)
 
 
+def _optional_fields(model: type[BaseModel]) -> frozenset[str]:
+    # Without an id of its own an event would get a new one and be taken for another: null is no id.
+    return frozenset(name for name, field in model.model_fields.items() if not field.is_required()) - {
+        "event_id",
+        "kind",
+    }
+
+
+def _channel_parts(value: dict[Any, Any]) -> tuple[dict[str, Any], list[LeftOut]]:
+    left_out: list[LeftOut] = []
+    parts = {name: value[name] for name in ("session_id", "metadata") if name in value}
+    if (text := text_of(parts.get("session_id"))) is not None:
+        parts["session_id"] = text
+    if "metadata" in parts:
+        metadata, faults = json_part(parts["metadata"])
+        left_out += [LeftOut("metadata", f"a part of it: {fault}") for fault in sorted(faults)]
+        if not isinstance(metadata, dict):
+            if metadata is not None:
+                left_out.append(LeftOut("metadata", f"it is {name_of_type(metadata)}, not an object"))
+            metadata = {}
+        parts["metadata"] = metadata
+    if (flag := flag_of(value.get("hasLivechat"))) is not None:
+        parts["hasLivechat"] = flag
+    elif value.get("hasLivechat") is not None:
+        left_out.append(LeftOut("hasLivechat", "it is neither true nor false"))
+    return parts, left_out
+
+
+def _too_many(images: list[dict[str, Any]]) -> list[LeftOut]:
+    further = len(images) - MAX_ATTACHMENTS
+    return [LeftOut("files", f"{further} images more than {MAX_ATTACHMENTS}")] if further > 0 else []
+
+
 def _image(file: dict[str, Any]) -> dict[str, Any] | None:
     kind, name = file.get("type"), file.get("filename") or file.get("name")
-    storage = file.get("storage")
-    url = (storage.get("presignedUrl") if isinstance(storage, dict) else None) or file.get("url")
     looks_like_image = isinstance(kind, str) and (kind == "image" or kind.startswith("image/"))
-    if not isinstance(url, str) or not looks_like_image:
+    if not looks_like_image:
         return None
-    # A lead names the file: a name that nobody can use is no reason to leave the lead alone.
-    usable = isinstance(name, str) and len(name) <= MAX_FILENAME
-    return {"url": url, "filename": name if usable else None}
+    return {"url": _link(file), "filename": name}
+
+
+def _link(file: dict[str, Any]) -> object:
+    # The first one that can be used; else what is there, for the reason that is told.
+    storage = file.get("storage")
+    candidates = [storage.get("presignedUrl") if isinstance(storage, dict) else None, file.get("url")]
+    for candidate in candidates:
+        try:
+            return link_of(candidate)
+        except UnusableLink:
+            continue
+    return candidates[0] or candidates[1]

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from worker.event_parts import told
 from worker.events import AiOpener, EventTrigger, FollowUp, InboundChat, parse, parse_json
 from worker.refusals import InvalidEvent
 
@@ -63,16 +65,19 @@ def test_each_event_gets_an_id_of_its_own():
         ({"kind": "inbound_chat", "persona": "ava", "target": "", "message": "SECRET"}, "target"),
         ({"kind": "inbound_chat", "persona": "Ava!", "target": "@l", "message": "SECRET"}, "persona"),
         ({"kind": "inbound_chat", "persona": "ava", "target": "@l", "message": ["SECRET"]}, "message"),
-        ({"kind": "ai_opener", "persona": "ava", "target": "@l", "image_url": "file:///etc/SECRET"}, "image_url"),
+        ({"kind": "ai_opener", "persona": "ava", "target": "@l", "channel": "SECRET"}, "channel"),
+        ({"kind": "ai_opener", "persona": "ava", "target": "@l", "event_id": 7}, "event_id"),
+        ({"kind": "ai_opener", "persona": "ava", "target": 7}, "target"),
+        ({"kind": "inbound_chat", "persona": "ava", "target": "@l", "message": "x", "attachments": "SECRET"}, "attach"),
+        (
+            {"kind": "inbound_chat", "persona": "ava", "target": "@l", "image_url": "/SECRET"},
+            "nothing to answer (left out: image_url: its link is relative)",
+        ),
         ({"kind": "ai_opener", "persona": "ava", "target": "@l", "mesage": "SECRET"}, "mesage"),
         ({"kind": "follow_up", "persona": "ava", "target": "@l", "image_url": "https://x"}, "image_url"),
         ({"kind": "event_trigger", "persona": "ava", "target": "@l", "event_type": ""}, "event_type"),
         ({"kind": "ai_opener", "persona": "ava", "target": "@l", "event_id": "has space"}, "event_id"),
         ({"kind": "ai_opener", "persona": "ava", "target": "@l", "channel": {"session_id": "SECRET"}}, "metadata"),
-        (
-            {"kind": "ai_opener", "persona": "ava", "target": "@l", "channel": {"session_id": "s", "metadata": {}}},
-            "metadata",
-        ),
     ],
 )
 def test_what_is_no_event_is_refused_by_field_never_by_value(value, named):
@@ -121,7 +126,7 @@ def test_several_images_become_one_event_each_in_order():
     ]
 
 
-@pytest.mark.parametrize("payload", [None, "x", [], {}, {**PAYLOAD, "session_id": 7}, {**PAYLOAD, "metadata": {}}])
+@pytest.mark.parametrize("payload", [None, "x", [], {}, {**PAYLOAD, "session_id": None}])
 def test_what_is_no_captivate_request_is_refused(payload):
     with pytest.raises(InvalidEvent):
         InboundChat.from_captivate(payload, persona="ava", target="@l")
@@ -179,6 +184,141 @@ def test_a_file_name_that_nobody_can_use_does_not_keep_a_message_out():
     files = [{"type": "image/png", "filename": "x" * 1025, "url": "https://x/a.png"}]
     event = InboundChat.from_captivate({**PAYLOAD, "files": files}, persona="ava", target="@l")
     assert [(each.url, each.filename) for each in event.attachments] == [("https://x/a.png", None)]
+    assert event.left_out == (("attachments.0.filename", "it is longer than 1024 characters"),)
+
+
+UNUSABLE_LINKS = {
+    "data": ("data:image/png;base64,AAAA", "its link is neither http nor https"),
+    "file": ("file:///etc/passwd", "its link is neither http nor https"),
+    "relative": ("/uploads/1.jpg", "its link is relative"),
+    "empty": ("", "its link is empty"),
+    "too long": ("https://x/" + "a" * 8200, "its link is longer than 8192 characters"),
+    "null": (None, "its link is null"),
+    "a list": (["https://x/a.jpg"], "its link is a list"),
+    "a number": (7, "its link is a number"),
+    "no host": ("https:///a.jpg", "its link names no host"),
+    "a line break": ("https://x/a\n.jpg", "its link holds a control character or half a character"),
+    "half an emoji": ("https://x/a\ud83d.jpg", "its link holds a control character or half a character"),
+}
+
+
+@pytest.mark.parametrize(("link", "reason"), UNUSABLE_LINKS.values(), ids=UNUSABLE_LINKS)
+def test_a_link_that_cannot_be_used_does_not_cost_the_words(link, reason):
+    event = InboundChat.from_captivate({**PAYLOAD, "files": [image(link), image()]}, persona="ava", target="@l")
+    assert (event.message, len(event.attachments)) == ("hi man", 1)
+    assert event.left_out == (("attachments.0", reason),)
+    chat = {"kind": "inbound_chat", "persona": "ava", "target": "@l", "message": "hi", "image_url": link}
+    if link is not None:
+        assert parse(chat).left_out == (("image_url", reason),)
+        if "\ud83d" not in str(link):
+            assert parse_json(json.dumps(chat)).left_out == (("image_url", reason),)
+    assert parse(chat).image_url is None
+    assert parse({"kind": "ai_opener", "persona": "ava", "target": "@l", "image_url": link}).image_url is None
+
+
+@pytest.mark.parametrize(("link", "reason"), UNUSABLE_LINKS.values(), ids=UNUSABLE_LINKS)
+def test_without_words_an_image_that_cannot_be_used_is_refused_with_the_reason(link, reason):
+    payload = {**PAYLOAD, "user_input": None, "files": [image(link)]}
+    with pytest.raises(InvalidEvent, match=f"nothing to answer \\(left out: attachments.0: {reason}"):
+        InboundChat.from_captivate(payload, persona="ava", target="@l")
+
+
+@pytest.mark.parametrize(
+    ("link", "mended"),
+    [
+        ("HTTPS://X.test/A.jpg", "https://X.test/A.jpg"),
+        (" https://x/a b\u202f.jpg?q=1 ", "https://x/a%20b%E2%80%AF.jpg?q=1"),
+        ("https://x/" + "a" * 6000, "https://x/" + "a" * 6000),
+    ],
+)
+def test_a_link_with_one_meaning_is_mended(link, mended):
+    event = InboundChat.from_captivate({**PAYLOAD, "files": [image(link)]}, persona="ava", target="@l")
+    assert (event.attachments[0].url, event.left_out) == (mended, ())
+    assert parse_json(event.model_dump_json(exclude_none=True), accepted=True).attachments == event.attachments
+
+
+def test_a_file_with_two_addresses_is_taken_from_the_one_that_can_be_used():
+    file = image("https://x/a.jpg", storage={"presignedUrl": "data:,"})
+    event = InboundChat.from_captivate({**PAYLOAD, "files": [file]}, persona="ava", target="@l")
+    assert (event.attachments[0].url, event.left_out) == ("https://x/a.jpg", ())
+
+
+def test_more_images_than_an_event_can_have_do_not_cost_the_words():
+    event = InboundChat.from_captivate({**PAYLOAD, "files": [image()] * 60}, persona="ava", target="@l")
+    assert (event.message, len(event.attachments)) == ("hi man", 50)
+    assert event.left_out == (("files", "10 images more than 50"),)
+
+
+def test_what_was_left_out_is_told_once_and_briefly():
+    files = [image(), image(), *[None] * 5000]
+    event = InboundChat.from_captivate({**PAYLOAD, "files": files}, persona="ava", target="@l")
+    assert len(event.left_out) == 20
+    first, second = event.one_image_each()
+    assert (first.left_out, second.left_out) == (event.left_out, ())
+    assert len(told(event.left_out)) <= 500
+    assert told(event.left_out).endswith("; and 10 more")
+
+
+ODD = [None, True, 7, 1.5, math.nan, 10**400, "", "x" * 9000, "\ud83d\x00", [], {}, ["a"], {"a": [None]}, [[[]]]]
+REQUEST_PARTS = ["files", "incoming_action", "metadata", "hasLivechat", "endpoint", "SECRET"]
+CHANNEL_PARTS = ["user", "channelMetadata", "custom", "private", "conversationCreatedAt", "SECRET"]
+FILE_PARTS = ["type", "filename", "url", "storage", "SECRET"]
+
+
+@pytest.mark.parametrize("odd", ODD, ids=repr)
+def test_no_odd_part_of_a_request_costs_the_words(odd):
+    def words(payload):
+        event = InboundChat.from_captivate(payload, persona="ava", target="@l", event_id="m1")
+        event.model_dump_json(exclude_none=True)
+        event.channel.conversation().body()
+        assert "SECRET" not in told(event.left_out)
+        return event.message
+
+    for part in REQUEST_PARTS:
+        assert words({**PAYLOAD, part: odd}) == "hi man"
+    for part in CHANNEL_PARTS:
+        for wrapped in ({part: odd}, {"user": {"email": odd}}, {"custom": {"SECRET": odd}}):
+            metadata = {"internal": {"channelMetadata": wrapped}}
+            assert words({**PAYLOAD, "metadata": metadata}) == "hi man"
+            chat = {"kind": "inbound_chat", "persona": "ava", "target": "@l", "message": "hi"}
+            channel = {"session_id": "s", "metadata": metadata, "hasLivechat": odd}
+            assert parse({**chat, "channel": channel}).message == "hi"
+    for part in FILE_PARTS:
+        assert words({**PAYLOAD, "files": [image(**{part: odd}), odd]}) == "hi man"
+
+
+@pytest.mark.parametrize("odd", ODD, ids=repr)
+@pytest.mark.parametrize("field", ["image_url", "traceparent"])
+def test_no_odd_optional_field_costs_the_words(field, odd):
+    chat = {"kind": "inbound_chat", "persona": "ava", "target": "@l", "message": "hi", "event_id": "m1"}
+    assert parse({**chat, field: odd}).message == "hi"
+    assert parse({**chat, "attachments": [{"url": odd}, {"url": "https://x/a", "filename": odd}, None]}).message == "hi"
+
+
+@given(JSON)
+def test_no_metadata_costs_the_words(metadata):
+    payload = {**PAYLOAD, "metadata": metadata, "files": metadata, "incoming_action": metadata, "hasLivechat": metadata}
+    event = InboundChat.from_captivate(payload, persona="ava", target="@l")
+    assert event.message == "hi man"
+    event.model_dump_json(exclude_none=True)
+    json.dumps(event.channel.conversation().body(), allow_nan=False)
+
+
+def test_null_is_nothing_and_a_number_is_its_digits():
+    fields = dict.fromkeys(("channel", "own_username", "image_url", "attachments", "traceparent"))
+    event = parse({"kind": "inbound_chat", "persona": "ava", "target": "@l", "message": 42, **fields})
+    assert (event.message, event.left_out) == ("42", ())
+    trigger = {"kind": "event_trigger", "persona": "ava", "target": "@l", "event_type": "t", "context": None}
+    assert parse(trigger).context == {}
+    event = InboundChat.from_captivate({**PAYLOAD, "session_id": 7, "user_input": 5}, persona="ava", target="@l")
+    assert (event.message, event.channel.session_id) == ("5", "7")
+
+
+def test_ids_as_platforms_make_them_fit():
+    for length in (168, 200, 256):
+        payload = {**PAYLOAD, "session_id": "s" * length}
+        event = InboundChat.from_captivate(payload, persona="ava", target="t" * length, event_id="e" * length)
+        assert parse_json(event.model_dump_json(exclude_none=True)) == event
 
 
 def test_ids_of_other_platforms_fit():

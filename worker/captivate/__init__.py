@@ -1,6 +1,7 @@
 """Captivate: the conversation model and the client that sends its answers.
 
-Can be lifted out as a library of its own, together with ``worker.connections`` and ``worker.public_addresses``.
+Can be lifted out as a library of its own, together with ``worker.connections``, ``worker.odd_values`` and
+``worker.public_addresses``.
 """
 
 from worker.captivate.actions import ActionModel

@@ -25,6 +25,8 @@ from worker.captivate.files import MAX_FILE_BYTES, address_of, download
 from worker.captivate.json_values import JsonObject
 from worker.captivate.messages import CardMessageModel, FileModel, Message, MessageModel, checked_messages
 from worker.captivate.metadata import ChannelMetadataModel, MetadataModel, UserModel
+from worker.captivate.requests import readable
+from worker.odd_values import LeftOut
 
 
 class CaptivateResponseModel(BaseModel):
@@ -49,8 +51,8 @@ class CaptivateResponseModel(BaseModel):
 
 
 class Captivate(BaseModel):
-    """One conversation, made from a request: ``Captivate(**payload)``, or ``Captivate.parse(payload)`` for a request
-    from outside.
+    """One conversation, made from a request: ``Captivate.parse(payload)`` for a request from outside, or
+    ``Captivate(**payload)``, which refuses whatever is not as documented.
 
     What came in is frozen (C27, C28); the setters change the answer and the values in the metadata. A request can
     neither choose the address of the answer (C1) nor pre-fill it (C2): keys not listed here are dropped.
@@ -67,19 +69,33 @@ class Captivate(BaseModel):
 
     _messages: list[Message] = PrivateAttr(default_factory=list)
     _actions: list[ActionModel] | None = PrivateAttr(default=None)
+    _left_out: tuple[LeftOut, ...] = PrivateAttr(default=())
 
     @classmethod
     def parse(cls, payload: object) -> Captivate:
-        """Read a request from outside, a JSON object already decoded.
+        """Read a request from outside, a JSON object already decoded, as the platform meant it.
 
+        Only ``session_id`` is needed. Null counts as absent, a number where a text is usual as its digits, 1 and 0 as
+        true and false; another part that cannot be used is left out and stands in ``left_out``.
         Raises ``CaptivatePayloadError``, which names each field at fault and never a value (C36).
         """
         if not isinstance(payload, dict):
             raise CaptivatePayloadError(f"a Captivate request is a JSON object, not a {type(payload).__name__}")
         try:
             return cls.model_validate(payload)
+        except ValidationError:
+            request, left_out = readable(payload)
+        try:
+            captivate = cls.model_validate(request)
         except ValidationError as error:
             raise CaptivatePayloadError(faults(error, "request")) from None
+        captivate._left_out = left_out
+        return captivate
+
+    @property
+    def left_out(self) -> tuple[LeftOut, ...]:
+        """The parts of the request that ``parse`` could not use: documented names and reasons, never a value."""
+        return self._left_out
 
     @property
     def response(self) -> CaptivateResponseModel:

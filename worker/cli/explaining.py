@@ -24,6 +24,7 @@ TargetArgument = Annotated[str, typer.Argument(metavar="TARGET", help="The lead'
 # What each number or text behind a word of the timeline means, in the order in which the scripts write them.
 _DETAILS: dict[str, tuple[str, ...]] = {
     "accepted": ("", "event"),
+    "left out": ("", "event"),
     "asking": ("attempt", "fence", "events"),
     "second ask": ("attempt", "fence", "events"),
     "sending": ("attempt", "fence", "bubble"),

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+_MOST_DIGITS = 4000
+
 
 def repair(text: str) -> str:
     """Join the halves of a character where both are there, and put U+FFFD where one is missing.
@@ -24,12 +26,17 @@ def to_json(value: object) -> str:
     return repair(json.dumps(value, ensure_ascii=False, allow_nan=False))
 
 
+def _whole_number(digits: str) -> int | str:
+    # Python refuses to read more digits, as a guard against slow conversions: no reason to lose the rest of an answer.
+    return int(digits) if len(digits) <= _MOST_DIGITS else digits
+
+
 def from_json(text: str) -> Any:
     """The value that ``text`` holds, every string in it repaired.
 
     Raises ``ValueError`` or ``RecursionError`` if it is not readable.
     """
-    value = json.loads(text)
+    value = json.loads(text, parse_int=_whole_number)
     if "\\u" not in text:
         return value
     # An escape is the only way by which half a character gets into decoded text.

@@ -12,6 +12,7 @@ from redis import Redis
 from config.settings import Settings
 from worker import event_ids
 from worker.conversation import Conversation
+from worker.event_parts import told
 from worker.events import FollowUp
 from worker.follow_ups import Drop, Miss, Move, Touch, TouchState
 from worker.store.connection import clock_ms
@@ -148,6 +149,7 @@ class FollowUpIndex:
                 self._timeline_ms,
                 self._timeline_entries,
                 other_id,
+                told(event.left_out),
             ],
         )
         return Scheduled(*answer)

@@ -13,6 +13,7 @@ from config.settings import Settings
 from worker import event_ids
 from worker.conversation import OUTREACH, TURNS, Conversation, lane_of
 from worker.doorbells import Doorbells
+from worker.event_parts import told
 from worker.events import AiOpener, EventTrigger, FollowUp, InboundChat
 from worker.store.content import Content
 from worker.store.keys import Keys
@@ -212,6 +213,7 @@ class Inbox:
             self._takeover(event),
             event_ids.instead_of(event.event_id, derived_from),
             derived_from,
+            told(event.left_out),
             in_front,
             event_ids.instead_of(in_front, derived_from) if in_front else "",
         ]

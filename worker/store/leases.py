@@ -423,6 +423,11 @@ class Leases:
         (accepted_at,) = (entry.accepted_at for entry in grant.entries if entry.event_id == event_id)
         self._scripts.keep_image([key], [self._content.encrypt("image_url", conversation, image_url), accepted_at])
 
+    def left_out(self, grant: Grant, what: str) -> None:
+        """Note in the timeline what this turn had to leave out. ``what``: names of parts and reasons, no content."""
+        timeline = self._keys.of(grant.conversation).timeline(grant.conversation)
+        self._scripts.note([timeline], ["left out", what, grant.head.event_id])
+
     def renew(self, grants: list[Grant]) -> list[Grant]:
         """Renew many leases in one round trip. Returns those that are lost."""
         by_shard: dict[str, list[Grant]] = {}

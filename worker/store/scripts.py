@@ -120,6 +120,7 @@ class Scripts:
         self.hand_over = script("hand_over")
         self.renew = script("renew", plain)
         self.keep_image = script("keep_image")
+        self.note = script("note")
         self.touch = script("touch")
         self.schedule = script("schedule")
         self.allow = script("allow")

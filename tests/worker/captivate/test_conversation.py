@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import math
 import pickle
 from typing import Any
@@ -219,40 +220,89 @@ def test_its_text_form_shows_no_content(captivate: Captivate) -> None:
         assert "Lance" not in shown
 
 
-@pytest.mark.parametrize(
-    ("change", "named"),
-    [
-        (lambda p: p.pop("session_id"), "session_id"),
-        (lambda p: p.update(session_id=5), "session_id"),
-        (lambda p: p.update(user_input=["private-word"]), "user_input"),
-        (lambda p: p.update(hasLivechat=None), "hasLivechat"),
-        (lambda p: p.update(hasLivechat="private-word"), "hasLivechat"),
-        (lambda p: p.update(files={"a": "private-word"}), "files"),
-        (lambda p: p.update(files=["private-word"]), "files.0"),
-        (lambda p: p.pop("metadata"), "metadata"),
-        (lambda p: p.update(metadata={"internal": {}}), CHANNEL),
-        (lambda p: _channel(p).update(custom=None), f"{CHANNEL}.custom"),
-        (lambda p: _channel(p).update(private=None), f"{CHANNEL}.private"),
-        (lambda p: _channel(p).update(custom={"private-word": math.nan}), f"{CHANNEL}.custom"),
-        (lambda p: _channel(p).update(custom={5: "private-word"}), f"{CHANNEL}.custom"),
-        (lambda p: _channel(p).update({b"\xff": "private-word"}), CHANNEL),
-        (lambda p: _channel(p)["user"].update(email=["private-word"]), f"{CHANNEL}.user.email"),
-        (lambda p: p.update(incoming_action=[{"id": "a"}, {"payload": {"private-word": 1}}]), "incoming_action.1"),
-        (lambda p: p.update(incoming_action=[{"id": "a", "payload": {"x": "private-word"}, "data": {"x": 2}}]),
-         "incoming_action.0: payload and data differ"),
-    ],
-)  # fmt: skip
-def test_an_unreadable_request_names_the_field_never_the_value(
-    payload: dict[str, Any], change: Any, named: str
-) -> None:
-    change(payload)
+@pytest.mark.parametrize("session_id", [None, ["private-word"], {"private-word": 1}, True, math.nan])
+def test_a_request_without_a_session_is_refused(payload: dict[str, Any], session_id: Any) -> None:
+    payload["session_id"] = session_id
     with pytest.raises(CaptivatePayloadError) as caught:
         Captivate.parse(payload)
-    assert str(caught.value).startswith(named)
+    assert str(caught.value).startswith("session_id")
     assert "private-word" not in str(caught.value)
     assert isinstance(caught.value, CaptivateError)
     assert isinstance(caught.value, ValueError)
     assert caught.value.__cause__ is None, "the foreign text may quote content"
+    payload.pop("session_id")
+    with pytest.raises(CaptivatePayloadError, match="session_id"):
+        Captivate.parse(payload)
+
+
+def _too_deep() -> dict[str, Any]:
+    deep: dict[str, Any] = {}
+    for _ in range(3000):
+        deep = {"private-word": deep}
+    return deep
+
+
+@pytest.mark.parametrize(
+    ("change", "part"),
+    [
+        (lambda p: p.update(user_input=["private-word"]), "user_input"),
+        (lambda p: p.update(hasLivechat="private-word"), "hasLivechat"),
+        (lambda p: p.update(files="private-word"), "files"),
+        (lambda p: p.update(files=["private-word"]), "files.0"),
+        (lambda p: p.update(files=[None]), "files.0"),
+        (lambda p: p.update(files=[{"type": "image/png", "private-word": _too_deep()}]), "files.0"),
+        (lambda p: p.update(metadata="private-word"), "metadata"),
+        (lambda p: p.update(metadata={"internal": ["private-word"]}), "metadata.internal"),
+        (lambda p: p["metadata"]["internal"].update(channelMetadata=7), CHANNEL),
+        (lambda p: _channel(p).update(custom=["private-word"]), f"{CHANNEL}.custom"),
+        (lambda p: _channel(p).update(private=5), f"{CHANNEL}.private"),
+        (lambda p: _channel(p).update(channelMetadata="private-word"), f"{CHANNEL}.channelMetadata"),
+        (lambda p: _channel(p).update(custom={5: "private-word"}), f"{CHANNEL}.custom"),
+        (lambda p: _channel(p).update(custom={"private-word": {1, 2}}), f"{CHANNEL}.custom"),
+        (lambda p: _channel(p).update(custom={"private-word": 10**5000}), f"{CHANNEL}.custom"),
+        (lambda p: _channel(p).update(custom=_too_deep()), f"{CHANNEL}.custom"),
+        (lambda p: _channel(p).update({b"\xff": "private-word"}), CHANNEL),
+        (lambda p: _channel(p).update(conversationUpdatedAt=["private-word"]), f"{CHANNEL}.conversationUpdatedAt"),
+        (lambda p: _channel(p).update(user="private-word"), f"{CHANNEL}.user"),
+        (lambda p: _channel(p)["user"].update(email=["private-word"]), f"{CHANNEL}.user.email"),
+        (lambda p: p.update(incoming_action="private-word"), "incoming_action"),
+        (lambda p: p.update(incoming_action=[{"id": "a"}, {"payload": {"private-word": 1}}]), "incoming_action.1"),
+        (lambda p: p.update(incoming_action=[{"id": "a", "payload": "private-word"}]), "incoming_action.0.payload"),
+        (lambda p: p.update(incoming_action=[{"id": "a", "payload": {"x": "private-word"}, "data": {"x": 2}}]),
+         "incoming_action.0.data"),
+    ],
+)  # fmt: skip
+def test_a_part_that_cannot_be_used_is_left_out_and_named(payload: dict[str, Any], change: Any, part: str) -> None:
+    change(payload)
+    captivate = Captivate.parse(payload)
+    assert [left.part for left in captivate.left_out] == [part]
+    assert "private-word" not in str(captivate.left_out)
+    assert captivate.get_session_id() == "session-secret-1"
+    if part != "user_input":
+        assert captivate.get_user_input() == "hello-secret"
+    assert json.loads(json.dumps(captivate.body(), allow_nan=False))["session_id"] == "session-secret-1"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda p: p.update(session_id=5, user_input=7),
+        lambda p: p.update(hasLivechat=None, files=None, incoming_action=None),
+        lambda p: p.update(files={"type": "image/png", "url": "https://files.test/1"}),
+        lambda p: p.update(incoming_action={"action": 7}),
+        lambda p: p.pop("metadata"),
+        lambda p: p.update(metadata={"internal": None}),
+        lambda p: _channel(p).update(custom=None, private=None, channelMetadata=None, user=None),
+        lambda p: _channel(p).update(conversationCreatedAt=1764316800000),
+        lambda p: _channel(p)["user"].update(firstName=7),
+    ],
+)
+def test_what_has_one_meaning_is_read(payload: dict[str, Any], change: Any) -> None:
+    change(payload)
+    captivate = Captivate.parse(payload)
+    assert captivate.left_out == ()
+    assert captivate.get_session_id() == str(payload["session_id"])
+    assert captivate.get_user_input() == str(payload["user_input"])
 
 
 @pytest.mark.parametrize("value", [None, "text", 5, [], [{}], b"{}"])

@@ -43,7 +43,7 @@ def test_the_public_names_are_sorted_and_there() -> None:
     assert all(hasattr(worker.fluidtalk, name) for name in names)
 
 
-def test_the_only_import_from_the_product_is_connections() -> None:
+def test_the_only_imports_from_the_product_are_connections_and_odd_values() -> None:
     folder = Path(worker.fluidtalk.__file__).parent
     imports = {
         line.split()[1]
@@ -51,7 +51,10 @@ def test_the_only_import_from_the_product_is_connections() -> None:
         for line in file.read_text().splitlines()
         if line.startswith(("from worker", "import worker", "from config", "from tasks"))
     }
-    assert {name for name in imports if not name.startswith("worker.fluidtalk")} == {"worker.connections"}
+    assert {name for name in imports if not name.startswith("worker.fluidtalk")} == {
+        "worker.connections",
+        "worker.odd_values",
+    }
 
 
 @pytest.mark.parametrize(

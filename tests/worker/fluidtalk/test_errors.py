@@ -266,7 +266,7 @@ def test_the_documented_way_to_handle_errors_works(server: Any, fluidtalk: Fluid
         pytest.param(b'\xef\xbb\xbf{"detail": "no"}', {"detail": "no"}, id="byte-order-mark"),
         pytest.param(b'{"detail": "\\ud83d no"}', {"detail": "\N{REPLACEMENT CHARACTER} no"}, id="half-a-character"),
         pytest.param(b"[" * 100_000, {"detail": "[" * 100_000}, id="too-deep"),
-        pytest.param(b"9" * 10_000, {"detail": "9" * 10_000}, id="too-long-a-number"),
+        pytest.param(b"9" * 10_000, "9" * 10_000, id="too-long-a-number"),
     ],
 )
 def test_f19_detail_is_the_whole_body(server: Any, fluidtalk: FluidTalk, body: Any, detail: Any) -> None:

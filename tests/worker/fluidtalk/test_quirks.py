@@ -193,7 +193,7 @@ def test_f7_a_context_that_json_cannot_hold_is_refused(server: Any, fluidtalk: F
         pytest.param({"reply": None, "replies": ["a"]}, "", ["a"], id="reply-null"),
         pytest.param({"reply": "a b", "replies": None}, "a b", ["a b"], id="replies-null"),
         pytest.param({"reply": "", "replies": None}, "", [], id="reply-empty"),
-        pytest.param({"reply": "a b", "replies": []}, "a b", [], id="replies-empty"),
+        pytest.param({"reply": "a b", "replies": []}, "a b", ["a b"], id="replies-empty"),
         pytest.param({"reply": "a", "replies": ["", "a", "", " "]}, "a", ["a", " "], id="empty-bubbles-dropped"),
         pytest.param({}, "", [], id="nothing"),
     ],
@@ -263,6 +263,12 @@ FLAGS = [("should_send_photo", "chat"), ("ignored", "chat"), ("ignored", "opener
         ("True", True),
         ("False", False),
         ("TRUE", True),
+        (1, True),
+        (0, False),
+        (1.0, True),
+        ("1", True),
+        ("no", False),
+        (" true", True),
     ],
 )
 def test_f10_a_flag_means_what_it_says(
@@ -273,13 +279,17 @@ def test_f10_a_flag_means_what_it_says(
 
 
 @pytest.mark.parametrize(("flag", "call"), FLAGS)
-@pytest.mark.parametrize("value", [0, 1, 1.0, "", "yes", "no", "1", " true", [], {}, [True], {"value": False}])
-def test_f10_a_flag_that_says_neither_is_an_error(
+@pytest.mark.parametrize("value", [2, -1, 0.5, "", "maybe", [], {}, [True], {"value": False}])
+def test_f10_a_flag_that_says_neither_costs_no_text(
     server: Any, fluidtalk: FluidTalk, flag: str, call: str, value: Any
 ) -> None:
+    """Without a text it is an error: it may be why there is none."""
     server.answers(200, {flag: value, "session_id": "s"})
     with pytest.raises(BadReply, match=flag):
         EVERY_CALL[call](fluidtalk)
+    server.answers(200, {flag: value, "reply": "hi", "message": "hi"})
+    result = EVERY_CALL[call](fluidtalk)
+    assert (getattr(result, flag), [part for part, _ in result.left_out]) == (False, [flag])
 
 
 def test_f11_replies_given_as_a_string_is_one_bubble(server: Any, fluidtalk: FluidTalk) -> None:
@@ -292,12 +302,34 @@ def test_f11_an_empty_string_is_no_bubble(server: Any, fluidtalk: FluidTalk) -> 
     assert fluidtalk.inbound_chat("@lead", "hi").replies == ["hello"]
 
 
-@pytest.mark.parametrize("replies", [1, True, {"text": "a"}, ["a", None], ["a", 1], [["a"]], [{"text": "a"}]])
-def test_f11_replies_that_are_no_strings_are_an_error(server: Any, fluidtalk: FluidTalk, replies: Any) -> None:
-    server.answers(200, {"reply": "a", "replies": replies})
-    with pytest.raises(BadReply, match="replies") as caught:
+@pytest.mark.parametrize(
+    ("replies", "bubbles", "left_out"),
+    [
+        (1, ["1"], []),
+        (True, ["whole"], ["replies"]),
+        ({"text": "a"}, ["a"], []),
+        ({"body": "a"}, ["whole"], ["replies"]),
+        (["a", None], ["a"], []),
+        (["a", 1], ["a", "1"], []),
+        ([["a"]], ["whole"], ["replies.0"]),
+        (["a", {"photo": 1}, {"text": "b"}], ["a", "b"], ["replies.1"]),
+    ],
+)
+def test_f11_bubbles_of_another_shape_are_read_or_left_out(
+    server: Any, fluidtalk: FluidTalk, replies: Any, bubbles: list[str], left_out: list[str]
+) -> None:
+    server.answers(200, {"reply": "whole", "replies": replies})
+    result = fluidtalk.inbound_chat("@lead", "hi")
+    assert (result.replies, [part for part, _ in result.left_out]) == (bubbles, left_out)
+
+
+def test_f11_an_answer_of_which_nothing_can_be_read_is_an_error(server: Any, fluidtalk: FluidTalk) -> None:
+    body = {"reply": True, "replies": [["SECRET"]], "should_send_photo": True, "photo_url": "data:SECRET"}
+    server.answers(200, body)
+    with pytest.raises(BadReply, match=r"reply: it is true or false.*replies\.0: it is a list.*photo_url") as caught:
         fluidtalk.inbound_chat("@lead", "hi")
-    assert caught.value.detail == {"reply": "a", "replies": replies}
+    assert "SECRET" not in str(caught.value)
+    assert caught.value.detail == body
 
 
 def test_f12_the_reply_is_the_bubble_when_replies_is_missing(server: Any, fluidtalk: FluidTalk) -> None:

@@ -90,16 +90,65 @@ def test_a_reason_that_json_has_no_text_for_is_dropped(server: Any, fluidtalk: F
     assert fluidtalk.inbound_chat("@lead", "hi").ignore_reason is None
 
 
-@pytest.mark.parametrize("field", ["reply", "photo_url"])
-@pytest.mark.parametrize("value", [7, True, ["a"], {"text": "a"}])
-def test_a_chat_text_of_another_type_is_an_error(server: Any, fluidtalk: FluidTalk, field: str, value: Any) -> None:
+ODD = [True, ["a", 1], {"text": "a"}, {"body": "a"}, 7, float("nan"), 10**400, "", None, [], [[[]]]]
+
+
+@pytest.mark.parametrize("value", ODD)
+@pytest.mark.parametrize("field", [field for field in CHAT if field not in ("replies", "ignored")])
+def test_no_other_field_of_a_chat_costs_its_bubbles(server: Any, fluidtalk: FluidTalk, field: str, value: Any) -> None:
     server.answers(200, {**CHAT, field: value})
-    with pytest.raises(BadReply, match=field):
-        fluidtalk.inbound_chat("@lead", "hi")
+    chat = fluidtalk.inbound_chat("@lead", "hi")
+    assert (chat.replies, chat.ignored) == (CHAT["replies"], False)
+    assert {part.partition(".")[0] for part, _ in chat.left_out} <= {field}
 
 
-@pytest.mark.parametrize("value", [7, True, ["a"], {"text": "a"}])
-def test_a_message_of_another_type_is_an_error(server: Any, fluidtalk: FluidTalk, value: Any) -> None:
+@pytest.mark.parametrize("value", ODD)
+@pytest.mark.parametrize("field", [field for field in ACTION if field not in ("message", "ignored")])
+def test_no_other_field_of_an_action_costs_its_message(
+    server: Any, fluidtalk: FluidTalk, field: str, value: Any
+) -> None:
+    server.answers(200, {**ACTION, field: value})
+    action = fluidtalk.ai_opener("@lead")
+    assert (action.message, action.ignored) == ("Hey!", False)
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [(7, "7"), (["a", "b"], "a\nb"), ({"text": "a"}, "a"), (1.5, "1.5"), ([{"text": "a"}, 2], "a\n2")],
+)
+def test_a_message_of_another_shape_is_read(server: Any, fluidtalk: FluidTalk, value: Any, message: str) -> None:
+    server.answers(200, {**ACTION, "message": value})
+    assert fluidtalk.follow_up("@lead").message == message
+    server.answers(200, {"reply": value})
+    assert "\n".join(fluidtalk.inbound_chat("@lead", "hi").replies) == message
+
+
+@pytest.mark.parametrize("value", [True, {"body": "a"}, [["a"]], float("inf")])
+def test_a_message_that_cannot_be_read_is_an_error(server: Any, fluidtalk: FluidTalk, value: Any) -> None:
     server.answers(200, {**ACTION, "message": value})
     with pytest.raises(BadReply, match="message"):
         fluidtalk.follow_up("@lead")
+
+
+def test_a_number_of_any_length_costs_no_reply(server: Any, fluidtalk: FluidTalk) -> None:
+    server.answers(200, b'{"reply": "hi", "replies": ["h\\u0069"], "session_id": ' + b"9" * 10_000 + b"}")
+    assert fluidtalk.inbound_chat("@lead", "hi").replies == ["hi"]
+
+
+@pytest.mark.parametrize(
+    ("link", "read"),
+    [
+        ("HTTPS://photos.test/a b.jpg", "https://photos.test/a%20b.jpg"),
+        ("", ""),
+        ("/a.jpg", None),
+        ("data:image/png;base64,AAAA", None),
+        ("https://photos.test/" + "a" * 9000, None),
+    ],
+)
+def test_the_link_of_a_photo_is_mended_or_left_out(
+    server: Any, fluidtalk: FluidTalk, link: str, read: str | None
+) -> None:
+    server.answers(200, {**CHAT, "photo_url": link})
+    chat = fluidtalk.inbound_chat("@lead", "hi")
+    assert (chat.photo_url, chat.replies) == (read, CHAT["replies"])
+    assert [part for part, _ in chat.left_out] == (["photo_url"] if read is None else [])

@@ -9,7 +9,8 @@
 --      15 '' | 'hold': a person can take over, and then does | '<answer> <settled retention ms>': nobody can any more
 --      16 the id that this event goes under when another one has its id, or '' when that cannot be
 --      17 what this event was made from (field derived_from), or ''
---      18 the event right in front of it in the same pipeline, or ''  19 the id that that one may have instead, or ''
+--      18 what was left out of it: names of parts and reasons, or ''
+--      19 the event right in front of it in the same pipeline, or ''  20 the id that that one may have instead, or ''
 -- Returns {status, position, ring}: accepted | duplicate | no_channel | full | behind (the one in front of it is not
 --      there: nothing was changed); for a follow-up of a plan also stale (it is
 --      not the next touch, or not due) | waits (behind another event); ring = 1 when the caller must ring. `full` keeps
@@ -76,7 +77,7 @@ local function is_there(front)
   local front_kind = front ~= '' and redis.call('HGET', KEYS[8] .. front .. ' ' .. name, 'kind')
   return front_kind and front_kind ~= 'refused'
 end
-if ARGV[18] ~= '' and not is_there(ARGV[18]) and not is_there(ARGV[19]) then
+if ARGV[19] ~= '' and not is_there(ARGV[19]) and not is_there(ARGV[20]) then
   local ends_takeover = ARGV[15] ~= '' and ARGV[15] ~= 'hold'
   local in_line = redis.call('LLEN', inbox)
   return {in_line >= tonumber(ARGV[12]) and not ends_takeover and 'full' or 'behind', in_line, 0}
@@ -129,6 +130,7 @@ end
 redis.call('RPUSH', inbox, id)
 count(KEYS[6], name, 'accepted')
 note(timeline, now, 'accepted', kind, id)
+if ARGV[18] ~= '' then note(timeline, now, 'left out', ARGV[18], id) end
 if kind == 'inbound_chat' then
   -- A lead who wrote is not quiet: the running plan is over, also one that is just being dispatched.
   redis.call('HSET', conversation, 'last_inbound', now, 'inbound_seq', seq .. ' ' .. now, 'plan_step', 0)

@@ -4,7 +4,7 @@
 --      6 journal of the event when another one has its id, or KEYS 5 again when that cannot be
 -- ARGV 1 conversation name  2 event id  3 the event as JSON  4 milliseconds of its not_before  5 rule
 --      6 channel or ''  7 conversation retention ms  8 timeline retention ms  9 timeline entries
---      10 the id that belongs to KEYS 6
+--      10 the id that belongs to KEYS 6  11 what was left out of the event: names of parts and reasons, or ''
 -- Returns {status, position}: scheduled | duplicate | no_channel. Twice for one event: the second time changes nothing.
 
 local conversation, inbox, follow_ups, timeline = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
@@ -32,6 +32,7 @@ redis.call('HINCRBY', conversation, 'plan', 1)
 plan_touch(conversation, follow_ups, timeline, name, now, at, ARGV[5])
 -- What is asked for in the past is due now, and late from now on.
 redis.call('HSET', conversation, 'touch_event', ARGV[3], 'touch_requested', at, 'touch_at', math.max(at, now))
+if ARGV[11] ~= '' then note(timeline, now, 'left out', ARGV[11], ARGV[2]) end
 redis.call('LTRIM', timeline, -tonumber(ARGV[9]), -1)
 if redis.call('EXISTS', inbox) == 0 then
   redis.call('PEXPIRE', timeline, ARGV[8])
