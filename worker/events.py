@@ -167,9 +167,8 @@ class ChannelContext(BaseModel):
         if info.context is _ACCEPTED or not isinstance(value, dict):
             return read(value)
         left_out: list[LeftOut] = []
-        try:
-            context = read(value)
-        except ValidationError:
+        context = _as_documented(read, value)
+        if context is None:
             parts, left_out = _channel_parts(value)
             context = read(parts)
         context._left_out = (*left_out, *context.conversation().left_out)[:MAX_LEFT_OUT]
@@ -400,6 +399,13 @@ def _optional_fields(model: type[BaseModel]) -> frozenset[str]:
         "event_id",
         "kind",
     }
+
+
+def _as_documented(read: ModelWrapValidatorHandler[ChannelContext], value: Any) -> ChannelContext | None:
+    try:
+        return read(value)
+    except ValidationError:
+        return None
 
 
 def _channel_parts(value: dict[Any, Any]) -> tuple[dict[str, Any], list[LeftOut]]:
