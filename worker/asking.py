@@ -236,7 +236,7 @@ class Asking:
         if not lease.held():
             raise LeaseLost
         attachment = last.attachments[0] if isinstance(last, InboundChat) else None
-        filename = (attachment and attachment.filename) or image.filename
+        filename = image.named(attachment.filename if attachment else None)
         begun_at = time.monotonic()
         try:
             client = self._personas[grant.conversation.persona]

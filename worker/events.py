@@ -28,7 +28,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from worker import event_ids, event_parts
+from worker import event_ids, event_parts, pictures
 from worker.captivate import Captivate, CaptivatePayloadError
 from worker.captivate.json_values import json_part
 from worker.event_parts import MAX_FILENAME, told
@@ -52,6 +52,8 @@ MAX_FIELDS = 64
 MAX_ATTACHMENTS = 50
 MAX_LEFT_OUT = 20
 _FAULTS_TOLD = 10
+# Where platforms say what a file is.
+_TYPE_KEYS = ("type", "mimetype", "mimeType", "mime_type", "contentType", "content_type")
 KINDS = "inbound_chat, ai_opener, event_trigger or follow_up"
 
 _NOTHING_TO_ANSWER = "an inbound chat needs a message or an image: there is nothing to answer"
@@ -265,7 +267,8 @@ class InboundChat(_EventBase):
         """Read message, image files and channel from a Captivate request.
 
         ``payload``: the JSON object that Captivate posted. ``event_id``: give the id of the request when there is
-        one, so that a repeated request is recognised. Files that are no images are not for a persona and are left out.
+        one, so that a repeated request is recognised. Files whose declared type is another than that of a picture are
+        not for a persona and are left out, unless their name is that of a picture.
         Only ``session_id`` and something to answer, words or an image, are needed; what else cannot be used stands in
         ``left_out``. Raises ``InvalidEvent`` naming the field at fault, never its value.
         """
@@ -274,7 +277,7 @@ class InboundChat(_EventBase):
         except CaptivatePayloadError as error:
             raise InvalidEvent(f"not a Captivate request: {error}") from None
         assert isinstance(payload, dict)  # noqa: S101 - Captivate.parse accepts nothing else
-        images = [image for image in map(_image, request.get_files()) if image]
+        images = _images(request.get_files())
         left_out = [*request.left_out, *_too_many(images)]
         message, attachments = request.get_user_input() or "", images[:MAX_ATTACHMENTS]
         if left_out and not message and not attachments:
@@ -433,12 +436,23 @@ def _too_many(images: list[dict[str, Any]]) -> list[LeftOut]:
     return [LeftOut("files", f"{further} images more than {MAX_ATTACHMENTS}")] if further > 0 else []
 
 
-def _image(file: dict[str, Any]) -> dict[str, Any] | None:
-    kind, name = file.get("type"), file.get("filename") or file.get("name")
-    looks_like_image = isinstance(kind, str) and (kind == "image" or kind.startswith("image/"))
-    if not looks_like_image:
-        return None
-    return {"url": _link(file), "filename": name}
+def _images(files: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The files that may be pictures: the bytes decide, once they are fetched. Without one that is likely, the first
+    whose type says nothing is tried whatever its name says."""
+    found = [(_chance(file), file) for file in files]
+    likely = [file for chance, file in found if chance is pictures.Chance.GOOD]
+    unlikely = [file for chance, file in found if chance is pictures.Chance.SMALL]
+    return [{"url": _link(file), "filename": _name(file)} for file in likely or unlikely[:1]]
+
+
+def _chance(file: dict[str, Any]) -> pictures.Chance:
+    link = _link(file)
+    url = link if isinstance(link, str) else ""
+    return pictures.chance([file.get(key) for key in _TYPE_KEYS], _name(file), url)
+
+
+def _name(file: dict[str, Any]) -> object:
+    return file.get("filename") or file.get("name")
 
 
 def _link(file: dict[str, Any]) -> object:

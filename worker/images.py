@@ -2,27 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from urllib.parse import unquote
 
 from worker.connections import Timeouts
+from worker.pictures import image_type, upload_name
 from worker.public_addresses import DOWNLOAD_TIMEOUTS, DownloadError, Downloads
 
-MAX_IMAGE_BYTES = 10 * 1024 * 1024
+__all__ = ["MAX_IMAGE_BYTES", "FetchedImage", "ImageError", "ImageFetcher", "image_type"]
 
-_EXTENSIONS = {
-    "image/jpeg": "jpg",
-    "image/png": "png",
-    "image/gif": "gif",
-    "image/webp": "webp",
-    "image/bmp": "bmp",
-    "image/heic": "heic",
-    "image/avif": "avif",
-}
-_HEIC_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
-_AVIF_BRANDS = frozenset({b"avif", b"avis"})
-_BMP_HEADER_BYTES = frozenset({12, 40, 52, 56, 64, 108, 124})
+MAX_IMAGE_BYTES = 10 * 1024 * 1024
 
 
 class ImageError(Exception):
@@ -40,6 +28,10 @@ class FetchedImage:
     data: bytes
     filename: str
     content_type: str
+
+    def named(self, name: str | None) -> str:
+        """A safe file name for it after what its sender calls it, with the extension of its type."""
+        return upload_name(name, self.content_type) if name else self.filename
 
 
 class ImageFetcher:
@@ -69,42 +61,12 @@ class ImageFetcher:
             raise ImageError(f"the image could not be fetched: {error}", retryable=error.retryable) from error
         kind = image_type(download.body)
         if kind is None:
-            raise ImageError(f"what {download.url.host} sent is not an image of a known kind")
-        return FetchedImage(download.body, _filename(download.url.path, _EXTENSIONS[kind]), kind)
+            packed = f", or it is packed ({download.coding}) although asked not to" if download.coding else ""
+            raise ImageError(f"what {download.url.host} sent is not an image of a known kind{packed}")
+        return FetchedImage(
+            download.body, upload_name(download.url.raw_path.decode("ascii").partition("?")[0], kind), kind
+        )
 
     def close(self) -> None:
         """Close the idle connections."""
         self._downloads.close()
-
-
-def image_type(data: bytes) -> str | None:
-    """The MIME type of an image by its first bytes: JPEG, PNG, GIF, WebP, BMP, HEIC or AVIF; None for all else."""
-    if data.startswith(b"\xff\xd8\xff"):
-        return "image/jpeg"
-    if data.startswith(b"\x89PNG\r\n\x1a\n"):
-        return "image/png"
-    if data.startswith((b"GIF87a", b"GIF89a")):
-        return "image/gif"
-    if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
-        return "image/webp"
-    # "BM" alone also begins ordinary text, so the size of the header that follows has to be a real one.
-    if data.startswith(b"BM") and int.from_bytes(data[14:18], "little") in _BMP_HEADER_BYTES:
-        return "image/bmp"
-    return _media_container_type(data)
-
-
-def _media_container_type(data: bytes) -> str | None:
-    size = int.from_bytes(data[:4], "big")
-    if data[4:8] != b"ftyp" or not 16 <= size <= 256:
-        return None
-    box = data[:size]
-    brands = {box[8:12], *(box[at : at + 4] for at in range(16, len(box), 4))}
-    if brands & _AVIF_BRANDS:
-        return "image/avif"
-    return "image/heic" if box[8:12] in _HEIC_BRANDS else None
-
-
-def _filename(path: str, extension: str) -> str:
-    name = unquote(path).rpartition("/")[2].rpartition(".")[0] or unquote(path).rpartition("/")[2]
-    stem = re.sub(r"[^A-Za-z0-9_-]+", "-", name).strip("-")[:64]
-    return f"{stem or 'image'}.{extension}"

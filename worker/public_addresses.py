@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import httpx
 
 from worker.address_ranges import is_machine_metadata, is_machine_metadata_host, is_public
+from worker.codings import not_undone, plain
 from worker.connections import Answer, AnswerTooLarge, Connections, NotSent, Timeouts, Unanswered
 from worker.network_streams import CheckAddress
 
@@ -91,10 +92,14 @@ def has_valid_host(url: httpx.URL) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Download:
-    """What a link led to: the final address and the content."""
+    """What a link led to: the final address and the content.
+
+    ``coding``: a content coding that was named and cannot be undone here; the content may be plain all the same.
+    """
 
     url: httpx.URL
     body: bytes
+    coding: str = ""
 
 
 class Downloads:
@@ -124,7 +129,7 @@ class Downloads:
         for _ in range(MAX_REDIRECTS + 1):
             answer = self._exchange(target, deadline, max_bytes)
             if answer.status not in _REDIRECTS:
-                return _content(target, answer)
+                return _content(target, answer, max_bytes)
             target = _checked(answer.headers.get("location", ""), target)
         raise DownloadError(f"{target.host}: more than {MAX_REDIRECTS} redirects, given up")
 
@@ -162,12 +167,14 @@ def _checked(url: str, base: httpx.URL | None = None) -> httpx.URL:
     return target
 
 
-def _content(target: httpx.URL, answer: Answer) -> Download:
+def _content(target: httpx.URL, answer: Answer, max_bytes: int) -> Download:
     if not 200 <= answer.status < 300:
         raise _failure(target, answer.status)
-    if answer.headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
-        raise DownloadError(f"{target.host} sent compressed content although asked not to", status=answer.status)
-    return Download(target, answer.body)
+    coding = answer.headers.get("content-encoding", "")
+    body = plain(answer.body, coding, max_bytes)
+    if len(body) > max_bytes:
+        raise TooLarge(f"{target.host}: the content is larger than {max_bytes} bytes when it is unpacked")
+    return Download(target, body, not_undone(coding))
 
 
 def _failure(target: httpx.URL, status: int) -> DownloadError:

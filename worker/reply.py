@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import mimetypes
 from dataclasses import dataclass, fields
 from typing import Any, Literal
-from urllib.parse import urlsplit
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from config.settings import Escalation
 from worker.captivate import Captivate, FileCollectionModel, FileModel, TextMessageModel
+from worker.pictures import name_and_type_of_link
 from worker.unreadable import by_a_newer_release
 
 ReplyFate = Literal["answered", "sealed", "dead"]
@@ -100,12 +99,8 @@ def fill(captivate: Captivate, reply: Reply, sent: int = 0) -> Captivate:
 
 
 def _photo(url: str) -> FileModel:
-    try:
-        filename = urlsplit(url).path.rpartition("/")[2] or "photo.jpg"
-    except ValueError:  # half an IPv6 address: the channel will say what it thinks of it
-        filename = "photo.jpg"
-    kind, _ = mimetypes.guess_type(filename)
-    return FileModel(type=kind if kind and kind.startswith("image/") else "image/jpeg", url=url, filename=filename)
+    filename, kind = name_and_type_of_link(url)
+    return FileModel(type=kind, url=url, filename=filename)
 
 
 def _escalate(captivate: Captivate, escalation: Escalation) -> None:

@@ -115,6 +115,66 @@ def test_files_that_are_no_images_are_left_out():
     assert len(event.attachments) == 1
 
 
+OTHER_FILE = "https://x/f?a=b.jpg"
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        {"type": "application/octet-stream", "filename": "IMG_0001.JPG"},
+        {"type": "binary/octet-stream"},
+        {"type": "IMAGE/JPEG; charset=binary"},
+        {"type": "Image"},
+        {"type": " image/webp "},
+        {"type": "jpg"},
+        {"type": "application/x-png"},
+        {"type": "photo"},
+        {"type": ""},
+        {"type": 7},
+        {"type": ["image"]},
+        {"type": None, "filename": "blob"},
+        {},
+        {"type": "file", "mimetype": "image/png"},
+        {"type": "document", "filename": "a.png"},
+        {"type": "application/pdf", "name": "a%2Epng"},
+        {"type": "text/html", "filename": "what?.gif"},
+        {"type": "document", "url": "https://x/a.heic?signature=1"},
+        {"type": "application/octet-stream", "filename": "scan.pdf"},
+        {"filename": 5},
+    ],
+)
+def test_a_file_that_may_be_a_picture_becomes_an_attachment(file):
+    request = {**PAYLOAD, "user_input": "", "files": [{"url": OTHER_FILE, **file}]}
+    assert len(InboundChat.from_captivate(request, persona="ava", target="@l").attachments) == 1
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        {"type": "application/pdf"},
+        {"type": "application/pdf", "filename": "scan"},
+        {"type": "AUDIO/ogg"},
+        {"type": "video/mp4", "filename": "a.mp4"},
+        {"type": "voice"},
+        {"type": "video_note"},
+        {"type": "file", "mimetype": "text/html"},
+        {"type": "application/octet-stream", "url": None},
+    ],
+)
+def test_a_file_of_another_kind_is_left_out_and_the_words_go_on(file):
+    request = {**PAYLOAD, "files": [{"url": OTHER_FILE, **file}]}
+    event = InboundChat.from_captivate(request, persona="ava", target="@l")
+    assert (event.message, event.attachments) == ("hi man", ())
+
+
+def test_a_file_with_the_name_of_another_kind_is_tried_only_when_no_other_may_be_a_picture():
+    """Each further attachment is an event of its own, which would have nothing to say."""
+    files = [{"url": f"https://x/{name}"} for name in ("a.pdf", "b.docx")]
+    for more, tried in (([], ["https://x/a.pdf"]), ([{"url": "https://x/c"}], ["https://x/c"])):
+        event = InboundChat.from_captivate({**PAYLOAD, "files": files + more}, persona="ava", target="@l")
+        assert [each.url for each in event.attachments] == tried
+
+
 def test_several_images_become_one_event_each_in_order():
     files = [image(f"https://x/{number}.jpg") for number in range(3)]
     event = InboundChat.from_captivate({**PAYLOAD, "files": files}, persona="ava", target="@l", event_id="m1")

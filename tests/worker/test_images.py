@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 import socket
 import threading
 import tracemalloc
+import zlib
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -14,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from worker.connections import Timeouts
-from worker.images import ImageError, ImageFetcher, image_type
+from worker.images import FetchedImage, ImageError, ImageFetcher, image_type
 
 
 def _ftyp(major: bytes, *compatible: bytes) -> bytes:
@@ -37,6 +39,8 @@ IMAGES = {
     "heif": (_ftyp(b"mif1", b"heic"), "image/heic", "heic"),
     "avif": (_ftyp(b"avif", b"mif1", b"miaf"), "image/avif", "avif"),
     "avif by brand": (_ftyp(b"mif1", b"avif"), "image/avif", "avif"),
+    "tiff of a scanner": (b"II*\x00" + bytes(20), "image/tiff", "tiff"),
+    "tiff the other way round": (b"MM\x00*" + bytes(20), "image/tiff", "tiff"),
     "avif sequence": (_ftyp(b"avis"), "image/avif", "avif"),
 }
 OTHERS = {
@@ -78,6 +82,7 @@ class Site:
         self.origin = origin
         self.pages: dict[str, tuple[int, bytes]] = {}
         self.asked = 0
+        self.coding = ""
 
 
 @pytest.fixture
@@ -92,6 +97,8 @@ def site() -> Iterator[Site]:
             status, body = found.pages[self.path.partition("?")[0]]
             self.send_response(status)
             self.send_header("Content-Type", "text/plain")
+            if found.coding:
+                self.send_header("Content-Encoding", found.coding)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
@@ -161,6 +168,64 @@ def test_an_image_is_fetched_whatever_the_server_calls_it(make_fetcher: Fetcher,
 def test_the_file_name_is_safe(make_fetcher: Fetcher, site: Site, path: str, filename: str) -> None:
     site.pages[path] = (200, JPEG)
     assert make_fetcher().fetch(site.origin + path).filename == filename
+
+
+@pytest.mark.parametrize(
+    ("called", "filename"),
+    [
+        ("scan.pdf", "scan.jpg"),
+        ("blob", "blob.jpg"),
+        ("evil.html", "evil.jpg"),
+        ("My Photo (1).JPEG", "My-Photo-1.jpg"),
+        ("../../etc/passwd", "passwd.jpg"),
+        ("C:\\fakepath\\me.png", "me.jpg"),
+        ('a"\r\nX-Injected: 1.png', "a-X-Injected-1.jpg"),
+        ("...", "image.jpg"),
+        ("", "photo.jpg"),
+        (None, "photo.jpg"),
+    ],
+)
+def test_the_name_that_a_sender_gives_is_only_a_name(called: str | None, filename: str) -> None:
+    assert FetchedImage(JPEG, "photo.jpg", "image/jpeg").named(called) == filename
+
+
+@pytest.mark.parametrize(
+    "coding", ["aws-chunked", "base64", "utf-8", "binary", "gzip", "deflate", "br", "zstd", "x, gzip"]
+)
+def test_a_false_content_coding_costs_no_image(make_fetcher: Fetcher, site: Site, coding: str) -> None:
+    site.pages["/a"] = (200, PNG)
+    site.coding = coding
+    assert make_fetcher().fetch(f"{site.origin}/a").data == PNG
+
+
+@pytest.mark.parametrize(
+    ("coding", "pack"), [("gzip", gzip.compress), ("X-GZIP", gzip.compress), ("deflate", zlib.compress)]
+)
+def test_an_image_that_is_packed_is_unpacked(
+    make_fetcher: Fetcher, site: Site, coding: str, pack: Callable[[bytes], bytes]
+) -> None:
+    site.pages["/a"] = (200, pack(PNG))
+    site.coding = coding
+    assert make_fetcher().fetch(f"{site.origin}/a").data == PNG
+
+
+def test_unpacking_is_bounded(make_fetcher: Fetcher, site: Site) -> None:
+    site.pages["/secret"] = (200, gzip.compress(PNG + bytes(200_000_000), compresslevel=1))
+    site.coding = "gzip"
+    tracemalloc.start()
+    try:
+        error = _fails(make_fetcher(max_bytes=1_000_000), f"{site.origin}/secret")
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert "larger than 1000000 bytes" in str(error)
+    assert peak < 8_000_000
+
+
+def test_an_image_in_a_coding_that_cannot_be_undone_is_refused_by_its_name(make_fetcher: Fetcher, site: Site) -> None:
+    site.pages["/secret"] = (200, b"\x28\xb5\x2f\xfd packed")
+    site.coding = "zstd"
+    assert "packed (zstd) although asked not to" in str(_fails(make_fetcher(), f"{site.origin}/secret"))
 
 
 def _fails(fetcher: ImageFetcher, url: str) -> ImageError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import socket
 import threading
 import time
@@ -9,6 +10,7 @@ from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,6 +19,7 @@ from worker import public_addresses
 from worker.connections import Connections, NotSent, Timeouts
 from worker.public_addresses import (
     MAX_REDIRECTS,
+    Download,
     DownloadError,
     Downloads,
     ForbiddenAddress,
@@ -282,12 +285,27 @@ def test_the_size_is_limited(downloads: Downloads, site: Site) -> None:
     assert len(downloads.get(site.url("/a"), max_bytes=1001).body) == 1001
 
 
-def test_compressed_content_is_refused(downloads: Downloads, site: Site) -> None:
-    """It was not asked for, and unpacking it could fill the memory."""
-    site.pages["/a"] = (200, {"Content-Encoding": "gzip"}, b"x")
-    assert "compressed" in str(_fails(downloads, site.url("/a")))
-    site.pages["/b"] = (200, {"Content-Encoding": "Identity"}, b"x")
-    assert downloads.get(site.url("/b"), max_bytes=10).body == b"x"
+@pytest.mark.parametrize(
+    ("coding", "sent", "found"),
+    [
+        ("gzip", b"x", b"x"),
+        ("Identity", b"x", b"x"),
+        ("gzip", gzip.compress(b"x"), b"x"),
+        ("aws-chunked, gzip", gzip.compress(b"x"), b"x"),
+        ("gzip", gzip.compress(b"x")[:-1], gzip.compress(b"x")[:-1]),
+        ("", gzip.compress(b"x"), gzip.compress(b"x")),
+    ],
+)
+def test_content_is_unpacked_when_it_is_packed_as_its_server_says(
+    downloads: Downloads, site: Site, coding: str, sent: bytes, found: bytes
+) -> None:
+    site.pages["/a"] = (200, {"Content-Encoding": coding}, sent)
+    assert downloads.get(site.url("/a"), max_bytes=100) == Download(httpx.URL(site.url("/a")), found)
+
+
+def test_a_coding_that_cannot_be_undone_is_told(downloads: Downloads, site: Site) -> None:
+    site.pages["/a"] = (200, {"Content-Encoding": "BR"}, b"x")
+    assert downloads.get(site.url("/a"), max_bytes=100).coding == "br"
 
 
 @pytest.mark.parametrize("path", ["/hang", "/drip"])

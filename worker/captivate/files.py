@@ -31,9 +31,12 @@ def address_of(file_info: dict[str, Any]) -> str:
 def download(url: str, allow_private_addresses: bool, max_bytes: int) -> bytes:
     """The content behind ``url``. Raises ``DownloadFailed``."""
     try:
-        return shared_downloads(allow_private_addresses).get(url, max_bytes=max_bytes).body
+        found = shared_downloads(allow_private_addresses).get(url, max_bytes=max_bytes)
     except DownloadError as error:
         raise DownloadFailed(str(error), status=error.status, retryable=error.retryable) from error
+    if found.coding:
+        raise DownloadFailed(f"{found.url.host} sent content in the coding {found.coding} although asked not to")
+    return found.body
 
 
 def shared_downloads(allow_private_addresses: bool) -> Downloads:

@@ -14,11 +14,13 @@ from typing import Any, NoReturn, Self, TypeVar
 
 import httpx
 
-from worker.connections import Answer, Connections, NotSent, Timeouts, Unanswered
+from worker.codings import plain
+from worker.connections import MAX_RESPONSE_BYTES, Answer, Connections, NotSent, Timeouts, Unanswered
 from worker.fluidtalk.errors import BadReply, InvalidCall, OutcomeUnknown, Unavailable, error_for, seconds_until
 from worker.fluidtalk.form import (
     File,
     ImagePath,
+    content_type,
     context_text,
     expect_text,
     file_name,
@@ -173,7 +175,8 @@ class FluidTalk:
     ) -> UploadResult:
         """Host an image, from ``path`` or from ``data``; the bytes win if both are given (protocols.md 1.3, F5, F13).
 
-        ``filename``: the name to send; by default that of ``path``, or ``image.jpg`` for bytes.
+        ``filename``: the name to send; by default that of ``path``, or ``image.jpg`` for bytes. The type that is sent
+        beside it is that of the bytes.
         """
         name = file_name(filename) if filename else ""
         if data is not None:
@@ -228,10 +231,10 @@ class FluidTalk:
         request = httpx.Request(
             "POST",
             _server_address(self.base_url + path),
-            # A server may choose any coding if none is named, and none is undone here.
+            # A server may choose any coding if none is named.
             headers={"X-API-Key": self._api_key, "Accept-Encoding": "identity", "User-Agent": "parley-fluidtalk"},
             data=form,
-            files={"file": file} if file else None,
+            files={"file": (*file, content_type(*file))} if file else None,
         )
         try:
             answer = self._connections.send(request, self._timeouts)
@@ -261,7 +264,8 @@ def _server_address(address: str) -> httpx.URL:
 
 def _read_answer(answer: Answer, read: Callable[[dict[str, Any]], Result]) -> Result:
     # F18: always UTF-8, as RFC 8259 demands of JSON.
-    text = answer.body.decode("utf-8-sig", "replace")
+    body = plain(answer.body, answer.headers.get("Content-Encoding", ""), MAX_RESPONSE_BYTES)
+    text = body.decode("utf-8-sig", "replace")
     detail: Any
     try:
         detail, unreadable = from_json(text), None

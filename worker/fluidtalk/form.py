@@ -8,6 +8,7 @@ from typing import Any
 
 from worker.fluidtalk.errors import InvalidCall
 from worker.fluidtalk.wire_text import repair, to_json
+from worker.pictures import image_type, type_of_name
 
 ImagePath = str | os.PathLike[str]
 File = tuple[str, bytes]
@@ -69,7 +70,7 @@ def file_name(name: str) -> str:
     """``name`` as it can stand in the head of a file part. Raises ``InvalidCall`` if it is not a string."""
     if not isinstance(name, str):
         raise InvalidCall(f"filename is a {type(name).__name__}; nothing was sent, give a string")
-    # httpx would write the same, but first guesses a content type from the name, which must not carry a line break.
+    # httpx would write the same; here it does not depend on how a part is given to it.
     return repair(name).replace("\r", "%0D").replace("\n", "%0A")
 
 
@@ -80,3 +81,8 @@ def image_bytes(data: bytes) -> bytes:
     if not data:
         raise InvalidCall("the image has no bytes; nothing was sent, give another one")
     return bytes(data)
+
+
+def content_type(name: str, content: bytes) -> str:
+    """The type of a file part: by its bytes; by its name only if they are those of no picture that is known here."""
+    return image_type(content) or type_of_name(name) or "application/octet-stream"

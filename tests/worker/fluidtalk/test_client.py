@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import gzip
 import inspect
 import pickle
 import socket
@@ -43,7 +44,7 @@ def test_the_public_names_are_sorted_and_there() -> None:
     assert all(hasattr(worker.fluidtalk, name) for name in names)
 
 
-def test_the_only_imports_from_the_product_are_connections_and_odd_values() -> None:
+def test_the_only_imports_from_the_product_are_connections_and_what_knows_only_bytes() -> None:
     folder = Path(worker.fluidtalk.__file__).parent
     imports = {
         line.split()[1]
@@ -51,10 +52,8 @@ def test_the_only_imports_from_the_product_are_connections_and_odd_values() -> N
         for line in file.read_text().splitlines()
         if line.startswith(("from worker", "import worker", "from config", "from tasks"))
     }
-    assert {name for name in imports if not name.startswith("worker.fluidtalk")} == {
-        "worker.connections",
-        "worker.odd_values",
-    }
+    others = {name for name in imports if not name.startswith("worker.fluidtalk")}
+    assert others == {"worker.codings", "worker.connections", "worker.odd_values", "worker.pictures"}
 
 
 @pytest.mark.parametrize(
@@ -286,8 +285,26 @@ def test_the_part_says_what_the_file_name_suggests(
     assert file_part(server.requests[0]) == ("file", filename or "image.jpg", content_type, b"\x89PNG")
 
 
+@pytest.mark.parametrize("filename", ["evil.html", "blob", "scan.pdf", "a.jpg", None])
+def test_the_bytes_decide_what_the_part_says(server: Any, fluidtalk: FluidTalk, filename: str | None) -> None:
+    server.answers(200, {"url": "https://uploads.test/1"})
+    fluidtalk.upload_image(data=b"RIFF\x10\x00\x00\x00WEBPVP8 ", filename=filename)
+    assert file_part(server.requests[0])[1:3] == (filename or "image.jpg", "image/webp")
+
+
+def test_a_name_alone_never_says_that_a_part_is_a_page(server: Any, fluidtalk: FluidTalk) -> None:
+    server.answers(200, {"url": "https://uploads.test/1"})
+    fluidtalk.upload_image(data=b"<html>", filename="evil.html")
+    assert file_part(server.requests[0])[2] == "application/octet-stream"
+
+
+def test_an_answer_that_was_packed_unasked_is_read(server: Any, fluidtalk: FluidTalk) -> None:
+    server.answers(200, gzip.compress(b'{"reply": "hi"}'), Content_Encoding="gzip")
+    assert fluidtalk.inbound_chat("@lead", "hi").reply == "hi"
+
+
 def test_a_file_name_cannot_add_headers_to_its_part(server: Any, fluidtalk: FluidTalk) -> None:
-    """The content type is guessed from the name, and a name can look like a data URL."""
+    """Also one that looks like a data URL."""
     server.answers(200, {"url": "https://uploads.test/1"})
     fluidtalk.upload_image(data=b"x", filename="data:image/png\r\nX-Injected: yes,1")
     assert b"\r\nX-Injected" not in server.requests[0]

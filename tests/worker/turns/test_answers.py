@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from worker.events import AiOpener, EventTrigger, FollowUp, InboundChat
+from worker.fluidtalk import FluidTalk
 
 
 def test_a_message_is_answered_on_its_channel(shop, say, upstreams, store):
@@ -90,6 +93,22 @@ def test_an_image_of_the_payload_is_hosted_before_the_call(shop, channel, presig
     assert upload.path.endswith("/upload")
     assert chat.fields["image_url"].startswith(upstreams.fluidtalk_url)
     assert "Signature" not in chat.fields["image_url"]
+
+
+@pytest.mark.parametrize("called", ["evil.html", "scan.pdf", "blob", "../../my photo.JPEG", "a\r\nb", None])
+def test_an_image_is_hosted_under_the_type_of_its_bytes(shop, channel, presigned, upstreams, monkeypatch, called):
+    names, upload = [], FluidTalk.upload_image
+
+    def noting(self, path=None, data=None, filename=None):
+        names.append(filename)
+        return upload(self, path, data, filename)
+
+    monkeypatch.setattr(FluidTalk, "upload_image", noting)
+    files = [{"type": "application/octet-stream", "filename": called, "url": presigned}]
+    payload = {**channel, "user_input": "", "files": files}
+    shop.producer.enqueue(InboundChat.from_captivate(payload, persona="ava", target="@lead"))
+    assert shop.work() == ["answered"]
+    assert [name.rpartition(".")[2] for name in names] == ["png"]
 
 
 def test_an_image_is_not_hosted_again_for_a_second_attempt(shop, say, presigned, upstreams):
