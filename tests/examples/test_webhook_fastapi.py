@@ -109,10 +109,18 @@ def test_neither_address_nor_session_id_stands_in_a_conversation_name(post, wait
 
 
 @pytest.mark.parametrize(
+    "odd", [{"metadata": {}}, {"files": [None]}, {"hasLivechat": "SECRET"}, {"incoming_action": 7}]
+)
+def test_a_part_that_cannot_be_used_does_not_cost_the_words(post, waiting, odd):
+    assert post(payload(**odd)).status_code == 202
+    assert list(waiting().values()) == [1]
+
+
+@pytest.mark.parametrize(
     ("body", "persona", "refused", "words"),
     [
         (payload(session_id=None), "ava", "InvalidEvent", "not a Captivate request: session_id"),
-        (payload(metadata={}), "ava", "InvalidEvent", "not a Captivate request: metadata"),
+        (payload(user_input=["SECRET"]), "ava", "InvalidEvent", "left out: user_input: it is a list, not a text"),
         ([PAYLOAD], "ava", "InvalidEvent", "a Captivate request is a JSON object, not a list"),
         (payload(user_input=""), "ava", "InvalidEvent", "needs a message or an image"),
         (payload(user_input="SECRET" * 2000), "ava", "TooLarge", "message has 12000 characters"),
