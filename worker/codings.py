@@ -1,11 +1,17 @@
-"""Content codings (RFC 9110, 8.4). None is ever asked for, and yet some servers name one; often it is false."""
+"""How the content of an answer is packed and written: what a server says of that is often false.
+
+Content codings (RFC 9110, 8.4) are never asked for. JSON is UTF-8 (RFC 8259, 8.1), whatever the charset beside it.
+"""
 
 from __future__ import annotations
 
+import json
+import re
 import zlib
 
 _UNDONE = frozenset({"gzip", "x-gzip", "deflate"})
 _NOT_UNDONE = frozenset({"br", "zstd", "compress", "x-compress"})
+_CHARSET = re.compile(r"charset\s*=\s*[\"']?(?:iso-8859-1|latin-?1|windows-1252|cp1252)\b", re.IGNORECASE)
 
 
 def plain(body: bytes, named: str, max_bytes: int) -> bytes:
@@ -31,3 +37,14 @@ def not_undone(named: str) -> str:
 
 def _words(named: str) -> set[str]:
     return {each.strip().lower() for each in named.split(",")}
+
+
+def json_text(body: bytes, content_type: str) -> str:
+    """The text of a JSON body: UTF-8, with or without a mark at its begin, or UTF-16 or UTF-32 as its zeros show.
+
+    What is none of them is read as Latin-1 if ``content_type`` says so; else what cannot be read becomes U+FFFD.
+    """
+    try:
+        return body.decode(json.detect_encoding(body))
+    except UnicodeDecodeError:
+        return body.decode("cp1252" if _CHARSET.search(content_type) else "utf-8-sig", "replace")

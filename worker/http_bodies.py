@@ -13,16 +13,22 @@ MOST_FRAMING_BYTES = 512 * 1024
 MOST_LINE_BYTES = 8 * 1024
 
 _CONTENT_FOR_EACH_FRAMING_BYTE = 8
-_SIZE_LINE = re.compile(rb"[ \t]*([0-9A-Fa-f]{1,32})[ \t]*(?:;[^\r\x00]*)?\r?")
+# A bare line feed may end a size, but no extension: that readers see its end in different places is a known attack.
+_SIZE_LINE = re.compile(rb"[ \t]*([0-9A-Fa-f]{1,32})[ \t]*(?:;[^\r\x00]*\r|\r?)")
+_USUAL_SIZE_LINE = re.compile(rb"[0-9A-Fa-f]+(?:;.*)?\r", re.DOTALL)
 
 _EMPTY = (b"\r", b"")
 
 
 class Body(Protocol):
-    """``content``: what came so far. ``complete``: the end came. ``left_over``: more came than belongs to it."""
+    """``content``: what came so far. ``complete``: the end came. ``left_over``: more came than belongs to it.
+
+    ``unusual``: it was clear enough to be read, and yet its server does not write as others do.
+    """
 
     complete: bool
     left_over: bool
+    unusual: bool
 
     @property
     def content(self) -> bytes | bytearray: ...
@@ -41,7 +47,7 @@ class WholeBody:
 
     def __init__(self, content: bytes) -> None:
         self.content = content
-        self.complete, self.left_over = True, False
+        self.complete, self.left_over, self.unusual = True, False, False
 
     def feed(self, piece: bytes) -> None:
         """See ``Body``; never called, it is complete."""
@@ -53,11 +59,12 @@ class WholeBody:
 class CountedBody:
     """So many bytes."""
 
-    def __init__(self, length: int) -> None:
+    def __init__(self, length: int, *, unusual: bool = False) -> None:
         self.content = bytearray()
         self._length = length
         self.complete = length == 0
         self.left_over = False
+        self.unusual = unusual
 
     def feed(self, piece: bytes) -> None:
         """See ``Body``."""
@@ -80,7 +87,7 @@ class UncountedBody:
 
     def __init__(self) -> None:
         self.content = bytearray()
-        self.complete = self.left_over = False
+        self.complete = self.left_over = self.unusual = False
 
     def feed(self, piece: bytes) -> None:
         """See ``Body``."""
@@ -106,9 +113,10 @@ class ChunkedBody:
     Read as other clients do: blanks around a size, any extension, bare line feeds.
     """
 
-    def __init__(self, length: int | None = None) -> None:
+    def __init__(self, length: int | None = None, *, unusual: bool = False) -> None:
         self.content = bytearray()
         self.complete = self.left_over = False
+        self.unusual = unusual or length is not None
         self._length = length
         self._expects = _Expects.SIZE
         self._chunk_left = 0
@@ -151,30 +159,42 @@ class ChunkedBody:
             found = _SIZE_LINE.fullmatch(line)
             if found is None:
                 raise NoSuchAnswer("a chunk without a size")
+            self.unusual = self.unusual or _USUAL_SIZE_LINE.fullmatch(line) is None
             self._chunk_left = int(found[1], 16)
             self._expects = _Expects.END_OF_CHUNK if self._chunk_left else _Expects.TRAILER
         elif self._expects is _Expects.END_OF_CHUNK:
             if line not in _EMPTY:
                 raise NoSuchAnswer("a chunk that is longer than its size")
+            self.unusual = self.unusual or line == b""
             self._expects = _Expects.SIZE
         elif line in _EMPTY:
             if self._length is not None and self._length != len(self.content):
                 raise NoSuchAnswer("two different lengths")
+            self.unusual = self.unusual or line == b""
             self.complete = True
 
 
 def body_of(head: Head) -> Body:
     """An empty body of the kind that the head announces. Raises ``NoSuchAnswer`` if that is not clear."""
     if head.status in (204, 304):
-        return CountedBody(0)
+        return CountedBody(0, unusual=announces_body(head))
     # The parser lets no second length and no sign pass.
     length = next((int(value) for name, value in head.fields if name.lower() == b"content-length"), None)
-    lists = (value.lower().split(b",") for name, value in head.fields if name.lower() == b"transfer-encoding")
-    codings = [coding for names in lists for name in names if (coding := name.strip()) not in (b"", b"identity")]
+    lists = [value.lower().split(b",") for name, value in head.fields if name.lower() == b"transfer-encoding"]
+    named = [name.strip() for names in lists for name in names]
+    codings = [coding for coding in named if coding not in (b"", b"identity")]
     if b"chunked" in codings[:-1] and set(codings) != {b"chunked"}:
         raise NoSuchAnswer("chunks within another coding")
     if codings and codings[-1] == b"chunked":
-        return ChunkedBody(length)
+        return ChunkedBody(length, unusual=named != [b"chunked"])
     if codings and length is not None:
         raise NoSuchAnswer("a length and a coding without one")
-    return UncountedBody() if length is None else CountedBody(length)
+    return UncountedBody() if length is None else CountedBody(length, unusual=bool(lists))
+
+
+def announces_body(head: Head) -> bool:
+    """Whether a head whose status has no body says that one follows. Its server may send it all the same."""
+    return any(
+        name.lower() == b"transfer-encoding" or (name.lower() == b"content-length" and value.strip(b"0"))
+        for name, value in head.fields
+    )

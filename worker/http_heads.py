@@ -1,8 +1,8 @@
 """The head of an HTTP/1.1 answer. No connection is known here.
 
-llhttp (through httptools) reads it, strictly but for bare line feeds. A head that it refuses is written out once more
-without the oddities that curl, browsers and ``http.client`` overlook, and read again: an answer that was paid for is
-not to count as none for a blank. What two readers could understand differently is refused.
+llhttp (through httptools) reads it, strictly. A head that it refuses is written out once more without the oddities
+that curl, browsers and ``http.client`` overlook, and read again: an answer that was paid for is not to count as none
+for a blank. What two readers could understand differently is refused. A connection with any oddity is not kept.
 """
 
 from __future__ import annotations
@@ -47,13 +47,22 @@ class Head:
     def read(self, data: bytes, **leniencies: bool) -> None:
         """Read the head that ``data`` begins with. Raises ``httptools.HttpParserError``."""
         self._parser = httptools.HttpResponseParser(self)
-        self._parser.set_dangerous_leniencies(lenient_optional_cr_before_lf=True, **leniencies)
+        if leniencies:
+            self._parser.set_dangerous_leniencies(**leniencies)
         try:
             self._parser.feed_data(data)
         finally:
             del self._parser
         if self._messages == 1:
-            self.whole_body = b"".join(self._pieces)
+            self._keep_whole_body(data)
+
+    def _keep_whole_body(self, data: bytes) -> None:
+        body = b"".join(self._pieces)
+        names = [name.lower() for name, _ in self.fields]
+        # The parser reads over line ends behind a message; chunks, and answers without a body, are looked at elsewhere.
+        if names.count(b"content-length") == 1 and b"transfer-encoding" not in names and self.status not in (204, 304):
+            self.whole_body = body
+            self.stays_open = self.stays_open and end_of_head(data) + len(body) == len(data)
 
     # What the parser calls.
 
@@ -134,7 +143,8 @@ def mended(head: bytes) -> bytes | None:
     """The head as a strict reader takes it; None if it could be understood in two ways or not at all.
 
     Mended: odd blanks in the status line, folded lines, blanks before a colon, lines without a colon or with a name
-    that is none (left out), control characters in values (a blank), one Content-Length said several times.
+    that is none (left out), control characters in values (a blank), one Content-Length said several times, an empty
+    Transfer-Encoding (left out).
     """
     first, *rest = (line.removesuffix(b"\r") for line in head.split(b"\n"))
     found = _STATUS_LINE.fullmatch(first)
@@ -149,6 +159,8 @@ def mended(head: bytes) -> bytes | None:
             return None
         if name.lower() == b"content-length":
             length |= _numbers(value)
+        elif name.lower() == b"transfer-encoding" and not value.strip(b" \t"):
+            continue
         elif colon and _TOKEN.fullmatch(name := name.rstrip(b" \t")):
             lines.append(b"%b: %b" % (name, _CONTROL.sub(b" ", value).strip(b" \t")))
     if len(length) > 1 or -1 in length:
@@ -180,6 +192,6 @@ def _unfolded(lines: list[bytes]) -> list[bytes] | None:
 
 
 def _numbers(value: bytes) -> set[int]:
-    """The lengths that a value names; -1 for what is none."""
-    parts = [part.strip(b" \t") for part in value.split(b",")]
+    """The lengths that a value names; -1 for what is none. A list may have empty places (RFC 9110, 5.6.1)."""
+    parts = [stripped for part in value.split(b",") if (stripped := part.strip(b" \t"))] or [b""]
     return {int(part) if part.isdigit() and len(part) < 20 else -1 for part in parts}

@@ -9,7 +9,7 @@ import re
 
 import httpx
 
-from worker.http_bodies import Body, WholeBody, body_of
+from worker.http_bodies import Body, WholeBody, announces_body, body_of
 from worker.http_heads import AnswerOutOfBounds, Head, NoSuchAnswer, end_of_head, read_head
 
 __all__ = ["MOST_HEAD_BYTES", "AnswerReader", "NoSuchAnswer", "NoSuchRequest", "request_bytes"]
@@ -57,6 +57,7 @@ class AnswerReader:
         self._begun_head = bytearray()
         self._head_bytes = 0
         self._left_over = False
+        self._unusual = False
 
     @property
     def headers(self) -> httpx.Headers:
@@ -75,8 +76,10 @@ class AnswerReader:
 
     @property
     def reusable(self) -> bool:
-        """Whether the connection can carry another request: it stays open, and nothing is left over."""
-        return self.complete and self._head is not None and self._head.stays_open and not self._left_over
+        """Whether the connection can carry another request: it stays open, and nothing was unusual or is left over."""
+        if self._head is None or self._body is None or self._unusual or self._left_over:
+            return False
+        return self.complete and self._head.stays_open and not self._body.unusual
 
     def feed(self, data: bytes) -> None:
         """Go on with what came; empty = the server has closed. Raises ``NoSuchAnswer``."""
@@ -108,6 +111,8 @@ class AnswerReader:
                 if head.whole_body is not None:
                     return WholeBody(head.whole_body), b""
                 return body_of(head), data
+            if head is not None and announces_body(head):
+                self._unusual = True
             # Else a hint: the answer itself follows.
         return None, b""
 
@@ -124,6 +129,7 @@ class AnswerReader:
         elif data[0] in b"\r\n":
             self._count(0, len(data))
             data = data.lstrip(b"\r\n")
+            self._unusual = True
         head = read_head(data) if data else None
         if head is None:
             begun += data

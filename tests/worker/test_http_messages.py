@@ -25,7 +25,8 @@ ODD = (
     b"2 \r\nhe\r\n3 ; x\r\nllo\r\n0 \r\n\r\n"
 )
 HINTED = b"HTTP/1.1 103 Wait\r\nA: 0\r\n\r\n" + COUNTED
-ANSWERS = [COUNTED, CHUNKED, BARE_LINE_FEEDS, HINTED]
+USUAL = [COUNTED, CHUNKED, HINTED]
+ANSWERS = [*USUAL, BARE_LINE_FEEDS]
 
 
 def read(*pieces: bytes) -> AnswerReader:
@@ -68,7 +69,8 @@ def test_a_body_is_counted() -> None:
 def test_an_answer_does_not_depend_on_how_it_is_cut(wire: bytes, cuts: list[int]) -> None:
     places = sorted({0, len(wire), *(cut for cut in cuts if cut < len(wire))})
     reader = read(*(wire[start:end] for start, end in itertools.pairwise(places)))
-    assert (reader.status, reader.body, reader.size, reader.complete, reader.reusable) == (200, b"hello", 5, True, True)
+    assert (reader.status, reader.body, reader.size, reader.complete) == (200, b"hello", 5, True)
+    assert reader.reusable == (wire in USUAL)
     assert reader.headers.get_list("A") == ["1", "2"]
 
 

@@ -14,7 +14,7 @@ from typing import Any, NoReturn, Self, TypeVar
 
 import httpx
 
-from worker.codings import plain
+from worker.codings import json_text, plain
 from worker.connections import MAX_RESPONSE_BYTES, Answer, Connections, NotSent, Timeouts, Unanswered
 from worker.fluidtalk.errors import BadReply, InvalidCall, OutcomeUnknown, Unavailable, error_for, seconds_until
 from worker.fluidtalk.form import (
@@ -263,9 +263,8 @@ def _server_address(address: str) -> httpx.URL:
 
 
 def _read_answer(answer: Answer, read: Callable[[dict[str, Any]], Result]) -> Result:
-    # F18: always UTF-8, as RFC 8259 demands of JSON.
     body = plain(answer.body, answer.headers.get("Content-Encoding", ""), MAX_RESPONSE_BYTES)
-    text = body.decode("utf-8-sig", "replace")
+    text = json_text(body, answer.headers.get("Content-Type", ""))  # F18: never Latin-1 by default
     detail: Any
     try:
         detail, unreadable = from_json(text), None

@@ -303,6 +303,26 @@ def test_an_answer_that_was_packed_unasked_is_read(server: Any, fluidtalk: Fluid
     assert fluidtalk.inbound_chat("@lead", "hi").reply == "hi"
 
 
+@pytest.mark.parametrize(
+    ("encoding", "content_type"),
+    [
+        ("utf-8", "application/json"),
+        ("utf-8", "text/plain; charset=ISO-8859-1"),
+        ("utf-8-sig", "application/json; charset=utf-8"),
+        ("utf-16", "application/json"),
+        ("utf-16-le", "application/json; charset=utf-16le"),
+        ("utf-32", "application/json"),
+        ("latin-1", 'Application/JSON; Charset="ISO-8859-1"'),
+        ("cp1252", "application/json;charset=windows-1252"),
+    ],
+)
+def test_json_is_read_in_every_encoding_that_can_be_told(
+    server: Any, fluidtalk: FluidTalk, encoding: str, content_type: str
+) -> None:
+    server.answers(200, '{"reply": "caf\u00e9"}'.encode(encoding), Content_Type=content_type)
+    assert fluidtalk.inbound_chat("@lead", "hi").reply == "caf\u00e9"
+
+
 def test_a_file_name_cannot_add_headers_to_its_part(server: Any, fluidtalk: FluidTalk) -> None:
     """Also one that looks like a data URL."""
     server.answers(200, {"url": "https://uploads.test/1"})
