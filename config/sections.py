@@ -15,7 +15,9 @@ from pydantic import Field, SecretStr, StringConstraints, model_validator
 from config.values import (
     PLAIN_CONTENT,
     CallSeconds,
+    CaPath,
     Count,
+    ProxyUrl,
     Seconds,
     SecondsOrZero,
     Section,
@@ -208,8 +210,24 @@ class Persona(Section):
         return self
 
 
-class FluidTalk(Section):
-    """Where the personas live. ``read_seconds`` is the longest silence, ``total_seconds`` the longest call."""
+class Way(Section):
+    """How calls leave this machine: ``ca_path``, who else may have signed a server's certificate; ``proxy``."""
+
+    ca_path: CaPath | None = None
+    proxy: ProxyUrl | None = None
+
+    @property
+    def proxy_url(self) -> str | None:
+        """The proxy's URL, with its password."""
+        return self.proxy.get_secret_value() if self.proxy else None
+
+
+class FluidTalk(Way):
+    """Where the personas live. ``read_seconds`` is the longest silence, ``total_seconds`` the longest call.
+
+    ``ca_path``: certificates (PEM) of those who may have signed the server's, beside the public ones. ``proxy``: all
+    calls go through it.
+    """
 
     base_url: str = "https://api-talk.fluidvip.com"
     connect_seconds: CallSeconds = 5.0
@@ -217,10 +235,11 @@ class FluidTalk(Section):
     total_seconds: CallSeconds = 75.0
 
 
-class Captivate(Section):
+class Captivate(Way):
     """Where answers go. ``environment`` has no default: a guess would send answers to the wrong place.
 
     ``base_url`` replaces the host (the path stays); ``headers`` are added to every send, for a gateway.
+    ``ca_path`` and ``proxy``: as for FluidTalk.
     """
 
     environment: Literal["dev", "prod"] | None = None
@@ -341,9 +360,11 @@ class Retention(Section):
     timeline_entries: Annotated[int, Field(ge=1, le=100_000)] = 200
 
 
-class Images(Section):
+class Images(Way):
     """``allow_private_addresses`` lets a lead's image come from this machine or network, but never from a cloud's
-    metadata. Only for tests and demos."""
+    metadata. Only for tests and demos. ``ca_path`` and ``proxy``: as for FluidTalk; such a proxy has to refuse private
+    addresses itself, because it looks up the names.
+    """
 
     allow_private_addresses: bool = False
     connect_seconds: CallSeconds = 5.0

@@ -9,6 +9,7 @@ from functools import cache
 
 from config import settings as configuration
 from config.handles import Handles
+from config.sections import Way
 from config.settings import Settings
 from worker import crash_points
 from worker.asking import Asking
@@ -57,7 +58,7 @@ def build(settings: Settings, *, ahead: bool = False) -> Parts:
         reach.write()
 
     keeper = LeaseKeeper(store.leases.renew, settings.lease.ttl_seconds, settings.lease.renew_seconds, beside)
-    connections, channel, images = CountedConnections("fluidtalk"), _channel(settings), _images(settings)
+    connections, channel, images = _connections("fluidtalk", settings.fluidtalk), _channel(settings), _images(settings)
     asking = Asking(settings, store, _personas(settings, connections), images, reach)
     turns = Turns(settings, store, keeper, asking, channel, reach)
     intake = Intake(Producer(settings, store=store), store, settings.worker.store_wait_seconds)
@@ -124,7 +125,7 @@ def _channel(settings: Settings) -> CaptivateClient:
         connect_timeout=target.connect_seconds,
         total_timeout=target.total_seconds,
         headers={name: value.get_secret_value() for name, value in target.headers.items()},
-        connections=CountedConnections("captivate"),
+        connections=_connections("captivate", target),
     )
 
 
@@ -134,4 +135,10 @@ def _images(settings: Settings) -> ImageFetcher:
         allow_private_addresses=times.allow_private_addresses,
         max_bytes=settings.limits.image_bytes,
         timeouts=Timeouts(times.connect_seconds, times.read_seconds, times.total_seconds),
+        ca_path=times.ca_path,
+        proxy=times.proxy_url,
     )
+
+
+def _connections(upstream: str, way: Way) -> CountedConnections:
+    return CountedConnections(upstream, ca_path=way.ca_path, proxy=way.proxy_url)

@@ -6,6 +6,7 @@ back: the cost of a call does not depend on how many others are waiting. The con
 so the idle ones at the bottom grow old and are closed.
 
 One call is one request: nothing here retries, follows a redirect, keeps a cookie or reads a proxy from the environment.
+Calls through an outgoing proxy are made by ``worker.proxies``.
 """
 
 from __future__ import annotations
@@ -15,16 +16,27 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from pathlib import Path
 
 import httpcore
 import httpx
 
+from worker.http_answers import Answer, AnswerTooLarge, NotSent, Timeouts, Unanswered, description
 from worker.http_heads import AnswerOutOfBounds, NoSuchAnswer
 from worker.http_messages import AnswerReader, NoSuchRequest, request_bytes
 from worker.network_streams import CheckAddress, Deadline, Network, NetworkStream
+from worker.proxies import ProxiedCalls
+
+__all__ = [
+    "KEEPALIVE_SECONDS",
+    "MAX_RESPONSE_BYTES",
+    "Answer",
+    "AnswerTooLarge",
+    "Connections",
+    "NotSent",
+    "Timeouts",
+    "Unanswered",
+]
 
 # An idle connection that the server closes in the moment when we write would end as "unknown". Common servers close
 # idle connections after 5 s or more, so we let go earlier.
@@ -46,82 +58,33 @@ _FAILURES = (
 _Origin = tuple[bytes, bytes, int]
 
 
-class NotSent(Exception):
-    """No byte of the request left this machine, so the server cannot have acted on it. Safe to try again."""
-
-
-class Unanswered(Exception):
-    """At least one byte was written and no complete answer came back: the server may have acted.
-
-    ``answer``: its status and headers, without a body; None if not even they arrived.
-    """
-
-    def __init__(self, message: str, answer: Answer | None = None) -> None:
-        super().__init__(message)
-        self.answer = answer
-
-    @property
-    def status(self) -> int | None:
-        """The HTTP status, None without a complete head."""
-        return self.answer.status if self.answer else None
-
-
-class AnswerTooLarge(Unanswered):
-    """The answer has more bytes than were asked for; the rest was not read."""
-
-
-@dataclass(frozen=True, slots=True)
-class Timeouts:
-    """How long one call may take, in seconds.
-
-    ``connect`` covers name look-up to TLS handshake, ``read`` the silence between two pieces of the answer, ``total``
-    the whole call from the first to the last byte, so that an answer that drips in cannot hold a thread for ever.
-    """
-
-    connect: float
-    read: float
-    total: float
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A complete HTTP answer: status code, headers, and the body as it came.
-
-    No content coding is asked for and none is undone: a compressed answer reads as an unreadable one.
-    """
-
-    status: int
-    headers: httpx.Headers
-    body: bytes
-
-    @property
-    def sent_at(self) -> datetime:
-        """When it was sent by the clock of the server (its Date header), which is also the clock that a date in
-        Retry-After counts by; by our own clock if the server does not say."""
-        try:
-            sent_at = parsedate_to_datetime(self.headers.get("Date", ""))
-        except (ValueError, TypeError, IndexError, OverflowError):
-            return datetime.now(UTC)
-        return sent_at if sent_at.tzinfo else sent_at.replace(tzinfo=UTC)
-
-
 class Connections:
     """Sends requests, each over a connection of its own while it lasts; connections are kept alive and reused.
 
     Safe for any number of threads. ``check_address(host, port)`` may refuse a host by raising, or return the address
     or addresses to connect to (so that a name cannot point elsewhere between check and connect); it runs once for each
     new connection, in a thread of its own for a name. Make it after a fork, not before.
+
+    ``ca_path``: a file of certificates (PEM) of those who may also have signed a server's, beside the usual ones.
+    ``proxy``: the URL of a proxy that all calls go through, http or https, with user and password if it wants them.
     """
 
     def __init__(
-        self, *, keepalive_seconds: float = KEEPALIVE_SECONDS, check_address: CheckAddress | None = None
+        self,
+        *,
+        keepalive_seconds: float = KEEPALIVE_SECONDS,
+        check_address: CheckAddress | None = None,
+        ca_path: Path | None = None,
+        proxy: str | None = None,
     ) -> None:
         self._keepalive_seconds = keepalive_seconds
         self._network = Network(check_address)
         self._idle: deque[tuple[float, _Line]] = deque()
         self._lock = threading.Lock()
         self._closed = False
+        self._ca_path = ca_path
         self._ssl_context: ssl.SSLContext | None = None
+        self._proxied = ProxiedCalls(proxy, self._tls, keepalive_seconds, check_address) if proxy else None
 
     def send(self, request: httpx.Request, timeouts: Timeouts, max_response_bytes: int = MAX_RESPONSE_BYTES) -> Answer:
         """Send one request once and return its complete answer.
@@ -129,6 +92,8 @@ class Connections:
         Raises ``NotSent`` or ``Unanswered``, chained to a cause that cannot quote headers or content.
         A body of more than ``max_response_bytes`` counts as unanswered.
         """
+        if self._proxied is not None:
+            return self._proxied.send(request, timeouts, max_response_bytes)
         line = self._check_out()
         try:
             answer = line.exchange(request, timeouts, max_response_bytes)
@@ -146,6 +111,8 @@ class Connections:
             self._idle.clear()
         for line in idle:
             line.close()
+        if self._proxied is not None:
+            self._proxied.close()
 
     def _check_out(self) -> _Line:
         with self._lock:
@@ -171,6 +138,8 @@ class Connections:
         with self._lock:
             if self._ssl_context is None:
                 self._ssl_context = httpx.create_ssl_context(trust_env=False)
+                if self._ca_path is not None:
+                    self._ssl_context.load_verify_locations(self._ca_path)
                 self._ssl_context.set_alpn_protocols(["http/1.1"])
                 # A server that asks for one handshake after the other keeps a thread busy.
                 self._ssl_context.options |= ssl.OP_NO_RENEGOTIATION
@@ -213,10 +182,10 @@ class _Line:
 
     def _failure(self, error: Exception, reader: AnswerReader) -> NotSent | Unanswered:
         if not self._deadline.written:
-            return NotSent(_describe(error))
+            return NotSent(description(error))
         kind = AnswerTooLarge if isinstance(error, AnswerOutOfBounds) else Unanswered
         begun = None if reader.status is None else Answer(reader.status, reader.headers, b"")
-        return kind(_describe(error), begun)
+        return kind(description(error), begun)
 
     def close(self) -> None:
         if self._stream is not None:
@@ -262,15 +231,3 @@ def _take(reader: AnswerReader, piece: bytes, max_response_bytes: int) -> None:
     reader.feed(piece)
     if reader.size > max_response_bytes:
         raise AnswerOutOfBounds(f"the answer is larger than {max_response_bytes} bytes")
-
-
-def _describe(error: Exception) -> str:
-    if isinstance(error, AnswerOutOfBounds):
-        return str(error)
-    cause = error.args[0] if error.args else None
-    if isinstance(cause, str):  # our own words
-        return f"{type(error).__name__}: {cause}"
-    # Only what the system says is sure to quote nothing.
-    if isinstance(cause, OSError) and cause.strerror:
-        return f"{type(error).__name__}: {cause.strerror}"
-    return type(error).__name__

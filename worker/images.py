@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from worker.connections import Timeouts
 from worker.pictures import image_type, upload_name
@@ -37,7 +38,8 @@ class FetchedImage:
 class ImageFetcher:
     """Fetches images from public addresses. Safe for threads. Make it after a fork.
 
-    ``allow_private_addresses`` is for tests and demos; ``max_bytes`` bounds one image.
+    ``allow_private_addresses`` is for tests and demos; ``max_bytes`` bounds one image. ``ca_path`` and
+    ``proxy``: as for ``worker.public_addresses.Downloads``.
     """
 
     def __init__(
@@ -46,9 +48,13 @@ class ImageFetcher:
         allow_private_addresses: bool = False,
         max_bytes: int = MAX_IMAGE_BYTES,
         timeouts: Timeouts = DOWNLOAD_TIMEOUTS,
+        ca_path: Path | None = None,
+        proxy: str | None = None,
     ) -> None:
         self._max_bytes = max_bytes
-        self._downloads = Downloads(allow_private_addresses=allow_private_addresses, timeouts=timeouts)
+        self._downloads = Downloads(
+            allow_private_addresses=allow_private_addresses, timeouts=timeouts, ca_path=ca_path, proxy=proxy
+        )
 
     def fetch(self, url: str) -> FetchedImage:
         """The image behind a link. Raises ``ImageError``.

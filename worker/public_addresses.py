@@ -11,6 +11,7 @@ import re
 import socket
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 import httpx
 
@@ -106,7 +107,8 @@ class Downloads:
     """Fetches strangers' links. Safe for threads; connections are kept for a moment. Make it after a fork.
 
     ``allow_private_addresses``, for tests and demos, lets all pass but the metadata of clouds. ``check_address``
-    replaces the check of public addresses.
+    replaces the check of public addresses. ``ca_path`` and ``proxy``: as for ``Connections``. A proxy looks up names
+    itself: then what is checked here is not bound to what it connects to, and it has to refuse private addresses, too.
     """
 
     def __init__(
@@ -115,9 +117,12 @@ class Downloads:
         allow_private_addresses: bool = False,
         timeouts: Timeouts = DOWNLOAD_TIMEOUTS,
         check_address: CheckAddress = public_addresses_of,
+        ca_path: Path | None = None,
+        proxy: str | None = None,
     ) -> None:
         self._timeouts = timeouts
-        self._connections = Connections(check_address=any_addresses if allow_private_addresses else check_address)
+        check = any_addresses if allow_private_addresses else check_address
+        self._connections = Connections(check_address=check, ca_path=ca_path, proxy=proxy)
 
     def get(self, url: str, *, max_bytes: int) -> Download:
         """Fetch a link, over at most ``MAX_REDIRECTS`` redirects.

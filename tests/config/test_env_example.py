@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import shutil
 import types
 import typing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import certifi
 import pytest
 from pydantic import BaseModel
 
@@ -67,10 +69,11 @@ SETTINGS = leaves(Settings)
 
 @pytest.fixture(scope="module")
 def in_empty_folder(tmp_path_factory):
-    """Work in a folder where the files that the example names exist and are empty."""
+    """Work in a folder where the files that the example names exist; only that of the authorities has to hold any."""
     folder = tmp_path_factory.mktemp("empty")
     for name in ("personas.toml", "ca.pem", "parley.pem", "parley.key"):
         (folder / name).touch()
+    shutil.copy(certifi.where(), folder / "ca.pem")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         yield folder

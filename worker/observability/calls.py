@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import httpx
 
 from worker.connections import MAX_RESPONSE_BYTES, Answer, Connections, NotSent, Timeouts, Unanswered
@@ -12,8 +14,15 @@ from worker.observability import metrics, tracing
 class CountedConnections(Connections):
     """Counts each call by ``upstream`` and by how it ended; else the same."""
 
-    def __init__(self, upstream: str, *, check_address: CheckAddress | None = None) -> None:
-        super().__init__(check_address=check_address)
+    def __init__(
+        self,
+        upstream: str,
+        *,
+        check_address: CheckAddress | None = None,
+        ca_path: Path | None = None,
+        proxy: str | None = None,
+    ) -> None:
+        super().__init__(check_address=check_address, ca_path=ca_path, proxy=proxy)
         self._upstream = upstream
 
     def send(self, request: httpx.Request, timeouts: Timeouts, max_response_bytes: int = MAX_RESPONSE_BYTES) -> Answer:

@@ -1,0 +1,73 @@
+"""A company's authority and an outgoing proxy: refused at start when they cannot work, and never shown."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import certifi
+import pytest
+
+from config.settings import Settings, SettingsError, load
+
+PARTS = ["fluidtalk", "captivate", "images"]
+BASE: dict[str, Any] = {"redis_url": "redis://", "personas": {"ava": {"api_key": "k"}}}
+
+
+def loaded(part: str, **values: object) -> Settings:
+    parts: dict[str, Any] = {"captivate": {"environment": "dev"}}
+    return load(env_file=None, **BASE, **{**parts, part: {**parts.get(part, {}), **values}})
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_each_way_has_its_own(part: str) -> None:
+    settings = loaded(part, ca_path=certifi.where(), proxy="http://me:p%40ss@proxy.test:3128")
+    way = getattr(settings, part)
+    assert (way.ca_path, way.proxy_url) == (Path(certifi.where()), "http://me:p%40ss@proxy.test:3128")
+    assert [getattr(settings, other).proxy_url for other in PARTS if other != part] == [None, None]
+
+
+@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize(
+    "proxy",
+    [
+        "proxy.test:3128",
+        "socks5://me:PLANTED@proxy.test:1080",
+        "http://",
+        "http://me:PLANTED@",
+        "http://me:PLANTED@proxy.test:port",
+        "http://me:PLANTED@proxy.test:0",
+        "http://me:PLANTED@proxy.test:99999",
+        "http://me:PLANTED@proxy.test:3128/path",
+        "http://me:PLANTED@proxy.test?a=b",
+        "http://me:PLANTED@[proxy.test",
+        "http://me:PLAN\nTED@proxy.test",
+        "http://me:PLANTED/@proxy.test",
+    ],
+)
+def test_a_proxy_that_cannot_be_used_is_refused_without_its_password(part: str, proxy: str) -> None:
+    with pytest.raises(SettingsError, match=f"PARLEY_{part.upper()}__PROXY: must be http://host:port") as caught:
+        loaded(part, proxy=proxy)
+    assert "PLAN" not in str(caught.value)
+
+
+def test_a_proxy_is_shown_nowhere(caplog: pytest.LogCaptureFixture) -> None:
+    settings = loaded("fluidtalk", proxy="http://me:PLANTED@proxy.test")
+    with caplog.at_level(logging.DEBUG):
+        logging.getLogger().info("%s %r", settings, settings.fluidtalk)
+    assert "PLANTED" not in f"{caplog.text} {settings!r} {settings.model_dump()} {settings.model_dump_json()}"
+
+
+def test_a_proxy_can_come_from_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "proxy").write_text("http://me:PLANTED@proxy.test\n")
+    monkeypatch.setenv("PARLEY_IMAGES__PROXY_FILE", str(tmp_path / "proxy"))
+    settings = load(env_file=None, **BASE, captivate={"environment": "dev"})
+    assert settings.images.proxy_url == "http://me:PLANTED@proxy.test"
+
+
+def test_a_file_without_a_certificate_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "empty.pem").touch()
+    for path, said in ((tmp_path / "empty.pem", "holds no certificate"), (tmp_path / "none.pem", "No such file")):
+        with pytest.raises(SettingsError, match=f"PARLEY_IMAGES__CA_PATH: .*{said}"):
+            loaded("images", ca_path=path)
