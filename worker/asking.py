@@ -25,6 +25,7 @@ from worker.fluidtalk import (
     Rejected,
     Unavailable,
 )
+from worker.http_answers import no_answer
 from worker.images import FetchedImage, ImageError
 from worker.observability import metrics
 from worker.odd_values import LeftOut
@@ -166,7 +167,7 @@ class Asking:
     def _learn(self, lease: Lease, failure: FluidTalkError | None, begun_at: float) -> None:
         grant, owner = lease.grant, self._reach.persona(lease.grant.conversation.persona)
         if isinstance(failure, Unavailable | OutcomeUnknown):
-            reason = f"status {failure.status}" if failure.status else "no answer"
+            reason = f"status {failure.status}" if failure.status else no_answer(failure)
             self._reach.failed(owner, grant.conversation, begun_at, reason)
             return
         self._reach.answered(owner, grant.probe)

@@ -81,3 +81,9 @@ def description(error: Exception) -> str:
     if isinstance(cause, OSError) and cause.strerror:
         return f"{type(error).__name__}: {cause.strerror}"
     return type(error).__name__
+
+
+def no_answer(error: Exception) -> str:
+    """Why a client's ``error`` came without a status, in words for operators."""
+    cause = error.__cause__
+    return f"no answer: {cause}" if isinstance(cause, NotSent | Unanswered) else "no answer"

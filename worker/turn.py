@@ -23,6 +23,7 @@ from worker.asking import Asking, LeaseLost
 from worker.captivate import Captivate, CaptivateError, OutcomeUnknown, Unavailable
 from worker.conversation import TURNS, Conversation, Lane
 from worker.follow_ups import MORNING_MS, Planned, Policy, after_delivery, after_skip
+from worker.http_answers import no_answer
 from worker.observability import metrics, tracing
 from worker.openers import Openers
 from worker.outcomes import (
@@ -355,7 +356,7 @@ class Turns:
             if isinstance(error, OutcomeUnknown):
                 metrics.unknown(grant.conversation.persona, "delivery")
             if isinstance(error, OutcomeUnknown | Unavailable) or error.status in (401, 403):
-                reason = f"status {error.status}" if error.status else "no answer"
+                reason = f"status {error.status}" if error.status else no_answer(error)
                 self._reach.failed(channel, grant.conversation, begun_at, reason)
             elif error.status:
                 self._reach.answered(channel, grant.probe)

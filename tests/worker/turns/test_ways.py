@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.worker.connections.forward_proxy import ForwardProxy
+from worker.conversation import Conversation
 from worker.events import InboundChat
 
 PARTS = ("fluidtalk", "captivate", "images")
@@ -42,7 +43,7 @@ def test_each_kind_of_call_goes_through_its_proxy(make_shop, proxies, channel, p
     assert "p%40ss" not in caplog.text
 
 
-def test_a_proxy_that_refuses_costs_no_answer(make_shop, say, proxies, upstreams):
+def test_a_proxy_that_refuses_costs_no_answer(make_shop, say, proxies, upstreams, caplog):
     """Nothing was sent, so the event waits; it is not at fault."""
     shop = make_shop(
         fluidtalk={
@@ -50,9 +51,13 @@ def test_a_proxy_that_refuses_costs_no_answer(make_shop, say, proxies, upstreams
             "read_seconds": 2,
             "total_seconds": 5,
             "proxy": proxies["fluidtalk"].url,
-        }
+        },
+        gates={"circuit_failures": 2},
     )
-    shop.producer.enqueue(say("hello"))
-    assert "no connection" in shop.run()
-    assert shop.fates() == {"waiting": 1}
+    leads = [Conversation("ava", f"@lead{number}") for number in range(2)]
+    for lead in leads:
+        shop.producer.enqueue(say("hello", target=lead.target))
+        assert "no connection" in shop.run(lead)
+    assert shop.fates() == {"waiting": 2}
     assert shop.asked() == []
+    assert "gate closed: persona ava cannot be reached (no answer: the proxy answered 407)" in caplog.text
