@@ -31,7 +31,8 @@ def __getattr__(name: str) -> dict[str, Any]:
     if name != "celery_options":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     try:
-        return options(load())
+        # A scheduler and Flower have no keys; a worker looks for its own when it starts (worker/celery.py).
+        return options(load(role="scheduler"))
     except SettingsError as error:
         raise SystemExit(str(error)) from None
 

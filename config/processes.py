@@ -8,8 +8,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
+from config.placeholders import Secret
 from config.values import Count, Seconds, Section
 
 
@@ -81,6 +82,6 @@ class Flower(Section):
     address: str = "127.0.0.1"
     port: Annotated[int, Field(ge=1, le=65535)] = 5555
     user: Annotated[str, StringConstraints(pattern=r"^[^:\s]+$")] = "operator"
-    password: SecretStr | None = None
+    password: Secret | None = None
     database: Path = Path("flower.db")
     tasks_kept: Count = 20_000

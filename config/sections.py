@@ -10,13 +10,16 @@ import os
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr, StringConstraints, model_validator
+from pydantic import Field, SecretStr, StringConstraints, field_validator, model_validator
 
+from config.placeholders import Secret
 from config.values import (
     PLAIN_CONTENT,
     CallSeconds,
     CaPath,
     Count,
+    JsonObject,
+    Listed,
     ProxyUrl,
     Seconds,
     SecondsOrZero,
@@ -52,7 +55,7 @@ class PersonaFollowUps(Section):
     from then with its next step: a week without a beat releases no flood.
     """
 
-    delays_seconds: tuple[Seconds, ...] = ()
+    delays_seconds: Annotated[tuple[Seconds, ...], Listed] = ()
     jitter: Annotated[float, Field(ge=0, le=1)] = 0.1
     per_lead: Count | None = None
     per_day: Count | None = None
@@ -181,14 +184,14 @@ class Outreach(Section):
 
 
 class Persona(Section):
-    """One FluidTalk identity. What ``join``, ``follow_ups``, ``quiet_hours`` and ``pacing`` leave out is taken from the
-    general ones.
+    """One FluidTalk identity. Only workers need ``api_key``. What ``join``, ``follow_ups``, ``quiet_hours`` and
+    ``pacing`` leave out is taken from the general ones.
 
     ``calls_per_second`` (at most 1000) and ``calls_at_once`` bound the calls with this key, all processes together; by
     default there is no bound.
     """
 
-    api_key: SecretStr
+    api_key: Secret | None = None
     own_username: str | None = None
     calls_per_second: Annotated[float, Field(ge=0.001, le=1000)] | None = None
     calls_at_once: Count | None = None
@@ -202,12 +205,18 @@ class Persona(Section):
     takeover: Takeover = Takeover()
     outreach: Outreach = Outreach()
 
-    @model_validator(mode="after")
-    def _key_can_be_a_header(self) -> Persona:
-        key = self.api_key.get_secret_value()
-        if not key or not key.isascii() or not key.isprintable() or " " in key:
-            raise ValueError("api_key must be one line of printable ASCII without spaces")
-        return self
+    @field_validator("api_key")
+    @classmethod
+    def _key_can_be_used(cls, secret: SecretStr | None) -> SecretStr | None:
+        key = secret.get_secret_value() if secret else ""
+        if not key.isascii() or not key.isprintable() or " " in key:
+            raise ValueError("must be one line of printable ASCII without spaces: copy the key again")
+        if key.lower().startswith("ftc_"):
+            raise ValueError(
+                "is a token of FluidTalk's newer Characters API (ftc_...), which this version does not support yet: "
+                "ask FluidTalk for a Handshake key (ft_sk_...)"
+            )
+        return secret
 
 
 class Way(Section):
@@ -236,7 +245,8 @@ class FluidTalk(Way):
 
 
 class Captivate(Way):
-    """Where answers go. ``environment`` has no default: a guess would send answers to the wrong place.
+    """Where answers go. ``environment`` has no default: a guess would send answers to the wrong place. Only workers
+    need it.
 
     ``base_url`` replaces the host (the path stays); ``headers`` are added to every send, for a gateway.
     ``ca_path`` and ``proxy``: as for FluidTalk.
@@ -247,18 +257,13 @@ class Captivate(Way):
     connect_seconds: CallSeconds = 5.0
     read_seconds: CallSeconds = 15.0
     total_seconds: CallSeconds = 25.0
-    headers: dict[str, SecretStr] = Field(default_factory=dict)
-
-    @model_validator(mode="after")
-    def _destination_is_explicit(self) -> Captivate:
-        if self.environment is None and self.base_url is None:
-            raise ValueError("environment must be dev or prod: there is no default (PARLEY_CAPTIVATE__ENVIRONMENT)")
-        return self
+    headers: Annotated[dict[str, Secret], JsonObject] = Field(default_factory=dict)
 
     @property
     def name(self) -> str:
-        """The channel's name in the store and for operators: its environment, or ``custom`` with an address alone."""
-        return self.environment or "custom"
+        """The channel's name in the store and for operators: its environment, or ``custom`` with an address alone;
+        '' for processes that deliver nothing and do not know it."""
+        return self.environment or ("custom" if self.base_url else "")
 
 
 class Lease(Section):
@@ -384,14 +389,17 @@ class Tls(Section):
     key_path: Path | None = None
 
     @model_validator(mode="after")
-    def _files_are_there(self) -> Tls:
+    def _come_together(self) -> Tls:
         if (self.certificate_path is None) != (self.key_path is None):
             raise ValueError("certificate_path and key_path are needed together")
-        for name in ("ca_path", "certificate_path", "key_path"):
-            path: Path | None = getattr(self, name)
-            if path is not None and not (path.is_file() and os.access(path, os.R_OK)):
-                raise ValueError(f"{name}: {path} is not a file that this user may read")
         return self
+
+    @field_validator("ca_path", "certificate_path", "key_path")
+    @classmethod
+    def _can_be_read(cls, path: Path | None) -> Path | None:
+        if path is not None and not (path.is_file() and os.access(path, os.R_OK)):
+            raise ValueError(f"{path} is not a file that this user may read: correct the path, or its rights")
+        return path
 
 
 class Encryption(Section):
@@ -402,13 +410,14 @@ class Encryption(Section):
     now on is not encrypted, the others only read.
     """
 
-    keys: tuple[SecretStr, ...] = ()
+    keys: Annotated[tuple[SecretStr, ...], Listed] = ()
 
-    @model_validator(mode="after")
-    def _keys_can_be_used(self) -> Encryption:
-        texts = [key.get_secret_value() for key in self.keys]
+    @field_validator("keys")
+    @classmethod
+    def _keys_can_be_used(cls, keys: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        texts = [key.get_secret_value() for key in keys]
         if len(set(texts)) < len(texts):
-            raise ValueError("keys holds one entry twice")
+            raise ValueError("holds one entry twice: take one of them away")
         for place, text in enumerate(texts, start=1):
             if text == PLAIN_CONTENT and place == 1:
                 continue
@@ -417,8 +426,8 @@ class Encryption(Section):
             except ValueError:
                 length = 0
             if length != 32:
-                raise ValueError(f"keys: entry {place} is not 32 bytes in base64; make one: openssl rand -base64 32")
-        return self
+                raise ValueError(f"entry {place} is not 32 bytes in base64; make one: openssl rand -base64 32")
+        return keys
 
 
 class Privacy(Section):
@@ -430,7 +439,7 @@ class Privacy(Section):
     """
 
     handles: Literal["plain", "hashed"] = "plain"
-    handle_key: Annotated[SecretStr, Field(min_length=16)] | None = None
+    handle_key: Annotated[Secret, Field(min_length=16)] | None = None
 
     @model_validator(mode="after")
     def _hashes_are_keyed(self) -> Privacy:

@@ -1,4 +1,4 @@
-"""Everything an operator may set, as one frozen tree. This module is the only reader of the environment.
+"""Everything an operator may set, as one frozen tree. ``config`` is the only reader of the environment.
 
 Variables start with ``PARLEY_``, levels are joined by two underscores: ``PARLEY_PERSONAS__AVA__API_KEY``. Values come
 from the environment, then from ``.env`` in the working directory; personas also from the TOML file that
@@ -8,22 +8,30 @@ from the environment, then from ``.env`` in the working directory; personas also
 
 from __future__ import annotations
 
+import re
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
-from pydantic_settings import (
-    BaseSettings,
-    DotEnvSettingsSource,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
 )
 
-from config import addresses, budgets
+from config import addresses, budgets, variables
 from config.addresses import Address
 from config.processes import Flower, Metrics, Tracing, Worker
-from config.secret_files import Environment, EnvironmentFile, SettingsError, with_password
+from config.refusing import Refusal
+from config.secret_files import SettingsError, text_of, with_password
 from config.sections import (
     Agenda,
     Captivate,
@@ -48,7 +56,7 @@ from config.sections import (
     Unknown,
     Validity,
 )
-from config.values import PersonaName
+from config.values import PersonaName, named
 
 __all__ = [
     "Agenda",
@@ -72,6 +80,7 @@ __all__ = [
     "QuietHours",
     "Retention",
     "Retry",
+    "Role",
     "Settings",
     "SettingsError",
     "Takeover",
@@ -84,27 +93,32 @@ __all__ = [
 ]
 
 
-class Settings(BaseSettings):
-    """The whole tree. Build it with ``load``; hand slices of it down."""
+# Which process loads them, and so what must be there. A worker calls FluidTalk and Captivate. A producer, and the
+# command `parley`, need the store and the names of the personas. A scheduler, Flower, a health check: the store only.
+Role = Literal["worker", "producer", "scheduler"]
 
-    model_config = SettingsConfigDict(
-        env_prefix="PARLEY_",
-        env_nested_delimiter="__",
-        env_ignore_empty=True,
-        frozen=True,
-        extra="ignore",
-        hide_input_in_errors=True,
-        nested_model_default_partial_update=True,
-    )
+_DEMO_KEY = "ft_sk_demo_"
+
+
+class Settings(BaseModel):
+    """The whole tree. Build it with ``load``; hand slices of it down.
+
+    ``role``: for which process it was loaded; all but a worker's are without API keys.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    _role: Role = PrivateAttr(default="worker")
+    _key_origins: Mapping[str, str] = PrivateAttr(default_factory=dict)
 
     redis_url: SecretStr
     redis_password: SecretStr | None = None
     broker_url: SecretStr | None = None
     broker_password: SecretStr | None = None
     personas_file: Path | None = None
-    personas: dict[PersonaName, Persona] = Field(default_factory=dict)
+    personas: Annotated[dict[PersonaName, Persona], BeforeValidator(named)] = Field(default_factory=dict)
     fluidtalk: FluidTalk = FluidTalk()
-    captivate: Captivate
+    captivate: Captivate = Captivate()
     join: Join = Join()
     follow_ups: FollowUps = FollowUps()
     quiet_hours: QuietHours = QuietHours()
@@ -124,19 +138,6 @@ class Settings(BaseSettings):
     metrics: Metrics = Metrics()
     tracing: Tracing = Tracing()
     flower: Flower = Flower()
-
-    @classmethod
-    def settings_customise_sources(  # the signature is pydantic's
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Pydantic's own hook: where values come from, the first wins."""
-        assert isinstance(dotenv_settings, DotEnvSettingsSource)  # noqa: S101 - as documented by pydantic-settings
-        return init_settings, Environment(settings_cls), EnvironmentFile(settings_cls, dotenv_settings.env_file)
 
     @model_validator(mode="before")
     @classmethod
@@ -159,27 +160,36 @@ class Settings(BaseSettings):
                 raise ValueError("Celery cannot use a Redis Cluster as broker: give one Redis, Sentinel or RabbitMQ")
         return url
 
-    @model_validator(mode="before")
-    @classmethod
-    def _personas_from_file(cls, data: dict[str, Any]) -> dict[str, Any]:
-        file = data.get("personas_file")
-        if not file:
-            return data
-        return {**data, "personas": _merged(_read_personas(Path(file)), data.get("personas") or {})}
-
     @model_validator(mode="after")
-    def _usable(self) -> Settings:
-        if not self.personas:
-            raise ValueError("no persona is configured (PARLEY_PERSONAS__<NAME>__API_KEY or PARLEY_PERSONAS_FILE)")
+    def _usable(self, info: ValidationInfo) -> Settings:
+        role: Role = (info.context or {}).get("role", "worker")
+        faults = [*self._missing(role), *(f"PARLEY_{fault}" for fault in budgets.faults(self._parts()))]
         if self.store_address.kind == "cluster" and self.broker_url is None:
-            raise ValueError(
+            faults.append(
                 "PARLEY_BROKER_URL is missing: the store is a Redis Cluster, which Celery cannot use as broker; "
                 "give a single Redis, Sentinel or RabbitMQ for the doorbells"
             )
-        faults = budgets.faults(self._parts())
         if faults:
-            raise ValueError("; ".join(faults))
+            raise ValueError("\n".join(faults))
         return self
+
+    def _missing(self, role: Role) -> list[str]:
+        target = self.captivate
+        faults = absent(role, personas=bool(self.personas), destination=bool(target.environment or target.base_url))
+        for name, persona in self.personas.items() if role == "worker" else ():
+            variable = f"PARLEY_PERSONAS__{name.upper()}__API_KEY"
+            if persona.api_key is None:
+                faults.append(f"{variable} is missing: set the persona's FluidTalk key (ft_sk_...)")
+            elif self._is_demo(persona.api_key):
+                faults.append(
+                    f"{variable} is a key of the demo, which only simulated upstreams know: "
+                    "put the persona's own in its place, or set PARLEY_FLUIDTALK__BASE_URL to the simulated one"
+                )
+        return faults
+
+    def _is_demo(self, key: SecretStr) -> bool:
+        real = self.fluidtalk.base_url == FluidTalk().base_url
+        return real and key.get_secret_value().startswith(_DEMO_KEY)
 
     def _parts(self) -> budgets.Parts:
         places = {name: f"PERSONAS__{name.upper()}__" for name in self.personas}
@@ -199,6 +209,23 @@ class Settings(BaseSettings):
             | {places[name]: self.follow_ups_of(name) for name, each in own if each.follow_ups},
             takeovers={places[name]: each.takeover for name, each in own},
         )
+
+    @property
+    def role(self) -> Role:
+        """For which process these settings were loaded."""
+        return self._role
+
+    @property
+    def key_origins(self) -> Mapping[str, str]:
+        """Where each persona's API key was found, in words for people; never the key."""
+        return self._key_origins
+
+    def api_key_of(self, persona: str) -> str:
+        """The key of one persona. Raises ``SettingsError`` in a process that has none."""
+        key = self.personas[persona].api_key
+        if key is None:
+            raise SettingsError(f"these settings were loaded without keys, for a {self.role}")
+        return key.get_secret_value()
 
     @property
     def broker(self) -> str:
@@ -241,44 +268,109 @@ class Settings(BaseSettings):
         return self.quiet_hours.model_copy(update=own.model_dump(exclude_unset=True)) if own else self.quiet_hours
 
 
-def load(env_file: str | Path | None = ".env", **overrides: Any) -> Settings:
+def absent(role: Role, *, personas: bool, destination: bool) -> list[str]:
+    """What a process of this role cannot do without and does not have: a sentence for each."""
+    faults = []
+    if not personas and role != "scheduler":
+        faults.append(
+            "no persona is configured: set PARLEY_PERSONAS__<NAME>__API_KEY for each, or PARLEY_PERSONAS_FILE "
+            "(a producer needs their names only: PARLEY_PERSONAS=ava,bea)"
+        )
+    if not destination and role == "worker":
+        faults.append(
+            "PARLEY_CAPTIVATE__ENVIRONMENT is missing: set it to dev or prod (there is no default, a guess would "
+            "send answers to the wrong place)"
+        )
+    return faults
+
+
+def load(env_file: str | Path | None = ".env", *, role: Role = "worker", **overrides: Any) -> Settings:
     """Read and check all settings.
 
-    ``overrides`` are top-level fields that win over everything else (tests and the demo use them).
-    Raises ``SettingsError`` with one line per fault.
+    ``role``: which process wants them. A worker has to have everything. For a ``producer`` the store and the names of
+    the personas are enough, for a ``scheduler`` (also Flower and health checks) the store; no key is read for them.
+    ``overrides``: top-level fields that win over everything else (tests and the demo use them).
+    Raises ``SettingsError`` with one line for each fault: the variable, where it stands, the reason, what to do.
     """
+    read = variables.read(Path(env_file) if env_file else None, keys=role == "worker")
+    given = _merged(variables.tree(read), overrides)
+    file = str(_plain(given.get("personas_file")) or "")
+    personas = _personas_of(file, needed=role != "scheduler") if file else {}
+    refusal = Refusal(Settings, read, personas, file)
+    unknown = [
+        f"{each.name.upper()} ({each.origin}): {refusal.unknown(name)}"
+        for name, each in read.items()
+        if name.partition("__")[0] not in Settings.model_fields
+    ]
+    if unknown:
+        given = {name: value for name, value in given.items() if name in Settings.model_fields or name in overrides}
+    own = _object(given.get("personas") or {})
+    merged = _merged(personas, own) if isinstance(own, dict) else own
+    if role != "worker" and isinstance(merged, dict):
+        merged = {name: _without_key(persona) for name, persona in merged.items()}
     try:
-        return Settings(_env_file=env_file, **overrides)
+        settings = Settings.model_validate({**given, "personas": merged} if merged else given, context={"role": role})
     except ValidationError as error:
-        lines = [f"  {_variable(fault['loc'])}: {_said(fault)}" for fault in error.errors(include_input=False)]
-        raise SettingsError("Parley cannot start with these settings:\n" + "\n".join(lines)) from None
+        lines = [*unknown, *refusal.lines(error)]
+        if all(fault["loc"] for fault in error.errors()):
+            # What the tree as a whole lacks is looked at only when its parts are in order.
+            lines += absent(role, personas=bool(merged), destination=bool(given.get("captivate")))
+        raise SettingsError(variables.told(lines)) from None
+    if unknown:
+        raise SettingsError(variables.told(unknown))
+    settings._role = role
+    settings._key_origins = _origins(settings, refusal, personas, own)
+    return settings
+
+
+def _origins(settings: Settings, refusal: Refusal, file: Mapping[str, Any], own: Any) -> dict[str, str]:
+    found = {}
+    for name, persona in settings.personas.items():
+        if persona.api_key is None:
+            continue
+        found[name] = refusal.origin_of(["personas", name, "api_key"]) or "the program"
+        second = _key_in(file.get(name))
+        if second and _key_in((own or {}).get(name)) not in (None, second):
+            found[name] += f" (another one in {settings.personas_file} is not used)"
+    return found
+
+
+def _key_in(persona: Any) -> Any:
+    return _plain(persona.get("api_key")) if isinstance(persona, dict) else None
+
+
+def _without_key(persona: Any) -> Any:
+    return {key: value for key, value in persona.items() if key != "api_key"} if isinstance(persona, dict) else persona
 
 
 def _plain(value: Any) -> Any:
     return value.get_secret_value() if isinstance(value, SecretStr) else value
 
 
-def _variable(location: tuple[int | str, ...]) -> str:
-    return "PARLEY_" + "__".join(str(part) for part in location).upper() if location else "settings"
-
-
-def _said(fault: Any) -> str:
-    message: str = fault["msg"].removeprefix("Value error, ")
-    if fault["type"] == "missing" and fault["loc"] == ("captivate",):
-        return "missing: set PARLEY_CAPTIVATE__ENVIRONMENT to dev or prod (there is no default)"
-    return message
-
-
-def _read_personas(file: Path) -> dict[str, Any]:
+def _object(value: Any) -> Any:
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ValueError(f"personas file {file} cannot be read: {error.strerror}") from None
-    except tomllib.TOMLDecodeError:
-        raise ValueError(f"personas file {file} is not valid TOML") from None
+        return named(value)
+    except ValueError:
+        # Refused with the others, by its model.
+        return value
 
 
-def _merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+def _personas_of(file: str, *, needed: bool) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text_of(Path(file)))
+    except tomllib.TOMLDecodeError as error:
+        place = re.search(r"at line \d+, column \d+|at end of document", str(error))
+        said = f'{file} is not valid TOML{f" ({place[0]})" if place else ""}: write texts in quotes, NAME = "value"'
+    except RecursionError:
+        said = f"{file} is nested too deeply: write one table for each persona"
+    except ValueError as error:
+        if not needed:
+            return {}
+        said = f"personas file {error}"
+    raise SettingsError(variables.told([f"PARLEY_PERSONAS_FILE: {said}"]))
+
+
+def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     merged = dict(base)
     for name, value in over.items():
         below = merged.get(name)

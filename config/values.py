@@ -2,21 +2,67 @@
 
 from __future__ import annotations
 
+import json
 import ssl
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    StringConstraints,
+    model_validator,
+)
+
+from config import zones
 
 
-def _known_zone(name: str) -> str:
+def _known_zone(text: str) -> str:
+    if name := zones.canonical(text):
+        return name
+    if zone := zones.zone_of(text):
+        return zones.name_of(zone)
+    meant = zones.near(text)
+    cure = f"did you mean {meant}?" if meant else "write one such as Europe/Berlin or UTC+05:30"
+    raise ValueError(f"no IANA zone of this name is known; {cure}")
+
+
+def _listed(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    if not value.lstrip().startswith("["):
+        entries = [entry.strip().strip("\"'") for entry in value.removesuffix(",").split(",")]
+        if not all(entries):
+            raise ValueError("an entry of the list is empty: write 14400,86400")
+        return entries
     try:
-        ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        raise ValueError("no IANA zone of this name, such as Europe/Berlin, is known") from None
-    return name
+        return json.loads(value)
+    except (ValueError, RecursionError):
+        raise ValueError("begins like a JSON list and is none: write 14400,86400 or [14400, 86400]") from None
+
+
+def _object(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    try:
+        found = json.loads(value)
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        raise ValueError('is no JSON object: write {"NAME": "value"}, names and texts in double quotes')
+    return found
+
+
+def named(value: Any) -> Any:
+    """What ``PARLEY_PERSONAS`` may say: an object by names, or the names alone, ``ava,bea``."""
+    if isinstance(value, str) and not value.lstrip().startswith("{"):
+        return {name: {} for name in _listed(value)}
+    return _object(value)
 
 
 def _certificates(path: Path) -> Path:
@@ -57,6 +103,8 @@ WallTime = Annotated[str, StringConstraints(pattern=r"^([01][0-9]|2[0-3]):[0-5][
 ZoneName = Annotated[str, AfterValidator(_known_zone)]
 CaPath = Annotated[Path, AfterValidator(_certificates)]
 ProxyUrl = Annotated[SecretStr, AfterValidator(_proxy)]
+# What a variable gives as text: a list with commas or as JSON, an object as JSON.
+Listed, JsonObject = BeforeValidator(_listed), BeforeValidator(_object)
 PLAIN_CONTENT = "plain"
 PersonaName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
 
@@ -65,3 +113,14 @@ class Section(BaseModel):
     """A frozen part of the tree; an unknown name in it is an error, so that a typo cannot pass for a default."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_an_object(cls, data: Any) -> Any:
+        if not isinstance(data, str):
+            return data
+        try:
+            return _object(data)
+        except ValueError:
+            name = next(iter(cls.model_fields)).upper()
+            raise ValueError(f"is a section: set its parts, such as __{name} behind this name") from None

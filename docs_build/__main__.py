@@ -22,7 +22,7 @@ def main() -> int:
     """Build and check. Returns the exit status, after one line for each fault."""
     argparse.ArgumentParser(prog="make docs", description=__doc__).parse_args()
     docs, build = PROJECT / "docs", PROJECT / "build"
-    example = (PROJECT / ".env.example").read_text(encoding="utf-8")
+    example = (docs / "all-settings.env").read_text(encoding="utf-8")
     settings = settings_reference.page(settings_reference.sections(Settings, example))
     (build / "docs").mkdir(parents=True, exist_ok=True)
     (build / "docs" / "settings.md").write_text(settings, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The settings reference: what ``config/`` knows of every setting, with the sentence of ``.env.example``.
+"""The settings reference: what ``config/`` knows of every setting, with the sentence of ``docs/all-settings.env``.
 
 Nothing in it is written by hand, so it cannot tell anything else than the code.
 """
@@ -23,7 +23,7 @@ from pydantic_core import PydanticUndefined
 PERSONA = "ava"
 _ASSIGNMENT = re.compile(r"#?(PARLEY_[A-Z0-9_]+)=(.+)")
 _WORDS = {bool: "true or false", int: "whole number", float: "number", str: "text", SecretStr: "text, a secret"}
-_WORDS |= {Path: "path", dict: "JSON object", tuple: "JSON list"}
+_WORDS |= {Path: "path", dict: "JSON object", tuple: "list, with commas or as JSON"}
 _BOUNDS = {Gt: "above", Ge: "at least", Lt: "below", Le: "at most"}
 # The end of a setting's name says its unit; the first that fits counts.
 _UNITS = {
@@ -77,7 +77,7 @@ class _Leaf:
 def sections(model: type[BaseModel], example: str) -> list[Section]:
     """All settings below ``model``, part by part, in the order of the code.
 
-    ``example``: the text of ``.env.example``. Raises ``KeyError`` for a setting that it does not show.
+    ``example``: the text of ``docs/all-settings.env``. Raises ``KeyError`` for a setting that it does not show.
     """
     sentences = dict(_sentences(example))
     parts: dict[tuple[str, ...], tuple[str, list[Setting]]] = {}

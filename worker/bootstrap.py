@@ -69,7 +69,7 @@ def build(settings: Settings, *, ahead: bool = False) -> Parts:
 @cache
 def handles() -> Handles:
     """How this process shows leads to those who only look at tasks."""
-    return Handles(configuration.load().privacy)
+    return Handles(configuration.load(role="scheduler").privacy)
 
 
 _lock = threading.Lock()
@@ -104,7 +104,7 @@ def _personas(settings: Settings, connections: Connections) -> dict[str, FluidTa
     times = settings.fluidtalk
     return {
         name: FluidTalk(
-            persona.api_key.get_secret_value(),
+            settings.api_key_of(name),
             times.base_url,
             persona.own_username,
             times.read_seconds,

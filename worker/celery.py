@@ -18,6 +18,7 @@ from celery.worker import state
 
 from config import logging as logs
 from config import settings as configuration
+from config.settings import SettingsError
 from worker import bootstrap
 from worker.observability import metrics, tracing
 from worker.observability.endpoint import Endpoint
@@ -27,6 +28,7 @@ from worker.one_core import OneCore
 from worker.start_up import StartUpCheck, examine_layout
 from worker.store import Store, content
 from worker.store.measures import Figures
+from worker.store.processes import Served
 from worker.watchdog import Watchdog
 
 _log = logging.getLogger("parley.worker")
@@ -48,7 +50,12 @@ class QuietWorker(Worker):
     """
 
     def prepare_args(self, **kwargs: Any) -> dict[str, Any]:
-        """Celery's own hook: the options of the command line, before they are used."""
+        """Celery's own hook: the options of the command line, before they are used. Ends the process when its settings
+        are not those of a worker."""
+        try:
+            configuration.load()
+        except SettingsError as error:
+            raise SystemExit(str(error)) from None
         heard = bool(kwargs.get("task_events")) or bool(self.app.conf.worker_send_task_events)
         return {**kwargs, "without_mingle": True, "without_gossip": True, "without_heartbeat": not heard}
 
@@ -112,8 +119,10 @@ def _watch(consumer: Any) -> Watchdog:
     store = Store(settings, connections=1)
     queues = [queue.name for queue in consumer.task_consumer.queues]
 
+    serves = Served(tuple(settings.personas), settings.captivate.name)
+
     def sign() -> None:
-        store.processes.sign("worker", watchdog.look_seconds)
+        store.processes.sign("worker", watchdog.look_seconds, serves)
 
     # The parent of forked workers runs no task: that it takes some is its progress, and others have to end it.
     forks = _pool_of(consumer) == "prefork"
@@ -143,7 +152,7 @@ def _forked_process_ended(pid: int | None = None, **_: Any) -> None:
 
 @signals.beat_init.connect
 def _beat_begins(sender: Any, **_: Any) -> None:
-    settings = configuration.load()
+    settings = configuration.load(role="scheduler")
     store = Store(settings, connections=1)
     every_seconds = settings.metrics.measure_seconds
     StartUpCheck(settings, _refuse_to_schedule, only=examine_layout).begin()
@@ -194,5 +203,5 @@ def _refuse_to_schedule(reason: str) -> None:
 
 @signals.setup_logging.connect
 def _configure_logging(**_: Any) -> None:
-    settings = configuration.load()
+    settings = configuration.load(role="scheduler")
     logs.configure(settings.worker, settings.privacy)

@@ -49,8 +49,16 @@ def of_settings(settings: Settings) -> list[Finding]:
     where = f"host {urlsplit(target.base_url).hostname}" if target.base_url else f"environment {target.environment}"
     return [
         Finding("settings", "ok", f"loaded, their times agree; personas: {', '.join(sorted(settings.personas))}"),
+        _of_keys(settings.key_origins),
         Finding("channel", "ok", f"answers go to {where}, as set"),
     ]
+
+
+def _of_keys(origins: Mapping[str, str]) -> Finding:
+    told = "; ".join(f"{persona} from {origin}" for persona, origin in sorted(origins.items()))
+    if "is not used" not in told:
+        return Finding("keys", "ok", told)
+    return Finding("keys", "warning", told, "keep one of the two keys")
 
 
 def of_encryption(writes_with: str, sample: Tally) -> Finding:

@@ -33,7 +33,7 @@ def main() -> int:
         print("Flower is not installed: pip install 'parley-worker[flower]'", file=sys.stderr)
         return 2
     try:
-        settings = load()
+        settings = load(role="scheduler")
     except SettingsError as error:
         print(error, file=sys.stderr)
         return 2

@@ -45,7 +45,7 @@ def test_without_settings_the_command_says_what_is_missing_and_no_traceback():
         [sys.executable, "-m", "celery", "-A", "worker", "report"], capture_output=True, text=True, check=False
     )
     assert run.returncode != 0
-    assert "PARLEY_CAPTIVATE__ENVIRONMENT" in run.stderr
+    assert "PARLEY_REDIS_URL" in run.stderr
     assert "Traceback" not in run.stderr
 
 

@@ -1,4 +1,5 @@
-"""``.env.example`` names every setting, and what it shows as a default is the default."""
+"""``docs/all-settings.env`` names every setting, and what it shows as a default is the default; ``.env.example`` shows
+those that people change first, none of them active that somebody has to fill in."""
 
 from __future__ import annotations
 
@@ -14,13 +15,16 @@ import certifi
 import pytest
 from pydantic import BaseModel
 
-from config.settings import Settings, load
+from config.settings import Settings, SettingsError, load
 
-FILE = Path(__file__).parents[2] / ".env.example"
+PROJECT = Path(__file__).parents[2]
+FILE = PROJECT / "docs" / "all-settings.env"
+EXAMPLE = PROJECT / ".env.example"
 ASSIGNMENT = re.compile(r"(?P<off>#?)(?P<name>PARLEY_[A-Z0-9_]+)=(?P<value>.+)")
 LINES = FILE.read_text(encoding="utf-8").splitlines()
 ASSIGNMENTS = [(number, match) for number, line in enumerate(LINES) if (match := ASSIGNMENT.fullmatch(line))]
-ACTIVE = {"PARLEY_REDIS_URL", "PARLEY_CAPTIVATE__ENVIRONMENT", "PARLEY_PERSONAS__AVA__API_KEY"}
+SECRETS = {"PARLEY_PERSONAS__AVA__API_KEY", "PARLEY_FLOWER__PASSWORD", "PARLEY_PRIVACY__HANDLE_KEY"}
+SHORT = re.findall(r"^(#?)(PARLEY_[A-Z0-9_]+)=(.*)$", EXAMPLE.read_text(encoding="utf-8"), re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -83,7 +87,9 @@ def in_empty_folder(tmp_path_factory):
 def all_on(in_empty_folder):
     """The settings that come out when every line of the example is active."""
     copy = in_empty_folder / "all-on.env"
-    copy.write_text("".join(f"{match['name']}={match['value']}\n" for _, match in ASSIGNMENTS))
+    values = {match["name"]: match["value"] for _, match in ASSIGNMENTS}
+    values |= dict.fromkeys(SECRETS, "filled in by the operator".replace(" ", "-"))
+    copy.write_text("".join(f"{name}={value}\n" for name, value in values.items()))
     return load(env_file=copy)
 
 
@@ -103,15 +109,49 @@ def test_each_setting_has_a_comment_line_of_its_own():
         assert above.endswith("."), f"the comment above {match['name']} is no sentence"
 
 
-def test_only_what_must_be_filled_in_is_active():
-    assert {match["name"] for _, match in ASSIGNMENTS if not match["off"]} == ACTIVE
+def test_nothing_in_the_whole_list_is_active():
+    assert [match["name"] for _, match in ASSIGNMENTS if not match["off"]] == []
 
 
-def test_copied_as_it_is_it_loads_and_everything_has_its_default(in_empty_folder):
-    settings = load(env_file=FILE)
-    assert settings.model_dump(exclude={"redis_url", "captivate", "personas"}) == Settings(
-        _env_file=None, redis_url="redis://", captivate={"environment": "dev"}, personas={"ava": {"api_key": "k"}}
-    ).model_dump(exclude={"redis_url", "captivate", "personas"})
+@pytest.mark.parametrize("name", sorted(SECRETS))
+def test_a_secret_of_the_list_that_nobody_filled_in_is_refused(in_empty_folder, name):
+    (value,) = [match["value"] for _, match in ASSIGNMENTS if match["name"] == name]
+    copy = in_empty_folder / "not-filled-in.env"
+    copy.write_text(f"PARLEY_REDIS_URL=redis://\n{name}={value}\n")
+    with pytest.raises(SettingsError, match=rf"{name} \(.*\): is a placeholder"):
+        load(env_file=copy)
+
+
+def test_the_short_example_is_short_and_a_part_of_the_whole():
+    assert len(SHORT) <= 25
+    assert {name for _, name, _ in SHORT} <= {setting.variable for setting in SETTINGS}
+
+
+def test_only_what_nobody_has_to_fill_in_is_active_in_the_example():
+    assert {name for off, name, _ in SHORT if not off} == {"PARLEY_REDIS_URL", "PARLEY_CAPTIVATE__ENVIRONMENT"}
+
+
+def test_copied_as_it_is_the_example_lacks_the_persona_only(in_empty_folder):
+    with pytest.raises(SettingsError) as refused:
+        load(env_file=EXAMPLE)
+    assert re.findall(r"^  (.{24})", str(refused.value), re.MULTILINE) == ["no persona is configured"]
+
+
+def test_with_a_persona_from_a_file_the_example_loads_and_everything_has_its_default(in_empty_folder):
+    (in_empty_folder / "filled.toml").write_text('[ava]\napi_key = "ft_sk_of_the_operator"\n')
+    settings = load(env_file=EXAMPLE, personas_file="filled.toml")
+    assert settings.key_origins == {"ava": "filled.toml"}
+    assert settings.api_key_of("ava") == "ft_sk_of_the_operator"
+    left_out = {"redis_url", "captivate", "personas", "personas_file"}
+    told = Settings(redis_url="redis://", captivate={"environment": "dev"}, personas={"ava": {"api_key": "k"}})
+    assert settings.model_dump(exclude=left_out) == told.model_dump(exclude=left_out)
+
+
+def test_every_line_of_the_example_can_be_taken_as_it_is(in_empty_folder):
+    values = {name: value for _, name, value in SHORT} | dict.fromkeys(SECRETS, "filled-in-by-the-operator")
+    copy = in_empty_folder / "short.env"
+    copy.write_text("".join(f"{name}={value}\n" for name, value in values.items()))
+    assert load(env_file=copy).follow_ups.delays_seconds == (14400, 86400)
 
 
 @pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.variable)

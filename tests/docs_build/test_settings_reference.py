@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field, SecretStr
 from config.settings import Settings
 from docs_build.settings_reference import Setting, page, sections
 
-EXAMPLE = (Path(__file__).parents[2] / ".env.example").read_text(encoding="utf-8")
+EXAMPLE = (Path(__file__).parents[2] / "docs" / "all-settings.env").read_text(encoding="utf-8")
 
 
 class Inner(BaseModel):

@@ -115,7 +115,7 @@ def test_the_embedded_server_passes(look):
     found, answered = look()
     assert answered
     assert {finding.level for finding in found.values()} == {"ok"}, found
-    assert len(found) == 12
+    assert len(found) == 13
 
 
 def test_a_server_that_answers_with_an_error_is_not_one_that_cannot_be_reached(look, admin):
@@ -247,7 +247,7 @@ def process(server, tmp_path):
 def test_the_command_as_a_process(process, admin):
     good = process("worker.cli", "check")
     assert good.returncode == 0, good.stderr
-    assert good.stdout.count("\n") == 12
+    assert good.stdout.count("\n") == 13
     assert "PLANTED" not in good.stdout
     admin.config_set("appendonly", "no")
     bad = process("worker.cli", "check", "--json")

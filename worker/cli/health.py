@@ -22,7 +22,7 @@ def health(
     json: AsJson = False,
 ) -> None:
     """Ask the worker or scheduler on this machine whether it makes progress. Exit status 1 when not."""
-    settings = load().metrics
+    settings = load(role="scheduler").metrics
     asked_port = port or settings.port
     if not asked_port:
         raise Usage("There is no endpoint to ask: PARLEY_METRICS__PORT is 0")

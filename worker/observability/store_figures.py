@@ -118,7 +118,7 @@ def _totals(figures: Figures) -> Iterator[Metric]:
 
 def _by_persona(figures: Figures, personas: Sequence[str]) -> Iterator[Metric]:
     # All configured ones, so that a series is there before its first event.
-    known = sorted({*personas, *figures.counters})
+    known = sorted({*personas, *figures.gates, *figures.counters})
     counters = [(persona, figures.counters.get(persona, {})) for persona in known]
     waiting = figures.waiting.items()
     yield _gauge(

@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--per-second", type=float, default=2.0, help="messages a second of all together (default: 2)")
     options = parser.parse_args(arguments)
     try:
-        settings = load()
+        settings = load(role="producer")
     except SettingsError as error:
         print(error, file=sys.stderr)
         return 2

@@ -54,7 +54,15 @@ class Store:
         self.layout = LayoutGuard(self.redis, settings.agenda.shards)
         self._lines = None if isinstance(self.redis, LateCluster) else Lines(self.redis, connections)
         lease_ms = int(settings.lease.ttl_seconds * 1000)
-        scripts = Scripts(self.redis, ahead, self._lines, lease_ms, settings.personas, settings.captivate.name)
+        scripts = Scripts(
+            self.redis,
+            ahead,
+            self._lines,
+            lease_ms,
+            settings.personas,
+            settings.captivate.name,
+            mends=settings.role == "worker",
+        )
         handles = Handles(settings.privacy)
         self.broker = broker = None if settings.doorbells_in_store else Broker(settings)
         self.doorbells: Doorbells = (
@@ -83,7 +91,7 @@ class Store:
         self.follow_up_caps = FollowUpCaps(self.keys, scripts, settings)
         self.timeline = Timeline(self.redis, self.keys)
         self.books = Books(self.redis, self.keys, scripts)
-        self.measures = Measures(self.redis, self.keys, scripts, settings)
+        self.measures = Measures(self.redis, self.keys, scripts, settings, self.processes)
         self.rotation = Rotation(self.redis, scripts, content)
         self.takeovers = Takeovers(self.redis, self.keys, scripts, self.doorbells, settings)
         self.seals = Seals(self.redis, self.keys, scripts, settings)

@@ -65,6 +65,7 @@ All keys of a conversation carry one hash tag, its shard, together with that sha
 
     parley:layout                              HASH  never (one number)      the first process     all, at their start
     parley:alive                               ZSET  with its last process   workers, beats        parley status
+    parley:served                              ZSET  never (few names)       workers               schedulers' figures
     parley:accept:reader                       TEXT  half a minute           take_in               take_in
     parley:accept:parked                       LIST  30 days without one     take_in               parley status
     accept                                     LIST  when nothing waits      foreign producers     look take_in

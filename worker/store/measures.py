@@ -13,6 +13,7 @@ from config.settings import Settings
 from worker.store.books import FATES
 from worker.store.connection import clock_ms
 from worker.store.keys import Keys
+from worker.store.processes import Processes, Served
 from worker.store.scripts import Scripts
 
 # Looking at one conversation costs the server about 8 microseconds, and it does nothing else meanwhile: 4 ms.
@@ -98,9 +99,12 @@ class Figures:
 class Measures:
     """Takes ``Figures``."""
 
-    def __init__(self, redis: Redis, keys: Keys, scripts: Scripts, settings: Settings) -> None:
+    def __init__(self, redis: Redis, keys: Keys, scripts: Scripts, settings: Settings, processes: Processes) -> None:
         self._redis = redis
         self._keys = keys
+        self._own = Served(tuple(settings.personas), settings.captivate.name)
+        # A scheduler may do without the names; the workers tell them.
+        self._served = processes.served if settings.role == "scheduler" else Served
         self._personas = sorted(settings.personas)
         self._queues = (TURNS, OUTREACH, SCHEDULE, ACCEPT) if settings.doorbells_in_store else ()
         self._measure = scripts.measure
@@ -113,6 +117,9 @@ class Measures:
         """
         started_at = time.perf_counter()
         figures = Figures({}, {}, {})
+        served = self._served()
+        self._personas = sorted({*self._own.personas, *served.personas})
+        self._channel = self._own.channel or served.channel
         for shard in self._keys.shards:
             keys = [shard.books, shard.agenda, shard.follow_ups, shard.dead, shard.sealed, shard.inbox_prefix]
             keys += [shard.conversation_prefix, shard.journal_prefix, shard.persona(""), shard.key("taken_over")]

@@ -1,4 +1,7 @@
-"""Which workers and schedulers are alive: each says so every few seconds, for how long it may be taken to be."""
+"""Which workers and schedulers are alive: each says so every few seconds, for how long it may be taken to be.
+
+Workers also say for which personas and to which channel they work, so that a scheduler can do without their settings.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,8 @@ from worker.store.connection import clock_ms
 Role = Literal["worker", "beat"]
 
 KEY = "parley:alive"
+# "persona NAME" and "channel NAME" to milliseconds until when it holds. Written by workers, read by schedulers.
+SERVED = "parley:served"
 
 # A process that misses two signs may be slow, one that misses three is gone.
 _SIGNS = 3
@@ -31,6 +36,14 @@ class Alive:
     beats: int
 
 
+@dataclass(frozen=True, slots=True)
+class Served:
+    """What the workers that are alive, or were last, have in their settings. ``channel``: '' = not known."""
+
+    personas: tuple[str, ...] = ()
+    channel: str = ""
+
+
 class Processes:
     """Signs of life. A person looks at them, and workers of two releases side by side."""
 
@@ -39,19 +52,34 @@ class Processes:
         self._names_at, self._names = 0.0, True
         self._signed_at = 0
 
-    def sign(self, role: Role, every_seconds: float) -> None:
-        """This process lives, and signs again after ``every_seconds``. Raises ``redis.RedisError``."""
+    def sign(self, role: Role, every_seconds: float, serves: Served | None = None) -> None:
+        """This process lives, and signs again after ``every_seconds``. ``serves``: for whom it works.
+
+        Raises ``redis.RedisError``.
+        """
         now = clock_ms(self._redis)
         member = f"{role} {socket.gethostname()}:{os.getpid()} {_NAMES}"
         until = now + int(every_seconds * 1000 * _SIGNS)
+        signs = {KEY: [member]}
+        if serves is not None:
+            # What has expired goes only when another worker signs: the last ones are still known when none is alive.
+            signs[SERVED] = [f"persona {name}" for name in serves.personas] + [f"channel {serves.channel}"]
         with self._redis.pipeline(transaction=False) as pipeline:
-            pipeline.zadd(KEY, {member: until})
-            pipeline.zremrangebyscore(KEY, "-inf", now)
-            if now < self._signed_at:
-                # The clock has stepped back. What others signed before would hold for too long; who lives signs again.
-                pipeline.zremrangebyscore(KEY, f"({until}", "+inf")
+            for key, members in signs.items():
+                pipeline.zadd(key, dict.fromkeys(members, until))
+                pipeline.zremrangebyscore(key, "-inf", now)
+                if now < self._signed_at:
+                    # The clock has stepped back. What others signed before would hold for too long; who lives signs
+                    # again.
+                    pipeline.zremrangebyscore(key, f"({until}", "+inf")
             pipeline.execute()
         self._signed_at = now
+
+    def served(self) -> Served:
+        """For whom workers work. Raises ``redis.RedisError``."""
+        named = [str(member).partition(" ") for member in self._redis.zrange(SERVED, 0, -1)]
+        channels = [name for kind, _, name in named if kind == "channel"]
+        return Served(tuple(name for kind, _, name in named if kind == "persona"), channels[-1] if channels else "")
 
     def alive(self) -> Alive:
         """Who is alive by the store's clock. Raises ``redis.RedisError``."""

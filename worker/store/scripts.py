@@ -80,11 +80,15 @@ def _tell_when_full(error: ResponseError) -> None:
         raise StoreFull(said) from None
 
 
+# What a script may say of itself to ``lua/clock.lua``.
+_ONLY_READS = "\nlocal stores\n"
+
+
 class Scripts:
     """All scripts. ``ahead``: their clock runs ahead (``worker/store/ahead.py``). ``lines``: connections for single
     calls; without them, as in a cluster, each call goes through the client. ``lease_ms``, ``personas`` and ``channel``:
     the longest lease, the configured personas and the name of the channel, which ``lua/clock.lua`` has to know when the
-    store's clock steps back."""
+    store's clock steps back. ``mends`` False: this process does not know all of them, and leaves that to workers."""
 
     def __init__(
         self,
@@ -94,6 +98,7 @@ class Scripts:
         lease_ms: int = 6000,
         personas: Iterable[str] = (),
         channel: str = "",
+        mends: bool = True,
     ) -> None:
         folder = resources.files("worker.store") / "lua"
 
@@ -102,7 +107,8 @@ class Scripts:
 
         prelude, shared = read("prelude"), [read("touches"), read("takeover"), read("places")]
         plain = LUA if ahead else ""
-        mending = plain + _known(lease_ms, personas, channel) + read("clock")
+        clock = _known(lease_ms, personas, channel) + read("clock") if mends else _ONLY_READS
+        mending = plain + clock
 
         def script(name: str, clock: str = mending) -> Script:
             body = read(name)
