@@ -278,8 +278,8 @@ def absent(role: Role, *, personas: bool, destination: bool) -> list[str]:
         )
     if not destination and role == "worker":
         faults.append(
-            "PARLEY_CAPTIVATE__ENVIRONMENT is missing: set it to dev or prod (there is no default, a guess would "
-            "send answers to the wrong place)"
+            "PARLEY_CAPTIVATE__ENVIRONMENT is missing: set PARLEY_CAPTIVATE__ENVIRONMENT to dev or prod "
+            "(there is no default, a guess would send answers to the wrong place)"
         )
     return faults
 

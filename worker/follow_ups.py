@@ -10,6 +10,7 @@ import hashlib
 from dataclasses import dataclass, field, replace
 
 from config.sections import FollowUps, QuietHours
+from config.zones import name_of
 from worker.quiet_hours import Window, ZoneUnknown, window_of
 
 DAY_MS = 86_400_000
@@ -233,7 +234,7 @@ def _after_quiet_hours(touch: Touch, window: Window | None, policy: Policy, stat
     # Not all who waited for the morning in its first second.
     longest_ms = min(MORNING_MS, int(policy.cadence.jitter * DAY_MS))
     at = end + int(longest_ms * spread(state))
-    return Touch(end if window.holds(at) else at, f"{touch.rule}, moved out of quiet hours in {window.zone.key}")
+    return Touch(end if window.holds(at) else at, f"{touch.rule}, moved out of quiet hours in {name_of(window.zone)}")
 
 
 def _miss(policy: Policy, state: TouchState, now: int, late_seconds: float) -> Miss:

@@ -9,10 +9,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from functools import lru_cache
-from zoneinfo import ZoneInfo
+from typing import Any
 
+from config import zones
 from config.sections import QuietHours
 
 _SECOND = timedelta(seconds=1)
@@ -32,7 +33,7 @@ class Window:
 
     start: time
     end: time
-    zone: ZoneInfo
+    zone: tzinfo
 
     def holds(self, at: int) -> bool:
         """Whether ``at`` is in quiet hours."""
@@ -74,31 +75,36 @@ def window_of(rules: QuietHours, channel: str | None) -> Window | ZoneUnknown | 
             return None
         if rules.when_zone_unknown == "do_not_send":
             return ZoneUnknown()
-        zone = ZoneInfo(rules.zone)
+        zone = zones.zone_of(rules.zone) or UTC
     return Window(time.fromisoformat(rules.start), time.fromisoformat(rules.end), zone)
 
 
-def lead_zone(channel: str | None, path: str) -> ZoneInfo | None:
-    """The zone that a channel context names below ``internal.channelMetadata``; None when there is no readable one."""
+def lead_zone(channel: str | None, path: str) -> tzinfo | None:
+    """The zone that a channel context names below ``internal.channelMetadata``, as platforms write it; None when there
+    is no readable one."""
+    value = _told(channel, path)
+    return zones.zone_of(value) if isinstance(value, str) else None
+
+
+def zone_unreadable(rules: QuietHours, channel: str | None) -> bool:
+    """Whether the channel says something in place of the lead's zone that is none, and quiet hours would need it."""
+    if rules.start == rules.end or _told(channel, rules.lead_zone_path) in (None, ""):
+        return False
+    return lead_zone(channel, rules.lead_zone_path) is None
+
+
+def _told(channel: str | None, path: str) -> Any:
     try:
         value = json.loads(channel or "{}")
         for key in ("metadata", "internal", "channelMetadata", *path.split(".")):
             value = value[key]
     except (KeyError, TypeError, ValueError, IndexError, RecursionError):
         return None
-    return _zone(value) if isinstance(value, str) and len(value) < 64 else None
-
-
-@lru_cache(maxsize=2048)
-def _zone(name: str) -> ZoneInfo | None:
-    try:
-        return ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        return None
+    return value
 
 
 @lru_cache(maxsize=8192)
-def _moment(zone: ZoneInfo, day: date, clock: time, fold: int) -> int:
+def _moment(zone: tzinfo, day: date, clock: time, fold: int) -> int:
     wall = datetime.combine(day, clock, tzinfo=zone)
     first, second = wall.astimezone(UTC), wall.replace(fold=1).astimezone(UTC)
     if first > second:
@@ -107,7 +113,7 @@ def _moment(zone: ZoneInfo, day: date, clock: time, fold: int) -> int:
     return _ms(second if fold else first)
 
 
-def _jump(before: datetime, after: datetime, zone: ZoneInfo) -> datetime:
+def _jump(before: datetime, after: datetime, zone: tzinfo) -> datetime:
     offset = before.astimezone(zone).utcoffset()
     while after - before > _SECOND:
         middle = before + (after - before) // _SECOND // 2 * _SECOND

@@ -41,7 +41,7 @@ from worker.outcomes import (
     without_content,
 )
 from worker.pacing import pauses
-from worker.quiet_hours import Window, window_of
+from worker.quiet_hours import Window, window_of, zone_unreadable
 from worker.reach import Reach, if_possible
 from worker.readable import channel_of, unreadable, without_reading
 from worker.reply import Reply, fill
@@ -391,6 +391,8 @@ class Turns:
     def _follow_up(self, lease: Lease, end: End, delivered: bool) -> Planned | Literal["drop"] | None:
         grant, kind = lease.grant, lease.grant.head.kind
         policy = self._policies[grant.conversation.persona]
+        if zone_unreadable(policy.quiet_hours, grant.channel):
+            metrics.zone_unreadable(grant.conversation.persona)
         if delivered and end.fate == "answered":
             return after_delivery(policy, grant.touch, kind, lease.now())
         if kind != "follow_up" or not end.follow_up:

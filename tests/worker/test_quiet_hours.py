@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import zoneinfo
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -11,7 +12,8 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from config.sections import QuietHours
-from worker.quiet_hours import Window, ZoneUnknown, lead_zone, window_of
+from config.zones import name_of
+from worker.quiet_hours import Window, ZoneUnknown, lead_zone, window_of, zone_unreadable
 
 MINUTE = 60_000
 # Clocks forward and back, by an hour and by half an hour, and a zone that never changes.
@@ -113,6 +115,48 @@ def test_an_end_that_the_wall_never_shows_is_where_clocks_jump():
 def test_the_leads_zone_is_read_from_the_channel_metadata_if_it_is_one(channel, zone):
     found = lead_zone(channel, "custom.timezone")
     assert (found.key if found else None) == zone
+
+
+@pytest.mark.parametrize(
+    ("written", "name"),
+    [
+        ("asia/kolkata", "Asia/Kolkata"),
+        (" Europe/Berlin ", "Europe/Berlin"),
+        ("America/New York", "America/New_York"),
+        ("EUROPE/LONDON", "Europe/London"),
+        ("UTC+05:30", "UTC+05:30"),
+        ("GMT-3", "UTC-03:00"),
+        ("+0530", "UTC+05:30"),
+        ("(UTC+01:00)", "UTC+01:00"),
+        ("UTC\u221203:00", "UTC-03:00"),
+        ("utc", "UTC"),
+        ("UTC+00:00", "UTC"),
+        # These two say it the other way round, by their own standard.
+        ("Etc/GMT-5", "Etc/GMT-5"),
+        ("UTC+15", None),
+        ("UTC+5:99", None),
+        ("IST and so on", None),
+    ],
+)
+def test_a_zone_is_read_as_platforms_write_it(written, name):
+    found = lead_zone(CHANNEL % json.dumps(written), "custom.timezone")
+    assert (name_of(found) if found else None) == name
+
+
+def test_a_distance_from_utc_makes_a_window():
+    rules = QuietHours(start="21:00", end="09:00")
+    assert window_of(rules, CHANNEL % '"UTC+05:30"').ends(ms("2027-06-01T16:00")) == ms("2027-06-02T03:30")
+
+
+@pytest.mark.parametrize(
+    ("value", "counts"),
+    [('"Mars/Olympus"', True), ("7", True), ('"Asia/Kolkata"', False), ('""', False), ("null", False)],
+)
+def test_a_zone_that_is_there_and_none_is_told_apart_from_one_that_is_not_there(value, counts):
+    rules = QuietHours(start="21:00", end="09:00")
+    assert zone_unreadable(rules, CHANNEL % value) is counts
+    assert not zone_unreadable(rules, None)
+    assert not zone_unreadable(QuietHours(), CHANNEL % value)
 
 
 def test_the_place_of_the_zone_can_be_set():

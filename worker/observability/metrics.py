@@ -60,6 +60,7 @@ _store_seconds = _histogram("parley_store_seconds", "One step of a turn in the s
 _holds = _counter("parley_holds_total", "Turns that ended with a hold.", "persona", "cause")
 _unknown = _counter("parley_unknown_outcomes_total", "Calls that may have been acted on.", "persona", "operation")
 _dead = _counter("parley_dead_letters_total", "Events that became dead letters.", "persona", "cause")
+_zones = _counter("parley_lead_zones_unreadable_total", "Events of leads whose zone could not be read.", "persona")
 _http = _counter("parley_http_calls_total", "HTTP calls, by how they ended.", "upstream", "answer")
 _sent = Counter("parley_beat_sent_total", "Tasks that this scheduler has sent.", ["task"], registry=_BEAT)
 # A turn counts a dozen times: the child of each combination of labels is looked up once.
@@ -139,6 +140,11 @@ def refused() -> None:
 def unknown(persona: str, operation: str) -> None:
     """A call may have been acted on. ``operation``: the kind of the event, ``image`` or ``delivery``."""
     _unknown.labels(persona, operation).inc()
+
+
+def zone_unreadable(persona: str) -> None:
+    """An event has ended whose channel says a zone of the lead that is none."""
+    _zones.labels(persona).inc()
 
 
 def http_call(upstream: str, answer: str) -> None:

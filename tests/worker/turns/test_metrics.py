@@ -94,3 +94,12 @@ def test_the_outcome_is_the_first_word_of_what_a_turn_says(counted, phrase, outc
     with metrics.turn("ava", "ai_opener", 0.0) as turn:
         turn.ended(phrase)
     assert counted("parley_turns_total", "ava", "ai_opener", outcome) == 1
+
+
+def test_a_zone_that_cannot_be_read(make_shop, say, channel, counted):
+    shop = make_shop(quiet_hours={"start": "21:00", "end": "09:00"})
+    for zone, count in (("Mars/Olympus", 1), ("asia/kolkata", 1), (None, 1), ("Mars/Olympus", 2)):
+        meta = {"internal": {"channelMetadata": {"custom": {"timezone": zone}}}}
+        shop.producer.enqueue(say(channel={**channel, "metadata": meta}))
+        shop.work()
+        assert counted("parley_lead_zones_unreadable_total", "ava") == count
