@@ -13,6 +13,7 @@ from worker.simulation.chaos.report import markdown, table
 from worker.simulation.chaos.run import FAULTS, Plan, run
 from worker.simulation.chaos.troubles import NEW
 from worker.simulation.chaos.versions import NoSuchVersion
+from worker.simulation.extra import need
 
 PLAIN = "benchmarks.plain_celery"
 
@@ -20,6 +21,7 @@ PLAIN = "benchmarks.plain_celery"
 def main(arguments: Sequence[str] | None = None) -> int:
     """Returns the exit status: 0 when every promise held, 1 when one did not, 2 when there is no such old version."""
     options = _parser().parse_args(arguments)
+    need("python -m worker.simulation.chaos")
     plan = Plan(
         seed=options.seed,
         messages=options.messages,

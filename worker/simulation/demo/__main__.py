@@ -29,6 +29,7 @@ from worker.simulation.demo.processes import ProcessDied, keep_logs, processes
 from worker.simulation.demo.screen import Screen
 from worker.simulation.demo.summary import Summary, show, show_verdict
 from worker.simulation.embedded_redis import EmbeddedRedisFailed
+from worker.simulation.extra import need
 from worker.simulation.redis_binary import NoRedisBinary
 from worker.simulation.system import RunningSystem, SystemFailed
 from worker.store import Store
@@ -42,6 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m worker.simulation.demo", description=__doc__)
     parser.add_argument("--forever", action="store_true", help="new leads in rounds until Ctrl-C, then the summary")
     forever: bool = parser.parse_args(arguments).forever
+    need("python -m worker.simulation.demo")
     screen = Screen(time.time())
     logs = Path(tempfile.mkdtemp(prefix="parley-demo-"))
     status = FAILED
@@ -51,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             status = _run(screen, interruption, logs, forever=forever)
     except KeyboardInterrupt:
         status = INTERRUPTED
-    except (SystemFailed, EmbeddedRedisFailed, NoRedisBinary) as error:
+    except (SystemFailed, SimulationFailed, EmbeddedRedisFailed, NoRedisBinary) as error:
         screen.remark(f"The demo cannot start: {error}", "bold red")
     if status == FAILED:
         screen.remark(f"The logs are kept in {logs}", "bold")
