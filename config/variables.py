@@ -54,7 +54,9 @@ def read(env_file: Path | None, *, keys: bool) -> dict[str, Variable]:
     for variables in (_of_file(env_file, faults) if env_file else (), _of_process(faults)):
         named = {each.name: each for each in variables if each.name.startswith(PREFIX) and each.value}
         ours = {name.removeprefix(PREFIX): each for name, each in named.items()}
-        found |= _with_files({name: each for name, each in ours.items() if keys or not _is_key(name)}, faults)
+        if not keys:
+            ours = _without_keys(ours)
+        found |= _with_files(ours, faults)
     if faults:
         raise SettingsError(told(faults))
     return {name: each for name, each in found.items() if not _of_others(each)}
@@ -155,8 +157,14 @@ def _with_files(variables: dict[str, Variable], faults: list[str]) -> dict[str, 
     return merged
 
 
-def _is_key(name: str) -> bool:
-    return _KEY.fullmatch(name.removesuffix(_FILE)) is not None
+def _without_keys(variables: dict[str, Variable]) -> dict[str, Variable]:
+    left = {name: each for name, each in variables.items() if not _KEY.fullmatch(name.removesuffix(_FILE))}
+    for name, variable in variables.items():
+        if name not in left:
+            # That there is a key says that there is the persona.
+            persona = name.removesuffix(_FILE).removesuffix("__api_key")
+            left.setdefault(persona, Variable(PREFIX + persona, "{}", variable.origin))
+    return left
 
 
 def _of_others(variable: Variable) -> bool:

@@ -308,11 +308,10 @@ def test_no_key_is_kept_or_read_where_none_is_needed(monkeypatch, tmp_path, role
     (tmp_path / "personas.toml").write_text('[bea]\napi_key = "SECRET"\n')
     for name, value in {**MINIMAL, "PARLEY_PERSONAS": '{"cleo": {"api_key": "SECRET"}}'}.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setenv("PARLEY_PERSONAS__AVA__OWN_USERNAME", "@ava")
     monkeypatch.setenv("PARLEY_PERSONAS__DORA__API_KEY_FILE", "/run/secrets/that/only/workers/have")
     monkeypatch.setenv("PARLEY_PERSONAS_FILE", str(tmp_path / "personas.toml"))
     settings = load(env_file=None, role=role)
-    assert {"ava", "bea", "cleo"} <= set(settings.personas)
+    assert {"ava", "bea", "cleo", "dora"} == set(settings.personas)
     assert all(persona.api_key is None for persona in settings.personas.values())
     with pytest.raises(SettingsError, match=f"loaded without keys, for a {role}"):
         settings.api_key_of("ava")

@@ -22,6 +22,8 @@ PAYLOAD = {
     "hasLivechat": False,
 }
 
+SECRET = "of-the-platform-and-the-webhook"
+
 
 def payload(**fields):
     return {**PAYLOAD, **fields}
@@ -42,16 +44,16 @@ def serve(start_example):
         log = start_example(
             *("-m", "examples.webhook_fastapi", "--port", str(port)),
             ready="Uvicorn running",
+            WEBHOOK_SECRET=SECRET,
             PARLEY_REDIS_URL=redis_url,
-            PARLEY_CAPTIVATE__ENVIRONMENT="dev",
-            PARLEY_PERSONAS__AVA__API_KEY="ft_sk_ava",
+            PARLEY_PERSONAS="ava",
             PARLEY_JOIN__SETTLE_SECONDS="0",
             **variables,
         )
 
         def post(body: object, persona: str = "ava", **headers: str) -> httpx.Response:
             content = body if isinstance(body, bytes) else json.dumps(body).encode()
-            names = {name.replace("_", "-"): value for name, value in headers.items()}
+            names = {name.replace("_", "-"): value for name, value in {"X_Webhook_Secret": SECRET, **headers}.items()}
             url = f"http://127.0.0.1:{port}/captivate/{persona}"
             return httpx.post(url, content=content, headers={"Content-Type": "application/json", **names}, timeout=30)
 
@@ -90,6 +92,41 @@ def test_a_request_is_accepted_with_a_receipt_and_a_repeated_one_is_a_duplicate(
     assert (again.status_code, again.json()) == (202, {"event_id": "r-1", "status": "duplicate", "position": 1})
     assert other.json()["position"] == 2
     assert list(waiting().values()) == [2]
+
+
+def test_a_repeated_request_is_a_duplicate_also_when_nobody_gives_it_an_id(post, waiting):
+    channel = {**PAYLOAD["metadata"]["internal"]["channelMetadata"], "conversationUpdatedAt": "2026-11-21T10:00:00Z"}
+    request = payload(metadata={"internal": {"channelMetadata": channel}})
+    first, again = post(request), post(request)
+    assert (first.json()["status"], again.json()["status"]) == ("accepted", "duplicate")
+    assert first.json()["event_id"] == again.json()["event_id"]
+    assert post({**request, "user_input": "and more"}).json()["status"] == "accepted"
+
+
+@pytest.mark.parametrize("secret", ["", "wrong", SECRET[:-1], SECRET.upper()])
+def test_who_does_not_have_the_secret_is_not_heard(post, waiting, secret):
+    for body in (PAYLOAD, b"{"):
+        answer = post(body, X_Webhook_Secret=secret)
+        assert (answer.status_code, answer.json()["refused"]) == (401, "Unauthorized")
+        assert SECRET not in answer.text
+    assert waiting() == {}
+
+
+@pytest.mark.parametrize(
+    ("variables", "says"),
+    [
+        ({}, "WEBHOOK_SECRET needs at least 16 characters"),
+        ({"WEBHOOK_SECRET": "short"}, "WEBHOOK_SECRET needs at least 16 characters"),
+        ({"PARLEY_PERSONAS": ""}, "no persona is configured"),
+    ],
+)
+def test_without_secret_or_settings_it_does_not_start(run_example, monkeypatch, tmp_path, variables, says):
+    for name, value in {"PARLEY_REDIS_URL": "redis://127.0.0.1:1/0", "PARLEY_PERSONAS": "ava", **variables}.items():
+        monkeypatch.setenv(name, value)
+    ended = run_example("-m", "examples.webhook_fastapi", "--port", "0")
+    assert ended.returncode == 1
+    assert says in ended.stderr
+    assert "Traceback" not in ended.stderr
 
 
 def test_a_lead_is_told_by_the_user_or_else_by_the_session(post, waiting):
@@ -148,7 +185,7 @@ def test_what_is_not_json_is_422(post):
 def test_a_full_inbox_is_409(serve, redis_server, store):
     post, _ = serve(redis_server.url, PARLEY_LIMITS__INBOX_EVENTS="1")
     assert post(PAYLOAD).status_code == 202
-    answer = post(PAYLOAD)
+    answer = post(payload(user_input="and more"))
     assert (answer.status_code, answer.json()["refused"]) == (409, "InboxFull")
 
 
