@@ -100,3 +100,54 @@ def test_the_dashboard_finds_its_source_of_data():
     provisioned = yaml.safe_load((PROJECT / "deploy/grafana/provisioning/datasources/prometheus.yml").read_text())
     (source,) = provisioned["datasources"]
     assert {panel["datasource"]["uid"] for panel in PANELS} == {source["uid"]}
+
+
+# ---- Alertmanager ----------------------------------------------------------------------------------------------------
+
+ALERTMANAGER = yaml.safe_load((PROJECT / "deploy/alertmanager/alertmanager.yml").read_text())
+COMPOSE = yaml.safe_load((PROJECT / "docker-compose.yml").read_text())
+
+
+def routes(route):
+    yield route
+    for below in route.get("routes", []):
+        yield from routes(below)
+
+
+def test_every_route_ends_at_a_receiver_that_tells_somebody():
+    receivers = {each["name"]: each for each in ALERTMANAGER["receivers"]}
+    for route in routes(ALERTMANAGER["route"]):
+        told = receivers[route["receiver"]]
+        assert [value for name, value in told.items() if name.endswith("_configs") and value]
+
+
+def test_prometheus_sends_alerts_to_the_alertmanager_of_the_compose_file_and_watches_it():
+    config = yaml.safe_load((PROJECT / "deploy/prometheus/prometheus.yml").read_text())
+    (alertmanagers,) = config["alerting"]["alertmanagers"]
+    assert alertmanagers["static_configs"] == [{"targets": ["alertmanager:9093"]}]
+    assert "alertmanager" in {job["job_name"] for job in config["scrape_configs"]}
+    services = COMPOSE["services"]
+    assert set(services["alertmanager"]["networks"]) & set(services["prometheus"]["networks"])
+    assert services["alertmanager"]["profiles"] == services["prometheus"]["profiles"]
+
+
+def test_the_address_of_the_receiver_is_a_secret_that_is_mounted():
+    files = re.findall(r"url_file: /run/secrets/(\w+)", (PROJECT / "deploy/alertmanager/alertmanager.yml").read_text())
+    assert set(files) <= set(COMPOSE["services"]["alertmanager"]["secrets"])
+    assert set(files) <= set(COMPOSE["secrets"])
+    assert "$folder/alert_url" in (PROJECT / "deploy/make-secrets").read_text()
+
+
+def test_what_is_not_told_beside_another_alert_exists():
+    known = {alert["alert"] for alert in ALERTS}
+    for rule in ALERTMANAGER["inhibit_rules"]:
+        for matcher in (*rule["source_matchers"], *rule["target_matchers"]):
+            assert set(re.findall(r"Parley\w+", matcher)) <= known
+
+
+def test_amtool_finds_no_fault(need):
+    if not shutil.which("amtool"):
+        need("amtool (Debian: prometheus-alertmanager) is not installed")
+    command = ["amtool", "check-config", str(PROJECT / "deploy/alertmanager/alertmanager.yml")]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
