@@ -14,6 +14,8 @@ from config.settings import Settings, SettingsError, load
 TURNS, OUTREACH, SCHEDULE = "turns", "outreach", "schedule"
 # Not consumed by Celery: ``tasks.take_in`` reads it message by message.
 ACCEPT = "accept"
+# Where Celery puts what names no queue. Read like ``accept``, but only events are taken: others may use it, too.
+NO_QUEUE = "celery"
 
 
 def options(settings: Settings) -> dict[str, Any]:

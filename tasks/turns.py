@@ -62,11 +62,12 @@ def turn(self: Turn, persona: str, target: str) -> str:
     return parts().turns.run(persona, target, OUTREACH if came_from == OUTREACH else TURNS)
 
 
-@shared_task(name="tasks.accept", bind=True, base=Accept)
-def accept(self: Accept, event: Any) -> str:
-    """Accept an event given as a JSON object with ``kind`` (docs/producers.md).
+@shared_task(name="tasks.accept", base=Accept)
+def accept(message: str) -> str:
+    """Accept the event of a message (docs/producers.md). ``message``: as ``worker.consumer`` hands it over, whole and
+    unread, so that one reader reads all events, whatever queue they came by.
 
     What cannot be accepted becomes a dead letter with the reason. The message carries content through the broker and is
     only as durable there as the broker makes it; ``worker.producer.Producer`` has neither limitation.
     """
-    return parts().intake.accept(event, str(self.request.id))
+    return parts().intake.accept_message(message)

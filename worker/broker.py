@@ -18,6 +18,8 @@ _CONNECTIONS = 10
 _CONNECT_SECONDS = 3.0
 # Whoever waits for a doorbell to be rung is a producer with a receipt to give, or a worker's thread.
 _PAUSE_SECONDS = 1.0
+# AMQP's codes.
+_NOT_FOUND, _REFUSED = 404, 403
 
 
 class BrokerAway(Exception):
@@ -36,6 +38,14 @@ class Publication:
     body: Any
     headers: dict[str, Any]
     correlation_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Depth:
+    """Of one queue: ``messages`` that wait, and ``consumers`` that take them, as far as the broker tells."""
+
+    messages: int
+    consumers: int
 
 
 class Broker:
@@ -90,16 +100,30 @@ class Broker:
         with self._connection() as connection, connection.channel() as channel:
             return int(self._queue(queue)(channel).queue_declare().message_count)
 
+    def depth(self, queue: str) -> Depth | None:
+        """What a queue holds; None when it is not there or may not be looked at. Raises ``BrokerAway``."""
+        with self._connection() as connection:
+            try:
+                with connection.channel() as channel:
+                    found = channel.queue_declare(queue, passive=True)
+            except connection.channel_errors as error:
+                if getattr(error, "code", None) in (_NOT_FOUND, _REFUSED):
+                    return None
+                raise
+            return Depth(int(found.message_count), int(found.consumer_count))
+
     @contextmanager
-    def reading(self, queue: str) -> Iterator[Any]:
-        """A queue whose messages are taken with ``get`` and stay the broker's until acknowledged.
+    def reading(self, queue: str, *, declare: bool = True) -> Iterator[Any]:
+        """A queue whose messages are taken with ``get`` and stay the broker's until acknowledged. ``declare``: make it
+        when it is not there, as ours are made.
 
         What was not acknowledged is back in its place at the end. Raises ``BrokerAway``, at the beginning and at the
         end, and ``errors`` in between.
         """
         with self._connection() as connection, connection.channel() as channel:
             bound = self._queue(queue)(channel)
-            bound.queue_declare()
+            if declare:
+                bound.queue_declare()
             yield bound
 
     def errors(self) -> tuple[type[Exception], ...]:

@@ -136,6 +136,23 @@ def of_broker(address: Address, trouble: str) -> Finding:
     )
 
 
+def of_queues(unread: Mapping[str, int], *, complete: bool) -> Finding:
+    """Whether messages lie where nobody reads. ``unread``: by queue. ``complete``: all queues could be looked at."""
+    if unread:
+        named = ", ".join(f"{name} {messages}" for name, messages in unread.items())
+        return Finding(
+            "queues",
+            "warning",
+            f"messages lie in queues that nobody reads: {named}",
+            "have the sender use the queue accept, then move or delete them (docs/alerts/queue-unread.md)",
+        )
+    if complete:
+        return Finding("queues", "ok", "no message lies in a queue that nobody reads")
+    return Finding(
+        "queues", "ok", "no message lies in the queues that can be seen; further ones: see docs/alerts/queue-unread.md"
+    )
+
+
 def of_store(address: Address, servers: Mapping[str, Facts]) -> list[Finding]:
     """What the servers' own words mean. ``servers``: by their addresses, in a cluster all masters, else one."""
     if address.kind != "cluster":

@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import logging
 import time
+import uuid
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -17,6 +18,7 @@ from kombu.transport import redis
 from kombu.utils.encoding import bytes_to_str
 from kombu.utils.json import loads
 
+from worker import celery_messages, decompression
 from worker.store import StoreError
 from worker.troubles import Saying, trouble_of
 
@@ -105,6 +107,7 @@ class CarefulConsumer(Consumer):
 
     def create_task_handler(self, *args: Any, **kwargs: Any) -> Any:
         """Celery's own hook: what takes each message, asked for anew with each connection to the broker."""
+        decompression.bound()
         channel = cast(Any, self).task_consumer.channel
         if isinstance(channel, redis.Channel):
             throw_away_unreadable(channel, self._answered)
@@ -115,6 +118,8 @@ class CarefulConsumer(Consumer):
         def take(message: Any) -> None:
             self._answered()
             try:
+                if message.headers.get("task", celery_messages.TASK) == celery_messages.TASK:
+                    hand_over_unread(message)
                 handle(message)
             except (TypeError, ValueError, LookupError, AttributeError, RecursionError) as error:
                 self.on_invalid_task(None, message, error)
@@ -132,6 +137,29 @@ class CarefulConsumer(Consumer):
     def _publish_events(self) -> None:
         self._events_wait = False
         cast(Any, self)._flush_events()
+
+
+def hand_over_unread(message: Any) -> None:
+    """Make ``message`` one that carries itself as it came to ``tasks.accept``: an event, or what names no task in its
+    headers, which may be one in protocol 1.
+
+    Celery itself would wait for its eta in memory, drop what has expired, call further tasks and refuse other
+    encodings, and nobody would know.
+    """
+    text, headers = celery_messages.text_of(message), message.headers
+    task_id = headers.get("id")
+    message.headers = {
+        "task": celery_messages.TASK,
+        # By it an operator finds or revokes it; its event has the id that the message itself says.
+        "id": task_id if isinstance(task_id, str) else str(uuid.uuid4()),
+        "argsrepr": "-",
+        "kwargsrepr": "-",
+        "ignore_result": True,
+    }
+    message.body = json.dumps([[text], {}, {}])
+    message.content_type, message.content_encoding = "application/json", "utf-8"
+    message.errors = []
+    message._decoded_cache = None
 
 
 def throw_away_unreadable(channel: redis.Channel, answered: Callable[[], None] = lambda: None) -> None:

@@ -8,13 +8,14 @@ import logging
 import re
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 from worker import celery_messages, event_ids, events
-from worker.celery_messages import UnreadableMessage
+from worker.celery_messages import TaskMessage, UnreadableMessage
 from worker.observability import metrics
-from worker.producer import Producer
-from worker.refusals import InvalidEvent, Refused, UnknownPersona
+from worker.producer import AnyEvent, Producer
+from worker.refusals import Expired, InvalidEvent, Refused, UnknownPersona
 from worker.retrying import patiently
 from worker.store import Store, StoreError
 from worker.store.failures import code_of, is_broken_connection, is_own_fault
@@ -47,18 +48,26 @@ class Intake:
         Returns one phrase without content. Raises ``redis.RedisError`` after ``wait_seconds``, ``WrongLayout`` when the
         store was made with another number of shards.
         """
+        return self._patiently(
+            lambda: self._end_or_park(lambda: self._end(event, message_id), lambda: _json(event)),
+        )
 
-        def end() -> str:
-            return self._end_or_park(lambda: self._end(event, message_id), lambda: _json(event))
+    def accept_message(self, message: str) -> str:
+        """Accept the event of a Celery message that is already off the broker, as ``accept`` does. ``message``: as
+        ``celery_messages.read`` takes it."""
+        return self._patiently(lambda: self._take(message))
 
+    def _patiently(self, end: Callable[[], str]) -> str:
         patiently(self._store.layout.ensure, again_on=StoreError, seconds=self._wait_seconds)
         return patiently(end, again_on=StoreError, seconds=self._wait_seconds)
 
     def take_in(self) -> int:
-        """Accept all that waits in the queue ``accept``, in order. Returns how many messages were taken.
+        """Accept all that waits in the queue ``accept``, in order, and the events that wait where Celery puts what has
+        no queue or a priority. Returns how many messages were taken.
 
         A message leaves the queue when it has become an event or a dead letter, so none is lost when this process dies;
-        one that is read again by the next is recognised by its id. One process at a time does this.
+        one that is read again by the next is recognised by its id. One process at a time does this. Messages of others
+        stay where they are.
         """
         self._store.layout.ensure()
         queue = self._store.accept_queue
@@ -70,9 +79,12 @@ class Intake:
             until = time.monotonic() + TAKE_IN_SECONDS
             while time.monotonic() < until and (messages := queue.oldest(TAKE_IN_AT_ONCE)):
                 for message in messages:
-                    self._take(message)
+                    if message.shared and not celery_messages.is_event(message.text):
+                        queue.leave(message)
+                        continue
+                    self._take(message.text)
                     queue.done(message)
-                taken += len(messages)
+                    taken += 1
         finally:
             queue.stop_reading(token)
         return taken
@@ -82,12 +94,13 @@ class Intake:
 
     def _read(self, message: str) -> str:
         try:
-            read = celery_messages.read(message)
-            if read.task != "tasks.accept":
+            sent = celery_messages.read(message)
+            if sent.task != celery_messages.TASK:
                 raise UnreadableMessage("the queue accept is for tasks.accept only")
+            event = sent.argument
         except UnreadableMessage as error:
             return self._refuse(message, _digest(message), InvalidEvent(str(error)))
-        return self._end(read.argument, read.task_id)
+        return self._end(event, sent.task_id, sent)
 
     def _end_or_park(self, end: Callable[[], str], text: Callable[[], str]) -> str:
         try:
@@ -102,12 +115,12 @@ class Intake:
             _log.critical("event parked: the store refuses it, and a letter for it (%s): parley status", code_of(error))
             return f"parked: the store refuses it ({code_of(error)})"
 
-    def _end(self, event: object, message_id: str) -> str:
+    def _end(self, event: object, message_id: str, sent: TaskMessage | None = None) -> str:
         message_id = _usable(message_id)
         if isinstance(event, dict) and not event.get("event_id"):
             event = {**event, "event_id": message_id}
         try:
-            return self._accept(event, message_id)
+            return self._accept(event, message_id, sent)
         except StoreError as error:
             if not self._fails_for_ever(error, event):
                 raise
@@ -138,12 +151,38 @@ class Intake:
             return False
         return True
 
-    def _accept(self, event: object, message_id: str) -> str:
+    def _accept(self, event: object, message_id: str, sent: TaskMessage | None) -> str:
         try:
-            receipt = self._producer.enqueue(events.parse(event))
+            parsed = events.parse(event)
+            receipt = self._producer.enqueue(self._as_asked(parsed, sent) if sent else parsed)
         except Refused as refusal:
             return self._refuse(event, message_id, refusal)
         return f"{receipt.status} at position {receipt.position}"
+
+    def _as_asked(self, event: AnyEvent, sent: TaskMessage) -> AnyEvent:
+        """What its message asks for beside the event is done or refused, never passed over."""
+        if sent.afterwards:
+            raise InvalidEvent(
+                f"its message asks for more tasks afterwards ({', '.join(sent.afterwards)}), and an event has no "
+                "result to go on with: send it without"
+            )
+        try:
+            not_before, not_after = sent.not_before(), sent.not_after()
+        except UnreadableMessage as error:
+            raise InvalidEvent(str(error)) from None
+        if not_before is None and not_after is None:
+            return event
+        now = datetime.fromtimestamp(self._store.follow_ups.now() / 1000, UTC)
+        if not_after is not None and not_after <= now:
+            raise Expired(f"its expires was over for {(now - not_after).total_seconds():.0f} s when it was read")
+        if not_before is None or not_before <= now:
+            return event
+        if not isinstance(event, events.FollowUp):
+            raise InvalidEvent(
+                f"its eta (or countdown) is {(not_before - now).total_seconds():.0f} s from now, and only a follow_up "
+                "can wait for a time: send it when it is due"
+            )
+        return event.model_copy(update={"not_before": max(not_before, event.not_before or not_before)})
 
     def _refuse(self, event: object, message_id: str, refusal: Refused) -> str:
         reason = _reason(refusal)

@@ -5,7 +5,8 @@ Refused (ValueError)
 ├── UnknownPersona    no such persona in the settings
 ├── MissingChannel    the conversation has no channel context and the event brings none
 ├── TooLarge          a part is over its limit
-└── InboxFull         the conversation has too many events waiting
+├── InboxFull         the conversation has too many events waiting
+└── Expired           its Celery message was to be dropped by then (expires)
 """
 
 from __future__ import annotations
@@ -33,3 +34,7 @@ class TooLarge(Refused):
 
 class InboxFull(Refused):
     """The conversation already has as many events waiting as one conversation may have."""
+
+
+class Expired(Refused):
+    """The Celery message said until when it may be taken (``expires``), and that time was over when it was read."""

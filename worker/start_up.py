@@ -27,11 +27,13 @@ def examine(settings: Settings, store: Store) -> tuple[list[Finding], bool]:
         facts = {name: server.facts(one) for name, one in server.servers(store.redis).items()}
         layout = checks.of_layout(store.layout.look())
         encryption = checks.of_encryption(store.content.writes_with, store.rotation.sample())
+        lying = store.queues.look()
     except StoreError as error:
         trouble = trouble_of(error)
         found = checks.refusing(address, trouble) if trouble.answered else checks.unreachable(address, trouble.code)
         return [*known, found], False
-    return [*known, *checks.of_store(address, facts), layout, encryption], True
+    queues = checks.of_queues(lying.unread, complete=lying.complete)
+    return [*known, *checks.of_store(address, facts), layout, encryption, queues], True
 
 
 def _of_broker(settings: Settings, store: Store) -> list[Finding]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
-from celery import Celery
+from celery import Celery, signature
 from redis import Redis
 
 from worker.conversation import Conversation
@@ -63,6 +65,42 @@ def test_the_queue_turns_takes_events_too(start, channel, eventually):
         event = {"kind": "inbound_chat", "persona": "ava", "target": "@lead", "message": "hi", "channel": channel}
         celery.send_task("tasks.accept", args=[event], queue="turns", ignore_result=True)
         eventually(lambda: texts(system) == ["You said: hi"], "the answer")
+
+
+def test_what_a_celery_producer_sends_is_taken_as_meant_by_whatever_queue(start, open_store, channel, eventually):
+    system, settings = start(settings=AT_ONCE)
+    store = open_store(settings)
+    event = {"kind": "inbound_chat", "persona": "ava", "message": "hi", "channel": channel}
+    taken = {
+        "no queue": {},
+        "no queue, a priority": {"priority": 9},
+        "a priority": {"queue": "accept", "priority": 9},
+        "a priority in turns": {"queue": "turns", "priority": 6},
+        "packed": {"queue": "accept", "compression": "zlib"},
+        "packed in turns": {"queue": "turns", "compression": "zlib"},
+    }
+    refused = {
+        "eta": {"queue": "accept", "countdown": 3600},
+        "eta in turns": {"queue": "turns", "countdown": 3600},
+        "expired": {"queue": "accept", "expires": datetime.now(UTC) - timedelta(hours=1)},
+        "expired in turns": {"queue": "turns", "expires": datetime.now(UTC) - timedelta(hours=1)},
+        "a link": {"queue": "accept", "link": signature("other")},
+        "a link in turns": {"queue": "turns", "link": signature("other")},
+    }
+    for protocol in (1, 2):
+        with Celery(broker=system.redis.url, set_as_current=False) as celery:
+            celery.conf.task_protocol = protocol
+            for name, options in {**taken, **refused}.items():
+                target = {"target": f"{name}, {protocol}"}
+                celery.send_task("tasks.accept", args=[{**event, **target}], ignore_result=True, **options)
+    letters = eventually(
+        lambda: (found := store.dead_letters.newest()) and len(found) == 2 * len(refused) and found, "the letters"
+    )
+    assert {letter.conversation.target for letter in letters} == {f"{name}, {p}" for name in refused for p in (1, 2)}
+    eventually(lambda: len(texts(system)) == 2 * len(taken), "the answers")
+    asked = {call.target for call in system.upstreams.calls() if call.service == "fluidtalk"}
+    assert asked == {f"{name}, {protocol}" for name in taken for protocol in (1, 2)}
+    assert store.queues.look().unread == {}
 
 
 @pytest.mark.slow

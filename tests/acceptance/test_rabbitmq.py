@@ -114,10 +114,32 @@ def test_what_a_reader_leaves_behind_is_back_in_its_place(broker, rabbitmq, make
     store.redis.delete("parley:accept:reader")
     token = queue.become_reader()
     (again,) = queue.oldest(1)
-    assert base64.b64decode(json.loads(again)["body"]) == b"1"
+    assert base64.b64decode(json.loads(again.text)["body"]) == b"1"
     queue.done(again)
     queue.stop_reading(token)
     assert queue.become_reader()
+
+
+@pytest.mark.timeout(120)
+def test_events_without_a_queue_are_taken_in_and_others_stay(start, rabbitmq, connection, broker, channel, eventually):
+    connection.default_channel.queue_delete("celery")
+    system, settings = start(settings=over(rabbitmq))
+    event = {"kind": "inbound_chat", "persona": "ava", "target": "@lead", "message": "hi", "channel": channel}
+    with Celery(broker=rabbitmq.url, set_as_current=False) as celery:
+        for options in ({}, {"countdown": 3600}, {"compression": "zlib"}):
+            celery.send_task("tasks.accept", args=[event], ignore_result=True, **options)
+        eventually(lambda: texts(system) == ["You said: hi"] * 2, "the answers", seconds=40)
+        with closing(Store(settings, connections=1)) as store:
+            (letter,) = store.dead_letters.newest()
+            assert letter.cause.startswith("InvalidEvent: its eta (or countdown) is 35")
+            celery.send_task("shop.order", args=[event], ignore_result=True)
+            celery.send_task("tasks.accept", args=[{**event, "message": "behind"}], ignore_result=True)
+            eventually(lambda: "You said: behind" in texts(system), "the one behind")
+            eventually(lambda: store.queues.look().unread == {"celery": 1}, "what nobody reads")
+    assert broker.depth("celery").messages == 1
+    connection.default_channel.queue_delete("celery")
+    assert broker.depth("celery") is None
+    assert broker.waiting("accept") == 0, "the connection has outlived the question"
 
 
 def test_our_queues_are_quorum_queues_and_celery_adds_none_that_stay(start, rabbitmq, connection, eventually):

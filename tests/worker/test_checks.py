@@ -118,6 +118,14 @@ def test_the_embedded_server_passes(look):
     assert len(found) == 13
 
 
+def test_messages_that_nobody_reads_are_named(look, admin):
+    admin.lpush("acept", '{"body": "", "properties": {}}')
+    found, _ = look()
+    admin.delete("acept")
+    assert found["queues"].level == "warning"
+    assert "nobody reads: acept 1" in found["queues"].means
+
+
 def test_a_server_that_answers_with_an_error_is_not_one_that_cannot_be_reached(look, admin):
     admin.config_set("requirepass", "another")
     try:

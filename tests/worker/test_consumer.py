@@ -19,8 +19,8 @@ from kombu.exceptions import OperationalError
 from redis import exceptions
 
 from config.broker import options
-from worker import consumer
-from worker.consumer import CarefulConsumer, throw_away_unreadable
+from worker import celery_messages, consumer, decompression
+from worker.consumer import CarefulConsumer, hand_over_unread, throw_away_unreadable
 from worker.troubles import trouble_of
 
 any_json = st.recursive(
@@ -186,3 +186,59 @@ def test_it_holds_on_whatever_the_broker_answers(make_consumer, caplog, error, c
 def test_a_fault_of_our_own_is_none_of_the_broker(make_consumer):
     with pytest.raises(ZeroDivisionError):
         make_consumer([ZeroDivisionError()]).start()
+
+
+# An event that came by a queue that workers read
+
+
+@pytest.fixture
+def received(redis_server, store):
+    """What a worker's consumer is given of what a Celery producer sent, and the list that it lay in."""
+
+    def run(conf=None, **options):
+        decompression.bound()
+        with Celery(broker=redis_server.url, set_as_current=False) as app:
+            app.conf.update(conf or {})
+            app.send_task("tasks.accept", **{"args": [{"kind": "ü"}], "queue": "turns", **options})
+        text = store.redis.rpop("turns")
+        with Connection(redis_server.url) as connection:
+            channel = connection.channel()
+            return channel.Message(json.loads(text), channel=channel), text
+
+    return run
+
+
+@pytest.mark.parametrize("protocol", [1, 2])
+@pytest.mark.parametrize("compression", [None, "bzip2"])
+def test_it_is_read_as_one_of_the_queue_accept(received, protocol, compression):
+    options = {"countdown": 3600, "expires": 7200, "task_id": "t1", "compression": compression}
+    message, text = received({"task_protocol": protocol}, **options)
+    hand_over_unread(message)
+    (handed_over,), keywords, _ = message.payload
+    assert keywords == {}
+    assert celery_messages.read(handed_over) == celery_messages.read(text)
+    assert message.headers["task"] == "tasks.accept"
+    assert not {"eta", "expires", "compression"} & message.headers.keys(), "nothing that Celery would act on"
+    assert "ü" not in repr(message.headers)
+
+
+@pytest.mark.parametrize("serializer", ["pickle", "yaml"])
+def test_what_it_is_refused_for_is_the_same(received, serializer):
+    if serializer == "yaml":
+        pytest.importorskip("yaml")
+    message, text = received(serializer=serializer)
+    hand_over_unread(message)
+    reasons = []
+    for each in (message.payload[0][0], text):
+        with pytest.raises(celery_messages.UnreadableMessage) as caught:
+            celery_messages.read(each)
+        reasons.append(str(caught.value))
+    assert reasons[0] == reasons[1]
+    assert serializer in reasons[0]
+
+
+def test_a_bomb_reaches_the_reader_packed(received):
+    message, _ = received(args=["x" * (decompression.MOST_BYTES + 1)], compression="zlib")
+    hand_over_unread(message)
+    with pytest.raises(celery_messages.UnreadableMessage, match="unpacked, its body has more than"):
+        celery_messages.read(message.payload[0][0])

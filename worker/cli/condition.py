@@ -18,6 +18,7 @@ _FOLLOW_UPS_LATE_SECONDS = 300
 _UNREAD_MESSAGES = 100
 
 _PERSONAS_NAMED = 3
+_QUEUES_NAMED = 5
 
 
 class Need(NamedTuple):
@@ -98,7 +99,7 @@ def needs(condition: Condition) -> list[Need]:
     found = [*_processes(condition), *_books(condition), *_channel(condition)]
     for persona in condition.personas:
         found += _of_persona(persona, condition)
-    return [*found, *_leftovers(condition)]
+    return [*found, *_queues(condition), *_leftovers(condition)]
 
 
 def sentence(condition: Condition) -> str:
@@ -130,6 +131,20 @@ def _processes(condition: Condition) -> Iterator[Need]:
     unread = condition.figures.queues.get("accept", 0)
     if unread > _UNREAD_MESSAGES and condition.alive.workers:
         yield Need(f"{unread} events in the queue accept are not read", "docs/alerts/accept-queue-unread.md")
+
+
+def _queues(condition: Condition) -> Iterator[Need]:
+    unread = condition.figures.unread
+    if unread:
+        named = [f"{name}: {messages}" for name, messages in list(unread.items())[:_QUEUES_NAMED]]
+        if len(unread) > _QUEUES_NAMED:
+            named.append(f"{len(unread) - _QUEUES_NAMED} more")
+        messages = sum(unread.values())
+        lie = "lies" if messages == 1 else "lie"
+        yield Need(
+            f"{_count(messages, 'message')} {lie} in queues that nobody reads ({', '.join(named)})",
+            "have the sender use the queue accept, then move or delete them (docs/alerts/queue-unread.md)",
+        )
 
 
 def _books(condition: Condition) -> Iterator[Need]:

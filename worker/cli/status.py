@@ -14,7 +14,7 @@ from worker.cli.condition import Condition, PersonaCondition, needs, persona_con
 from worker.cli.screen import AsJson
 from worker.cli.session import No, Session, session
 from worker.cli.times import relative, span
-from worker.store.measures import OTHER
+from worker.store.measures import OTHER, Figures
 
 
 def status(
@@ -94,13 +94,19 @@ def _fields(condition: Condition) -> dict[str, str]:
         "events": backlog,
         "agenda": f"late by {lag}" if figures.agenda_lag_seconds >= 1 else "nothing is late",
         "processes": f"workers {condition.alive.workers}, beats {condition.alive.beats}",
-        "queues": ", ".join(f"{name} {messages}" for name, messages in figures.queues.items())
-        or "with another broker than the store: see parley check",
+        "queues": _queues(condition.figures),
         "follow-ups": follow_ups,
         "dead letters": str(figures.dead_letters) + _only_counted(condition),
         "taken over": f"{figures.taken_over} (parley claims)" if figures.taken_over else "0",
         "sealed": f"{figures.seals} (parley seals)" if figures.seals else "0",
     }
+
+
+def _queues(figures: Figures) -> str:
+    if not figures.queues:
+        return "the broker cannot be looked into: see parley check"
+    unread = [f"{name} {messages} (read by nobody)" for name, messages in figures.unread.items()]
+    return ", ".join([f"{name} {messages}" for name, messages in figures.queues.items()] + unread)
 
 
 def _only_counted(condition: Condition) -> str:
@@ -133,6 +139,7 @@ def _plain(condition: Condition) -> dict[str, Any]:
         "agenda": {"conversations": figures.agenda, "lag_seconds": figures.agenda_lag_seconds},
         "alive": asdict(condition.alive),
         "queues": figures.queues,
+        "unread": figures.unread,
         "follow_ups": {
             "planned": figures.follow_ups,
             "due": condition.follow_ups_due,

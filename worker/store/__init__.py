@@ -32,6 +32,7 @@ from worker.store.parked import Parked
 from worker.store.personas import Personas
 from worker.store.places import Places
 from worker.store.processes import Processes
+from worker.store.queue_figures import BrokerLook, ListLook, QueueLook
 from worker.store.rotation import Rotation
 from worker.store.scripts import Scripts
 from worker.store.seals import Seals
@@ -72,11 +73,14 @@ class Store:
         self.inbox = Inbox(self.redis, self.keys, scripts, self.doorbells, content, settings)
         self._broker_redis: Redis | None = None
         self.accept_queue: AcceptQueue = AcceptList(self.redis)
+        self.queues: QueueLook = ListLook(self.redis, is_store=True)
         if broker is not None and settings.broker_address.over_redis:
             self._broker_redis = connect(settings.broker_address, settings.tls, connections=2)
             self.accept_queue = AcceptList(self._broker_redis)
+            self.queues = ListLook(self._broker_redis, is_store=False)
         elif broker is not None:
             self.accept_queue = BrokerQueue(self.redis, broker)
+            self.queues = BrokerLook(self.redis, broker)
         self.parked = Parked(self.redis, int(settings.retention.dead_seconds * 1000))
         self.processes = Processes(self.redis)
         self.leases = Leases(self.keys, scripts, self.doorbells, content, self.processes, settings)
@@ -91,7 +95,7 @@ class Store:
         self.follow_up_caps = FollowUpCaps(self.keys, scripts, settings)
         self.timeline = Timeline(self.redis, self.keys)
         self.books = Books(self.redis, self.keys, scripts)
-        self.measures = Measures(self.redis, self.keys, scripts, settings, self.processes)
+        self.measures = Measures(self.redis, self.keys, scripts, self.queues, settings, self.processes)
         self.rotation = Rotation(self.redis, scripts, content)
         self.takeovers = Takeovers(self.redis, self.keys, scripts, self.doorbells, settings)
         self.seals = Seals(self.redis, self.keys, scripts, settings)

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from redis import Redis
 
-from config.broker import ACCEPT
+from config.broker import NO_QUEUE
 from config.settings import Settings
 from worker.conversation import OUTREACH, Conversation, Lane
 from worker.doorbells import Doorbells
 from worker.store.cluster import LateCluster
+from worker.store.connection import StoreError
 from worker.store.fair_room import Wish, in_turn, share
 from worker.store.keys import Keys, Shard
-from worker.store.scripts import Scripts
+from worker.store.queue_lists import EVENTS, SHARED
+from worker.store.scripts import Argument, Scripts
+from worker.troubles import trouble_of
 from worker.unconfigured import Unconfigured
+
+_log = logging.getLogger("parley.upkeep")
 
 _Found = tuple[str, float, tuple[Conversation, Lane]]
 
@@ -58,8 +64,7 @@ class Agenda:
         self._one_server = not isinstance(redis, LateCluster)
         self._sees_accept = settings.doorbells_in_store
         self._looked_at = [key for shard in keys.shards for key in _looked_at(shard)]
-        if self._sees_accept:
-            self._looked_at.append(ACCEPT)
+        self._events = [*EVENTS, *SHARED] if self._sees_accept else []
         self._limit = settings.agenda.ring_limit
         self._outreach_limit = settings.agenda.outreach_limit
         self._grace_ms = int(settings.agenda.grace_seconds * 1000)
@@ -69,10 +74,23 @@ class Agenda:
         """What is due now. One command; changes nothing but the clock that is kept."""
         if not self._one_server:
             return Due(self._keys.shards, follow_ups=True, accept=True, errands=True)
-        follow_ups, accept, errands, next_ms, *numbers = self._look(self._looked_at, self._personas)
+        follow_ups, accept, errands, next_ms, *numbers = self._seen()
         shards = tuple(self._keys.shards[number] for number in numbers)
         next_seconds = None if next_ms < 0 else next_ms / 1000
         return Due(shards, bool(follow_ups), bool(accept) or not self._sees_accept, bool(errands), next_seconds)
+
+    def _seen(self) -> list[int]:
+        arguments: list[Argument] = [len(self._keys.shards), *self._personas]
+        try:
+            found: list[int] = self._look([*self._looked_at, *self._events], arguments)
+        except StoreError as error:
+            if trouble_of(error).code != "NOPERM" or len(self._events) <= len(EVENTS):
+                raise
+            # The user of an older release: what is due is seen, and what came without a queue waits.
+            _log.warning("queue %s not looked into: our user may not (docs/stores.md, users with few rights)", NO_QUEUE)
+            self._events = [*EVENTS]
+            return self._seen()
+        return found
 
     def claim_due(
         self, shards: Sequence[Shard] | None = None, *, outreach: bool = True

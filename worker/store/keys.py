@@ -67,8 +67,10 @@ All keys of a conversation carry one hash tag, its shard, together with that sha
     parley:alive                               ZSET  with its last process   workers, beats        parley status
     parley:served                              ZSET  never (few names)       workers               schedulers' figures
     parley:accept:reader                       TEXT  half a minute           take_in               take_in
+    parley:accept:passed_over                  TEXT  at most ten minutes     take_in               take_in, status
     parley:accept:parked                       LIST  30 days without one     take_in               parley status
-    accept                                     LIST  when nothing waits      foreign producers     look take_in
+    accept, celery, and both and turns with    LIST  when nothing waits      foreign producers     look take_in
+    a priority (queue_lists.py)
 
 ``forget`` erases whatever names one conversation, in all of these.
 

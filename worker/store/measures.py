@@ -8,12 +8,12 @@ from typing import Any
 
 from redis import Redis
 
-from config.broker import ACCEPT, OUTREACH, SCHEDULE, TURNS
 from config.settings import Settings
 from worker.store.books import FATES
 from worker.store.connection import clock_ms
 from worker.store.keys import Keys
 from worker.store.processes import Processes, Served
+from worker.store.queue_figures import QueueLook
 from worker.store.scripts import Scripts
 
 # Looking at one conversation costs the server about 8 microseconds, and it does nothing else meanwhile: 4 ms.
@@ -64,7 +64,8 @@ class Figures:
     ``unconfigured``: what waits for personas that are not configured, by their names: only accepted events wait, and
     their personas were configured once.
     ``gates``: the closed ones of each persona. ``channel``: why the channel's gate is closed, '' = it is open.
-    ``queues``: messages in each queue, when the broker is this store.
+    ``queues``: messages in each queue that workers read; empty when the broker cannot be looked into. ``unread``: in
+    queues that nobody reads, by their names; ``unread_complete``: whether all could be looked for.
     """
 
     counters: dict[str, dict[str, int]]
@@ -81,6 +82,8 @@ class Figures:
     seals: int = 0
     taken_over: int = 0
     queues: dict[str, int] = field(default_factory=dict)
+    unread: dict[str, int] = field(default_factory=dict)
+    unread_complete: bool = True
     measuring_seconds: float = 0.0
 
     def unaccounted(self, persona: str) -> int:
@@ -99,14 +102,22 @@ class Figures:
 class Measures:
     """Takes ``Figures``."""
 
-    def __init__(self, redis: Redis, keys: Keys, scripts: Scripts, settings: Settings, processes: Processes) -> None:
+    def __init__(
+        self,
+        redis: Redis,
+        keys: Keys,
+        scripts: Scripts,
+        queues: QueueLook,
+        settings: Settings,
+        processes: Processes,
+    ) -> None:
         self._redis = redis
         self._keys = keys
         self._own = Served(tuple(settings.personas), settings.captivate.name)
         # A scheduler may do without the names; the workers tell them.
         self._served = processes.served if settings.role == "scheduler" else Served
         self._personas = sorted(settings.personas)
-        self._queues = (TURNS, OUTREACH, SCHEDULE, ACCEPT) if settings.doorbells_in_store else ()
+        self._queues = queues
         self._measure = scripts.measure
         self._channel = settings.captivate.name
 
@@ -127,7 +138,8 @@ class Measures:
             self._add(figures, self._measure(keys, [look_at_most]))
         figures.gates = self._gates()
         figures.channel = self._channel_closed()
-        figures.queues = {queue: int(self._redis.llen(queue)) for queue in self._queues}
+        found = self._queues.look()
+        figures.queues, figures.unread, figures.unread_complete = found.waiting, found.unread, found.complete
         figures.measuring_seconds = time.perf_counter() - started_at
         return figures
 

@@ -50,6 +50,11 @@ def test_all_is_well(condition):
         ({"agenda_lag_seconds": 60}, ["what is due is rung for 60 s late"]),
         ({"agenda_lag_seconds": 9}, []),
         ({"queues": {"accept": 101}}, ["101 events in the queue accept are not read"]),
+        ({"unread": {"acept": 2}}, ["2 messages lie in queues that nobody reads (acept: 2)"]),
+        (
+            {"unread": dict.fromkeys("abcdefg", 1)},
+            ["7 messages lie in queues that nobody reads (a: 1, b: 1, c: 1, d: 1, e: 1, 2 more)"],
+        ),
         ({"dead_letters": 3}, ["3 events ended without an answer"]),
         ({"follow_up_lateness_seconds": 301}, ["follow-ups are 5 min late"]),
         ({"waiting": {"worker": Waiting(5, 5, 61)}}, ["leads of ava wait for a worker, the first for 61 s"]),

@@ -1,14 +1,14 @@
 -- Say what is due, and change nothing of it: the one thing that is asked at each tick, so that a tick of a quiet store is
 -- cheap. It also keeps the clock of all shards (clock.lua), in which nothing else may happen for hours.
 --
--- KEYS of each shard: agenda, ready, follow_ups, queued, errands; after all of them the queue accept, when it is a list of
--- this server
--- ARGV the configured personas: what waits for others is not said
--- Returns {follow-ups due, messages wait in accept, errands due (1 or 0 each), milliseconds until the next conversation
+-- KEYS of each shard: agenda, ready, follow_ups, queued, errands; after all of them the lists in which events of foreign
+-- producers may lie, when they are lists of this server
+-- ARGV number of shards, then the configured personas: what waits for others is not said
+-- Returns {follow-ups due, messages wait in those lists, errands due (1 or 0 each), milliseconds until the next conversation
 -- falls due in a shard where none is now (-1 = there is none), number of each shard (from 0) in which something is due or
 -- ready, or whose clock has stepped, ...}
 
-local shards = math.floor(#KEYS / 5)
+local shards = tonumber(ARGV[1])
 
 local function any(offset)
   local keys = {}
@@ -30,7 +30,7 @@ local known
 local function any_known(key)
   if not known then
     known = {}
-    for _, persona in ipairs(ARGV) do known[persona] = true end
+    for index = 2, #ARGV do known[ARGV[index]] = true end
   end
   for _, persona in ipairs(redis.call('SMEMBERS', key)) do
     if known[persona] then return true end
@@ -71,6 +71,6 @@ for shard = 1, shards do
   if planned and follow_ups == 0 and due(KEYS[offset + 3]) then follow_ups = 1 end
   if noted and errands == 0 and due(KEYS[offset + 5]) then errands = 1 end
 end
-local accept = KEYS[5 * shards + 1]
+local accept = #KEYS > 5 * shards and math.min(1, redis.call('EXISTS', unpack(KEYS, 5 * shards + 1))) or 0
 local next_ms = upcoming < math.huge and math.ceil(upcoming) or -1
-return {follow_ups, accept and redis.call('EXISTS', accept) or 0, errands, next_ms, unpack(work)}
+return {follow_ups, accept, errands, next_ms, unpack(work)}
