@@ -1,11 +1,10 @@
-"""The reference is for readers: without notes of those who change the code, with the fields of each model."""
+"""The reference is for readers: without notes of those who change the code."""
 
 from __future__ import annotations
 
-import griffe
 import pytest
 
-from docs_build.readers import ReaderDocstrings, without_notes
+from docs_build.readers import without_notes
 
 
 @pytest.mark.parametrize(
@@ -24,13 +23,3 @@ from docs_build.readers import ReaderDocstrings, without_notes
 )
 def test_notes_are_left_out_and_nothing_else(docstring, told):
     assert without_notes(docstring) == told
-
-
-def test_a_model_is_shown_with_its_fields_those_of_its_bases_first(tmp_path):
-    code = "class Base(BaseModel):\n a: int\n _own: int\nclass Model(Base):\n b: str = 'x'\nclass Plain:\n c: int\n"
-    package = tmp_path / "sample"
-    package.mkdir()
-    (package / "__init__.py").write_text(code)
-    sample = griffe.load("sample", search_paths=[tmp_path], extensions=griffe.load_extensions(ReaderDocstrings()))
-    assert [(each.name, each.default) for each in sample["Model"].parameters] == [("a", None), ("b", "'x'")]
-    assert "__init__" not in sample["Plain"].members

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import html
 import http.server
 import os
 import re
@@ -12,10 +13,13 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
+from typer.main import get_command
+
+from worker.cli.command import app
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.slow]
 
@@ -70,6 +74,11 @@ def anchors(page: Path) -> set[str]:
     return set(re.findall(r'\bid="([^"]+)"', page.read_text(encoding="utf-8")))
 
 
+def text_of(page: Path) -> str:
+    """The words of a page."""
+    return html.unescape(re.sub(r"<[^>]+>", "", page.read_text(encoding="utf-8")))
+
+
 def test_every_call_of_fluidtalk_s_documentation_is_listed(site):
     calls = ["inbound_chat", "ai_opener", "event_trigger", "follow_up", "upload_image"]
     values = ["FluidTalkError", "ChatResult", "ActionResult", "UploadResult"]
@@ -88,10 +97,34 @@ def test_every_function_of_captivate_s_documentation_is_listed(site):
     assert named - anchors(site / "reference" / "captivate.html") == set()
 
 
+def test_every_command_is_listed(site):
+    command: Any = get_command(app)
+    groups = [(f"parley {name}", group) for name, group in command.commands.items() if hasattr(group, "commands")]
+    paths = {f"{path} {name}" for path, group in [("parley", command), *groups] for name in group.commands}
+    assert {path.replace(" ", "-") for path in paths} - anchors(site / "commands.html") == set()
+
+
+def test_an_event_is_shown_with_the_fields_of_its_bases_and_their_defaults(site):
+    page = text_of(site / "reference" / "producer.html")
+    _, event = page.split("The lead wrote.", maxsplit=1)
+    shown = event[: event.index("from_captivate")]
+    assert re.findall(r"\b(?:persona|message|attachments): [^\n]*", shown) == [
+        "persona: PersonaName",
+        "message: Text = ''",
+        "attachments: tuple[Attachment, ...] = ()",
+    ]
+    assert "Validators" not in page
+
+
+def test_the_changelog_is_a_page_whose_links_lead_to_pages(site):
+    page = (site / "changelog.html").read_text(encoding="utf-8")
+    assert 'id="changelog"' in page
+    assert re.findall(r'href="[^"]*\bdocs/[^"]*"', page) == []
+
+
 def test_no_note_of_those_who_change_the_code_is_left_in_the_reference(site):
     for page in (site / "reference").glob("*.html"):
-        text = re.sub(r"<[^>]+>", "", page.read_text(encoding="utf-8"))
-        assert re.findall(r"protocols\.md|\bseed \w+|\([FC]\d{1,2}\)", text) == [], page.name
+        assert re.findall(r"protocols\.md|\bseed \w+|\([FC]\d{1,2}\)", text_of(page)) == [], page.name
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -102,7 +135,7 @@ def test_pages_ask_nobody_outside_and_fit_the_screen(address, site, browser, sch
     page = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme).new_page()
     page.on("request", lambda request: asked.append(request.url))
     page.on("pageerror", lambda error: wrong.append(str(error)))
-    for name in ("index", "concepts", "settings", "alerts/index", "reference/captivate"):
+    for name in ("index", "concepts", "settings", "commands", "changelog", "alerts/index", "reference/captivate"):
         page.goto(f"{address}/{name}.html", wait_until="networkidle")
         assert page.evaluate("document.documentElement.scrollWidth") <= width, name
         pictures = page.evaluate("[...document.images].map(image => [image.src, image.naturalWidth])")
