@@ -20,6 +20,9 @@ def main() -> int:
     """Build and check. Returns the exit status, after one line for each fault."""
     argparse.ArgumentParser(prog="make docs", description=__doc__).parse_args()
     docs, site = PROJECT / "docs", PROJECT / "build" / "site"
+    # A wrong navigation appears on every page, so it is reported alone.
+    if found := checks.navigation_faults((PROJECT / "mkdocs.yml").read_text(encoding="utf-8"), docs):
+        return _report(found)
     _write_made_pages(PROJECT / "build" / "docs")
     shutil.rmtree(site, ignore_errors=True)
     zensical = Path(sys.executable).with_name("zensical")
@@ -28,13 +31,16 @@ def main() -> int:
     )
     if built.returncode:
         return 1
-    found = checks.left_out((PROJECT / "mkdocs.yml").read_text(encoding="utf-8"), docs) + checks.faults(site)
+    found = checks.faults(site)
     found += [fault for name in READ_ELSEWHERE for fault in checks.dead_in_markdown(PROJECT / name, docs, site)]
-    for fault in found:
+    print(f"{len(list(site.rglob('*.html')))} pages in build/site, {len(found)} faults")
+    return _report(found)
+
+
+def _report(faults: list[str]) -> int:
+    for fault in faults:
         print(fault, file=sys.stderr)
-    pages = len(list(site.rglob("*.html")))
-    print(f"{pages} pages in build/site, {len(found)} faults")
-    return 1 if found else 0
+    return 1 if faults else 0
 
 
 def _write_made_pages(folder: Path) -> None:

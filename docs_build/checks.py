@@ -29,7 +29,7 @@ def faults(site: Path) -> list[str]:
     found = []
     for file in sorted(site.rglob("*.html")):
         here = file.relative_to(site)
-        for tag, address in _REFERENCE.findall(file.read_text(encoding="utf-8")):
+        for tag, address in dict.fromkeys(_REFERENCE.findall(file.read_text(encoding="utf-8"))):
             link = urlsplit(html.unescape(address))
             if link.netloc and tag != "a":
                 found.append(f"{here} loads {address} from outside")
@@ -44,11 +44,13 @@ def faults(site: Path) -> list[str]:
     return found
 
 
-def left_out(configuration: str, docs: Path) -> list[str]:
-    """Pages below ``docs`` that the navigation in the text of ``mkdocs.yml`` does not name."""
+def navigation_faults(configuration: str, docs: Path) -> list[str]:
+    """Pages below ``docs`` that the text of ``mkdocs.yml`` does not name, and names there that have no page."""
     named = set(re.findall(r"\S+\.md$", configuration, re.MULTILINE))
     there = {file.relative_to(docs).as_posix() for file in docs.rglob("*.md")}
-    return [f"docs/{name} is not in the navigation: add it to mkdocs.yml" for name in sorted(there - named)]
+    return [f"docs/{name} is not in the navigation: add it to mkdocs.yml" for name in sorted(there - named)] + [
+        f"mkdocs.yml names {name}, which is not in docs" for name in sorted(named - there)
+    ]
 
 
 def dead_in_markdown(file: Path, docs: Path, site: Path) -> list[str]:

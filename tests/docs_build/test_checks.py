@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from docs_build.checks import dead_in_markdown, faults, left_out
+from docs_build.checks import dead_in_markdown, faults, navigation_faults
 
 
 @pytest.fixture
@@ -64,12 +64,13 @@ def test_a_style_sheet_that_loads_from_outside_is_named(site):
     ]
 
 
-def test_a_page_that_is_not_in_the_navigation_is_named(tmp_path):
+def test_navigation_and_pages_have_to_agree(tmp_path):
     (tmp_path / "below").mkdir()
     for name in ("index.md", "below/a.md", "a.md"):
         (tmp_path / name).touch()
-    assert left_out("nav:\n  - Home: index.md\n  - below/a.md\n", tmp_path) == [
-        "docs/a.md is not in the navigation: add it to mkdocs.yml"
+    assert navigation_faults("nav:\n  - Home: index.md\n  - below/a.md\n  - Gone: gone.md\n", tmp_path) == [
+        "docs/a.md is not in the navigation: add it to mkdocs.yml",
+        "mkdocs.yml names gone.md, which is not in docs",
     ]
 
 
