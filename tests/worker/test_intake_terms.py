@@ -48,7 +48,7 @@ def in_seconds(seconds):
     return (datetime.now(UTC) + timedelta(seconds=seconds)).isoformat()
 
 
-@pytest.mark.parametrize("seconds", [1, 3600])
+@pytest.mark.parametrize("seconds", [60, 3600])
 def test_an_event_that_cannot_wait_is_refused_while_its_eta_is_to_come(ask, store, waiting, seconds):
     cause = ask(eta=in_seconds(seconds + 0.5))
     assert re.fullmatch(r"InvalidEvent: its eta \(or countdown\) is \d+ s from now, and only a follow_up can .*", cause)
