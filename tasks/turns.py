@@ -8,8 +8,8 @@ from celery import Task, shared_task
 from celery.worker.request import Request
 
 from worker.bootstrap import handles, parts
-from worker.conversation import OUTREACH, TURNS
 from worker.turn import DeadLetter
+from worker.vocabulary import OUTREACH, TURNS
 
 
 class RequestWithoutContent(Request):

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import Literal, Protocol
+from typing import Protocol
 
 from config.settings import Settings
 from worker import crash_points
@@ -46,6 +46,7 @@ from worker.retrying import quickly
 from worker.store import Store
 from worker.store.places import IN_LINE, OWN_LIMIT
 from worker.store.renewal import Lease
+from worker.vocabulary import Gate
 
 _log = logging.getLogger("parley.ask")
 
@@ -174,26 +175,26 @@ class Asking:
         if failure is None or isinstance(failure, ConversationSealed | ConversationNotFound | Rejected):
             self._reach.succeeded(owner, lease.now())
         if failure is None and grant.probe == "credits":
-            self._reach.open(owner, "credits")
+            self._reach.open(owner, Gate.CREDITS)
 
     def _close_gate(self, lease: Lease, decision: Deliver | End | Wait) -> None:
         if isinstance(decision, Wait) and decision.gate:
             if_possible(partial(self._close, lease, decision.gate, decision))
 
-    def _close(self, lease: Lease, gate: Literal["hold", "credits", "quarantined"], wait: Wait) -> None:
+    def _close(self, lease: Lease, gate: Gate, wait: Wait) -> None:
         grant = lease.grant
         persona, personas = grant.conversation.persona, self._store.personas
         ids = {"persona": persona}
         match gate:
-            case "quarantined":
+            case Gate.QUARANTINED:
                 _log.error("persona quarantined: %s. Correct its key, then resume.", wait.reason, extra=ids)
                 personas.quarantine(persona, wait.reason)
-            case "hold":
+            case Gate.HOLD:
                 _log.warning("persona held for %.1f s: %s", wait.gate_seconds, wait.reason, extra=ids)
                 personas.hold(persona, wait.gate_seconds, wait.reason)
-            case "credits":
+            case Gate.CREDITS:
                 failed_by = grant.token if grant.probe == "credits" else ""
-                if personas.close_for_probing(persona, "credits", wait.reason, failed_by):
+                if personas.close_for_probing(persona, Gate.CREDITS, wait.reason, failed_by):
                     _log.error("persona out of credits: conversations that would start wait", extra=ids)
 
     def _harmless_first(self, lease: Lease, rules: Rules) -> Wait | None:

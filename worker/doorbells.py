@@ -18,7 +18,8 @@ from typing import Any, Protocol
 
 from config.handles import Handles
 from worker.broker import Broker, BrokerAway, BrokerStillAway, Publication
-from worker.conversation import Conversation, Lane
+from worker.conversation import Conversation
+from worker.vocabulary import Lane
 
 TASK = "tasks.turn"
 
@@ -41,7 +42,7 @@ class Doorbells(Protocol):
         """Ring now. Never raises for a broker that is away: the agenda rings again."""
         ...
 
-    def backlog(self, lanes: Iterable[Lane]) -> int:
+    def backlog(self, lanes: Iterable[str]) -> int:
         """How many messages wait in these queues, as far as can be seen."""
         ...
 
@@ -81,7 +82,7 @@ class StoreDoorbells:
             # last is taken first.
             self._redis.rpush(lane, *reversed(messages))
 
-    def backlog(self, lanes: Iterable[Lane]) -> int:
+    def backlog(self, lanes: Iterable[str]) -> int:
         """The queues are lists of the same database."""
         return sum(int(self._redis.llen(lane)) for lane in lanes)
 
@@ -114,7 +115,7 @@ class BrokerDoorbells:
         except BrokerAway as away:
             _log.warning("doorbells not rung, the agenda will ring again: broker away (%s)", away)
 
-    def backlog(self, lanes: Iterable[Lane]) -> int:
+    def backlog(self, lanes: Iterable[str]) -> int:
         """As the broker counts; 0 while it is away."""
         try:
             return sum(self._broker.waiting(lane) for lane in lanes)

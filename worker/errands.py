@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
-from worker.conversation import TURNS
 from worker.store import Store
 from worker.store.errands import Errand
 from worker.store.gates import owner_of
 from worker.store.keys import Shard
+from worker.vocabulary import TURNS
 
 _log = logging.getLogger("parley.upkeep")
 

@@ -44,6 +44,7 @@ from worker.odd_values import (
 )
 from worker.refusals import InvalidEvent
 from worker.unreadable import by_a_newer_release, field_path
+from worker.vocabulary import KINDS
 
 _ACCEPTED = {"accepted": True}
 
@@ -54,12 +55,11 @@ MAX_LEFT_OUT = 20
 _FAULTS_TOLD = 10
 # Where platforms say what a file is.
 _TYPE_KEYS = ("type", "mimetype", "mimeType", "mime_type", "contentType", "content_type")
-KINDS = "inbound_chat, ai_opener, event_trigger or follow_up"
+_KINDS = " or ".join([", ".join(list(KINDS)[:-1]), list(KINDS)[-1]])
 
 _NOTHING_TO_ANSWER = "an inbound chat needs a message or an image: there is nothing to answer"
 _SAYS = ("message", "image_url", "attachments")
 
-Kind = Literal["inbound_chat", "ai_opener", "event_trigger", "follow_up"]
 
 Identifier = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,256}$")]
 PersonaName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
@@ -385,7 +385,7 @@ def faults(error: ValidationError) -> str:
         place = field_path(fault["loc"]) or "event"
         message = fault["msg"].removeprefix("Value error, ")
         if fault["type"] in ("union_tag_invalid", "union_tag_not_found"):
-            place, message = "kind", f"must be {KINDS}"
+            place, message = "kind", f"must be {_KINDS}"
         lines.append(f"{place}: {message}")
     if len(found) > _FAULTS_TOLD:
         lines.append(f"and {len(found) - _FAULTS_TOLD} more")

@@ -22,6 +22,7 @@ from worker.fluidtalk import ActionResult, ChatResult
 from worker.images import ImageError
 from worker.reply import Reply, farewell
 from worker.retry import UNTRIED, Failed, Tried, Tries, What, limit_of, obeyed, pause, pause_after, pause_for_all, spent
+from worker.vocabulary import Fate, Gate, Mark, rules_of
 
 # An event whose holder vanished so often is taken to be the cause: poison. Holders whose process was told to end do not
 # count, but within the retry budget: a supervisor that ends what does not answer any more may be seeing poison.
@@ -39,9 +40,6 @@ REFUSED_BY_CHANNEL = "delivery refused by the channel"
 
 CHANNEL_CLOSED = "the channel takes nothing now"
 NOT_ASKED = "not asked: the worker lost time or its lease before the call"
-
-Gate = Literal["", "hold", "credits", "quarantined"]
-Fate = Literal["answered", "ignored", "sealed", "skipped", "dead"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +76,7 @@ class End:
 
     fate: Fate
     reason: str = ""
-    mark: Literal["", "started", "sealed", "owned_elsewhere", "escalated"] = ""
+    mark: Mark = ""
     detail: str = ""
     follow_up: Literal["", "next_step", "dropped"] = ""
 
@@ -96,7 +94,7 @@ class Wait:
     seconds: float
     reason: str
     unknown: bool = False
-    gate: Gate = ""
+    gate: Gate | None = None
     gate_seconds: float = 0.0
     asked: bool = True
     failed: Failed | None = None
@@ -140,7 +138,7 @@ class Rules:
 
     def may_repeat(self, kind: str) -> bool:
         """Whether an event of this kind is asked again although its call may have been acted on."""
-        return getattr(self.persona.unknown, kind) in ("ask_again", "probe")
+        return rules_of(kind).unknown(self.persona.unknown) in ("ask_again", "probe")
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,16 +165,16 @@ class Known:
 
 def before_asking(head: Attempts, known: Known, rules: Rules) -> Ask | Deliver | End | Wait:
     """Whether the persona is to be called at all."""
-    speaks_first = head.kind in ("ai_opener", "follow_up")
+    kind = rules_of(head.kind)
     if known.sealed:
         return End("sealed", "the conversation is sealed")
-    if speaks_first and known.owned_elsewhere:
+    if kind.speaks_first and known.owned_elsewhere:
         return End("ignored", OWNED_ELSEWHERE)
-    if speaks_first and known.lead_wrote:
+    if kind.speaks_first and known.lead_wrote:
         return End("skipped", LEAD_WROTE)
     if known.gives_way:
         return End("skipped", "outreach is stopped, and another event came", follow_up="next_step")
-    validity_seconds: float = getattr(rules.validity, f"{head.kind}_seconds")
+    validity_seconds = kind.valid_seconds(rules.validity)
     if known.waited_seconds > validity_seconds:
         reason = f"too old: waited {known.waited_seconds:.0f} s, valid for {validity_seconds:.0f} s"
         return End("skipped", reason, follow_up="next_step")
@@ -263,14 +261,14 @@ def _of_key(head: Attempts, failure: fluidtalk.FluidTalkError, rules: Rules, jit
     seconds = pause(head.asks, failure.retry_after, rules.retry, jitter)
     match failure:
         case fluidtalk.Unauthorized():
-            return Wait(rules.retry.pause_seconds, f"key refused ({failure.status})", gate="quarantined")
+            return Wait(rules.retry.pause_seconds, f"key refused ({failure.status})", gate=Gate.QUARANTINED)
         case fluidtalk.CreditsExhausted():
-            return Wait(seconds, "credits out (402)", gate="credits")
+            return Wait(seconds, "credits out (402)", gate=Gate.CREDITS)
         case fluidtalk.Throttled():
             for_all = pause_for_all(head.asks, failure.retry_after, rules.retry, jitter)
             behind = max(seconds, for_all) + rules.retry.pause_seconds * jitter.uniform(0.5, 1.0)
             reason = f"throttled by the persona ({failure.status})"
-            return Wait(behind, reason, gate="hold", gate_seconds=for_all)
+            return Wait(behind, reason, gate=Gate.HOLD, gate_seconds=for_all)
         case _:
             return None
 
@@ -384,7 +382,7 @@ def _quiet(known: Known) -> Wait | End | None:
 
 
 def _after_unknown_ask(kind: str, rules: Rules) -> Ask | Deliver | End:
-    policy = getattr(rules.persona.unknown, kind)
+    policy = rules_of(kind).unknown(rules.persona.unknown)
     if policy == "skip":
         reason = "outcome unknown: it may have been sent, and a double nudge is worse than none"
         return End("skipped", reason, follow_up="next_step")

@@ -8,13 +8,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from functools import partial
-from typing import Literal
 
 from config.settings import Settings
 from worker.circuit import Circuit
 from worker.conversation import Conversation
 from worker.store import Store, StoreError
 from worker.store.gates import Owner
+from worker.vocabulary import Gate
 
 _log = logging.getLogger("parley.gates")
 
@@ -101,8 +101,8 @@ def if_possible(call: Callable[[], object]) -> None:
         _log.warning("store unreachable (%s): a gate, a limit or an image address was not noted", type(error).__name__)
 
 
-def _gate(owner: Owner) -> Literal["circuit", "channel"]:
-    return "circuit" if owner.kind == "persona" else "channel"
+def _gate(owner: Owner) -> Gate:
+    return Gate.CIRCUIT if owner.kind == "persona" else Gate.CHANNEL
 
 
 def _key(owner: Owner) -> str:

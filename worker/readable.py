@@ -9,6 +9,7 @@ from worker.outcomes import LEAD_WROTE, End, Wait, without_content
 from worker.reply import Reply
 from worker.store.leases import Grant
 from worker.unreadable import Unreadable
+from worker.vocabulary import rules_of
 
 
 def unreadable(grant: Grant) -> str:
@@ -25,8 +26,7 @@ def unreadable(grant: Grant) -> str:
 def without_reading(grant: Grant, reason: str, jitter: random.Random) -> End | Wait:
     """What the turn does instead: it waits for a process that can read it, unless its end needs no content."""
     head = grant.head
-    speaks_first = head.kind in ("ai_opener", "follow_up")
-    if speaks_first and head.reply is None and grant.lead_wrote and not grant.sealed:
+    if rules_of(head.kind).speaks_first and head.reply is None and grant.lead_wrote and not grant.sealed:
         return End("skipped", LEAD_WROTE)
     return without_content(reason, grant.sealed, jitter)
 

@@ -12,8 +12,7 @@ from config.settings import Escalation
 from worker.captivate import Captivate, FileCollectionModel, FileModel, TextMessageModel
 from worker.pictures import name_and_type_of_link
 from worker.unreadable import by_a_newer_release
-
-ReplyFate = Literal["answered", "sealed", "dead"]
+from worker.vocabulary import Fate, Mark
 
 _COMPACT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
@@ -33,9 +32,9 @@ class Reply:
     bubbles: tuple[str, ...] = ()
     photo_url: str | None = None
     escalation: dict[str, Any] | None = None
-    fate: ReplyFate = "answered"
+    fate: Fate = "answered"
     reason: str = ""
-    mark: Literal["", "started", "sealed", "escalated"] = "started"
+    mark: Mark = "started"
     detail: str = ""
     pauses: tuple[float, ...] = ()
 

@@ -11,7 +11,8 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 
-from worker.conversation import OUTREACH, TURNS, Conversation, Lane
+from worker.conversation import Conversation
+from worker.vocabulary import OUTREACH, TURNS, Lane
 
 # With several personas configured one alone never takes the last fifth of the slots: whoever comes next finds room.
 _SHARED_PART = 0.8

@@ -9,6 +9,7 @@ from worker.outcomes import Deliver, End, Rules, Wait
 from worker.reply import farewell
 from worker.store.journal import Entry
 from worker.store.leases import Stumbled
+from worker.vocabulary import rules_of
 
 # An error that comes so often in turns of this event, while others of its persona are answered, is the event's own.
 LIMIT = 5
@@ -32,7 +33,7 @@ def of_stumble(
 
     An error that meets all events ends none of them before it is too old: they wait for a release without it.
     """
-    valid_seconds: float = getattr(rules.validity, f"{head.kind}_seconds", rules.validity.inbound_chat_seconds)
+    valid_seconds = rules_of(head.kind).valid_seconds(rules.validity)
     if stumbled.own >= LIMIT or (now - head.accepted_at) / 1000 > valid_seconds:
         reason = f"poison: internal error, {stumbled.in_all} times, the last one {place}"
         # An answer that is stored stays with the dead event: a replay delivers it, and no farewell takes its place.
@@ -40,5 +41,5 @@ def of_stumble(
         return Deliver(last_words) if last_words else End("dead", reason)
     seconds = min(rules.retry.pause_limit_seconds, _FIRST_PAUSE_SECONDS * 4.0 ** min(stumbled.in_all - 1, 10))
     # An opener or a follow-up whose attempt does not count is begun again at once when its lead has written.
-    asked = called or head.kind in ("ai_opener", "follow_up")
+    asked = called or rules_of(head.kind).speaks_first
     return Wait(seconds * jitter.uniform(0.8, 1.2), f"internal error: {place}", unknown=called, asked=asked)

@@ -21,7 +21,7 @@ from config.settings import Settings
 from worker import crash_points
 from worker.asking import Asking, LeaseLost
 from worker.captivate import Captivate, CaptivateError, OutcomeUnknown, Unavailable
-from worker.conversation import TURNS, Conversation, Lane
+from worker.conversation import Conversation
 from worker.follow_ups import MORNING_MS, Planned, Policy, after_delivery, after_skip
 from worker.http_answers import no_answer
 from worker.observability import metrics, tracing
@@ -57,6 +57,7 @@ from worker.store.renewal import Lease, LeaseKeeper
 from worker.stumbles import of_stumble, place_of
 from worker.troubles import Saying, trouble_of
 from worker.unreadable import Unreadable
+from worker.vocabulary import TURNS, Lane
 
 _log = logging.getLogger("parley.turn")
 

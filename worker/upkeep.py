@@ -9,13 +9,13 @@ import time
 from collections.abc import Sequence
 
 from config.settings import Settings
-from worker.conversation import OUTREACH
 from worker.dispatch import Dispatch
 from worker.errands import Errands
 from worker.store import Store, StoreError
 from worker.store.agenda import Due
 from worker.store.keys import Shard
 from worker.unexpected import UnexpectedErrors
+from worker.vocabulary import OUTREACH
 
 _log = logging.getLogger("parley.upkeep")
 

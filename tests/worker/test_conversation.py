@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.conversation import OUTREACH, TURNS, Conversation, lane_of
+from worker.conversation import Conversation
+from worker.vocabulary import OUTREACH, TURNS, rules_of
 
 PERSONAS = st.from_regex(r"[a-z0-9][a-z0-9_-]{0,63}", fullmatch=True)
 TARGETS = st.text(min_size=1, max_size=256)
@@ -38,7 +39,7 @@ def test_two_conversations_never_share_a_name(persona, target, other_persona, ot
     [("inbound_chat", TURNS), ("event_trigger", TURNS), ("ai_opener", OUTREACH), ("follow_up", OUTREACH)],
 )
 def test_who_waits_for_an_answer_goes_first(kind, lane):
-    assert lane_of(kind) == lane
+    assert rules_of(kind).lane == lane
 
 
 def test_the_two_lanes_are_two_queues():

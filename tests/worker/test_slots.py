@@ -9,8 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from worker.conversation import OUTREACH, TURNS, Conversation
+from worker.conversation import Conversation
 from worker.slots import Slots
+from worker.vocabulary import OUTREACH, TURNS
 
 
 def lead(number, persona="ava"):

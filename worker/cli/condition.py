@@ -6,10 +6,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from worker.cli.gates import GateName, closed_gates
+from worker.cli.gates import closed_gates
 from worker.cli.times import span
 from worker.store.measures import OTHER, Figures, Waiting
 from worker.store.processes import Alive
+from worker.vocabulary import Gate
 
 # The same limits as the alerts (deploy/prometheus/parley.rules.yml), so that both say the same.
 _LEADS_WAIT_SECONDS = 60
@@ -31,7 +32,7 @@ class Need(NamedTuple):
 class ClosedGate(NamedTuple):
     """``until``: milliseconds of the store's clock when it opens or is probed by itself; 0 = a person opens it."""
 
-    name: GateName
+    name: Gate
     reason: str
     until: int
 
@@ -175,21 +176,21 @@ def _of_persona(persona: PersonaCondition, condition: Condition) -> Iterator[Nee
                 "configure them again and restart the workers; or give their leads up: parley forget PERSONA TARGET",
             )
         return
-    if GateName.QUARANTINED in closed:
+    if Gate.QUARANTINED in closed:
         yield Need(
-            f"persona {name} is quarantined ({closed[GateName.QUARANTINED]}), {waits}",
+            f"persona {name} is quarantined ({closed[Gate.QUARANTINED]}), {waits}",
             f"correct its key, start the workers anew, then: parley resume {name}",
         )
-    if GateName.PAUSED in closed and persona.waiting:
-        yield Need(f"persona {name} is paused ({closed[GateName.PAUSED]}), {waits}", f"parley resume {name}")
-    if GateName.CREDITS in closed:
+    if Gate.PAUSED in closed and persona.waiting:
+        yield Need(f"persona {name} is paused ({closed[Gate.PAUSED]}), {waits}", f"parley resume {name}")
+    if Gate.CREDITS in closed:
         yield Need(
-            f"persona {name} has no credits for new leads ({closed[GateName.CREDITS]})",
+            f"persona {name} has no credits for new leads ({closed[Gate.CREDITS]})",
             "buy credits; a probe finds out by itself",
         )
-    if GateName.OUTREACH in closed:
+    if Gate.OUTREACH in closed:
         yield Need(
-            f"persona {name} writes first to nobody ({closed[GateName.OUTREACH]})",
+            f"persona {name} writes first to nobody ({closed[Gate.OUTREACH]})",
             f"find the cause (docs/alerts/outreach-stopped.md), then: parley resume {name} --gate outreach",
         )
     worker = condition.figures.waiting.get((name, "worker"))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from config.settings import Settings
-from worker.cli.gates import GateName, closed_gates
+from worker.cli.gates import closed_gates
 from worker.cli.times import relative, utc
 from worker.follow_ups import NoTouch, Policy, TouchState, next_touch
 from worker.outcomes import QUIET_HOURS
@@ -14,8 +14,7 @@ from worker.store.outreach import RAMP
 from worker.store.places import IN_LINE
 from worker.store.situation import Situation
 from worker.store.timeline import Moment
-
-FATES = ("answered", "ignored", "sealed", "skipped", "dead")
+from worker.vocabulary import FATES, Gate
 
 # Beat rings what is due every half second; later than this and no beat can be running.
 _LATE_MS = 10_000
@@ -115,7 +114,7 @@ def _at_work(now: Situation, settings: Settings) -> str | None:
 
 
 def _held(now: Situation, settings: Settings) -> str | None:
-    stopped = not now.replied and any(gate in now.gates for gate in (GateName.PAUSED, GateName.QUARANTINED))
+    stopped = not now.replied and any(gate in now.gates for gate in (Gate.PAUSED, Gate.QUARANTINED))
     if now.hold_until <= now.now or stopped:
         return None
     if now.bubbles_sent and not now.sends:
@@ -141,25 +140,25 @@ def _gated(now: Situation, _: Settings) -> str | None:
     closed = closed_gates(now.gates, now.now)
     persona = now.conversation.persona
     if now.replied:
-        reason = closed.get(GateName.CHANNEL)
-        return reason and f"its answer is kept: {_tried(GateName.CHANNEL, reason, now)}"
-    if reason := closed.get(GateName.PAUSED):
+        reason = closed.get(Gate.CHANNEL)
+        return reason and f"its answer is kept: {_tried(Gate.CHANNEL, reason, now)}"
+    if reason := closed.get(Gate.PAUSED):
         return f"persona {persona} is paused ({reason}); it goes on after: parley resume {persona}"
-    if reason := closed.get(GateName.QUARANTINED):
+    if reason := closed.get(Gate.QUARANTINED):
         return (
             f"persona {persona} is quarantined ({reason}); correct its key, start the workers anew, "
             f"then: parley resume {persona}"
         )
-    if reason := closed.get(GateName.HOLD):
+    if reason := closed.get(Gate.HOLD):
         until = int(now.gates["hold_until"])
         return f"the whole persona {persona} waits ({reason}); it goes on {_in(until, now)}."
-    if now.outreach and (reason := closed.get(GateName.OUTREACH)):
+    if now.outreach and (reason := closed.get(Gate.OUTREACH)):
         return (
             f"persona {persona} writes first to nobody ({reason}); when the cause is mended: "
             f"parley resume {persona} --gate outreach"
         )
-    for gate in (GateName.CIRCUIT, GateName.CREDITS):
-        if gate in closed and not (gate == GateName.CREDITS and now.started):
+    for gate in (Gate.CIRCUIT, Gate.CREDITS):
+        if gate in closed and not (gate == Gate.CREDITS and now.started):
             return _tried(gate, closed[gate], now)
     return None
 
@@ -190,11 +189,11 @@ def _rung(now: Situation) -> str:
     return f"a worker takes it as soon as one is free; its doorbell rings again {_in(now.due, now)}."
 
 
-def _tried(gate: GateName, reason: str, now: Situation) -> str:
+def _tried(gate: Gate, reason: str, now: Situation) -> str:
     what = {
-        GateName.CIRCUIT: f"the circuit is open ({reason})",
-        GateName.CREDITS: f"no credits to begin with ({reason})",
-        GateName.CHANNEL: f"the channel takes no messages ({reason})",
+        Gate.CIRCUIT: f"the circuit is open ({reason})",
+        Gate.CREDITS: f"no credits to begin with ({reason})",
+        Gate.CHANNEL: f"the channel takes no messages ({reason})",
     }[gate]
     return f"{what}; one call tries it {_in(int(now.gates[f'{gate}_until']), now)}, an answer lets all go on."
 

@@ -12,7 +12,7 @@ import typer
 from worker.cli import screen
 from worker.cli.cadence import DAYS, WORDS, Tally, policy_of
 from worker.cli.explaining import TargetArgument
-from worker.cli.gates import GateName, PersonaArgument, closed_gates
+from worker.cli.gates import PersonaArgument, closed_gates
 from worker.cli.letters import PersonaOption
 from worker.cli.screen import AsJson
 from worker.cli.session import No, Session, conversation_of, operator, session
@@ -20,11 +20,12 @@ from worker.cli.times import both, relative, utc
 from worker.conversation import Conversation
 from worker.follow_ups import Drop, Move, NoTouch, Policy, TouchState, next_touch, replanned
 from worker.follow_ups import upcoming as touches_to_come
+from worker.vocabulary import Gate
 
 _AT_ONCE = 500
 _EPOCH = date(1970, 1, 1)
 # What keeps a follow-up that is due from being sent.
-_WAITS_FOR = (GateName.PAUSED, GateName.QUARANTINED, GateName.OUTREACH)
+_WAITS_FOR = (Gate.PAUSED, Gate.QUARANTINED, Gate.OUTREACH)
 
 DelaysOption = Annotated[
     str | None, typer.Option(help="Try these silences instead of the configured ones, such as 4h,1d,3d; or none.")

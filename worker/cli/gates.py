@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -11,23 +10,12 @@ from worker.cli import screen
 from worker.cli.session import session
 from worker.store.connection import clock_ms
 from worker.store.gates import Owner
+from worker.vocabulary import Gate
 
 PersonaArgument = Annotated[str, typer.Argument(metavar="PERSONA", help="Name of a configured persona.")]
 
 
-class GateName(StrEnum):
-    """The gates of a persona, and that of the channel, which all personas share (docs/architecture.md)."""
-
-    PAUSED = "paused"
-    QUARANTINED = "quarantined"
-    HOLD = "hold"
-    CIRCUIT = "circuit"
-    CREDITS = "credits"
-    OUTREACH = "outreach"
-    CHANNEL = "channel"
-
-
-_BY_A_PERSON = (GateName.PAUSED, GateName.QUARANTINED)
+_BY_A_PERSON = (Gate.PAUSED, Gate.QUARANTINED)
 
 
 def pause(
@@ -46,9 +34,7 @@ def pause(
 
 def resume(
     persona: PersonaArgument,
-    gate: Annotated[
-        list[GateName] | None, typer.Option(help="Open this gate instead; can be given several times.")
-    ] = None,
+    gate: Annotated[list[Gate] | None, typer.Option(help="Open this gate instead; can be given several times.")] = None,
 ) -> None:
     """Open the gates that wait for a person (paused, quarantined), or those named, and go on at once.
 
@@ -65,7 +51,7 @@ def resume(
         opening = [name for name in wanted if name in closed]
         # All of them: a resume that was interrupted may have opened a gate and left behind what waited for it.
         for name in wanted:
-            if name == GateName.CHANNEL:
+            if name == Gate.CHANNEL:
                 gates.open(channel, name)
             else:
                 personas.open_gate(persona, name)
@@ -77,14 +63,14 @@ def resume(
         screen.say(f"Still closed: {name} ({reason}). To open it: parley resume {persona} --gate {name}")
 
 
-def closed_gates(fields: dict[str, str], now: int) -> dict[GateName, str]:
+def closed_gates(fields: dict[str, str], now: int) -> dict[Gate, str]:
     """The gates that these raw fields of a persona say are closed, each with its reason. ``now``: store's clock, ms."""
     closed = {name: fields[name] for name in _BY_A_PERSON if name in fields}
     if int(fields.get("hold_until", "0")) > now:
-        closed[GateName.HOLD] = fields.get("hold_reason", "")
-    for name in (GateName.CIRCUIT, GateName.CREDITS, GateName.CHANNEL):
+        closed[Gate.HOLD] = fields.get("hold_reason", "")
+    for name in (Gate.CIRCUIT, Gate.CREDITS, Gate.CHANNEL):
         if f"{name}_until" in fields:
             closed[name] = fields.get(f"{name}_reason", "")
-    if GateName.OUTREACH in fields:
-        closed[GateName.OUTREACH] = fields[GateName.OUTREACH]
+    if Gate.OUTREACH in fields:
+        closed[Gate.OUTREACH] = fields[Gate.OUTREACH]
     return closed

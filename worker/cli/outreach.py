@@ -8,10 +8,11 @@ from typing import Any
 
 from config.settings import Outreach
 from worker.cli import screen
-from worker.cli.gates import GateName, PersonaArgument, closed_gates
+from worker.cli.gates import PersonaArgument, closed_gates
 from worker.cli.screen import AsJson
 from worker.cli.session import session
 from worker.store.outreach import OutreachState
+from worker.vocabulary import Gate
 
 
 def outreach(persona: PersonaArgument, json: AsJson = False) -> None:
@@ -33,14 +34,14 @@ def outreach(persona: PersonaArgument, json: AsJson = False) -> None:
         screen.say(f"{name:<{width}}  {value}")
 
 
-def _plain(state: OutreachState, closed: dict[GateName, str]) -> dict[str, Any]:
+def _plain(state: OutreachState, closed: dict[Gate, str]) -> dict[str, Any]:
     fields = {name: value for name, value in asdict(state).items() if name not in ("now", "closed")}
     next_free = _at(state.next_free) if state.next_free else None
     share = round(state.bad / state.counted, 3) if state.counted else None
     return {**fields, "next_free": next_free, "bad_share": share, "gates": closed}
 
 
-def _told(state: OutreachState, rules: Outreach, closed: dict[GateName, str]) -> dict[str, str]:
+def _told(state: OutreachState, rules: Outreach, closed: dict[Gate, str]) -> dict[str, str]:
     ramp = "none: openers go as fast as workers can"
     if state.per_hour is not None:
         grows = f", grows {rules.growth_per_day:g} times a day up to {rules.most_per_hour:g}"

@@ -15,9 +15,9 @@ from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from worker.store import StoreError
-from worker.store.books import FATES
 from worker.store.measures import GATES, Figures
 from worker.unexpected import UnexpectedErrors
+from worker.vocabulary import FATES
 
 _log = logging.getLogger("parley.metrics")
 

@@ -11,7 +11,7 @@ from redis import Redis
 
 from config.broker import NO_QUEUE
 from config.settings import Settings
-from worker.conversation import OUTREACH, Conversation, Lane
+from worker.conversation import Conversation
 from worker.doorbells import Doorbells
 from worker.store.cluster import LateCluster
 from worker.store.connection import StoreError
@@ -21,6 +21,7 @@ from worker.store.queue_lists import EVENTS, SHARED
 from worker.store.scripts import Argument, Scripts
 from worker.troubles import trouble_of
 from worker.unconfigured import Unconfigured
+from worker.vocabulary import OUTREACH, Lane
 
 _log = logging.getLogger("parley.upkeep")
 

@@ -8,8 +8,7 @@ from redis import Redis
 
 from worker.store.keys import Keys
 from worker.store.scripts import Scripts
-
-FATES = ("answered", "joined", "ignored", "sealed", "skipped", "dead")
+from worker.vocabulary import FATES
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,12 +13,13 @@ from typing import Literal
 from redis import Redis
 
 from config.settings import Settings
-from worker.conversation import TURNS, Conversation
+from worker.conversation import Conversation
 from worker.doorbells import Doorbells
 from worker.store.connection import clock_ms
 from worker.store.content import Content, Field, Undecryptable
 from worker.store.keys import Keys
 from worker.store.scripts import Scripts
+from worker.vocabulary import TURNS
 
 REFUSED = "refused"
 

@@ -22,19 +22,16 @@ from redis import Redis
 
 from worker.conversation import Conversation
 from worker.store.keys import Keys, Shard
-from worker.store.scripts import Scripts
+from worker.store.scripts import Argument, Scripts
+from worker.vocabulary import Gate
 
-ProbedGate = Literal["circuit", "credits", "channel"]
-Gate = Literal["paused", "quarantined", "hold", "outreach", "circuit", "credits", "channel"]
+_PROBED = (Gate.CIRCUIT, Gate.CREDITS, Gate.CHANNEL)
 
 FIELDS: dict[str, tuple[str, ...]] = {
-    "paused": ("paused",),
-    "quarantined": ("quarantined",),
-    "outreach": ("outreach",),
-    "hold": ("hold_until", "hold_reason"),
+    **{gate.value: (gate.value,) for gate in (Gate.PAUSED, Gate.QUARANTINED, Gate.OUTREACH)},
+    Gate.HOLD.value: ("hold_until", "hold_reason"),
     **{
-        gate: tuple(f"{gate}_{part}" for part in ("until", "interval", "reason", "failed_by"))
-        for gate in ("circuit", "credits", "channel")
+        gate.value: tuple(f"{gate}_{part}" for part in ("until", "interval", "reason", "failed_by")) for gate in _PROBED
     },
 }
 
@@ -59,7 +56,7 @@ class Owner:
 
 def owner_of(gate: str, name: str) -> Owner:
     """The owner of a gate by its name."""
-    return Owner("channel" if gate == "channel" else "persona", name)
+    return Owner("channel" if gate == Gate.CHANNEL else "persona", name)
 
 
 class Gates:
@@ -94,7 +91,7 @@ class Gates:
         longest = "" if longest_seconds is None else int(longest_seconds * 1000)
         home = self._keys.home(owner.name)
         # The home shard first: the errand that opens the gate again must not be missing.
-        arguments = [gate, math.ceil(seconds * 1000), longest, reason, failed_by]
+        arguments: list[Argument] = [str(gate), math.ceil(seconds * 1000), longest, reason, failed_by]
         _, closed = self._gate([owner.state(home), home.errands], [*arguments, owner.name])
         others = [shard for shard in self._keys.shards if shard != home]
         self._gate.many([([owner.state(shard), shard.errands], [*arguments, ""]) for shard in others])
@@ -117,7 +114,7 @@ class Gates:
                 for shard in self._keys.shards:
                     pipeline.hdel(owner.state(shard), *FIELDS[gate])
                 pipeline.execute()
-            if gate in ("circuit", "credits", "channel"):
+            if gate in _PROBED:
                 self._wake_waiting(owner, gate)
             else:
                 self.wake(owner.name)

@@ -11,13 +11,14 @@ from redis import Redis
 
 from config.settings import Settings
 from worker import event_ids
-from worker.conversation import OUTREACH, TURNS, Conversation, lane_of
+from worker.conversation import Conversation
 from worker.doorbells import Doorbells
 from worker.event_parts import told
 from worker.events import AiOpener, EventTrigger, FollowUp, InboundChat
 from worker.store.content import Content
 from worker.store.keys import Keys
 from worker.store.scripts import Script, Scripts
+from worker.vocabulary import OUTREACH, TURNS, rules_of
 
 _NO_LIMIT = 1_000_000_000
 
@@ -209,7 +210,7 @@ class Inbox:
             self._grace_ms,
             self._limits.inbox_events + 1 - room if room else _NO_LIMIT,
             "" if plan is None else plan,
-            "" if lane_of(event.kind) == OUTREACH else self._doorbells.message(conversation, TURNS),
+            "" if rules_of(event.kind).lane == OUTREACH else self._doorbells.message(conversation, TURNS),
             self._takeover(event),
             event_ids.instead_of(event.event_id, derived_from),
             derived_from,

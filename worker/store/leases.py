@@ -24,7 +24,7 @@ from typing import Any, Literal
 
 from config.settings import Persona, Settings
 from worker import events
-from worker.conversation import TURNS, Conversation
+from worker.conversation import Conversation
 from worker.doorbells import Doorbells
 from worker.events import Event
 from worker.follow_ups import Planned, Touch, TouchState
@@ -35,9 +35,8 @@ from worker.store.journal import Entry, bare_entry, entry, lead_wrote_since, pai
 from worker.store.keys import Keys
 from worker.store.processes import Processes
 from worker.store.scripts import Scripts
+from worker.vocabulary import KINDS, TURNS, Fate, Mark
 
-Fate = Literal["answered", "joined", "ignored", "sealed", "skipped", "dead"]
-Mark = Literal["", "started", "sealed", "owned_elsewhere", "escalated"]
 Held = Literal["held", "repeated", "lost"]
 
 
@@ -56,7 +55,7 @@ class Grant:
 
     ``undecryptable``: why this process cannot read the entries, whose content is then left out; '' = it can.
     ``gives_way``: outreach is stopped; the head ends without a call, because something that happened on the platform
-    waits behind it. ``probe``: the closed gate that this turn tries, '' = none. ``lead_wrote``: after the head was
+    waits behind it. ``probe``: the closed ``Gate`` that this turn tries, '' = none. ``lead_wrote``: after the head was
     accepted.
     """
 
@@ -73,7 +72,7 @@ class Grant:
     touch: TouchState
     undecryptable: str = ""
     gives_way: bool = False
-    probe: Literal["", "circuit", "credits", "channel"] = ""
+    probe: str = ""
     lead_wrote: bool = False
 
     @property
@@ -319,7 +318,7 @@ class Leases:
             touch=touch,
             undecryptable=undecryptable,
             gives_way="gives_way" in state,
-            probe=state.get("probe", ""),  # type: ignore[arg-type]
+            probe=state.get("probe", ""),
             lead_wrote=lead_wrote,
         )
 
@@ -453,10 +452,9 @@ def _policy(persona: Persona) -> tuple[str, str, int]:
     # Kinds with a space around each: those that may be asked twice, those that have more to do before the call; and
     # whether a delivery may be repeated.
     unknown = persona.unknown
-    kinds = ("inbound_chat", "ai_opener", "event_trigger", "follow_up")
-    repeatable = [kind for kind in kinds if getattr(unknown, kind) in ("ask_again", "probe")]
+    repeatable = [kind for kind, rules in KINDS.items() if rules.unknown(unknown) in ("ask_again", "probe")]
     bounded = persona.calls_at_once or persona.calls_per_second
-    preparing = kinds if bounded else kinds[1:]
+    preparing = [kind for kind, rules in KINDS.items() if rules.prepares or bounded]
     return f" {' '.join(repeatable)} ", f" {' '.join(preparing)} ", int(unknown.delivery == "send_again")
 
 

@@ -9,12 +9,12 @@ from typing import Any
 from redis import Redis
 
 from config.settings import Settings
-from worker.store.books import FATES
 from worker.store.connection import clock_ms
 from worker.store.keys import Keys
 from worker.store.processes import Processes, Served
 from worker.store.queue_figures import QueueLook
 from worker.store.scripts import Scripts
+from worker.vocabulary import FATES
 
 # Looking at one conversation costs the server about 8 microseconds, and it does nothing else meanwhile: 4 ms.
 LOOK_AT_MOST = 500

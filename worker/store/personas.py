@@ -6,14 +6,13 @@ While a gate is closed, events keep arriving and waiting in order.
 
 from __future__ import annotations
 
-from typing import Literal
-
 from redis import Redis
 
 from config.settings import Settings
 from worker.store.connection import clock_ms
 from worker.store.gates import Gates, Owner
 from worker.store.keys import Keys
+from worker.vocabulary import Gate
 
 
 class Personas:
@@ -27,28 +26,26 @@ class Personas:
 
     def pause(self, persona: str, reason: str) -> None:
         """No new call for this persona until ``open_gate(persona, "paused")``. Turns under way finish."""
-        self._set(persona, "paused", reason or "by an operator")
+        self._set(persona, Gate.PAUSED, reason or "by an operator")
 
     def quarantine(self, persona: str, reason: str) -> None:
         """The key is refused: no further call until a person opens the gate again."""
-        self._set(persona, "quarantined", reason)
+        self._set(persona, Gate.QUARANTINED, reason)
 
     def stop_outreach(self, persona: str, reason: str) -> None:
         """Openers and follow-ups wait until a person opens the gate "outreach"; leads who write are answered."""
-        self._set(persona, "outreach", reason)
+        self._set(persona, Gate.OUTREACH, reason)
 
     def hold(self, persona: str, seconds: float, reason: str) -> None:
         """No call with this key for so long (Retry-After)."""
-        self._gates.close(Owner("persona", persona), "hold", seconds, reason)
+        self._gates.close(Owner("persona", persona), Gate.HOLD, seconds, reason)
 
-    def close_for_probing(
-        self, persona: str, gate: Literal["circuit", "credits"], reason: str, failed_by: str = ""
-    ) -> bool:
+    def close_for_probing(self, persona: str, gate: Gate, reason: str, failed_by: str = "") -> bool:
         """Close ``circuit`` or ``credits`` until a call succeeds: one tries at each interval.
 
         ``failed_by``: token of such a try, which doubles the interval of ``credits``. True: this call closed the gate.
         """
-        longest = self._rules.probe_limit_seconds if gate == "credits" else None
+        longest = self._rules.probe_limit_seconds if gate == Gate.CREDITS else None
         return self._gates.close(
             Owner("persona", persona),
             gate,
@@ -60,7 +57,7 @@ class Personas:
 
     def open_gate(self, persona: str, gate: str) -> None:
         """Open a gate and look at everything that waited for it, in order of waiting."""
-        if gate == "outreach":
+        if gate == Gate.OUTREACH:
             # Openers that have begun are judged, also those that end at this moment: the count starts again, first of
             # all. Then the home shard, which decides when an opener closes the gate at the same time.
             home = self._keys.home(persona)
@@ -79,5 +76,5 @@ class Personas:
         """
         return self._gates.wake(persona, held_for)
 
-    def _set(self, persona: str, gate: Literal["paused", "quarantined", "outreach"], reason: str) -> None:
+    def _set(self, persona: str, gate: Gate, reason: str) -> None:
         self._gates.close(Owner("persona", persona), gate, 0, reason)

@@ -15,6 +15,7 @@ from worker.store.cluster import LateCluster
 from worker.store.connection import StoreFull
 from worker.store.lines import LineBroken, Lines, as_read
 from worker.store.lua_library import needed
+from worker.store.lua_words import words
 from worker.troubles import FULL, trouble_of
 
 Argument = str | int | float | bytes
@@ -105,7 +106,7 @@ class Scripts:
         def read(name: str) -> str:
             return (folder / f"{name}.lua").read_text(encoding="utf-8")
 
-        prelude, shared = read("prelude"), [read("touches"), read("takeover"), read("places")]
+        prelude, shared = [words(), read("prelude")], [read("touches"), read("takeover"), read("places")]
         plain = LUA if ahead else ""
         clock = _known(lease_ms, personas, channel) + read("clock") if mends else _ONLY_READS
         mending = plain + clock
@@ -113,7 +114,7 @@ class Scripts:
         def script(name: str, clock: str = mending) -> Script:
             body = read(name)
             own = needed(shared, body)
-            return Script(redis, needed([prelude], clock + own + body) + clock + own + body, lines)
+            return Script(redis, needed(prelude, clock + own + body) + clock + own + body, lines)
 
         # Most scripts of the hot path do without a look at the clock that was seen last: `begin`, and what beat runs at
         # each tick, have mended what a step left behind.

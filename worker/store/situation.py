@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 from redis import Redis
 
-from worker.conversation import OUTREACH, Conversation, lane_of
+from worker.conversation import Conversation
 from worker.store.connection import clock_ms
 from worker.store.journal import lead_wrote_since
 from worker.store.keys import Keys
+from worker.vocabulary import OUTREACH, rules_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ class Situation:
     @property
     def outreach(self) -> bool:
         """Whether the persona is to speak first: no lead waits behind an opener or a follow-up."""
-        return lane_of(self.kind) == OUTREACH and not self.lead_wrote
+        return rules_of(self.kind).lane == OUTREACH and not self.lead_wrote
 
 
 def situation(redis: Redis, keys: Keys, conversation: Conversation, channel: str) -> Situation:

@@ -15,11 +15,12 @@ from typing import Any, Literal
 from redis import Redis
 
 from config.settings import Settings, Takeover
-from worker.conversation import TURNS, Conversation
+from worker.conversation import Conversation
 from worker.doorbells import Doorbells
 from worker.store.connection import clock_ms
 from worker.store.keys import Keys
 from worker.store.scripts import Scripts
+from worker.vocabulary import TURNS
 
 Answer = Literal["joined", "last", "none"]
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from worker.conversation import TURNS, Conversation
+from worker.conversation import Conversation
 from worker.store.connection import clock_ms
 from worker.store.places import IN_LINE
+from worker.vocabulary import TURNS
 
 
 @pytest.fixture

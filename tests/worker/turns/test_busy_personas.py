@@ -10,9 +10,10 @@ from contextlib import suppress
 
 import pytest
 
-from worker.conversation import OUTREACH, Conversation
+from worker.conversation import Conversation
 from worker.events import AiOpener, InboundChat
 from worker.turn import DeadLetter
+from worker.vocabulary import OUTREACH
 
 UNCONFIGURED = "persona is not configured"
 

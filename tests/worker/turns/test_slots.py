@@ -6,9 +6,10 @@ import threading
 
 import pytest
 
-from worker.conversation import OUTREACH, Conversation
+from worker.conversation import Conversation
 from worker.events import AiOpener
 from worker.fluidtalk import FluidTalk
+from worker.vocabulary import OUTREACH
 
 ONE, TWO = Conversation("ava", "@one"), Conversation("ava", "@two")
 WAITS = "waits: the persona has its share of the slots"

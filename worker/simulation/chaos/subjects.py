@@ -20,10 +20,10 @@ from worker.simulation.chaos.feed import NoReceipt
 from worker.simulation.chaos.messages import Message, event_id, number_of
 from worker.store import Store, StoreError
 from worker.store.timeline import Moment
+from worker.vocabulary import FATES
 
 _ASKS, _SENDS = ("asking", "second ask"), ("sending", "resent")
 _ATTEMPTS = _ASKS + _SENDS
-_FATES = ("answered", "ignored", "sealed", "skipped", "dead")
 
 
 class Subject(Protocol):
@@ -109,7 +109,7 @@ class ParleySubject:
         for moment in self._timeline(persona, target):
             if moment.word == "accepted":
                 waiting.append(str(moment.details[1]))
-            elif moment.word in _FATES:
+            elif moment.word in FATES:
                 reason, count = moment.details
                 for _ in range(count):
                     name = waiting.popleft()
@@ -223,7 +223,7 @@ def whole_rows(moments: Sequence[Moment]) -> list[str]:
     words: list[str] = []
     numbers: dict[bool, int] = {}
     for moment in moments:
-        if moment.word in _FATES:
+        if moment.word in FATES:
             numbers.clear()
         elif moment.word in _ATTEMPTS:
             asks, number = moment.word in _ASKS, int(moment.details[0])

@@ -11,7 +11,8 @@ from rich.text import Text
 from worker.simulation.demo.findings import Finding
 from worker.simulation.demo.screen import Screen
 from worker.simulation.demo.speed import Speed, percentile
-from worker.store.books import FATES, Account
+from worker.store.books import Account
+from worker.vocabulary import FATES
 
 _RESENT = (
     "  A bubble is resent on purpose: its first send was taken but never confirmed, and silence would\n"

@@ -89,6 +89,7 @@
 -- clock        TEXT  the latest time that a script of this shard has seen, to about two seconds (lua/clock.lua)
 -- Content is opaque to scripts: it can be encrypted (worker/store/content.py), the same text always alike.
 -- All times are milliseconds of the Redis clock.
+-- What scripts know of the words of worker/vocabulary.py, such as speaks_first(kind), is made by worker/store/lua_words.py.
 
 local LAST_TO_TRY = 1000000000000000
 
@@ -190,10 +191,6 @@ local function takeover_end(taken_over_at, last_inbound, first_waiting, quiet)
   if quiet == 0 then return nil end
   if first_waiting >= taken_over_at + quiet then return taken_over_at + quiet end
   return math.max(taken_over_at, last_inbound) + quiet
-end
-
-local function speaks_first(kind)
-  return kind == 'ai_opener' or kind == 'follow_up'
 end
 
 -- Whether the lead wrote after an event was accepted. The order of acceptance decides, because a clock can step back. What
