@@ -17,7 +17,7 @@ from config.handles import Handles
 from config.plain_text import field, printable
 from config.settings import Privacy, Worker
 
-FIELDS = ("conversation", "persona", "event_id", "kind", "seconds")
+FIELDS = ("conversation", "persona", "event_id", "kind", "seconds", "cause", "detail")
 
 # Loggers whose arguments can hold a message body.
 _TALKATIVE = ("celery", "kombu", "amqp")

@@ -25,7 +25,6 @@ from worker.fluidtalk import (
     Rejected,
     Unavailable,
 )
-from worker.http_answers import no_answer
 from worker.images import FetchedImage, ImageError
 from worker.observability import metrics
 from worker.odd_values import LeftOut
@@ -35,18 +34,19 @@ from worker.outcomes import (
     End,
     Rules,
     Wait,
+    answer_of,
     image_given_up,
     of_answer,
     of_ask_failure,
     of_image_failure,
+    status_of,
 )
 from worker.reach import Reach, if_possible
 from worker.retry import Tries
 from worker.retrying import quickly
 from worker.store import Store
-from worker.store.places import IN_LINE, OWN_LIMIT
 from worker.store.renewal import Lease
-from worker.vocabulary import Gate
+from worker.vocabulary import Cause, Gate, stored
 
 _log = logging.getLogger("parley.ask")
 
@@ -119,10 +119,10 @@ class Asking:
             return
         admission = places.admit(conversation, token, lease.grant.head.accepted_at)
         if admission.in_line:
-            yield Wait(_IN_LINE_SECONDS, IN_LINE, asked=False)
+            yield Wait(_IN_LINE_SECONDS, Cause.IN_LINE, asked=False)
             return
         if admission.wait_seconds:
-            yield Wait(admission.wait_seconds, OWN_LIMIT, asked=False)
+            yield Wait(admission.wait_seconds, Cause.OWN_LIMIT, asked=False)
             return
         lease.has_place = True
         try:
@@ -168,8 +168,7 @@ class Asking:
     def _learn(self, lease: Lease, failure: FluidTalkError | None, begun_at: float) -> None:
         grant, owner = lease.grant, self._reach.persona(lease.grant.conversation.persona)
         if isinstance(failure, Unavailable | OutcomeUnknown):
-            reason = f"status {failure.status}" if failure.status else no_answer(failure)
-            self._reach.failed(owner, grant.conversation, begun_at, reason)
+            self._reach.failed(owner, grant.conversation, begun_at, answer_of(failure))
             return
         self._reach.answered(owner, grant.probe)
         if failure is None or isinstance(failure, ConversationSealed | ConversationNotFound | Rejected):
@@ -184,17 +183,18 @@ class Asking:
     def _close(self, lease: Lease, gate: Gate, wait: Wait) -> None:
         grant = lease.grant
         persona, personas = grant.conversation.persona, self._store.personas
-        ids = {"persona": persona}
+        ids = {"persona": persona, "cause": wait.cause.value, "detail": wait.detail}
+        reason = stored(wait.cause, wait.detail)
         match gate:
             case Gate.QUARANTINED:
-                _log.error("persona quarantined: %s. Correct its key, then resume.", wait.reason, extra=ids)
-                personas.quarantine(persona, wait.reason)
+                _log.error("persona quarantined: its key is refused. Correct the key, then resume.", extra=ids)
+                personas.quarantine(persona, reason)
             case Gate.HOLD:
-                _log.warning("persona held for %.1f s: %s", wait.gate_seconds, wait.reason, extra=ids)
-                personas.hold(persona, wait.gate_seconds, wait.reason)
+                _log.warning("persona held for %.1f s", wait.gate_seconds, extra=ids)
+                personas.hold(persona, wait.gate_seconds, reason)
             case Gate.CREDITS:
                 failed_by = grant.token if grant.probe == "credits" else ""
-                if personas.close_for_probing(persona, Gate.CREDITS, wait.reason, failed_by):
+                if personas.close_for_probing(persona, Gate.CREDITS, reason, failed_by):
                     _log.error("persona out of credits: conversations that would start wait", extra=ids)
 
     def _harmless_first(self, lease: Lease, rules: Rules) -> Wait | None:
@@ -206,8 +206,7 @@ class Asking:
         try:
             self._personas[grant.conversation.persona].upload_image(data=_PIXEL, filename="pixel.png")
         except (Unavailable, OutcomeUnknown) as failure:
-            reason = f"persona unavailable ({f'status {failure.status}' if failure.status else 'no answer'})"
-            return Wait(rules.retry.pause_seconds, reason, asked=False)
+            return Wait(rules.retry.pause_seconds, Cause.PERSONA_UNAVAILABLE, status_of(failure), asked=False)
         except FluidTalkError:
             pass
         return None

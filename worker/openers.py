@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 
 from worker.outcomes import End, Wait, verdict_on_opener
+from worker.reasons import read
 from worker.store import Store
 from worker.store.leases import Grant
-from worker.store.outreach import RAMP
+from worker.vocabulary import Cause
 
 _log = logging.getLogger("parley.outreach")
 
@@ -32,8 +33,8 @@ class Openers:
         if not seconds:
             return None
         if self._inbox.waiting(grant.conversation) > len(grant.entries):
-            return End("skipped", "it waited for its moment, and another event came")
-        return Wait(seconds, RAMP, asked=False)
+            return End("skipped", Cause.RAMP_GAVE_WAY)
+        return Wait(seconds, Cause.RAMP, asked=False)
 
     def ended(self, grant: Grant, end: End) -> None:
         """Count how the head ended, if it is an opener that was answered or refused. Call it before the end is stored:
@@ -47,10 +48,10 @@ class Openers:
         begun_at = min(at for at in (grant.now, failed_at, head.replied_at) if at)
         count = self._outreach.count(grant.conversation, head.event_id, verdict, begun_at)
         if count.closed_now:
+            closed = read(count.closed)
             _log.error(
-                "outreach stopped: %s. Openers and follow-ups wait, leads are answered. When the cause is mended: "
-                "parley resume %s --gate outreach",
-                count.closed,
+                "outreach stopped: too many openers ended badly. Openers and follow-ups wait, leads are answered. When "
+                "the cause is mended: parley resume %s --gate outreach",
                 persona,
-                extra={"persona": persona},
+                extra={"persona": persona, "cause": Cause.OPENERS_BAD.value, "detail": closed.detail if closed else ""},
             )

@@ -19,10 +19,12 @@ from typing import Literal, Protocol
 from config.settings import Persona, Retry, Validity
 from worker import captivate, fluidtalk
 from worker.fluidtalk import ActionResult, ChatResult
+from worker.http_answers import no_answer
 from worker.images import ImageError
+from worker.reasons import Reason, of_farewell, read
 from worker.reply import Reply, farewell
 from worker.retry import UNTRIED, Failed, Tried, Tries, What, limit_of, obeyed, pause, pause_after, pause_for_all, spent
-from worker.vocabulary import Fate, Gate, Mark, rules_of
+from worker.vocabulary import Cause, Fate, Gate, Mark, figures, rules_of, stored
 
 # An event whose holder vanished so often is taken to be the cause: poison. Holders whose process was told to end do not
 # count, but within the retry budget: a supervisor that ends what does not answer any more may be seeing poison.
@@ -30,16 +32,6 @@ VANISHED_LIMIT = 3
 
 # How long an event waits whose content this process cannot read; another process may have the key.
 _UNDECRYPTABLE_SECONDS = 60.0
-
-OWNED_ELSEWHERE = "the lead belongs to another account of the persona"
-UNCONFIRMED = "delivery unconfirmed: it may have arrived"
-NO_ANSWER = "connection lost or timed out"
-LEAD_WROTE = "the lead wrote in the meantime"
-QUIET_HOURS = "quiet hours"
-REFUSED_BY_CHANNEL = "delivery refused by the channel"
-
-CHANNEL_CLOSED = "the channel takes nothing now"
-NOT_ASKED = "not asked: the worker lost time or its lease before the call"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,21 +61,23 @@ class Deliver:
 class End:
     """The events of the turn have their fate; ``mark`` is what was learned about the conversation.
 
-    ``reason`` is one line without content, for logs and timelines. ``detail`` is what the server said, for the journal
-    of a dead letter only: it may quote content. ``follow_up``: for a follow-up that was not sent, whether the cadence
-    goes on with its ``next_step`` or is ``dropped``.
+    ``cause`` and ``detail`` say why, without content: None = the lead has the answer. ``quote`` is what the server
+    said, for the journal of a dead letter only: it may quote content. ``follow_up``: for a follow-up that was not sent,
+    whether the cadence goes on with its ``next_step`` or is ``dropped``.
     """
 
     fate: Fate
-    reason: str = ""
-    mark: Mark = ""
+    cause: Cause | None = None
     detail: str = ""
+    mark: Mark = ""
+    quote: str = ""
     follow_up: Literal["", "next_step", "dropped"] = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Leave the head in place for ``seconds``. ``unknown``: the call may have been acted on.
+    """Leave the head in place for ``seconds``. ``cause`` and ``detail`` say why, without content. ``unknown``: the call
+    may have been acted on.
 
     ``gate``: what closes for the whole persona, and not only for this conversation; a gate "hold" for ``gate_seconds``,
     which end first: whoever was throttled does not go in front of the others. ``asked``: the upstream was called;
@@ -92,7 +86,8 @@ class Wait:
     """
 
     seconds: float
-    reason: str
+    cause: Cause
+    detail: str = ""
     unknown: bool = False
     gate: Gate | None = None
     gate_seconds: float = 0.0
@@ -167,23 +162,23 @@ def before_asking(head: Attempts, known: Known, rules: Rules) -> Ask | Deliver |
     """Whether the persona is to be called at all."""
     kind = rules_of(head.kind)
     if known.sealed:
-        return End("sealed", "the conversation is sealed")
+        return End("sealed", Cause.SEALED)
     if kind.speaks_first and known.owned_elsewhere:
-        return End("ignored", OWNED_ELSEWHERE)
+        return End("ignored", Cause.OWNED_ELSEWHERE)
     if kind.speaks_first and known.lead_wrote:
-        return End("skipped", LEAD_WROTE)
+        return End("skipped", Cause.LEAD_WROTE)
     if known.gives_way:
-        return End("skipped", "outreach is stopped, and another event came", follow_up="next_step")
+        return End("skipped", Cause.OUTREACH_STOPPED, follow_up="next_step")
     validity_seconds = kind.valid_seconds(rules.validity)
     if known.waited_seconds > validity_seconds:
-        reason = f"too old: waited {known.waited_seconds:.0f} s, valid for {validity_seconds:.0f} s"
-        return End("skipped", reason, follow_up="next_step")
+        detail = figures(waited=f"{known.waited_seconds:.0f}", valid=f"{validity_seconds:.0f}")
+        return End("skipped", Cause.TOO_OLD, detail, follow_up="next_step")
     if _poison(head.asks_vanished, head.asks_handed_over, rules):
-        return _dead(f"poison: its worker vanished {head.asks_vanished} times while asking", rules)
+        return _dead(Cause.POISON_ASKING, rules, figures(times=head.asks_vanished))
     gave_up = spent(head, known.tries, rules.retry)
-    image_is_missing = bool(gave_up) and head.failed is not None and head.failed.what == "image"
+    image_is_missing = gave_up is not None and head.failed is not None and head.failed.what == "image"
     if gave_up and not image_is_missing:
-        return _dead(gave_up, rules)
+        return _dead(gave_up[0], rules, gave_up[1])
     unknown = head.asks_vanished or head.ask_unknowns
     step = _after_unknown_ask(head.kind, rules) if unknown else Ask(second=False)
     if not isinstance(step, Ask):
@@ -194,39 +189,39 @@ def before_asking(head: Attempts, known: Known, rules: Rules) -> Ask | Deliver |
 def before_sending(head: Attempts, tries: Tries, rules: Rules) -> Send | End:
     """Whether a stored reply is to be sent (again). ``tries``: the failed sends that count against the head."""
     if _poison(head.sends_vanished, head.sends_handed_over, rules):
-        return _undelivered(head, f"poison: its worker vanished {head.sends_vanished} times while delivering")
+        return _undelivered(head, Cause.POISON_DELIVERING, figures(times=head.sends_vanished))
     unknown = bool(head.send_unknowns or head.sends_vanished)
     if unknown and rules.persona.unknown.delivery == "hold":
-        return _undelivered(head, UNCONFIRMED)
+        return _undelivered(head, Cause.DELIVERY_UNCONFIRMED)
     if gave_up := spent(head, tries, rules.retry):
-        return _undelivered(head, gave_up)
+        return _undelivered(head, *gave_up)
     return Send(resent=unknown)
 
 
-def without_content(reason: str, sealed: bool, jitter: random.Random) -> End | Wait:
+def without_content(reason: Reason, sealed: bool, jitter: random.Random) -> End | Wait:
     """What a turn does that cannot read its content: a key is missing in this process, which is no fault of the event.
     It waits, any number of times, for another process or for the key; only a seal ends it."""
     if sealed:
-        return End("sealed", "the conversation is sealed")
-    return Wait(_UNDECRYPTABLE_SECONDS * jitter.uniform(0.8, 1.2), reason, asked=False)
+        return End("sealed", Cause.SEALED)
+    return Wait(_UNDECRYPTABLE_SECONDS * jitter.uniform(0.8, 1.2), reason.cause, reason.detail, asked=False)
 
 
 def of_answer(kind: str, result: ChatResult | ActionResult, *, second: bool) -> Deliver | End:
     """What the persona's answer means."""
     if result.ignored:
-        return End("ignored", OWNED_ELSEWHERE, mark="owned_elsewhere")
+        return End("ignored", Cause.OWNED_ELSEWHERE, mark="owned_elsewhere")
     if isinstance(result, ChatResult):
         photo_url = (result.photo_url or None) if result.should_send_photo else None
         if not result.replies and not photo_url:
-            return End("answered", "the persona had nothing to say", mark="started")
+            return End("answered", Cause.NOTHING_SAID, mark="started")
         return Deliver(Reply(bubbles=tuple(result.replies), photo_url=photo_url))
     if result.message:
         return Deliver(Reply(bubbles=(result.message,)))
     if result.continued and kind == "ai_opener" and second:
-        return End("answered", "text lost: the first opener landed, its answer did not arrive", mark="started")
+        return End("answered", Cause.TEXT_LOST, mark="started")
     if result.continued:
-        return End("skipped", "the lead already has a live conversation", mark="started")
-    return End("answered", "the persona had nothing to say", mark="started")
+        return End("skipped", Cause.ALREADY_LIVE, mark="started")
+    return End("answered", Cause.NOTHING_SAID, mark="started")
 
 
 def of_ask_failure(
@@ -235,24 +230,24 @@ def of_ask_failure(
     """What a failed call to the persona means. ``tries``: the failed calls before it that count against the head."""
     match failure:
         case fluidtalk.ConversationSealed():
-            reply = farewell("sealed", "the persona ended the conversation", rules.persona.on_sealed)
-            return Deliver(reply) if reply else End("sealed", "the persona ended the conversation", mark="sealed")
+            reply = farewell("sealed", stored(Cause.PERSONA_ENDED), rules.persona.on_sealed)
+            return Deliver(reply) if reply else End("sealed", Cause.PERSONA_ENDED, mark="sealed")
         case fluidtalk.ConversationNotFound() if head.kind == "follow_up":
-            return End("skipped", "no conversation yet (404)", follow_up="dropped")
+            return End("skipped", Cause.NO_CONVERSATION, follow_up="dropped")
         case fluidtalk.OutcomeUnknown():
             step = _after_unknown_ask(head.kind, rules)
             if not isinstance(step, Ask):
                 return step
-            reason = f"no answer, it may have been acted on ({_status(failure.status, NO_ANSWER)})"
+            reason = Reason(Cause.PERSONA_UNKNOWN, status_of(failure))
             return _again("unknown", reason, head.asks, failure.retry_after, tries, rules, jitter)
         case fluidtalk.Unavailable():
-            reason = f"persona unavailable ({_status(failure.status)})"
+            reason = Reason(Cause.PERSONA_UNAVAILABLE, status_of(failure))
             return _again("unavailable", reason, head.asks, failure.retry_after, tries, rules, jitter)
         case fluidtalk.BadReply():
-            return _dead("bad reply: not the documented JSON", rules, _text(failure.detail))
+            return _dead(Cause.BAD_REPLY, rules, quote=_text(failure.detail))
         case _:
             return _of_key(head, failure, rules, jitter) or _dead(
-                f"refused by the persona ({_status(failure.status)})", rules, _text(failure.detail)
+                Cause.PERSONA_REFUSED, rules, status_of(failure), _text(failure.detail)
             )
 
 
@@ -261,14 +256,13 @@ def _of_key(head: Attempts, failure: fluidtalk.FluidTalkError, rules: Rules, jit
     seconds = pause(head.asks, failure.retry_after, rules.retry, jitter)
     match failure:
         case fluidtalk.Unauthorized():
-            return Wait(rules.retry.pause_seconds, f"key refused ({failure.status})", gate=Gate.QUARANTINED)
+            return Wait(rules.retry.pause_seconds, Cause.KEY_REFUSED, status_of(failure), gate=Gate.QUARANTINED)
         case fluidtalk.CreditsExhausted():
-            return Wait(seconds, "credits out (402)", gate=Gate.CREDITS)
+            return Wait(seconds, Cause.CREDITS_OUT, gate=Gate.CREDITS)
         case fluidtalk.Throttled():
             for_all = pause_for_all(head.asks, failure.retry_after, rules.retry, jitter)
             behind = max(seconds, for_all) + rules.retry.pause_seconds * jitter.uniform(0.5, 1.0)
-            reason = f"throttled by the persona ({failure.status})"
-            return Wait(behind, reason, gate=Gate.HOLD, gate_seconds=for_all)
+            return Wait(behind, Cause.PERSONA_THROTTLED, status_of(failure), gate=Gate.HOLD, gate_seconds=for_all)
         case _:
             return None
 
@@ -290,17 +284,17 @@ def of_image_failure(
         if of_key := _of_key(head, failure, rules, jitter):
             return of_key
         if isinstance(failure, fluidtalk.Unavailable | fluidtalk.OutcomeUnknown):
-            reason = f"image cannot be hosted yet ({_status(failure.status)})"
+            reason = Reason(Cause.IMAGE_NOT_HOSTED, status_of(failure))
             return _again("image", reason, head.asks, failure.retry_after, tries, rules, jitter)
     elif failure.retryable and tries.counted + 1 < rules.retry.attempts:
-        waiting = _again("image", "image cannot be fetched yet", head.asks, None, tries, rules, jitter)
+        waiting = _again("image", Reason(Cause.IMAGE_NOT_FETCHED), head.asks, None, tries, rules, jitter)
         return replace(waiting, failed=Failed("image", rules.retry.attempts, own=True))
     return image_given_up(has_text, rules)
 
 
 def image_given_up(has_text: bool, rules: Rules) -> Deliver | End | None:
     """What it means that an attachment will never be hosted. None = ask without it."""
-    return None if has_text else _dead("image cannot be hosted and there is no text", rules)
+    return None if has_text else _dead(Cause.IMAGE_MISSING, rules)
 
 
 def of_delivery(
@@ -319,27 +313,27 @@ def of_delivery(
     if failure is None:
         sent = head.bubbles_sent + 1
         if sent < reply.sends:
-            return Wait(reply.pauses[sent - 1], f"next bubble {sent + 1} of {reply.sends}", bubbles_sent=sent)
-        return End(reply.fate, reply.reason, reply.mark, reply.detail)
+            detail = figures(bubble=sent + 1, of=reply.sends)
+            return Wait(reply.pauses[sent - 1], Cause.PACING, detail, bubbles_sent=sent)
+        return of_reply(reply)
 
-    def again(what: What, reason: str) -> Wait:
-        return _again(what, reason, head.sends, failure.retry_after, tries, rules, jitter)
+    def again(what: What, cause: Cause) -> Wait:
+        return _again(what, Reason(cause, status_of(failure)), head.sends, failure.retry_after, tries, rules, jitter)
 
     match failure:
         case captivate.Throttled():
-            return again("throttled", f"channel unavailable ({_status(failure.status)})")
+            return again("throttled", Cause.CHANNEL_UNAVAILABLE)
         case captivate.Unavailable():
-            return again("unavailable", f"channel unavailable ({_status(failure.status)})")
+            return again("unavailable", Cause.CHANNEL_UNAVAILABLE)
         case captivate.OutcomeUnknown() if rules.persona.unknown.delivery == "hold":
-            return _undelivered(head, UNCONFIRMED)
+            return _undelivered(head, Cause.DELIVERY_UNCONFIRMED)
         case captivate.OutcomeUnknown():
-            reason = f"no answer from the channel, it may have arrived ({_status(failure.status, NO_ANSWER)})"
-            return replace(again("unavailable", reason), unknown=True)
+            return replace(again("unavailable", Cause.CHANNEL_UNKNOWN), unknown=True)
         case _ if failure.status in (401, 403):
             # The login of the whole channel, or this conversation alone: what happens to the others tells.
-            return again("refused", f"{REFUSED_BY_CHANNEL} ({_status(failure.status)})")
+            return again("refused", Cause.CHANNEL_REFUSED)
         case _:
-            return _undelivered(head, f"{REFUSED_BY_CHANNEL} ({_status(failure.status)})")
+            return _undelivered(head, Cause.DELIVERY_REFUSED, status_of(failure))
 
 
 def verdict_on_opener(kind: str, end: End) -> Literal["good", "bad"] | None:
@@ -348,14 +342,20 @@ def verdict_on_opener(kind: str, end: End) -> Literal["good", "bad"] | None:
     if kind != "ai_opener":
         return None
     # Only an answer leaves a mark; what was known before the call is no news.
-    if end.mark in ("sealed", "owned_elsewhere") or end.reason.startswith(REFUSED_BY_CHANNEL):
+    if end.mark in ("sealed", "owned_elsewhere") or end.cause is Cause.DELIVERY_REFUSED:
         return "bad"
     return "good" if end.fate == "answered" else None
 
 
+def of_reply(reply: Reply) -> End:
+    """The end that a reply brings once it is delivered."""
+    cause, detail = read(reply.reason) or (None, "")
+    return End(reply.fate, cause, detail, reply.mark, reply.detail)
+
+
 def _again(
     what: What,
-    reason: str,
+    reason: Reason,
     attempt: int,
     retry_after: float | None,
     tries: Tries,
@@ -363,7 +363,13 @@ def _again(
     jitter: random.Random,
 ) -> Wait:
     seconds = obeyed(retry_after, rules.retry, jitter) or pause_after(what, attempt, tries, rules.retry, jitter)
-    return Wait(seconds, reason, unknown=what == "unknown", failed=Failed(what, limit_of(what, rules.retry)))
+    return Wait(
+        seconds,
+        reason.cause,
+        reason.detail,
+        unknown=what == "unknown",
+        failed=Failed(what, limit_of(what, rules.retry)),
+    )
 
 
 def _poison(vanished: int, handed_over: int, rules: Rules) -> bool:
@@ -372,37 +378,43 @@ def _poison(vanished: int, handed_over: int, rules: Rules) -> bool:
 
 def _quiet(known: Known) -> Wait | End | None:
     if known.zone_unknown:
-        return End("skipped", "the lead's zone is not known", follow_up="dropped")
+        return End("skipped", Cause.ZONE_UNKNOWN, follow_up="dropped")
     if not known.quiet_seconds:
         return None
     if known.others_wait:
         # Whatever happened on the platform at night is not kept from the persona until the morning.
-        return End("skipped", "it waited for the end of quiet hours, and another event came", follow_up="next_step")
-    return Wait(known.quiet_seconds, QUIET_HOURS, asked=False)
+        return End("skipped", Cause.QUIET_GAVE_WAY, follow_up="next_step")
+    return Wait(known.quiet_seconds, Cause.QUIET_HOURS, asked=False)
 
 
 def _after_unknown_ask(kind: str, rules: Rules) -> Ask | Deliver | End:
     policy = rules_of(kind).unknown(rules.persona.unknown)
     if policy == "skip":
-        reason = "outcome unknown: it may have been sent, and a double nudge is worse than none"
-        return End("skipped", reason, follow_up="next_step")
+        return End("skipped", Cause.NUDGE_UNKNOWN, follow_up="next_step")
     if policy == "dead_letter":
-        return _dead("outcome unknown: it may have been acted on", rules)
+        return _dead(Cause.OUTCOME_UNKNOWN, rules)
     return Ask(second=True)
 
 
-def _dead(reason: str, rules: Rules, detail: str = "") -> Deliver | End:
-    reply = farewell("dead", reason, rules.persona.on_dead, detail)
-    return Deliver(reply) if reply else End("dead", reason, detail=detail)
+def _dead(cause: Cause, rules: Rules, detail: str = "", quote: str = "") -> Deliver | End:
+    reply = farewell("dead", of_farewell(cause, detail), rules.persona.on_dead, quote)
+    return Deliver(reply) if reply else End("dead", cause, detail, quote=quote)
 
 
-def _undelivered(head: Attempts, reason: str) -> End:
+def _undelivered(head: Attempts, cause: Cause, detail: str = "") -> End:
     # Whoever replays it must know that the lead has seen a part.
-    return End("dead", f"{reason}; bubbles delivered before: {head.bubbles_sent}" if head.bubbles_sent else reason)
+    bubbles = figures(bubbles=head.bubbles_sent)
+    return End("dead", cause, " ".join(part for part in (detail, bubbles) if part))
 
 
-def _status(status: int | None, otherwise: str = "no connection") -> str:
-    return f"status {status}" if status else otherwise
+def status_of(failure: fluidtalk.FluidTalkError | captivate.CaptivateError) -> str:
+    """The detail that tells which answer a failure was; '' without an answer."""
+    return figures(status=failure.status)
+
+
+def answer_of(failure: fluidtalk.FluidTalkError | captivate.CaptivateError) -> str:
+    """The detail of ``Cause.NO_ANSWER``: which answer a failure was, or why there was none, as far as that is known."""
+    return status_of(failure) or (f"text={why}" if (why := no_answer(failure)) != "no answer" else "")
 
 
 def _text(detail: object) -> str:

@@ -14,7 +14,7 @@ from worker.circuit import Circuit
 from worker.conversation import Conversation
 from worker.store import Store, StoreError
 from worker.store.gates import Owner
-from worker.vocabulary import Gate
+from worker.vocabulary import Cause, Gate, stored
 
 _log = logging.getLogger("parley.gates")
 
@@ -57,21 +57,22 @@ class Reach:
             self._succeeded_at[owner] = at
             self._unwritten.add(owner)
 
-    def failed(self, owner: Owner, conversation: Conversation, begun_at: float, reason: str) -> None:
-        """The upstream did not answer. ``begun_at``: monotonic time when the call began. ``reason``: no content."""
+    def failed(self, owner: Owner, conversation: Conversation, begun_at: float, detail: str) -> None:
+        """The upstream did not answer. ``begun_at``: monotonic time when the call began. ``detail``: which answer it
+        gave, as ``worker.outcomes.answer_of`` tells it; '' = none."""
         if not self._circuit.failed(_key(owner), conversation.name, begun_at):
             return
         closed: list[bool] = []
         gate = _gate(owner)
 
         def close() -> None:
-            closed.append(self._store.gates.close(owner, gate, self._probe_seconds, reason))
+            closed.append(self._store.gates.close(owner, gate, self._probe_seconds, stored(Cause.NO_ANSWER, detail)))
 
         if_possible(close)
         if any(closed):
             _log.error(
                 "gate closed: %s %s cannot be reached (%s). Its conversations wait; one call tries it every %.0f s.",
-                *(owner.kind, owner.name, reason, self._probe_seconds),
+                *(owner.kind, owner.name, detail.removeprefix("text=") or Cause.NO_ANSWER, self._probe_seconds),
                 extra={"persona": owner.name} if owner.kind == "persona" else None,
             )
 

@@ -5,29 +5,30 @@ from __future__ import annotations
 import random
 
 from worker.events import ChannelContext
-from worker.outcomes import LEAD_WROTE, End, Wait, without_content
+from worker.outcomes import End, Wait, without_content
+from worker.reasons import Reason
 from worker.reply import Reply
 from worker.store.leases import Grant
 from worker.unreadable import Unreadable
-from worker.vocabulary import rules_of
+from worker.vocabulary import Cause, rules_of
 
 
-def unreadable(grant: Grant) -> str:
-    """Why the turn cannot go on in this process, as one line without content; '' = it can."""
+def unreadable(grant: Grant) -> Reason | None:
+    """Why the turn cannot go on in this process; None = it can."""
     try:
         channel_of(grant)
         if grant.head.reply is not None:
             Reply.of_json(grant.head.reply)
-    except Unreadable as reason:
-        return grant.undecryptable or str(reason)
+    except Unreadable as error:
+        return grant.undecryptable or error.reason
     return grant.undecryptable
 
 
-def without_reading(grant: Grant, reason: str, jitter: random.Random) -> End | Wait:
+def without_reading(grant: Grant, reason: Reason, jitter: random.Random) -> End | Wait:
     """What the turn does instead: it waits for a process that can read it, unless its end needs no content."""
     head = grant.head
     if rules_of(head.kind).speaks_first and head.reply is None and grant.lead_wrote and not grant.sealed:
-        return End("skipped", LEAD_WROTE)
+        return End("skipped", Cause.LEAD_WROTE)
     return without_content(reason, grant.sealed, jitter)
 
 

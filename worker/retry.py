@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from config.settings import Retry
+from worker.reasons import Reason, read
+from worker.vocabulary import Cause, figures
 
 What = Literal["unavailable", "unknown", "refused", "throttled", "image"]
 
@@ -32,7 +34,7 @@ class Failure:
     """The last failed attempt of a step, not yet judged.
 
     ``at``: milliseconds of the store's clock. ``pause_ms``: the pause that it caused. ``limit``: that many attempts
-    that count end the event. ``why``: one line without content.
+    that count end the event. ``why``: its reason as the store keeps it.
     """
 
     at: int
@@ -95,18 +97,20 @@ def tries(head: Tried, succeeded_at: int) -> Tries:
     return Tries(head.failures + 1, head.failures_ms + head.failed.pause_ms, judged=True)
 
 
-def spent(head: Tried, made: Tries, retry: Retry) -> str:
-    """Why the budget of the present step is used up, as the cause of a dead letter; '' when it is not."""
+def spent(head: Tried, made: Tries, retry: Retry) -> tuple[Cause, str] | None:
+    """Cause and detail of the death of an event whose budget for the present step is used up; None when it is not."""
     failed = head.failed
     if failed is None or (made.counted < failed.limit and made.paused_ms < retry.age_seconds * 1000):
-        return ""
+        return None
+    last = read(failed.why) or Reason(Cause.OTHER)
     match failed.what:
         case "unknown":
-            return f"outcome unknown {made.counted} times while others were answered: it may have been acted on"
+            return Cause.OUTCOME_UNKNOWN, figures(times=made.counted)
         case "refused":
-            return failed.why
+            return Cause.DELIVERY_REFUSED, last.detail
         case _:
-            return f"gave up after {made.counted} attempts in {made.paused_ms / 1000:.0f} s of pauses: {failed.why}"
+            budget = figures(attempts=made.counted, seconds=f"{made.paused_ms / 1000:.0f}", last=last.cause)
+            return Cause.GAVE_UP, f"{budget} {last.detail}".rstrip()
 
 
 def limit_of(what: What, retry: Retry) -> int:

@@ -6,10 +6,11 @@ import random
 import traceback
 
 from worker.outcomes import Deliver, End, Rules, Wait
+from worker.reasons import of_farewell
 from worker.reply import farewell
 from worker.store.journal import Entry
 from worker.store.leases import Stumbled
-from worker.vocabulary import rules_of
+from worker.vocabulary import Cause, figures, rules_of
 
 # An error that comes so often in turns of this event, while others of its persona are answered, is the event's own.
 LIMIT = 5
@@ -17,12 +18,12 @@ _FIRST_PAUSE_SECONDS = 2.0
 
 
 def place_of(error: BaseException) -> str:
-    """Class and place of an error, as one text without what it says: that may quote content."""
+    """Class and place of an error as the detail of a cause, without what it says: that may quote content."""
     frames = [
         frame.f_globals.get("__name__", "?") + f":{line}" for frame, line in traceback.walk_tb(error.__traceback__)
     ]
     own = [frame for frame in frames if frame.startswith(("worker.", "config.", "tasks."))]
-    return f"{type(error).__name__} at {(own or frames or ['?'])[-1]}"
+    return figures(error=type(error).__name__, at=(own or frames or ["?"])[-1])
 
 
 def of_stumble(
@@ -35,11 +36,12 @@ def of_stumble(
     """
     valid_seconds = rules_of(head.kind).valid_seconds(rules.validity)
     if stumbled.own >= LIMIT or (now - head.accepted_at) / 1000 > valid_seconds:
-        reason = f"poison: internal error, {stumbled.in_all} times, the last one {place}"
+        detail = f"{figures(times=stumbled.in_all)} {place}"
         # An answer that is stored stays with the dead event: a replay delivers it, and no farewell takes its place.
+        reason = of_farewell(Cause.POISON_ERROR, detail)
         last_words = None if stumbled.replied else farewell("dead", reason, rules.persona.on_dead)
-        return Deliver(last_words) if last_words else End("dead", reason)
+        return Deliver(last_words) if last_words else End("dead", Cause.POISON_ERROR, detail)
     seconds = min(rules.retry.pause_limit_seconds, _FIRST_PAUSE_SECONDS * 4.0 ** min(stumbled.in_all - 1, 10))
     # An opener or a follow-up whose attempt does not count is begun again at once when its lead has written.
     asked = called or rules_of(head.kind).speaks_first
-    return Wait(seconds * jitter.uniform(0.8, 1.2), f"internal error: {place}", unknown=called, asked=asked)
+    return Wait(seconds * jitter.uniform(0.8, 1.2), Cause.INTERNAL_ERROR, place, unknown=called, asked=asked)

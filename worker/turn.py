@@ -12,7 +12,6 @@ import uuid
 from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
 from functools import partial
 from typing import Literal, Protocol, TypeVar
 
@@ -23,12 +22,9 @@ from worker.asking import Asking, LeaseLost
 from worker.captivate import Captivate, CaptivateError, OutcomeUnknown, Unavailable
 from worker.conversation import Conversation
 from worker.follow_ups import MORNING_MS, Planned, Policy, after_delivery, after_skip
-from worker.http_answers import no_answer
 from worker.observability import metrics, tracing
 from worker.openers import Openers
 from worker.outcomes import (
-    CHANNEL_CLOSED,
-    NOT_ASKED,
     Ask,
     Deliver,
     End,
@@ -38,6 +34,7 @@ from worker.outcomes import (
     before_asking,
     before_sending,
     of_delivery,
+    of_reply,
     without_content,
 )
 from worker.pacing import pauses
@@ -52,16 +49,14 @@ from worker.store import Store, StoreError
 from worker.store.journal import Entry
 from worker.store.layout import WrongLayout
 from worker.store.leases import Grant, NotNow
-from worker.store.places import IN_LINE
 from worker.store.renewal import Lease, LeaseKeeper
 from worker.stumbles import of_stumble, place_of
 from worker.troubles import Saying, trouble_of
+from worker.turn_result import LEFT, TurnResult, not_now
 from worker.unreadable import Unreadable
-from worker.vocabulary import TURNS, Lane
+from worker.vocabulary import TURNS, Cause, Lane, stored
 
 _log = logging.getLogger("parley.turn")
-
-LEFT = "left to another turn: lease lost"
 
 Result = TypeVar("Result")
 
@@ -133,7 +128,8 @@ class Turns:
             conversation = following[0]
             try:
                 self._store.layout.ensure()
-                phrase = self._run(conversation)
+                phrase, is_dead = self._run(conversation)
+                failed = failed or is_dead
             except WrongLayout as error:
                 _log.error("turn refused: %s", error, extra={"persona": persona})
                 phrase = "refused: the store was made with another number of shards"
@@ -146,7 +142,6 @@ class Turns:
             except BaseException:
                 self._slots.leave(following, serve=False)
                 raise
-            failed = failed or phrase.startswith("dead")
             phrases.append(phrase if conversation == own else f"{self._handles.shown(conversation.name)} {phrase}")
             following = self._slots.leave(following)
         told = "; ".join(phrases) or "waits: the persona has its share of the slots"
@@ -184,13 +179,14 @@ class Turns:
                 "store away (%s): the agenda rings again for a doorbell that found no slot", type(error).__name__
             )
 
-    def _run(self, conversation: Conversation) -> str:
+    def _run(self, conversation: Conversation) -> tuple[str, bool]:
+        # Also whether an event ended as a dead letter.
         asked_at = time.monotonic()
         with metrics.storing("begin"):
             granted = self._begin(conversation, f"{self._process}-{uuid.uuid4().hex[:12]}")
         metrics.doorbell("granted" if isinstance(granted, Grant) else granted.status)
         if isinstance(granted, NotNow):
-            return _not_now(granted)
+            return not_now(granted), False
         self._saying.over()
         crash_points.reached("after begin")
         waited_seconds = max(0, granted.now - granted.head.accepted_at) / 1000
@@ -200,21 +196,18 @@ class Turns:
         with self._keeper.keep(granted, asked_at) as lease, counting as counted:
             try:
                 with span as told:
-                    phrase = self._proceed(lease)
-                    counted.ended(phrase)
+                    result = self._proceed(lease)
+                    counted.ended(result.outcome)
                     told.tell(outcome=counted.outcome, events=len(payloads))
             except StoreError:
                 raise
             except Exception as error:
-                phrase = self._stumble(lease, error)
-                counted.ended(phrase)
+                result = self._stumble(lease, error)
+                counted.ended(result.outcome)
         seconds = time.monotonic() - asked_at
-        _log.info(
-            "turn: %s",
-            phrase,
-            extra={"conversation": conversation.name, "kind": granted.head.kind, "seconds": round(seconds, 3)},
-        )
-        return f"{phrase}, {seconds:.1f} s"
+        known = {"conversation": conversation.name, "kind": granted.head.kind, "seconds": round(seconds, 3)}
+        _log.info("turn: %s", result.outcome, extra={**known, **result.codes})
+        return f"{result.phrase}, {seconds:.1f} s", result.outcome == "dead"
 
     def _begin(self, conversation: Conversation, token: str) -> Grant | NotNow:
         answer = self._store.leases.begin(conversation, token)
@@ -223,11 +216,12 @@ class Turns:
             answer = self._store.leases.begin(conversation, token)
         return answer
 
-    def _proceed(self, lease: Lease) -> str:
+    def _proceed(self, lease: Lease) -> TurnResult:
         grant, head = lease.grant, lease.grant.head
         rules = self._rules[grant.conversation.persona]
         if reason := unreadable(grant):
-            _log.error("turn held: %s", reason, extra={"conversation": grant.conversation.name})
+            codes = {"cause": reason.cause, "detail": reason.detail}
+            _log.error("turn held: %s", reason.cause, extra={"conversation": grant.conversation.name, **codes})
             return self._carry_out(lease, without_reading(grant, reason, self._jitter), UNTRIED)
         made = self._tries(grant)
         if head.reply is not None:
@@ -257,9 +251,9 @@ class Turns:
         owner = self._reach.channel if replied else self._reach.persona(grant.conversation.persona)
         return tries(head, self._reach.last_success(owner))
 
-    def _leave_uncalled(self, lease: Lease) -> str:
+    def _leave_uncalled(self, lease: Lease) -> TurnResult:
         # Nothing was asked or sent: say so, for as long as the lease is still this turn's in the store.
-        if self._hold(lease, Wait(0.0, NOT_ASKED, asked=False)) == LEFT:
+        if self._hold(lease, Wait(0.0, Cause.NOT_ASKED, asked=False)) == LEFT:
             if_possible(partial(self._store.leases.not_called, lease.grant))
         return LEFT
 
@@ -288,14 +282,14 @@ class Turns:
         others_wait = self._store.inbox.waiting(grant.conversation) > len(grant.entries)
         return replace(known, quiet_seconds=(quiet_ms + late_ms) / 1000, others_wait=others_wait)
 
-    def _carry_out(self, lease: Lease, decision: Deliver | End | Wait, made: Tries) -> str:
+    def _carry_out(self, lease: Lease, decision: Deliver | End | Wait, made: Tries) -> TurnResult:
         if isinstance(decision, Deliver):
             return self._record(lease, decision.reply)
         if isinstance(decision, End):
             return self._end(lease, decision)
         return self._hold(lease, decision, judged=made.judged)
 
-    def _record(self, lease: Lease, reply: Reply) -> str:
+    def _record(self, lease: Lease, reply: Reply) -> TurnResult:
         asked_at = time.monotonic()
         reply = self._paced(lease.grant.conversation.persona, reply)
         text = reply.to_json()
@@ -305,11 +299,9 @@ class Turns:
         )
         crash_points.reached("after record")
         if recorded.status == "taken_over":
-            held = self._hold(lease, Wait(0.0, "taken over"))
-            return LEFT if held == LEFT else "kept: a person has taken over, the reply waits until hand-back"
+            return self._keep(lease, Cause.TAKEN_OVER)
         if recorded.status == "closed":
-            held = self._hold(lease, Wait(0.0, CHANNEL_CLOSED))
-            return LEFT if held == LEFT else f"kept: {CHANNEL_CLOSED}"
+            return self._keep(lease, Cause.CHANNEL_CLOSED)
         if recorded.status != "holder":
             return LEFT
         lease.renewed(asked_at)
@@ -318,25 +310,29 @@ class Turns:
             first = reply if recorded.reply == text or recorded.undecryptable else Reply.of_json(recorded.reply)
             reason = recorded.undecryptable
         except Unreadable as error:
-            reason = str(error)
+            reason = error.reason
         if reason:
             return self._carry_out(lease, without_content(reason, False, self._jitter), UNTRIED)
         head = lease.grant.head
         # `record` has counted this send, after the head was read.
         return self._deliver(lease, replace(head, sends=head.sends + 1, reply_id=recorded.reply_id), first, UNTRIED)
 
+    def _keep(self, lease: Lease, cause: Cause) -> TurnResult:
+        held = self._hold(lease, Wait(0.0, cause))
+        return LEFT if held == LEFT else TurnResult("kept", cause)
+
     def _paced(self, persona: str, reply: Reply) -> Reply:
         rhythm = pauses(reply.bubbles, bool(reply.photo_url), self._pacings[persona], self._jitter)
         return replace(reply, pauses=rhythm) if rhythm else reply
 
-    def _deliver(self, lease: Lease, head: Entry, reply: Reply, made: Tries) -> str:
+    def _deliver(self, lease: Lease, head: Entry, reply: Reply, made: Tries) -> TurnResult:
         if not lease.held():
             return self._leave_uncalled(lease)
         grant = lease.grant
         rules = self._rules[grant.conversation.persona]
         if grant.probe == "channel" and rules.persona.unknown.delivery == "hold" and not self._channel.reachable():
             # What must not be sent twice is not risked for a try.
-            return self._hold(lease, Wait(rules.retry.pause_seconds, CHANNEL_CLOSED, asked=False))
+            return self._hold(lease, Wait(rules.retry.pause_seconds, Cause.CHANNEL_CLOSED, asked=False))
         failure = self._send(lease, head, reply)
         decision = of_delivery(head, reply, failure, made, rules, self._jitter)
         if isinstance(decision, Wait):
@@ -357,8 +353,7 @@ class Turns:
             if isinstance(error, OutcomeUnknown):
                 metrics.unknown(grant.conversation.persona, "delivery")
             if isinstance(error, OutcomeUnknown | Unavailable) or error.status in (401, 403):
-                reason = f"status {error.status}" if error.status else no_answer(error)
-                self._reach.failed(channel, grant.conversation, begun_at, reason)
+                self._reach.failed(channel, grant.conversation, begun_at, answer_of(error))
             elif error.status:
                 self._reach.answered(channel, grant.probe)
             return error
@@ -368,7 +363,7 @@ class Turns:
         self._reach.succeeded(channel, lease.now())
         return None
 
-    def _end(self, lease: Lease, end: End, *, delivered: bool = False) -> str:
+    def _end(self, lease: Lease, end: End, *, delivered: bool = False) -> TurnResult:
         grant = lease.grant
         follow_up = _beside(lambda: self._follow_up(lease, end, delivered))
         _beside(
@@ -377,17 +372,18 @@ class Turns:
             )
         )
         crash_points.reached("before settle")
+        reason = stored(end.cause, end.detail)
         settled = self._surely(
-            "settle", lambda: self._store.leases.settle(grant, end.fate, end.reason, end.mark, end.detail, follow_up)
+            "settle", lambda: self._store.leases.settle(grant, end.fate, reason, end.mark, end.quote, follow_up)
         )
         crash_points.reached("after settle")
         if settled.status == "lost":
             return LEFT
+        result = TurnResult(end.fate, end.cause, end.detail, joined=len(grant.entries) - 1)
         if end.fate == "dead":
-            metrics.died(grant.conversation.persona, end.reason, len(grant.entries))
-            _log.error("dead letter: %s", end.reason, extra={"conversation": grant.conversation.name})
-        joined = f", joined {len(grant.entries) - 1}" if len(grant.entries) > 1 else ""
-        return (f"{end.fate}: {end.reason}" if end.reason else end.fate) + joined
+            metrics.died(grant.conversation.persona, end.cause or Cause.OTHER, len(grant.entries))
+            _log.error("dead letter: %s", end.cause, extra={"conversation": grant.conversation.name, **result.codes})
+        return result
 
     def _follow_up(self, lease: Lease, end: End, delivered: bool) -> Planned | Literal["drop"] | None:
         grant, kind = lease.grant, lease.grant.head.kind
@@ -400,15 +396,15 @@ class Turns:
             return None
         return "drop" if end.follow_up == "dropped" else after_skip(policy, grant.touch, lease.now())
 
-    def _hold(self, lease: Lease, wait: Wait, *, judged: bool = False) -> str:
-        grant = lease.grant
+    def _hold(self, lease: Lease, wait: Wait, *, judged: bool = False) -> TurnResult:
+        grant, reason = lease.grant, stored(wait.cause, wait.detail)
         crash_points.reached("before hold")
         held = self._surely(
             "hold",
             lambda: self._store.leases.hold(
                 grant,
                 wait.seconds,
-                wait.reason,
+                reason,
                 unknown=wait.unknown,
                 asked=wait.asked,
                 bubbles_sent=wait.bubbles_sent,
@@ -419,12 +415,12 @@ class Turns:
         crash_points.reached("after hold")
         if held == "lost":
             return LEFT
-        if wait.reason == IN_LINE:
+        if wait.cause is Cause.IN_LINE:
             if_possible(partial(self._store.places.take_if_kept, grant.conversation))
-        metrics.held(grant.conversation.persona, wait.reason)
-        return f"held for {wait.seconds:.1f} s: {wait.reason}"
+        metrics.held(grant.conversation.persona, wait.cause)
+        return TurnResult("held", wait.cause, wait.detail, wait.seconds)
 
-    def _stumble(self, lease: Lease, error: Exception) -> str:
+    def _stumble(self, lease: Lease, error: Exception) -> TurnResult:
         grant, place = lease.grant, place_of(error)
         _log.error("turn ended by an internal error: %s", place, extra={"conversation": grant.conversation.name})
         called, leases, books = lease.called, self._store.leases, self._store.books
@@ -443,7 +439,7 @@ class Turns:
             raise
         except Exception as another:
             _log.error("farewell not sent: %s", place_of(another), extra={"conversation": grant.conversation.name})
-            return self._end(lease, End("dead", decision.reply.reason))
+            return self._end(lease, replace(of_reply(decision.reply), mark="", quote=""))
 
     def _surely(self, step: metrics.StoreStep, call: Callable[[], Result]) -> Result:
         # The upstream has acted: its result must not be lost because the store is away for a moment.
@@ -470,10 +466,3 @@ def _idempotency_key(grant: Grant, head: Entry, reply: Reply) -> str:
     if reply.pauses:
         name = f"bubble {head.bubbles_sent + 1} {name}"
     return hashlib.sha256(name.encode()).hexdigest()[:32]
-
-
-def _not_now(answer: NotNow) -> str:
-    if not answer.until:
-        return "nothing to do"
-    until = datetime.fromtimestamp(answer.until / 1000, UTC).strftime("%H:%M:%S")
-    return f"{answer.status.replace('_', ' ')} until {until} UTC" + (f": {answer.reason}" if answer.reason else "")

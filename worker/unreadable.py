@@ -6,6 +6,9 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from worker.reasons import Reason
+from worker.vocabulary import Cause
+
 _UNKNOWN_FIELD = ("extra_forbidden", "unexpected_keyword_argument")
 _UNKNOWN_KIND = ("union_tag_invalid", "union_tag_not_found")
 
@@ -13,12 +16,13 @@ _UNKNOWN_KIND = ("union_tag_invalid", "union_tag_not_found")
 class Unreadable(ValueError):
     """A stored record that another release can read. The text is one line without content: why, and what to do.
 
-    ``damaged``: it is no JSON, which no release has ever written.
+    ``damaged``: it is no JSON, which no release has ever written. ``reason``: the same as a reason to wait.
     """
 
     def __init__(self, text: str, *, damaged: bool = False) -> None:
         super().__init__(text)
         self.damaged = damaged
+        self.reason = Reason(Cause.NEWER_RELEASE, f"text={text}")
 
 
 def by_a_newer_release(record: str, faults: Iterable[Mapping[str, Any]]) -> Unreadable:

@@ -1,6 +1,7 @@
-"""The closed sets of words that the parts of Parley share: kinds of event, fates, gates, marks, lanes.
+"""The closed sets of words that the parts of Parley share: kinds of event, fates, gates, marks, lanes, causes.
 
-What differs by kind of event stands in one table, ``KINDS``: a new kind is one row.
+What differs by kind of event stands in one table, ``KINDS``: a new kind is one row. A ``Cause`` with its detail is what
+scripts, journals, metrics and logs carry; people read the sentence that ``worker.sentences`` makes of it.
 """
 
 from __future__ import annotations
@@ -85,3 +86,83 @@ KINDS: dict[str, KindRules] = {
 def rules_of(kind: str) -> KindRules:
     """The row of a kind. A kind that only a newer release knows is treated like a message of the lead."""
     return KINDS.get(kind) or KINDS["inbound_chat"]
+
+
+class Cause(StrEnum):
+    """Why a turn waits, why an event ended, why a gate is closed."""
+
+    # The persona.
+    PERSONA_THROTTLED = "persona_throttled"
+    PERSONA_UNAVAILABLE = "persona_unavailable"
+    PERSONA_UNKNOWN = "persona_unknown"
+    PERSONA_REFUSED = "persona_refused"
+    KEY_REFUSED = "key_refused"
+    CREDITS_OUT = "credits_out"
+    BAD_REPLY = "bad_reply"
+    IMAGE_NOT_HOSTED = "image_not_hosted"
+    IMAGE_NOT_FETCHED = "image_not_fetched"
+    IMAGE_MISSING = "image_missing"
+    OWN_LIMIT = "own_limit"
+    IN_LINE = "in_line"
+    # The channel.
+    CHANNEL_UNAVAILABLE = "channel_unavailable"
+    CHANNEL_UNKNOWN = "channel_unknown"
+    CHANNEL_REFUSED = "channel_refused"
+    CHANNEL_CLOSED = "channel_closed"
+    DELIVERY_REFUSED = "delivery_refused"
+    DELIVERY_UNCONFIRMED = "delivery_unconfirmed"
+    PACING = "pacing"
+    TAKEN_OVER = "taken_over"
+    # Either of them, as the cause of a closed gate.
+    NO_ANSWER = "no_answer"
+    OPENERS_BAD = "openers_bad"
+    # Attempts that came to nothing.
+    OUTCOME_UNKNOWN = "outcome_unknown"
+    NUDGE_UNKNOWN = "nudge_unknown"
+    GAVE_UP = "gave_up"
+    POISON_ASKING = "poison_asking"
+    POISON_DELIVERING = "poison_delivering"
+    POISON_ERROR = "poison_error"
+    INTERNAL_ERROR = "internal_error"
+    NOT_ASKED = "not_asked"
+    UNDECRYPTABLE = "undecryptable"
+    NEWER_RELEASE = "newer_release"
+    # A better moment.
+    QUIET_HOURS = "quiet_hours"
+    RAMP = "ramp"
+    # Ends without a call, or without anything to deliver.
+    SEALED = "already_sealed"
+    PERSONA_ENDED = "persona_ended"
+    OWNED_ELSEWHERE = "owned_elsewhere"
+    LEAD_WROTE = "lead_wrote"
+    TOO_OLD = "too_old"
+    OUTREACH_STOPPED = "outreach_stopped"
+    QUIET_GAVE_WAY = "quiet_gave_way"
+    RAMP_GAVE_WAY = "ramp_gave_way"
+    ZONE_UNKNOWN = "zone_unknown"
+    NOTHING_SAID = "nothing_said"
+    TEXT_LOST = "text_lost"
+    ALREADY_LIVE = "already_live"
+    NO_CONVERSATION = "no_conversation"
+    # Turns that left their event to another one, and events that never came in.
+    LEASE_LOST = "lease_lost"
+    REFUSED_AT_THE_DOOR = "refused_at_the_door"
+    # In a record of another release.
+    OTHER = "other"
+
+
+# Scripts of 0.1.0 compare these two texts with what is stored, and may run beside this release.
+_STORED_AS = {Cause.QUIET_HOURS: "quiet hours", Cause.RAMP: "outreach ramp"}
+
+
+def stored(cause: Cause | None, detail: str = "") -> str:
+    """A reason as the store keeps it: the code and its detail; '' without a cause. ``worker.reasons`` reads it."""
+    if cause is None:
+        return ""
+    word = _STORED_AS.get(cause, cause.value)
+    return f"{word} {detail}" if detail else word
+
+
+def figures(**values: object) -> str:
+    """The detail of a cause: names and values without blanks, such as ``status=503``. None and 0 are left out."""
+    return " ".join(f"{name}={value}" for name, value in values.items() if value)

@@ -34,11 +34,11 @@ from worker.simulation.checker import Sent
 ARRIVALS = itertools.count(1)
 ROOT = Path(__file__).parents[2]
 
-POISON = Ending("dead", "poison: its worker vanished 3 times while asking")
-GAVE_WAY = Ending("skipped", "the lead wrote in the meantime")
-UNKNOWN = Ending("dead", "outcome unknown: it may have been acted on")
-TEXT_LOST = Ending("answered", "text lost: the first opener landed, its answer did not arrive")
-NOT_FOUND = Ending("skipped", "no conversation yet (404)")
+POISON = Ending("dead", "poison_asking", "times=3")
+GAVE_WAY = Ending("skipped", "lead_wrote")
+UNKNOWN = Ending("dead", "outcome_unknown")
+TEXT_LOST = Ending("answered", "text_lost")
+NOT_FOUND = Ending("skipped", "no_conversation")
 
 
 def ask(text, *, at=0.0, acted=True, target="@lead", gone=False, fault=None, image=""):

@@ -12,9 +12,6 @@ from worker import captivate, fluidtalk
 from worker.fluidtalk import ActionResult, ChatResult
 from worker.images import ImageError
 from worker.outcomes import (
-    LEAD_WROTE,
-    OWNED_ELSEWHERE,
-    UNCONFIRMED,
     Ask,
     Deliver,
     End,
@@ -32,8 +29,8 @@ from worker.outcomes import (
 )
 from worker.reply import Reply
 from worker.retry import UNTRIED, Failure, Tries
+from worker.vocabulary import KINDS, Cause, stored
 
-KINDS = ("inbound_chat", "ai_opener", "event_trigger", "follow_up")
 NOW = 1_000_000
 
 
@@ -134,7 +131,7 @@ def test_a_chat_that_alone_gets_no_answer_while_others_do_ends():
     head = Head(ask_unknowns=5, failures=4, failed=Failure(NOW, "unknown", 1000, 5, "no answer"))
     assert before_asking(head, Known(tries=Tries(4, 90_000)), RULES) == Ask(second=True)
     end = before_asking(head, Known(tries=Tries(5, 150_000, judged=True)), RULES)
-    assert (end.fate, end.reason.startswith("outcome unknown 5 times")) == ("dead", True)
+    assert end == End("dead", Cause.OUTCOME_UNKNOWN, "times=5")
 
 
 def test_an_image_that_alone_cannot_be_hosted_is_left_out():
@@ -147,7 +144,7 @@ def test_unknown_opener_is_probed_and_continued_with_empty_text_proves_that_the_
     assert before_asking(head, Known(), RULES) == Ask(second=True)
     end = of_answer("ai_opener", action_result(continued=True), second=True)
     assert (end.fate, end.mark) == ("answered", "started")
-    assert "text lost" in end.reason
+    assert end.cause is Cause.TEXT_LOST
 
 
 def test_unknown_event_trigger_is_a_dead_letter_unless_the_policy_says_retry():
@@ -206,8 +203,10 @@ def test_an_unknown_delivery_is_sent_again_and_marked():
 def test_an_unknown_delivery_under_the_hold_policy_waits_for_a_person():
     hold = rules(unknown=Unknown(delivery="hold"))
     failure = said(captivate.OutcomeUnknown, 0)
-    assert of_delivery(Head(), Reply(), failure, UNTRIED, hold, random.Random(1)) == End("dead", UNCONFIRMED)
-    assert before_sending(Head(sends_vanished=1), UNTRIED, hold) == End("dead", UNCONFIRMED)
+    assert of_delivery(Head(), Reply(), failure, UNTRIED, hold, random.Random(1)) == End(
+        "dead", Cause.DELIVERY_UNCONFIRMED
+    )
+    assert before_sending(Head(sends_vanished=1), UNTRIED, hold) == End("dead", Cause.DELIVERY_UNCONFIRMED)
 
 
 # What an answer means
@@ -239,7 +238,7 @@ def test_a_message_is_one_bubble_also_when_an_event_was_folded_in(kind, continue
     ],
 )
 def test_ignored_sends_nothing_and_is_remembered(kind, result):
-    assert of_answer(kind, result, second=False) == End("ignored", OWNED_ELSEWHERE, mark="owned_elsewhere")
+    assert of_answer(kind, result, second=False) == End("ignored", Cause.OWNED_ELSEWHERE, mark="owned_elsewhere")
 
 
 def test_continued_and_empty_sends_nothing():
@@ -273,9 +272,9 @@ def test_a_sealed_conversation_never_costs_a_call(kind):
 def test_other_refusals_are_dead_letters_with_status_and_detail(status):
     decision = ask_failure(status, detail={"detail": "why"})
     assert decision.fate == "dead"
-    assert str(status) in decision.reason
-    assert "why" in decision.detail
-    assert "why" not in decision.reason
+    assert str(status) in decision.detail
+    assert "why" in decision.quote
+    assert "why" not in decision.detail
 
 
 def test_404_on_a_follow_up_is_skipped():
@@ -315,7 +314,7 @@ def test_an_unreachable_persona_backs_off_and_may_be_an_outage(status):
 def test_a_bad_reply_is_a_dead_letter_never_an_empty_answer():
     decision = ask_failure(200)
     assert decision.fate == "dead"
-    assert decision.reason.startswith("bad reply")
+    assert decision.cause is Cause.BAD_REPLY
 
 
 @pytest.mark.parametrize("made", [Tries(20, 1000), Tries(1, 3 * 86_400_000)])
@@ -323,7 +322,7 @@ def test_a_used_up_budget_is_a_dead_letter(made):
     head = Head(failed=Failure(NOW, "unavailable", 1000, 20, "persona unavailable (status 503)"))
     decision = before_asking(head, Known(tries=made), RULES)
     assert decision.fate == "dead"
-    assert decision.reason.startswith("gave up after")
+    assert decision.cause is Cause.GAVE_UP
 
 
 @pytest.mark.parametrize("status", [-1, 0, 402, 429, 500, 503])
@@ -346,8 +345,10 @@ def test_on_dead_hands_the_lead_to_a_person():
 
 @pytest.mark.parametrize("fate", ["answered", "sealed", "dead"])
 def test_a_delivered_reply_ends_as_it_was_meant_to(fate):
-    reply = Reply(fate=fate, reason="why", mark="")
-    assert of_delivery(Head(), reply, None, UNTRIED, RULES, random.Random(1)) == End(fate, "why")
+    reply = Reply(fate=fate, reason="persona_refused status=422", mark="")
+    assert of_delivery(Head(), reply, None, UNTRIED, RULES, random.Random(1)) == End(
+        fate, Cause.PERSONA_REFUSED, "status=422"
+    )
 
 
 @pytest.mark.parametrize(
@@ -367,7 +368,7 @@ def test_a_channel_that_is_busy_gets_the_same_reply_later(failure):
 
 def test_another_refusal_of_the_channel_is_a_dead_letter():
     decision = of_delivery(Head(), Reply(), said(captivate.Rejected, 404), UNTRIED, RULES, random.Random(1))
-    assert decision == End("dead", "delivery refused by the channel (status 404)")
+    assert decision == End("dead", Cause.DELIVERY_REFUSED, "status=404")
 
 
 def test_a_delivery_that_fails_alone_for_too_long_is_a_dead_letter_without_a_farewell():
@@ -387,11 +388,9 @@ def test_an_outage_of_the_channel_ends_no_answer(failure):
 @pytest.mark.parametrize("status", [401, 403])
 def test_a_conversation_that_alone_is_refused_by_the_channel_ends(status):
     wait = of_delivery(Head(), Reply(), said(captivate.Rejected, status), UNTRIED, RULES, random.Random(1))
-    head = Head(failed=Failure(NOW, "refused", 1000, wait.failed.limit, wait.reason))
+    head = Head(failed=Failure(NOW, "refused", 1000, wait.failed.limit, stored(wait.cause, wait.detail)))
     assert before_sending(head, Tries(2, 1000), RULES) == Send(resent=False)
-    assert before_sending(head, Tries(3, 1000), RULES) == End(
-        "dead", f"delivery refused by the channel (status {status})"
-    )
+    assert before_sending(head, Tries(3, 1000), RULES) == End("dead", Cause.DELIVERY_REFUSED, f"status={status}")
 
 
 def test_bubbles_go_out_one_by_one_and_the_last_one_ends_the_turn():
@@ -400,26 +399,26 @@ def test_bubbles_go_out_one_by_one_and_the_last_one_ends_the_turn():
     def after(sent: int) -> End | Wait:
         return of_delivery(Head(bubbles_sent=sent), reply, None, UNTRIED, RULES, random.Random(1))
 
-    assert after(0) == Wait(1.5, "next bubble 2 of 3", bubbles_sent=1)
-    assert after(1) == Wait(2.5, "next bubble 3 of 3", bubbles_sent=2)
+    assert after(0) == Wait(1.5, Cause.PACING, "bubble=2 of=3", bubbles_sent=1)
+    assert after(1) == Wait(2.5, Cause.PACING, "bubble=3 of=3", bubbles_sent=2)
     assert after(2) == End("answered", mark="started")
 
 
 @pytest.mark.parametrize(
-    ("failure", "reason"),
+    ("failure", "cause", "detail"),
     [
-        (said(captivate.Rejected, 422), "delivery refused by the channel (status 422)"),
-        (said(captivate.OutcomeUnknown, 500), UNCONFIRMED),
+        (said(captivate.Rejected, 422), Cause.DELIVERY_REFUSED, "status=422"),
+        (said(captivate.OutcomeUnknown, 500), Cause.DELIVERY_UNCONFIRMED, ""),
     ],
 )
-def test_who_finds_half_a_reply_among_the_dead_letters_reads_how_much_the_lead_has(failure, reason):
+def test_who_finds_half_a_reply_among_the_dead_letters_reads_how_much_the_lead_has(failure, cause, detail):
     reply = Reply(bubbles=("a", "b", "c"), pauses=(1.0, 1.0))
     given = rules(unknown=Unknown(delivery="hold"))
     second, first = (
         of_delivery(Head(bubbles_sent=sent), reply, failure, UNTRIED, given, random.Random(1)) for sent in (1, 0)
     )
-    assert second == End("dead", f"{reason}; bubbles delivered before: 1")
-    assert first == End("dead", reason)
+    assert second == End("dead", cause, f"{detail} bubbles=1".strip())
+    assert first == End("dead", cause, detail)
 
 
 # Before the call
@@ -428,7 +427,7 @@ def test_who_finds_half_a_reply_among_the_dead_letters_reads_how_much_the_lead_h
 @pytest.mark.parametrize("kind", ["ai_opener", "follow_up"])
 def test_whoever_speaks_first_gives_way_to_a_lead_who_wrote(kind):
     head = Head(kind=kind)
-    assert before_asking(head, Known(lead_wrote=True), RULES) == End("skipped", LEAD_WROTE)
+    assert before_asking(head, Known(lead_wrote=True), RULES) == End("skipped", Cause.LEAD_WROTE)
     assert before_asking(head, Known(lead_wrote=False), RULES) == Ask(second=False)
 
 
@@ -441,19 +440,19 @@ def test_a_lead_of_another_account_costs_no_call_but_is_asked_for_when_writing()
 
 def test_poison_is_a_dead_letter_after_three_workers():
     assert before_asking(Head(asks_vanished=2), Known(), RULES) == Ask(second=True)
-    assert before_asking(Head(asks_vanished=3), Known(), RULES).reason.startswith("poison")
+    assert before_asking(Head(asks_vanished=3), Known(), RULES).cause is Cause.POISON_ASKING
     assert before_sending(Head(sends_vanished=2), UNTRIED, RULES) == Send(resent=True)
-    assert before_sending(Head(sends_vanished=3), UNTRIED, RULES).reason.startswith("poison")
+    assert before_sending(Head(sends_vanished=3), UNTRIED, RULES).cause is Cause.POISON_DELIVERING
 
 
 def test_a_worker_that_was_told_to_end_says_nothing_about_the_event():
     assert before_asking(Head(asks_vanished=19, asks_handed_over=17), Known(), RULES) == Ask(second=True)
-    assert before_asking(Head(asks_vanished=19, asks_handed_over=16), Known(), RULES).reason.startswith("poison")
+    assert before_asking(Head(asks_vanished=19, asks_handed_over=16), Known(), RULES).cause is Cause.POISON_ASKING
     assert before_sending(Head(sends_vanished=19, sends_handed_over=17), UNTRIED, RULES) == Send(resent=True)
 
 
 def test_even_so_an_event_does_not_outlive_its_budget_of_attempts():
-    assert before_asking(Head(asks_vanished=20, asks_handed_over=20), Known(), RULES).reason.startswith("poison")
+    assert before_asking(Head(asks_vanished=20, asks_handed_over=20), Known(), RULES).cause is Cause.POISON_ASKING
     few = Rules(Persona(api_key="k"), Retry(attempts=1))
     assert before_asking(Head(asks_vanished=2, asks_handed_over=2), Known(), few) == Ask(second=True)
 
@@ -464,7 +463,7 @@ def test_even_so_an_event_does_not_outlive_its_budget_of_attempts():
 def test_what_is_too_old_is_skipped_with_that_reason(kind, hours):
     fresh, old = Known(waited_seconds=hours * 3600 - 1), Known(waited_seconds=hours * 3600 + 1)
     assert before_asking(Head(kind=kind), fresh, RULES) == Ask(second=False)
-    assert before_asking(Head(kind=kind), old, RULES).reason.startswith("too old")
+    assert before_asking(Head(kind=kind), old, RULES).cause is Cause.TOO_OLD
 
 
 # What the end of an opener says about its persona's outreach
@@ -474,16 +473,16 @@ def test_what_is_too_old_is_skipped_with_that_reason(kind, hours):
     ("end", "verdict"),
     [
         (End("answered"), "good"),
-        (End("answered", "text lost", mark="started"), "good"),
-        (End("ignored", OWNED_ELSEWHERE, mark="owned_elsewhere"), "bad"),
-        (End("sealed", "the persona ended the conversation", mark="sealed"), "bad"),
-        (End("dead", "delivery refused by the channel (status 403)"), "bad"),
-        (End("ignored", OWNED_ELSEWHERE), None),
-        (End("sealed", "the conversation is sealed"), None),
-        (End("skipped", LEAD_WROTE), None),
-        (End("skipped", "the lead already has a live conversation", mark="started"), None),
-        (End("dead", "gave up after 20 attempts"), None),
-        (End("dead", UNCONFIRMED), None),
+        (End("answered", Cause.TEXT_LOST, mark="started"), "good"),
+        (End("ignored", Cause.OWNED_ELSEWHERE, mark="owned_elsewhere"), "bad"),
+        (End("sealed", Cause.PERSONA_ENDED, mark="sealed"), "bad"),
+        (End("dead", Cause.DELIVERY_REFUSED, "status=403"), "bad"),
+        (End("ignored", Cause.OWNED_ELSEWHERE), None),
+        (End("sealed", Cause.SEALED), None),
+        (End("skipped", Cause.LEAD_WROTE), None),
+        (End("skipped", Cause.ALREADY_LIVE, mark="started"), None),
+        (End("dead", Cause.GAVE_UP), None),
+        (End("dead", Cause.DELIVERY_UNCONFIRMED), None),
     ],
 )
 def test_how_an_opener_ended_is_a_verdict_only_when_it_was_answered_or_refused(end, verdict):

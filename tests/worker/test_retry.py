@@ -9,6 +9,7 @@ import pytest
 
 from config.settings import Retry
 from worker.retry import UNTRIED, Failed, Failure, Tries, limit_of, pause, pause_after, spent, tries
+from worker.vocabulary import Cause
 
 
 @dataclass(frozen=True)
@@ -36,24 +37,29 @@ def test_a_failed_attempt_does_not_count_while_nothing_has_succeeded_since(succe
 
 def test_an_event_that_never_failed_has_nothing_against_it():
     assert tries(Head(), succeeded_at=5000) == UNTRIED
-    assert spent(Head(), UNTRIED, RETRY) == ""
+    assert spent(Head(), UNTRIED, RETRY) is None
 
 
 def test_what_is_written_is_read_back():
-    text = Failed("unavailable", 20).to_text(1500, "persona unavailable (status 503)")
-    assert Failure.of_text(f"99 {text}") == Failure(99, "unavailable", 1500, 20, "persona unavailable (status 503)")
+    text = Failed("unavailable", 20).to_text(1500, "persona_unavailable status=503")
+    assert Failure.of_text(f"99 {text}") == Failure(99, "unavailable", 1500, 20, "persona_unavailable status=503")
 
 
 def test_the_budget_is_a_number_of_attempts_that_count():
     head = Head(failed=UNKNOWN)
-    assert spent(head, Tries(4, 0), RETRY) == ""
-    assert spent(head, Tries(5, 0), RETRY).startswith("outcome unknown 5 times")
+    assert spent(head, Tries(4, 0), RETRY) is None
+    assert spent(head, Tries(5, 0), RETRY) == (Cause.OUTCOME_UNKNOWN, "times=5")
 
 
 def test_the_budget_is_also_a_sum_of_pauses():
-    head = Head(failed=Failure(0, "throttled", 0, limit_of("throttled", RETRY), "channel unavailable (status 429)"))
-    assert spent(head, Tries(10_000, 0), RETRY) == ""
-    assert spent(head, Tries(1, int(RETRY.age_seconds * 1000)), RETRY).startswith("gave up after 1 attempts")
+    head = Head(failed=Failure(0, "throttled", 0, limit_of("throttled", RETRY), "channel_unavailable status=429"))
+    assert spent(head, Tries(10_000, 0), RETRY) is None
+    seconds = int(RETRY.age_seconds)
+    cause, detail = spent(head, Tries(1, seconds * 1000), RETRY)
+    assert (cause, detail) == (
+        Cause.GAVE_UP,
+        f"attempts=1 seconds={seconds} last=channel_unavailable status=429",
+    )
 
 
 def test_pauses_stay_short_until_it_is_known_who_is_at_fault():

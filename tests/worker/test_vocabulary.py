@@ -39,7 +39,7 @@ def test_the_lane_of_a_kind(kind, lane):
 
 
 def test_scripts_know_who_speaks_first_from_the_same_table():
-    assert "return kind == 'ai_opener' or kind == 'follow_up'" in words()
+    assert 'return kind == "ai_opener" or kind == "follow_up"' in words()
 
 
 def test_all_fates_are_told_apart():

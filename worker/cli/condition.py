@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from worker.cli.gates import closed_gates
 from worker.cli.times import span
+from worker.sentences import of_stored
 from worker.store.measures import OTHER, Figures, Waiting
 from worker.store.processes import Alive
 from worker.vocabulary import Gate
@@ -156,7 +157,8 @@ def _books(condition: Condition) -> Iterator[Need]:
 
 
 def _channel(condition: Condition) -> Iterator[Need]:
-    if closed := condition.figures.channel:
+    if name := condition.figures.channel:
+        closed = f"{name}: {of_stored(condition.figures.channel_cause)}"
         rows = condition.figures.waiting.items()
         kept = sum(row.conversations for (_, reason), row in rows if reason == "channel")
         yield Need(

@@ -16,8 +16,10 @@ from worker.cli.gates import PersonaArgument
 from worker.cli.screen import AsJson
 from worker.cli.session import conversation_of, session
 from worker.cli.times import relative
+from worker.sentences import of_stored
 from worker.store.situation import situation
 from worker.store.timeline import Moment
+from worker.vocabulary import FATES
 
 TargetArgument = Annotated[str, typer.Argument(metavar="TARGET", help="The lead's handle, such as @john_doe.")]
 
@@ -48,6 +50,8 @@ _DETAILS: dict[str, tuple[str, ...]] = {
     "follow-up dropped": ("",),
     "follow-up missed": ("",),
 }
+# Behind these words a reason comes first.
+_WITH_A_REASON = ("held", "follow-up dropped", *FATES)
 # Of these details the value is a moment, in milliseconds.
 _MOMENTS = {("held", "until"), ("follow-up planned", "for"), ("follow-up moved", "to")}
 
@@ -101,7 +105,9 @@ def details_of(moment: Moment) -> str:
     for index, value in enumerate(moment.details):
         name = names[index] if index < len(names) else ""
         if value != "":
-            parts.append(f"{name} {_value((moment.word, name), value)}".strip())
+            is_reason = not index and moment.word in _WITH_A_REASON
+            shown = of_stored(str(value)) if is_reason else _value((moment.word, name), value)
+            parts.append(f"{name} {shown}".strip())
     return ", ".join(parts)
 
 

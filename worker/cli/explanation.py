@@ -9,12 +9,11 @@ from config.settings import Settings
 from worker.cli.gates import closed_gates
 from worker.cli.times import relative, utc
 from worker.follow_ups import NoTouch, Policy, TouchState, next_touch
-from worker.outcomes import QUIET_HOURS
-from worker.store.outreach import RAMP
-from worker.store.places import IN_LINE
+from worker.reasons import read
+from worker.sentences import of_stored
 from worker.store.situation import Situation
 from worker.store.timeline import Moment
-from worker.vocabulary import FATES, Gate
+from worker.vocabulary import FATES, Cause, Gate
 
 # Beat rings what is due every half second; later than this and no beat can be running.
 _LATE_MS = 10_000
@@ -82,7 +81,7 @@ def _nothing_waits(now: Situation, moments: Sequence[Moment]) -> str:
     last = next((moment for moment in reversed(moments) if moment.word in (*FATES, "refused", "discarded")), None)
     if last is None:
         return "Nothing waits, and the timeline no longer says how the last event ended."
-    reason = f" ({last.details[0]})" if last.details and last.details[0] else ""
+    reason = f" ({of_stored(str(last.details[0]))})" if last.details and last.details[0] else ""
     when = last.at.strftime("%Y-%m-%d %H:%M:%S UTC")
     if last.word == "dead":
         return f"Nothing waits; the last event became a dead letter at {when}{reason}: see parley dead list."
@@ -117,23 +116,25 @@ def _held(now: Situation, settings: Settings) -> str | None:
     stopped = not now.replied and any(gate in now.gates for gate in (Gate.PAUSED, Gate.QUARANTINED))
     if now.hold_until <= now.now or stopped:
         return None
+    told, reason = of_stored(now.hold_reason), read(now.hold_reason)
+    cause = reason and reason.cause
     if now.bubbles_sent and not now.sends:
-        return f"its answer goes out bubble by bubble; {now.hold_reason} at {_clock(now.hold_until)}."
-    if not now.replied and now.hold_reason == RAMP:
+        return f"its answer goes out bubble by bubble; {told} at {_clock(now.hold_until)}."
+    if not now.replied and cause is Cause.RAMP:
         return (
             f"the opener waits for its moment in the outreach ramp, {_in(now.hold_until, now)}, unless the lead writes "
             f"first: parley outreach {now.conversation.persona}"
         )
-    if not now.replied and now.hold_reason == QUIET_HOURS:
+    if not now.replied and cause is Cause.QUIET_HOURS:
         return f"it is night where the lead is (quiet hours); it goes out {_in(now.hold_until, now)}."
-    if now.hold_reason == IN_LINE:
+    if cause is Cause.IN_LINE:
         persona = now.conversation.persona
         return (
             f"it waits in line for a call with the key of {persona} (calls_at_once="
             f"{settings.personas[persona].calls_at_once}), the longest waiting first; it is asked when a place is free."
         )
     attempts = now.sends if now.replied else now.asks
-    return f"held because of: {now.hold_reason}; tried again {_in(now.hold_until, now)} ({attempts} attempts so far)."
+    return f"held because of: {told}; tried again {_in(now.hold_until, now)} ({attempts} attempts so far)."
 
 
 def _gated(now: Situation, _: Settings) -> str | None:

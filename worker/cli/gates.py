@@ -8,6 +8,7 @@ import typer
 
 from worker.cli import screen
 from worker.cli.session import session
+from worker.sentences import of_stored
 from worker.store.connection import clock_ms
 from worker.store.gates import Owner
 from worker.vocabulary import Gate
@@ -64,13 +65,18 @@ def resume(
 
 
 def closed_gates(fields: dict[str, str], now: int) -> dict[Gate, str]:
-    """The gates that these raw fields of a persona say are closed, each with its reason. ``now``: store's clock, ms."""
-    closed = {name: fields[name] for name in _BY_A_PERSON if name in fields}
+    """The gates that these raw fields say are closed, each with a sentence why. ``now``: store's clock, ms."""
+    closed = {}
+    if Gate.PAUSED in fields:
+        # An operator's own words.
+        closed[Gate.PAUSED] = fields[Gate.PAUSED]
+    if Gate.QUARANTINED in fields:
+        closed[Gate.QUARANTINED] = of_stored(fields[Gate.QUARANTINED])
     if int(fields.get("hold_until", "0")) > now:
-        closed[Gate.HOLD] = fields.get("hold_reason", "")
+        closed[Gate.HOLD] = of_stored(fields.get("hold_reason", ""))
     for name in (Gate.CIRCUIT, Gate.CREDITS, Gate.CHANNEL):
         if f"{name}_until" in fields:
-            closed[name] = fields.get(f"{name}_reason", "")
+            closed[name] = of_stored(fields.get(f"{name}_reason", ""))
     if Gate.OUTREACH in fields:
-        closed[Gate.OUTREACH] = fields[Gate.OUTREACH]
+        closed[Gate.OUTREACH] = of_stored(fields[Gate.OUTREACH])
     return closed

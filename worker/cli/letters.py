@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json as json_text
 import logging
+from collections.abc import Callable
 from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any
@@ -14,6 +15,8 @@ from worker.cli import screen
 from worker.cli.explaining import TargetArgument
 from worker.cli.screen import AsJson
 from worker.cli.session import No, conversation_of, operator, session
+from worker.reasons import read
+from worker.sentences import of_stored
 from worker.store.dead_letters import DeadLetter, OpenedLetter
 
 _log = logging.getLogger("parley.cli")
@@ -25,7 +28,7 @@ PersonaOption = Annotated[str | None, typer.Option("--persona", help="Only of th
 
 def list_letters(
     persona: PersonaOption = None,
-    cause: Annotated[str, typer.Option(help="Only causes that contain this text.")] = "",
+    cause: Annotated[str, typer.Option(help="Only causes with this code, or that contain this text.")] = "",
     limit: Annotated[int, typer.Option(min=1, help="At most so many, the newest.")] = 100,
     json: AsJson = False,
 ) -> None:
@@ -34,14 +37,17 @@ def list_letters(
     Example: parley dead list --cause 422 --persona ava
     """
     with session() as opened:
-        found = opened.store.dead_letters.newest(limit, persona, cause)
+        found = opened.store.dead_letters.newest(limit, persona, about(cause))
         only_counted = opened.store.dead_letters.only_counted(persona)
     if json:
         screen.as_json([_plain(letter) for letter in found])
     elif found:
         screen.table(
             ["died (UTC)", "event", "persona", "target", "kind", "cause"],
-            [[screen.moment(each.died_at), each.event_id, *each.conversation, each.kind, each.cause] for each in found],
+            [
+                [screen.moment(each.died_at), each.event_id, *each.conversation, each.kind, of_stored(each.cause)]
+                for each in found
+            ],
         )
     else:
         screen.say("No dead letters match." if persona or cause else "No dead letters.")
@@ -94,7 +100,17 @@ def show(
 def _plain(letter: DeadLetter) -> dict[str, Any]:
     persona, target = letter.conversation
     fields = {name: value for name, value in asdict(letter).items() if name not in ("conversation", "rank")}
-    return {**fields, "persona": persona, "target": target}
+    reason = read(letter.cause)
+    code = reason and reason.cause
+    return {**fields, "cause": of_stored(letter.cause), "code": code, "persona": persona, "target": target}
+
+
+def about(text: str) -> Callable[[str], bool] | None:
+    """Accepts causes by what an operator knows of them: their code, or a part of their sentence, in capitals or not."""
+    wanted = text.lower()
+    if not wanted:
+        return None
+    return lambda stored: stored.partition(" ")[0] == wanted or wanted in of_stored(stored).lower()
 
 
 def _described(opened: OpenedLetter) -> dict[str, Any]:

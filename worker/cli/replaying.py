@@ -11,10 +11,11 @@ import typer
 
 from worker.cli import screen
 from worker.cli.explaining import TargetArgument
-from worker.cli.letters import EventArgument, PersonaArgument, PersonaOption
+from worker.cli.letters import EventArgument, PersonaArgument, PersonaOption, about
 from worker.cli.session import No, Session, conversation_of, session
 from worker.producer import Producer
 from worker.replay import Outcome, Replay
+from worker.sentences import of_stored
 from worker.store.dead_letters import DeadLetter, Mode
 
 
@@ -102,9 +103,9 @@ def discard(
     with session() as opened:
         letter = opened.store.dead_letters.open(conversation, event_id)
         if letter is not None and not yes:
-            about = letter.letter
+            known = letter.letter
             has = "its answer is stored, the lead does not have it" if letter.reply is not None else "it has no answer"
-            screen.say(f"{about.kind}, died {screen.moment(about.died_at)} UTC: {about.cause}; {has}.")
+            screen.say(f"{known.kind}, died {screen.moment(known.died_at)} UTC: {of_stored(known.cause)}; {has}.")
             if not typer.confirm("Discard?"):
                 raise No("Nothing was changed.")
         outcome = _use_case(opened).run(conversation, event_id, "discard")
@@ -115,7 +116,7 @@ def discard(
 
 
 def replay_all(
-    cause: Annotated[str, typer.Option(help="All whose cause contains this text.")],
+    cause: Annotated[str, typer.Option(help="All whose cause has this code or contains this text.")],
     persona: PersonaOption = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     per_second: Annotated[float, typer.Option(min=0.01, help="At most so many in a second.")] = 10.0,
@@ -125,10 +126,10 @@ def replay_all(
     Example: parley dead replay-all --cause 422
     """
     with session() as opened:
-        found = opened.store.dead_letters.in_order(persona, cause)
+        found = opened.store.dead_letters.in_order(persona, about(cause))
         if not found:
             raise No("No dead letters match.")
-        causes = Counter((each.conversation.persona, each.cause) for each in found)
+        causes = Counter((each.conversation.persona, of_stored(each.cause)) for each in found)
         screen.table(["persona", "cause", "letters"], [[*key, count] for key, count in causes.most_common()])
         minutes = len(found) / per_second / 60
         length = f" in about {minutes:.0f} min" if minutes >= 1 else ""

@@ -20,12 +20,23 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 from prometheus_client.registry import Collector
 
-from worker.observability import causes
+from worker.vocabulary import FATES, Cause
 
 StoreStep = Literal["begin", "record", "settle", "hold"]
 
-OUTCOMES = ("answered", "ignored", "sealed", "skipped", "dead", "held", "left")
+OUTCOMES = (*FATES, "held", "left")
 OTHER = "other"
+
+# Causes that share a label; each of the others is one.
+_TOGETHER = {
+    Cause.IMAGE_NOT_HOSTED: "image",
+    Cause.IMAGE_NOT_FETCHED: "image",
+    Cause.IMAGE_MISSING: "image",
+    Cause.IN_LINE: Cause.OWN_LIMIT.value,
+    Cause.POISON_ASKING: "poison",
+    Cause.POISON_DELIVERING: "poison",
+    Cause.POISON_ERROR: "poison",
+}
 
 _WORKER, _BEAT = CollectorRegistry(), CollectorRegistry()
 
@@ -79,10 +90,9 @@ class Turn:
     def __init__(self) -> None:
         self.outcome = OTHER
 
-    def ended(self, phrase: str) -> None:
-        """``phrase``: what the turn says of itself; its first word is the outcome."""
-        word = phrase.replace(":", " ").replace(",", " ").partition(" ")[0]
-        self.outcome = word if word in OUTCOMES else OTHER
+    def ended(self, outcome: str) -> None:
+        """``outcome``: a fate, ``held`` or ``left``; any other is counted as ``other``."""
+        self.outcome = outcome if outcome in OUTCOMES else OTHER
 
 
 @contextmanager
@@ -122,19 +132,19 @@ def doorbell(found: str) -> None:
     _doorbells_of(found).inc()
 
 
-def held(persona: str, reason: str) -> None:
-    """A turn ended with a hold for this reason."""
-    _holds.labels(persona, causes.of_hold(reason)).inc()
+def held(persona: str, cause: Cause) -> None:
+    """A turn ended with a hold."""
+    _holds.labels(persona, _label(cause)).inc()
 
 
-def died(persona: str, reason: str, events: int = 1) -> None:
-    """So many events became dead letters for this reason."""
-    _dead.labels(persona, causes.of_death(reason)).inc(events)
+def died(persona: str, cause: Cause, events: int = 1) -> None:
+    """So many events became dead letters."""
+    _dead.labels(persona, _label(cause)).inc(events)
 
 
 def refused() -> None:
     """An event was refused at the door and became a dead letter. Its persona can be any text, so it is not told."""
-    _dead.labels(OTHER, causes.REFUSED_AT_THE_DOOR).inc()
+    _dead.labels(OTHER, Cause.REFUSED_AT_THE_DOOR.value).inc()
 
 
 def unknown(persona: str, operation: str) -> None:
@@ -196,6 +206,10 @@ def process_ended(pid: int) -> None:
         mark_process_dead(pid)  # type: ignore[no-untyped-call]
     except TypeError:
         return
+
+
+def _label(cause: Cause) -> str:
+    return _TOGETHER.get(cause, cause.value)
 
 
 def _served(own: Collector) -> CollectorRegistry:

@@ -18,6 +18,9 @@ from typing import Literal
 from config.settings import Encryption, SettingsError
 from config.values import PLAIN_CONTENT
 from worker.conversation import Conversation
+from worker.reasons import Reason
+from worker.sentences import of_reason
+from worker.vocabulary import Cause, figures
 
 Field = Literal["payload", "channel", "reply", "detail", "image_url", "touch_event"]
 
@@ -29,7 +32,15 @@ _MARK = "aes-siv:"
 
 
 class Undecryptable(Exception):
-    """Stored content that this process cannot read. The text is one line without content: why, and what to do."""
+    """Stored content that this process cannot read. The text is one line without content: why, and what to do.
+
+    ``key``: name of the key that it needs. ``field``: what the key does not fit; '' = this process has no such key.
+    ``reason``: the same as a reason to wait.
+    """
+
+    def __init__(self, key: str, field: str = "") -> None:
+        self.reason = Reason(Cause.UNDECRYPTABLE, figures(key=key, field=field))
+        super().__init__(of_reason(self.reason))
 
 
 def fault(settings: Encryption) -> str | None:
@@ -77,7 +88,7 @@ class Content:
             return stored
         key = self._keys.get(name)
         if key is None:
-            raise Undecryptable(f"content cannot be decrypted: key {name} is not in PARLEY_ENCRYPTION__KEYS")
+            raise Undecryptable(name)
         return key.decrypt(field, conversation, stored)
 
 
@@ -111,9 +122,7 @@ class _Key:
             sealed = base64.b64decode(stored[len(_MARK) + len(self.name) + 1 :], validate=True)
             return self._cipher.decrypt(sealed, _place(field, conversation)).decode("utf-8", "surrogateescape")
         except (self._invalid, ValueError):
-            raise Undecryptable(
-                f"content cannot be decrypted: what is stored as {field} is not what was encrypted with key {self.name}"
-            ) from None
+            raise Undecryptable(self.name, field) from None
 
 
 def _place(field: Field, conversation: Conversation) -> list[bytes]:

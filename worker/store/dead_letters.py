@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import islice
@@ -40,13 +40,16 @@ Status = Literal[
     "no_channel",
 ]
 
+About = Callable[[str], bool]
+
 _AT_ONCE = 500
 _CONTENT: tuple[Field, ...] = ("payload", "reply", "detail")
 
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """A dead event without its content. ``died_at``: store's clock. ``cause``: why, as one line.
+    """A dead event without its content. ``died_at``: store's clock. ``cause``: why, as the store keeps it
+    (``worker.reasons``).
 
     ``rank``: its place among the ended events of its conversation; 0 for one that was refused at the door.
     """
@@ -113,17 +116,17 @@ class DeadLetters:
         self._retention_ms = int(settings.retention.dead_seconds * 1000)
         self._grace_ms = int(settings.agenda.grace_seconds * 1000)
 
-    def newest(self, limit: int = 100, persona: str | None = None, cause: str = "") -> list[DeadLetter]:
+    def newest(self, limit: int = 100, persona: str | None = None, about: About | None = None) -> list[DeadLetter]:
         """At most ``limit`` dead letters, newest first.
 
-        ``persona``: only of this one. ``cause``: only those whose cause contains this text, in capitals or not.
+        ``persona``: only of this one. ``about``: only those whose cause it accepts.
         """
         found = sorted(self._members(persona), reverse=True)
-        return list(islice(_about(cause, self._read(found)), limit))
+        return list(islice(_about(about, self._read(found)), limit))
 
-    def in_order(self, persona: str | None = None, cause: str = "") -> list[DeadLetter]:
+    def in_order(self, persona: str | None = None, about: About | None = None) -> list[DeadLetter]:
         """All that match, in the order in which they died: to be replayed in this order."""
-        found = list(_about(cause, self._read(sorted(self._members(persona)))))
+        found = list(_about(about, self._read(sorted(self._members(persona)))))
         return sorted(found, key=lambda letter: (letter.died_at, letter.rank))
 
     def only_counted(self, persona: str | None = None) -> int:
@@ -236,8 +239,8 @@ def _parts(member: str) -> tuple[str, Conversation]:
     return event_id, Conversation.of_name(name)
 
 
-def _about(cause: str, letters: Iterable[DeadLetter]) -> Iterator[DeadLetter]:
-    return (letter for letter in letters if cause.lower() in letter.cause.lower())
+def _about(about: About | None, letters: Iterable[DeadLetter]) -> Iterator[DeadLetter]:
+    return (letter for letter in letters if about is None or about(letter.cause))
 
 
 def _opened(conversation: Conversation, event_id: str, fields: dict[str, str]) -> OpenedLetter:

@@ -28,6 +28,7 @@ from worker.conversation import Conversation
 from worker.doorbells import Doorbells
 from worker.events import Event
 from worker.follow_ups import Planned, Touch, TouchState
+from worker.reasons import Reason
 from worker.retry import Failed
 from worker.store.content import Content, Field, Undecryptable
 from worker.store.follow_ups import touch_state
@@ -35,7 +36,7 @@ from worker.store.journal import Entry, bare_entry, entry, lead_wrote_since, pai
 from worker.store.keys import Keys
 from worker.store.processes import Processes
 from worker.store.scripts import Scripts
-from worker.vocabulary import KINDS, TURNS, Fate, Mark
+from worker.vocabulary import KINDS, TURNS, Cause, Fate, Mark
 
 Held = Literal["held", "repeated", "lost"]
 
@@ -53,7 +54,7 @@ class NotNow:
 class Grant:
     """The right to run one turn, and what the turn needs to know. ``entries`` are asked together, head first.
 
-    ``undecryptable``: why this process cannot read the entries, whose content is then left out; '' = it can.
+    ``undecryptable``: why this process cannot read the entries, whose content is then left out; None = it can.
     ``gives_way``: outreach is stopped; the head ends without a call, because something that happened on the platform
     waits behind it. ``probe``: the closed ``Gate`` that this turn tries, '' = none. ``lead_wrote``: after the head was
     accepted.
@@ -70,7 +71,7 @@ class Grant:
     owned_elsewhere: bool
     last_inbound: int
     touch: TouchState
-    undecryptable: str = ""
+    undecryptable: Reason | None = None
     gives_way: bool = False
     probe: str = ""
     lead_wrote: bool = False
@@ -91,12 +92,12 @@ class Recorded:
     """``status``: ``holder`` = deliver ``reply`` now; ``taken_over`` = a person has the conversation: deliver nothing,
     hold; ``closed`` = the channel's gate is closed: likewise; ``lost`` and ``settled`` = another turn goes on: leave.
     ``reply_id``: as in its journal entry.
-    ``undecryptable``: why this process cannot read the reply, which another one stored before; '' = it can."""
+    ``undecryptable``: why this process cannot read the reply, which another one stored before; None = it can."""
 
     status: Literal["holder", "taken_over", "closed", "lost", "settled"]
     reply: str
     reply_id: str = ""
-    undecryptable: str = ""
+    undecryptable: Reason | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,8 +218,8 @@ class Leases:
             return Recorded(status, reply, reply_id)
         try:
             return Recorded(status, self._content.decrypt("reply", conversation, first), reply_id)
-        except Undecryptable as reason:
-            return Recorded(status, "", reply_id, str(reason))
+        except Undecryptable as error:
+            return Recorded(status, "", reply_id, error.reason)
 
     def settle(
         self,
@@ -290,18 +291,20 @@ class Leases:
             return tuple(entry(journals[i], journals[i + 1], read) for i in range(0, len(journals), 2))
 
         try:
+            undecryptable: Reason | None = None
             try:
-                found, undecryptable = entries(read), ""
+                found = entries(read)
                 channel = read("channel", state["channel"]) if "channel" in state else None
-            except Undecryptable as reason:
-                found, undecryptable, channel = entries(_left_out), str(reason), None
+            except Undecryptable as error:
+                found, undecryptable, channel = entries(_left_out), error.reason, None
             touch = touch_state(conversation.name, state, channel)
             last_inbound = int(state.get("last_inbound", "0"))
             lead_wrote = lead_wrote_since(pairs(journals[1]), state)
         except (KeyError, ValueError) as error:
             # The text of a ValueError quotes what is stored.
             missing = f"field {error} is missing" if isinstance(error, KeyError) else "a number is none"
-            undecryptable = f"written by a newer release or damaged: the record of an event, {missing}"
+            text = f"written by a newer release or damaged: the record of an event, {missing}"
+            undecryptable = Reason(Cause.NEWER_RELEASE, f"text={text}")
             found, channel = tuple(bare_entry(journals[i], journals[i + 1]) for i in range(0, len(journals), 2)), None
             touch, last_inbound, lead_wrote = TouchState(conversation.name), 0, False
         return Grant(

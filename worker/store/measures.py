@@ -63,7 +63,8 @@ class Figures:
     0 when none is.
     ``unconfigured``: what waits for personas that are not configured, by their names: only accepted events wait, and
     their personas were configured once.
-    ``gates``: the closed ones of each persona. ``channel``: why the channel's gate is closed, '' = it is open.
+    ``gates``: the closed ones of each persona. ``channel``: its name when its
+    gate is closed, '' = it is open; ``channel_cause``: why, as the store keeps it.
     ``queues``: messages in each queue that workers read; empty when the broker cannot be looked into. ``unread``: in
     queues that nobody reads, by their names; ``unread_complete``: whether all could be looked for.
     """
@@ -72,6 +73,7 @@ class Figures:
     waiting: dict[tuple[str, str], Waiting]
     gates: dict[str, list[str]]
     channel: str = ""
+    channel_cause: str = ""
     unconfigured: dict[str, Waiting] = field(default_factory=dict)
     sampled: bool = False
     agenda: int = 0
@@ -137,7 +139,7 @@ class Measures:
             keys += [shard.channel(self._channel)]
             self._add(figures, self._measure(keys, [look_at_most]))
         figures.gates = self._gates()
-        figures.channel = self._channel_closed()
+        figures.channel, figures.channel_cause = self._channel_closed()
         found = self._queues.look()
         figures.queues, figures.unread, figures.unread_complete = found.waiting, found.unread, found.complete
         figures.measuring_seconds = time.perf_counter() - started_at
@@ -158,10 +160,10 @@ class Measures:
             closed[persona] = [gate for gate, value in fields.items() if value is not None]
         return closed
 
-    def _channel_closed(self) -> str:
+    def _channel_closed(self) -> tuple[str, str]:
         key = self._keys.home(self._channel).channel(self._channel)
         until, reason = self._redis.hmget(key, "channel_until", "channel_reason")
-        return f"{self._channel}: {reason!s}" if until else ""
+        return (self._channel, str(reason)) if until else ("", "")
 
     def _add(self, figures: Figures, answer: list[Any]) -> None:
         now, counters, waiting, looked_at, due, planned, planned_due, dead, seals, taken_over, rows = answer

@@ -18,8 +18,7 @@ from worker.store.connection import clock_ms
 from worker.store.keys import Keys, Shard
 from worker.store.personas import Personas
 from worker.store.scripts import Scripts
-
-RAMP = "outreach ramp"
+from worker.vocabulary import Cause, stored
 
 _DAY_MS = 86_400_000
 
@@ -97,7 +96,7 @@ class Outreach:
             ],
         )
         if not woken:
-            self._personas.wake(persona, RAMP)
+            self._personas.wake(persona, stored(Cause.RAMP))
             self._redis.hset(self._keys.home(persona).ramp(persona)[0], "woken", _as_text(rules))
         if rules.openers_per_hour is None:
             # What an earlier ramp has left behind is settled; nobody has to ask again.

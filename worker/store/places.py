@@ -18,9 +18,7 @@ from worker.conversation import Conversation
 from worker.doorbells import Doorbells
 from worker.store.keys import Keys
 from worker.store.scripts import Argument, Scripts
-
-OWN_LIMIT = "the key's own limit of calls"
-IN_LINE = OWN_LIMIT + ": in line"
+from worker.vocabulary import Cause, stored
 
 # A conversation has this time to take the place that is kept for it.
 _KEEP_MS = 10_000
@@ -119,7 +117,7 @@ class Places:
                 shard.agenda,
                 shard.journal_prefix,
             ]
-            answer = self._next(keys, [conversation.name, IN_LINE, self._grace_ms])
+            answer = self._next(keys, [conversation.name, stored(Cause.IN_LINE), self._grace_ms])
             if answer == "elsewhere":
                 # It waits for something else, or for nothing any more: the place is for another one.
                 waiting.extend(self._give_back(persona, f"for {conversation.name}"))

@@ -6,8 +6,7 @@ import pytest
 
 from worker.conversation import Conversation
 from worker.store.connection import clock_ms
-from worker.store.places import IN_LINE
-from worker.vocabulary import TURNS
+from worker.vocabulary import TURNS, Cause, stored
 
 
 @pytest.fixture
@@ -39,7 +38,7 @@ def held(chat):
             store.inbox.accept(chat(target=f"@{number}"))
             grant = store.leases.begin(lead(number), f"t{number}")
             assert ask(store, number) is None
-            store.leases.hold(grant, 3600, IN_LINE, unknown=False, asked=False)
+            store.leases.hold(grant, 3600, stored(Cause.IN_LINE), unknown=False, asked=False)
         store.redis.delete(TURNS)
 
     return make
@@ -121,7 +120,7 @@ def test_a_place_kept_before_the_hold_was_stored_is_not_forgotten(bounded, chat)
     grant = store.leases.begin(lead(1), "t1")
     assert ask(store, 1) is None
     store.places.release(lead(0), "t0")
-    store.leases.hold(grant, 3600, IN_LINE, unknown=False, asked=False)
+    store.leases.hold(grant, 3600, stored(Cause.IN_LINE), unknown=False, asked=False)
     store.redis.delete(TURNS)
     store.places.take_if_kept(lead(1))
     assert store.redis.llen(TURNS) == 1

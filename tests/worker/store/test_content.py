@@ -11,6 +11,7 @@ from worker.conversation import Conversation
 from worker.events import FollowUp
 from worker.store import content
 from worker.store.content import Content, Undecryptable, key_of
+from worker.vocabulary import Cause
 
 OLD, NEW = (base64.b64encode(bytes([number]) * 32).decode() for number in (1, 2))
 LEAD = Conversation("ava", "@lead")
@@ -165,7 +166,7 @@ def test_plain_and_encrypted_events_of_one_conversation_are_asked_together(make_
 def test_a_turn_without_the_key_is_granted_without_content(make_store, chat, conversation):
     make_store(**encrypted(OLD)).inbox.accept(chat(event_id="a", message="PLANTED"))
     grant = make_store(**encrypted(NEW)).leases.begin(conversation, "t")
-    assert "is not in PARLEY_ENCRYPTION__KEYS" in grant.undecryptable
+    assert grant.undecryptable.cause is Cause.UNDECRYPTABLE
     assert PLANTED not in repr(grant)
 
 
@@ -180,7 +181,7 @@ def test_a_reply_that_another_process_stored_first_is_not_overwritten_by_one_wit
     late.leases.record(stale, "from the late one")
     recorded = holder.leases.record(grant, "from the holder")
     assert (recorded.status, recorded.reply) == ("holder", "")
-    assert "is not in PARLEY_ENCRYPTION__KEYS" in recorded.undecryptable
+    assert recorded.undecryptable.cause is Cause.UNDECRYPTABLE
 
 
 def test_a_letter_without_its_key_can_be_looked_at_but_for_its_content(make_store, chat, begin, conversation):

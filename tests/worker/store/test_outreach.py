@@ -10,7 +10,7 @@ import pytest
 from worker.conversation import Conversation
 from worker.store import Store
 from worker.store.ahead import advance
-from worker.store.outreach import RAMP
+from worker.vocabulary import Cause, stored
 
 DAY = 86_400
 
@@ -154,7 +154,7 @@ def test_a_changed_ramp_hands_out_anew_and_wakes_who_waited(make_ramp, event_of)
         grant = slow.leases.begin(Conversation("ava", f"@{number}"), f"t{number}")
         wait = slow.outreach.wait_of(grant.conversation, "e", 100 * DAY)
         if wait:
-            slow.leases.hold(grant, wait, RAMP, unknown=False, asked=False)
+            slow.leases.hold(grant, wait, stored(Cause.RAMP), unknown=False, asked=False)
             held.append(grant.conversation)
         else:
             slow.leases.settle(grant, "answered")
@@ -180,7 +180,7 @@ def test_a_ramp_that_is_taken_away_lets_all_go(make_ramp, event_of):
     ask(ramped, 0)
     ramped.inbox.accept(event_of("ai_opener", target="@1", event_id="e"))
     grant = ramped.leases.begin(Conversation("ava", "@1"), "t")
-    ramped.leases.hold(grant, ask(ramped, 1), RAMP, unknown=False, asked=False)
+    ramped.leases.hold(grant, ask(ramped, 1), stored(Cause.RAMP), unknown=False, asked=False)
     ramped.agenda.claim_due()
     free = make_ramp()
     assert [ask(free, 2), ask(free, 3)] == [0.0, 0.0]
@@ -204,7 +204,7 @@ def test_a_process_that_dies_while_it_wakes_is_followed_by_another(make_ramp, mo
     advance(store.redis, 61)
     ask(store, 3)
     ask(store, 4)
-    assert woken == [("ava", RAMP)]
+    assert woken == [("ava", stored(Cause.RAMP))]
 
 
 def ended(store, number, verdict):
@@ -217,7 +217,7 @@ def test_outreach_stops_when_too_many_ended_badly(make_ramp):
     assert not any(count.closed for count in counts), "too few are counted"
     count = ended(store, 9, "bad")
     assert (count.counted, count.bad, count.closed_now) == (10, 4, True)
-    assert count.closed == "4 of the last 10 openers were ignored, sealed or refused by the channel"
+    assert count.closed == "openers_bad bad=4 counted=10"
     for shard in store.keys.shards:
         assert store.redis.hget(shard.persona("ava"), "outreach") == count.closed
 

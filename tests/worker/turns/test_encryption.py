@@ -47,7 +47,7 @@ def test_an_event_without_its_key_waits_and_is_answered_when_the_key_is_back(sho
     assert other.asked() == []
     fields = store.redis.hgetall(store.keys.of(lead).journal(lead, "e"))
     assert (fields["asks"], fields["step"], "first_begun_at" in fields) == ("0", "waiting", False)
-    assert "turn held: content cannot be decrypted" in caplog.text
+    assert "turn held: undecryptable" in caplog.text
     assert "hello" not in caplog.text
     assert owner.work()[0].startswith("answered")
     assert owner.fates() == {"answered": 1}

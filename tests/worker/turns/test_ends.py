@@ -68,7 +68,7 @@ def test_a_refusal_is_a_dead_letter_and_the_conversation_goes_on(lead, shop, say
     assert shop.texts() == [["You said: b"]]
     assert shop.fates() == {"answered": 1, "dead": 1}
     (letter,) = store.dead_letters.newest()
-    assert letter.cause == "refused by the persona (status 422)"
+    assert letter.cause == "persona_refused status=422"
     journal = store.redis.hgetall(store.keys.of(lead).journal(lead, letter.event_id))
     assert "SECRET words" in journal["detail"]
 
@@ -87,7 +87,7 @@ def test_a_page_instead_of_a_reply_is_a_dead_letter(shop, say, upstreams, store,
     shop.fail(kind, service="fluidtalk")
     shop.producer.enqueue(say("a"))
     shop.work()
-    assert store.dead_letters.newest()[0].cause == "bad reply: not the documented JSON"
+    assert store.dead_letters.newest()[0].cause == "bad_reply"
 
 
 def test_on_dead_a_person_is_called(make_shop, say, upstreams, store):

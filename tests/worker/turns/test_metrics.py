@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from worker.observability import metrics
+from worker.reasons import of_farewell, read
 from worker.simulation.faults import FaultKind
+from worker.vocabulary import Cause
 
 STEPS = ("begin", "record", "settle", "hold")
 
@@ -80,20 +82,48 @@ def test_a_turn_that_ends_by_an_exception_is_counted(counted):
 
 
 @pytest.mark.parametrize(
-    ("phrase", "outcome"),
+    ("told", "outcome"),
+    [("answered", "answered"), ("dead", "dead"), ("held", "held"), ("left", "left"), ("kept", "other")],
+)
+def test_the_outcomes_of_turns_are_a_closed_set(counted, told, outcome):
+    with metrics.turn("ava", "ai_opener", 0.0) as turn:
+        turn.ended(told)
+    assert counted("parley_turns_total", "ava", "ai_opener", outcome) == 1
+
+
+# The beginnings by which 0.1.0 labels a death; it reads them from a farewell that it finds stored.
+LABELS_OF_0_1_0 = {
+    "refused by the persona": "persona_refused",
+    "bad reply": "bad_reply",
+    "outcome unknown": "outcome_unknown",
+    "gave up after": "gave_up",
+    "poison": "poison",
+    "image cannot be hosted": "image",
+    "delivery refused by the channel": "delivery_refused",
+    "delivery unconfirmed": "delivery_unconfirmed",
+}
+
+
+@pytest.mark.parametrize(
+    "cause",
     [
-        ("answered", "answered"),
-        ("answered, joined 2", "answered"),
-        ("dead: refused by the persona (status 422)", "dead"),
-        ("held for 1.0 s: key refused (401)", "held"),
-        ("left to another turn: lease lost", "left"),
-        ("@lead said something", "other"),
+        Cause.PERSONA_REFUSED,
+        Cause.BAD_REPLY,
+        Cause.OUTCOME_UNKNOWN,
+        Cause.GAVE_UP,
+        Cause.POISON_ASKING,
+        Cause.POISON_DELIVERING,
+        Cause.POISON_ERROR,
+        Cause.IMAGE_MISSING,
+        Cause.DELIVERY_REFUSED,
+        Cause.DELIVERY_UNCONFIRMED,
     ],
 )
-def test_the_outcome_is_the_first_word_of_what_a_turn_says(counted, phrase, outcome):
-    with metrics.turn("ava", "ai_opener", 0.0) as turn:
-        turn.ended(phrase)
-    assert counted("parley_turns_total", "ava", "ai_opener", outcome) == 1
+def test_both_releases_give_a_farewell_the_same_label(counted, cause):
+    reason = of_farewell(cause, "status=422")
+    (label,) = [label for beginning, label in LABELS_OF_0_1_0.items() if reason.startswith(beginning)]
+    metrics.died("ava", read(reason).cause)
+    assert counted("parley_dead_letters_total", "ava", label) == 1
 
 
 def test_a_zone_that_cannot_be_read(make_shop, say, channel, counted):

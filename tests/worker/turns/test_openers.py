@@ -8,7 +8,7 @@ import pytest
 
 from worker.conversation import Conversation
 from worker.events import AiOpener, EventTrigger, FollowUp
-from worker.store.outreach import RAMP
+from worker.vocabulary import Cause, stored
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def test_the_ramp_lets_one_go_and_holds_the_next_without_a_call_or_an_attempt(ra
     assert len(shop.asked()) == 1
     shard = store.keys.of(lead(2))
     assert store.redis.hget(shard.journal(lead(2), "e"), "asks") == "0"
-    assert store.redis.hget(shard.conversation(lead(2)), "hold_reason") == RAMP
+    assert store.redis.hget(shard.conversation(lead(2)), "hold_reason") == stored(Cause.RAMP)
 
 
 def test_other_kinds_and_other_personas_know_no_ramp(ramped, opener, say, store):
@@ -145,7 +145,8 @@ def test_outreach_stops_by_itself_and_says_so_once(ramped, opener, say, upstream
             upstreams.own_elsewhere("ava", f"@{number}")
         run(shop, opener(number))
     (line,) = [record for record in caplog.records if record.levelno >= logging.ERROR]
-    assert "outreach stopped: 2 of the last 4 openers" in line.getMessage()
+    assert line.getMessage().startswith("outreach stopped: ")
+    assert (line.cause, line.detail) == ("openers_bad", "bad=2 counted=4")
     assert "parley resume ava --gate outreach" in line.getMessage()
     assert run(shop, opener(5)).startswith("outreach until")
     assert run(shop, say(target="@6")).startswith("answered")

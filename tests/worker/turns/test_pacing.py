@@ -99,7 +99,7 @@ def test_in_doubt_the_bubble_waits_for_a_person_if_so_set(make_shop, lead, say, 
     shop.producer.enqueue(say(THREE))
     shop.work()
     (letter,) = store.dead_letters.newest()
-    assert letter.cause == "delivery unconfirmed: it may have arrived; bubbles delivered before: 1"
+    assert letter.cause == "delivery_unconfirmed bubbles=1"
     assert shop.texts() == [["You said: one"], ["You said: two"]]
     assert store.dead_letters.replay(lead, letter.event_id, "place").status == "replayed"
     shop.work()
@@ -112,7 +112,7 @@ def test_a_refused_bubble_is_replayed_from_there(lead, paced_shop, say, upstream
     paced_shop.producer.enqueue(say(THREE))
     paced_shop.work()
     (letter,) = store.dead_letters.newest()
-    assert letter.cause == "delivery refused by the channel (status 422); bubbles delivered before: 1"
+    assert letter.cause == "delivery_refused status=422 bubbles=1"
     store.dead_letters.replay(lead, letter.event_id, "place")
     paced_shop.work()
     assert paced_shop.texts() == [["You said: one"], ["You said: two"], ["You said: three"]]

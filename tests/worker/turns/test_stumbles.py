@@ -60,7 +60,7 @@ def test_an_error_before_the_call_is_told_and_held_and_costs_no_attempt(shop, sa
     assert (shop.asked(), shop.fates()) == ([], {"waiting": 1})
     journal = store.redis.hgetall(store.keys.of(lead).journal(lead, "e1"))
     assert (journal["asks"], "asks_vanished" in journal, "ask_unknowns" in journal) == ("0", False, False)
-    assert "LookupError at tests" not in caplog.text
+    assert "error=LookupError at=worker." in caplog.text
     assert "SECRET" not in caplog.text + str(phrases)
     mend()
     assert shop.work() == ["answered"]
@@ -127,7 +127,7 @@ def test_what_is_noted_beside_the_end_does_not_undo_it(shop, say, break_in, besi
     shop.producer.enqueue(say("a"))
     assert shop.work() == ["answered"]
     assert len(shop.texts()) == 1
-    assert "not noted beside the end of an event: LookupError" in caplog.text
+    assert "not noted beside the end of an event: error=LookupError at=worker." in caplog.text
     assert "SECRET" not in caplog.text
 
 

@@ -129,7 +129,7 @@ def test_a_refused_delivery_is_a_dead_letter_that_keeps_the_reply(lead, shop, sa
     shop.producer.enqueue(say("a"))
     shop.work()
     (letter,) = store.dead_letters.newest()
-    assert letter.cause == "delivery refused by the channel (status 404)"
+    assert letter.cause == "delivery_refused status=404"
     assert store.redis.hexists(store.keys.of(lead).journal(lead, letter.event_id), "reply")
 
 
@@ -174,7 +174,7 @@ def test_a_key_that_is_refused_while_an_image_is_hosted_stops_its_persona_too(sh
     shop.fail(status=401, persona="ava")
     shop.producer.enqueue(say("look", attachments=[{"url": presigned}]))
     assert "key refused (401)" in shop.run()
-    assert store.personas.gates("ava") == {"quarantined": "key refused (401)"}
+    assert store.personas.gates("ava") == {"quarantined": "key_refused status=401"}
 
 
 def test_those_who_would_start_come_through_when_the_circuit_opened_while_credits_were_out(

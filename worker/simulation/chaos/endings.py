@@ -15,33 +15,35 @@ from worker.simulation.words import asked, is_ask
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How the system says that an event ended: its fate and, in one line, why."""
+    """How the system says that an event ended: its fate, the code of its cause, and figures."""
 
     fate: str
-    reason: str
+    cause: str
+    detail: str = ""
 
     def __str__(self) -> str:
-        return f"{self.fate}: {self.reason}"
+        return f"{self.fate}: {self.cause} {self.detail}".rstrip()
 
 
-_UNKNOWN = "outcome unknown: "
-_GAVE_WAY = "the lead wrote in the meantime"
-_TEXT_LOST = "text lost"
-_NOT_FOUND = "no conversation yet (404)"
-_TO_DELIVER_IS_POISON = ("dead", "poison: its worker vanished 3 times while delivering")
+_UNKNOWN = ("outcome_unknown", "nudge_unknown")
+_GAVE_WAY = "lead_wrote"
+_TEXT_LOST = "text_lost"
+_NOT_FOUND = "no_conversation"
+_POISON = (("dead", "poison_asking"), ("dead", "poison_delivering"), ("dead", "poison_error"))
+_TO_DELIVER_IS_POISON = ("dead", "poison_delivering")
 
-# Fate and how the reason begins. A chat is only ever given up by name, when workers died with it in their hands; a lost
+# Fate and cause. A chat is only ever given up by name, when workers died with it in their hands; a lost
 # answer or an outage must not cost it.
 _ALLOWED: Mapping[str, tuple[tuple[str, str], ...]] = {
-    "inbound_chat": (("dead", "poison: "),),
+    "inbound_chat": _POISON,
     "ai_opener": (
-        ("dead", "poison: "),
+        *_POISON,
         ("answered", _TEXT_LOST),
         ("skipped", _GAVE_WAY),
     ),
-    "event_trigger": (("dead", _UNKNOWN), _TO_DELIVER_IS_POISON),
+    "event_trigger": (("dead", "outcome_unknown"), _TO_DELIVER_IS_POISON),
     "follow_up": (
-        ("skipped", _UNKNOWN),
+        ("skipped", "nudge_unknown"),
         ("skipped", _GAVE_WAY),
         ("skipped", _NOT_FOUND),
         _TO_DELIVER_IS_POISON,
@@ -74,16 +76,16 @@ class Policies:
 
     def allow(self, message: Sent, ending: Ending) -> bool:
         """Whether an event may end like this without an answer, and did."""
-        if not any(ending.fate == fate and ending.reason.startswith(start) for fate, start in _ALLOWED[message.kind]):
+        if (ending.fate, ending.cause) not in _ALLOWED[message.kind]:
             return False
-        if ending.reason.startswith(_UNKNOWN):
+        if ending.cause in _UNKNOWN:
             return self._unknown(message)
-        if ending.reason.startswith(_GAVE_WAY):
+        if ending.cause == _GAVE_WAY:
             # One receipt comes for a whole batch: a chat of the same batch may have been before or behind.
             return self._last_chat_at.get((message.persona, message.target), -math.inf) >= message.at
-        if ending.reason.startswith(_TEXT_LOST):
+        if ending.cause == _TEXT_LOST:
             return message.text in self._heard
-        return not ending.reason.startswith(_NOT_FOUND) or message.text in self._not_found
+        return ending.cause != _NOT_FOUND or message.text in self._not_found
 
     def _unknown(self, message: Sent) -> bool:
         # What was called behind a closed gate must not be hit. That it was called at all only a death leaves open.

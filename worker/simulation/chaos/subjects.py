@@ -15,6 +15,7 @@ from config.settings import Settings
 from worker.conversation import Conversation
 from worker.events import Event, parse
 from worker.producer import Producer
+from worker.reasons import read
 from worker.simulation.chaos.endings import Ending
 from worker.simulation.chaos.feed import NoReceipt
 from worker.simulation.chaos.messages import Message, event_id, number_of
@@ -114,7 +115,7 @@ class ParleySubject:
                 for _ in range(count):
                     name = waiting.popleft()
                     if moment.word != "dead" or (name, persona, target) in self._dead:
-                        found[number_of(name)] = Ending(moment.word, reason)
+                        found[number_of(name)] = Ending(moment.word, *(read(str(reason)) or ("",)))
         return found
 
     def words(self, persona: str, target: str) -> Sequence[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from worker.sentences import of_stored
 from worker.simulation.call_log import Call
 from worker.simulation.faults import FaultKind
 from worker.store.timeline import Moment
@@ -60,7 +61,7 @@ def _message(message: dict[str, object]) -> str:
 def _said(moment: Moment) -> str:
     match moment.word, moment.details:
         case "held", (reason, until_ms, *_):
-            return f"held {until_ms / 1000 - moment.at.timestamp():.1f} s: {reason}"
+            return f"held {until_ms / 1000 - moment.at.timestamp():.1f} s: {of_stored(str(reason))}"
         case "accepted", ("follow_up", *_):
             return "quiet for too long: beat dispatches a follow-up"
         case "asking", (attempt, _, joined, *_):
@@ -72,9 +73,9 @@ def _said(moment: Moment) -> str:
         case "resent", _:
             return "resent with the same Idempotency-Key: the first send may have arrived"
         case word, (reason, *_) if word in _ENDINGS:
-            return f"{word}: {reason}"
+            return f"{word}: {of_stored(str(reason))}"
         case "answered", (reason, *_):
-            return str(reason)
+            return of_stored(str(reason))
         case _:
             return ""
 

@@ -27,7 +27,7 @@ for _, line in ipairs(lines) do
 end
 local share = tonumber(ARGV[4])
 if share > 0 and not of_before and #lines >= tonumber(ARGV[5]) and bad / #lines >= share then
-  local reason = bad .. ' of the last ' .. #lines .. ' openers were ignored, sealed or refused by the channel'
+  local reason = 'openers_bad bad=' .. bad .. ' counted=' .. #lines
   if redis.call('HSETNX', KEYS[2], 'outreach', reason) == 1 then
     redis.call('HSET', KEYS[3], 'stopped_by', opener)
   end

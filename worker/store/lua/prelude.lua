@@ -209,11 +209,6 @@ local function lane_of(head, lead)
   return outreach and 'outreach' or 'turns'
 end
 
--- Whether a hold of an opener or a follow-up is for a better moment, which is not kept from what comes in meanwhile.
-local function for_its_moment(reason)
-  return reason == 'quiet hours' or reason == 'outreach ramp'
-end
-
 -- Outreach is not rung for at once: `ring.lua` moves it into the queue of its persona, and a bounded number of all queues
 -- is rung for at each tick. Should its entry ever be lost, the agenda puts it there again.
 local function make_ready(ready, agenda, name, accepted_at, now)

@@ -35,7 +35,7 @@ end
 -- had its turn already.
 local function place_of(name, id, accepted_at)
   local state = redis.call('HMGET', KEYS[2] .. name, 'rung_at', 'rings', 'hold_reason')
-  if not state[1] or state[2] or for_its_moment(state[3]) or string.find(state[3] or '', "the key's own limit of calls", 1, true) then
+  if not state[1] or state[2] or for_its_moment(state[3]) or for_a_place(state[3]) then
     return number(accepted_at)
   end
   local answered = id and redis.call('HEXISTS', KEYS[4] .. id .. ' ' .. name, 'replied_at') == 1
