@@ -31,6 +31,7 @@ from worker.outcomes import (
     Known,
     Rules,
     Wait,
+    answer_of,
     before_asking,
     before_sending,
     of_delivery,
