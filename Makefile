@@ -18,13 +18,13 @@ help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(READY) ## run the main job on embedded defaults, about 30 s (ARGS=--forever: until Ctrl-C)
-	@$(BIN)/python -m worker.simulation.demo $(ARGS)
+	@$(BIN)/python -m simulation.demo $(ARGS)
 
 run: $(READY) ## start a worker and a beat against the real services, with the keys from .env
-	@$(BIN)/python -m worker.run
+	@$(BIN)/python -m worker.processes.run
 
 flower: $(READY) ## open the dashboard on 127.0.0.1:5555 (needs PARLEY_FLOWER__PASSWORD, and workers with task events)
-	@$(BIN)/python -m worker.dashboard
+	@$(BIN)/python -m worker.processes.flower
 
 secrets: ## make random passwords in deploy/secrets, for docker compose
 	@deploy/make-secrets
@@ -51,10 +51,10 @@ bench: $(READY) $(PEERS) ## measure throughput and order, side by side with what
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 chaos: $(READY) ## kill, freeze, cut and refuse everything for about 3 min; exit 0 when every promise held (ARGS='--seed 2')
-	@$(BIN)/python -m worker.simulation.chaos $(ARGS)
+	@$(BIN)/python -m simulation.chaos $(ARGS)
 
 soak: $(READY) ## the same with 100 000 messages, about 10 min; the figures of docs/ledger.md
-	@$(BIN)/python -m worker.simulation.chaos --seed 20261121 --messages 100000 --conversations 2500 --minutes 8.5 \
+	@$(BIN)/python -m simulation.chaos --seed 20261121 --messages 100000 --conversations 2500 --minutes 8.5 \
 		--outage-seconds 75 $(ARGS)
 
 lock: $(READY) ## compile requirements/*.txt anew from pyproject.toml

@@ -23,7 +23,7 @@ from pathlib import Path
 from redis import Redis
 
 from benchmarks.report import Section, Table, goals_table
-from worker.simulation.embedded_redis import EmbeddedRedis
+from simulation.servers.embedded_redis import EmbeddedRedis
 
 SECTIONS = ("throughput", "pools", "latency", "waiting", "idle", "growth", "acceptance")
 RESULTS = Path(__file__).parent / "RESULTS.md"

@@ -22,8 +22,8 @@ from benchmarks.leads import ONE_BY_ONE, message, settings_of
 from benchmarks.report import Goal, Section, Table
 from benchmarks.samples import median_percentile, ms
 from benchmarks.usage import cpu_seconds
-from worker.producer import Producer
-from worker.simulation.system import RunningSystem
+from simulation.servers.system import RunningSystem
+from worker.pipeline.producer import Producer
 
 GOAL_PER_SECOND = 3000.0
 GOAL_P99_SECONDS = 0.005

@@ -22,9 +22,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from config.settings import Settings, load
-from worker.events import AiOpener, InboundChat
-from worker.producer import Producer
-from worker.simulation.system import RunningSystem
+from simulation.servers.system import RunningSystem
+from worker.domain.events import AiOpener, InboundChat
+from worker.pipeline.producer import Producer
 
 GOAL = 1.2
 

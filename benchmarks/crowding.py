@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from itertools import count
 
 from benchmarks.leads import ONE_BY_ONE, message, settings_of
-from worker.conversation import Conversation
-from worker.producer import Producer
-from worker.simulation.system import RunningSystem
+from simulation.servers.system import RunningSystem
+from worker.domain.conversation import Conversation
+from worker.pipeline.producer import Producer
 from worker.store import Store
 
 _LEADS = 300

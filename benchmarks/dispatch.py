@@ -20,12 +20,12 @@ import time
 from datetime import UTC, datetime
 
 from config.settings import load
-from worker.conversation import Conversation
-from worker.dispatch import Dispatch
-from worker.events import ChannelContext, FollowUp, InboundChat
-from worker.producer import Producer
-from worker.simulation.embedded_redis import EmbeddedRedis
-from worker.simulation.system import RunningSystem
+from simulation.servers.embedded_redis import EmbeddedRedis
+from simulation.servers.system import RunningSystem
+from worker.domain.conversation import Conversation
+from worker.domain.events import ChannelContext, FollowUp, InboundChat
+from worker.pipeline.follow_up_dispatch import Dispatch
+from worker.pipeline.producer import Producer
 from worker.store import Store
 
 GOAL_SECONDS = 5.0

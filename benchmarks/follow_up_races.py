@@ -14,8 +14,8 @@ import sys
 import time
 
 from config.settings import load
-from worker.simulation.embedded_redis import EmbeddedRedis
-from worker.simulation.follow_up_races import Races, Verdict
+from simulation.follow_up_races import Races, Verdict
+from simulation.servers.embedded_redis import EmbeddedRedis
 
 
 def main() -> int:

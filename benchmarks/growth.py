@@ -23,9 +23,9 @@ from benchmarks.leads import ONE_BY_ONE, message, settings_of
 from benchmarks.report import Goal, Section, Table
 from benchmarks.samples import median_percentile, ms
 from benchmarks.usage import cpu_seconds
-from worker.producer import Producer
-from worker.simulation.load import run_load
-from worker.simulation.system import RunningSystem
+from simulation.load import run_load
+from simulation.servers.system import RunningSystem
+from worker.pipeline.producer import Producer
 from worker.store import Store
 
 GOAL_BYTES = 2048

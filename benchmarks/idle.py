@@ -26,10 +26,10 @@ from benchmarks.leads import ONE_BY_ONE, message, settings_of
 from benchmarks.monitor import Commands
 from benchmarks.report import Goal, Section, Table
 from benchmarks.usage import cpu_seconds
-from worker.conversation import Conversation
-from worker.producer import Producer
-from worker.simulation.embedded_redis import free_port
-from worker.simulation.system import RunningSystem
+from simulation.servers.embedded_redis import free_port
+from simulation.servers.system import RunningSystem
+from worker.domain.conversation import Conversation
+from worker.pipeline.producer import Producer
 from worker.store.keys import Keys
 
 GOAL_PER_SECOND = 5.0
@@ -163,7 +163,9 @@ def _start_flower(environment: Mapping[str, str]) -> subprocess.Popen[bytes] | N
     own = {"PARLEY_FLOWER__PASSWORD": "only for this run", "PARLEY_FLOWER__PORT": str(free_port())}
     own["PARLEY_FLOWER__DATABASE"] = f"/tmp/flower-{os.getpid()}"
     return subprocess.Popen(
-        [sys.executable, "-m", "worker.dashboard"], env={**os.environ, **environment, **own}, stderr=subprocess.DEVNULL
+        [sys.executable, "-m", "worker.processes.flower"],
+        env={**os.environ, **environment, **own},
+        stderr=subprocess.DEVNULL,
     )
 
 

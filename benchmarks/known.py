@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from worker.conversation import Conversation
+from worker.domain.conversation import Conversation
 from worker.store import Store
 
 _AT_ONCE = 2000

@@ -20,13 +20,13 @@ from collections.abc import Iterator, Sequence
 from benchmarks.leads import ONE_BY_ONE, message, settings_of
 from benchmarks.report import Goal, Section, Table
 from benchmarks.samples import median_percentile, ms
-from worker.conversation import Conversation
-from worker.producer import Producer
-from worker.simulation.call_log import Call
-from worker.simulation.faults import FaultKind, FaultRule
-from worker.simulation.system import RunningSystem
+from simulation.servers.system import RunningSystem
+from simulation.upstreams.call_log import Call
+from simulation.upstreams.faults import FaultKind, FaultRule
+from worker.domain.conversation import Conversation
+from worker.pipeline.producer import Producer
 from worker.store import Store
-from worker.store.timeline import Moment
+from worker.store.views.timeline import Moment
 
 GOAL_P50_SECONDS = 0.010
 GOAL_P95_SECONDS = 0.025

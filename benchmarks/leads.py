@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from unittest.mock import patch
 
 from config.settings import Settings, load
-from worker.events import ChannelContext, InboundChat
+from worker.domain.events import ChannelContext, InboundChat
 
 # Every message is a turn of its own, and begins at once.
 ONE_BY_ONE = {

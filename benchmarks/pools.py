@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from benchmarks.leads import ONE_BY_ONE, settings_of
 from benchmarks.report import Goal, Section, Table
 from benchmarks.usage import cpu_seconds, resident_mb
-from worker.simulation.load import Run, run_load
-from worker.simulation.system import RunningSystem
+from simulation.load import Run, run_load
+from simulation.servers.system import RunningSystem
 
 LATENCY_SECONDS = 0.5
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from benchmarks.leads import message, settings_of
 from benchmarks.usage import cpu_seconds
-from worker.producer import Producer
-from worker.simulation.system import RunningSystem
+from simulation.servers.system import RunningSystem
+from worker.pipeline.producer import Producer
 from worker.store import Store
 
 _BATCH = 1000

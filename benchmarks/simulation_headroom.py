@@ -22,7 +22,7 @@ from urllib.parse import urlencode
 
 import uvloop
 
-from worker.simulation.control import SimulatedUpstreams
+from simulation.upstreams.control import SimulatedUpstreams
 
 _KEY = "ft_sk_headroom"
 

@@ -23,8 +23,8 @@ from benchmarks.leads import ONE_BY_ONE, message, settings_of
 from benchmarks.report import Goal, Section, Table
 from benchmarks.samples import slope
 from benchmarks.usage import cpu_seconds, resident_mb
-from worker.producer import Producer
-from worker.simulation.system import RunningSystem
+from simulation.servers.system import RunningSystem
+from worker.pipeline.producer import Producer
 from worker.store import Store
 
 GOAL_WAITING = 1000

@@ -26,7 +26,7 @@ class Worker(Section):
     after SIGTERM; then they are handed over by their leases, which may cost a second ask. Give the process a little
     more before it is killed. ``require_durable_store``: do not start on a store that is certain to lose events (no
     append-only file, or a policy that evicts). ``crash_at`` is for tests only: the process kills itself there
-    (``worker/crash_points.py``).
+    (``worker/pipeline/failpoints.py``).
     """
 
     concurrency: Annotated[int, Field(ge=1, le=100_000)] = 500

@@ -1,8 +1,8 @@
 """A producer without any code of Parley: plain Celery, one message to ``tasks.accept``.
 
 Producers in other languages send the same message with their own Celery client (docs/producers.md shows it byte by
-byte). Prefer ``worker.producer.Producer`` where you can: here the text of the lead travels through the broker, and no
-receipt tells what became of it.
+byte). Prefer ``worker.pipeline.producer.Producer`` where you can: here the text of the lead travels through the broker,
+and no receipt tells what became of it.
 
     python examples/celery_only_producer.py --broker redis://127.0.0.1:6379/0 --persona ava --target @john_doe \\
         --session-id s-1 --message "hey, saw your post!"

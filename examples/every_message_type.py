@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 
-from worker.captivate import (
+from worker.clients.captivate import (
     ActionModel,
     ButtonMessageModel,
     Captivate,

@@ -34,11 +34,11 @@ from fastapi import Body, FastAPI, Header, Request, Response
 from fastapi.responses import JSONResponse
 
 from config.settings import Settings, SettingsError, load
-from worker.captivate import Captivate, CaptivatePayloadError
-from worker.events import InboundChat
-from worker.producer import Producer
-from worker.refusals import InboxFull, InvalidEvent, MissingChannel, Refused
-from worker.request_ids import id_of_request
+from worker.clients.captivate import Captivate, CaptivatePayloadError
+from worker.domain.events import InboundChat
+from worker.domain.refusals import InboxFull, InvalidEvent, MissingChannel, Refused
+from worker.domain.request_ids import id_of_request
+from worker.pipeline.producer import Producer
 from worker.store import StoreError
 
 LEAST_SECRET = 16

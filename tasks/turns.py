@@ -8,8 +8,8 @@ from celery import Task, shared_task
 from celery.worker.request import Request
 
 from worker.bootstrap import handles, parts
-from worker.turn import DeadLetter
-from worker.vocabulary import OUTREACH, TURNS
+from worker.domain.vocabulary import OUTREACH, TURNS
+from worker.pipeline.turn import DeadLetter
 
 
 class RequestWithoutContent(Request):
@@ -64,10 +64,10 @@ def turn(self: Turn, persona: str, target: str) -> str:
 
 @shared_task(name="tasks.accept", base=Accept)
 def accept(message: str) -> str:
-    """Accept the event of a message (docs/producers.md). ``message``: as ``worker.consumer`` hands it over, whole and
-    unread, so that one reader reads all events, whatever queue they came by.
+    """Accept the event of a message (docs/producers.md). ``message``: as ``processes.consumer`` hands it over, whole
+    and unread, so that one reader reads all events, whatever queue they came by.
 
     What cannot be accepted becomes a dead letter with the reason. The message carries content through the broker and is
-    only as durable there as the broker makes it; ``worker.producer.Producer`` has neither limitation.
+    only as durable there as the broker makes it; ``worker.pipeline.producer.Producer`` has neither limitation.
     """
     return parts().intake.accept_message(message)

@@ -13,8 +13,8 @@ from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
 from config.settings import Settings, load
-from worker.simulation.control import SimulatedUpstreams
-from worker.simulation.embedded_redis import EmbeddedRedis
+from simulation.servers.embedded_redis import EmbeddedRedis
+from simulation.upstreams.control import SimulatedUpstreams
 from worker.store import Store
 
 # How long an example takes is a matter of what else the machine has to do.

@@ -8,24 +8,24 @@ from dataclasses import dataclass
 from functools import cache
 
 from config import settings as configuration
-from config.handles import Handles
 from config.sections import Way
 from config.settings import Settings
-from worker import crash_points
-from worker.asking import Asking
-from worker.captivate import CaptivateClient
-from worker.connections import Connections, Timeouts
-from worker.fluidtalk import FluidTalk
-from worker.images import ImageFetcher
-from worker.intake import Intake
+from worker.adapters.images import ImageFetcher
+from worker.clients.captivate import CaptivateClient
+from worker.clients.fluidtalk import FluidTalk
+from worker.clients.http.connections import Connections, Timeouts
+from worker.domain.handles import Handles
 from worker.observability import tracing
-from worker.observability.calls import CountedConnections
-from worker.producer import Producer
-from worker.reach import Reach
+from worker.observability.http_calls import CountedConnections
+from worker.pipeline import failpoints
+from worker.pipeline.ask import Asking
+from worker.pipeline.celery_intake import Intake
+from worker.pipeline.due import Upkeep
+from worker.pipeline.producer import Producer
+from worker.pipeline.reach import Reach
+from worker.pipeline.turn import Turns
 from worker.store import Store
-from worker.store.renewal import Lease, LeaseKeeper
-from worker.turn import Turns
-from worker.upkeep import Upkeep
+from worker.store.conversations.leases import Lease, LeaseKeeper
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Parts:
 def build(settings: Settings, *, ahead: bool = False) -> Parts:
     """All parts for these settings. Opens no connection; starts no thread before the first turn.
 
-    ``ahead``: the store's clock runs ahead (``worker/store/ahead.py``); only tests and simulations ask for it.
+    ``ahead``: the store's clock runs ahead (``worker/store/redis/ahead.py``); only tests and simulations ask for it.
     """
     store = Store(settings, connections=min(settings.worker.concurrency, 64) + 4, ahead=ahead)
     reach = Reach(settings, store)
@@ -82,7 +82,7 @@ def parts() -> Parts:
     with _lock:
         if _parts is None:
             settings = configuration.load()
-            crash_points.arm(settings.worker.crash_at)
+            failpoints.arm(settings.worker.crash_at)
             tracing.begin(settings.tracing)
             _parts = build(settings)
         return _parts

@@ -16,20 +16,19 @@ from celery import Celery, signals
 from celery.apps.worker import Worker
 from celery.worker import state
 
-from config import logging as logs
 from config import settings as configuration
 from config.settings import SettingsError
 from worker import bootstrap
-from worker.observability import metrics, tracing
+from worker.observability import logs, metrics, tracing
 from worker.observability.endpoint import Endpoint
 from worker.observability.health import BeatHealth, WorkerHealth
-from worker.observability.store_figures import StoreFigures
-from worker.one_core import OneCore
-from worker.start_up import StartUpCheck, examine_layout
-from worker.store import Store, content
-from worker.store.measures import Figures
-from worker.store.processes import Served
-from worker.watchdog import Watchdog
+from worker.observability.store_metrics import StoreFigures
+from worker.processes.cpu_affinity import OneCore
+from worker.processes.start_up import StartUpCheck, examine_layout
+from worker.processes.watchdog import Watchdog
+from worker.store import Store, encryption
+from worker.store.heartbeats import Served
+from worker.store.views.figures import Figures
 
 _log = logging.getLogger("parley.worker")
 
@@ -69,8 +68,8 @@ class Parley(Celery):
         return self.subclass_with_self(QuietWorker)
 
 
-app = Parley("parley", include=["tasks.turns", "tasks.schedule"])
-app.config_from_object("config.broker:celery_options")
+app = Parley("parley", include=["tasks.turns", "tasks.scheduled"])
+app.config_from_object("config.celery:celery_options")
 
 
 @signals.worker_ready.connect
@@ -176,7 +175,7 @@ def _beat_begins(sender: Any, **_: Any) -> None:
 @signals.celeryd_after_setup.connect
 def _check_store(**_: Any) -> None:
     settings = configuration.load()
-    if fault := tracing.fault(settings.tracing) or content.fault(settings.encryption):
+    if fault := tracing.fault(settings.tracing) or encryption.fault(settings.encryption):
         _refuse_to_work(fault)
     check = StartUpCheck(settings, _refuse_to_work)
     check.begin()

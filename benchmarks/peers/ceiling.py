@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from benchmarks.peers.feeder import Feeder
 from benchmarks.peers.trial import WARM_UP
 from benchmarks.usage import cpu_seconds
-from worker.simulation.system import RunningSystem
+from simulation.servers.system import RunningSystem
 
 TASKS = 4000
 

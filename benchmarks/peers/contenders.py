@@ -15,9 +15,9 @@ from pathlib import Path
 
 from benchmarks.leads import ONE_BY_ONE
 from benchmarks.peers.embedded_postgresql import EmbeddedPostgresql, find_binaries
-from worker.simulation.control import SimulatedUpstreams
-from worker.simulation.system import RunningSystem, SystemFailed
-from worker.simulation.tied_process import tied_command
+from simulation.servers.system import RunningSystem, SystemFailed
+from simulation.tied_process import tied_command
+from simulation.upstreams.control import SimulatedUpstreams
 
 Latency = float | tuple[float, float]
 

@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from benchmarks.peers.messages import messages
-from worker.simulation.tied_process import tied_command
+from simulation.tied_process import tied_command
 
 _SOURCE = Path(__file__).absolute().parents[2]
 

@@ -7,8 +7,8 @@ from functools import cache
 
 from benchmarks.peers.messages import Message
 from config.settings import load
-from worker.events import ChannelContext, InboundChat
-from worker.producer import Producer
+from worker.domain.events import ChannelContext, InboundChat
+from worker.pipeline.producer import Producer
 from worker.store import Store
 
 BATCH = 200

@@ -13,9 +13,9 @@ from benchmarks.peers.contenders import Contender, Latency, Running, running
 from benchmarks.peers.feeder import Feeder
 from benchmarks.peers.messages import messages
 from benchmarks.usage import cpu_seconds
-from worker.simulation.call_log import Call
-from worker.simulation.checker import Sent, Verdict, judge
-from worker.simulation.system import SystemFailed
+from simulation.judge.checker import Sent, Verdict, judge
+from simulation.servers.system import SystemFailed
+from simulation.upstreams.call_log import Call
 
 WARM_UP = 50
 

@@ -15,10 +15,10 @@ import httpx
 import pytest
 
 from config.settings import Settings, load
-from worker.simulation.embedded_rabbitmq import EmbeddedRabbitMQ, NoRabbitMQ, find_rabbitmq
-from worker.simulation.embedded_redis import free_port
-from worker.simulation.system import RunningSystem
-from worker.simulation.tied_process import tied_command
+from simulation.servers.embedded_rabbitmq import EmbeddedRabbitMQ, NoRabbitMQ, find_rabbitmq
+from simulation.servers.embedded_redis import free_port
+from simulation.servers.system import RunningSystem
+from simulation.tied_process import tied_command
 
 PROJECT = Path(__file__).parents[2]
 
@@ -86,7 +86,7 @@ def open_dashboard(tmp_path: Path, eventually: Callable[..., Any]) -> Iterator[C
             }
             with log.open("wb") as output:
                 process = subprocess.Popen(
-                    tied_command([sys.executable, "-m", "worker.dashboard"]),
+                    tied_command([sys.executable, "-m", "worker.processes.flower"]),
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=subprocess.STDOUT,

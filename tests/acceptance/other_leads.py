@@ -6,8 +6,8 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from worker.events import InboundChat
-from worker.producer import Producer
+from worker.domain.events import InboundChat
+from worker.pipeline.producer import Producer
 
 
 @contextmanager

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from worker.events import AiOpener, InboundChat
-from worker.producer import Producer
+from worker.domain.events import AiOpener, InboundChat
+from worker.pipeline.producer import Producer
 from worker.store import Store
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.slow]

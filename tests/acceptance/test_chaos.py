@@ -13,23 +13,23 @@ from pathlib import Path
 
 import pytest
 
-from worker.simulation.call_log import Call
-from worker.simulation.chaos.endings import Ending
-from worker.simulation.chaos.evidence import (
+from simulation.chaos.endings import Ending
+from simulation.chaos.evidence import (
     longest_answered_ask,
     read_calls,
     repeats,
     seconds_to_recover,
     seconds_to_resume,
 )
-from worker.simulation.chaos.incidents import Incidents
-from worker.simulation.chaos.ledger import draw_up
-from worker.simulation.chaos.messages import messages, number_of, session_of
-from worker.simulation.chaos.report import markdown
-from worker.simulation.chaos.run import FAULTS, Plan, run
-from worker.simulation.chaos.troubles import Schedule, Trouble
-from worker.simulation.chaos.versions import NoSuchVersion, checked_out
-from worker.simulation.checker import Sent
+from simulation.chaos.incidents import Incidents
+from simulation.chaos.ledger import draw_up
+from simulation.chaos.messages import messages, number_of, session_of
+from simulation.chaos.report import markdown
+from simulation.chaos.run import FAULTS, Plan, run
+from simulation.chaos.troubles import Schedule, Trouble
+from simulation.chaos.versions import NoSuchVersion, checked_out
+from simulation.judge.checker import Sent
+from simulation.upstreams.call_log import Call
 
 ARRIVALS = itertools.count(1)
 ROOT = Path(__file__).parents[2]
@@ -368,7 +368,7 @@ def test_calls_of_more_than_three_leases_are_made_once():
 
 
 def test_the_command_says_what_it_does_not_know():
-    command = [sys.executable, "-m", "worker.simulation.chaos", "--faults", "kill,earthquake"]
+    command = [sys.executable, "-m", "simulation.chaos", "--faults", "kill,earthquake"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "unknown: earthquake; there are kill, stop" in done.stderr
@@ -402,7 +402,7 @@ def test_an_old_version_is_checked_out_beside_this_one_and_goes_away_again(histo
 def test_a_version_that_git_does_not_have_is_named(history):
     with pytest.raises(NoSuchVersion, match="no-such-name"), checked_out("no-such-name"):
         pass
-    command = [sys.executable, "-m", "worker.simulation.chaos", "--old-version", "no-such-name"]
+    command = [sys.executable, "-m", "simulation.chaos", "--old-version", "no-such-name"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "--old-version no-such-name: git worktree add" in done.stdout

@@ -9,17 +9,17 @@ import threading
 import pytest
 from redis.exceptions import ConnectionError as RedisAway
 
-from worker.simulation.call_log import Call
-from worker.simulation.chaos.endings import Ending, Policies
-from worker.simulation.chaos.gate_watch import Closing, GateWatch
-from worker.simulation.chaos.messages import session_of
-from worker.simulation.chaos.outages import Outage, Outages
-from worker.simulation.chaos.report import markdown
-from worker.simulation.chaos.run import Plan, run
-from worker.simulation.chaos.subjects import whole_rows
-from worker.simulation.chaos.upstream_outages import WAYS, in_turn, rules
-from worker.simulation.checker import Sent
-from worker.store.timeline import moment_of
+from simulation.chaos.endings import Ending, Policies
+from simulation.chaos.gate_watch import Closing, GateWatch
+from simulation.chaos.messages import session_of
+from simulation.chaos.outages import Outage, Outages
+from simulation.chaos.report import markdown
+from simulation.chaos.run import Plan, run
+from simulation.chaos.subjects import whole_rows
+from simulation.chaos.upstream_outages import WAYS, in_turn, rules
+from simulation.judge.checker import Sent
+from simulation.upstreams.call_log import Call
+from worker.store.views.timeline import moment_of
 
 ARRIVALS = itertools.count(1)
 AWAY = Outage("fluidtalk", "500", 100.0, 160.0)

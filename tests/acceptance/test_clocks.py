@@ -9,12 +9,12 @@ import pytest
 from celery import Celery
 from redis import Redis
 
-from config.broker import options
-from worker import beat
-from worker.beat import MOST_WAITING, SteadyScheduler
-from worker.events import InboundChat
-from worker.producer import Producer
-from worker.simulation.system import wrong_clock
+from config.celery import options
+from simulation.servers.system import wrong_clock
+from worker.domain.events import InboundChat
+from worker.pipeline.producer import Producer
+from worker.processes import scheduler
+from worker.processes.scheduler import MOST_WAITING, SteadyScheduler
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.slow]
 
@@ -32,7 +32,7 @@ def test_a_lone_worker_whose_clock_is_wrong_recovers_what_lost_its_doorbell(star
 
 
 def test_over_rabbitmq_too_what_piles_up_while_no_worker_runs_is_bounded(rabbitmq, make_settings, monkeypatch):
-    monkeypatch.setattr(beat, "time", clock := SimpleNamespace(now=0.0, monotonic=lambda: clock.now))
+    monkeypatch.setattr(scheduler, "time", clock := SimpleNamespace(now=0.0, monotonic=lambda: clock.now))
     with Celery(set_as_current=False) as app:
         app.conf.update(options(make_settings(broker_url=rabbitmq.url)))
         with closing(SteadyScheduler(app)) as first, closing(SteadyScheduler(app)) as second:

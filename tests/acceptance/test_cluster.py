@@ -10,14 +10,14 @@ import pytest
 from celery import Celery
 
 from config.settings import SettingsError, load
-from worker.conversation import Conversation
-from worker.events import InboundChat
-from worker.simulation.embedded_redis import EmbeddedRedis
-from worker.simulation.load import run_load
-from worker.simulation.redis_topologies import EmbeddedCluster, client_of
-from worker.start_up import examine
+from simulation.load import run_load
+from simulation.servers.embedded_redis import EmbeddedRedis
+from simulation.servers.redis_topologies import EmbeddedCluster, client_of
+from worker.domain.conversation import Conversation
+from worker.domain.events import InboundChat
+from worker.processes.start_up import examine
 from worker.store import Store, StoreError
-from worker.store.leases import Grant
+from worker.store.conversations.turn_steps import Grant
 
 pytestmark = pytest.mark.acceptance
 

@@ -21,8 +21,8 @@ import pytest
 import yaml
 from redis import Redis, RedisError
 
-from worker.simulation.embedded_redis import free_port
-from worker.simulation.tied_process import tied_command
+from simulation.servers.embedded_redis import free_port
+from simulation.tied_process import tied_command
 
 pytestmark = pytest.mark.acceptance
 

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import pytest
 
 from config.settings import load
-from worker.conversation import Conversation
-from worker.crash_points import CRASH_POINTS
-from worker.events import Attachment, InboundChat
-from worker.producer import Producer
-from worker.simulation.faults import FaultKind, FaultRule
-from worker.simulation.system import RunningSystem
+from simulation.servers.system import RunningSystem
+from simulation.upstreams.faults import FaultKind, FaultRule
+from worker.domain.conversation import Conversation
+from worker.domain.events import Attachment, InboundChat
+from worker.pipeline.failpoints import CRASH_POINTS
+from worker.pipeline.producer import Producer
 from worker.store import Store
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(180)]

@@ -8,9 +8,9 @@ import pytest
 from celery import Celery, signature
 from redis import Redis
 
-from worker.conversation import Conversation
-from worker.events import FollowUp, InboundChat
-from worker.producer import Producer
+from worker.domain.conversation import Conversation
+from worker.domain.events import FollowUp, InboundChat
+from worker.pipeline.producer import Producer
 from worker.store import Store
 
 pytestmark = pytest.mark.acceptance

@@ -19,13 +19,13 @@ from urllib.parse import unquote
 import httpx
 import pytest
 
-from config.handles import Handles
 from config.settings import load
+from simulation.upstreams.faults import FaultKind, FaultRule
 from tests.acceptance.other_leads import others_writing
-from worker.conversation import Conversation
-from worker.events import EventTrigger, InboundChat
-from worker.producer import Producer
-from worker.simulation.faults import FaultKind, FaultRule
+from worker.domain.conversation import Conversation
+from worker.domain.events import EventTrigger, InboundChat
+from worker.domain.handles import Handles
+from worker.pipeline.producer import Producer
 from worker.store import Store
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.slow]

@@ -6,9 +6,9 @@ import time
 
 import pytest
 
-from worker.events import InboundChat
-from worker.producer import Producer
-from worker.simulation.checker import Sent, judge
+from simulation.judge.checker import Sent, judge
+from worker.domain.events import InboundChat
+from worker.pipeline.producer import Producer
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.slow]
 

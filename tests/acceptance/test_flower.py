@@ -14,9 +14,9 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from worker.events import InboundChat
-from worker.producer import Producer
-from worker.simulation.faults import FaultKind, FaultRule
+from simulation.upstreams.faults import FaultKind, FaultRule
+from worker.domain.events import InboundChat
+from worker.pipeline.producer import Producer
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.slow]
 
@@ -121,7 +121,7 @@ def test_flower_does_not_start_without_a_password(start):
     """There is no default password."""
     system, _ = start(workers=0, beats=0)
     done = subprocess.run(
-        [sys.executable, "-m", "worker.dashboard"],
+        [sys.executable, "-m", "worker.processes.flower"],
         env={**os.environ, "PYTHONPATH": str(PROJECT), **system.environment},
         cwd=system.logs,
         capture_output=True,

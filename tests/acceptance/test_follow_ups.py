@@ -9,9 +9,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from worker.conversation import Conversation
-from worker.events import FollowUp, InboundChat
-from worker.producer import Producer
+from worker.domain.conversation import Conversation
+from worker.domain.events import FollowUp, InboundChat
+from worker.pipeline.producer import Producer
 from worker.store import Store
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.slow]

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from config.settings import load
-from worker.events import InboundChat
-from worker.producer import Producer
-from worker.simulation.embedded_redis import free_port
-from worker.simulation.tied_process import tied_command
+from simulation.servers.embedded_redis import free_port
+from simulation.tied_process import tied_command
+from worker.domain.events import InboundChat
+from worker.pipeline.producer import Producer
 
 pytestmark = pytest.mark.acceptance
 

@@ -16,11 +16,11 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
-from worker.events import InboundChat
-from worker.producer import Producer
-from worker.simulation.embedded_redis import free_port
-from worker.simulation.faults import FaultKind, FaultRule
-from worker.simulation.tied_process import tied_command
+from simulation.servers.embedded_redis import free_port
+from simulation.tied_process import tied_command
+from simulation.upstreams.faults import FaultKind, FaultRule
+from worker.domain.events import InboundChat
+from worker.pipeline.producer import Producer
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.slow]
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from config.settings import load
-from worker.one_core import _claimed
-from worker.simulation.load import run_load
-from worker.simulation.system import RunningSystem
+from simulation.load import run_load
+from simulation.servers.system import RunningSystem
+from worker.processes.cpu_affinity import _claimed
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.slow]
 

@@ -7,7 +7,7 @@ import time
 import pytest
 from redis import Redis
 
-from worker.simulation.load import run_load
+from simulation.load import run_load
 
 pytestmark = pytest.mark.acceptance
 

@@ -8,10 +8,10 @@ import signal
 import pytest
 
 from config.settings import load
-from worker.conversation import Conversation
-from worker.events import InboundChat
-from worker.producer import Producer
-from worker.simulation.system import RunningSystem
+from simulation.servers.system import RunningSystem
+from worker.domain.conversation import Conversation
+from worker.domain.events import InboundChat
+from worker.pipeline.producer import Producer
 from worker.store import Store
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.slow, pytest.mark.timeout(180)]

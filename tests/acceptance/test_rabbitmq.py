@@ -13,14 +13,14 @@ import pytest
 from celery import Celery
 from kombu import Connection, Queue
 
-from config.handles import Handles
 from config.settings import Privacy
-from worker.broker import Broker, BrokerAway, Publication
-from worker.conversation import Conversation
-from worker.doorbells import BrokerDoorbells
-from worker.simulation.load import run_load
-from worker.start_up import examine
+from simulation.load import run_load
+from worker.domain.conversation import Conversation
+from worker.domain.handles import Handles
+from worker.processes.start_up import examine
 from worker.store import Store
+from worker.store.queues.broker import Broker, BrokerAway, Publication
+from worker.store.queues.doorbells import BrokerDoorbells
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.slow]
 

@@ -6,9 +6,9 @@ import time
 
 import pytest
 
-from worker.events import InboundChat
-from worker.producer import Producer
-from worker.simulation.load import run_load
+from simulation.load import run_load
+from worker.domain.events import InboundChat
+from worker.pipeline.producer import Producer
 
 pytestmark = pytest.mark.acceptance
 

@@ -11,8 +11,8 @@ from collections import Counter
 import pytest
 from redis import Redis
 
-from worker.events import InboundChat
-from worker.producer import Producer
+from worker.domain.events import InboundChat
+from worker.pipeline.producer import Producer
 from worker.store import Store, StoreError
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.slow]

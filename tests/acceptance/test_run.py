@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from worker.events import InboundChat
-from worker.producer import Producer
+from worker.domain.events import InboundChat
+from worker.pipeline.producer import Producer
 
 pytestmark = pytest.mark.acceptance
 
-COMMAND = [sys.executable, "-m", "worker.run"]
+COMMAND = [sys.executable, "-m", "worker.processes.run"]
 
 
 def test_worker_and_beat_run_until_a_signal(start, channel, eventually):

@@ -27,15 +27,15 @@ from celery import Celery
 from redis import Redis, RedisError
 
 from config.settings import load
+from simulation.servers.embedded_redis import EmbeddedRedis, free_port
+from simulation.servers.system import RunningSystem
+from simulation.tied_process import tied_command
+from simulation.upstreams.faults import FaultKind, FaultRule
 from tests.acceptance.other_leads import others_writing
 from worker.bootstrap import Parts, build
-from worker.conversation import Conversation
-from worker.events import AiOpener, Attachment, EventTrigger, InboundChat
-from worker.producer import Producer
-from worker.simulation.embedded_redis import EmbeddedRedis, free_port
-from worker.simulation.faults import FaultKind, FaultRule
-from worker.simulation.system import RunningSystem
-from worker.simulation.tied_process import tied_command
+from worker.domain.conversation import Conversation
+from worker.domain.events import AiOpener, Attachment, EventTrigger, InboundChat
+from worker.pipeline.producer import Producer
 
 pytestmark = pytest.mark.acceptance
 

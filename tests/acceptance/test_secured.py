@@ -14,12 +14,12 @@ from redis import Redis
 from redis.exceptions import NoPermissionError
 
 from config.settings import SettingsError, load
-from worker.events import InboundChat
-from worker.producer import Producer
-from worker.simulation.certificates import make
-from worker.simulation.embedded_redis import EmbeddedRedis, free_port
-from worker.simulation.load import run_load
-from worker.simulation.redis_binary import find_redis_binary
+from simulation.load import run_load
+from simulation.servers.certificates import make
+from simulation.servers.embedded_redis import EmbeddedRedis, free_port
+from simulation.servers.redis_binary import find_redis_binary
+from worker.domain.events import InboundChat
+from worker.pipeline.producer import Producer
 from worker.store import Store, StoreError
 
 pytestmark = pytest.mark.acceptance
@@ -96,7 +96,7 @@ def test_who_has_no_certificate_or_meets_a_stranger_does_not_come_in(certificate
 
 
 def test_celery_believes_no_stranger_either(certificates, tls, make_settings):
-    from config.broker import options
+    from config.celery import options
 
     given = {name.removeprefix("PARLEY_TLS__").lower(): value for name, value in tls.items()}
     for pair, believed in ((certificates.server, True), (certificates.stranger, False)):

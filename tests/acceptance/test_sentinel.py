@@ -6,11 +6,11 @@ from contextlib import closing
 
 import pytest
 
-from worker.events import InboundChat
-from worker.producer import Producer
-from worker.simulation.load import run_load
-from worker.simulation.redis_topologies import EmbeddedSentinels
-from worker.start_up import examine
+from simulation.load import run_load
+from simulation.servers.redis_topologies import EmbeddedSentinels
+from worker.domain.events import InboundChat
+from worker.pipeline.producer import Producer
+from worker.processes.start_up import examine
 from worker.store import Store, StoreError
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.slow]

@@ -12,8 +12,8 @@ import pytest
 import redis
 from celery import Celery
 
-from worker.events import InboundChat
-from worker.producer import Producer
+from worker.domain.events import InboundChat
+from worker.pipeline.producer import Producer
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.slow]
 

@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks.known import copy, known_lead, memory_by_kind
 from benchmarks.leads import message
-from worker.follow_ups import Planned, Touch
+from worker.domain.cadence import Planned, Touch
 
 
 def finished(store):

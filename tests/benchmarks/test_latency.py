@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 import pytest
 
 from benchmarks.latency import added_seconds, late_seconds
-from worker.simulation.call_log import Call
-from worker.store.timeline import Moment
+from simulation.upstreams.call_log import Call
+from worker.store.views.timeline import Moment
 
 
 def call(service, lead, start, end):

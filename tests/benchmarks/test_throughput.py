@@ -11,7 +11,7 @@ from benchmarks.peers.ceiling import Ceiling
 from benchmarks.peers.contenders import Contender, expert, parley
 from benchmarks.peers.trial import Case, Trial
 from benchmarks.throughput import AT_ONCE, BURSTS, HOT, THINKING, Found, goals
-from worker.simulation.checker import Verdict
+from simulation.judge.checker import Verdict
 
 CLEAN = Verdict(1000, 1000, 1000, 0, 0, 0, 0, 0, 0, 0, ())
 

@@ -12,8 +12,8 @@ import pytest
 import yaml
 
 from worker.observability import metrics
-from worker.observability.store_figures import StoreFigures
-from worker.store.measures import Figures, Waiting
+from worker.observability.store_metrics import StoreFigures
+from worker.store.views.figures import Figures, Waiting
 
 PROJECT = Path(__file__).parents[2]
 RULES = PROJECT / "deploy/prometheus/parley.rules.yml"

@@ -82,7 +82,9 @@ def text_of(page: Path) -> str:
 def test_every_call_of_fluidtalk_s_documentation_is_listed(site):
     calls = ["inbound_chat", "ai_opener", "event_trigger", "follow_up", "upload_image"]
     values = ["FluidTalkError", "ChatResult", "ActionResult", "UploadResult"]
-    named = {f"worker.fluidtalk.FluidTalk.{name}" for name in calls} | {f"worker.fluidtalk.{name}" for name in values}
+    named = {f"worker.clients.fluidtalk.FluidTalk.{name}" for name in calls} | {
+        f"worker.clients.fluidtalk.{name}" for name in values
+    }
     assert named - anchors(site / "reference" / "fluidtalk.html") == set()
 
 
@@ -93,7 +95,7 @@ def test_every_function_of_captivate_s_documentation_is_listed(site):
     keeps |= {"set_conversation_title", "get_conversation_title"}
     answers = {"set_response", "get_response", "set_outgoing_action", "async_send_message"}
     answers |= {"escalate_to_human", "escalate_to_agent_router", "escalate_to_agent"}
-    named = {f"worker.captivate.Captivate.{name}" for name in reads | keeps | answers}
+    named = {f"worker.clients.captivate.Captivate.{name}" for name in reads | keeps | answers}
     assert named - anchors(site / "reference" / "captivate.html") == set()
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from worker.conversation import Conversation
-from worker.intake import Intake
-from worker.producer import Producer
+from worker.domain.conversation import Conversation
+from worker.pipeline.celery_intake import Intake
+from worker.pipeline.producer import Producer
 
 EXAMPLE = Path("examples", "celery_only_producer.py")
 LEAD = Conversation("ava", "@lead")

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from config.settings import load
-from worker.conversation import Conversation
-from worker.refusals import UnknownPersona
-from worker.simulation.system import RunningSystem
+from simulation.servers.system import RunningSystem
+from worker.domain.conversation import Conversation
+from worker.domain.refusals import UnknownPersona
 from worker.store import Store
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "producers.md").read_text(encoding="utf-8")

@@ -8,7 +8,7 @@ import socket
 import httpx
 import pytest
 
-from worker.conversation import Conversation
+from worker.domain.conversation import Conversation
 from worker.store import Store
 
 PAYLOAD = {

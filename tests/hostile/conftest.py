@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 
 from config.settings import Settings
+from simulation.upstreams.control import SimulatedUpstreams
+from simulation.upstreams.faults import FaultKind, FaultRule
 from worker.bootstrap import build
-from worker.conversation import Conversation
-from worker.intake import Intake
-from worker.producer import Producer
-from worker.simulation.control import SimulatedUpstreams
-from worker.simulation.faults import FaultKind, FaultRule
+from worker.domain.conversation import Conversation
+from worker.pipeline.celery_intake import Intake
+from worker.pipeline.producer import Producer
+from worker.pipeline.turn import DeadLetter
 from worker.store import Store
-from worker.turn import DeadLetter
 
 Respond = Callable[[socket.socket], None]
 

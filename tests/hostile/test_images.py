@@ -14,9 +14,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from worker.connections import Timeouts
-from worker.images import FetchedImage, ImageError, ImageFetcher, image_type
-from worker.public_addresses import DownloadError, Downloads, ForbiddenAddress, public_address
+from worker.adapters.images import FetchedImage, ImageError, ImageFetcher, image_type
+from worker.clients.downloads import DownloadError, Downloads, ForbiddenAddress, public_address
+from worker.clients.http.connections import Timeouts
 
 TIMES = Timeouts(connect=1, read=1, total=1.5)
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(40)

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from worker import events
-from worker.conversation import Conversation
+from worker.domain import events
+from worker.domain.conversation import Conversation
 
 PLANTED = "PLANTED words"
 

@@ -12,9 +12,9 @@ import pytest
 from redis import Redis
 
 from config.settings import load
-from worker.events import InboundChat
-from worker.producer import Producer
-from worker.simulation.system import RunningSystem
+from simulation.servers.system import RunningSystem
+from worker.domain.events import InboundChat
+from worker.pipeline.producer import Producer
 
 pytestmark = pytest.mark.acceptance
 

@@ -10,11 +10,11 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from redis.crc import key_slot
 
-from worker.conversation import Conversation
-from worker.events import FollowUp, InboundChat
-from worker.follow_ups import Planned, Touch
+from worker.domain.cadence import Planned, Touch
+from worker.domain.conversation import Conversation
+from worker.domain.events import FollowUp, InboundChat
+from worker.store.conversations.turn_steps import Grant
 from worker.store.keys import Keys
-from worker.store.leases import Grant
 
 # Each differs from another in what a key, a pattern, a script or a shell could take for its own.
 TARGETS = [

@@ -7,9 +7,9 @@ import datetime
 import pytest
 from pydantic import ValidationError
 
-from worker.events import EventTrigger, InboundChat
-from worker.producer import Producer
-from worker.refusals import Refused
+from worker.domain.events import EventTrigger, InboundChat
+from worker.domain.refusals import Refused
+from worker.pipeline.producer import Producer
 
 NOT_JSON = {
     "a set": {"PLANTED words"},

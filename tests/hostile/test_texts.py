@@ -11,13 +11,13 @@ from pydantic import SecretStr, ValidationError
 from redis import Redis, RedisError
 
 from config.settings import Settings, SettingsError, load
+from simulation.servers.embedded_redis import EmbeddedRedis, free_port
 from worker.bootstrap import Parts, build
-from worker.captivate import Captivate
-from worker.conversation import Conversation
-from worker.events import InboundChat
-from worker.producer import Producer
-from worker.refusals import Refused
-from worker.simulation.embedded_redis import EmbeddedRedis, free_port
+from worker.clients.captivate import Captivate
+from worker.domain.conversation import Conversation
+from worker.domain.events import InboundChat
+from worker.domain.refusals import Refused
+from worker.pipeline.producer import Producer
 
 PLANTED = "PLANTED"
 PASSWORD = "PLANTED-redis-password"

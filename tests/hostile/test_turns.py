@@ -15,8 +15,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from worker.conversation import Conversation
-from worker.events import AiOpener, Attachment, EventTrigger, FollowUp, InboundChat
+from worker.domain.conversation import Conversation
+from worker.domain.events import AiOpener, Attachment, EventTrigger, FollowUp, InboundChat
 
 PLANTED = "PLANTED-words"
 KEY = "ft_sk_ava"
@@ -36,7 +36,7 @@ hostile_run = settings(
 def a_turn(channel, caplog) -> Callable[..., list[str]]:
     """Enqueue one event of a new conversation and work until it has ended or its few tries are used up."""
     caplog.set_level(logging.DEBUG)
-    # As config/logging.py does for every process: it prints each header that goes out.
+    # As worker/observability/logs.py does for every process: it prints each header that goes out.
     caplog.set_level(logging.WARNING, logger="httpcore")
 
     def run(process: Any, kind: type = InboundChat, **fields: Any) -> list[str]:

@@ -6,7 +6,7 @@ import pytest
 from kombu.exceptions import OperationalError
 from redis import exceptions
 
-from tasks import schedule
+from tasks import scheduled
 
 
 class Refusing:
@@ -22,7 +22,7 @@ class Refusing:
         raise self._error
 
 
-@pytest.mark.parametrize("job", [schedule.ring_due, schedule.take_in, schedule.plan_follow_ups, schedule.trim])
+@pytest.mark.parametrize("job", [scheduled.ring_due, scheduled.take_in, scheduled.plan_follow_ups, scheduled.trim])
 @pytest.mark.parametrize(
     ("error", "said"),
     [
@@ -33,14 +33,14 @@ class Refusing:
     ],
 )
 def test_a_job_that_is_refused_is_left_to_the_next_tick(monkeypatch, caplog, job, error, said):
-    monkeypatch.setattr(schedule, "parts", lambda: Refusing(error))
-    monkeypatch.setattr(schedule, "_saying", schedule.Saying())
+    monkeypatch.setattr(scheduled, "parts", lambda: Refusing(error))
+    monkeypatch.setattr(scheduled, "_saying", scheduled.Saying())
     assert [job(), job()] == [said, said]
     assert len(caplog.records) == 1, "it is said once"
     assert "PLANTED" not in caplog.text
 
 
 def test_a_fault_of_our_own_is_a_failure(monkeypatch):
-    monkeypatch.setattr(schedule, "parts", lambda: Refusing(ZeroDivisionError()))
+    monkeypatch.setattr(scheduled, "parts", lambda: Refusing(ZeroDivisionError()))
     with pytest.raises(ZeroDivisionError):
-        schedule.ring_due()
+        scheduled.ring_due()

@@ -8,10 +8,10 @@ import pytest
 from celery import Celery
 from kombu.message import Message
 
-from config.handles import Handles
 from config.settings import Privacy
 from tasks.turns import RequestWithoutHandle, turn
 from worker import bootstrap
+from worker.domain.handles import Handles
 
 HASHED = Handles(Privacy(handles="hashed", handle_key="a key of sixteen"))
 PLAIN = Handles(Privacy())

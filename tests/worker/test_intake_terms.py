@@ -9,9 +9,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from worker.conversation import Conversation
-from worker.intake import Intake
-from worker.producer import Producer
+from worker.domain.conversation import Conversation
+from worker.pipeline.celery_intake import Intake
+from worker.pipeline.producer import Producer
 
 LEAD = Conversation("ava", "@lead")
 

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from config.sections import FollowUps, QuietHours
 from worker.cli.session import Usage
-from worker.follow_ups import DAY_MS, Drop, Move, Policy, TouchState, replanned, upcoming
+from worker.domain.cadence import DAY_MS, Drop, Move, Policy, TouchState, replanned, upcoming
 
 DAYS = 7
 WORDS = ("unchanged", "earlier", "later", "dropped", "new")

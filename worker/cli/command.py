@@ -11,27 +11,27 @@ import typer
 
 from config.settings import SettingsError
 from worker.cli import (
-    accounts,
-    checking,
-    encryption,
-    explaining,
+    books,
+    check,
+    claims,
+    dead_replay,
+    explain,
     follow_ups,
-    forgetting,
+    forget,
     gates,
     health,
-    letters,
     outreach,
-    replaying,
+    rotate_keys,
     screen,
     seals,
     status,
-    takeovers,
-    watching,
+    watch,
     which,
 )
+from worker.cli import dead as letters
 from worker.cli.session import No, Usage
 from worker.store import StoreError
-from worker.store.failures import code_of, is_own_fault
+from worker.store.redis.failures import code_of, is_own_fault
 
 _LOOK, _PERSONA, _LEAD, _MORE = "Look", "A whole persona", "One lead", "More"
 
@@ -45,32 +45,32 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("status", rich_help_panel=_LOOK)(status.status)
-app.command("watch", rich_help_panel=_LOOK)(watching.watch)
-app.command("explain", rich_help_panel=_LOOK)(explaining.explain)
-app.command("books", rich_help_panel=_LOOK)(accounts.books)
-app.command("check", rich_help_panel=_LOOK)(checking.check)
+app.command("watch", rich_help_panel=_LOOK)(watch.watch)
+app.command("explain", rich_help_panel=_LOOK)(explain.explain)
+app.command("books", rich_help_panel=_LOOK)(books.books)
+app.command("check", rich_help_panel=_LOOK)(check.check)
 app.command("health", rich_help_panel=_LOOK)(health.health)
 app.command("which", rich_help_panel=_LEAD)(which.which)
-app.command("rotate-keys", rich_help_panel=_MORE)(encryption.rotate_keys)
+app.command("rotate-keys", rich_help_panel=_MORE)(rotate_keys.rotate_keys)
 app.command("pause", rich_help_panel=_PERSONA)(gates.pause)
 app.command("resume", rich_help_panel=_PERSONA)(gates.resume)
 app.command("outreach", rich_help_panel=_PERSONA)(outreach.outreach)
-app.command("claim", rich_help_panel=_LEAD)(takeovers.claim)
-app.command("hand-back", rich_help_panel=_LEAD)(takeovers.hand_back)
-app.command("claims", rich_help_panel=_LEAD)(takeovers.claims)
+app.command("claim", rich_help_panel=_LEAD)(claims.claim)
+app.command("hand-back", rich_help_panel=_LEAD)(claims.hand_back)
+app.command("claims", rich_help_panel=_LEAD)(claims.claims)
 app.command("seal", rich_help_panel=_LEAD)(seals.seal)
 app.command("unseal", rich_help_panel=_LEAD)(seals.unseal)
 app.command("seals", rich_help_panel=_LEAD)(seals.seals)
-app.command("forget", rich_help_panel=_LEAD)(forgetting.forget)
+app.command("forget", rich_help_panel=_LEAD)(forget.forget)
 
 dead = typer.Typer(
     help="Dead letters, events that ended without an answer: list, look at, replay, discard.", no_args_is_help=True
 )
 dead.command("list")(letters.list_letters)
 dead.command("show")(letters.show)
-dead.command("replay")(replaying.replay)
-dead.command("replay-all")(replaying.replay_all)
-dead.command("discard")(replaying.discard)
+dead.command("replay")(dead_replay.replay)
+dead.command("replay-all")(dead_replay.replay_all)
+dead.command("discard")(dead_replay.discard)
 app.add_typer(dead, name="dead", rich_help_panel=_MORE)
 
 touches = typer.Typer(

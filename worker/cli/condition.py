@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 from worker.cli.gates import closed_gates
 from worker.cli.times import span
-from worker.sentences import of_stored
-from worker.store.measures import OTHER, Figures, Waiting
-from worker.store.processes import Alive
-from worker.vocabulary import Gate
+from worker.domain.sentences import of_stored
+from worker.domain.vocabulary import Gate
+from worker.store.heartbeats import Alive
+from worker.store.views.figures import OTHER, Figures, Waiting
 
 # The same limits as the alerts (deploy/prometheus/parley.rules.yml), so that both say the same.
 _LEADS_WAIT_SECONDS = 60

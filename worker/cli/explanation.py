@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 from config.settings import Settings
 from worker.cli.gates import closed_gates
 from worker.cli.times import relative, utc
-from worker.follow_ups import NoTouch, Policy, TouchState, next_touch
-from worker.reasons import read
-from worker.sentences import of_stored
-from worker.store.situation import Situation
-from worker.store.timeline import Moment
-from worker.vocabulary import FATES, Cause, Gate
+from worker.domain.cadence import NoTouch, Policy, TouchState, next_touch
+from worker.domain.reasons import read
+from worker.domain.sentences import of_stored
+from worker.domain.vocabulary import FATES, Cause, Gate
+from worker.store.views.situation import Situation
+from worker.store.views.timeline import Moment
 
 # Beat rings what is due every half second; later than this and no beat can be running.
 _LATE_MS = 10_000

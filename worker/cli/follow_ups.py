@@ -11,16 +11,16 @@ import typer
 
 from worker.cli import screen
 from worker.cli.cadence import DAYS, WORDS, Tally, policy_of
-from worker.cli.explaining import TargetArgument
+from worker.cli.dead import PersonaOption
+from worker.cli.explain import TargetArgument
 from worker.cli.gates import PersonaArgument, closed_gates
-from worker.cli.letters import PersonaOption
 from worker.cli.screen import AsJson
 from worker.cli.session import No, Session, conversation_of, operator, session
 from worker.cli.times import both, relative, utc
-from worker.conversation import Conversation
-from worker.follow_ups import Drop, Move, NoTouch, Policy, TouchState, next_touch, replanned
-from worker.follow_ups import upcoming as touches_to_come
-from worker.vocabulary import Gate
+from worker.domain.cadence import Drop, Move, NoTouch, Policy, TouchState, next_touch, replanned
+from worker.domain.cadence import upcoming as touches_to_come
+from worker.domain.conversation import Conversation
+from worker.domain.vocabulary import Gate
 
 _AT_ONCE = 500
 _EPOCH = date(1970, 1, 1)

@@ -8,10 +8,10 @@ import typer
 
 from worker.cli import screen
 from worker.cli.session import session
-from worker.sentences import of_stored
-from worker.store.connection import clock_ms
-from worker.store.gates import Owner
-from worker.vocabulary import Gate
+from worker.domain.sentences import of_stored
+from worker.domain.vocabulary import Gate
+from worker.store.personas.gates import Owner
+from worker.store.redis.connection import clock_ms
 
 PersonaArgument = Annotated[str, typer.Argument(metavar="PERSONA", help="Name of a configured persona.")]
 

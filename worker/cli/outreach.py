@@ -11,8 +11,8 @@ from worker.cli import screen
 from worker.cli.gates import PersonaArgument, closed_gates
 from worker.cli.screen import AsJson
 from worker.cli.session import session
-from worker.store.outreach import OutreachState
-from worker.vocabulary import Gate
+from worker.domain.vocabulary import Gate
+from worker.store.personas.ramp import OutreachState
 
 
 def outreach(persona: PersonaArgument, json: AsJson = False) -> None:

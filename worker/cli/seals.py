@@ -7,12 +7,12 @@ from typing import Annotated
 import typer
 
 from worker.cli import screen
-from worker.cli.explaining import TargetArgument
-from worker.cli.letters import PersonaArgument, PersonaOption
+from worker.cli.claims import UNKNOWN, ByOption, ReasonOption
+from worker.cli.dead import PersonaArgument, PersonaOption
+from worker.cli.explain import TargetArgument
 from worker.cli.screen import AsJson
 from worker.cli.session import No, conversation_of, operator, session
-from worker.cli.takeovers import UNKNOWN, ByOption, ReasonOption
-from worker.store.situation import situation
+from worker.store.views.situation import situation
 
 
 def seal(

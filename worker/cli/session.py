@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
-from config import logging as logs
 from config.settings import Settings, load
-from worker.conversation import Conversation
+from worker.domain.conversation import Conversation
+from worker.observability import logs
 from worker.store import Store, StoreError
 
 

@@ -14,7 +14,7 @@ from worker.cli.condition import Condition, PersonaCondition, needs, persona_con
 from worker.cli.screen import AsJson
 from worker.cli.session import No, Session, session
 from worker.cli.times import relative, span
-from worker.store.measures import OTHER, Figures
+from worker.store.views.figures import OTHER, Figures
 
 
 def status(

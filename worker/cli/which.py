@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
-from config.handles import Handles
 from worker.cli import screen
 from worker.cli.screen import AsJson
 from worker.cli.session import No, Usage, session
+from worker.domain.handles import Handles
 
 
 def which(

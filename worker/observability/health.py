@@ -25,7 +25,7 @@ class Health(Protocol):
 
 
 class Progress(Protocol):
-    """What notices a worker without progress: ``worker.watchdog.Watchdog``."""
+    """What notices a worker without progress: ``worker.processes.watchdog.Watchdog``."""
 
     @property
     def stuck_seconds(self) -> float: ...

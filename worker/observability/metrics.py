@@ -20,7 +20,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 from prometheus_client.registry import Collector
 
-from worker.vocabulary import FATES, Cause
+from worker.domain.vocabulary import FATES, Cause
 
 StoreStep = Literal["begin", "record", "settle", "hold"]
 

@@ -4,41 +4,41 @@ from __future__ import annotations
 
 from redis import Redis
 
-from config.handles import Handles
 from config.settings import Settings
-from worker.broker import Broker
-from worker.doorbells import BrokerDoorbells, Doorbells, StoreDoorbells
-from worker.store.accept_queue import AcceptList, AcceptQueue, BrokerQueue
-from worker.store.agenda import Agenda
-from worker.store.ahead import AheadRedis
-from worker.store.books import Books
-from worker.store.cluster import LateCluster
-from worker.store.connection import StoreError, StoreFull, connect
-from worker.store.content import Content
-from worker.store.dead_letters import DeadLetters
-from worker.store.errands import Errands
-from worker.store.follow_up_caps import FollowUpCaps
-from worker.store.follow_ups import FollowUpIndex
-from worker.store.forgetting import Forgetting
-from worker.store.gates import Gates
-from worker.store.inbox import Inbox
+from worker.domain.handles import Handles
+from worker.store.conversations.agenda import Agenda
+from worker.store.conversations.follow_ups import FollowUpIndex
+from worker.store.conversations.inbox import Inbox
+from worker.store.conversations.turn_steps import Leases
+from worker.store.encryption import Content
+from worker.store.heartbeats import Processes
 from worker.store.keys import Keys
-from worker.store.layout import LayoutGuard
-from worker.store.leases import Leases
-from worker.store.lines import Lines
-from worker.store.measures import Measures
-from worker.store.outreach import Outreach
-from worker.store.parked import Parked
-from worker.store.personas import Personas
-from worker.store.places import Places
-from worker.store.processes import Processes
-from worker.store.queue_figures import BrokerLook, ListLook, QueueLook
-from worker.store.rotation import Rotation
-from worker.store.scripts import Scripts
-from worker.store.seals import Seals
-from worker.store.takeovers import Takeovers
-from worker.store.timeline import Timeline
-from worker.unconfigured import Unconfigured
+from worker.store.operator.dead_letters import DeadLetters
+from worker.store.operator.erasure import Forgetting
+from worker.store.operator.key_rotation import Rotation
+from worker.store.operator.seals import Seals
+from worker.store.operator.takeovers import Takeovers
+from worker.store.personas.errands import Errands
+from worker.store.personas.follow_up_caps import FollowUpCaps
+from worker.store.personas.gates import Gates
+from worker.store.personas.places import Places
+from worker.store.personas.ramp import Outreach
+from worker.store.personas.rate_limits import Personas
+from worker.store.personas.unconfigured import Unconfigured
+from worker.store.queues.accept_queue import AcceptList, AcceptQueue, BrokerQueue
+from worker.store.queues.broker import Broker
+from worker.store.queues.doorbells import BrokerDoorbells, Doorbells, StoreDoorbells
+from worker.store.queues.parked import Parked
+from worker.store.queues.queue_figures import BrokerLook, ListLook, QueueLook
+from worker.store.redis.ahead import AheadRedis
+from worker.store.redis.cluster import LateCluster
+from worker.store.redis.connection import StoreError, StoreFull, connect
+from worker.store.redis.connection_stack import Lines
+from worker.store.redis.layout import LayoutGuard
+from worker.store.redis.scripts import Scripts
+from worker.store.views.books import Books
+from worker.store.views.figures import Measures
+from worker.store.views.timeline import Timeline
 
 __all__ = ["Store", "StoreError", "StoreFull"]
 
@@ -46,7 +46,7 @@ __all__ = ["Store", "StoreError", "StoreFull"]
 class Store:
     """All parts of the store over one connection pool. Opens no connection before the first call.
 
-    ``ahead``: the store's clock runs ahead (``worker/store/ahead.py``); only tests and simulations ask for it.
+    ``ahead``: the store's clock runs ahead (``worker/store/redis/ahead.py``); only tests and simulations ask for it.
     """
 
     def __init__(self, settings: Settings, connections: int = 50, *, ahead: bool = False) -> None:

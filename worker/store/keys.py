@@ -61,7 +61,7 @@ All keys of a conversation carry one hash tag, its shard, together with that sha
     parley:{NN}:outcomes:<persona>             LIST  never; a window         outcome               outcome, parley
                                                                                                    outreach
 
-    parley:{NN}:nothing                        never exists: what scripts that write touch first (lua/prelude.lua)
+    parley:{NN}:nothing                        never exists: what scripts that write touch first (lua/lib/prelude.lua)
 
     parley:layout                              HASH  never (one number)      the first process     all, at their start
     parley:alive                               ZSET  with its last process   workers, beats        parley status
@@ -74,7 +74,7 @@ All keys of a conversation carry one hash tag, its shard, together with that sha
 
 ``forget`` erases whatever names one conversation, in all of these.
 
-Times in keys are milliseconds of the Redis clock. Field legends stand in ``lua/prelude.lua``.
+Times in keys are milliseconds of the Redis clock. Field legends stand in ``lua/lib/prelude.lua``.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ import zlib
 from dataclasses import dataclass
 from functools import lru_cache
 
-from worker.conversation import Conversation
+from worker.domain.conversation import Conversation
 
 # As many as two digits can name.
 MOST_SHARDS = 100
@@ -257,7 +257,7 @@ class Shard:
 
 
 class Keys:
-    """All shards. Their number must stay the same while anything is stored (``worker/store/layout.py``)."""
+    """All shards. Their number must stay the same while anything is stored (``worker/store/redis/layout.py``)."""
 
     def __init__(self, shards: int) -> None:
         self.shards = tuple(Shard.numbered(number) for number in range(shards))

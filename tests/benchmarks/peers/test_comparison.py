@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.peers.comparison import COLUMNS, Faults, cost_table, faults, median_ratio, trials_table
 from benchmarks.peers.trial import Trial
-from worker.simulation.checker import Verdict
+from simulation.judge.checker import Verdict
 
 CLEAN = Verdict(100, 100, 100, 0, 0, 0, 0, 0, 0, 0, ())
 

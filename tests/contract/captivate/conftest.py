@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from worker.captivate.client import shared_client
+from worker.clients.captivate.client import shared_client
 
 
 class Recorder:

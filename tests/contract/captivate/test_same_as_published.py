@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-import worker.captivate as ours
+import worker.clients.captivate as ours
 
 PATH = "/api/channel/v2/sendMessage"
 

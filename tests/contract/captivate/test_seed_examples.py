@@ -15,7 +15,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from worker.captivate import (
+from worker.clients.captivate import (
     ActionModel,
     ButtonMessageModel,
     Captivate,

@@ -14,7 +14,7 @@ from typing import Any
 import fluidtalk as published
 import pytest
 
-import worker.fluidtalk as ours
+import worker.clients.fluidtalk as ours
 
 KEY = "ft_sk_" + "0123456789"
 

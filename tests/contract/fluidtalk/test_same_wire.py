@@ -11,8 +11,8 @@ from typing import Any
 import fluidtalk as published
 import pytest
 
-import worker.fluidtalk as ours
-from worker.connections import Connections
+import worker.clients.fluidtalk as ours
+from worker.clients.http.connections import Connections
 
 KEY = "ft_sk_0123456789"
 

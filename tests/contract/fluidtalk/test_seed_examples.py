@@ -65,7 +65,7 @@ except FluidTalkError as e:
         ...
 """
 
-BOTH_CLIENTS = pytest.mark.parametrize("module", ["worker.fluidtalk", "fluidtalk"])
+BOTH_CLIENTS = pytest.mark.parametrize("module", ["worker.clients.fluidtalk", "fluidtalk"])
 
 
 class Chat:

@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
+from simulation.servers.embedded_redis import EmbeddedRedis
 from worker.cli import main
-from worker.conversation import Conversation
-from worker.events import InboundChat
-from worker.simulation.embedded_redis import EmbeddedRedis
+from worker.domain.conversation import Conversation
+from worker.domain.events import InboundChat
 from worker.store import Store
-from worker.store.leases import Grant
+from worker.store.conversations.turn_steps import Grant
 
 
 @dataclass(frozen=True)

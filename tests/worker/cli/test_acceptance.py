@@ -13,10 +13,10 @@ import pytest
 from redis import Redis
 
 from config.settings import load
-from worker.events import InboundChat
-from worker.producer import Producer
-from worker.simulation.faults import FaultKind, FaultRule
-from worker.simulation.system import RunningSystem
+from simulation.servers.system import RunningSystem
+from simulation.upstreams.faults import FaultKind, FaultRule
+from worker.domain.events import InboundChat
+from worker.pipeline.producer import Producer
 from worker.store import Store
 
 pytestmark = pytest.mark.acceptance

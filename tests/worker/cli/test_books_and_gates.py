@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from worker.conversation import Conversation
+from worker.domain.conversation import Conversation
 
 COLUMNS = ("accepted", "answered", "joined", "ignored", "sealed", "skipped", "dead", "waiting", "unexplained")
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from worker.cli.condition import Condition, needs, persona_condition, sentence
-from worker.store.measures import Figures, Waiting
-from worker.store.processes import Alive
+from worker.store.heartbeats import Alive
+from worker.store.views.figures import Figures, Waiting
 
 NOW = 1_800_000_000_000
 WELL = Alive(2, 1)

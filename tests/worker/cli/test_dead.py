@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from worker.conversation import Conversation
+from worker.domain.conversation import Conversation
 
 LEAD = Conversation("ava", "@lead")
 ANSWER = json.dumps({"bubbles": ["hello"], "fate": "answered"})

@@ -7,9 +7,9 @@ import json
 
 import pytest
 
-from config.handles import Handles
 from config.settings import Privacy
-from worker.conversation import Conversation
+from worker.domain.conversation import Conversation
+from worker.domain.handles import Handles
 
 OLD, NEW = (base64.b64encode(bytes([number]) * 32).decode() for number in (1, 2))
 HANDLE_KEY = "a key of sixteen"

@@ -9,11 +9,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from worker.cli.explanation import explain, next_follow_up
-from worker.conversation import Conversation
-from worker.events import FollowUp
-from worker.follow_ups import TouchState
-from worker.store.situation import Situation
-from worker.store.timeline import Moment
+from worker.domain.cadence import TouchState
+from worker.domain.conversation import Conversation
+from worker.domain.events import FollowUp
+from worker.store.views.situation import Situation
+from worker.store.views.timeline import Moment
 
 NOW = 1_800_000_000_000
 

@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from worker.conversation import Conversation
-from worker.events import FollowUp
-from worker.follow_ups import Policy, TouchState, after_delivery
+from worker.domain.cadence import Policy, TouchState, after_delivery
+from worker.domain.conversation import Conversation
+from worker.domain.events import FollowUp
 
 HOUR_MS = 3_600_000
 

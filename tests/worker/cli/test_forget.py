@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from worker.conversation import Conversation
-from worker.events import AiOpener, FollowUp
+from worker.domain.conversation import Conversation
+from worker.domain.events import AiOpener, FollowUp
 
 LEAD = "@a*d[r]o?\\ ava:x"
 WHO = Conversation("ava", LEAD)

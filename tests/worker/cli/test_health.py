@@ -7,10 +7,10 @@ import json
 import pytest
 
 from config.settings import Metrics
+from simulation.servers.embedded_redis import free_port
 from worker.observability import metrics
 from worker.observability.endpoint import Endpoint
 from worker.observability.health import WorkerHealth
-from worker.simulation.embedded_redis import free_port
 
 
 @pytest.fixture

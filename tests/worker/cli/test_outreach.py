@@ -7,8 +7,8 @@ import json
 import pytest
 
 from config.settings import load
-from worker.conversation import Conversation
-from worker.events import AiOpener
+from worker.domain.conversation import Conversation
+from worker.domain.events import AiOpener
 from worker.store import Store
 
 

@@ -16,9 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from worker.conversation import Conversation
-from worker.events import FollowUp
-from worker.store.glimpses import Glimpses
+from worker.domain.conversation import Conversation
+from worker.domain.events import FollowUp
+from worker.store.views.recent_moments import Glimpses
 
 ROOT = Path(__file__).parents[3]
 

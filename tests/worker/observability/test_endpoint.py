@@ -11,10 +11,10 @@ import threading
 import pytest
 
 from config.settings import Metrics
+from simulation.servers.embedded_redis import free_port
 from worker.observability import endpoint, metrics
 from worker.observability.endpoint import Endpoint
 from worker.observability.health import Verdict
-from worker.simulation.embedded_redis import free_port
 
 
 class Health:

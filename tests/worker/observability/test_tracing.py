@@ -11,7 +11,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from config.settings import Tracing
-from worker.events import InboundChat
+from worker.domain.events import InboundChat
 from worker.observability import tracing
 
 PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -96,7 +96,7 @@ def test_a_position_that_cannot_be_read_refuses_no_event(wrong):
 def test_it_is_off_by_default_and_then_nothing_is_loaded():
     code = (
         "import sys; from config.settings import Tracing; from worker.observability import tracing\n"
-        "import worker.producer; tracing.begin(Tracing()); tracing.position()\n"
+        "import worker.pipeline.producer; tracing.begin(Tracing()); tracing.position()\n"
         "with tracing.turn(['{}']) as span, tracing.call('fluidtalk'): span.tell(outcome='answered')\n"
         # The client of Redis loads other parts by itself, when they are installed.
         "assert not {'opentelemetry.sdk.trace', 'opentelemetry.exporter'} & set(sys.modules)"

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from worker.conversation import Conversation
-from worker.events import AiOpener, EventTrigger, FollowUp, InboundChat
+from worker.domain.conversation import Conversation
+from worker.domain.events import AiOpener, EventTrigger, FollowUp, InboundChat
 from worker.store import Store
-from worker.store.leases import Grant, NotNow
-from worker.store.takeovers import Claimed
+from worker.store.conversations.turn_steps import Grant, NotNow
+from worker.store.operator.takeovers import Claimed
 
 
 @pytest.fixture

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from worker.conversation import Conversation
-from worker.store.connection import clock_ms
-from worker.vocabulary import TURNS, Cause, stored
+from worker.domain.conversation import Conversation
+from worker.domain.vocabulary import TURNS, Cause, stored
+from worker.store.redis.connection import clock_ms
 
 
 @pytest.fixture

@@ -7,14 +7,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from worker.conversation import Conversation
-from worker.events import FollowUp
-from worker.follow_ups import Planned, Touch
-from worker.store.accept_queue import AcceptList
-from worker.store.ahead import KEY
-from worker.store.leases import Grant, NotNow
-from worker.store.processes import KEY as ALIVE
-from worker.store.processes import Alive, Processes
+from worker.domain.cadence import Planned, Touch
+from worker.domain.conversation import Conversation
+from worker.domain.events import FollowUp
+from worker.store.conversations.turn_steps import Grant, NotNow
+from worker.store.heartbeats import KEY as ALIVE
+from worker.store.heartbeats import Alive, Processes
+from worker.store.queues.accept_queue import AcceptList
+from worker.store.redis.ahead import KEY
 
 HOUR = 3_600_000
 LEAD = Conversation("ava", "@lead")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from worker.conversation import Conversation
-from worker.follow_ups import Planned, Touch
+from worker.domain.cadence import Planned, Touch
+from worker.domain.conversation import Conversation
 from worker.store import Store
 
 TEN_YEARS = 315_360_000

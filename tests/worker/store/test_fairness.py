@@ -7,9 +7,9 @@ from collections import Counter
 
 import pytest
 
-from worker.conversation import Conversation
-from worker.store.leases import NotNow
-from worker.store.situation import situation
+from worker.domain.conversation import Conversation
+from worker.store.conversations.turn_steps import NotNow
+from worker.store.views.situation import situation
 
 # Doorbells are repeated so late that a busy machine does not reach that moment between two lines of a test.
 SETTINGS = {"agenda": {"outreach_limit": 20, "grace_seconds": 60}}

@@ -9,14 +9,14 @@ from importlib import resources
 import pytest
 from redis.exceptions import OutOfMemoryError
 
-from worker.events import AiOpener
-from worker.follow_ups import TouchState
-from worker.producer import Producer
-from worker.refusals import Refused
-from worker.simulation.embedded_redis import EmbeddedRedis
+from simulation.servers.embedded_redis import EmbeddedRedis
+from worker.domain.cadence import TouchState
+from worker.domain.events import AiOpener
+from worker.domain.refusals import Refused
+from worker.pipeline.producer import Producer
 from worker.store import StoreError, StoreFull
-from worker.store.leases import NotNow
-from worker.troubles import trouble_of
+from worker.store.conversations.turn_steps import NotNow
+from worker.store.redis.troubles import trouble_of
 
 READ_ONLY = {"look", "measure", "books"}
 SHARED = {"prelude", "touches", "takeover", "places", "clock"}

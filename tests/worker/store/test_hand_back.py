@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from worker.store.connection import clock_ms
+from worker.store.redis.connection import clock_ms
 
 # What waits
 
@@ -138,7 +138,7 @@ def test_the_same_call_twice_is_one_hand_back(store, accept, claim, conversation
     accept("a")
     claim()
     accept("b")
-    monkeypatch.setattr("worker.store.takeovers.uuid.uuid4", lambda: type("Same", (), {"hex": "call-1"}))
+    monkeypatch.setattr("worker.store.operator.takeovers.uuid.uuid4", lambda: type("Same", (), {"hex": "call-1"}))
     first = store.takeovers.hand_back(conversation, "last")
     assert store.takeovers.hand_back(conversation, "last") == first
     assert first.dropped == 1

@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from worker import event_ids
-from worker.events import FollowUp
-from worker.producer import Producer
-from worker.replay import Replay
+from worker.domain import event_ids
+from worker.domain.events import FollowUp
+from worker.pipeline.producer import Producer
+from worker.pipeline.replay import Replay
 
 IMAGES = [{"url": f"https://images.test/{number}.png"} for number in (1, 2)]
 

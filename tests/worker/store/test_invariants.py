@@ -24,10 +24,10 @@ from hypothesis.stateful import (
 )
 
 from tests.worker.store.conversation_model import Event, Model
-from worker.conversation import Conversation
-from worker.events import AiOpener, EventTrigger, FollowUp, InboundChat
-from worker.store.ahead import advance
-from worker.store.leases import Grant, NotNow
+from worker.domain.conversation import Conversation
+from worker.domain.events import AiOpener, EventTrigger, FollowUp, InboundChat
+from worker.store.conversations.turn_steps import Grant, NotNow
+from worker.store.redis.ahead import advance
 
 CONVERSATIONS = (Conversation("ava", "@one"), Conversation("bea", "@two"))
 SPEAK_FIRST = ("ai_opener", "follow_up")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from worker.conversation import Conversation
-from worker.store.leases import Grant
+from worker.domain.conversation import Conversation
+from worker.store.conversations.turn_steps import Grant
 
 
 def make_due(store):

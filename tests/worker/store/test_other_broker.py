@@ -8,10 +8,10 @@ import json
 import pytest
 from redis import Redis
 
-from worker.conversation import Conversation
-from worker.simulation.embedded_redis import EmbeddedRedis
-from worker.store.connection import clock_ms
-from worker.upkeep import Upkeep
+from simulation.servers.embedded_redis import EmbeddedRedis
+from worker.domain.conversation import Conversation
+from worker.pipeline.due import Upkeep
+from worker.store.redis.connection import clock_ms
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from worker.conversation import Conversation
+from worker.domain.conversation import Conversation
 
 LEAD = Conversation("ava", "@lead")
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from worker.conversation import Conversation
-from worker.producer import Producer
-from worker.replay import Replay
+from worker.domain.conversation import Conversation
+from worker.pipeline.producer import Producer
+from worker.pipeline.replay import Replay
 
 LEAD = Conversation("ava", "@lead")
 NOWHERE = Conversation("-", "-")

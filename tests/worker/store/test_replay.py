@@ -6,12 +6,12 @@ import json
 
 import pytest
 
-from worker.conversation import Conversation
-from worker.intake import Intake
-from worker.producer import Producer
-from worker.replay import Replay
-from worker.retry import Failed
-from worker.store.connection import clock_ms
+from worker.domain.conversation import Conversation
+from worker.domain.retry import Failed
+from worker.pipeline.celery_intake import Intake
+from worker.pipeline.producer import Producer
+from worker.pipeline.replay import Replay
+from worker.store.redis.connection import clock_ms
 
 ANSWER = json.dumps({"bubbles": ["hello"], "fate": "answered"})
 FAREWELL = json.dumps({"bubbles": [], "fate": "dead", "escalation": {"action": "escalate_to_human"}})

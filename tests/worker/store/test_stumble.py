@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from worker.store.leases import Stumbled
+from worker.store.conversations.turn_steps import Stumbled
 
 
 @pytest.fixture

@@ -1,0 +1,95 @@
+"""Which events may end without an answer, by the named policies (docs/architecture.md, sections 3 and 4)."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from simulation.chaos.outages import Outages
+from simulation.judge.checker import Sent
+from simulation.judge.words import asked, is_ask
+from simulation.upstreams.call_log import Call
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How the system says that an event ended: its fate, the code of its cause, and figures."""
+
+    fate: str
+    cause: str
+    detail: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.fate}: {self.cause} {self.detail}".rstrip()
+
+
+_UNKNOWN = ("outcome_unknown", "nudge_unknown")
+_GAVE_WAY = "lead_wrote"
+_TEXT_LOST = "text_lost"
+_NOT_FOUND = "no_conversation"
+_POISON = (("dead", "poison_asking"), ("dead", "poison_delivering"), ("dead", "poison_error"))
+_TO_DELIVER_IS_POISON = ("dead", "poison_delivering")
+
+# Fate and cause. A chat is only ever given up by name, when workers died with it in their hands; a lost
+# answer or an outage must not cost it.
+_ALLOWED: Mapping[str, tuple[tuple[str, str], ...]] = {
+    "inbound_chat": _POISON,
+    "ai_opener": (
+        *_POISON,
+        ("answered", _TEXT_LOST),
+        ("skipped", _GAVE_WAY),
+    ),
+    "event_trigger": (("dead", "outcome_unknown"), _TO_DELIVER_IS_POISON),
+    "follow_up": (
+        ("skipped", "nudge_unknown"),
+        ("skipped", _GAVE_WAY),
+        ("skipped", _NOT_FOUND),
+        _TO_DELIVER_IS_POISON,
+    ),
+}
+
+
+class Policies:
+    """Whether the logs bear out what the system says. ``sent``: in order. ``calls``: by arrival.
+
+    ``outages``: of the upstreams. ``deaths_at``: when workers were killed, ascending.
+    """
+
+    def __init__(
+        self, sent: Iterable[Sent], calls: Sequence[Call], outages: Outages, deaths_at: Sequence[float] = ()
+    ) -> None:
+        self._outages = outages
+        self._last_death_at = deaths_at[-1] if deaths_at else -math.inf
+        self._last_chat_at: dict[tuple[str, str], float] = {}
+        for message in sent:
+            if message.kind == "inbound_chat":
+                self._last_chat_at[message.persona, message.target] = message.at
+        known = {message.text for message in sent if message.kind != "inbound_chat"}
+        actions = [(call, word) for call in calls if is_ask(call) and call.action for word in asked(call, known)]
+        self._calls_of: dict[str, list[Call]] = defaultdict(list)
+        for call, word in actions:
+            self._calls_of[word].append(call)
+        self._heard = {word for call, word in actions if call.acted}
+        self._not_found = {word for call, word in actions if call.status == 404}
+
+    def allow(self, message: Sent, ending: Ending) -> bool:
+        """Whether an event may end like this without an answer, and did."""
+        if (ending.fate, ending.cause) not in _ALLOWED[message.kind]:
+            return False
+        if ending.cause in _UNKNOWN:
+            return self._unknown(message)
+        if ending.cause == _GAVE_WAY:
+            # One receipt comes for a whole batch: a chat of the same batch may have been before or behind.
+            return self._last_chat_at.get((message.persona, message.target), -math.inf) >= message.at
+        if ending.cause == _TEXT_LOST:
+            return message.text in self._heard
+        return ending.cause != _NOT_FOUND or message.text in self._not_found
+
+    def _unknown(self, message: Sent) -> bool:
+        # What was called behind a closed gate must not be hit. That it was called at all only a death leaves open.
+        calls = self._calls_of[message.text]
+        if not calls:
+            return self._last_death_at >= message.at
+        return not any(self._outages.behind_gate(call) for call in calls)

@@ -1,0 +1,165 @@
+"""The ledger of a chaos run: what was lost, doubled, overtaken, and whether the system had said so itself."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass
+
+from simulation.chaos.endings import Ending, Policies
+from simulation.chaos.evidence import longest_answered_ask, repeats, seconds_to_recover, seconds_to_resume
+from simulation.chaos.incidents import ENDED_BY_ITSELF, Incidents
+from simulation.chaos.outages import Outages
+from simulation.chaos.subjects import Subject
+from simulation.judge.checker import Sent, Verdict, judge
+from simulation.judge.words import told
+from simulation.upstreams.call_log import Call
+
+_DEATHS = ("worker killed (kill -9)", "worker killed at a step")
+_ENDS = ("thawed", "Redis back", "store well")
+_PROMPT_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """The figures of one run.
+
+    ``kinds``: how many events there were of each kind. ``lost``: accepted, not all of it was answered, and the system
+    does not name an ending that the policies allow; with what it does name, and their number. ``unanswered``: the
+    endings that are allowed, with their number. ``second_asks``, ``doubled_sends``: calls that took effect again; the
+    ``unlisted`` ones of them do not stand in the system's own timeline. ``asks_against_policy``, ``split_answers``,
+    ``misrouted``, ``after_waking``: see ``evidence.Repeats``. ``unexplained``: what the system's books lack.
+    ``waiting``: not finished at the end. ``tries_too_many``, ``outages_unnoticed``: see ``outages.Outages``.
+    ``waits``: seconds, work aside, from the end of an outage to the answers of what waited then; ``late`` of them took
+    longer than promised, counted when nothing but outages troubled the run. ``workers_ended``: by themselves.
+    ``longest_ask_seconds``: of the persona calls that were answered.
+    """
+
+    verdict: Verdict
+    kinds: Mapping[str, int]
+    lost: Mapping[str, int]
+    unanswered: Mapping[str, int]
+    second_asks: int
+    unlisted_asks: int
+    asks_against_policy: int
+    asks_after_send: int
+    asks_after_send_after_waking: int
+    doubled_sends: int
+    unlisted_sends: int
+    sends_under_other_key: int
+    split_answers: int
+    misrouted: int
+    after_waking: int
+    unexplained: int
+    waiting: int
+    tries_too_many: int
+    outages_unnoticed: int
+    waits: tuple[float, ...]
+    late: int
+    workers_ended: int
+    recovery_seconds: tuple[float, ...]
+    resume_seconds: tuple[float, ...]
+    longest_ask_seconds: float
+    incidents: Mapping[str, int]
+    seconds: float
+
+    @property
+    def broken(self) -> list[str]:
+        """The promises that did not hold, each with its figure. Empty when all hold."""
+        promises = {
+            "lost": sum(self.lost.values()),
+            "overtaken": self.verdict.overtaken,
+            "overlapping": self.verdict.overlapping,
+            "second asks that the timeline does not list": self.unlisted_asks,
+            "second asks of a kind that is asked once": self.asks_against_policy,
+            "second asks after a delivery was tried": self.asks_after_send,
+            "doubled sends that the timeline does not list": self.unlisted_sends,
+            "doubled sends under another idempotency key": self.sends_under_other_key,
+            "answers in more than one delivery": self.split_answers,
+            "answers on the channel of another event": self.misrouted,
+            "unexplained in the books": self.unexplained,
+            "still waiting at the end": self.waiting,
+            "calls behind a closed gate beyond one in each interval": self.tries_too_many,
+            "outages that closed no gate": self.outages_unnoticed,
+            f"answered later than {_PROMPT_SECONDS:.0f} s after the end of an outage, work aside": self.late,
+            "workers ended by themselves": self.workers_ended,
+        }
+        return [f"{count} {what}" for what, count in promises.items() if count]
+
+
+def draw_up(
+    sent: Sequence[Sent],
+    calls: Sequence[Call],
+    incidents: Incidents,
+    subject: Subject,
+    seconds: float,
+    outages: Outages | None = None,
+    *,
+    nothing_else: bool = False,
+) -> Ledger:
+    """Compare the producer's log with the servers' logs, and both with what the system says of itself.
+
+    ``sent``: all messages in the order of their numbers. ``calls``: by arrival. ``nothing_else``: there was no
+    trouble but the outages, so that what waited has to be answered promptly after them. Raises ``redis.RedisError``.
+    """
+    known = {word for message in sent for word in message.words}
+    delivered = {word for call in calls if call.service == "captivate" and call.acted for word in told(call, known)}
+    outages = outages or Outages()
+    deaths = sorted(incident.at for incident in incidents.of(*_DEATHS))
+    lost, unanswered = _without_answer(sent, delivered, Policies(sent, calls, outages, deaths), subject)
+    found = repeats(sent, calls, [incident.at for incident in incidents.of("thawed")])
+    words = {lead: Counter(subject.words(*lead)) for lead in {*found.asks, *found.sends}}
+    waits = tuple(outages.waits(sent))
+    return Ledger(
+        verdict=judge(sent, calls),
+        kinds=Counter(message.kind for message in sent),
+        lost=lost,
+        unanswered=unanswered,
+        second_asks=sum(found.asks.values()),
+        unlisted_asks=sum(max(0, count - words[lead]["second ask"]) for lead, count in found.asks.items()),
+        asks_against_policy=found.asks_against_policy,
+        asks_after_send=found.asks_after_send,
+        asks_after_send_after_waking=found.asks_after_send_after_waking,
+        doubled_sends=sum(found.sends.values()),
+        unlisted_sends=sum(max(0, count - words[lead]["resent"]) for lead, count in found.sends.items()),
+        sends_under_other_key=found.other_key,
+        split_answers=found.split,
+        misrouted=found.misrouted,
+        after_waking=found.after_waking,
+        unexplained=subject.unexplained(),
+        waiting=subject.waiting() or 0,
+        tries_too_many=outages.too_many_tries(),
+        outages_unnoticed=outages.unnoticed(),
+        waits=waits,
+        late=sum(wait > _PROMPT_SECONDS for wait in waits) if nothing_else else 0,
+        workers_ended=sum(count for kind, count in incidents.counts().items() if kind.startswith(ENDED_BY_ITSELF)),
+        recovery_seconds=tuple(seconds_to_recover(calls, deaths)),
+        resume_seconds=tuple(seconds_to_resume(calls, [incident.at for incident in incidents.of("Redis back")])),
+        longest_ask_seconds=longest_answered_ask(calls),
+        incidents={kind: count for kind, count in incidents.counts().items() if kind not in _ENDS},
+        seconds=seconds,
+    )
+
+
+def _without_answer(
+    sent: Sequence[Sent], delivered: Container[str], policies: Policies, subject: Subject
+) -> tuple[Counter[str], Counter[str]]:
+    endings: dict[tuple[str, str], Mapping[int, Ending]] = {}
+    lost: Counter[str] = Counter()
+    unanswered: Counter[str] = Counter()
+    for number, message in enumerate(sent):
+        if all(word in delivered for word in message.words):
+            continue
+        lead = message.persona, message.target
+        if lead not in endings:
+            endings[lead] = subject.endings(*lead)
+        ending = endings[lead].get(number)
+        allowed = ending is not None and policies.allow(message, ending)
+        (unanswered if allowed else lost)[f"{message.kind}, {ending or 'no ending'}"] += 1
+    return lost, unanswered
+
+
+def percentile(values: Sequence[float], share: float) -> float | None:
+    """The value that this share of the values does not exceed; None without values."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else None

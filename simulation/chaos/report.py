@@ -1,0 +1,75 @@
+"""The ledger as a table for a person."""
+
+from __future__ import annotations
+
+from rich.table import Table
+
+from simulation.chaos.ledger import Ledger, percentile
+
+
+def rows(ledger: Ledger) -> list[tuple[str, str]]:
+    """What was measured and its figure, for a terminal or a document."""
+    verdict = ledger.verdict
+    seconds_to_answer = verdict.seconds_to_answer
+    return [
+        ("events accepted", f"{verdict.messages}"),
+        *((f"… {kind}", f"{count}") for kind, count in sorted(ledger.kinds.items())),
+        ("persona calls that took effect", f"{verdict.turns}"),
+        ("bubbles delivered", f"{verdict.bubbles}"),
+        ("lost", f"{sum(ledger.lost.values())}"),
+        *((f"… {ending}", f"{count}") for ending, count in sorted(ledger.lost.items())),
+        ("ended without an answer, as the policies name it", f"{sum(ledger.unanswered.values())}"),
+        *((f"… {ending}", f"{count}") for ending, count in sorted(ledger.unanswered.items())),
+        ("overtaken", f"{verdict.overtaken}"),
+        ("overlapping turns", f"{verdict.overlapping}"),
+        ("persona asked again", f"{ledger.second_asks}"),
+        ("… not listed as second ask in the timeline", f"{ledger.unlisted_asks}"),
+        ("… though its kind is asked once", f"{ledger.asks_against_policy}"),
+        ("… after a delivery had been tried", f"{ledger.asks_after_send}"),
+        ("… the same, in the second after a frozen worker woke", f"{ledger.asks_after_send_after_waking}"),
+        ("deliveries that arrived again", f"{ledger.doubled_sends}"),
+        ("… not listed as resent in the timeline", f"{ledger.unlisted_sends}"),
+        ("… under another idempotency key", f"{ledger.sends_under_other_key}"),
+        ("answers in more than one delivery", f"{ledger.split_answers}"),
+        ("answers on the channel of another event", f"{ledger.misrouted}"),
+        ("of all repeated calls: in the second after a frozen worker woke", f"{ledger.after_waking}"),
+        ("unexplained in the books", f"{ledger.unexplained}"),
+        ("still waiting at the end", f"{ledger.waiting}"),
+        ("calls behind a closed gate beyond one in each interval", f"{ledger.tries_too_many}"),
+        ("outages that closed no gate", f"{ledger.outages_unnoticed}"),
+        ("workers that ended by themselves", f"{ledger.workers_ended}"),
+        (
+            "seconds from the end of an outage to the answers of what waited, work aside, p50 / p99",
+            _pair(ledger.waits, 0.99),
+        ),
+        ("… the longest", f"{max(ledger.waits):.2f}" if ledger.waits else "not measured"),
+        ("… of so many events", f"{len(ledger.waits)}"),
+        ("seconds until a killed worker's conversation goes on, p50 / p99", _pair(ledger.recovery_seconds, 0.99)),
+        ("… measured on so many conversations", f"{len(ledger.recovery_seconds)}"),
+        ("seconds until work goes on after Redis is back, p50 / longest", _pair(ledger.resume_seconds, 1.0)),
+        ("seconds from receipt to answer, p50 / p99", _pair(seconds_to_answer, 0.99)),
+        ("seconds of the longest persona call that was answered", f"{ledger.longest_ask_seconds:.1f}"),
+        *((f"trouble: {kind}", str(count)) for kind, count in sorted(ledger.incidents.items())),
+        ("seconds in all", f"{ledger.seconds:.0f}"),
+    ]
+
+
+def table(ledger: Ledger, title: str) -> Table:
+    """For a terminal."""
+    made = Table("figure", "value", title=title)
+    made.columns[1].justify = "right"
+    for row in rows(ledger):
+        made.add_row(*row)
+    return made
+
+
+def markdown(ledger: Ledger) -> str:
+    """For a document."""
+    return "\n".join(
+        ["| figure | value |", "| --- | --- |", *(f"| {what} | {figure} |" for what, figure in rows(ledger))]
+    )
+
+
+def _pair(values: tuple[float, ...], share: float) -> str:
+    low, high = percentile(values, 0.5), percentile(values, share)
+    return "not measured" if low is None or high is None else f"{low:.2f} / {high:.2f}"

@@ -1,0 +1,243 @@
+"""One chaos run, from the first message to the ledger."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from config.settings import load
+from simulation.chaos.evidence import read_calls
+from simulation.chaos.feed import Feed
+from simulation.chaos.gate_watch import GateWatch
+from simulation.chaos.ledger import Ledger, draw_up
+from simulation.chaos.messages import messages
+from simulation.chaos.outages import Outages
+from simulation.chaos.stage import Stage
+from simulation.chaos.store_troubles import FIRST_LEAD_SECONDS
+from simulation.chaos.subjects import OtherSubject, ParleySubject, Subject
+from simulation.chaos.troubles import (
+    BIRTHS,
+    CHANNEL_SILENCE_LEASES,
+    PERSONA_SILENCE_LEASES,
+    Schedule,
+    Trouble,
+    troubles,
+)
+from simulation.chaos.upstream_outages import in_turn
+from simulation.chaos.versions import Version, checked_out
+from simulation.servers.embedded_redis import EmbeddedRedis
+from simulation.servers.system import RunningSystem
+from worker.store.redis import ahead
+
+PERSONAS = {"ava": "ft_sk_ava", "bea": "ft_sk_bea"}
+STEPPING = "simulation.chaos.stepping"
+LATENCY_SECONDS = (0.1, 0.5)
+_LOOK_SECONDS = 0.03
+_QUIET_LOOK_SECONDS = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to do to whom. ``seconds``: over which the messages are spread; the trouble goes on as long as they come.
+
+    ``faults``: names from ``FAULTS``. ``app``: another Celery app to try instead of Parley. ``chats_only``: send no
+    other events. ``old_version``: name of a commit; the workers begin as that version and are replaced one by one.
+    ``pace``, ``outage_seconds``: see ``troubles.troubles``. ``probe_seconds``: between two tries of a closed gate.
+    ``drain_seconds``: how long the rest may take afterwards, when nothing goes wrong any more.
+    """
+
+    seed: int
+    messages: int
+    conversations: int
+    seconds: float
+    faults: Sequence[str]
+    workers: int = 3
+    app: str = ""
+    chats_only: bool = False
+    old_version: str = ""
+    lease_seconds: float = 6.0
+    outage_seconds: float = 10.0
+    probe_seconds: float = 5.0
+    pace: float = 1.0
+    drain_seconds: float = 180.0
+
+
+FAULTS = (*troubles(1.0, 1.0, 1.0), *BIRTHS)
+
+
+def run(plan: Plan, progress: Callable[[str], object] = str) -> Ledger:
+    """Start a system, trouble it, wait until nothing is left to do, and draw up the ledger.
+
+    The environment of this process is the system's meanwhile. ``progress`` is told every second or so how it goes.
+    """
+    with ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="chaos-"))
+        old = stack.enter_context(checked_out(plan.old_version)) if plan.old_version else None
+        call_log = Path(folder, "calls.jsonl")
+        system = RunningSystem(
+            personas=PERSONAS,
+            workers=0 if old else plan.workers,
+            beats=0 if plan.app else 1 if old else 2,
+            latency_seconds=LATENCY_SECONDS,
+            settings=_settings(plan),
+            logs=Path(folder),
+            call_log=call_log,
+            app=plan.app or (STEPPING if "step" in plan.faults else "worker"),
+            appendfsync="always",
+        )
+        stack.enter_context(system)
+        stack.enter_context(_environment(system.environment))
+        subject: Subject = OtherSubject(plan.app, system.redis.url) if plan.app else _parley(plan)
+        stack.callback(subject.close)
+        replica = stack.enter_context(_replica_of(system.redis)) if "replica" in plan.faults else None
+        return _Running(plan, system, subject, call_log, progress, old, replica).carry_out()
+
+
+def _parley(plan: Plan) -> ParleySubject:
+    steps = "step" in plan.faults
+    subject = ParleySubject(load(env_file=None), steps=steps)
+    if steps:
+        ahead.advance(subject.redis, FIRST_LEAD_SECONDS)
+    return subject
+
+
+def _replica_of(server: EmbeddedRedis) -> EmbeddedRedis:
+    return EmbeddedRedis(options={"replicaof": f"127.0.0.1 {server.port}"})
+
+
+@contextmanager
+def _environment(variables: Mapping[str, str]) -> Iterator[None]:
+    before = dict(os.environ)
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+class _Running:
+    def __init__(
+        self,
+        plan: Plan,
+        system: RunningSystem,
+        subject: Subject,
+        call_log: Path,
+        progress: Callable[[str], object],
+        old: Version | None,
+        replica: EmbeddedRedis | None,
+    ) -> None:
+        self._plan = plan
+        self._system = system
+        self._subject = subject
+        self._call_log = call_log
+        self._progress = progress
+        self._stage = Stage(
+            system,
+            subject,
+            plan.seed,
+            workers=plan.workers,
+            crash_points="crash" in plan.faults and not plan.app,
+            clocks="clock" in plan.faults,
+            old=old,
+            replica=replica,
+        )
+        self._stage.outages_to_come = in_turn(self._stage.dice)
+        self._gates = GateWatch(subject.closed_gates)
+        chats_only = plan.chats_only or bool(plan.app)
+        batch = list(messages(plan.seed, plan.messages, plan.conversations, sorted(PERSONAS), chats_only=chats_only))
+        self._feed = Feed(subject.send, batch, plan.seconds)
+
+    def carry_out(self) -> Ledger:
+        began_at = time.monotonic()
+        chosen = {
+            name: trouble
+            for name, trouble in self._troubles().items()
+            if name in self._plan.faults and (self._subject.doorbells_are_hints or not trouble.hints_only)
+        }
+        schedule = Schedule(chosen, self._stage)
+        self._stage.roll_out(self._plan.seconds)
+        self._feed.start()
+        self._gates.start()
+        told_at = began_at
+        try:
+            while not self._feed.over:
+                schedule.look()
+                self._stage.look()
+                if time.monotonic() - told_at > 1.0:
+                    told_at = time.monotonic()
+                    self._tell(told_at - began_at)
+                time.sleep(_LOOK_SECONDS)
+        finally:
+            self._feed.stop()
+        self._stage.heal()
+        self._drain(began_at)
+        seconds = time.monotonic() - began_at
+        calls = read_calls(self._call_log)
+        outages = Outages(
+            self._stage.outages,
+            self._gates.stop(),
+            calls,
+            probe_seconds=self._plan.probe_seconds,
+            thawed_at=sorted(incident.at for incident in self._stage.incidents.of("thawed")),
+        )
+        return draw_up(
+            self._feed.sent,
+            calls,
+            self._stage.incidents,
+            self._subject,
+            seconds,
+            outages,
+            nothing_else=tuple(self._plan.faults) == ("outage",),
+        )
+
+    def _troubles(self) -> Mapping[str, Trouble]:
+        return troubles(self._plan.lease_seconds, self._plan.pace, self._plan.outage_seconds)
+
+    def _drain(self, began_at: float) -> None:
+        deadline = time.monotonic() + self._plan.drain_seconds
+        calls, busy_at = -1, time.monotonic()
+        while time.monotonic() < deadline:
+            self._stage.look()
+            waiting = self._subject.waiting()
+            summary = self._system.upstreams.summary()
+            now = sum(service.calls for service in summary.values())
+            if now != calls:
+                calls, busy_at = now, time.monotonic()
+            if waiting == 0 and time.monotonic() - busy_at > self._subject.settle_seconds:
+                return
+            self._tell(time.monotonic() - began_at)
+            time.sleep(_QUIET_LOOK_SECONDS)
+
+    def _tell(self, seconds: float) -> None:
+        counts = self._stage.incidents.counts()
+        deaths = sum(count for kind, count in counts.items() if kind.startswith("worker killed"))
+        waiting = self._subject.waiting()
+        self._progress(
+            f"{seconds:5.0f} s  {len(self._feed.sent)} of {self._plan.messages} accepted, "
+            f"{'?' if waiting is None else waiting} wait, {deaths} workers killed, "
+            f"Redis killed {counts.get('Redis killed (kill -9)', 0)} times"
+        )
+
+
+def _settings(plan: Plan) -> dict[str, str]:
+    return {
+        "PARLEY_LEASE__TTL_SECONDS": str(plan.lease_seconds),
+        "PARLEY_LEASE__RENEW_SECONDS": str(plan.lease_seconds / 3),
+        "PARLEY_FLUIDTALK__READ_SECONDS": str(plan.lease_seconds * PERSONA_SILENCE_LEASES),
+        "PARLEY_CAPTIVATE__READ_SECONDS": str(plan.lease_seconds * CHANNEL_SILENCE_LEASES),
+        # One persona without joining, one with it.
+        "PARLEY_JOIN__SETTLE_SECONDS": "0",
+        "PARLEY_PERSONAS__AVA__JOIN__MAX_EVENTS": "1",
+        "PARLEY_PERSONAS__BEA__JOIN__MAX_EVENTS": "3",
+        "PARLEY_GATES__PROBE_SECONDS": str(plan.probe_seconds),
+        # The whole timeline of the busiest conversation is a part of the evidence.
+        "PARLEY_RETENTION__TIMELINE_ENTRIES": "5000",
+        "PARLEY_WORKER__CONCURRENCY": "200",
+        "PARLEY_WORKER__LOG_LEVEL": "ERROR",
+    }

@@ -1,0 +1,238 @@
+"""Whom a chaos run tries: Parley, or another worker that does the same job."""
+
+from __future__ import annotations
+
+import importlib
+from collections import deque
+from collections.abc import Collection, Mapping, Sequence
+from functools import cached_property
+from typing import Any, Protocol
+
+from redis import Redis
+from redis.exceptions import RedisError
+
+from config.settings import Settings
+from simulation.chaos.endings import Ending
+from simulation.chaos.feed import NoReceipt
+from simulation.chaos.messages import Message, event_id, number_of
+from worker.domain.conversation import Conversation
+from worker.domain.events import Event, parse
+from worker.domain.reasons import read
+from worker.domain.vocabulary import FATES
+from worker.pipeline.producer import Producer
+from worker.store import Store, StoreError
+from worker.store.views.timeline import Moment
+
+_ASKS, _SENDS = ("asking", "second ask"), ("sending", "resent")
+_ATTEMPTS = _ASKS + _SENDS
+
+
+class Subject(Protocol):
+    """What the chaos has to know of the system that it tries.
+
+    ``doorbells_are_hints``: its Celery messages may be taken away. ``settle_seconds``: when nothing waits and no call
+    was made for so long, it is done.
+    """
+
+    redis: Redis
+    doorbells_are_hints: bool
+    settle_seconds: float
+
+    def send(self, batch: Sequence[Message]) -> None:
+        """Accept a batch. Raises ``NoReceipt``."""
+        ...
+
+    def waiting(self) -> int | None:
+        """Accepted messages that have no fate yet; None while that cannot be known."""
+        ...
+
+    def endings(self, persona: str, target: str) -> Mapping[int, Ending]:
+        """How the system says that the events of a conversation ended, by their numbers."""
+        ...
+
+    def words(self, persona: str, target: str) -> Sequence[str]:
+        """What the system itself says that it did in a conversation, step by step."""
+        ...
+
+    def unexplained(self) -> int:
+        """Accepted messages that neither have a fate nor wait, by the system's own books."""
+        ...
+
+    def closed_gates(self) -> Collection[str]:
+        """The owners (``persona <name>``, ``channel``) whose upstream it takes to be away. Raises ``RedisError``."""
+        ...
+
+    def close(self) -> None:
+        """Close the connections."""
+        ...
+
+
+class ParleySubject:
+    """Parley, fed by its producer."""
+
+    doorbells_are_hints = True
+    settle_seconds = 0.0
+
+    def __init__(self, settings: Settings, *, steps: bool = False) -> None:
+        self._store = Store(settings, connections=8, ahead=steps)
+        self._producer = Producer(settings, store=self._store)
+        self._photo_url = f"{settings.fluidtalk.base_url}/media/photo.png"
+        self.redis: Redis = self._store.redis
+        # Looks at gates, at once or not at all: a store that is away is not waited for.
+        self._watching = Redis.from_url(settings.redis_url.get_secret_value(), socket_timeout=2, retry=None)
+        home, channel = self._store.keys.home, settings.captivate.name
+        self._gates = [
+            *((f"persona {name}", home(name).persona(name), "circuit_until") for name in settings.personas),
+            ("channel", home(channel).channel(channel), "channel_until"),
+        ]
+
+    def send(self, batch: Sequence[Message]) -> None:
+        """Enqueue in order; the event's id is the message's number, so a batch that comes again makes nothing twice."""
+        try:
+            results = self._producer.enqueue_many([self._event(message) for message in batch])
+        except StoreError as error:
+            raise NoReceipt from error
+        refusals = [result for result in results if isinstance(result, Exception)]
+        if refusals:
+            raise refusals[0]
+
+    def waiting(self) -> int | None:
+        """From the books; None while the store is away."""
+        try:
+            return sum(account.waiting for account in self._store.books.accounts())
+        except StoreError:
+            return None
+
+    def endings(self, persona: str, target: str) -> Mapping[int, Ending]:
+        """From the timeline: fates come in the order of acceptance. Dead only what the list of dead letters has."""
+        waiting: deque[str] = deque()
+        found = {}
+        for moment in self._timeline(persona, target):
+            if moment.word == "accepted":
+                waiting.append(str(moment.details[1]))
+            elif moment.word in FATES:
+                reason, count = moment.details
+                for _ in range(count):
+                    name = waiting.popleft()
+                    if moment.word != "dead" or (name, persona, target) in self._dead:
+                        found[number_of(name)] = Ending(moment.word, *(read(str(reason)) or ("",)))
+        return found
+
+    def words(self, persona: str, target: str) -> Sequence[str]:
+        """The timeline, with the attempts that it leaves out of a long row of equal ones."""
+        return whole_rows(self._timeline(persona, target))
+
+    def unexplained(self) -> int:
+        """From the books."""
+        return sum(abs(account.unexplained) for account in self._store.books.accounts())
+
+    def closed_gates(self) -> Collection[str]:
+        """From the home shards."""
+        with self._watching.pipeline(transaction=False) as pipeline:
+            for _, key, field in self._gates:
+                pipeline.hexists(key, field)
+            return [owner for (owner, _, _), closed in zip(self._gates, pipeline.execute(), strict=True) if closed]
+
+    def close(self) -> None:
+        """Close the store."""
+        self._watching.close()
+        self._producer.close()
+        self._store.close()
+
+    @cached_property
+    def _dead(self) -> set[tuple[str, str, str]]:
+        letters = self._store.dead_letters.in_order()
+        return {(letter.event_id, letter.conversation.persona, letter.conversation.target) for letter in letters}
+
+    def _timeline(self, persona: str, target: str) -> list[Moment]:
+        return self._store.timeline.of(Conversation(persona, target))
+
+    def _event(self, message: Message) -> Event:
+        name = event_id(message.number)
+        fields: dict[str, Any] = {
+            "kind": message.kind,
+            "event_id": name,
+            "persona": message.persona,
+            "target": message.target,
+            "channel": {"session_id": message.session_id, "metadata": _metadata(event=name), "hasLivechat": False},
+        }
+        if message.kind == "inbound_chat":
+            fields["message"] = message.text
+        else:
+            fields["own_username"] = name
+        if message.kind == "event_trigger":
+            fields |= {"event_type": "story_reaction", "context": {"event": name}}
+        if message.attached:
+            fields["attachments"] = [{"url": self._photo_url, "filename": message.image}]
+        elif message.image:
+            fields["image_url"] = f"https://images.example/{message.image}"
+        return parse(fields)
+
+
+class OtherSubject:
+    """A Celery app without a store: its module has ``send(messages)`` and ``waiting()``, and it keeps no books."""
+
+    doorbells_are_hints = False
+    # A message between the broker and a worker's memory can be invisible for a moment.
+    settle_seconds = 5.0
+
+    def __init__(self, app: str, redis_url: str) -> None:
+        module = importlib.import_module(app)
+        self._send, self._waiting = module.send, module.waiting
+        self.redis = Redis.from_url(redis_url)
+
+    def send(self, batch: Sequence[Message]) -> None:
+        """Publish one task for each message."""
+        try:
+            self._send(
+                [(message.persona, message.target, message.session_id, _metadata(), message.text) for message in batch]
+            )
+        except (OSError, RedisError) as error:
+            raise NoReceipt from error
+
+    def waiting(self) -> int | None:
+        """Messages in the broker, in a queue or in somebody's hands."""
+        try:
+            return int(self._waiting())
+        except RedisError:
+            return None
+
+    def endings(self, persona: str, target: str) -> Mapping[int, Ending]:
+        """Nothing is given up: it retries for ever."""
+        return {}
+
+    def words(self, persona: str, target: str) -> Sequence[str]:
+        """It says nothing."""
+        return []
+
+    def unexplained(self) -> int:
+        """There are no books to disagree with."""
+        return 0
+
+    def closed_gates(self) -> Collection[str]:
+        """It has none."""
+        return ()
+
+    def close(self) -> None:
+        """Close the connection."""
+        self.redis.close()
+
+
+def whole_rows(moments: Sequence[Moment]) -> list[str]:
+    """The words of a timeline. Of a long row of attempts that ended alike it keeps only the first ones and the last,
+    each with its number: those between are put back."""
+    words: list[str] = []
+    numbers: dict[bool, int] = {}
+    for moment in moments:
+        if moment.word in FATES:
+            numbers.clear()
+        elif moment.word in _ATTEMPTS:
+            asks, number = moment.word in _ASKS, int(moment.details[0])
+            words += [moment.word] * (number - numbers.get(asks, number) - 1)
+            numbers[asks] = number
+        words.append(moment.word)
+    return words
+
+
+def _metadata(**own: str) -> dict[str, Any]:
+    return {"internal": {"channelMetadata": {"channelMetadata": {"channel": "custom-channel", **own}}}}

@@ -1,0 +1,1 @@
+"""Whether each promise held: order, overlap, loss."""

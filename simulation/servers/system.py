@@ -1,0 +1,174 @@
+"""The whole system on this machine for demo, tests and benchmarks: Redis, the simulated upstreams, workers, beats.
+
+Everything runs as the operator would run it, by the same commands, as processes of their own.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Literal, Self
+
+from simulation.servers.embedded_redis import EmbeddedRedis
+from simulation.tied_process import tied_command
+from simulation.upstreams.control import SimulatedUpstreams
+
+# Until a worker that is started takes messages, also where many other processes want the same cores.
+_READY_SECONDS = 120.0
+_SOURCE = Path(__file__).absolute().parents[2]
+# As in the image.
+_MEMORY = {"GLIBC_TUNABLES": "glibc.malloc.tcache_count=0"}
+_SHIFTED_CLOCK = Path(__file__).absolute().parent / "shifted_clock"
+
+
+class SystemFailed(RuntimeError):
+    """A process of the system did not come up."""
+
+
+def wrong_clock(seconds: float) -> dict[str, str]:
+    """Further variables for a process whose time of day is ahead by so much (behind, if negative)."""
+    path = os.pathsep.join((str(_SHIFTED_CLOCK), str(_SOURCE)))
+    return {"SHIFTED_CLOCK_SECONDS": str(seconds), "PYTHONPATH": path}
+
+
+class RunningSystem:
+    """Start with ``with``; ends with it.
+
+    ``personas``: name to API key. ``settings``: further ``PARLEY_`` variables, prefix included. ``latency_seconds``:
+    how long the simulated persona thinks, or the least and the most. ``worker_options``: further options of
+    ``celery worker``. ``logs``: where each process writes its log (default: a temporary place). ``call_log``: file to
+    which the upstreams append each call. ``app``: the Celery app that the workers run.
+    ``appendfsync``: of the Redis; ``always`` when it is to be killed.
+    """
+
+    def __init__(
+        self,
+        *,
+        personas: Mapping[str, str] | None = None,
+        workers: int = 1,
+        worker_options: Sequence[str] = (),
+        beats: int = 1,
+        latency_seconds: float | tuple[float, float] = 0.0,
+        settings: Mapping[str, str] | None = None,
+        logs: Path | None = None,
+        call_log: Path | None = None,
+        app: str = "worker",
+        appendfsync: Literal["everysec", "always"] = "everysec",
+    ) -> None:
+        self._personas = dict(personas or {"ava": "ft_sk_ava"})
+        self._worker_options = tuple(worker_options)
+        self._worker_count, self._beat_count = workers, beats
+        self._app = app
+        self._settings = dict(settings or {})
+        self._temporary = None if logs else tempfile.TemporaryDirectory(prefix="parley-")
+        self.logs = logs or Path(self._temporary.name if self._temporary else ".")
+        self.redis = EmbeddedRedis(appendfsync=appendfsync)
+        self.upstreams = SimulatedUpstreams(personas=self._personas, latency=latency_seconds, call_log=call_log)
+        self.workers: list[subprocess.Popen[bytes]] = []
+        self.beats: list[subprocess.Popen[bytes]] = []
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The settings of all processes as environment variables."""
+        keys = {f"PARLEY_PERSONAS__{name.upper()}__API_KEY": key for name, key in self._personas.items()}
+        return {
+            **keys,
+            "PARLEY_REDIS_URL": self.redis.url,
+            "PARLEY_FLUIDTALK__BASE_URL": self.upstreams.fluidtalk_url,
+            "PARLEY_CAPTIVATE__ENVIRONMENT": "dev",
+            "PARLEY_CAPTIVATE__BASE_URL": self.upstreams.captivate_url,
+            "PARLEY_IMAGES__ALLOW_PRIVATE_ADDRESSES": "true",
+            **self._settings,
+        }
+
+    def __enter__(self) -> Self:
+        try:
+            self.redis.start()
+            self.upstreams.start()
+            self.workers += [self._launch("worker", number) for number in range(self._worker_count)]
+            self.beats += [self._launch("beat", number) for number in range(self._beat_count)]
+            self._await_workers()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def start_worker(self, settings: Mapping[str, str] | None = None, *, wait: bool = True) -> subprocess.Popen[bytes]:
+        """One more worker, with further variables of its own; returns when it takes messages, or at once."""
+        process = self._launch("worker", len(self.workers), settings)
+        self.workers.append(process)
+        if wait:
+            self._await_workers()
+        return process
+
+    def start_beat(self, settings: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
+        """One more beat, with further variables of its own; returns at once."""
+        process = self._launch("beat", len(self.beats), settings)
+        self.beats.append(process)
+        return process
+
+    def stop(self) -> None:
+        """End everything, the processes that use Redis first."""
+        for process in (*self.beats, *self.workers):
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+        for process in (*self.beats, *self.workers):
+            try:
+                process.wait(15)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        self.upstreams.stop()
+        self.redis.stop()
+        if self._temporary:
+            self._temporary.cleanup()
+
+    def log_of(self, kind: str, number: int = 0) -> str:
+        """What a worker or beat has logged so far."""
+        file = self.logs / f"{kind}-{number}.log"
+        return file.read_text(errors="replace") if file.exists() else ""
+
+    def is_ready(self, number: int) -> bool:
+        """Whether a worker, by its number, has begun to take messages."""
+        return "worker ready" in self.log_of("worker", number)
+
+    def _launch(self, kind: str, number: int, settings: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "celery", "-A", self._app, kind]
+        if kind == "worker":
+            command += ["--hostname", f"worker-{number}@parley", *self._worker_options]
+        outside = {name: value for name, value in os.environ.items() if not name.startswith("PARLEY_")}
+        # Away from the working directory, where an operator's .env could join them to a real broker.
+        path = os.pathsep.join(filter(None, (str(_SOURCE), outside.get("PYTHONPATH"))))
+        with (self.logs / f"{kind}-{number}.log").open("wb") as log:
+            return subprocess.Popen(
+                tied_command(command),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env={**_MEMORY, **outside, "PYTHONPATH": path, **self.environment, **(settings or {})},
+                cwd=self.logs,
+            )
+
+    def _await_workers(self) -> None:
+        deadline = time.monotonic() + _READY_SECONDS
+        waiting = [number for number, process in enumerate(self.workers) if process.poll() is None]
+        while waiting and time.monotonic() < deadline:
+            if any(self.workers[number].poll() is not None for number in waiting):
+                break
+            waiting = [number for number in waiting if not self.is_ready(number)]
+            time.sleep(0.02)
+        if waiting:
+            logs = "\n".join(self.log_of("worker", number)[-2000:] for number in waiting)
+            raise SystemFailed(f"workers {waiting} did not come up; their logs:\n{logs}")

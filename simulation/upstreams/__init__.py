@@ -1,0 +1,1 @@
+"""Simulated FluidTalk and Captivate, with faults on demand."""

@@ -1,0 +1,73 @@
+"""What beat runs, and what one look at the store finds to do. Any number of beats is safe.
+
+They tell Flower nothing: several a second would bury the turns that an operator looks for.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+from collections.abc import Callable
+
+from celery import shared_task
+from kombu.exceptions import OperationalError
+
+from worker.bootstrap import parts
+from worker.store import StoreError
+from worker.store.redis.troubles import Saying, trouble_of
+
+_log = logging.getLogger("parley.upkeep")
+_saying = Saying()
+
+
+def _or_next_time(job: Callable[[], str]) -> Callable[[], str]:
+    # Beat sends again, and what was not done is still due: no failure of this task.
+    @functools.wraps(job)
+    def run() -> str:
+        try:
+            done = job()
+        except (StoreError, OperationalError) as error:
+            trouble = trouble_of(error)
+            if _saying.now(trouble):
+                _log.warning("upkeep waits: store or broker %s", trouble.told("what is due stays due"))
+            return f"left: store or broker {trouble.means}"
+        _saying.over()
+        return done
+
+    return run
+
+
+@shared_task(name="tasks.take_in", send_events=False)
+@_or_next_time
+def take_in() -> str:
+    """Accept what producers that only speak Celery have put into the queue ``accept``."""
+    return f"took {parts().intake.take_in()}"
+
+
+@shared_task(name="tasks.plan_follow_ups", send_events=False)
+@_or_next_time
+def plan_follow_ups() -> str:
+    """Turn planned follow-ups that are due into events."""
+    return f"dispatched {parts().upkeep.plan_follow_ups()}"
+
+
+@shared_task(name="tasks.ring_due", send_events=False)
+@_or_next_time
+def ring_due() -> str:
+    """Look at what is due: ring the doorbells, and send for the other jobs if there is work for them."""
+    upkeep = parts().upkeep
+    due = upkeep.look()
+    # Sent before anything is claimed: when that fails, the next tick finds it all again.
+    if due.accept:
+        take_in.apply_async()
+    if due.follow_ups:
+        plan_follow_ups.apply_async()
+    upkeep.ring_until_next_tick(due)
+    return f"rang {upkeep.ring_due(due.shards)}"
+
+
+@shared_task(name="tasks.trim", send_events=False)
+@_or_next_time
+def trim() -> str:
+    """Forget dead letters whose record has expired."""
+    return f"forgot {parts().upkeep.trim()}"

@@ -1,0 +1,50 @@
+"""The package is one counter with a sorted list of names, and can be lifted out."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import worker.clients.captivate as package
+
+
+def test_names_are_sorted_and_exist() -> None:
+    assert package.__all__ == sorted(package.__all__)
+    assert all(hasattr(package, name) for name in package.__all__)
+
+
+def test_the_documented_names_are_there() -> None:
+    documented = {
+        "ActionModel", "ButtonMessageModel", "Captivate", "CaptivateClient", "CaptivateError", "CaptivateResponseModel",
+        "CardCollectionModel", "CardMessageModel", "ChannelMetadataModel", "FileCollectionModel", "FileModel",
+        "HtmlMessageModel", "TableMessageModel", "TextMessageModel", "UserModel",
+    }  # fmt: skip
+    assert documented <= set(package.__all__)
+
+
+def test_nothing_else_of_the_worker_is_imported() -> None:
+    """Only connections, odd_values and public_addresses, so that the package can become a library."""
+    imported = set()
+    for file in Path(str(package.__file__)).parent.glob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.ImportFrom):
+                imported.add(node.module or "")
+            elif isinstance(node, ast.Import):
+                imported.update(name.name for name in node.names)
+    ours = {name for name in imported if name.split(".")[0] in ("worker", "config", "tasks")}
+    outside = {name for name in ours if not name.startswith("worker.clients.captivate")}
+    assert outside == {"worker.clients.http.connections", "worker.clients.odd_values", "worker.clients.downloads"}
+
+
+def test_importing_opens_no_socket_and_starts_no_thread() -> None:
+    code = (
+        "import socket, threading\n"
+        "def refuse(*a, **k): raise SystemExit('a socket was opened')\n"
+        "socket.socket.connect = socket.getaddrinfo = refuse\n"
+        "import worker.clients.captivate, worker.adapters.images\n"
+        "raise SystemExit(threading.active_count() - 1)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,277 @@
+"""Each way to fail has its class, tells whether the server acted, and survives pickling; no text quotes an answer."""
+
+from __future__ import annotations
+
+import copy
+import json
+import pickle
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from typing import Any
+
+import pytest
+
+from worker.clients.fluidtalk import (
+    BadReply,
+    ConversationNotFound,
+    ConversationSealed,
+    CreditsExhausted,
+    FluidTalk,
+    FluidTalkError,
+    InvalidCall,
+    OutcomeUnknown,
+    Rejected,
+    Throttled,
+    Unauthorized,
+    Unavailable,
+)
+from worker.clients.fluidtalk.errors import error_for, seconds_until
+
+NOW = datetime(2026, 5, 4, 12, 0, 0, tzinfo=UTC)
+
+BY_STATUS: list[tuple[int, type[FluidTalkError], str]] = [
+    (300, Rejected, "unknown"),
+    (301, Rejected, "unknown"),
+    (308, Rejected, "unknown"),
+    (400, Rejected, "no"),
+    (401, Unauthorized, "no"),
+    (402, CreditsExhausted, "no"),
+    (403, Unauthorized, "no"),
+    (404, ConversationNotFound, "no"),
+    (405, Rejected, "no"),
+    (408, Throttled, "no"),
+    (409, Rejected, "no"),
+    (413, Rejected, "no"),
+    (415, Rejected, "no"),
+    (422, Rejected, "no"),
+    (425, Throttled, "no"),
+    (429, Throttled, "no"),
+    (499, Rejected, "no"),
+    (500, OutcomeUnknown, "unknown"),
+    (501, OutcomeUnknown, "unknown"),
+    (502, OutcomeUnknown, "unknown"),
+    (503, Unavailable, "no"),
+    (504, OutcomeUnknown, "unknown"),
+    (520, OutcomeUnknown, "unknown"),
+    (999, OutcomeUnknown, "unknown"),
+]
+
+
+@pytest.mark.parametrize(("status", "kind", "acted"), BY_STATUS)
+def test_a_status_has_its_class(
+    server: Any, fluidtalk: FluidTalk, status: int, kind: type[FluidTalkError], acted: str
+) -> None:
+    server.answers(status, {"detail": "said the server", "code": 7})
+    with pytest.raises(FluidTalkError) as caught:
+        fluidtalk.inbound_chat("@lead", "hi")
+    error = caught.value
+    assert type(error) is kind
+    assert (error.status, error.acted, error.retry_after) == (status, acted, None)
+    assert error.detail == {"detail": "said the server", "code": 7}
+    assert str(status) in str(error)
+    assert "said the server" not in str(error) + repr(error)
+
+
+def test_not_modified_is_rejected_without_a_body(server: Any, fluidtalk: FluidTalk) -> None:
+    server.answers(304)
+    with pytest.raises(Rejected) as caught:
+        fluidtalk.inbound_chat("@lead", "hi")
+    assert (caught.value.status, caught.value.detail) == (304, {"detail": ""})
+
+
+def test_a_switch_of_protocols_that_nobody_asked_for_is_no_answer(server: Any, fluidtalk: FluidTalk) -> None:
+    server.wire = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: chat\r\nConnection: Upgrade\r\n\r\n"
+    with pytest.raises(OutcomeUnknown) as caught:
+        fluidtalk.inbound_chat("@lead", "hi")
+    assert caught.value.status == 0
+
+
+# Sealed
+
+SEALED = [
+    {"detail": "This session is DONE"},
+    {"detail": "DONE"},
+    {"detail": "DONE: session sealed"},
+    {"detail": "session=DONE."},
+    "This session is DONE",
+    b"This session is DONE",
+    b"<h1>This session is DONE</h1>",
+]
+NOT_SEALED = [
+    {"detail": "This session is done"},
+    {"detail": "This session is ABANDONED"},
+    {"detail": "DONE_SOON is not a state"},
+    {"detail": "UNDONE"},
+    {"detail": None},
+    {"detail": ["DONE"]},
+    {"detail": [{"msg": "field required", "input": "DONE"}]},
+    {"detail": {"input": "DONE"}},
+    {"message": "This session is DONE"},
+    {"detail": "message too long", "input": "are you DONE yet"},
+    {"DONE": "detail"},
+    ["DONE"],
+    None,
+    b"",
+]
+
+
+@pytest.mark.parametrize("body", SEALED, ids=str)
+def test_400_with_the_word_done_is_a_sealed_conversation(server: Any, fluidtalk: FluidTalk, body: Any) -> None:
+    server.answers(400, body)
+    with pytest.raises(ConversationSealed) as caught:
+        fluidtalk.inbound_chat("@lead", "hi")
+    assert (caught.value.status, caught.value.acted) == (400, "no")
+
+
+@pytest.mark.parametrize("body", NOT_SEALED, ids=str)
+def test_400_without_the_word_done_in_its_detail_is_not(server: Any, fluidtalk: FluidTalk, body: Any) -> None:
+    """What a lead wrote, quoted in another field, must not close the lead's conversation for ever."""
+    server.answers(400, body)
+    with pytest.raises(Rejected):
+        fluidtalk.inbound_chat("@lead", "hi")
+
+
+@pytest.mark.parametrize("status", [401, 404, 409, 422, 500, 503])
+def test_done_with_another_status_is_not_a_sealed_conversation(server: Any, fluidtalk: FluidTalk, status: int) -> None:
+    server.answers(status, {"detail": "This session is DONE"})
+    with pytest.raises(FluidTalkError) as caught:
+        fluidtalk.inbound_chat("@lead", "hi")
+    assert not isinstance(caught.value, ConversationSealed)
+
+
+# Retry-After
+
+RETRY_AFTER: list[tuple[str | None, float | None]] = [
+    (None, None),
+    ("0", 0.0),
+    ("7", 7.0),
+    (" 7 ", 7.0),
+    ("+7", 7.0),
+    ("1.5", 1.5),
+    ("-3", 0.0),
+    ("-0.1", 0.0),
+    ("Mon, 04 May 2026 12:00:30 GMT", 30.0),
+    ("Mon, 04 May 2026 14:00:30 +0200", 30.0),
+    ("Mon, 04 May 2026 12:00:30 -0000", 30.0),
+    ("Monday, 04-May-26 12:00:30 GMT", 30.0),
+    ("Mon May  4 12:00:30 2026", 30.0),
+    ("Mon, 04 May 2026 11:59:00 GMT", 0.0),
+    ("", None),
+    ("soon", None),
+    ("7 seconds", None),
+    ("7,8", None),
+    ("nan", None),
+    ("inf", None),
+    ("1e3", None),
+    ("\N{ARABIC-INDIC DIGIT SEVEN}", None),
+    ("9" * 400, None),
+    ("Mon, 99 May 2026 12:00:30 GMT", None),
+    ("Mon, 04 May 99999 12:00:30 GMT", None),
+    ("2026-05-04T12:00:30Z", None),
+]
+
+
+@pytest.mark.parametrize(("header", "seconds"), RETRY_AFTER)
+def test_f20_retry_after_is_read_as_seconds_or_as_a_date(header: str | None, seconds: float | None) -> None:
+    assert seconds_until(header, NOW) == seconds
+
+
+@pytest.mark.parametrize("status", [301, 400, 402, 408, 429, 500, 503])
+def test_f20_every_error_exposes_retry_after(server: Any, fluidtalk: FluidTalk, status: int) -> None:
+    server.answers(status, {"detail": "slow down"}, Retry_After="12")
+    with pytest.raises(FluidTalkError) as caught:
+        fluidtalk.inbound_chat("@lead", "hi")
+    assert caught.value.retry_after == 12.0
+
+
+def test_f20_a_date_counts_from_now(server: Any, fluidtalk: FluidTalk) -> None:
+    date = format_datetime(datetime.now(UTC) + timedelta(seconds=90), usegmt=True)
+    server.answers(429, {}, Retry_After=date)
+    with pytest.raises(Throttled) as caught:
+        fluidtalk.inbound_chat("@lead", "hi")
+    assert caught.value.retry_after is not None
+    assert 80 < caught.value.retry_after <= 90
+
+
+# Errors as values
+
+EVERY_KIND = [
+    *(error_for(status, {"detail": "content"}, 1.5) for status, _, _ in BY_STATUS),
+    error_for(400, {"detail": "This session is DONE"}, None),
+    InvalidCall("target is empty"),
+    Unavailable(0, {"error": "network_error"}, "nothing was sent"),
+    OutcomeUnknown(0, {"error": "network_error"}, "no answer"),
+    BadReply(200, {"detail": "<html>"}, "not JSON"),
+]
+
+
+@pytest.mark.parametrize(
+    "duplicate",
+    [
+        pytest.param(lambda error: pickle.loads(pickle.dumps(error)), id="pickle"),
+        *(
+            pytest.param(lambda error, p=protocol: pickle.loads(pickle.dumps(error, p)), id=f"pickle-{protocol}")
+            for protocol in range(pickle.HIGHEST_PROTOCOL + 1)
+        ),
+        pytest.param(copy.copy, id="copy"),
+        pytest.param(copy.deepcopy, id="deepcopy"),
+    ],
+)
+@pytest.mark.parametrize("error", EVERY_KIND, ids=lambda error: f"{type(error).__name__}-{error.status}")
+def test_an_error_survives_pickle_and_copy(
+    error: FluidTalkError, duplicate: Callable[[FluidTalkError], FluidTalkError]
+) -> None:
+    other = duplicate(error)
+    assert type(other) is type(error)
+    assert (str(other), other.args) == (str(error), error.args)
+    assert vars(other) == vars(error)
+    assert other.acted == error.acted
+
+
+def test_an_error_keeps_its_notes_in_a_pickle() -> None:
+    error = error_for(500, None, None)
+    error.add_note("turn 7")
+    assert pickle.loads(pickle.dumps(error)).__notes__ == ["turn 7"]
+
+
+def test_every_answer_has_a_text_of_its_own_that_says_what_to_do_next() -> None:
+    texts = {type(error): str(error) for error in (error_for(status, None, None) for status, _, _ in BY_STATUS)}
+    explanations = {kind.explanation for kind in texts}
+    assert len(explanations) == len(texts) == 7
+    assert all(text.endswith(kind.explanation) and ";" in text for kind, text in texts.items())
+
+
+def test_the_documented_way_to_handle_errors_works(server: Any, fluidtalk: FluidTalk) -> None:
+    """Callers of the published client look at ``status``; seed FluidTalk "Behaviour to handle"."""
+    for status in (401, 402, 400, 404):
+        server.answers(status, {"detail": "This session is DONE"})
+        try:
+            fluidtalk.inbound_chat(target="@lead", message="hi")
+        except FluidTalkError as error:
+            seen = error.status
+        assert seen == status
+
+
+@pytest.mark.parametrize(
+    ("body", "detail"),
+    [
+        pytest.param({"detail": "no"}, {"detail": "no"}, id="object"),
+        pytest.param({"error": {"code": 1}}, {"error": {"code": 1}}, id="other-object"),
+        pytest.param([{"loc": ["target"]}], [{"loc": ["target"]}], id="list"),
+        pytest.param("no", "no", id="string"),
+        pytest.param(None, None, id="null"),
+        pytest.param(b"", {"detail": ""}, id="empty"),
+        pytest.param(b"<html>", {"detail": "<html>"}, id="html"),
+        pytest.param(b'\xef\xbb\xbf{"detail": "no"}', {"detail": "no"}, id="byte-order-mark"),
+        pytest.param(b'{"detail": "\\ud83d no"}', {"detail": "\N{REPLACEMENT CHARACTER} no"}, id="half-a-character"),
+        pytest.param(b"[" * 100_000, {"detail": "[" * 100_000}, id="too-deep"),
+        pytest.param(b"9" * 10_000, "9" * 10_000, id="too-long-a-number"),
+    ],
+)
+def test_f19_detail_is_the_whole_body(server: Any, fluidtalk: FluidTalk, body: Any, detail: Any) -> None:
+    server.answers(422, body)
+    with pytest.raises(Rejected) as caught:
+        fluidtalk.inbound_chat("@lead", "hi")
+    assert caught.value.detail == detail
+    json.dumps(caught.value.detail, ensure_ascii=False).encode()

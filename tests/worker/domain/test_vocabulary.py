@@ -1,0 +1,46 @@
+"""The shared words: one table for the kinds of event, the same for Python, for scripts and for the settings."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+import pytest
+
+from config.sections import Unknown, Validity
+from worker.domain.events import Event
+from worker.domain.vocabulary import FATES, KINDS, OUTREACH, TURNS, Fate, Kind, rules_of
+from worker.store.redis.lua_words import words
+
+
+def test_each_kind_has_one_row_and_an_event():
+    events = get_args(get_args(Event)[0])
+    assert list(KINDS) == list(get_args(Kind)) == [event.model_fields["kind"].default for event in events]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_row_reads_the_settings_of_its_own_kind(kind):
+    marked = Validity(**{f"{kind}_seconds": 4711.0})
+    assert rules_of(kind).valid_seconds(marked) == 4711.0
+    assert rules_of(kind).unknown(Unknown()) == getattr(Unknown(), kind)
+
+
+@pytest.mark.parametrize(
+    ("kind", "lane"),
+    [
+        ("inbound_chat", TURNS),
+        ("event_trigger", TURNS),
+        ("ai_opener", OUTREACH),
+        ("follow_up", OUTREACH),
+        ("a kind of a newer release", TURNS),
+    ],
+)
+def test_the_lane_of_a_kind(kind, lane):
+    assert rules_of(kind).lane == lane
+
+
+def test_scripts_know_who_speaks_first_from_the_same_table():
+    assert 'return kind == "ai_opener" or kind == "follow_up"' in words()
+
+
+def test_all_fates_are_told_apart():
+    assert get_args(Fate) == FATES

@@ -1,0 +1,200 @@
+"""A shop: a producer, turns, and everything between, on real HTTP and a real store."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from config.settings import Settings
+from simulation.upstreams.call_log import Call
+from simulation.upstreams.control import SimulatedUpstreams
+from simulation.upstreams.faults import FaultKind, FaultRule
+from simulation.upstreams.simulation import Delivery
+from worker.bootstrap import build
+from worker.domain.conversation import Conversation
+from worker.domain.events import InboundChat
+from worker.observability import metrics
+from worker.pipeline import failpoints
+from worker.pipeline.producer import Producer
+from worker.pipeline.turn import DeadLetter
+from worker.store import Store
+from worker.store.personas.gates import owner_of
+
+LEAD = Conversation("ava", "@lead")
+PICTURE = b"\x89PNG\r\n\x1a\n" + bytes(40)
+
+
+class Shop:
+    """Everything of one process, and what the outside saw of it."""
+
+    def __init__(self, settings: Settings, store: Store, upstreams: SimulatedUpstreams) -> None:
+        self.parts = build(settings)
+        self.producer = Producer(settings, store=store)
+        self._store = store
+        self._upstreams = upstreams
+
+    def run(self, conversation: Conversation = LEAD) -> str:
+        """One doorbell."""
+        try:
+            return self.parts.turns.run(*conversation)
+        except DeadLetter as ended:
+            return str(ended)
+
+    def work(self, conversation: Conversation = LEAD, turns: int = 20) -> list[str]:
+        """Ring until nothing is left to do, letting holds run out at once. Returns what the turns said."""
+        phrases = []
+        for _ in range(turns):
+            phrase = self.run(conversation)
+            if phrase == "nothing to do":
+                break
+            phrases.append(phrase.rpartition(",")[0] or phrase)
+            self._let_holds_run_out()
+        return phrases
+
+    def texts(self, session_id: str = "session-1") -> list[list[str | None]]:
+        """The texts that Captivate accepted, one list for each delivery."""
+        return [[message.get("text") for message in d.messages] for d in self._upstreams.deliveries(session_id)]
+
+    def delivered(self, session_id: str = "session-1") -> list[Delivery]:
+        """What Captivate accepted."""
+        return self._upstreams.deliveries(session_id)
+
+    def asked(self) -> list[Call]:
+        """The calls that FluidTalk saw."""
+        return [call for call in self._upstreams.calls() if call.service == "fluidtalk"]
+
+    def fates(self) -> dict[str, int]:
+        """How many events have which fate; ``waiting`` and ``unexplained`` only when there are any."""
+        accounts = self._store.books.accounts()
+        counts = [(fate, n) for one in accounts for fate, n in dataclasses.asdict(one).items() if isinstance(n, int)]
+        found = {fate: n for fate, n in counts if n and fate != "accepted"}
+        unexplained = sum(account.unexplained for account in accounts)
+        return {**found, "unexplained": unexplained} if unexplained else found
+
+    def fail(self, kind: FaultKind = FaultKind.ANSWER, **fields: Any) -> None:
+        """Let calls go wrong."""
+        self._upstreams.add_fault(FaultRule(kind=kind, **fields))
+
+    def _let_holds_run_out(self) -> None:
+        for shard in self._store.keys.shards:
+            for pattern in (f"{shard.conversation_prefix}*", shard.key("persona:*")):
+                for key in self._store.redis.scan_iter(match=pattern):
+                    self._store.redis.hdel(key, "hold_until")
+
+
+@pytest.fixture
+def make_shop(
+    make_settings: Callable[..., Settings], store: Store, upstreams: SimulatedUpstreams
+) -> Iterator[Callable[..., Shop]]:
+    """Shops with settings of one's own."""
+    built: list[Shop] = []
+
+    def make(**overrides: Any) -> Shop:
+        usual: dict[str, Any] = {
+            "fluidtalk": {"base_url": upstreams.fluidtalk_url, "read_seconds": 2, "total_seconds": 5},
+            "captivate": {"base_url": upstreams.captivate_url, "read_seconds": 2},
+            "images": {"allow_private_addresses": True},
+            "retry": {"quick_pause_seconds": 0},
+        }
+        built.append(Shop(make_settings(**{**usual, **overrides}), store, upstreams))
+        return built[-1]
+
+    yield make
+    for shop in built:
+        shop.parts.close()
+
+
+@pytest.fixture
+def shop(make_shop: Callable[..., Shop]) -> Shop:
+    """The shop with the usual settings."""
+    return make_shop()
+
+
+@pytest.fixture
+def counted() -> Callable[..., float]:
+    """How much a metric has grown since the test began."""
+    registry = metrics.worker_registry()
+
+    def values() -> dict[tuple[str, ...], float]:
+        return {
+            (sample.name, *sorted(sample.labels.values())): sample.value
+            for family in registry.collect()
+            for sample in family.samples
+        }
+
+    before = values()
+
+    def since(name: str, *labels: str) -> float:
+        key = (name, *sorted(labels))
+        return values().get(key, 0) - before.get(key, 0)
+
+    return since
+
+
+@pytest.fixture
+def stand_still(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, Callable[[], object]], None]:
+    """Let the next turn that comes to this point stand still there while something else happens, as a process that the
+    machine does not run does."""
+
+    def at(point: str, meanwhile: Callable[[], object]) -> None:
+        left = [meanwhile]
+
+        def reached(here: str) -> None:
+            if here == point and left:
+                left.pop()()
+
+        monkeypatch.setattr(failpoints, "reached", reached)
+
+    return at
+
+
+@pytest.fixture
+def lose_lease_now(store: Store) -> Callable[..., None]:
+    """The lease of a conversation is free at once, whoever has it."""
+
+    def lose(conversation: Conversation = LEAD) -> None:
+        store.redis.hdel(store.keys.of(conversation).conversation(conversation), "owner", "lease_until")
+
+    return lose
+
+
+@pytest.fixture
+def lead() -> Conversation:
+    """The conversation that most tests are about."""
+    return LEAD
+
+
+@pytest.fixture
+def try_gate(store: Store) -> Callable[[str], Conversation | None]:
+    """The next try of a closed gate is due: the conversation that may make it."""
+
+    def choose(gate: str, owner: str = "ava") -> Conversation | None:
+        return store.gates.let_one_try(owner_of(gate, owner), gate, 60)
+
+    return choose
+
+
+@pytest.fixture
+def say(channel: dict[str, Any]) -> Callable[..., Any]:
+    """An event of the lead's conversation."""
+
+    def make(message: str = "hi", kind: type = InboundChat, **fields: Any) -> Any:
+        content = {"message": message} if kind is InboundChat else {}
+        return kind(**{"persona": "ava", "target": "@lead", "channel": channel, **content, **fields})
+
+    return make
+
+
+@pytest.fixture
+def presigned(upstreams: SimulatedUpstreams) -> str:
+    """A link as it comes with a Captivate payload."""
+    hosted = httpx.post(
+        f"{upstreams.fluidtalk_url}/api/v1/bot/upload",
+        headers={"X-API-Key": "ft_sk_bea"},
+        files={"file": ("lead.png", PICTURE)},
+    ).json()["url"]
+    return f"{hosted}?X-Amz-Signature=secret"

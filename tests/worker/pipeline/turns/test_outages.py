@@ -1,0 +1,162 @@
+"""An outage is not an event's fault: what happens to all waits; only what is surely this event's own ends it."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from simulation.upstreams.faults import FaultKind
+from worker.domain.conversation import Conversation
+from worker.domain.events import EventTrigger
+from worker.store.personas.gates import owner_of
+
+OUTAGES = {
+    "500": {"status": 500},
+    "502": {"status": 502},
+    "504": {"status": 504},
+    "503": {"status": 503},
+    "reset": {"kind": FaultKind.DROP},
+    "acts, then drops": {"kind": FaultKind.ACT_THEN_DROP},
+}
+
+
+def lead_of(number: int) -> Conversation:
+    return Conversation("ava", f"@{number}")
+
+
+@pytest.fixture
+def write(shop, say):
+    """Leads write, each in a conversation of its own."""
+
+    def enqueue(*numbers: int) -> list[Conversation]:
+        for number in numbers:
+            shop.producer.enqueue(say(f"m{number}", target=f"@{number}"))
+        return [lead_of(number) for number in numbers]
+
+    return enqueue
+
+
+@pytest.fixture
+def calls(upstreams):
+    """How many calls an upstream saw."""
+
+    def count(service: str) -> int:
+        return len([call for call in upstreams.calls() if call.service == service])
+
+    return count
+
+
+@pytest.mark.parametrize("fault", OUTAGES.values(), ids=OUTAGES)
+@pytest.mark.parametrize(
+    ("service", "gate", "owner"), [("fluidtalk", "circuit", "ava"), ("captivate", "channel", "custom")]
+)
+def test_an_outage_kills_nothing_and_one_at_a_time_tries(
+    make_shop, shop, say, write, upstreams, store, calls, try_gate, fault, service, gate, owner
+):
+    leads = write(*range(12))
+    shop.fail(service=service, **fault)
+    for lead in leads:
+        shop.run(lead)
+    seen = calls(service)
+    assert seen < 2 * len(leads), "the gate closes: nobody else calls"
+    for lead in leads:
+        shop.work(lead, turns=3)
+    assert calls(service) == seen
+    for _ in range(30):
+        tried = try_gate(gate, owner)
+        shop.work(tried, turns=2)
+    assert shop.fates() == {"waiting": 12}
+    upstreams.clear_faults()
+    assert shop.work(try_gate(gate, owner), turns=1)[0].startswith("answered")
+    assert store.gates.of(owner_of(gate, owner)) == {}
+    for lead in leads:
+        shop.work(lead)
+    assert shop.fates() == {"answered": 12}
+
+
+def test_one_message_that_alone_gets_no_answer_ends_and_stalls_nobody(shop, say, write, upstreams, store):
+    bad, *others = write(*range(8))
+    shop.fail(status=500, service="fluidtalk", target=bad.target)
+    for _ in range(10):
+        shop.work(bad, turns=1)
+        for other in others:
+            shop.producer.enqueue(say("more", target=other.target))
+            assert shop.work(other, turns=1)[0].startswith("answered")
+        time.sleep(0.002)
+    (letter,) = store.dead_letters.newest()
+    assert letter.conversation == bad
+    assert letter.cause == "outcome_unknown times=5"
+    assert store.personas.gates("ava") == {}
+
+
+def test_one_message_that_always_fails_does_not_hide_that_the_outage_is_over(
+    shop, say, write, upstreams, store, try_gate
+):
+    bad, *others = write(*range(6))
+    shop.fail(status=500, service="fluidtalk")
+    for lead in (bad, *others):
+        shop.run(lead)
+    upstreams.clear_faults()
+    shop.fail(status=500, service="fluidtalk", target=bad.target)
+    for lead in (bad, *others):
+        shop.work(lead, turns=1)
+    tried = [try_gate("circuit")]
+    shop.work(tried[0], turns=1)
+    if store.personas.gates("ava"):
+        tried.append(try_gate("circuit"))
+        shop.work(tried[1], turns=1)
+    assert store.personas.gates("ava") == {}
+    assert len(tried) <= 2
+
+
+def test_what_must_not_be_asked_twice_is_not_risked_for_a_try(shop, say, upstreams, store, calls, try_gate):
+    store.personas.close_for_probing("ava", "circuit", "status 500")
+    lead = lead_of(1)
+    shop.producer.enqueue(say(kind=EventTrigger, event_type="t", target="@1"))
+    shop.run(lead)
+    shop.fail(status=500, service="fluidtalk")
+    for _ in range(5):
+        assert try_gate("circuit") == lead
+        assert "persona unavailable" in shop.work(lead, turns=1)[0]
+        assert shop.run(lead).startswith("held until")
+    assert [call.path for call in shop.asked()] == ["/api/v1/bot/upload"] * 5
+    assert shop.fates() == {"waiting": 1}
+    upstreams.clear_faults()
+    assert try_gate("circuit") == lead
+    assert shop.work(lead, turns=1)[0].startswith("answered")
+
+
+def test_a_channel_that_refuses_everybody_waits_for_its_login(shop, say, write, upstreams, store, try_gate):
+    leads = write(*range(8))
+    shop.fail(status=401, service="captivate")
+    for lead in leads:
+        shop.work(lead, turns=3)
+    assert shop.fates() == {"waiting": 8}
+    assert "channel_until" in store.gates.of(owner_of("channel", "custom"))
+    upstreams.clear_faults()
+    shop.work(try_gate("channel", "custom"), turns=1)
+    for lead in leads:
+        shop.work(lead)
+    assert shop.fates() == {"answered": 8}
+    assert len(shop.asked()) == 8
+
+
+def test_a_conversation_that_the_channel_alone_refuses_ends(shop, say, write, upstreams, store):
+    blocked, *others = write(*range(5))
+    shop.fail(status=403, service="captivate", session_id="blocked")
+    shop.producer.enqueue(say("x", target="@blocked", channel=_channel("blocked")))
+    blocked = Conversation("ava", "@blocked")
+    for _ in range(6):
+        shop.work(blocked, turns=1)
+        for other in others:
+            shop.producer.enqueue(say("more", target=other.target))
+            shop.work(other, turns=1)
+        time.sleep(0.002)
+    (letter,) = store.dead_letters.newest()
+    assert letter.cause == "delivery_refused status=403"
+
+
+def _channel(session_id: str) -> dict[str, object]:
+    metadata = {"internal": {"channelMetadata": {"channelMetadata": {"channel": "custom-channel"}}}}
+    return {"session_id": session_id, "metadata": metadata, "hasLivechat": False}

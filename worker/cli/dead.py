@@ -1,0 +1,150 @@
+"""``parley dead list`` and ``parley dead show``: events that ended without an answer."""
+
+from __future__ import annotations
+
+import json as json_text
+import logging
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import datetime
+from typing import Annotated, Any
+
+import typer
+
+from worker.cli import screen
+from worker.cli.explain import TargetArgument
+from worker.cli.screen import AsJson
+from worker.cli.session import No, conversation_of, operator, session
+from worker.domain.reasons import read
+from worker.domain.sentences import of_stored
+from worker.store.operator.dead_letters import DeadLetter, OpenedLetter
+
+_log = logging.getLogger("parley.cli")
+
+EventArgument = Annotated[str, typer.Argument(metavar="EVENT_ID", help="As parley dead list shows it.")]
+PersonaArgument = Annotated[str, typer.Argument(metavar="PERSONA", help="As parley dead list shows it.")]
+PersonaOption = Annotated[str | None, typer.Option("--persona", help="Only of this persona.")]
+
+
+def list_letters(
+    persona: PersonaOption = None,
+    cause: Annotated[str, typer.Option(help="Only causes with this code, or that contain this text.")] = "",
+    limit: Annotated[int, typer.Option(min=1, help="At most so many, the newest.")] = 100,
+    json: AsJson = False,
+) -> None:
+    """List dead letters, newest first, without content.
+
+    Example: parley dead list --cause 422 --persona ava
+    """
+    with session() as opened:
+        found = opened.store.dead_letters.newest(limit, persona, about(cause))
+        only_counted = opened.store.dead_letters.only_counted(persona)
+    if json:
+        screen.as_json([_plain(letter) for letter in found])
+    elif found:
+        screen.table(
+            ["died (UTC)", "event", "persona", "target", "kind", "cause"],
+            [
+                [screen.moment(each.died_at), each.event_id, *each.conversation, each.kind, of_stored(each.cause)]
+                for each in found
+            ],
+        )
+    else:
+        screen.say("No dead letters match." if persona or cause else "No dead letters.")
+    if only_counted and not json:
+        screen.say("")
+        screen.say(
+            f"{only_counted} refused events were only counted so far, as there was no room for their letters "
+            "(PARLEY_LIMITS__REFUSED_PER_CONVERSATION, PARLEY_LIMITS__REFUSED_IN_ALL)."
+        )
+
+
+def show(
+    event_id: EventArgument,
+    persona: PersonaArgument,
+    target: TargetArgument,
+    show_content: Annotated[
+        bool, typer.Option("--show-content", help="Show what the lead wrote, too. This is logged.")
+    ] = False,
+    json: AsJson = False,
+) -> None:
+    """Show all that is known of one dead letter; its content only on demand.
+
+    Example: parley dead show c-101 ava @john_doe
+    """
+    conversation = conversation_of(persona, target)
+    with session() as opened:
+        letter = opened.store.dead_letters.open(conversation, event_id)
+        if letter is None:
+            raise No("There is no dead letter with this event id in this conversation.")
+        if show_content and letter.undecryptable:
+            raise No(f"Its {letter.undecryptable}. Run this where the workers' keys are set: parley check")
+        if show_content:
+            reader = operator()
+            # First, so that nobody can read without leaving a trace.
+            opened.store.dead_letters.note_reader(conversation, event_id, reader)
+            _log.warning(
+                "content of a dead letter shown to %s",
+                reader,
+                extra={"conversation": conversation.name, "event_id": event_id},
+            )
+    fields = _described(letter) | (_content(letter) if show_content else {})
+    if json:
+        screen.as_json(fields)
+        return
+    width = max(map(len, fields))
+    for name, value in fields.items():
+        screen.say(f"{name.replace('_', ' '):<{width}}  {_told(value)}")
+
+
+def _plain(letter: DeadLetter) -> dict[str, Any]:
+    persona, target = letter.conversation
+    fields = {name: value for name, value in asdict(letter).items() if name not in ("conversation", "rank")}
+    reason = read(letter.cause)
+    code = reason and reason.cause
+    return {**fields, "cause": of_stored(letter.cause), "code": code, "persona": persona, "target": target}
+
+
+def about(text: str) -> Callable[[str], bool] | None:
+    """Accepts causes by what an operator knows of them: their code, or a part of their sentence, in capitals or not."""
+    wanted = text.lower()
+    if not wanted:
+        return None
+    return lambda stored: stored.partition(" ")[0] == wanted or wanted in of_stored(stored).lower()
+
+
+def _described(opened: OpenedLetter) -> dict[str, Any]:
+    return _plain(opened.letter) | {
+        "accepted_at": opened.accepted_at,
+        "discarded_at": opened.discarded_at,
+        "asks": opened.asks,
+        "asks_without_answer": opened.ask_unknowns + opened.asks_vanished,
+        "sends": opened.sends,
+        "sends_without_answer": opened.send_unknowns + opened.sends_vanished,
+        "bubbles_sent": opened.bubbles_sent,
+        "has_reply": opened.reply is not None,
+        "asked_with": opened.asked_with,
+        "cut_from_bytes": opened.whole_bytes or None,
+    }
+
+
+def _content(opened: OpenedLetter) -> dict[str, Any]:
+    texts = {"payload": opened.payload, "reply": opened.reply, "detail": opened.detail}
+    return {name: _parsed(text) for name, text in texts.items() if text}
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return json_text.loads(text)
+    except ValueError:
+        return text
+
+
+def _told(value: Any) -> str:
+    if isinstance(value, datetime):
+        return f"{screen.moment(value)} UTC"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, dict | list):
+        return json_text.dumps(value, ensure_ascii=False)
+    return "-" if value is None else str(value)

@@ -1,0 +1,116 @@
+"""``parley explain``: why there is no answer, what will end that, and what happened so far."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+
+from worker.cli import screen
+from worker.cli.explanation import explain as sentence_for
+from worker.cli.explanation import next_follow_up
+from worker.cli.gates import PersonaArgument
+from worker.cli.screen import AsJson
+from worker.cli.session import conversation_of, session
+from worker.cli.times import relative
+from worker.domain.handles import Handles
+from worker.domain.sentences import of_stored
+from worker.domain.vocabulary import FATES
+from worker.store.views.situation import situation
+from worker.store.views.timeline import Moment
+
+TargetArgument = Annotated[str, typer.Argument(metavar="TARGET", help="The lead's handle, such as @john_doe.")]
+
+# What each number or text behind a word of the timeline means, in the order in which the scripts write them.
+_DETAILS: dict[str, tuple[str, ...]] = {
+    "accepted": ("", "event"),
+    "left out": ("", "event"),
+    "asking": ("attempt", "fence", "events"),
+    "second ask": ("attempt", "fence", "events"),
+    "sending": ("attempt", "fence", "bubble"),
+    "resent": ("attempt", "fence", "bubble"),
+    "held": ("", "until", "outcome"),
+    "answered": ("", "events"),
+    "ignored": ("", "events"),
+    "sealed": ("", "events"),
+    "skipped": ("", "events"),
+    "dead": ("", "events"),
+    "replayed": ("", "event"),
+    "discarded": ("event",),
+    "readmitted": ("event", "accepted as"),
+    "taken over": ("",),
+    "handed back": ("answer",),
+    "sealed by": ("",),
+    "unsealed by": ("",),
+    "content shown": ("event", "to"),
+    "follow-up planned": ("for", ""),
+    "follow-up moved": ("to", ""),
+    "follow-up dropped": ("",),
+    "follow-up missed": ("",),
+}
+# Behind these words a reason comes first.
+_WITH_A_REASON = ("held", "follow-up dropped", *FATES)
+# Of these details the value is a moment, in milliseconds.
+_MOMENTS = {("held", "until"), ("follow-up planned", "for"), ("follow-up moved", "to")}
+
+
+def explain(persona: PersonaArgument, target: TargetArgument, json: AsJson = False) -> None:
+    """Say in one sentence why a lead has no answer and what will end that; then the timeline, without content.
+
+    Example: parley explain ava @john_doe
+    """
+    conversation = conversation_of(persona, target)
+    with session() as opened:
+        store, handles = opened.store, Handles(opened.settings.privacy)
+        moments = store.timeline.of(conversation)
+        now = situation(store.redis, store.keys, conversation, opened.settings.captivate.name)
+        touch = store.follow_ups.state_of(conversation)
+        sentence = sentence_for(now, moments, opened.settings)
+        follow_up = next_follow_up(now, touch, opened.settings)
+    if json:
+        timeline = [{"at": moment.at, "word": moment.word, "details": moment.details} for moment in moments]
+        screen.as_json(
+            {
+                "persona": persona,
+                "target": target,
+                "shown_as": handles.shown(conversation.name),
+                "sentence": sentence,
+                "waiting": now.waiting,
+                "next_follow_up": {"at_ms": touch.due, "rule": touch.rule} if touch.due else None,
+                "timeline": timeline,
+            }
+        )
+        return
+    screen.show(screen.lines([sentence, *([follow_up] if follow_up else [])]))
+    if handles.hashed:
+        screen.say(f"In Flower and logs this lead is {handles.hash_of(target)}.")
+    if moments:
+        screen.say("")
+        screen.table(
+            ["at (UTC)", "when", "what", "details"],
+            [[screen.moment(each.at), _age(each, now.now), each.word, details_of(each)] for each in moments],
+        )
+
+
+def _age(moment: Moment, now: int) -> str:
+    return relative(int(moment.at.timestamp() * 1000), now)
+
+
+def details_of(moment: Moment) -> str:
+    """What a timeline says behind the word, each number with its name."""
+    names: Sequence[str] = _DETAILS.get(moment.word, ())
+    parts = []
+    for index, value in enumerate(moment.details):
+        name = names[index] if index < len(names) else ""
+        if value != "":
+            is_reason = not index and moment.word in _WITH_A_REASON
+            shown = of_stored(str(value)) if is_reason else _value((moment.word, name), value)
+            parts.append(f"{name} {shown}".strip())
+    return ", ".join(parts)
+
+
+def _value(detail: tuple[str, str], value: Any) -> str:
+    is_moment = detail in _MOMENTS and isinstance(value, int | float)
+    return screen.moment(datetime.fromtimestamp(value / 1000, UTC)) if is_moment else str(value)

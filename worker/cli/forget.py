@@ -1,0 +1,90 @@
+"""``parley forget``: erase one lead's data."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import Annotated
+
+import typer
+
+from worker.cli import screen
+from worker.cli.explain import TargetArgument
+from worker.cli.session import No, Session, conversation_of, operator, session
+from worker.domain.conversation import Conversation
+from worker.store.operator.erasure import Forgotten, Traces
+
+_log = logging.getLogger("parley.cli")
+
+PersonaArgument = Annotated[str, typer.Argument(metavar="PERSONA", help="The persona that the lead talked with.")]
+
+_POLL_SECONDS = 0.1
+
+_KEPT = (
+    "Kept: the counters of the books (accepted, answered, dead ...), which name nobody and must balance; log lines, "
+    "Flower's history, backups and the append-only file of the store, which name the lead until they are rotated; what "
+    "FluidTalk and Captivate keep."
+)
+
+
+def forget(
+    persona: PersonaArgument,
+    target: TargetArgument,
+    wait: Annotated[bool, typer.Option("--wait", help="When a turn runs, wait for its end.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Erase all that is stored of one lead with one persona: messages, answers, timeline, dead letters, seal ...
+
+    What waits ends as skipped ("forgotten"), without an answer. It cannot be undone.
+    A lead who writes again begins anew, also one who was sealed.
+    An old event that a producer sends again is no longer recognised.
+
+    Example: parley forget ava @john_doe
+    """
+    conversation = conversation_of(persona, target)
+    with session() as opened:
+        traces = opened.store.forgetting.traces(conversation)
+        if traces.nothing:
+            raise No("Nothing is stored of this conversation: check the spelling of persona and target.")
+        if traces.running and not wait:
+            raise No("A turn is under way, so nothing was changed. Try again, or: parley forget --wait")
+        if not yes:
+            screen.show(screen.fields(_told(traces)), screen.lines([_KEPT]))
+            if not typer.confirm("Erase it for good?"):
+                raise No("Nothing was changed.")
+        done = _forget(opened, conversation, wait=wait)
+        _log.warning("a conversation of persona %s was erased by %s", persona, operator())
+        left = opened.store.forgetting.traces(conversation)
+    screen.say(f"Erased. Events: {done.events}; of these waited and ended as skipped: {done.skipped}.")
+    if not left.nothing:
+        raise No("But something new has come in meanwhile: run it again, if that is to go, too.")
+
+
+def _forget(opened: Session, conversation: Conversation, *, wait: bool) -> Forgotten:
+    settings, forgetting = opened.settings, opened.store.forgetting
+    turn_seconds = settings.fluidtalk.total_seconds + settings.captivate.total_seconds + settings.images.total_seconds
+    until = time.monotonic() + turn_seconds + settings.lease.ttl_seconds
+    while True:
+        done = forgetting.forget(conversation, forgetting.traces(conversation))
+        if done.status == "forgotten":
+            return done
+        if not wait:
+            raise No("A turn has just begun, so nothing was changed. Try again, or: parley forget --wait")
+        while forgetting.is_running(conversation):
+            if time.monotonic() > until:
+                raise No("Turns go on without end in this conversation. Pause it first: parley claim PERSONA TARGET")
+            time.sleep(_POLL_SECONDS)
+
+
+def _told(traces: Traces) -> dict[str, object]:
+    return {
+        "events with all their texts": len(traces.events),
+        "  of these wait, and end as skipped": traces.waiting,
+        "  of these are dead letters": traces.dead,
+        "moments of the timeline": traces.timeline,
+        "channel, lease and counters": "yes" if traces.has_state else "no",
+        "planned follow-up": "yes" if traces.follow_up else "no",
+        "seal (will be forgotten, too)": "yes" if traces.sealed else "no",
+        "takeover (will end)": "yes" if traces.taken_over else "no",
+        "messages in queues": traces.messages,
+    }

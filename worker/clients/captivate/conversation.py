@@ -1,0 +1,248 @@
+"""A Captivate conversation: what came in, the answer that is being made, and the way to send it.
+
+Sources: seed "Functions Overview" 1-22, protocols.md part 2.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator
+
+from worker.clients.captivate.actions import (
+    ActionModel,
+    checked_actions,
+    escalation_to_agent,
+    escalation_to_agent_router,
+    escalation_to_human,
+)
+from worker.clients.captivate.client import shared_client
+from worker.clients.captivate.errors import CaptivatePayloadError, faults
+from worker.clients.captivate.files import MAX_FILE_BYTES, address_of, download
+from worker.clients.captivate.json_values import JsonObject
+from worker.clients.captivate.messages import CardMessageModel, FileModel, Message, MessageModel, checked_messages
+from worker.clients.captivate.metadata import ChannelMetadataModel, MetadataModel, UserModel
+from worker.clients.captivate.requests import readable
+from worker.clients.odd_values import LeftOut
+
+
+class CaptivateResponseModel(BaseModel):
+    """The answer: messages, actions and the conversation that they belong to.
+
+    ``model_dump()`` is the body of the send (protocols.md 2.4): five keys, nulls included. ``response`` holds message
+    models and custom dicts; dicts stay as they are (C17). ``outgoing_action`` is None until one was set.
+    """
+
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+
+    response: list[Any] = Field(default_factory=list)
+    session_id: str
+    metadata: MetadataModel
+    outgoing_action: list[ActionModel] | None = None
+    hasLivechat: bool  # noqa: N815 - Captivate's spelling
+
+    @field_validator("response", mode="before")
+    @classmethod
+    def _checked(cls, value: Any) -> list[Message]:
+        return checked_messages(value)
+
+
+class Captivate(BaseModel):
+    """One conversation, made from a request: ``Captivate.parse(payload)`` for a request from outside, or
+    ``Captivate(**payload)``, which refuses whatever is not as documented.
+
+    What came in is frozen (C27, C28); the setters change the answer and the values in the metadata. A request can
+    neither choose the address of the answer (C1) nor pre-fill it (C2): keys not listed here are dropped.
+    """
+
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+
+    session_id: str
+    user_input: str | None = None
+    files: list[JsonObject] | None = None
+    metadata: MetadataModel
+    incoming_action: list[ActionModel] | None = None
+    hasLivechat: bool = False  # noqa: N815 - Captivate's spelling; the default is C30
+
+    _messages: list[Message] = PrivateAttr(default_factory=list)
+    _actions: list[ActionModel] | None = PrivateAttr(default=None)
+    _left_out: tuple[LeftOut, ...] = PrivateAttr(default=())
+
+    @classmethod
+    def parse(cls, payload: object) -> Captivate:
+        """Read a request from outside, a JSON object already decoded, as the platform meant it.
+
+        Only ``session_id`` is needed. Null counts as absent, a number where a text is usual as its digits, 1 and 0 as
+        true and false; another part that cannot be used is left out and stands in ``left_out``.
+        Raises ``CaptivatePayloadError``, which names each field at fault and never a value (C36).
+        """
+        if not isinstance(payload, dict):
+            raise CaptivatePayloadError(f"a Captivate request is a JSON object, not a {type(payload).__name__}")
+        try:
+            return cls.model_validate(payload)
+        except ValidationError:
+            request, left_out = readable(payload)
+        try:
+            captivate = cls.model_validate(request)
+        except ValidationError as error:
+            raise CaptivatePayloadError(faults(error, "request")) from None
+        captivate._left_out = left_out
+        return captivate
+
+    @property
+    def left_out(self) -> tuple[LeftOut, ...]:
+        """The parts of the request that ``parse`` could not use: documented names and reasons, never a value."""
+        return self._left_out
+
+    @property
+    def response(self) -> CaptivateResponseModel:
+        """The answer as it stands."""
+        return CaptivateResponseModel.model_construct(
+            response=self._messages,
+            session_id=self.session_id,
+            metadata=self.metadata,
+            outgoing_action=self._actions,
+            hasLivechat=self.hasLivechat,
+        )
+
+    def body(self) -> dict[str, Any]:
+        """What is sent: a new object of its own with the five keys of protocols.md 2.4, also before any setter."""
+        return self.response.model_dump()
+
+    def get_response(self) -> dict[str, Any]:
+        """The same as ``body()``: the answer as a JSON object, which is what the platform expects from /chat (C29)."""
+        return self.body()
+
+    def get_session_id(self) -> str:
+        """Captivate's id of the conversation. Whoever knows it can write to the lead: keep it out of logs."""
+        return self.session_id
+
+    def get_user_input(self) -> str | None:
+        """What the lead wrote."""
+        return self.user_input
+
+    def get_has_livechat(self) -> bool:
+        """Whether a person can take over."""
+        return self.hasLivechat
+
+    def get_incoming_action(self) -> list[ActionModel] | None:
+        """The actions that came with the request."""
+        return self.incoming_action
+
+    def get_files(self) -> list[dict[str, Any]]:
+        """The files that came with the request, as they came; ``[]`` when there are none. They are never sent."""
+        return self.files or []
+
+    def set_conversation_title(self, title: str) -> None:
+        """Set the title of the conversation, in the places of old and new readers (C5)."""
+        self._channel_metadata.set_conversation_title(title)
+
+    def get_conversation_title(self) -> str | None:
+        """The title of the conversation, also where only old writers put it (C6)."""
+        return self._channel_metadata.get_conversation_title()
+
+    def set_metadata(self, key: str, value: Any) -> None:
+        """Set a public value.
+
+        Raises ``CaptivateValueError`` for a reserved key (private, title, conversation_title), a key that is private
+        or starts with ``$``, and a value that JSON cannot hold.
+        """
+        self._channel_metadata.set_metadata(key, value)
+
+    def get_metadata(self, key: str) -> Any | None:
+        """The value of a key, private before public, or None."""
+        return self._channel_metadata.get_metadata(key)
+
+    def remove_metadata(self, key: str) -> bool:
+        """Remove a key, public and private. Whether there was anything to remove (C8)."""
+        return self._channel_metadata.remove_metadata(key)
+
+    def set_private_metadata(self, key: str, value: Any) -> None:
+        """Set a private value. Raises ``CaptivateValueError`` as ``set_metadata`` does, also for a public key."""
+        self._channel_metadata.set_private_metadata(key, value)
+
+    def get_private_metadata(self, key: str) -> Any | None:
+        """The value of a private key, or None."""
+        return self._channel_metadata.get_private_metadata(key)
+
+    def get_channel(self) -> str | None:
+        """The name of the channel."""
+        return self._channel_metadata.get_channel()
+
+    def get_user(self) -> UserModel | None:
+        """The person on the other side."""
+        return self._channel_metadata.user
+
+    def set_user(self, user: UserModel | dict[str, Any] | None) -> None:
+        """Replace the user; None removes it. Raises ``CaptivateValueError`` for a dict that is no user (C20)."""
+        self._channel_metadata.set_user(user)
+
+    def get_created_at(self) -> str | None:
+        """When the conversation began, as Captivate wrote it."""
+        return self._channel_metadata.conversationCreatedAt
+
+    def get_updated_at(self) -> str | None:
+        """When the conversation last changed, as Captivate wrote it."""
+        return self._channel_metadata.conversationUpdatedAt
+
+    def set_response(self, response: Sequence[MessageModel | CardMessageModel | FileModel | dict[str, Any]]) -> None:
+        """Replace the messages of the answer.
+
+        A lone card or file is wrapped into a collection; a dict is sent as it is. Raises ``CaptivateValueError`` for
+        anything else (C16).
+        """
+        self._messages = checked_messages(response)
+
+    def set_outgoing_action(self, actions: Sequence[ActionModel | dict[str, Any]] | None) -> None:
+        """Replace the actions of the answer; None clears them. Raises ``CaptivateValueError`` for what is no action."""
+        self._actions = None if actions is None else checked_actions(actions)
+
+    def escalate_to_human(self) -> None:
+        """Ask for a person. Replaces the actions set before (C25); messages travel with it."""
+        self._actions = [escalation_to_human()]
+
+    def escalate_to_agent_router(
+        self, reason: str | None = None, intent: str | None = None, recommended_agents: str | list[str] | None = None
+    ) -> None:
+        """Ask the agent router to choose an agent. ``recommended_agents``: ids separated by commas, or a list.
+
+        Replaces the actions set before (C25).
+        """
+        self._actions = [escalation_to_agent_router(reason, intent, recommended_agents)]
+
+    def escalate_to_agent(self, agent_id: str, reason: str | None = None) -> None:
+        """Hand over to one agent. Replaces the actions set before (C25); an empty ``agent_id`` is refused (C26)."""
+        self._actions = [escalation_to_agent(agent_id, reason)]
+
+    async def async_send_message(self, environment: str = "dev", *, base_url: str | None = None) -> dict[str, Any]:
+        """Send the answer as it stands now, without blocking the event loop.
+
+        ``environment``: "dev" or "prod"; any other name is refused with ValueError (C31). ``base_url`` replaces the
+        host. Returns the decoded answer of the server, ``{}`` when it is not a JSON object (C32). Raises
+        ``CaptivateError``; cancelling the call does not take back a message that is under way.
+        """
+        client = shared_client(environment, base_url)
+        return await asyncio.to_thread(client.send_body, self.body()) or {}
+
+    async def download_file_to_memory(
+        self, file_info: dict[str, Any], *, allow_private_addresses: bool = False, max_bytes: int = MAX_FILE_BYTES
+    ) -> io.BytesIO:
+        """Fetch a file of the conversation from ``file_info["url"]`` or ``file_info["storage"]["presignedUrl"]``.
+
+        Only public http and https addresses, also after redirects, at most ``max_bytes``, within a time limit (C39).
+        ``allow_private_addresses`` is for tests. Raises ``CaptivateValueError`` without an address, else
+        ``DownloadFailed``.
+        """
+        url = address_of(file_info)
+        return io.BytesIO(await asyncio.to_thread(download, url, allow_private_addresses, max_bytes))
+
+    def __repr_args__(self) -> list[tuple[str | None, Any]]:
+        # Tracebacks and error trackers print local variables: they must not show the id or what was said.
+        return [("messages", len(self._messages)), ("actions", len(self._actions or []))]
+
+    @property
+    def _channel_metadata(self) -> ChannelMetadataModel:
+        return self.metadata.internal.channelMetadata

@@ -1,0 +1,148 @@
+"""What a conversation carries with it: user, channel, custom and private values (protocols.md 2.3, 2.7).
+
+Whatever came in under the six known keys is sent back as it came; only the setters police keys and values (C10, C11).
+Unknown keys of every level can be read as attributes but are never sent (C3).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_serializer
+
+from worker.clients.captivate.errors import CaptivateValueError, faults
+from worker.clients.captivate.json_values import JsonObject, json_fault
+
+RESERVED_KEYS = frozenset({"private", "title", "conversation_title"})
+
+
+class _Readable(BaseModel):
+    """Keeps unknown keys readable. What is sent is stated by each model's serializer."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, hide_input_in_errors=True)
+
+
+class UserModel(_Readable):
+    """The person on the other side. The address is not checked. Frozen: ``set_user`` replaces the whole."""
+
+    firstName: str | None = None  # noqa: N815 - Captivate's spelling
+    lastName: str | None = None  # noqa: N815
+    email: str | None = None
+
+    @model_serializer
+    def _wire(self) -> dict[str, Any]:
+        return {"firstName": self.firstName, "lastName": self.lastName, "email": self.email}
+
+
+class ChannelMetadataModel(_Readable):
+    """Dynamic channel and conversation metadata. ``channelMetadata["channel"]`` is the name of the channel.
+
+    ``custom`` is public, ``private`` is not shown to the lead. The times are opaque texts, usually ISO 8601.
+    """
+
+    user: UserModel | None = None
+    channelMetadata: JsonObject = Field(default_factory=dict)  # noqa: N815 - Captivate's spelling, as below
+    custom: JsonObject = Field(default_factory=dict)
+    private: JsonObject = Field(default_factory=dict)
+    conversationCreatedAt: str | None = None  # noqa: N815
+    conversationUpdatedAt: str | None = None  # noqa: N815
+
+    @model_serializer
+    def _wire(self) -> dict[str, Any]:
+        return {
+            "user": self.user,
+            "channelMetadata": self.channelMetadata,
+            "custom": self.custom,
+            "private": self.private,
+            "conversationCreatedAt": self.conversationCreatedAt,
+            "conversationUpdatedAt": self.conversationUpdatedAt,
+        }
+
+    def set_conversation_title(self, title: str) -> None:
+        """Write the title in the old and in the new place, for readers of both (C5)."""
+        if not isinstance(title, str):
+            raise CaptivateValueError(f"the conversation title must be text, not a {type(title).__name__}")
+        self.custom["title"] = {"type": "title", "title": title}
+        self.custom["conversation_title"] = title
+
+    def get_conversation_title(self) -> str | None:
+        """The title, from the new place or else from the old one (C6), None when there is none that is text."""
+        title = self.get_metadata("conversation_title")
+        if title is None and isinstance(legacy := self.custom.get("title"), dict):
+            title = legacy.get("title")
+        return title if isinstance(title, str) else None
+
+    def set_metadata(self, key: str, value: Any) -> None:
+        """Set a public value. Raises ``CaptivateValueError`` for a key or a value that must not be sent."""
+        self._check(key, value)
+        if key in self.private:
+            raise CaptivateValueError(f"{key!r} is a private key: remove it first or choose another name")
+        self.custom[key] = value
+
+    def set_private_metadata(self, key: str, value: Any) -> None:
+        """Set a private value. Refuses what ``set_metadata`` refuses, reserved keys too (C9)."""
+        self._check(key, value)
+        if key in self.custom:
+            raise CaptivateValueError(f"{key!r} is a public key: remove it first or choose another name")
+        self.private[key] = value
+
+    def get_metadata(self, key: str) -> Any | None:
+        """The value of a key, private before public, or None."""
+        return self.private[key] if key in self.private else self.custom.get(key)
+
+    def get_private_metadata(self, key: str) -> Any | None:
+        """The value of a private key, or None."""
+        return self.private.get(key)
+
+    def remove_metadata(self, key: str) -> bool:
+        """Remove exactly this key from both parts (C7). Whether there was anything to remove (C8)."""
+        found = key in self.private or key in self.custom
+        self.private.pop(key, None)
+        self.custom.pop(key, None)
+        return found
+
+    def get_channel(self) -> str | None:
+        """The name of the channel, or None when it has none that is text."""
+        channel = self.channelMetadata.get("channel")
+        return channel if isinstance(channel, str) else None
+
+    def set_user(self, user: UserModel | dict[str, Any] | None) -> None:
+        """Replace the user; a dict is read as one, None removes it (C20)."""
+        try:
+            self.__dict__["user"] = None if user is None else UserModel.model_validate(user)
+        except ValidationError as error:
+            raise CaptivateValueError(f"user: {faults(error, 'user')}") from None
+
+    @staticmethod
+    def _check(key: object, value: object) -> None:
+        if not isinstance(key, str):
+            raise CaptivateValueError(f"a metadata key must be text, not a {type(key).__name__}")
+        if key in RESERVED_KEYS:
+            raise CaptivateValueError(f"{key!r} is a reserved key: use set_conversation_title or set_private_metadata")
+        if key.startswith("$"):
+            raise CaptivateValueError(
+                f"{key!r} starts with $, which the platform keeps for itself: choose another name"
+            )
+        fault = json_fault(value)
+        if fault is not None:
+            raise CaptivateValueError(f"the value of {key!r} cannot be sent: {fault}")
+
+
+class InternalMetadataModel(_Readable):
+    """The level between ``metadata`` and its ``channelMetadata``."""
+
+    channelMetadata: ChannelMetadataModel  # noqa: N815 - Captivate's spelling
+
+    @model_serializer
+    def _wire(self) -> dict[str, Any]:
+        return {"channelMetadata": self.channelMetadata}
+
+
+class MetadataModel(_Readable):
+    """The ``metadata`` of a request and of its answer."""
+
+    internal: InternalMetadataModel
+
+    @model_serializer
+    def _wire(self) -> dict[str, Any]:
+        return {"internal": self.internal}

@@ -1,0 +1,192 @@
+"""What FluidTalk answers: one frozen value for each kind of call, and how it is read from the JSON object.
+
+A field that is missing or null has its documented value (protocols.md 1.4, F8). One of another type is read where it
+has one meaning, else left out: as long as there is something to send, no other field costs it. ``NotAsDocumented`` is
+raised when nothing is left to send and a part that might have been it could not be read.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from worker.clients.fluidtalk.wire_text import to_json
+from worker.clients.odd_values import LeftOut, UnusableLink, flag_of, link_of, name_of_type, text_of
+
+_TOLD = 10
+
+
+class NotAsDocumented(ValueError):
+    """An answer that cannot be read. The text names the field and what it should be, never what it holds."""
+
+
+class _Answer:
+    # No field: a result has the fields of the published client.
+    _left_out: tuple[LeftOut, ...] = ()
+
+    @property
+    def left_out(self) -> tuple[LeftOut, ...]:
+        """The parts of the answer that could not be read: names of fields and reasons, never a value."""
+        return self._left_out
+
+
+@dataclass(frozen=True)
+class ChatResult(_Answer):
+    """What the persona answers to an inbound chat (seed FluidTalk "Results", protocols.md 1.4).
+
+    ``reply``: the whole answer. ``replies``: the same as separate bubbles, in order: send these, one by one.
+    ``should_send_photo``: send ``photo_url`` after the bubbles, if it is not empty.
+    ``session_id``: the engine's session, for tracing.
+    ``ignored``: the lead belongs to another account of the persona: send nothing. ``ignore_reason`` tells why.
+    """
+
+    reply: str
+    replies: list[str]
+    should_send_photo: bool
+    photo_url: str | None
+    session_id: str | None
+    ignored: bool
+    ignore_reason: str | None
+
+
+@dataclass(frozen=True)
+class ActionResult(_Answer):
+    """What the persona says unasked: opener, event or follow-up (seed FluidTalk "Results", protocols.md 1.4).
+
+    ``message``: the one message to send; nothing to send if it is empty.
+    ``session_id``, ``ignored``, ``ignore_reason``: as in ``ChatResult``.
+    ``continued``: the lead already had a live conversation. For an opener ``message`` is empty then; an event was
+    folded into the conversation, and ``message`` is the reply. ``continued_reason`` tells why, for example
+    "conversation_already_active".
+    """
+
+    session_id: str | None
+    message: str
+    ignored: bool
+    ignore_reason: str | None
+    continued: bool = False
+    continued_reason: str | None = None
+
+
+Result = TypeVar("Result", ChatResult, ActionResult)
+
+
+@dataclass(frozen=True)
+class UploadResult:
+    """``url``: the hosted address of an uploaded image, to pass as ``image_url``. Never empty (protocols.md F13)."""
+
+    url: str
+
+
+def chat_result(fields: dict[str, Any]) -> ChatResult:
+    """Read the answer to ``inbound_chat``. Raises ``NotAsDocumented`` when nothing that can be sent can be read."""
+    _expect_any(fields, ChatResult)
+    reader = _Reader(fields)
+    texts = reader.texts("reply")
+    bubbles = [bubble for bubble in reader.texts("replies") if bubble]
+    result = ChatResult(
+        reply="\n".join(texts),
+        replies=bubbles or [text for text in texts if text],
+        should_send_photo=reader.flag("should_send_photo"),
+        photo_url=reader.link("photo_url"),
+        session_id=_note(fields, "session_id"),
+        ignored=reader.flag("ignored"),
+        ignore_reason=_note(fields, "ignore_reason"),
+    )
+    says = result.replies or (result.should_send_photo and result.photo_url)
+    return reader.done(result, bool(says))
+
+
+def action_result(fields: dict[str, Any]) -> ActionResult:
+    """Read the answer to ``ai_opener``, ``event_trigger`` or ``follow_up``. Raises ``NotAsDocumented`` when no message
+    can be read."""
+    _expect_any(fields, ActionResult)
+    reader = _Reader(fields)
+    result = ActionResult(
+        session_id=_note(fields, "session_id"),
+        message="\n".join(reader.texts("message")),
+        ignored=reader.flag("ignored"),
+        ignore_reason=_note(fields, "ignore_reason"),
+        continued=reader.flag("continued"),
+        continued_reason=_note(fields, "continued_reason"),
+    )
+    return reader.done(result, bool(result.message))
+
+
+def upload_result(fields: dict[str, Any]) -> UploadResult:
+    """Read the answer to ``upload_image``. Raises ``NotAsDocumented``, also if there is no address (F13)."""
+    url = fields.get("url") or ""
+    if not isinstance(url, str):
+        raise NotAsDocumented("url is not a string")
+    if not url:
+        raise NotAsDocumented("url is missing")
+    return UploadResult(url=url)
+
+
+def _expect_any(fields: dict[str, Any], result: type[ChatResult] | type[ActionResult]) -> None:
+    # {"error": "..."} with status 200 must not read as "the persona says nothing" (F9).
+    if fields and not any(field.name in fields for field in dataclasses.fields(result)):
+        raise NotAsDocumented("none of the documented fields is there")
+
+
+def _note(fields: dict[str, Any], name: str) -> str | None:
+    value = fields.get(name)
+    if value is None or isinstance(value, str):
+        return value
+    try:
+        return to_json(value)
+    except (ValueError, RecursionError):
+        return None
+
+
+class _Reader:
+    """Reads the fields that decide what a lead gets to see, and remembers what could not be read."""
+
+    def __init__(self, fields: dict[str, Any]) -> None:
+        self._fields = fields
+        self._left_out: list[LeftOut] = []
+
+    def texts(self, name: str) -> list[str]:
+        """F8, F11, F12: the texts of a field that holds one or a list of them."""
+        value = self._fields.get(name)
+        if value is None:
+            return []
+        if not isinstance(value, list):
+            return self._text(value, name)
+        return [text for position, item in enumerate(value) for text in self._text(item, f"{name}.{position}")]
+
+    def flag(self, name: str) -> bool:
+        """F10: the string "false" is not true."""
+        value = self._fields.get(name)
+        flag = flag_of(value)
+        if flag is None and value is not None:
+            self._leave_out(name, "it is neither true nor false")
+        return bool(flag)
+
+    def link(self, name: str) -> str | None:
+        value = self._fields.get(name)
+        if value is None or value == "":
+            return value
+        try:
+            return link_of(value)
+        except UnusableLink as error:
+            self._leave_out(name, str(error))
+            return None
+
+    def done(self, result: Result, says_something: bool) -> Result:
+        """The result with what was left out. Raises ``NotAsDocumented`` when it says nothing and might have."""
+        if self._left_out and not says_something and not result.ignored:
+            raise NotAsDocumented("; ".join(map(str, self._left_out[:_TOLD])))
+        object.__setattr__(result, "_left_out", tuple(self._left_out[:_TOLD]))
+        return result
+
+    def _text(self, value: object, name: str) -> list[str]:
+        # A bubble of the newer API is an object with its text in "text".
+        text = text_of(value.get("text") if isinstance(value, dict) else value)
+        if text is None and value is not None:
+            self._leave_out(name, f"it is {name_of_type(value)}, not a text")
+        return [] if text is None else [text]
+
+    def _leave_out(self, part: str, reason: str) -> None:
+        self._left_out.append(LeftOut(part, reason))

@@ -1,0 +1,1 @@
+"""HTTP over connections that report what surely was not sent."""

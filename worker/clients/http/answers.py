@@ -1,0 +1,89 @@
+"""What becomes of one HTTP call: an answer, or one of two failures that tell whether the server may have acted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+import httpx
+
+from worker.clients.http.heads import AnswerOutOfBounds
+
+
+class NotSent(Exception):
+    """No byte of the request left this machine, so the server cannot have acted on it. Safe to try again."""
+
+
+class Unanswered(Exception):
+    """At least one byte was written and no complete answer came back: the server may have acted.
+
+    ``answer``: its status and headers, without a body; None if not even they arrived.
+    """
+
+    def __init__(self, message: str, answer: Answer | None = None) -> None:
+        super().__init__(message)
+        self.answer = answer
+
+    @property
+    def status(self) -> int | None:
+        """The HTTP status, None without a complete head."""
+        return self.answer.status if self.answer else None
+
+
+class AnswerTooLarge(Unanswered):
+    """The answer has more bytes than were asked for; the rest was not read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """How long one call may take, in seconds.
+
+    ``connect`` covers name look-up to TLS handshake, ``read`` the silence between two pieces of the answer, ``total``
+    the whole call from the first to the last byte, so that an answer that drips in cannot hold a thread for ever.
+    """
+
+    connect: float
+    read: float
+    total: float
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A complete HTTP answer: status code, headers, and the body as it came.
+
+    No content coding is asked for and none is undone: a compressed answer reads as an unreadable one.
+    """
+
+    status: int
+    headers: httpx.Headers
+    body: bytes
+
+    @property
+    def sent_at(self) -> datetime:
+        """When it was sent by the clock of the server (its Date header), which is also the clock that a date in
+        Retry-After counts by; by our own clock if the server does not say."""
+        try:
+            sent_at = parsedate_to_datetime(self.headers.get("Date", ""))
+        except (ValueError, TypeError, IndexError, OverflowError):
+            return datetime.now(UTC)
+        return sent_at if sent_at.tzinfo else sent_at.replace(tzinfo=UTC)
+
+
+def description(error: Exception) -> str:
+    """What failed, in words that cannot quote what was sent or what came."""
+    if isinstance(error, AnswerOutOfBounds):
+        return str(error)
+    cause = error.args[0] if error.args else None
+    if isinstance(cause, str):  # our own words
+        return f"{type(error).__name__}: {cause}"
+    # Only what the system says is sure to quote nothing.
+    if isinstance(cause, OSError) and cause.strerror:
+        return f"{type(error).__name__}: {cause.strerror}"
+    return type(error).__name__
+
+
+def no_answer(error: Exception) -> str:
+    """Why a client's ``error`` came without a status, in words for operators."""
+    cause = error.__cause__
+    return f"no answer: {cause}" if isinstance(cause, NotSent | Unanswered) else "no answer"

@@ -1,0 +1,147 @@
+"""HTTP/1.1 as bytes: a request as it goes out, an answer as it comes in. No connection is known here.
+
+Everything that is kept of an answer is counted: a peer decides what it sends, not how much of it stays here.
+"""
+
+from __future__ import annotations
+
+import re
+
+import httpx
+
+from worker.clients.http.bodies import Body, WholeBody, announces_body, body_of
+from worker.clients.http.heads import AnswerOutOfBounds, Head, NoSuchAnswer, end_of_head, read_head
+
+__all__ = ["MOST_HEAD_BYTES", "AnswerReader", "NoSuchAnswer", "NoSuchRequest", "request_bytes"]
+
+# Of the answer and of all hints before it.
+MOST_HEAD_BYTES = 100 * 1024
+
+_BREAKS_THE_HEAD = re.compile(rb"[\x00\r\n]")
+
+
+class NoSuchRequest(Exception):
+    """The request cannot be written as HTTP/1.1 with a counted body."""
+
+
+def request_bytes(request: httpx.Request) -> bytes:
+    """Head and body of ``request``. Raises ``NoSuchRequest`` for what would be read as something else."""
+    words = [request.method.encode("ascii", "replace"), request.url.raw_path]
+    lines = [b"%b %b HTTP/1.1" % (words[0], words[1])]
+    counted = 0
+    for name, value in request.headers.raw:
+        # Comparing lengths first: lower case costs more.
+        if len(name) == 14 and name.lower() == b"content-length":
+            counted = int(value)
+        words += (name, value)
+        lines.append(b"%b: %b" % (name, value))
+    if _BREAKS_THE_HEAD.search(b"".join(words)) or b" " in words[1]:
+        raise NoSuchRequest("a line break or a space where none can be")
+    body = request.read()
+    if counted != len(body):
+        raise NoSuchRequest("the body is not counted")
+    return b"\r\n".join((*lines, b"", body))
+
+
+class AnswerReader:
+    """Reads one answer out of the pieces of a connection.
+
+    ``status``: None until the head is there. ``complete``: the whole answer is there.
+    """
+
+    def __init__(self) -> None:
+        self.status: int | None = None
+        self.complete = False
+        self._head: Head | None = None
+        self._body: Body | None = None
+        self._begun_head = bytearray()
+        self._head_bytes = 0
+        self._left_over = False
+        self._unusual = False
+
+    @property
+    def headers(self) -> httpx.Headers:
+        """The headers of the answer, in their order."""
+        return httpx.Headers(self._head.fields if self._head else [])
+
+    @property
+    def size(self) -> int:
+        """Bytes of the body so far."""
+        return len(self._body.content) if self._body else 0
+
+    @property
+    def body(self) -> bytes:
+        """The body so far, without chunks' own bytes."""
+        return bytes(self._body.content) if self._body else b""
+
+    @property
+    def reusable(self) -> bool:
+        """Whether the connection can carry another request: it stays open, and nothing was unusual or is left over."""
+        if self._head is None or self._body is None or self._unusual or self._left_over:
+            return False
+        return self.complete and self._head.stays_open and not self._body.unusual
+
+    def feed(self, data: bytes) -> None:
+        """Go on with what came; empty = the server has closed. Raises ``NoSuchAnswer``."""
+        if self.complete:
+            # What follows a complete answer is not ours, and no reason to throw it away.
+            self._left_over = self._left_over or bool(data)
+            return
+        if self._body is None:
+            self._body, data = self._begin(data)
+        elif not data:
+            self._body.close()
+        body = self._body
+        if body is None:
+            return
+        if data and not body.complete:
+            body.feed(data)
+            data = b""
+        self.complete = body.complete
+        self._left_over = body.left_over or bool(data)
+
+    def _begin(self, data: bytes) -> tuple[Body | None, bytes]:
+        """The body whose head is complete now, and what came of it; None without such a head."""
+        if not data:
+            raise NoSuchAnswer("closed before its end")
+        while data:
+            head, data = self._next_head(data)
+            if head is not None and head.status >= 200:
+                self._head, self.status = head, head.status
+                if head.whole_body is not None:
+                    return WholeBody(head.whole_body), b""
+                return body_of(head), data
+            if head is not None and announces_body(head):
+                self._unusual = True
+            # Else a hint: the answer itself follows.
+        return None, b""
+
+    def _next_head(self, data: bytes) -> tuple[Head | None, bytes]:
+        begun = self._begun_head
+        if begun:
+            searched = max(0, len(begun) - 2)
+            begun += data
+            if not end_of_head(begun, searched):
+                self._count(len(begun))
+                return None, b""
+            data = bytes(begun)
+            begun.clear()
+        elif data[0] in b"\r\n":
+            self._count(0, len(data))
+            data = data.lstrip(b"\r\n")
+            self._unusual = True
+        head = read_head(data) if data else None
+        if head is None:
+            begun += data
+            self._count(len(begun))
+            return None, b""
+        if head.whole_body is None:
+            end = end_of_head(data)
+            self._count(0, end)
+            data = data[end:]
+        return head, data
+
+    def _count(self, begun_bytes: int, more_bytes: int = 0) -> None:
+        self._head_bytes += more_bytes
+        if self._head_bytes + begun_bytes > MOST_HEAD_BYTES:
+            raise AnswerOutOfBounds("a head without an end")

@@ -1,0 +1,256 @@
+"""When a quiet lead is written to again: pure. One next touch for each conversation, with the rule that set it.
+
+All moments are milliseconds of the store's clock. Everything is computed anew from the policy whenever it matters, and
+gives the same moment for the same state: a touch that is already planned moves only when policy or zone have changed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field, replace
+
+from config.sections import FollowUps, QuietHours
+from config.zones import name_of
+from worker.domain.quiet_hours import Window, ZoneUnknown, window_of
+
+DAY_MS = 86_400_000
+# What waited for a morning or for the next day is spread over so long.
+MORNING_MS = 1_800_000
+_STEPS_AHEAD = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What holds for one persona."""
+
+    cadence: FollowUps
+    quiet_hours: QuietHours
+
+
+@dataclass(frozen=True, slots=True)
+class TouchState:
+    """What is stored of a conversation's next touch.
+
+    ``quiet_from``: the delivery from which the lead is quiet, 0 = none. ``step``: of the cadence, 0 = the first.
+    ``touches``: follow-ups that this lead got so far. ``due``: when the touch is looked at, 0 = none is planned;
+    ``meant_for``: the moment that the policy meant it for, from which it can be late; ``rule``: why then.
+    ``requested_at``: for a touch that a producer asked for, its ``not_before``; else 0.
+    ``over``: why nobody is to touch this lead any more, or ''. ``channel``: the channel context as JSON;
+    ``undecryptable``: why this process cannot read it, or ''.
+    """
+
+    conversation: str
+    plan: int = 0
+    step: int = 0
+    quiet_from: int = 0
+    touches: int = 0
+    due: int = 0
+    meant_for: int = 0
+    rule: str = ""
+    requested_at: int = 0
+    over: str = ""
+    channel: str | None = field(default=None, repr=False)
+    undecryptable: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Touch:
+    """Write to the lead at this moment, for this reason."""
+
+    at: int
+    rule: str
+
+
+@dataclass(frozen=True, slots=True)
+class NoTouch:
+    """Do not write to the lead again by itself. ``reason`` is '' when nobody expects it."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fire:
+    """The touch becomes an event now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """Look at it again at ``at``. ``meant``: the policy means it for then, so it is not late; else it only waits."""
+
+    at: int
+    rule: str
+    meant: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """There is no next touch any more."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """How the cadence goes on: from which step, quiet from when, and what follows."""
+
+    step: int
+    quiet_from: int
+    then: Touch | NoTouch
+
+
+@dataclass(frozen=True, slots=True)
+class Miss:
+    """Too late to be sent: the cadence goes on as planned."""
+
+    reason: str
+    planned: Planned
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """The touches to come, and why there are no further ones ('' = later than was asked for)."""
+
+    touches: tuple[Touch, ...]
+    ends: str
+
+
+def next_touch(policy: Policy, state: TouchState) -> Touch | NoTouch:
+    """The one next touch of a conversation, or why there is none."""
+    cadence, steps = policy.cadence, len(policy.cadence.delays_seconds)
+    if state.over:
+        return NoTouch(state.over)
+    if not state.requested_at:
+        if not steps or not state.quiet_from:
+            return NoTouch("")
+        if state.step >= steps:
+            return NoTouch("the cadence is over")
+    if cadence.per_lead is not None and state.touches >= cadence.per_lead:
+        return NoTouch(f"the lead has had {state.touches} follow-ups, the limit is {cadence.per_lead}")
+    window = window_of(policy.quiet_hours, state.channel)
+    if isinstance(window, ZoneUnknown):
+        return NoTouch("the lead's zone is not known")
+    at, rule = _intended(policy, state)
+    return _after_quiet_hours(Touch(at, rule), window, policy, state)
+
+
+def decide(policy: Policy, state: TouchState, now: int) -> Fire | Move | Drop | Miss:
+    """What becomes of a touch that is due. Caps, gates and the lead's last word are the store's to check."""
+    touch = next_touch(policy, state)
+    if isinstance(touch, NoTouch):
+        return Drop(touch.reason or "the cadence has no further step")
+    if touch.at > now:
+        return Move(touch.at, touch.rule)
+    late_seconds = (now - max(touch.at, state.meant_for)) / 1000
+    if late_seconds > policy.cadence.late_limit_seconds:
+        return _miss(policy, state, now, late_seconds)
+    window = window_of(policy.quiet_hours, state.channel)
+    if isinstance(window, Window) and window.holds(now):
+        moved = _after_quiet_hours(Touch(now, _intended(policy, state)[1]), window, policy, state)
+        return Move(moved.at, moved.rule)
+    return Fire()
+
+
+def after_delivery(policy: Policy, state: TouchState, kind: str, now: int) -> Planned:
+    """The cadence after a reply to an event of this kind reached the lead: a follow-up was a step of it, whoever asked
+    for it; anything else starts it again."""
+    return _from(policy, state, state.step + 1 if kind == "follow_up" else 0, now)
+
+
+def after_skip(policy: Policy, state: TouchState, now: int) -> Planned:
+    """The cadence after a follow-up was not sent (or nobody knows whether it was): on to the next step."""
+    return _from(policy, state, state.step + 1, now)
+
+
+def replanned(policy: Policy, state: TouchState, now: int) -> Move | Drop | None:
+    """What a change of policy means for a conversation as it stands; None = nothing."""
+    touch = next_touch(policy, state)
+    if isinstance(touch, NoTouch):
+        return Drop(touch.reason or "the cadence has no further step") if state.due else None
+    if state.due and (touch.at == state.meant_for or max(touch.at, state.due) <= now):
+        return None
+    return Move(max(touch.at, now), touch.rule)
+
+
+def upcoming(policy: Policy, state: TouchState, now: int, days: float) -> Outlook:
+    """The touches of the next ``days``, if the lead stays quiet and every one is sent on time.
+
+    Skips what the policy skips: quiet hours, the limit per lead, what is late. Caps per day and hour depend on other
+    leads and are not foreseen.
+    """
+    touches: list[Touch] = []
+    at, end = max(state.due, now), now + int(days * DAY_MS)
+    for _ in range(_STEPS_AHEAD):
+        if not state.due or at > end:
+            break
+        step = decide(policy, state, at)
+        if isinstance(step, Drop):
+            return Outlook(tuple(touches), step.reason)
+        if isinstance(step, Move):
+            at = step.at
+            state = replace(state, due=at, meant_for=at)
+            continue
+        if isinstance(step, Fire):
+            touch = next_touch(policy, state)
+            touches.append(Touch(at, touch.rule if isinstance(touch, Touch) else state.rule))
+            planned = after_delivery(policy, replace(state, touches=state.touches + 1, requested_at=0), "follow_up", at)
+        else:
+            planned = step.planned
+        if isinstance(planned.then, NoTouch):
+            return Outlook(tuple(touches), planned.then.reason or "the cadence is over")
+        fired = isinstance(step, Fire)
+        at = planned.then.at
+        state = replace(
+            state,
+            step=planned.step,
+            quiet_from=planned.quiet_from,
+            touches=state.touches + fired,
+            requested_at=0,
+            due=at,
+            meant_for=at,
+        )
+    return Outlook(tuple(touches), "" if state.due else "no follow-up is planned")
+
+
+def spread(state: TouchState) -> float:
+    """A number from 0 to 1 that is always the same for this touch, and evenly spread over all."""
+    seed = f"{state.conversation} {state.quiet_from} {state.requested_at} {state.step}"
+    return int.from_bytes(hashlib.blake2b(seed.encode(), digest_size=8).digest()) / 2.0**64
+
+
+def _intended(policy: Policy, state: TouchState) -> tuple[int, str]:
+    if state.requested_at:
+        return state.requested_at, "asked for by a producer"
+    cadence = policy.cadence
+    delay_seconds = cadence.delays_seconds[state.step]
+    delay_ms = int(delay_seconds * 1000 * (1 + cadence.jitter * spread(state)))
+    rule = f"step {state.step + 1} of {len(cadence.delays_seconds)}, after {_span(delay_seconds)} of silence"
+    return state.quiet_from + delay_ms, rule
+
+
+def _after_quiet_hours(touch: Touch, window: Window | None, policy: Policy, state: TouchState) -> Touch:
+    if window is None or not window.holds(touch.at):
+        return touch
+    end = window.ends(touch.at)
+    # Not all who waited for the morning in its first second.
+    longest_ms = min(MORNING_MS, int(policy.cadence.jitter * DAY_MS))
+    at = end + int(longest_ms * spread(state))
+    return Touch(end if window.holds(at) else at, f"{touch.rule}, moved out of quiet hours in {name_of(window.zone)}")
+
+
+def _miss(policy: Policy, state: TouchState, now: int, late_seconds: float) -> Miss:
+    # A lead who never got anything but a request is not followed up by a cadence.
+    planned = _from(policy, state, state.step + 1, now if state.quiet_from else 0)
+    return Miss(f"late by {_span(late_seconds)}", planned)
+
+
+def _from(policy: Policy, state: TouchState, step: int, now: int) -> Planned:
+    following = replace(state, step=step, quiet_from=now, requested_at=0)
+    return Planned(step, now, next_touch(policy, following))
+
+
+def _span(seconds: float) -> str:
+    for unit_seconds, unit in ((86_400, "day"), (3600, "h"), (60, "min")):
+        if seconds >= unit_seconds:
+            number = f"{seconds / unit_seconds:.1f}".removesuffix(".0")
+            return f"{number} {unit}{'s' if unit == 'day' and number != '1' else ''}"
+    return f"{seconds:.0f} s"

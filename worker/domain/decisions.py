@@ -1,0 +1,433 @@
+"""What each answer and each failure means: pure decisions, no I/O. The two tables of docs/architecture.md, row by row.
+
+A decision is one of:
+
+    Ask       call the persona (``second``: an earlier call may have been acted on)
+    Send      deliver the stored reply (``resent``: an earlier send may have arrived)
+    Deliver   store this reply, then send it
+    End       the events of the turn have their fate
+    Wait      leave the head in place; ``gate`` closes for the whole persona
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from dataclasses import dataclass, field, replace
+from typing import Literal, Protocol
+
+from config.settings import Persona, Retry, Validity
+from worker.adapters.images import ImageError
+from worker.clients import captivate, fluidtalk
+from worker.clients.fluidtalk import ActionResult, ChatResult
+from worker.clients.http.answers import no_answer
+from worker.domain.reasons import Reason, of_farewell, read
+from worker.domain.reply import Reply, farewell
+from worker.domain.retry import (
+    UNTRIED,
+    Failed,
+    Tried,
+    Tries,
+    What,
+    limit_of,
+    obeyed,
+    pause,
+    pause_after,
+    pause_for_all,
+    spent,
+)
+from worker.domain.vocabulary import Cause, Fate, Gate, Mark, figures, rules_of, stored
+
+# An event whose holder vanished so often is taken to be the cause: poison. Holders whose process was told to end do not
+# count, but within the retry budget: a supervisor that ends what does not answer any more may be seeing poison.
+VANISHED_LIMIT = 3
+
+# How long an event waits whose content this process cannot read; another process may have the key.
+_UNDECRYPTABLE_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Call the persona. ``second``: an earlier call may have been acted on. ``without_image``: the image could not be
+    hosted, and the lead's words still count."""
+
+    second: bool
+    without_image: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Deliver the stored reply. ``resent``: it may have arrived before."""
+
+    resent: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Deliver:
+    """Store this reply first, then send it."""
+
+    reply: Reply
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """The events of the turn have their fate; ``mark`` is what was learned about the conversation.
+
+    ``cause`` and ``detail`` say why, without content: None = the lead has the answer. ``quote`` is what the server
+    said, for the journal of a dead letter only: it may quote content. ``follow_up``: for a follow-up that was not sent,
+    whether the cadence goes on with its ``next_step`` or is ``dropped``.
+    """
+
+    fate: Fate
+    cause: Cause | None = None
+    detail: str = ""
+    mark: Mark = ""
+    quote: str = ""
+    follow_up: Literal["", "next_step", "dropped"] = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Leave the head in place for ``seconds``. ``cause`` and ``detail`` say why, without content. ``unknown``: the call
+    may have been acted on.
+
+    ``gate``: what closes for the whole persona, and not only for this conversation; a gate "hold" for ``gate_seconds``,
+    which end first: whoever was throttled does not go in front of the others. ``asked``: the upstream was called;
+    if not, no attempt was made. ``failed``: the attempt may turn out to be the event's own fault.
+    ``bubbles_sent``: that many bubbles of the reply have surely been sent, one more than before.
+    """
+
+    seconds: float
+    cause: Cause
+    detail: str = ""
+    unknown: bool = False
+    gate: Gate | None = None
+    gate_seconds: float = 0.0
+    asked: bool = True
+    failed: Failed | None = None
+    bubbles_sent: int | None = None
+
+
+class Attempts(Tried, Protocol):
+    """What the journal knows of the head (``worker.store.conversations.journal.Entry``)."""
+
+    @property
+    def kind(self) -> str: ...
+    @property
+    def accepted_at(self) -> int: ...
+    @property
+    def asks(self) -> int: ...
+    @property
+    def ask_unknowns(self) -> int: ...
+    @property
+    def asks_vanished(self) -> int: ...
+    @property
+    def asks_handed_over(self) -> int: ...
+    @property
+    def sends(self) -> int: ...
+    @property
+    def send_unknowns(self) -> int: ...
+    @property
+    def sends_vanished(self) -> int: ...
+    @property
+    def sends_handed_over(self) -> int: ...
+    @property
+    def bubbles_sent(self) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The policies that apply to one persona."""
+
+    persona: Persona
+    retry: Retry
+    validity: Validity = field(default_factory=Validity)
+
+    def may_repeat(self, kind: str) -> bool:
+        """Whether an event of this kind is asked again although its call may have been acted on."""
+        return rules_of(kind).unknown(self.persona.unknown) in ("ask_again", "probe")
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of the conversation when a turn begins.
+
+    ``lead_wrote``: after the head was accepted. ``gives_way``: outreach is stopped, and something that happened
+    on the platform waits behind the opener or follow-up at the head. ``waited_seconds``: how long the newest event of
+    the turn has waited; for who speaks first, without quiet hours. ``quiet_seconds``: how long those still last, 0 =
+    there are none now. ``zone_unknown``: they cannot be known, and then this persona does not speak first.
+    ``others_wait``: behind the events of the turn. ``tries``: the failed attempts that count against the head.
+    """
+
+    sealed: bool = False
+    owned_elsewhere: bool = False
+    lead_wrote: bool = False
+    gives_way: bool = False
+    waited_seconds: float = 0.0
+    quiet_seconds: float = 0.0
+    zone_unknown: bool = False
+    others_wait: bool = False
+    tries: Tries = UNTRIED
+
+
+def before_asking(head: Attempts, known: Known, rules: Rules) -> Ask | Deliver | End | Wait:
+    """Whether the persona is to be called at all."""
+    kind = rules_of(head.kind)
+    if known.sealed:
+        return End("sealed", Cause.SEALED)
+    if kind.speaks_first and known.owned_elsewhere:
+        return End("ignored", Cause.OWNED_ELSEWHERE)
+    if kind.speaks_first and known.lead_wrote:
+        return End("skipped", Cause.LEAD_WROTE)
+    if known.gives_way:
+        return End("skipped", Cause.OUTREACH_STOPPED, follow_up="next_step")
+    validity_seconds = kind.valid_seconds(rules.validity)
+    if known.waited_seconds > validity_seconds:
+        detail = figures(waited=f"{known.waited_seconds:.0f}", valid=f"{validity_seconds:.0f}")
+        return End("skipped", Cause.TOO_OLD, detail, follow_up="next_step")
+    if _poison(head.asks_vanished, head.asks_handed_over, rules):
+        return _dead(Cause.POISON_ASKING, rules, figures(times=head.asks_vanished))
+    gave_up = spent(head, known.tries, rules.retry)
+    image_is_missing = gave_up is not None and head.failed is not None and head.failed.what == "image"
+    if gave_up and not image_is_missing:
+        return _dead(gave_up[0], rules, gave_up[1])
+    unknown = head.asks_vanished or head.ask_unknowns
+    step = _after_unknown_ask(head.kind, rules) if unknown else Ask(second=False)
+    if not isinstance(step, Ask):
+        return step
+    return _quiet(known) or Ask(step.second, without_image=image_is_missing)
+
+
+def before_sending(head: Attempts, tries: Tries, rules: Rules) -> Send | End:
+    """Whether a stored reply is to be sent (again). ``tries``: the failed sends that count against the head."""
+    if _poison(head.sends_vanished, head.sends_handed_over, rules):
+        return _undelivered(head, Cause.POISON_DELIVERING, figures(times=head.sends_vanished))
+    unknown = bool(head.send_unknowns or head.sends_vanished)
+    if unknown and rules.persona.unknown.delivery == "hold":
+        return _undelivered(head, Cause.DELIVERY_UNCONFIRMED)
+    if gave_up := spent(head, tries, rules.retry):
+        return _undelivered(head, *gave_up)
+    return Send(resent=unknown)
+
+
+def without_content(reason: Reason, sealed: bool, jitter: random.Random) -> End | Wait:
+    """What a turn does that cannot read its content: a key is missing in this process, which is no fault of the event.
+    It waits, any number of times, for another process or for the key; only a seal ends it."""
+    if sealed:
+        return End("sealed", Cause.SEALED)
+    return Wait(_UNDECRYPTABLE_SECONDS * jitter.uniform(0.8, 1.2), reason.cause, reason.detail, asked=False)
+
+
+def of_answer(kind: str, result: ChatResult | ActionResult, *, second: bool) -> Deliver | End:
+    """What the persona's answer means."""
+    if result.ignored:
+        return End("ignored", Cause.OWNED_ELSEWHERE, mark="owned_elsewhere")
+    if isinstance(result, ChatResult):
+        photo_url = (result.photo_url or None) if result.should_send_photo else None
+        if not result.replies and not photo_url:
+            return End("answered", Cause.NOTHING_SAID, mark="started")
+        return Deliver(Reply(bubbles=tuple(result.replies), photo_url=photo_url))
+    if result.message:
+        return Deliver(Reply(bubbles=(result.message,)))
+    if result.continued and kind == "ai_opener" and second:
+        return End("answered", Cause.TEXT_LOST, mark="started")
+    if result.continued:
+        return End("skipped", Cause.ALREADY_LIVE, mark="started")
+    return End("answered", Cause.NOTHING_SAID, mark="started")
+
+
+def of_ask_failure(
+    head: Attempts, failure: fluidtalk.FluidTalkError, tries: Tries, rules: Rules, jitter: random.Random
+) -> Deliver | End | Wait:
+    """What a failed call to the persona means. ``tries``: the failed calls before it that count against the head."""
+    match failure:
+        case fluidtalk.ConversationSealed():
+            reply = farewell("sealed", stored(Cause.PERSONA_ENDED), rules.persona.on_sealed)
+            return Deliver(reply) if reply else End("sealed", Cause.PERSONA_ENDED, mark="sealed")
+        case fluidtalk.ConversationNotFound() if head.kind == "follow_up":
+            return End("skipped", Cause.NO_CONVERSATION, follow_up="dropped")
+        case fluidtalk.OutcomeUnknown():
+            step = _after_unknown_ask(head.kind, rules)
+            if not isinstance(step, Ask):
+                return step
+            reason = Reason(Cause.PERSONA_UNKNOWN, status_of(failure))
+            return _again("unknown", reason, head.asks, failure.retry_after, tries, rules, jitter)
+        case fluidtalk.Unavailable():
+            reason = Reason(Cause.PERSONA_UNAVAILABLE, status_of(failure))
+            return _again("unavailable", reason, head.asks, failure.retry_after, tries, rules, jitter)
+        case fluidtalk.BadReply():
+            return _dead(Cause.BAD_REPLY, rules, quote=_text(failure.detail))
+        case _:
+            return _of_key(head, failure, rules, jitter) or _dead(
+                Cause.PERSONA_REFUSED, rules, status_of(failure), _text(failure.detail)
+            )
+
+
+def _of_key(head: Attempts, failure: fluidtalk.FluidTalkError, rules: Rules, jitter: random.Random) -> Wait | None:
+    # What the server says of the key and not of the event ends no event, any number of times.
+    seconds = pause(head.asks, failure.retry_after, rules.retry, jitter)
+    match failure:
+        case fluidtalk.Unauthorized():
+            return Wait(rules.retry.pause_seconds, Cause.KEY_REFUSED, status_of(failure), gate=Gate.QUARANTINED)
+        case fluidtalk.CreditsExhausted():
+            return Wait(seconds, Cause.CREDITS_OUT, gate=Gate.CREDITS)
+        case fluidtalk.Throttled():
+            for_all = pause_for_all(head.asks, failure.retry_after, rules.retry, jitter)
+            behind = max(seconds, for_all) + rules.retry.pause_seconds * jitter.uniform(0.5, 1.0)
+            return Wait(behind, Cause.PERSONA_THROTTLED, status_of(failure), gate=Gate.HOLD, gate_seconds=for_all)
+        case _:
+            return None
+
+
+def of_image_failure(
+    head: Attempts,
+    failure: ImageError | fluidtalk.FluidTalkError,
+    has_text: bool,
+    tries: Tries,
+    rules: Rules,
+    jitter: random.Random,
+) -> Deliver | End | Wait | None:
+    """What it means that an attachment cannot be hosted. None = ask without it: the lead's words still count.
+
+    An upload is a call with the persona's key, so what it says of key and persona holds for all. Hosting again is
+    harmless, so an unknown outcome is no different from none. A link that cannot be read is the event's own fault.
+    """
+    if isinstance(failure, fluidtalk.FluidTalkError):
+        if of_key := _of_key(head, failure, rules, jitter):
+            return of_key
+        if isinstance(failure, fluidtalk.Unavailable | fluidtalk.OutcomeUnknown):
+            reason = Reason(Cause.IMAGE_NOT_HOSTED, status_of(failure))
+            return _again("image", reason, head.asks, failure.retry_after, tries, rules, jitter)
+    elif failure.retryable and tries.counted + 1 < rules.retry.attempts:
+        waiting = _again("image", Reason(Cause.IMAGE_NOT_FETCHED), head.asks, None, tries, rules, jitter)
+        return replace(waiting, failed=Failed("image", rules.retry.attempts, own=True))
+    return image_given_up(has_text, rules)
+
+
+def image_given_up(has_text: bool, rules: Rules) -> Deliver | End | None:
+    """What it means that an attachment will never be hosted. None = ask without it."""
+    return None if has_text else _dead(Cause.IMAGE_MISSING, rules)
+
+
+def of_delivery(
+    head: Attempts,
+    reply: Reply,
+    failure: captivate.CaptivateError | None,
+    tries: Tries,
+    rules: Rules,
+    jitter: random.Random,
+) -> End | Wait:
+    """What the outcome of a send means. ``failure`` None = delivered: any 2xx, whatever the body.
+
+    ``head``: its counts are those of the present bubble, this attempt included. ``tries``: the failed sends of this
+    bubble before it that count against the head.
+    """
+    if failure is None:
+        sent = head.bubbles_sent + 1
+        if sent < reply.sends:
+            detail = figures(bubble=sent + 1, of=reply.sends)
+            return Wait(reply.pauses[sent - 1], Cause.PACING, detail, bubbles_sent=sent)
+        return of_reply(reply)
+
+    def again(what: What, cause: Cause) -> Wait:
+        return _again(what, Reason(cause, status_of(failure)), head.sends, failure.retry_after, tries, rules, jitter)
+
+    match failure:
+        case captivate.Throttled():
+            return again("throttled", Cause.CHANNEL_UNAVAILABLE)
+        case captivate.Unavailable():
+            return again("unavailable", Cause.CHANNEL_UNAVAILABLE)
+        case captivate.OutcomeUnknown() if rules.persona.unknown.delivery == "hold":
+            return _undelivered(head, Cause.DELIVERY_UNCONFIRMED)
+        case captivate.OutcomeUnknown():
+            return replace(again("unavailable", Cause.CHANNEL_UNKNOWN), unknown=True)
+        case _ if failure.status in (401, 403):
+            # The login of the whole channel, or this conversation alone: what happens to the others tells.
+            return again("refused", Cause.CHANNEL_REFUSED)
+        case _:
+            return _undelivered(head, Cause.DELIVERY_REFUSED, status_of(failure))
+
+
+def verdict_on_opener(kind: str, end: End) -> Literal["good", "bad"] | None:
+    """What the end of an opener says about its persona's outreach: ``bad`` when it was ignored, sealed or refused by
+    the channel. None when it says nothing: it was never asked, or died of something else, or is no opener."""
+    if kind != "ai_opener":
+        return None
+    # Only an answer leaves a mark; what was known before the call is no news.
+    if end.mark in ("sealed", "owned_elsewhere") or end.cause is Cause.DELIVERY_REFUSED:
+        return "bad"
+    return "good" if end.fate == "answered" else None
+
+
+def of_reply(reply: Reply) -> End:
+    """The end that a reply brings once it is delivered."""
+    cause, detail = read(reply.reason) or (None, "")
+    return End(reply.fate, cause, detail, reply.mark, reply.detail)
+
+
+def _again(
+    what: What,
+    reason: Reason,
+    attempt: int,
+    retry_after: float | None,
+    tries: Tries,
+    rules: Rules,
+    jitter: random.Random,
+) -> Wait:
+    seconds = obeyed(retry_after, rules.retry, jitter) or pause_after(what, attempt, tries, rules.retry, jitter)
+    return Wait(
+        seconds,
+        reason.cause,
+        reason.detail,
+        unknown=what == "unknown",
+        failed=Failed(what, limit_of(what, rules.retry)),
+    )
+
+
+def _poison(vanished: int, handed_over: int, rules: Rules) -> bool:
+    return vanished - handed_over >= VANISHED_LIMIT or vanished >= max(VANISHED_LIMIT, rules.retry.attempts)
+
+
+def _quiet(known: Known) -> Wait | End | None:
+    if known.zone_unknown:
+        return End("skipped", Cause.ZONE_UNKNOWN, follow_up="dropped")
+    if not known.quiet_seconds:
+        return None
+    if known.others_wait:
+        # Whatever happened on the platform at night is not kept from the persona until the morning.
+        return End("skipped", Cause.QUIET_GAVE_WAY, follow_up="next_step")
+    return Wait(known.quiet_seconds, Cause.QUIET_HOURS, asked=False)
+
+
+def _after_unknown_ask(kind: str, rules: Rules) -> Ask | Deliver | End:
+    policy = rules_of(kind).unknown(rules.persona.unknown)
+    if policy == "skip":
+        return End("skipped", Cause.NUDGE_UNKNOWN, follow_up="next_step")
+    if policy == "dead_letter":
+        return _dead(Cause.OUTCOME_UNKNOWN, rules)
+    return Ask(second=True)
+
+
+def _dead(cause: Cause, rules: Rules, detail: str = "", quote: str = "") -> Deliver | End:
+    reply = farewell("dead", of_farewell(cause, detail), rules.persona.on_dead, quote)
+    return Deliver(reply) if reply else End("dead", cause, detail, quote=quote)
+
+
+def _undelivered(head: Attempts, cause: Cause, detail: str = "") -> End:
+    # Whoever replays it must know that the lead has seen a part.
+    bubbles = figures(bubbles=head.bubbles_sent)
+    return End("dead", cause, " ".join(part for part in (detail, bubbles) if part))
+
+
+def status_of(failure: fluidtalk.FluidTalkError | captivate.CaptivateError) -> str:
+    """The detail that tells which answer a failure was; '' without an answer."""
+    return figures(status=failure.status)
+
+
+def answer_of(failure: fluidtalk.FluidTalkError | captivate.CaptivateError) -> str:
+    """The detail of ``Cause.NO_ANSWER``: which answer a failure was, or why there was none, as far as that is known."""
+    return status_of(failure) or (f"text={why}" if (why := no_answer(failure)) != "no answer" else "")
+
+
+def _text(detail: object) -> str:
+    return json.dumps(detail, ensure_ascii=False, default=repr)[:2000]

@@ -1,0 +1,468 @@
+"""What producers enqueue: four kinds of events, frozen, one union told apart by ``kind``.
+
+Sources: seed FluidTalk "Concepts" (the four ways a conversation starts), seed Captivate "Captivate Payload".
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import uuid
+from collections.abc import Iterable
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    PrivateAttr,
+    StringConstraints,
+    TypeAdapter,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
+
+from worker.clients import pictures
+from worker.clients.captivate import Captivate, CaptivatePayloadError
+from worker.clients.captivate.json_values import json_part
+from worker.clients.odd_values import (
+    MAX_LINK,
+    MAX_NUMBER_BITS,
+    LeftOut,
+    UnusableLink,
+    flag_of,
+    link_of,
+    name_of_type,
+    text_of,
+)
+from worker.domain import event_ids, event_parts
+from worker.domain.event_parts import MAX_FILENAME, told
+from worker.domain.refusals import InvalidEvent
+from worker.domain.unreadable import by_a_newer_release, field_path
+from worker.domain.vocabulary import KINDS
+
+_ACCEPTED = {"accepted": True}
+
+MAX_DEPTH = 100
+MAX_FIELDS = 64
+MAX_ATTACHMENTS = 50
+MAX_LEFT_OUT = 20
+_FAULTS_TOLD = 10
+# Where platforms say what a file is.
+_TYPE_KEYS = ("type", "mimetype", "mimeType", "mime_type", "contentType", "content_type")
+_KINDS = " or ".join([", ".join(list(KINDS)[:-1]), list(KINDS)[-1]])
+
+_NOTHING_TO_ANSWER = "an inbound chat needs a message or an image: there is nothing to answer"
+_SAYS = ("message", "image_url", "attachments")
+
+
+Identifier = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,256}$")]
+PersonaName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
+Target = Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f]+$")]
+Handle = Annotated[str, StringConstraints(min_length=1, max_length=256)]
+WebAddress = Annotated[str, StringConstraints(pattern=r"^https?://[^\s]+$", max_length=MAX_LINK)]
+
+
+def repair(text: str) -> str:
+    """Chat platforms deliver halves of emoji: two halves are joined, a lone one becomes U+FFFD (protocols.md F7)."""
+    return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _repair(value: object, depth: int = 0) -> object:
+    if depth > MAX_DEPTH:
+        raise ValueError(f"nested more than {MAX_DEPTH} levels deep")
+    if isinstance(value, str):
+        return repair(value)
+    if isinstance(value, dict):
+        if not all(isinstance(key, str) for key in value):
+            raise ValueError("a key is not a text")
+        return {_repair(key, depth + 1): _repair(item, depth + 1) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_repair(item, depth + 1) for item in value]
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, int) and value.bit_length() <= MAX_NUMBER_BITS:
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None  # NaN is no JSON, and no reason to leave a lead alone
+    raise ValueError("holds something that JSON cannot hold")
+
+
+def _repair_value(value: object) -> object:
+    return _repair(value)
+
+
+def _trace_position(value: object) -> object:
+    # As the standard wants it: what cannot be read is as good as nothing, and never a reason to refuse an event.
+    readable = isinstance(value, str) and re.fullmatch(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}", value)
+    return value if readable else None
+
+
+def _at_most(most: int, what: str) -> BeforeValidator:
+    """A bound at the door; what was accepted before there was one stays an event."""
+
+    def check(value: object, info: ValidationInfo) -> object:
+        if info.context is not _ACCEPTED and isinstance(value, str | list | tuple) and len(value) > most:
+            raise ValueError(f"at most {most} {what}")
+        return value
+
+    return BeforeValidator(check)
+
+
+Text = Annotated[str, BeforeValidator(_repair_value)]
+TracePosition = Annotated[str | None, BeforeValidator(_trace_position)]
+JsonObject = Annotated[dict[str, Any], BeforeValidator(_repair_value)]
+
+
+class _Value(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class ChannelContext(BaseModel):
+    """The Captivate side of a conversation: where an answer goes.
+
+    ``session_id``: Captivate's id of the conversation. ``metadata``: the request's metadata object, kept whole.
+    ``hasLivechat``: whether a person can take over. Other parts of a Captivate request are dropped. Parts of another
+    shape than documented are read as ``Captivate.parse`` does, and stand in ``left_out`` when they cannot be used.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+    session_id: Annotated[str, BeforeValidator(_repair_value), StringConstraints(min_length=1, max_length=1024)]
+    metadata: JsonObject
+    hasLivechat: bool = False  # noqa: N815 - Captivate's spelling, protocols.md 2.3
+
+    _left_out: tuple[LeftOut, ...] = PrivateAttr(default=())
+
+    @property
+    def left_out(self) -> tuple[LeftOut, ...]:
+        """What of it could not be used: documented names and reasons, never a value."""
+        return self._left_out
+
+    @classmethod
+    def of_json(cls, text: str) -> ChannelContext:
+        """The context of a conversation as it is stored. Raises ``Unreadable``."""
+        try:
+            return cls.model_validate_json(text, context=_ACCEPTED)
+        except ValidationError as error:
+            raise by_a_newer_release("a channel context", _errors(error, of_stored=True)) from None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _stored_by_this_release(cls, value: Any, info: ValidationInfo) -> Any:
+        # A sender may give a whole Captivate request; what is stored is ours, and a field more means something.
+        if info.context is _ACCEPTED and isinstance(value, dict) and not value.keys() <= cls.model_fields.keys():
+            unknown = min(value.keys() - cls.model_fields.keys())
+            raise PydanticCustomError("extra_forbidden", "an unknown field", {"field": unknown})
+        return value
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _as_the_platform_meant_it(
+        cls, value: Any, read: ModelWrapValidatorHandler[ChannelContext], info: ValidationInfo
+    ) -> ChannelContext:
+        if info.context is _ACCEPTED or not isinstance(value, dict):
+            return read(value)
+        left_out: list[LeftOut] = []
+        context = _as_documented(read, value)
+        if context is None:
+            parts, left_out = _channel_parts(value)
+            context = read(parts)
+        context._left_out = (*left_out, *context.conversation().left_out)[:MAX_LEFT_OUT]
+        return context
+
+    def conversation(self) -> Captivate:
+        """A fresh Captivate conversation to answer into, without anything that came in."""
+        return Captivate.parse(
+            {"session_id": self.session_id, "metadata": self.metadata, "hasLivechat": self.hasLivechat}
+        )
+
+
+class Attachment(_Value):
+    """An image that came with a Captivate payload. Its link expires, so it is fetched and hosted before the call."""
+
+    url: WebAddress
+    filename: Annotated[Text | None, _at_most(MAX_FILENAME, "characters")] = None
+
+
+class _EventBase(_Value):
+    """``event_id``: the sender's id of what happened, the key of deduplication (default: a new one).
+    ``target``: the lead's handle. ``channel``: may be left out when the conversation already has one.
+    ``traceparent``: where the sender is in a trace (W3C Trace Context); an invalid one is left out.
+
+    A link, a file name or a part of the channel that cannot be used does not cost the event: it is left out and stands
+    in ``left_out``."""
+
+    event_id: Identifier = Field(default_factory=lambda: uuid.uuid4().hex)
+    persona: PersonaName
+    target: Target
+    channel: ChannelContext | None = None
+    own_username: Handle | None = None
+    traceparent: TracePosition = None
+
+    _left_out: tuple[LeftOut, ...] = PrivateAttr(default=())
+
+    @property
+    def left_out(self) -> tuple[LeftOut, ...]:
+        """What the platform sent and cannot be used: names of fields and reasons, never a value. It is not stored with
+        the event; the timeline has it."""
+        return self._left_out
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _as_the_platform_meant_it(cls, value: Any, read: ModelWrapValidatorHandler[Self], info: ValidationInfo) -> Self:
+        if info.context is _ACCEPTED or not isinstance(value, dict):
+            return read(value)
+        parts, left_out = event_parts.usable(value, _optional_fields(cls))
+        if left_out and "message" in cls.model_fields and not any(map(parts.get, _SAYS)):
+            raise ValueError(f"{_NOTHING_TO_ANSWER} (left out: {told(left_out)})")
+        event = read(parts)
+        event._leave_out([*left_out, *(event.channel.left_out if event.channel else ())])
+        return event
+
+    def _leave_out(self, left_out: Iterable[LeftOut]) -> None:
+        self._left_out = tuple(dict.fromkeys(left_out))[:MAX_LEFT_OUT]
+
+    @field_validator("event_id")
+    @classmethod
+    def _is_the_senders_own(cls, event_id: str, info: ValidationInfo) -> str:
+        if info.context is not _ACCEPTED and event_ids.is_reserved(event_id):
+            raise ValueError("Parley gives this id to an event or a letter itself: send the id of what happened")
+        return event_id
+
+
+class InboundChat(_EventBase):
+    """The lead wrote. Needs a message, an image or both."""
+
+    kind: Literal["inbound_chat"] = "inbound_chat"
+    message: Text = ""
+    image_url: WebAddress | None = None
+    attachments: Annotated[tuple[Attachment, ...], _at_most(MAX_ATTACHMENTS, "attachments")] = ()
+
+    @model_validator(mode="after")
+    def _says_something(self) -> InboundChat:
+        if not self.message and not self.image_url and not self.attachments:
+            raise ValueError(_NOTHING_TO_ANSWER)
+        if len(self.attachments) > 1 and len(self.event_id) > 240:
+            raise ValueError("event_id: with several attachments at most 240 characters, each gets an id of its own")
+        if self.image_url and self.attachments:
+            raise ValueError("give image_url or attachments, not both: one call carries one image")
+        return self
+
+    @classmethod
+    def from_captivate(
+        cls,
+        payload: object,
+        *,
+        persona: str,
+        target: str,
+        own_username: str | None = None,
+        event_id: str | None = None,
+    ) -> InboundChat:
+        """Read message, image files and channel from a Captivate request.
+
+        ``payload``: the JSON object that Captivate posted. ``event_id``: give the id of the request when there is
+        one, so that a repeated request is recognised. Files whose declared type is another than that of a picture are
+        not for a persona and are left out, unless their name is that of a picture.
+        Only ``session_id`` and something to answer, words or an image, are needed; what else cannot be used stands in
+        ``left_out``. Raises ``InvalidEvent`` naming the field at fault, never its value.
+        """
+        try:
+            request = Captivate.parse(payload)
+        except CaptivatePayloadError as error:
+            raise InvalidEvent(f"not a Captivate request: {error}") from None
+        assert isinstance(payload, dict)  # noqa: S101 - Captivate.parse accepts nothing else
+        images = _images(request.get_files())
+        left_out = [*request.left_out, *_too_many(images)]
+        message, attachments = request.get_user_input() or "", images[:MAX_ATTACHMENTS]
+        if left_out and not message and not attachments:
+            raise InvalidEvent(f"{_NOTHING_TO_ANSWER} (left out: {told(left_out)})")
+        event = parse(
+            {
+                "kind": "inbound_chat",
+                "persona": persona,
+                "target": target,
+                "own_username": own_username,
+                "message": message,
+                "attachments": attachments,
+                "channel": {
+                    "metadata": {},
+                    **{key: payload[key] for key in ("session_id", "metadata", "hasLivechat") if key in payload},
+                },
+                **({"event_id": event_id} if event_id else {}),
+            }
+        )
+        assert isinstance(event, InboundChat)  # noqa: S101 - narrows the union for the type checker
+        event._leave_out([*left_out, *event.left_out])
+        return event
+
+    def one_image_each(self) -> tuple[InboundChat, ...]:
+        """This event, followed by one more for each further attachment: one persona call carries one image."""
+        if len(self.attachments) < 2:
+            return (self,)
+        first = self.model_copy(update={"attachments": self.attachments[:1]})
+        rest = [
+            self.model_copy(
+                update={
+                    "event_id": event_ids.of_image(self.event_id, number),
+                    "message": "",
+                    "attachments": (attachment,),
+                }
+            )
+            for number, attachment in enumerate(self.attachments[1:], start=2)
+        ]
+        for event in rest:
+            event._leave_out(())  # told once, with the first
+        return (first, *rest)
+
+
+class AiOpener(_EventBase):
+    """The persona writes first."""
+
+    kind: Literal["ai_opener"] = "ai_opener"
+    image_url: WebAddress | None = None
+
+
+class EventTrigger(_EventBase):
+    """Something happened on the platform. ``event_type`` must be an Event Trigger of the engine."""
+
+    kind: Literal["event_trigger"] = "event_trigger"
+    event_type: Annotated[str, StringConstraints(min_length=1, max_length=256)]
+    context: JsonObject = Field(default_factory=dict)
+    image_url: WebAddress | None = None
+
+
+class FollowUp(_EventBase):
+    """Re-engage a lead who went quiet. It takes no image.
+
+    ``not_before``: not now but then, unless the lead writes first; a time with its zone.
+    """
+
+    kind: Literal["follow_up"] = "follow_up"
+    not_before: AwareDatetime | None = None
+
+
+Event = Annotated[InboundChat | AiOpener | EventTrigger | FollowUp, Field(discriminator="kind")]
+
+_EVENT: TypeAdapter[InboundChat | AiOpener | EventTrigger | FollowUp] = TypeAdapter(Event)
+
+
+def parse(value: object) -> InboundChat | AiOpener | EventTrigger | FollowUp:
+    """An event from a JSON-like object with ``kind``. Raises ``InvalidEvent`` naming the fields at fault."""
+    if isinstance(value, dict) and len(value) > MAX_FIELDS:
+        raise InvalidEvent(f"event: {len(value)} fields, at most {MAX_FIELDS}")
+    try:
+        return _EVENT.validate_python(value)
+    except ValidationError as error:
+        raise InvalidEvent(faults(error)) from None
+
+
+def parse_json(text: str | bytes, *, accepted: bool = False) -> InboundChat | AiOpener | EventTrigger | FollowUp:
+    """An event from its JSON text, as ``model_dump_json`` wrote it. Raises ``InvalidEvent``.
+
+    ``accepted``: it was parsed before it was stored, so it is not tried again whether Captivate can take its channel,
+    and what cannot be read is no fault of its sender: raises ``Unreadable``.
+    """
+    try:
+        return _EVENT.validate_json(text, context=_ACCEPTED if accepted else None)
+    except ValidationError as error:
+        if accepted:
+            raise by_a_newer_release("an event", _errors(error, of_stored=True)) from None
+        raise InvalidEvent(faults(error)) from None
+
+
+def faults(error: ValidationError) -> str:
+    """The faults of a validation as one line of field names and reasons, without any value; at most so many that it
+    can be kept and shown."""
+    lines = []
+    found = _errors(error)
+    for fault in found[:_FAULTS_TOLD]:
+        place = field_path(fault["loc"]) or "event"
+        message = fault["msg"].removeprefix("Value error, ")
+        if fault["type"] in ("union_tag_invalid", "union_tag_not_found"):
+            place, message = "kind", f"must be {_KINDS}"
+        lines.append(f"{place}: {message}")
+    if len(found) > _FAULTS_TOLD:
+        lines.append(f"and {len(found) - _FAULTS_TOLD} more")
+    return "; ".join(lines)
+
+
+def _errors(error: ValidationError, *, of_stored: bool = False) -> list[Any]:
+    return error.errors(include_input=False, include_url=False, include_context=of_stored)
+
+
+def _optional_fields(model: type[BaseModel]) -> frozenset[str]:
+    # Without an id of its own an event would get a new one and be taken for another: null is no id.
+    return frozenset(name for name, field in model.model_fields.items() if not field.is_required()) - {
+        "event_id",
+        "kind",
+    }
+
+
+def _as_documented(read: ModelWrapValidatorHandler[ChannelContext], value: Any) -> ChannelContext | None:
+    try:
+        return read(value)
+    except ValidationError:
+        return None
+
+
+def _channel_parts(value: dict[Any, Any]) -> tuple[dict[str, Any], list[LeftOut]]:
+    left_out: list[LeftOut] = []
+    parts = {name: value[name] for name in ("session_id", "metadata") if name in value}
+    if (text := text_of(parts.get("session_id"))) is not None:
+        parts["session_id"] = text
+    if "metadata" in parts:
+        metadata, faults = json_part(parts["metadata"])
+        left_out += [LeftOut("metadata", f"a part of it: {fault}") for fault in sorted(faults)]
+        if not isinstance(metadata, dict):
+            if metadata is not None:
+                left_out.append(LeftOut("metadata", f"it is {name_of_type(metadata)}, not an object"))
+            metadata = {}
+        parts["metadata"] = metadata
+    if (flag := flag_of(value.get("hasLivechat"))) is not None:
+        parts["hasLivechat"] = flag
+    elif value.get("hasLivechat") is not None:
+        left_out.append(LeftOut("hasLivechat", "it is neither true nor false"))
+    return parts, left_out
+
+
+def _too_many(images: list[dict[str, Any]]) -> list[LeftOut]:
+    further = len(images) - MAX_ATTACHMENTS
+    return [LeftOut("files", f"{further} images more than {MAX_ATTACHMENTS}")] if further > 0 else []
+
+
+def _images(files: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The files that may be pictures: the bytes decide, once they are fetched. Without one that is likely, the first
+    whose type says nothing is tried whatever its name says."""
+    found = [(_chance(file), file) for file in files]
+    likely = [file for chance, file in found if chance is pictures.Chance.GOOD]
+    unlikely = [file for chance, file in found if chance is pictures.Chance.SMALL]
+    return [{"url": _link(file), "filename": _name(file)} for file in likely or unlikely[:1]]
+
+
+def _chance(file: dict[str, Any]) -> pictures.Chance:
+    link = _link(file)
+    url = link if isinstance(link, str) else ""
+    return pictures.chance([file.get(key) for key in _TYPE_KEYS], _name(file), url)
+
+
+def _name(file: dict[str, Any]) -> object:
+    return file.get("filename") or file.get("name")
+
+
+def _link(file: dict[str, Any]) -> object:
+    # The first one that can be used; else what is there, for the reason that is told.
+    storage = file.get("storage")
+    candidates = [storage.get("presignedUrl") if isinstance(storage, dict) else None, file.get("url")]
+    for candidate in candidates:
+        try:
+            return link_of(candidate)
+        except UnusableLink:
+            continue
+    return candidates[0] or candidates[1]

@@ -1,0 +1,133 @@
+"""The sentences that people read, made of causes: by commands, by Flower, by whatever shows a reason to somebody.
+
+No part of Parley decides anything by them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+
+from worker.domain.reasons import Reason, read
+from worker.domain.vocabulary import Cause
+
+_Figures = Mapping[str, str]
+_FIGURE = re.compile(r"(\w+)=(\S*)")
+
+
+def sentence(cause: Cause | None, detail: str = "") -> str:
+    """One line without its full stop; '' without a cause. ``detail``: as ``vocabulary.figures`` makes it, or
+    ``text=`` and the sentence itself, which another release made."""
+    if cause is None:
+        return ""
+    before, is_text, text = detail.partition("text=")
+    if is_text:
+        return text
+    found = dict(_FIGURE.findall(before))
+    made = _SENTENCES[cause]
+    said = made if isinstance(made, str) else made(found)
+    # Who replays it must know that the lead has seen a part.
+    return f"{said}; bubbles delivered before: {found['bubbles']}" if "bubbles" in found else said
+
+
+def of_stored(text: str) -> str:
+    """The sentence for a reason as the store keeps it. What is no code of ours is shown as it is."""
+    reason = read(text)
+    return text if reason is None or reason.cause is Cause.OTHER else sentence(*reason)
+
+
+def of_reason(reason: Reason) -> str:
+    """The sentence for a reason that was read."""
+    return sentence(*reason)
+
+
+def _with_status(beginning: str, otherwise: str = "no connection") -> Callable[[_Figures], str]:
+    return lambda found: f"{beginning} ({_status(found, otherwise)})"
+
+
+def _status(found: _Figures, otherwise: str) -> str:
+    return f"status {found['status']}" if "status" in found else otherwise
+
+
+def _of(template: str) -> Callable[[_Figures], str]:
+    # A figure that a newer release calls by another name is not told.
+    names = re.findall(r"{(\w+)}", template)
+    return lambda found: template.format_map({name: found.get(name, "?") for name in names})
+
+
+def _outcome_unknown(found: _Figures) -> str:
+    times = f" {found['times']} times while others were answered" if "times" in found else ""
+    return f"outcome unknown{times}: it may have been acted on"
+
+
+def _gave_up(found: _Figures) -> str:
+    of_last = " ".join(f"{name}={value}" for name, value in found.items() if name in _OF_THE_LAST)
+    why = of_stored(f"{found.get('last', '?')} {of_last}".rstrip())
+    return f"gave up after {found.get('attempts', '?')} attempts in {found.get('seconds', '0')} s of pauses: {why}"
+
+
+def _undecryptable(found: _Figures) -> str:
+    if "field" in found:
+        what = f"what is stored as {found['field']} is not what was encrypted with key {found.get('key', '?')}"
+    else:
+        what = f"key {found.get('key', '?')} is not in PARLEY_ENCRYPTION__KEYS"
+    return f"content cannot be decrypted: {what}"
+
+
+# Figures of the last failed attempt, among those of giving up.
+_OF_THE_LAST = ("status",)
+
+_SENTENCES: dict[Cause, str | Callable[[_Figures], str]] = {
+    Cause.PERSONA_THROTTLED: _of("throttled by the persona ({status})"),
+    Cause.PERSONA_UNAVAILABLE: _with_status("persona unavailable"),
+    Cause.PERSONA_UNKNOWN: _with_status("no answer, it may have been acted on", "connection lost or timed out"),
+    Cause.PERSONA_REFUSED: _with_status("refused by the persona"),
+    Cause.KEY_REFUSED: _of("key refused ({status})"),
+    Cause.CREDITS_OUT: "credits out (402)",
+    Cause.BAD_REPLY: "bad reply: not the documented JSON",
+    Cause.IMAGE_NOT_HOSTED: _with_status("image cannot be hosted yet"),
+    Cause.IMAGE_NOT_FETCHED: "image cannot be fetched yet",
+    Cause.IMAGE_MISSING: "image cannot be hosted and there is no text",
+    Cause.OWN_LIMIT: "the key's own limit of calls",
+    Cause.IN_LINE: "the key's own limit of calls: in line",
+    Cause.CHANNEL_UNAVAILABLE: _with_status("channel unavailable"),
+    Cause.CHANNEL_UNKNOWN: _with_status(
+        "no answer from the channel, it may have arrived", "connection lost or timed out"
+    ),
+    Cause.CHANNEL_REFUSED: _with_status("delivery refused by the channel"),
+    Cause.CHANNEL_CLOSED: "the channel takes nothing now",
+    Cause.DELIVERY_REFUSED: _with_status("delivery refused by the channel"),
+    Cause.DELIVERY_UNCONFIRMED: "delivery unconfirmed: it may have arrived",
+    Cause.PACING: _of("next bubble {bubble} of {of}"),
+    Cause.TAKEN_OVER: "taken over",
+    Cause.NO_ANSWER: lambda found: _status(found, "no answer"),
+    Cause.OPENERS_BAD: _of("{bad} of the last {counted} openers were ignored, sealed or refused by the channel"),
+    Cause.OUTCOME_UNKNOWN: _outcome_unknown,
+    Cause.NUDGE_UNKNOWN: "outcome unknown: it may have been sent, and a double nudge is worse than none",
+    Cause.GAVE_UP: _gave_up,
+    Cause.POISON_ASKING: _of("poison: its worker vanished {times} times while asking"),
+    Cause.POISON_DELIVERING: _of("poison: its worker vanished {times} times while delivering"),
+    Cause.POISON_ERROR: _of("poison: internal error, {times} times, the last one {error} at {at}"),
+    Cause.INTERNAL_ERROR: _of("internal error: {error} at {at}"),
+    Cause.NOT_ASKED: "not asked: the worker lost time or its lease before the call",
+    Cause.UNDECRYPTABLE: _undecryptable,
+    Cause.NEWER_RELEASE: "written by a newer release",
+    Cause.QUIET_HOURS: "quiet hours",
+    Cause.RAMP: "outreach ramp",
+    Cause.SEALED: "the conversation is sealed",
+    Cause.PERSONA_ENDED: "the persona ended the conversation",
+    Cause.OWNED_ELSEWHERE: "the lead belongs to another account of the persona",
+    Cause.LEAD_WROTE: "the lead wrote in the meantime",
+    Cause.TOO_OLD: _of("too old: waited {waited} s, valid for {valid} s"),
+    Cause.OUTREACH_STOPPED: "outreach is stopped, and another event came",
+    Cause.QUIET_GAVE_WAY: "it waited for the end of quiet hours, and another event came",
+    Cause.RAMP_GAVE_WAY: "it waited for its moment, and another event came",
+    Cause.ZONE_UNKNOWN: "the lead's zone is not known",
+    Cause.NOTHING_SAID: "the persona had nothing to say",
+    Cause.TEXT_LOST: "text lost: the first opener landed, its answer did not arrive",
+    Cause.ALREADY_LIVE: "the lead already has a live conversation",
+    Cause.NO_CONVERSATION: "no conversation yet (404)",
+    Cause.LEASE_LOST: "left to another turn: lease lost",
+    Cause.REFUSED_AT_THE_DOOR: "refused at the door",
+    Cause.OTHER: "a reason that this release does not know",
+}

@@ -1,0 +1,168 @@
+"""The closed sets of words that the parts of Parley share: kinds of event, fates, gates, marks, lanes, causes.
+
+What differs by kind of event stands in one table, ``KINDS``: a new kind is one row. A ``Cause`` with its detail is what
+scripts, journals, metrics and logs carry; people read the sentence that ``worker.domain.sentences`` makes of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal, get_args
+
+from config.sections import Unknown, Validity
+
+Kind = Literal["inbound_chat", "ai_opener", "event_trigger", "follow_up"]
+Fate = Literal["answered", "joined", "ignored", "sealed", "skipped", "dead"]
+Mark = Literal["", "started", "sealed", "owned_elsewhere", "escalated"]
+Lane = Literal["turns", "outreach"]
+
+FATES: tuple[Fate, ...] = get_args(Fate)
+
+TURNS: Lane = "turns"
+OUTREACH: Lane = "outreach"
+
+
+class Gate(StrEnum):
+    """The gates of a persona, and that of the channel, which all personas share (docs/architecture.md)."""
+
+    PAUSED = "paused"
+    QUARANTINED = "quarantined"
+    HOLD = "hold"
+    CIRCUIT = "circuit"
+    CREDITS = "credits"
+    OUTREACH = "outreach"
+    CHANNEL = "channel"
+
+
+@dataclass(frozen=True, slots=True)
+class KindRules:
+    """What holds for one kind of event.
+
+    ``speaks_first``: the persona writes although no lead waits. ``prepares``: its turn has more to do between begin and
+    call. ``valid_seconds``: how long it may wait. ``unknown``: what to do when its call may have been acted on.
+    """
+
+    speaks_first: bool
+    prepares: bool
+    valid_seconds: Callable[[Validity], float]
+    unknown: Callable[[Unknown], str]
+
+    @property
+    def lane(self) -> Lane:
+        """The queue of a conversation whose head is of this kind: ``turns`` when a lead waits, else ``outreach``."""
+        return OUTREACH if self.speaks_first else TURNS
+
+
+KINDS: dict[str, KindRules] = {
+    "inbound_chat": KindRules(
+        speaks_first=False,
+        prepares=False,
+        valid_seconds=lambda validity: validity.inbound_chat_seconds,
+        unknown=lambda unknown: unknown.inbound_chat,
+    ),
+    "ai_opener": KindRules(
+        speaks_first=True,
+        prepares=True,
+        valid_seconds=lambda validity: validity.ai_opener_seconds,
+        unknown=lambda unknown: unknown.ai_opener,
+    ),
+    "event_trigger": KindRules(
+        speaks_first=False,
+        prepares=True,
+        valid_seconds=lambda validity: validity.event_trigger_seconds,
+        unknown=lambda unknown: unknown.event_trigger,
+    ),
+    "follow_up": KindRules(
+        speaks_first=True,
+        prepares=True,
+        valid_seconds=lambda validity: validity.follow_up_seconds,
+        unknown=lambda unknown: unknown.follow_up,
+    ),
+}
+
+
+def rules_of(kind: str) -> KindRules:
+    """The row of a kind. A kind that only a newer release knows is treated like a message of the lead."""
+    return KINDS.get(kind) or KINDS["inbound_chat"]
+
+
+class Cause(StrEnum):
+    """Why a turn waits, why an event ended, why a gate is closed."""
+
+    # The persona.
+    PERSONA_THROTTLED = "persona_throttled"
+    PERSONA_UNAVAILABLE = "persona_unavailable"
+    PERSONA_UNKNOWN = "persona_unknown"
+    PERSONA_REFUSED = "persona_refused"
+    KEY_REFUSED = "key_refused"
+    CREDITS_OUT = "credits_out"
+    BAD_REPLY = "bad_reply"
+    IMAGE_NOT_HOSTED = "image_not_hosted"
+    IMAGE_NOT_FETCHED = "image_not_fetched"
+    IMAGE_MISSING = "image_missing"
+    OWN_LIMIT = "own_limit"
+    IN_LINE = "in_line"
+    # The channel.
+    CHANNEL_UNAVAILABLE = "channel_unavailable"
+    CHANNEL_UNKNOWN = "channel_unknown"
+    CHANNEL_REFUSED = "channel_refused"
+    CHANNEL_CLOSED = "channel_closed"
+    DELIVERY_REFUSED = "delivery_refused"
+    DELIVERY_UNCONFIRMED = "delivery_unconfirmed"
+    PACING = "pacing"
+    TAKEN_OVER = "taken_over"
+    # Either of them, as the cause of a closed gate.
+    NO_ANSWER = "no_answer"
+    OPENERS_BAD = "openers_bad"
+    # Attempts that came to nothing.
+    OUTCOME_UNKNOWN = "outcome_unknown"
+    NUDGE_UNKNOWN = "nudge_unknown"
+    GAVE_UP = "gave_up"
+    POISON_ASKING = "poison_asking"
+    POISON_DELIVERING = "poison_delivering"
+    POISON_ERROR = "poison_error"
+    INTERNAL_ERROR = "internal_error"
+    NOT_ASKED = "not_asked"
+    UNDECRYPTABLE = "undecryptable"
+    NEWER_RELEASE = "newer_release"
+    # A better moment.
+    QUIET_HOURS = "quiet_hours"
+    RAMP = "ramp"
+    # Ends without a call, or without anything to deliver.
+    SEALED = "already_sealed"
+    PERSONA_ENDED = "persona_ended"
+    OWNED_ELSEWHERE = "owned_elsewhere"
+    LEAD_WROTE = "lead_wrote"
+    TOO_OLD = "too_old"
+    OUTREACH_STOPPED = "outreach_stopped"
+    QUIET_GAVE_WAY = "quiet_gave_way"
+    RAMP_GAVE_WAY = "ramp_gave_way"
+    ZONE_UNKNOWN = "zone_unknown"
+    NOTHING_SAID = "nothing_said"
+    TEXT_LOST = "text_lost"
+    ALREADY_LIVE = "already_live"
+    NO_CONVERSATION = "no_conversation"
+    # Turns that left their event to another one, and events that never came in.
+    LEASE_LOST = "lease_lost"
+    REFUSED_AT_THE_DOOR = "refused_at_the_door"
+    # In a record of another release.
+    OTHER = "other"
+
+
+# Scripts of 0.1.0 compare these two texts with what is stored, and may run beside this release.
+_STORED_AS = {Cause.QUIET_HOURS: "quiet hours", Cause.RAMP: "outreach ramp"}
+
+
+def stored(cause: Cause | None, detail: str = "") -> str:
+    """A reason as the store keeps it: the code and its detail; '' without a cause. ``reasons.read`` reads it."""
+    if cause is None:
+        return ""
+    word = _STORED_AS.get(cause, cause.value)
+    return f"{word} {detail}" if detail else word
+
+
+def figures(**values: object) -> str:
+    """The detail of a cause: names and values without blanks, such as ``status=503``. None and 0 are left out."""
+    return " ".join(f"{name}={value}" for name, value in values.items() if value)

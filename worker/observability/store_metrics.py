@@ -1,0 +1,167 @@
+"""What the store holds, for Prometheus: measured in the background at fixed intervals, served from memory.
+
+Only the scheduler serves it (docs/decisions). Every scheduler tells the same, so expressions take the maximum, never
+the sum.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from prometheus_client.metrics_core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from worker.domain.unexpected import UnexpectedErrors
+from worker.domain.vocabulary import FATES
+from worker.store import StoreError
+from worker.store.views.figures import GATES, Figures
+
+_log = logging.getLogger("parley.metrics")
+
+# Figures that are older say nothing about now.
+_STALE_INTERVALS = 4
+
+
+class StoreFigures(Collector):
+    """``measure()`` may raise ``redis.RedisError``; any other error is logged, and the next round measures again.
+
+    ``personas``: the configured ones.
+    """
+
+    def __init__(
+        self,
+        measure: Callable[[], Figures],
+        personas: Sequence[str],
+        every_seconds: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._measure = measure
+        self._personas = personas
+        self._every_seconds = every_seconds
+        self._clock = clock
+        self._last: tuple[float, Figures] | None = None
+        self._answers = False
+        self._stopped = threading.Event()
+        self._unexpected = UnexpectedErrors(_log, "figures of the store")
+
+    def start(self) -> None:
+        """Measure from now on, in a thread of its own that ends with the process."""
+        threading.Thread(target=self._run, name="parley-measures", daemon=True).start()
+
+    def stop(self) -> None:
+        """Measure no longer."""
+        self._stopped.set()
+
+    def look(self) -> None:
+        """Measure once."""
+        try:
+            figures = self._measure()
+        except StoreError as error:
+            if self._answers:
+                _log.warning("store not measured: store away (%s)", type(error).__name__)
+            self._answers = False
+        except Exception as error:
+            self._unexpected.note(error)
+            self._answers = False
+        else:
+            self._answers = True
+            self._last = (self._clock(), figures)
+
+    def store_answers(self) -> bool:
+        """Whether the store answered when it was last measured."""
+        return self._answers
+
+    def collect(self) -> Iterable[Metric]:
+        """The last figures; only ``parley_store_up`` when there are none that are recent."""
+        fresh = self._last and self._clock() - self._last[0] < _STALE_INTERVALS * self._every_seconds
+        yield _gauge("parley_store_up", "1 when the store answered.", [], [([], int(self._answers))])
+        if self._last and fresh:
+            yield from _totals(self._last[1])
+            yield from _by_persona(self._last[1], self._personas)
+
+    def _run(self) -> None:
+        self.look()
+        while not self._stopped.wait(self._every_seconds):
+            self.look()
+
+
+Row = tuple[list[str], float]
+
+
+def _gauge(name: str, says: str, labels: list[str], rows: Iterable[Row]) -> Metric:
+    family = GaugeMetricFamily(name, says, labels=labels)
+    for values, value in rows:
+        family.add_metric(values, value)
+    return family
+
+
+def _totals(figures: Figures) -> Iterator[Metric]:
+    for name, says, value in (
+        ("parley_store_agenda_conversations", "Conversations that have work.", figures.agenda),
+        ("parley_store_agenda_lag_seconds", "How long the first one is due.", figures.agenda_lag_seconds),
+        ("parley_store_follow_ups_planned", "Follow-ups to come.", figures.follow_ups),
+        ("parley_store_follow_up_late_seconds", "How long the first one is due.", figures.follow_up_lateness_seconds),
+        ("parley_store_dead_letters", "Dead letters that are kept.", figures.dead_letters),
+        ("parley_store_sealed_conversations", "Conversations that the persona ended.", figures.seals),
+        ("parley_store_taken_over_conversations", "Conversations that a person has.", figures.taken_over),
+        ("parley_store_channel_closed", "1 when the channel's gate is closed.", int(bool(figures.channel))),
+        ("parley_store_unread_messages", "Messages in queues that nobody reads.", sum(figures.unread.values())),
+        ("parley_store_sampled", "1 when what waits is an estimate.", int(figures.sampled)),
+        ("parley_store_measuring_seconds", "How long measuring took.", figures.measuring_seconds),
+    ):
+        yield _gauge(name, says, [], [([], value)])
+    queues = [([queue], messages) for queue, messages in figures.queues.items()]
+    yield _gauge("parley_store_queue_messages", "Messages that wait in the broker's queues.", ["queue"], queues)
+
+
+def _by_persona(figures: Figures, personas: Sequence[str]) -> Iterator[Metric]:
+    # All configured ones, so that a series is there before its first event.
+    known = sorted({*personas, *figures.gates, *figures.counters})
+    counters = [(persona, figures.counters.get(persona, {})) for persona in known]
+    waiting = figures.waiting.items()
+    yield _gauge(
+        "parley_store_events_accepted",
+        "Events accepted so far.",
+        ["persona"],
+        [([persona], counted.get("accepted", 0)) for persona, counted in counters],
+    )
+    yield _gauge(
+        "parley_store_events_ended",
+        "Events that have their fate, so far.",
+        ["persona", "fate"],
+        [([persona, fate], counted.get(fate, 0)) for persona, counted in counters for fate in FATES],
+    )
+    yield _gauge(
+        "parley_store_events_waiting",
+        "Events that wait.",
+        ["persona"],
+        [([persona], figures.unaccounted(persona)) for persona in known],
+    )
+    unexplained = [(persona, figures.unexplained(persona)) for persona in known]
+    yield _gauge(
+        "parley_store_events_unexplained",
+        "Events that neither have a fate nor wait.",
+        ["persona"],
+        [([persona], events) for persona, events in unexplained if events is not None],
+    )
+    yield _gauge(
+        "parley_store_oldest_event_seconds",
+        "Age of the oldest event that waits, by what it waits for.",
+        ["persona", "reason"],
+        [([*names], row.oldest_seconds) for names, row in waiting],
+    )
+    yield _gauge(
+        "parley_store_conversations_waiting",
+        "Conversations that wait, by what they wait for.",
+        ["persona", "reason"],
+        [([*names], row.conversations) for names, row in waiting],
+    )
+    yield _gauge(
+        "parley_store_gate_closed",
+        "1 when the gate is closed.",
+        ["persona", "gate"],
+        [([persona, gate], int(gate in closed)) for persona, closed in figures.gates.items() for gate in GATES],
+    )

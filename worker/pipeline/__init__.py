@@ -1,0 +1,1 @@
+"""The way of an event, from the producer to its end."""

@@ -1,0 +1,127 @@
+"""What beat runs. Every job may run in any number of places at once."""
+
+from __future__ import annotations
+
+import logging
+import math
+import threading
+import time
+from collections.abc import Sequence
+
+from config.settings import Settings
+from worker.domain.unexpected import UnexpectedErrors
+from worker.domain.vocabulary import OUTREACH
+from worker.pipeline.errands import Errands
+from worker.pipeline.follow_up_dispatch import Dispatch
+from worker.store import Store, StoreError
+from worker.store.conversations.agenda import Due
+from worker.store.keys import Shard
+
+_log = logging.getLogger("parley.upkeep")
+
+# Outreach of one tick is rung for in so many groups at most, over this part of the tick.
+_GROUPS = 50
+_SPREAD = 0.8
+
+# Between two ticks it is looked this often at most: all that a busy store pays for it.
+_APART_SECONDS = 0.1
+
+
+class Upkeep:
+    """Rings what is due, tries closed gates, dispatches follow-ups, forgets what has expired."""
+
+    def __init__(self, store: Store, settings: Settings) -> None:
+        self._store = store
+        self._dispatch = Dispatch(store, settings)
+        self._errands = Errands(store)
+        self._dispatching = threading.Lock()
+        self._between_ticks = threading.Lock()
+        self._tick_seconds = settings.agenda.tick_seconds
+        self._unexpected = UnexpectedErrors(_log, "look between two ticks")
+
+    def look(self) -> Due:
+        """What is due now, in one command of the store. What is due for gates and places is done at once.
+
+        Raises ``WrongLayout``, as all jobs do, when the store was made with another number of shards.
+        """
+        self._store.layout.ensure()
+        due = self._store.agenda.look()
+        if due.errands:
+            self._errands.run()
+        return due
+
+    def ring_due(self, shards: Sequence[Shard] | None = None) -> int:
+        """Ring the doorbell of every conversation that is due: leads who wait at once, outreach spread over most of a
+        tick. Returns how many. ``shards``: those that a look has found; None = it looks itself."""
+        self._store.layout.ensure()
+        due = self._store.agenda.claim_due(shards)
+        leads = [doorbell for doorbell in due if doorbell[1] != OUTREACH]
+        outreach = due[len(leads) :]
+        if leads:
+            self._store.doorbells.ring(leads)
+        # So many turns that begin in one moment would make a lead who writes in that moment wait.
+        group = math.ceil(len(outreach) / _GROUPS)
+        for start in range(0, len(outreach), group or 1):
+            if start:
+                time.sleep(_SPREAD * self._tick_seconds * group / len(outreach))
+            self._store.doorbells.ring(outreach[start : start + group])
+        return len(due)
+
+    def ring_until_next_tick(self, due: Due) -> None:
+        """Ring for leads who fall due before the next tick when they do, at most 0.1 s later. Returns at once: a thread
+        of its own waits, which occupies no worker. Does nothing when this process is at it already, or when nobody
+        falls due so soon. ``due``: what the look of this tick has found.
+        """
+        until = time.monotonic() + self._tick_seconds
+        pause = self._next_look(due, until)
+        if pause is not None and self._between_ticks.acquire(blocking=False):
+            try:
+                threading.Thread(target=self._ring_until, args=(until, pause), daemon=True).start()
+            except Exception as error:
+                # No room for a thread: this tick's work must not end with it, and the next tick tries again.
+                self._between_ticks.release()
+                self._unexpected.note(error)
+
+    def _ring_until(self, until: float, pause: float | None) -> None:
+        try:
+            while pause is not None:
+                time.sleep(pause)
+                due = self._store.agenda.look()
+                if due.shards:
+                    self._store.doorbells.ring(self._store.agenda.claim_due(due.shards, outreach=False))
+                pause = self._next_look(due, until)
+        except StoreError as error:
+            _log.warning("store away (%s): the next tick rings for what is due", type(error).__name__)
+        except Exception as error:
+            self._unexpected.note(error)
+        finally:
+            self._between_ticks.release()
+
+    @staticmethod
+    def _next_look(due: Due, until: float) -> float | None:
+        # Of a shard in which something is due now, the look does not say what comes next.
+        soonest = 0.0 if due.shards else due.next_seconds
+        if soonest is None:
+            return None
+        pause = max(_APART_SECONDS, soonest)
+        return pause if time.monotonic() + pause < until else None
+
+    def plan_follow_ups(self) -> int:
+        """Turn next touches that are due into events, or see why not. Returns how many were accepted: none when this
+        process is at it already."""
+        self._store.layout.ensure()
+        if not self._dispatching.acquire(blocking=False):
+            return 0
+        try:
+            counts = self._dispatch.run()
+        finally:
+            self._dispatching.release()
+        if counts.total():
+            said = ", ".join(f"{number} {word}" for word, number in sorted(counts.items()) if number)
+            _log.info("follow-ups due: %s", said)
+        return counts["accepted"]
+
+    def trim(self) -> int:
+        """Forget dead letters whose record has expired. Returns how many."""
+        self._store.layout.ensure()
+        return self._store.dead_letters.trim()

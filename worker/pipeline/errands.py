@@ -1,0 +1,49 @@
+"""Does what is due for a persona or the channel: tries a closed gate, finishes its opening, gives places on."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+from worker.domain.vocabulary import TURNS
+from worker.store import Store
+from worker.store.keys import Shard
+from worker.store.personas.errands import Errand
+from worker.store.personas.gates import owner_of
+
+_log = logging.getLogger("parley.upkeep")
+
+# A conversation that was chosen to try a gate has this time to begin its turn: a quiet moment, and a busy worker.
+_TRY_SECONDS = 15.0
+
+
+class Errands:
+    """Any number of processes may do this at once; each errand is done by one of them."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def run(self, shards: Sequence[Shard] | None = None) -> int:
+        """Do all that is due. Returns how many errands. ``shards``: where a look has found some; None = everywhere.
+
+        Raises ``StoreError``; then what was not done is due again.
+        """
+        errands = self._store.errands.take(shards)
+        for errand in errands:
+            self._do(errand)
+        return len(errands)
+
+    def _do(self, errand: Errand) -> None:
+        owner = owner_of(errand.gate, errand.owner)
+        match errand.what:
+            case "probe":
+                chosen = self._store.gates.let_one_try(owner, errand.gate, _TRY_SECONDS)
+                if chosen:
+                    self._store.doorbells.ring([(chosen, TURNS)])
+            case "open":
+                self._store.gates.finish_opening(owner, errand.gate)
+            case "places":
+                self._store.places.look(errand.owner)
+            case other:
+                # Of a newer release, whose own processes see to it.
+                _log.debug("errand of an unknown kind left: %s", other)

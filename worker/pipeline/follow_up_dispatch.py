@@ -1,0 +1,175 @@
+"""Turns next touches that are due into events. Runs in any number of places at once."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Iterable
+
+from config.settings import Settings
+from worker.domain import event_ids, events
+from worker.domain.cadence import Drop, Fire, Miss, Move, Policy, TouchState, decide, spread
+from worker.domain.conversation import Conversation
+from worker.domain.events import FollowUp
+from worker.domain.unreadable import Unreadable
+from worker.store import Store
+from worker.store.conversations.inbox import Acceptance
+from worker.store.encryption import Undecryptable
+
+_log = logging.getLogger("parley.follow_ups")
+
+AT_ONCE = 500
+RUN_SECONDS = 5.0
+
+# How long a touch waits for a closed gate, or for the event in front of it, before it is looked at again.
+_WAIT_MS = 300_000
+# A persona that is not in the settings is a mistake, or an older process that runs next to a newer one.
+_UNCONFIGURED_MS = 3_600_000
+
+
+class Dispatch:
+    """One run after the other, each goes on until nothing is due or its time is used up.
+
+    The event id of a touch comes from its plan, and the plan is checked in the step that accepts: several dispatchers
+    make one event, a killed one neither loses nor doubles, and a reply of the lead that was accepted before wins.
+    """
+
+    def __init__(self, store: Store, settings: Settings) -> None:
+        self._store = store
+        self._policies = {
+            name: Policy(settings.follow_ups_of(name), settings.quiet_hours_of(name)) for name in settings.personas
+        }
+
+    def run(self) -> Counter[str]:
+        """How many touches were accepted, moved, dropped, missed, or changed by somebody else meanwhile.
+
+        Raises ``redis.RedisError``; what was not done is still due.
+        """
+        until = time.monotonic() + RUN_SECONDS
+        counts: Counter[str] = Counter()
+        gates: dict[str, str] = {}
+        while True:
+            found = 0
+            for states in self._store.follow_ups.due(AT_ONCE):
+                found += len(states)
+                counts += self._dispatch(states, gates)
+                if time.monotonic() >= until:
+                    return counts
+            if not found:
+                return counts
+
+    def _dispatch(self, states: list[TouchState], gates: dict[str, str]) -> Counter[str]:
+        now = self._store.follow_ups.now()
+        changes: list[tuple[TouchState, Move | Drop | Miss]] = []
+        firing: list[TouchState] = []
+        for state in states:
+            decision = self._decide(state, now, gates)
+            if isinstance(decision, Fire):
+                firing.append(state)
+            else:
+                changes.append((state, decision))
+        held_back = self._store.follow_up_caps.held_back(firing, now)
+        changes += [(state, held_back[state.conversation]) for state in firing if state.conversation in held_back]
+        accepted, refused = self._accept([state for state in firing if state.conversation not in held_back], now)
+        changes += refused
+        counts = Counter(_word(change) for _, change in changes)
+        counts["changed meanwhile"] = len(changes) - self._store.follow_ups.apply(changes)
+        counts["accepted"] = accepted
+        return counts
+
+    def _decide(self, state: TouchState, now: int, gates: dict[str, str]) -> Fire | Move | Drop | Miss:
+        persona = Conversation.of_name(state.conversation).persona
+        if not state.plan:
+            return Drop("the conversation has expired")
+        if persona not in self._policies:
+            return Move(now + _UNCONFIGURED_MS, f"{persona} is not configured", meant=False)
+        if persona not in gates:
+            gates[persona] = _closed(self._store.personas.gates(persona))
+        if gates[persona]:
+            # Not all of them in one batch again.
+            at = now + _WAIT_MS + int(_WAIT_MS * spread(state) / 5)
+            return Move(at, f"{persona} is {gates[persona]}", meant=False)
+        if state.undecryptable and not state.over:
+            return Move(now + _WAIT_MS, state.undecryptable, meant=False)
+        return decide(self._policies[persona], state, now)
+
+    def _accept(self, states: list[TouchState], now: int) -> tuple[int, list[tuple[TouchState, Move | Drop | Miss]]]:
+        refused: list[tuple[TouchState, Move | Drop | Miss]] = []
+        batch: list[tuple[TouchState, FollowUp]] = []
+        for state, event in self._events(states):
+            match event:
+                case FollowUp():
+                    batch.append((state, event))
+                case Undecryptable() | Unreadable():
+                    refused.append((state, Move(now + _WAIT_MS, str(event), meant=False)))
+                case None:
+                    refused.append((state, Drop("the event asked for can no longer be read")))
+        acceptances = (
+            self._store.inbox.accept_many([event for _, event in batch], plans=[state.plan for state, _ in batch])
+            if batch
+            else []
+        )
+        accepted = 0
+        for (state, _), acceptance in zip(batch, acceptances, strict=True):
+            accepted += acceptance.status == "accepted"
+            change = _refused(acceptance, now)
+            if change:
+                refused.append((state, change))
+        return accepted, refused
+
+    def _events(
+        self, states: list[TouchState]
+    ) -> Iterable[tuple[TouchState, FollowUp | Undecryptable | Unreadable | None]]:
+        requested = [state for state in states if state.requested_at]
+        asked_for = {
+            state.conversation: _event(text)
+            for state, text in zip(requested, self._store.follow_ups.requested(requested), strict=True)
+        }
+        for state in states:
+            yield state, asked_for[state.conversation] if state.requested_at else _follow_up(state)
+
+
+def _follow_up(state: TouchState) -> FollowUp:
+    persona, target = Conversation.of_name(state.conversation)
+    own_id = event_ids.of_follow_up(state.plan, state.step, state.quiet_from)
+    return FollowUp(persona=persona, target=target).model_copy(update={"event_id": own_id})
+
+
+def _event(text: str | Undecryptable) -> FollowUp | Undecryptable | Unreadable | None:
+    if isinstance(text, Undecryptable):
+        return text
+    if not text:
+        return None
+    try:
+        event = events.parse_json(text, accepted=True)
+    except Unreadable as reason:
+        return None if reason.damaged else reason
+    return event.model_copy(update={"not_before": None}) if isinstance(event, FollowUp) else None
+
+
+def _refused(acceptance: Acceptance, now: int) -> Move | Drop | None:
+    match acceptance.status:
+        case "waits":
+            return Move(now + _WAIT_MS, "another event waits", meant=False)
+        case "full":
+            return Move(now + _WAIT_MS, "the inbox is full", meant=False)
+        case "no_channel":
+            return Drop("the conversation has no channel")
+        case "duplicate":
+            # Somebody else has just accepted this touch, then there is nothing to drop; or its id is another event's.
+            return Drop("an event with its id was accepted before")
+    return None
+
+
+def _closed(gates: dict[str, str]) -> str:
+    for gate, words in (("paused", "paused"), ("quarantined", "quarantined"), ("outreach", "stopped in its outreach")):
+        if gate in gates:
+            return words
+    return ""
+
+
+def _word(change: Move | Drop | Miss) -> str:
+    if isinstance(change, Move):
+        return "moved"
+    return "dropped" if isinstance(change, Drop) else "missed"

@@ -1,0 +1,188 @@
+"""The door for producers: checks an event, accepts it durably, answers with a receipt.
+
+Importing this module starts nothing: no Celery, no connection, no file.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Literal
+
+from config.settings import Settings
+from worker.domain.conversation import Conversation
+from worker.domain.events import AiOpener, EventTrigger, FollowUp, InboundChat
+from worker.domain.refusals import InboxFull, InvalidEvent, MissingChannel, Refused, TooLarge, UnknownPersona
+from worker.observability import tracing
+from worker.store import Store
+from worker.store.conversations.follow_ups import Scheduled
+from worker.store.conversations.inbox import Acceptance
+
+AnyEvent = InboundChat | AiOpener | EventTrigger | FollowUp
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """The event is in the store. ``position``: its place in the conversation's inbox, 1 = next; 0 = no longer waiting
+    (a duplicate), or not yet (``scheduled``: a follow-up with ``not_before``)."""
+
+    event_id: str
+    status: Literal["accepted", "duplicate", "scheduled"]
+    position: int
+
+
+class Producer:
+    """Enqueues events, any number of threads. Opens its connections with the first call."""
+
+    def __init__(self, settings: Settings, *, store: Store | None = None) -> None:
+        self._store = store or Store(settings, connections=10)
+        self._owns_store = store is None
+        # Who gives a store has checked it.
+        self._ready: Callable[[], None] = self._store.layout.ensure if store is None else lambda: None
+        self._personas = settings.personas
+        self._limits = settings.limits
+
+    def enqueue(self, event: AnyEvent) -> Receipt:
+        """Accept one event: it will be answered, in its place, or have another fate that says why.
+
+        The same ``event_id`` for the same conversation again, within the dedupe window (7 days after it ended by
+        default), gives a ``duplicate`` receipt and no second turn. An inbound chat with several attachments becomes
+        one event for each; the receipt is the first one's. A ``FollowUp`` with ``not_before`` is scheduled, in place of
+        the follow-up that was planned for this conversation; it becomes an event when its time comes.
+        Raises a ``Refused`` (nothing was accepted), ``worker.store.StoreFull`` (nothing was accepted: enqueue the same
+        event again when there is room), or another ``redis.RedisError`` (not known: enqueue the same event again);
+        ``config.settings.SettingsError`` when the store was made with another number of shards.
+        """
+        if isinstance(event, FollowUp) and event.not_before is not None:
+            self._check(event)
+            self._ready()
+            return self._receipt(event, self._store.follow_ups.schedule(event))
+        return self._accept(event)
+
+    def enqueue_again(self, event: AnyEvent, letter_id: str) -> Receipt:
+        """Accept the event of a letter that was refused, under an id that was made from the letter's; else ``enqueue``.
+
+        Another event that happens to have that id is another event.
+        """
+        if isinstance(event, FollowUp) and event.not_before:
+            return self.enqueue(event)
+        return self._accept(event, f"replay {letter_id}")
+
+    def enqueue_many(self, events: Sequence[AnyEvent]) -> list[Receipt | Refused]:
+        """Accept events in the given order, most in one round trip; one result for each, a refusal as a value.
+
+        Order within a conversation is the order of the sequence. Raises ``redis.RedisError`` and ``SettingsError`` as
+        ``enqueue`` does.
+        """
+        self._ready()
+        results: list[Receipt | Refused] = []
+        batch: list[AnyEvent] = []
+
+        def flush() -> None:
+            acceptances = self._store.inbox.accept_many(batch) if batch else []
+            results.extend(_or_refusal(self._receipt, *pair) for pair in zip(batch, acceptances, strict=True))
+            batch.clear()
+
+        for event in events:
+            try:
+                parts = self._parts(event)
+            except Refused as refusal:
+                flush()
+                results.append(refusal)
+                continue
+            if len(parts) == 1 and not (isinstance(event, FollowUp) and event.not_before is not None):
+                batch.append(event)
+                continue
+            flush()
+            results.append(_or_refusal(self.enqueue, event))
+        flush()
+        return results
+
+    def cancel_follow_up(self, persona: str, target: str) -> bool:
+        """Drop the next follow-up of a conversation, of the cadence or asked for. False when none was planned.
+
+        One that has become an event already is not called back. The cadence begins again with the next delivered reply.
+        Raises ``redis.RedisError`` (not known: call again) and ``SettingsError`` as ``enqueue`` does.
+        """
+        self._ready()
+        return self._store.follow_ups.cancel(Conversation(persona, target))
+
+    def close(self) -> None:
+        """Close the connections."""
+        if self._owns_store:
+            self._store.close()
+
+    def __enter__(self) -> Producer:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _accept(self, event: AnyEvent, derived_from: str = "") -> Receipt:
+        first, *further = self._parts(event)
+        self._ready()
+        accepted = self._store.inbox.accept(first, room=1 + len(further), derived_from=derived_from)
+        receipt = self._receipt(first, accepted)
+        if further:
+            # There was room for all of them; what came in between does not push them out.
+            self._store.inbox.accept_many(further, room=0, derived_from=first.event_id)
+        return receipt
+
+    def _parts(self, event: AnyEvent) -> list[AnyEvent]:
+        self._check(event)
+        if event.traceparent is None and (position := tracing.position()):
+            event = event.model_copy(update={"traceparent": position})
+        return list(event.one_image_each()) if isinstance(event, InboundChat) else [event]
+
+    def _check(self, event: AnyEvent) -> None:
+        if not isinstance(event, InboundChat | AiOpener | EventTrigger | FollowUp):
+            raise InvalidEvent(
+                f"{type(event).__name__} is not an event: enqueue InboundChat, AiOpener, EventTrigger or FollowUp"
+            )
+        if event.persona not in self._personas:
+            known = ", ".join(sorted(self._personas))
+            raise UnknownPersona(f"persona {event.persona!r} is not configured; known: {known}")
+        if isinstance(event, InboundChat):
+            _within("message", len(event.message), self._limits.message_characters, "characters")
+        if isinstance(event, EventTrigger):
+            _within("context", _json_size(event.context), self._limits.context_bytes, "bytes of JSON")
+        if event.channel:
+            size = _json_size(event.channel.metadata) + len(event.channel.session_id)
+            _within("channel", size, self._limits.channel_bytes, "bytes of JSON")
+
+    def _receipt(self, event: AnyEvent, acceptance: Acceptance | Scheduled) -> Receipt:
+        match acceptance.status:
+            case "accepted" | "duplicate" | "scheduled" as status:
+                return Receipt(event.event_id, status, acceptance.position)
+            case "no_channel":
+                raise MissingChannel(
+                    f"{event.persona} has no channel context for this target and the event brings none: "
+                    "give channel= (session_id and metadata of the Captivate request)"
+                )
+            case "full":
+                raise InboxFull(
+                    f"{acceptance.position} events of this conversation wait already, the limit is "
+                    f"{self._limits.inbox_events} (PARLEY_LIMITS__INBOX_EVENTS): try again when some are answered"
+                )
+            case other:
+                raise AssertionError(f"accept answered {other} to an event without a plan")
+
+
+def _or_refusal(call: Callable[..., Receipt], *arguments: Any) -> Receipt | Refused:
+    try:
+        return call(*arguments)
+    except Refused as refusal:
+        return refusal
+
+
+def _within(part: str, size: int, limit: int, unit: str) -> None:
+    if size > limit:
+        raise TooLarge(f"{part} has {size} {unit}, the limit is {limit}: shorten it or raise PARLEY_LIMITS")
+
+
+def _json_size(value: object) -> int:
+    return len(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode())

@@ -1,0 +1,110 @@
+"""Learns from each call whether its upstream can be reached, closes its gate when it cannot, opens it when it can.
+
+One noun for both upstreams: a persona (gate ``circuit``) and the channel (gate ``channel``).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from functools import partial
+
+from config.settings import Settings
+from worker.domain.conversation import Conversation
+from worker.domain.vocabulary import Cause, Gate, stored
+from worker.pipeline.circuit_breaker import Circuit
+from worker.store import Store, StoreError
+from worker.store.personas.gates import Owner
+
+_log = logging.getLogger("parley.gates")
+
+
+class Reach:
+    """Shared by all turns of a process.
+
+    No method raises for a store that is unreachable: what an upstream answered must not be lost because something
+    beside it cannot be noted.
+    """
+
+    def __init__(self, settings: Settings, store: Store) -> None:
+        self._store = store
+        self._circuit = Circuit(settings.gates.circuit_failures)
+        self._probe_seconds = settings.gates.probe_seconds
+        self._personas = {name: Owner("persona", name) for name in settings.personas}
+        self._channel = Owner("channel", settings.captivate.name)
+        self._succeeded_at: dict[Owner, int] = {}
+        self._unwritten: set[Owner] = set()
+
+    def persona(self, name: str) -> Owner:
+        """The upstream of a persona's calls."""
+        return self._personas[name]
+
+    @property
+    def channel(self) -> Owner:
+        """The upstream of all deliveries."""
+        return self._channel
+
+    def answered(self, owner: Owner, probe: str) -> None:
+        """The upstream answered, whatever it said. ``probe``: the closed gate that the call tried, '' = none."""
+        self._circuit.succeeded(_key(owner))
+        if probe == _gate(owner):
+            self.open(owner, probe)
+
+    def succeeded(self, owner: Owner, at: int) -> None:
+        """The upstream did what it was asked to, at ``at`` (milliseconds of the store's clock)."""
+        if at > self._succeeded_at.get(owner, 0):
+            # Two threads at once may leave the older time: they differ by less than anybody can tell.
+            self._succeeded_at[owner] = at
+            self._unwritten.add(owner)
+
+    def failed(self, owner: Owner, conversation: Conversation, begun_at: float, detail: str) -> None:
+        """The upstream did not answer. ``begun_at``: monotonic time when the call began. ``detail``: which answer it
+        gave, as ``worker.domain.decisions.answer_of`` tells it; '' = none."""
+        if not self._circuit.failed(_key(owner), conversation.name, begun_at):
+            return
+        closed: list[bool] = []
+        gate = _gate(owner)
+
+        def close() -> None:
+            closed.append(self._store.gates.close(owner, gate, self._probe_seconds, stored(Cause.NO_ANSWER, detail)))
+
+        if_possible(close)
+        if any(closed):
+            _log.error(
+                "gate closed: %s %s cannot be reached (%s). Its conversations wait; one call tries it every %.0f s.",
+                *(owner.kind, owner.name, detail.removeprefix("text=") or Cause.NO_ANSWER, self._probe_seconds),
+                extra={"persona": owner.name} if owner.kind == "persona" else None,
+            )
+
+    def open(self, owner: Owner, gate: str) -> None:
+        """A call that tried a closed gate succeeded."""
+        if_possible(lambda: self._store.gates.open(owner, gate))
+        _log.warning("gate open: %s %s answers again (%s)", owner.kind, owner.name, gate)
+
+    def last_success(self, owner: Owner) -> int:
+        """When the upstream last did what it was asked to, as far as this process can tell: ms; 0 = not known."""
+        stored: list[int] = []
+        if_possible(lambda: stored.append(self._store.gates.succeeded_at(owner)))
+        return max(self._succeeded_at.get(owner, 0), *stored, 0)
+
+    def write(self) -> None:
+        """Tell the other processes about successes. Called every few seconds; costs nothing when there are none."""
+        while self._unwritten:
+            owner = self._unwritten.pop()
+            if_possible(partial(self._store.gates.succeeded, owner, self._succeeded_at[owner]))
+
+
+def if_possible(call: Callable[[], object]) -> None:
+    """Make a call to the store whose failure costs nothing but time."""
+    try:
+        call()
+    except StoreError as error:
+        _log.warning("store unreachable (%s): a gate, a limit or an image address was not noted", type(error).__name__)
+
+
+def _gate(owner: Owner) -> Gate:
+    return Gate.CIRCUIT if owner.kind == "persona" else Gate.CHANNEL
+
+
+def _key(owner: Owner) -> str:
+    return f"{owner.kind} {owner.name}"

@@ -1,0 +1,469 @@
+"""One turn: begin, ask, record, deliver, settle. The order of the steps is the product; what each outcome means is
+decided in ``outcomes``, what is stored in ``store``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import random
+import time
+import uuid
+from collections import deque
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from typing import Literal, Protocol, TypeVar
+
+from config.settings import Settings
+from worker.clients.captivate import Captivate, CaptivateError, OutcomeUnknown, Unavailable
+from worker.domain.cadence import MORNING_MS, Planned, Policy, after_delivery, after_skip
+from worker.domain.conversation import Conversation
+from worker.domain.decisions import (
+    Ask,
+    Deliver,
+    End,
+    Known,
+    Rules,
+    Wait,
+    answer_of,
+    before_asking,
+    before_sending,
+    of_delivery,
+    of_reply,
+    without_content,
+)
+from worker.domain.handles import Handles
+from worker.domain.pacing import pauses
+from worker.domain.quiet_hours import Window, window_of, zone_unreadable
+from worker.domain.reply import Reply, fill
+from worker.domain.retry import UNTRIED, Tries, tries
+from worker.domain.unreadable import Unreadable
+from worker.domain.vocabulary import TURNS, Cause, Lane, stored
+from worker.observability import metrics, tracing
+from worker.pipeline import failpoints
+from worker.pipeline.ask import Asking, LeaseLost
+from worker.pipeline.openers import Openers
+from worker.pipeline.reach import Reach, if_possible
+from worker.pipeline.readable import channel_of, unreadable, without_reading
+from worker.pipeline.short_retries import patiently
+from worker.pipeline.slots import Slots
+from worker.pipeline.stumbles import of_stumble, place_of
+from worker.pipeline.turn_result import LEFT, TurnResult, not_now
+from worker.store import Store, StoreError
+from worker.store.conversations.journal import Entry
+from worker.store.conversations.leases import Lease, LeaseKeeper
+from worker.store.conversations.turn_steps import Grant, NotNow
+from worker.store.redis.layout import WrongLayout
+from worker.store.redis.troubles import Saying, trouble_of
+
+_log = logging.getLogger("parley.turn")
+
+Result = TypeVar("Result")
+
+
+class DeadLetter(Exception):
+    """A turn ended in a dead letter: a failure to whoever watches tasks. All is done, there is nothing to retry."""
+
+
+class Channel(Protocol):
+    """Where replies go: ``worker.clients.captivate.CaptivateClient``."""
+
+    def send_message(self, captivate: Captivate, idempotency_key: str | None = None) -> object: ...
+    def reachable(self) -> bool: ...
+
+
+class Turns:
+    """Runs turns, any number at once.
+
+    A turn never raises for what an upstream does, nor for a store that is away: a result in hand is kept for
+    ``worker.store_wait_seconds``; after that the lease runs out and another turn goes on from the journal.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store,
+        keeper: LeaseKeeper,
+        asking: Asking,
+        channel: Channel,
+        reach: Reach,
+    ) -> None:
+        self._store = store
+        self._reach = reach
+        self._keeper = keeper
+        self._asking = asking
+        self._channel = channel
+        self._rules = {
+            name: Rules(persona, settings.retry, settings.validity) for name, persona in settings.personas.items()
+        }
+        self._policies = {
+            name: Policy(settings.follow_ups_of(name), settings.quiet_hours_of(name)) for name in settings.personas
+        }
+        self._pacings = {name: settings.pacing_of(name) for name in settings.personas}
+        self._store_wait_seconds = settings.worker.store_wait_seconds
+        self._handles = Handles(settings.privacy)
+        self._openers = Openers(store)
+        self._slots = Slots(settings.worker.concurrency, len(settings.personas), settings.worker.outreach_share)
+        self._jitter = random.Random()
+        self._saying = Saying()
+        self._process = uuid.uuid4().hex
+
+    def run(self, persona: str, target: str, lane: Lane = TURNS) -> str:
+        """Run one turn of a conversation if it may run now. Returns how it went, as one phrase without content.
+
+        When the persona has its share of this process's slots, the doorbell waits and the thread is free again; a
+        thread whose turn has ended goes on with those who wait, leads first. ``lane``: the queue of the doorbell.
+        Raises ``DeadLetter`` with the same phrase, at the end, when an event ended as one.
+        """
+        if not self._asking.knows(persona):
+            self._store.unconfigured.met(persona)
+            return f"refused: persona {persona} is not configured"
+        own = Conversation(persona, target)
+        # A busy persona keeps this thread for hours: only the last turns are worth showing.
+        phrases: deque[str] = deque(maxlen=3)
+        failed = False
+        following = self._slots.enter(own, lane)
+        self._give_back(self._slots.left_out())
+        while following:
+            conversation = following[0]
+            try:
+                self._store.layout.ensure()
+                phrase, is_dead = self._run(conversation)
+                failed = failed or is_dead
+            except WrongLayout as error:
+                _log.error("turn refused: %s", error, extra={"persona": persona})
+                phrase = "refused: the store was made with another number of shards"
+            except StoreError as error:
+                # The doorbell is used up, but the agenda rings again; what was stored is where the next turn goes on.
+                trouble = trouble_of(error)
+                if self._saying.now(trouble):
+                    _log.warning("turns left: store %s", trouble.told("what waits keeps its place"))
+                phrase = f"left: store {trouble.means}"
+            except BaseException:
+                self._slots.leave(following, serve=False)
+                raise
+            phrases.append(phrase if conversation == own else f"{self._handles.shown(conversation.name)} {phrase}")
+            following = self._slots.leave(following)
+        told = "; ".join(phrases) or "waits: the persona has its share of the slots"
+        if failed:
+            raise DeadLetter(told)
+        return told
+
+    def stop(self) -> None:
+        """The process is about to stop: turns under way finish, no further one begins in their threads."""
+        self._slots.close()
+
+    def hand_over(self) -> None:
+        """The process ends now, with turns under way: other workers go on with them at once.
+
+        When the store is away their leases run out by themselves.
+        """
+        leases = self._keeper.let_go()
+        try:
+            handed_over = self._store.leases.hand_over([lease.grant for lease in leases])
+            for lease in leases:
+                if lease.has_place:
+                    self._store.places.release(lease.grant.conversation, lease.grant.token)
+        except StoreError as error:
+            _log.warning("turns left to their leases: store away (%s)", type(error).__name__)
+        else:
+            _log.warning("turns handed over in the middle: %d", handed_over)
+
+    def _give_back(self, left_out: list[Conversation]) -> None:
+        # At once, so that it keeps its place: when its doorbell is only lost it is rung for later and later.
+        try:
+            for conversation in left_out:
+                self._store.agenda.give_back(conversation)
+        except StoreError as error:
+            _log.warning(
+                "store away (%s): the agenda rings again for a doorbell that found no slot", type(error).__name__
+            )
+
+    def _run(self, conversation: Conversation) -> tuple[str, bool]:
+        # Also whether an event ended as a dead letter.
+        asked_at = time.monotonic()
+        with metrics.storing("begin"):
+            granted = self._begin(conversation, f"{self._process}-{uuid.uuid4().hex[:12]}")
+        metrics.doorbell("granted" if isinstance(granted, Grant) else granted.status)
+        if isinstance(granted, NotNow):
+            return not_now(granted), False
+        self._saying.over()
+        failpoints.reached("after begin")
+        waited_seconds = max(0, granted.now - granted.head.accepted_at) / 1000
+        counting = metrics.turn(conversation.persona, granted.head.kind, waited_seconds)
+        payloads = [entry.payload for entry in granted.entries]
+        span = tracing.turn(payloads, persona=conversation.persona, kind=granted.head.kind)
+        with self._keeper.keep(granted, asked_at) as lease, counting as counted:
+            try:
+                with span as told:
+                    result = self._proceed(lease)
+                    counted.ended(result.outcome)
+                    told.tell(outcome=counted.outcome, events=len(payloads))
+            except StoreError:
+                raise
+            except Exception as error:
+                result = self._stumble(lease, error)
+                counted.ended(result.outcome)
+        seconds = time.monotonic() - asked_at
+        known = {"conversation": conversation.name, "kind": granted.head.kind, "seconds": round(seconds, 3)}
+        _log.info("turn: %s", result.outcome, extra={**known, **result.codes})
+        return f"{result.phrase}, {seconds:.1f} s", result.outcome == "dead"
+
+    def _begin(self, conversation: Conversation, token: str) -> Grant | NotNow:
+        answer = self._store.leases.begin(conversation, token)
+        if isinstance(answer, NotNow) and answer.status == "hand_back":
+            self._store.takeovers.hand_back_quiet(conversation)
+            answer = self._store.leases.begin(conversation, token)
+        return answer
+
+    def _proceed(self, lease: Lease) -> TurnResult:
+        grant, head = lease.grant, lease.grant.head
+        rules = self._rules[grant.conversation.persona]
+        if reason := unreadable(grant):
+            codes = {"cause": reason.cause, "detail": reason.detail}
+            _log.error("turn held: %s", reason.cause, extra={"conversation": grant.conversation.name, **codes})
+            return self._carry_out(lease, without_reading(grant, reason, self._jitter), UNTRIED)
+        made = self._tries(grant)
+        if head.reply is not None:
+            resume = before_sending(head, made, rules)
+            if isinstance(resume, End):
+                return self._end(lease, resume)
+            return self._deliver(lease, head, Reply.of_json(head.reply), made)
+        known = replace(self._known(grant), tries=made)
+        step = before_asking(head, known, rules)
+        valid_seconds = rules.validity.ai_opener_seconds - known.waited_seconds
+        if not isinstance(step, Ask):
+            return self._carry_out(lease, step, made)
+        if instead := self._openers.not_now(grant, valid_seconds):
+            return self._carry_out(lease, instead, made)
+        try:
+            with metrics.asking(grant.conversation.persona):
+                decision = self._asking.ask(lease, rules, step, made)
+        except LeaseLost:
+            return self._leave_uncalled(lease)
+        return self._carry_out(lease, decision, made)
+
+    def _tries(self, grant: Grant) -> Tries:
+        head = grant.head
+        if head.failed is None:
+            return Tries(head.failures, head.failures_ms)
+        replied = head.reply is not None
+        owner = self._reach.channel if replied else self._reach.persona(grant.conversation.persona)
+        return tries(head, self._reach.last_success(owner))
+
+    def _leave_uncalled(self, lease: Lease) -> TurnResult:
+        # Nothing was asked or sent: say so, for as long as the lease is still this turn's in the store.
+        if self._hold(lease, Wait(0.0, Cause.NOT_ASKED, asked=False)) == LEFT:
+            if_possible(partial(self._store.leases.not_called, lease.grant))
+        return LEFT
+
+    def _known(self, grant: Grant) -> Known:
+        # Never negative, though the clock may have stepped back.
+        accepted_at, kind = min(grant.entries[-1].accepted_at, grant.now), grant.head.kind
+        known = Known(
+            sealed=grant.sealed,
+            owned_elsewhere=grant.owned_elsewhere,
+            lead_wrote=grant.lead_wrote,
+            gives_way=grant.gives_way,
+            waited_seconds=(grant.now - accepted_at) / 1000,
+        )
+        rules = self._policies[grant.conversation.persona].quiet_hours
+        if kind != "follow_up" and not (kind == "ai_opener" and rules.openers):
+            return known
+        window = window_of(rules, grant.channel)
+        if not isinstance(window, Window):
+            return replace(known, zone_unknown=window is not None)
+        known = replace(known, waited_seconds=window.awake_ms(accepted_at, grant.now) / 1000)
+        quiet_ms = window.ends(grant.now) - grant.now
+        if not quiet_ms:
+            return known
+        # Not all who waited for the morning in its first second.
+        late_ms = self._jitter.uniform(0, MORNING_MS)
+        others_wait = self._store.inbox.waiting(grant.conversation) > len(grant.entries)
+        return replace(known, quiet_seconds=(quiet_ms + late_ms) / 1000, others_wait=others_wait)
+
+    def _carry_out(self, lease: Lease, decision: Deliver | End | Wait, made: Tries) -> TurnResult:
+        if isinstance(decision, Deliver):
+            return self._record(lease, decision.reply)
+        if isinstance(decision, End):
+            return self._end(lease, decision)
+        return self._hold(lease, decision, judged=made.judged)
+
+    def _record(self, lease: Lease, reply: Reply) -> TurnResult:
+        asked_at = time.monotonic()
+        reply = self._paced(lease.grant.conversation.persona, reply)
+        text = reply.to_json()
+        farewell, seals = reply.fate == "dead", reply.fate == "sealed"
+        recorded = self._surely(
+            "record", lambda: self._store.leases.record(lease.grant, text, farewell=farewell, seals=seals)
+        )
+        failpoints.reached("after record")
+        if recorded.status == "taken_over":
+            return self._keep(lease, Cause.TAKEN_OVER)
+        if recorded.status == "closed":
+            return self._keep(lease, Cause.CHANNEL_CLOSED)
+        if recorded.status != "holder":
+            return LEFT
+        lease.renewed(asked_at)
+        lease.called = False
+        try:
+            first = reply if recorded.reply == text or recorded.undecryptable else Reply.of_json(recorded.reply)
+            reason = recorded.undecryptable
+        except Unreadable as error:
+            reason = error.reason
+        if reason:
+            return self._carry_out(lease, without_content(reason, False, self._jitter), UNTRIED)
+        head = lease.grant.head
+        # `record` has counted this send, after the head was read.
+        return self._deliver(lease, replace(head, sends=head.sends + 1, reply_id=recorded.reply_id), first, UNTRIED)
+
+    def _keep(self, lease: Lease, cause: Cause) -> TurnResult:
+        held = self._hold(lease, Wait(0.0, cause))
+        return LEFT if held == LEFT else TurnResult("kept", cause)
+
+    def _paced(self, persona: str, reply: Reply) -> Reply:
+        rhythm = pauses(reply.bubbles, bool(reply.photo_url), self._pacings[persona], self._jitter)
+        return replace(reply, pauses=rhythm) if rhythm else reply
+
+    def _deliver(self, lease: Lease, head: Entry, reply: Reply, made: Tries) -> TurnResult:
+        if not lease.held():
+            return self._leave_uncalled(lease)
+        grant = lease.grant
+        rules = self._rules[grant.conversation.persona]
+        if grant.probe == "channel" and rules.persona.unknown.delivery == "hold" and not self._channel.reachable():
+            # What must not be sent twice is not risked for a try.
+            return self._hold(lease, Wait(rules.retry.pause_seconds, Cause.CHANNEL_CLOSED, asked=False))
+        failure = self._send(lease, head, reply)
+        decision = of_delivery(head, reply, failure, made, rules, self._jitter)
+        if isinstance(decision, Wait):
+            return self._hold(lease, decision, judged=made.judged)
+        delivered = failure is None and bool(reply.bubbles or reply.photo_url)
+        return self._end(lease, decision, delivered=delivered)
+
+    def _send(self, lease: Lease, head: Entry, reply: Reply) -> CaptivateError | None:
+        grant, channel = lease.grant, self._reach.channel
+        begun_at = time.monotonic()
+        failpoints.reached("before delivery")
+        try:
+            message = fill(channel_of(grant).conversation(), reply, head.bubbles_sent)
+            lease.called = True
+            with metrics.delivering():
+                self._channel.send_message(message, _idempotency_key(grant, head, reply))
+        except CaptivateError as error:
+            if isinstance(error, OutcomeUnknown):
+                metrics.unknown(grant.conversation.persona, "delivery")
+            if isinstance(error, OutcomeUnknown | Unavailable) or error.status in (401, 403):
+                self._reach.failed(channel, grant.conversation, begun_at, answer_of(error))
+            elif error.status:
+                self._reach.answered(channel, grant.probe)
+            return error
+        finally:
+            failpoints.reached("after delivery")
+        self._reach.answered(channel, grant.probe)
+        self._reach.succeeded(channel, lease.now())
+        return None
+
+    def _end(self, lease: Lease, end: End, *, delivered: bool = False) -> TurnResult:
+        grant = lease.grant
+        follow_up = _beside(lambda: self._follow_up(lease, end, delivered))
+        _beside(
+            lambda: patiently(
+                lambda: self._openers.ended(grant, end), again_on=StoreError, seconds=self._store_wait_seconds
+            )
+        )
+        failpoints.reached("before settle")
+        reason = stored(end.cause, end.detail)
+        settled = self._surely(
+            "settle", lambda: self._store.leases.settle(grant, end.fate, reason, end.mark, end.quote, follow_up)
+        )
+        failpoints.reached("after settle")
+        if settled.status == "lost":
+            return LEFT
+        result = TurnResult(end.fate, end.cause, end.detail, joined=len(grant.entries) - 1)
+        if end.fate == "dead":
+            metrics.died(grant.conversation.persona, end.cause or Cause.OTHER, len(grant.entries))
+            _log.error("dead letter: %s", end.cause, extra={"conversation": grant.conversation.name, **result.codes})
+        return result
+
+    def _follow_up(self, lease: Lease, end: End, delivered: bool) -> Planned | Literal["drop"] | None:
+        grant, kind = lease.grant, lease.grant.head.kind
+        policy = self._policies[grant.conversation.persona]
+        if zone_unreadable(policy.quiet_hours, grant.channel):
+            metrics.zone_unreadable(grant.conversation.persona)
+        if delivered and end.fate == "answered":
+            return after_delivery(policy, grant.touch, kind, lease.now())
+        if kind != "follow_up" or not end.follow_up:
+            return None
+        return "drop" if end.follow_up == "dropped" else after_skip(policy, grant.touch, lease.now())
+
+    def _hold(self, lease: Lease, wait: Wait, *, judged: bool = False) -> TurnResult:
+        grant, reason = lease.grant, stored(wait.cause, wait.detail)
+        failpoints.reached("before hold")
+        held = self._surely(
+            "hold",
+            lambda: self._store.leases.hold(
+                grant,
+                wait.seconds,
+                reason,
+                unknown=wait.unknown,
+                asked=wait.asked,
+                bubbles_sent=wait.bubbles_sent,
+                failed=wait.failed,
+                judged=judged,
+            ),
+        )
+        failpoints.reached("after hold")
+        if held == "lost":
+            return LEFT
+        if wait.cause is Cause.IN_LINE:
+            if_possible(partial(self._store.places.take_if_kept, grant.conversation))
+        metrics.held(grant.conversation.persona, wait.cause)
+        return TurnResult("held", wait.cause, wait.detail, wait.seconds)
+
+    def _stumble(self, lease: Lease, error: Exception) -> TurnResult:
+        grant, place = lease.grant, place_of(error)
+        _log.error("turn ended by an internal error: %s", place, extra={"conversation": grant.conversation.name})
+        called, leases, books = lease.called, self._store.leases, self._store.books
+        stumbled = self._surely(
+            "hold", lambda: leases.stumble(grant, called=called, answered=books.answered(grant.conversation.persona))
+        )
+        if stumbled is None:
+            return LEFT
+        rules = self._rules[grant.conversation.persona]
+        decision = of_stumble(grant.head, place, stumbled, lease.now(), called, rules, self._jitter)
+        if not isinstance(decision, Deliver):
+            return self._carry_out(lease, decision, UNTRIED)
+        try:
+            return self._record(lease, decision.reply)
+        except StoreError:
+            raise
+        except Exception as another:
+            _log.error("farewell not sent: %s", place_of(another), extra={"conversation": grant.conversation.name})
+            return self._end(lease, replace(of_reply(decision.reply), mark="", quote=""))
+
+    def _surely(self, step: metrics.StoreStep, call: Callable[[], Result]) -> Result:
+        # The upstream has acted: its result must not be lost because the store is away for a moment.
+        with metrics.storing(step):
+            return patiently(call, again_on=StoreError, seconds=self._store_wait_seconds)
+
+
+def _beside(call: Callable[[], Result]) -> Result | None:
+    # What is noted beside the end of an event must not undo that end: the answer is delivered.
+    try:
+        return call()
+    except StoreError:
+        raise
+    except Exception as error:
+        _log.error("not noted beside the end of an event: %s", place_of(error))
+        return None
+
+
+def _idempotency_key(grant: Grant, head: Entry, reply: Reply) -> str:
+    # An event's id can come again, with another reply: after a farewell, after `forget`, after the dedupe window.
+    name = f"{grant.conversation.name} {head.event_id}"
+    if head.reply_id:
+        name = f"{name} {head.reply_id}"
+    if reply.pauses:
+        name = f"bubble {head.bubbles_sent + 1} {name}"
+    return hashlib.sha256(name.encode()).hexdigest()[:32]

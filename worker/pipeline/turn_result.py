@@ -1,0 +1,57 @@
+"""How a turn went: codes for metrics and logs, and the phrase that Flower shows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal
+
+from worker.domain.sentences import of_stored, sentence
+from worker.domain.vocabulary import Cause, Fate
+from worker.store.conversations.turn_steps import NotNow
+
+
+@dataclass(frozen=True, slots=True)
+class TurnResult:
+    """``outcome``: the fate of its events; ``held``: they are tried again; ``kept``: their answer is stored and waits;
+    ``left``: another turn goes on with them. ``seconds``: of a hold. ``joined``: events that were asked with the head.
+    """
+
+    outcome: Fate | Literal["held", "kept", "left"]
+    cause: Cause | None = None
+    detail: str = ""
+    seconds: float = 0.0
+    joined: int = 0
+
+    @property
+    def codes(self) -> dict[str, str]:
+        """Its cause and the detail, as fields of a log; empty without a cause."""
+        if self.cause is None:
+            return {}
+        return {"cause": self.cause.value} | ({"detail": self.detail} if self.detail else {})
+
+    @property
+    def phrase(self) -> str:
+        """One phrase without content."""
+        why = sentence(self.cause, self.detail)
+        match self.outcome:
+            case "left":
+                return why
+            case "held":
+                return f"held for {self.seconds:.1f} s: {why}"
+            case "kept" if self.cause is Cause.TAKEN_OVER:
+                return "kept: a person has taken over, the reply waits until hand-back"
+        joined = f", joined {self.joined}" if self.joined else ""
+        return (f"{self.outcome}: {why}" if why else self.outcome) + joined
+
+
+LEFT = TurnResult("left", Cause.LEASE_LOST)
+
+
+def not_now(answer: NotNow) -> str:
+    """Why a turn did not begin, as one phrase."""
+    if not answer.until:
+        return "nothing to do"
+    until = datetime.fromtimestamp(answer.until / 1000, UTC).strftime("%H:%M:%S")
+    reason = of_stored(answer.reason)
+    return f"{answer.status.replace('_', ' ')} until {until} UTC" + (f": {reason}" if reason else "")

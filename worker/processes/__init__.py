@@ -1,0 +1,1 @@
+"""What worker, scheduler and dashboard processes do."""

@@ -1,0 +1,1 @@
+"""A conversation in the store: inbox, lease, journal, agenda."""

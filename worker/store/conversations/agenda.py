@@ -1,0 +1,177 @@
+"""What is due: the one mechanism behind retries, crash recovery, lost doorbells, quiet waits and parked work."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from redis import Redis
+
+from config.celery import NO_QUEUE
+from config.settings import Settings
+from worker.domain.conversation import Conversation
+from worker.domain.vocabulary import OUTREACH, Lane
+from worker.store.conversations.fair_room import Wish, in_turn, share
+from worker.store.keys import Keys, Shard
+from worker.store.personas.unconfigured import Unconfigured
+from worker.store.queues.doorbells import Doorbells
+from worker.store.queues.queue_lists import EVENTS, SHARED
+from worker.store.redis.cluster import LateCluster
+from worker.store.redis.connection import StoreError
+from worker.store.redis.scripts import Argument, Scripts
+from worker.store.redis.troubles import trouble_of
+
+_log = logging.getLogger("parley.upkeep")
+
+_Found = tuple[str, float, tuple[Conversation, Lane]]
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """What a look found. ``shards``: those in which a conversation is due or ready. ``accept``: messages wait in that
+    queue, or may wait there. ``errands``: some are due, or may be. ``next_seconds``: until a conversation of another
+    shard falls due; None = not known, or there is none."""
+
+    shards: tuple[Shard, ...]
+    follow_ups: bool
+    accept: bool
+    errands: bool = False
+    next_seconds: float | None = None
+
+
+class Agenda:
+    """Finds due conversations and moves each to the time of its next ring."""
+
+    def __init__(
+        self,
+        redis: Redis,
+        keys: Keys,
+        scripts: Scripts,
+        doorbells: Doorbells,
+        settings: Settings,
+        unconfigured: Unconfigured,
+    ) -> None:
+        self._keys = keys
+        self._doorbells = doorbells
+        self._look = scripts.look
+        self._ring = scripts.ring
+        self._ring_outreach = scripts.ring_outreach
+        self._wake = scripts.wake
+        self._personas = sorted(settings.personas)
+        self._unconfigured = unconfigured
+        # Where the shards are on several servers no script sees all of them, and each job looks for itself.
+        self._one_server = not isinstance(redis, LateCluster)
+        self._sees_accept = settings.doorbells_in_store
+        self._looked_at = [key for shard in keys.shards for key in _looked_at(shard)]
+        self._events = [*EVENTS, *SHARED] if self._sees_accept else []
+        self._limit = settings.agenda.ring_limit
+        self._outreach_limit = settings.agenda.outreach_limit
+        self._grace_ms = int(settings.agenda.grace_seconds * 1000)
+        self._grace_limit_ms = int(settings.agenda.grace_limit_seconds * 1000)
+
+    def look(self) -> Due:
+        """What is due now. One command; changes nothing but the clock that is kept."""
+        if not self._one_server:
+            return Due(self._keys.shards, follow_ups=True, accept=True, errands=True)
+        follow_ups, accept, errands, next_ms, *numbers = self._seen()
+        shards = tuple(self._keys.shards[number] for number in numbers)
+        next_seconds = None if next_ms < 0 else next_ms / 1000
+        return Due(shards, bool(follow_ups), bool(accept) or not self._sees_accept, bool(errands), next_seconds)
+
+    def _seen(self) -> list[int]:
+        arguments: list[Argument] = [len(self._keys.shards), *self._personas]
+        try:
+            found: list[int] = self._look([*self._looked_at, *self._events], arguments)
+        except StoreError as error:
+            if trouble_of(error).code != "NOPERM" or len(self._events) <= len(EVENTS):
+                raise
+            # The user of an older release: what is due is seen, and what came without a queue waits.
+            _log.warning("queue %s not looked into: our user may not (docs/stores.md, users with few rights)", NO_QUEUE)
+            self._events = [*EVENTS]
+            return self._seen()
+        return found
+
+    def claim_due(
+        self, shards: Sequence[Shard] | None = None, *, outreach: bool = True
+    ) -> list[tuple[Conversation, Lane]]:
+        """Conversations to ring for, each with its lane: leads who wait, then outreach; in both the personas in turn,
+        the longest waiting of each first.
+
+        Several callers share the work between them. Outreach is bounded, less what still lies in its queue, so that a
+        long campaign waits in the store and not in the workers; the room is shared between the personas
+        (``fair_room.share``). A persona that is not configured is not rung for: its conversations are parked until a
+        caller knows it. ``shards``: those that a look has found; None = it looks itself. ``outreach``: whether it may
+        be rung for at all this time.
+        """
+        shards = self.look().shards if shards is None else shards
+        if not shards:
+            return []
+        in_queue = self._doorbells.backlog([OUTREACH]) if outreach else 0
+        # Some more than their part of the room: the oldest of a persona are not spread evenly.
+        places = max(4, 3 * self._outreach_limit // len(shards)) if outreach else 0
+        limit = max(1, self._limit // len(self._keys.shards))
+        arguments: list[str | int] = [limit, self._grace_ms, self._grace_limit_ms, places, in_queue, *self._personas]
+        answers = self._ring.many([(_ring_keys(shard), arguments) for shard in shards])
+        for persona in sorted({persona for _, _, strangers in answers for persona in strangers}):
+            self._unconfigured.met(persona)
+        found = [row for doorbells, _, _ in answers for row in _rows(doorbells, 3)]
+        if outreach:
+            rooms = share(self._outreach_limit, in_queue, _wishes([offers for _, offers, _ in answers]))
+            found += self._take(shards, rooms)
+        lanes: tuple[list[_Found], list[_Found]] = ([], [])
+        for name, lane, since in found:
+            conversation = Conversation.of_name(name)
+            lanes[lane == OUTREACH].append((conversation.persona, float(since), (conversation, lane)))
+        return [*in_turn(lanes[False]), *in_turn(lanes[True])]
+
+    def give_back(self, conversation: Conversation) -> None:
+        """Outreach whose doorbell found no room in a process goes back to its place, and is rung for again."""
+        shard = self._keys.of(conversation)
+        keys = [shard.agenda, shard.conversation_prefix, shard.inbox_prefix, shard.journal_prefix, shard.ready]
+        self._wake(keys, ["", conversation.name])
+
+    def _take(self, shards: Sequence[Shard], rooms: dict[int, dict[str, int]]) -> list[Sequence[str]]:
+        calls: list[tuple[list[str], list[str | int]]] = []
+        for number, room in rooms.items():
+            shard = shards[number]
+            keys = [shard.agenda, shard.conversation_prefix, shard.inbox_prefix, shard.queue_prefix, shard.rung]
+            keys += [shard.queued, shard.parked_prefix]
+            wanted = [word for persona_and_number in room.items() for word in persona_and_number]
+            calls.append((keys, [self._grace_ms, self._grace_limit_ms, *wanted]))
+        answers = self._ring_outreach.many(calls) if calls else []
+        return [(name, OUTREACH, place) for answer in answers for name, place in _rows(answer, 2)]
+
+
+def _looked_at(shard: Shard) -> tuple[str, ...]:
+    return shard.agenda, shard.ready, shard.follow_ups, shard.queued, shard.errands
+
+
+def _ring_keys(shard: Shard) -> list[str]:
+    return [
+        shard.agenda,
+        shard.conversation_prefix,
+        shard.inbox_prefix,
+        shard.journal_prefix,
+        shard.ready,
+        shard.queued,
+        shard.queue_prefix,
+        shard.parked_prefix,
+        shard.rung,
+    ]
+
+
+def _wishes(offers_of_shards: Sequence[Sequence[Any]]) -> dict[str, Wish]:
+    wishes: dict[str, Wish] = {}
+    for number, offers in enumerate(offers_of_shards):
+        for persona, waiting, places in _rows(offers, 3):
+            wish = wishes.setdefault(persona, Wish())
+            wish.waiting += int(waiting)
+            if places:
+                wish.places[number] = [float(place) for place in places]
+    return wishes
+
+
+def _rows(flat: Sequence[Any], width: int) -> list[Sequence[Any]]:
+    return [flat[start : start + width] for start in range(0, len(flat), width)]

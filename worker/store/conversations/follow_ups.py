@@ -1,0 +1,255 @@
+"""The next touch of each conversation: what is due, and every change of it that is no turn's."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from redis import Redis
+
+from config.settings import Settings
+from worker.domain import event_ids
+from worker.domain.cadence import Drop, Miss, Move, Touch, TouchState
+from worker.domain.conversation import Conversation
+from worker.domain.event_parts import told
+from worker.domain.events import FollowUp
+from worker.store.encryption import Content, Undecryptable
+from worker.store.keys import Keys
+from worker.store.redis.connection import clock_ms
+from worker.store.redis.scripts import Scripts
+
+_FIELDS = (
+    "plan",
+    "plan_step",
+    "quiet_from",
+    "touches",
+    "touch_at",
+    "touch_rule",
+    "touch_requested",
+    "sealed",
+    "owned_elsewhere",
+    "taken_over",
+    "channel",
+)
+_AT_ONCE = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Scheduled:
+    """What became of a follow-up that a producer asked for. ``position``: of a duplicate that waits, else 0."""
+
+    status: Literal["scheduled", "duplicate", "no_channel"]
+    position: int
+
+
+class FollowUpIndex:
+    """Reads and changes next touches. A touch leaves the index in the step that accepts its event, so a crash loses
+    none; what was read is checked again in the step that changes it, so any number of callers may try."""
+
+    def __init__(self, redis: Redis, keys: Keys, scripts: Scripts, content: Content, settings: Settings) -> None:
+        self._redis = redis
+        self._keys = keys
+        self._content = content
+        self._touch = scripts.touch
+        self._schedule = scripts.schedule
+        self._conversation_ms = int(settings.retention.conversation_seconds * 1000)
+        self._timeline_ms = int(settings.retention.dead_seconds * 1000)
+        self._timeline_entries = settings.retention.timeline_entries
+
+    def now(self) -> int:
+        """Milliseconds of the store's clock."""
+        return clock_ms(self._redis)
+
+    def due(self, limit: int) -> Iterator[list[TouchState]]:
+        """What is due by the store's clock, at most ``limit`` of each shard, the longest due first, one shard after the
+        other. Each list is read when it is asked for; shards in random order, so that callers share the work."""
+        now_ms = self.now()
+        with self._redis.pipeline(transaction=False) as pipeline:
+            for shard in self._keys.shards:
+                pipeline.zrangebyscore(shard.follow_ups, "-inf", now_ms, start=0, num=limit, withscores=True)
+            found = [entries for entries in pipeline.execute() if entries]
+        random.shuffle(found)
+        for entries in found:
+            yield self._states(dict(entries))
+
+    def due_count(self) -> tuple[int, int]:
+        """How many touches are due, and when the first of all is looked at (ms; 0 = none is planned)."""
+        now_ms = self.now()
+        with self._redis.pipeline(transaction=False) as pipeline:
+            for shard in self._keys.shards:
+                pipeline.zcount(shard.follow_ups, "-inf", now_ms)
+                pipeline.zrange(shard.follow_ups, 0, 0, withscores=True)
+            answers = pipeline.execute()
+        firsts = [int(at) for found in answers[1::2] for _, at in found]
+        return sum(answers[::2]), min(firsts, default=0)
+
+    def upcoming(self, limit: int, persona: str | None = None) -> list[TouchState]:
+        """The next ``limit`` touches, the earliest first. ``persona``: only of this one, which looks through all."""
+        with self._redis.pipeline(transaction=False) as pipeline:
+            for shard in self._keys.shards:
+                pipeline.zrange(shard.follow_ups, 0, limit - 1 if persona is None else -1, withscores=True)
+            entries = sorted((entry for found in pipeline.execute() for entry in found), key=lambda entry: entry[1])
+        wanted = [entry for entry in entries if persona in (None, Conversation.of_name(entry[0]).persona)]
+        return self._states(dict(wanted[:limit]))
+
+    def state_of(self, conversation: Conversation) -> TouchState:
+        """The next touch of one conversation; ``due`` is 0 when none is planned."""
+        due = self._redis.zscore(self._keys.of(conversation).follow_ups, conversation.name)
+        return self._states({conversation.name: due or 0})[0]
+
+    def quiet(self, persona: str) -> Iterator[list[TouchState]]:
+        """All conversations of a persona that are quiet since a delivery or have a next touch; in parts."""
+        for shard in self._keys.shards:
+            names: list[str] = []
+            for key in self._redis.scan_iter(match=f"{shard.conversation_prefix}{persona}:*", count=_AT_ONCE):
+                names.append(str(key).removeprefix(shard.conversation_prefix))
+                if len(names) == _AT_ONCE:
+                    yield self._quiet(names)
+                    names = []
+            if names:
+                yield self._quiet(names)
+
+    def apply(self, changes: Sequence[tuple[TouchState, Move | Drop | Miss]]) -> int:
+        """Change touches as they were read, in one round trip. Returns how many; the others changed in the meantime."""
+        calls = [self._call(state, *_arguments(change)) for state, change in changes]
+        return sum(self._touch.many(calls)) if calls else 0
+
+    def cancel(self, conversation: Conversation, why: str = "cancelled by a producer") -> bool:
+        """Drop the next touch, whoever asked for it. False when none was planned. ``why``: for the timeline."""
+        state = TouchState(conversation.name)
+        return bool(self._touch(*self._call(state, "cancel", "", why, "", "", "")))
+
+    def schedule(self, event: FollowUp) -> Scheduled:
+        """Make a follow-up with ``not_before`` the next touch of its conversation, in place of the one planned."""
+        if event.not_before is None:
+            raise ValueError("only a follow-up with not_before can be scheduled")
+        conversation = Conversation(event.persona, event.target)
+        shard = self._keys.of(conversation)
+        channel = event.channel.model_dump_json() if event.channel else ""
+        other_id = event_ids.instead_of(event.event_id, "") or event.event_id
+        answer = self._schedule(
+            [
+                shard.conversation(conversation),
+                shard.inbox(conversation),
+                shard.follow_ups,
+                shard.timeline(conversation),
+                shard.journal(conversation, event.event_id),
+                shard.journal(conversation, other_id),
+            ],
+            [
+                conversation.name,
+                event.event_id,
+                self._content.encrypt("touch_event", conversation, event.model_dump_json(exclude_none=True)),
+                int(event.not_before.timestamp() * 1000),
+                "asked for by a producer",
+                self._content.encrypt("channel", conversation, channel),
+                self._conversation_ms,
+                self._timeline_ms,
+                self._timeline_entries,
+                other_id,
+                told(event.left_out),
+            ],
+        )
+        return Scheduled(*answer)
+
+    def requested(self, states: Sequence[TouchState]) -> list[str | Undecryptable]:
+        """The events that producers asked for with these touches, as JSON; '' where it is gone meanwhile, or why this
+        process cannot read it."""
+        conversations = [Conversation.of_name(state.conversation) for state in states]
+        with self._redis.pipeline(transaction=False) as pipeline:
+            for conversation in conversations:
+                pipeline.hget(self._keys.of(conversation).conversation(conversation), "touch_event")
+            found = pipeline.execute()
+        return [self._event(conversation, stored) for conversation, stored in zip(conversations, found, strict=True)]
+
+    def _event(self, conversation: Conversation, stored: str | None) -> str | Undecryptable:
+        try:
+            return self._content.decrypt("touch_event", conversation, stored or "")
+        except Undecryptable as reason:
+            return reason
+
+    def _quiet(self, names: list[str]) -> list[TouchState]:
+        with self._redis.pipeline(transaction=False) as pipeline:
+            for name in names:
+                pipeline.zscore(self._keys.of(Conversation.of_name(name)).follow_ups, name)
+            due = [score or 0 for score in pipeline.execute()]
+        states = self._states(dict(zip(names, due, strict=True)))
+        return [state for state in states if state.due or state.quiet_from]
+
+    def _states(self, due: Mapping[str, float]) -> list[TouchState]:
+        with self._redis.pipeline(transaction=False) as pipeline:
+            for name in due:
+                conversation = Conversation.of_name(name)
+                pipeline.hmget(self._keys.of(conversation).conversation(conversation), *_FIELDS)
+            found = pipeline.execute()
+        return [
+            self._state(name, dict(zip(_FIELDS, values, strict=True)), int(at))
+            for (name, at), values in zip(due.items(), found, strict=True)
+        ]
+
+    def _state(self, name: str, fields: Mapping[str, str | None], due: int) -> TouchState:
+        stored = fields["channel"]
+        try:
+            channel = self._content.decrypt("channel", Conversation.of_name(name), stored) if stored else None
+        except Undecryptable as reason:
+            return replace(touch_state(name, fields, None, due), undecryptable=str(reason))
+        return touch_state(name, fields, channel, due)
+
+    def _call(
+        self, state: TouchState, what: str, at: int | str, rule: str, why: str, step: int | str, quiet_from: int | str
+    ) -> tuple[list[str], list[Any]]:
+        conversation = Conversation.of_name(state.conversation)
+        shard = self._keys.of(conversation)
+        keys = [
+            shard.conversation(conversation),
+            shard.inbox(conversation),
+            shard.follow_ups,
+            shard.timeline(conversation),
+        ]
+        read = [state.plan or "", state.due or ""]
+        kept = [self._conversation_ms, self._timeline_ms, self._timeline_entries]
+        return keys, [state.conversation, *read, what, at, rule, why, step, quiet_from, *kept]
+
+
+def touch_state(name: str, fields: Mapping[str, str | None], channel: str | None, due: int = 0) -> TouchState:
+    """The state of a conversation's next touch, from its stored fields and its channel context, decrypted. ``due``: as
+    the index has it."""
+
+    def number(field: str) -> int:
+        return int(fields.get(field) or 0)
+
+    return TouchState(
+        conversation=name,
+        plan=number("plan"),
+        step=number("plan_step"),
+        quiet_from=number("quiet_from"),
+        touches=number("touches"),
+        due=due,
+        meant_for=number("touch_at"),
+        rule=fields.get("touch_rule") or "",
+        requested_at=number("touch_requested"),
+        over=_over(fields),
+        channel=channel,
+    )
+
+
+def _over(fields: Mapping[str, str | None]) -> str:
+    if fields.get("sealed"):
+        return "the conversation is sealed"
+    if fields.get("owned_elsewhere"):
+        return "the lead belongs to another account of the persona"
+    if reason := fields.get("taken_over"):
+        return f"taken over: {reason}"
+    return ""
+
+
+def _arguments(change: Move | Drop | Miss) -> tuple[str, int | str, str, str, int | str, int | str]:
+    if isinstance(change, Move):
+        return "move" if change.meant else "wait", change.at, change.rule, "", "", ""
+    if isinstance(change, Drop):
+        return "drop", "", change.reason, "", "", ""
+    then = change.planned.then
+    at, rule = (then.at, then.rule) if isinstance(then, Touch) else ("", then.reason)
+    return "miss", at, rule, change.reason, change.planned.step, change.planned.quiet_from

@@ -1,0 +1,251 @@
+"""The door of the store: accept an event once, in order, durably."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+from redis import Redis
+
+from config.settings import Settings
+from worker.domain import event_ids
+from worker.domain.conversation import Conversation
+from worker.domain.event_parts import told
+from worker.domain.events import AiOpener, EventTrigger, FollowUp, InboundChat
+from worker.domain.vocabulary import OUTREACH, TURNS, rules_of
+from worker.store.encryption import Content
+from worker.store.keys import Keys
+from worker.store.queues.doorbells import Doorbells
+from worker.store.redis.scripts import Script, Scripts
+
+_NO_LIMIT = 1_000_000_000
+
+UNKNOWN = "-"  # stands for every persona that is not configured; no configured persona can have this name
+
+_NOWHERE = Conversation(UNKNOWN, UNKNOWN)
+
+# Of what our own code or the store stumbled over: larger than any event that the default limits let in.
+OWN_FAULT_BYTES = 512 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Acceptance:
+    """What became of an event at the door.
+
+    ``position``: 1 = at the head; 0 = a duplicate that no longer waits; for ``full`` and ``waits`` the number that
+    waits. ``stale`` and ``waits`` answer a follow-up with a plan only: it is no longer the next touch, or not due yet;
+    another event waits in front of it.
+    """
+
+    status: Literal["accepted", "duplicate", "no_channel", "full", "stale", "waits"]
+    position: int
+
+
+class Call(NamedTuple):
+    """Keys and arguments of one run of the accept script."""
+
+    conversation: Conversation
+    keys: list[str]
+    arguments: list[Any]
+
+
+class Inbox:
+    """Accepts events. The doorbell rings in the same step when the event became the head."""
+
+    def __init__(
+        self, redis: Redis, keys: Keys, scripts: Scripts, doorbells: Doorbells, content: Content, settings: Settings
+    ) -> None:
+        self._redis = redis
+        self._keys = keys
+        self._content = content
+        self._accept: Script = scripts.accept
+        self._refuse: Script = scripts.refuse
+        self._doorbells = doorbells
+        self._limits = settings.limits
+        self._retention = settings.retention
+        # Rounded up: each shard counts for itself.
+        self._refused_per_shard = -(-settings.limits.refused_in_all // settings.agenda.shards)
+        self._grace_ms = int(settings.agenda.grace_seconds * 1000)
+        self._settled_ms = int(settings.retention.settled_seconds * 1000)
+        self._takeovers = {name: persona.takeover for name, persona in settings.personas.items()}
+        self._joins = {name: settings.join_of(name) for name in settings.personas}
+
+    def accept(
+        self,
+        event: InboundChat | AiOpener | EventTrigger | FollowUp,
+        plan: int | None = None,
+        room: int = 1,
+        derived_from: str = "",
+    ) -> Acceptance:
+        """Accept one event of a configured persona.
+
+        ``plan``: for a follow-up that is the next touch, the plan it belongs to. ``room``: so many events must fit into
+        the inbox, or it is ``full``; 0 = it never is. ``derived_from``: for an event whose id Parley has made, the id
+        of the message that it is a further image of, or ``replay <id>`` of the letter; '' = a producer's own.
+        When this returns ``accepted`` the event is in Redis and will have exactly one fate.
+        Raises ``redis.RedisError``; then the event may or may not be in: the same event again is recognised.
+        """
+        call = self._call(event, plan, room, derived_from)
+        return self._done(call, self._accept(call.keys, call.arguments))
+
+    def accept_many(
+        self,
+        events: Sequence[InboundChat | AiOpener | EventTrigger | FollowUp],
+        room: int = 1,
+        plans: Sequence[int] | None = None,
+        derived_from: str = "",
+    ) -> list[Acceptance]:
+        """Accept events in order with one round trip; each by itself, results in the same order.
+
+        A store that refuses to write and then takes events again, in the middle of them, changes no order: when this
+        raises, what was accepted of a conversation are the first of its events.
+
+        ``plans``: for follow-ups that are next touches, the plan that each one belongs to. ``derived_from``: of all of
+        them, as ``accept`` has it.
+        """
+        calls: list[Call] = []
+        in_front: dict[tuple[str, str], str] = {}
+        for index, event in enumerate(events):
+            lead = event.persona, event.target
+            plan = plans[index] if plans else None
+            calls.append(self._call(event, plan, room, derived_from, in_front.get(lead, "")))
+            in_front[lead] = event.event_id
+        answers = self._accept.many([(call.keys, call.arguments) for call in calls])
+        return [self._done(call, self._in_order(call, answer)) for call, answer in zip(calls, answers, strict=True)]
+
+    def waiting(self, conversation: Conversation) -> int:
+        """How many events of a conversation wait or are being worked on."""
+        waiting: int = self._redis.llen(self._keys.of(conversation).inbox(conversation))
+        return waiting
+
+    def refuse(
+        self, persona: str, target: str, event_id: str, payload: str, reason: str, *, own_fault: bool = False
+    ) -> str | None:
+        """Keep something that is no acceptable event as a dead letter, until an event with its id is accepted.
+
+        A persona that is not configured is filed as ``UNKNOWN``: no sender chooses names of counters. ``own_fault``:
+        the event may be a good one, so its letter is cut later, and finds room where others find none any more; it is
+        filed as one that names no conversation.
+        Returns the id of the letter: ``event_id``, or one made from it when something else has that. '' when this
+        payload is kept already; None when there is no room for a further letter, and it was only counted.
+        Raises ``redis.RedisError``; then the same again is one letter.
+        """
+        conversation = _NOWHERE if own_fault else Conversation(persona if persona in self._joins else UNKNOWN, target)
+        shard = self._keys.of(conversation)
+        keys = [
+            shard.journal_prefix,
+            shard.dead,
+            shard.books,
+            shard.timeline(conversation),
+            shard.inbox(conversation),
+            shard.only_counted,
+        ]
+        kept, whole_bytes = _cut(payload, OWN_FAULT_BYTES if own_fault else self._limits.refused_bytes)
+        arguments = [
+            conversation.name,
+            event_id,
+            self._content.encrypt("payload", conversation, kept),
+            reason,
+            int(self._retention.dead_seconds * 1000),
+            self._retention.timeline_entries,
+            whole_bytes or "",
+            *self._room(conversation, own_fault),
+            *map(_digest, self._content.forms("payload", conversation, payload)),
+        ]
+        letter: str | None = self._refuse(keys, arguments)
+        return letter
+
+    def _room(self, conversation: Conversation, own_fault: bool) -> tuple[int, int | str]:
+        # How many letters a conversation, and its shard, may have. What names no conversation has a shard's share.
+        if conversation == _NOWHERE:
+            return self._refused_per_shard * (2 if own_fault else 1), ""
+        return self._limits.refused_per_conversation, self._refused_per_shard
+
+    def _in_order(self, call: Call, answer: list[Any]) -> list[Any]:
+        if answer[0] != "behind":
+            return answer
+        # All calls were answered, so the one in front of it was refused for good, and nothing is waited for.
+        again: list[Any] = self._accept(call.keys, [*call.arguments[:-2], "", ""])
+        return again
+
+    def _call(
+        self,
+        event: InboundChat | AiOpener | EventTrigger | FollowUp,
+        plan: int | None,
+        room: int,
+        derived_from: str,
+        in_front: str = "",
+    ) -> Call:
+        conversation = Conversation(event.persona, event.target)
+        shard = self._keys.of(conversation)
+        join = self._joins[event.persona]
+        channel = event.channel.model_dump_json() if event.channel else ""
+        keys = [
+            shard.conversation(conversation),
+            shard.inbox(conversation),
+            shard.journal(conversation, event.event_id),
+            shard.agenda,
+            shard.timeline(conversation),
+            shard.books,
+            shard.follow_ups,
+            shard.journal_prefix,
+            self._doorbells.list_of(TURNS, shard.agenda),
+            shard.ready,
+            shard.taken_over,
+            shard.dead,
+        ]
+        arguments = [
+            conversation.name,
+            event.event_id,
+            event.kind,
+            self._content.encrypt("payload", conversation, event.model_dump_json(exclude_none=True)),
+            self._content.encrypt("channel", conversation, channel),
+            _joining(event),
+            len(event.message) if isinstance(event, InboundChat) else 0,
+            int(join.settle_seconds * 1000),
+            int(join.settle_limit_seconds * 1000),
+            join.max_events,
+            self._grace_ms,
+            self._limits.inbox_events + 1 - room if room else _NO_LIMIT,
+            "" if plan is None else plan,
+            "" if rules_of(event.kind).lane == OUTREACH else self._doorbells.message(conversation, TURNS),
+            self._takeover(event),
+            event_ids.instead_of(event.event_id, derived_from),
+            derived_from,
+            told(event.left_out),
+            in_front,
+            event_ids.instead_of(in_front, derived_from) if in_front else "",
+        ]
+        return Call(conversation, keys, arguments)
+
+    def _takeover(self, event: InboundChat | AiOpener | EventTrigger | FollowUp) -> str:
+        policy = self._takeovers[event.persona]
+        if policy.livechat == "ignore" or not isinstance(event, InboundChat) or not event.channel:
+            return ""
+        return "hold" if event.channel.hasLivechat else f"{policy.on_hand_back} {self._settled_ms}"
+
+    def _done(self, call: Call, answer: list[Any]) -> Acceptance:
+        status, position, ring = answer
+        if ring:
+            self._doorbells.ring([(call.conversation, TURNS)])
+        return Acceptance(status, position)
+
+
+def _joining(event: InboundChat | AiOpener | EventTrigger | FollowUp) -> str:
+    if not isinstance(event, InboundChat):
+        return "no"
+    return "closing" if event.image_url or event.attachments else "open"
+
+
+def _cut(payload: str, most_bytes: int) -> tuple[str, int]:
+    # The part of it that is kept, and how many bytes it had if that is not all: else 0.
+    whole = payload.encode("utf-8", "surrogatepass")
+    if len(whole) <= most_bytes:
+        return payload, 0
+    return whole[:most_bytes].decode("utf-8", "ignore"), len(whole)
+
+
+def _digest(stored: str) -> str:
+    return hashlib.sha1(stored.encode("utf-8", "surrogatepass"), usedforsecurity=False).hexdigest()

@@ -1,0 +1,473 @@
+"""The steps of a turn in the store: begin, record, settle, or hold. The hot path is three scripts.
+
+How a lease protects, as a timeline (lease 6 s, renewed every 2 s):
+
+    t=0   A begins: owner A, fence 1. Its keeper renews while A works.
+    t=3   A's process freezes. No renewal.
+    t=9   The lease ran out; the agenda rings; B begins: owner B, fence 2, and sees the step A left open.
+    t=20  A wakes up. Its lease says "lost", so A starts no further call. If A was already waiting for the persona and
+          brings an answer, ``record`` keeps the first one that arrives, A's or B's, and tells A to leave.
+          Whatever else A writes is refused, because owner and fence are B's.
+
+While the store is away or refuses to write, no lease can be renewed. The turn that begins first afterwards finds a
+lease that ran out a while ago, and once leaves its holder half a lease more: the holder may have its answer in hand,
+and renews as soon as it can.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+from config.settings import Persona, Settings
+from worker.domain import events
+from worker.domain.cadence import Planned, Touch, TouchState
+from worker.domain.conversation import Conversation
+from worker.domain.events import Event
+from worker.domain.reasons import Reason
+from worker.domain.retry import Failed
+from worker.domain.vocabulary import KINDS, TURNS, Cause, Fate, Mark
+from worker.store.conversations.follow_ups import touch_state
+from worker.store.conversations.journal import Entry, bare_entry, entry, lead_wrote_since, pairs
+from worker.store.encryption import Content, Field, Undecryptable
+from worker.store.heartbeats import Processes
+from worker.store.keys import Keys
+from worker.store.queues.doorbells import Doorbells
+from worker.store.redis.scripts import Scripts
+
+Held = Literal["held", "repeated", "lost"]
+
+
+@dataclass(frozen=True, slots=True)
+class NotNow:
+    """Why a turn does not begin, and until when (milliseconds of the store's clock; 0 = nothing to wait for)."""
+
+    status: Literal["empty", "busy", "taken_over", "hand_back", "quiet", "held", "paused", "quarantined", "outreach"]
+    until: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class Grant:
+    """The right to run one turn, and what the turn needs to know. ``entries`` are asked together, head first.
+
+    ``undecryptable``: why this process cannot read the entries, whose content is then left out; None = it can.
+    ``gives_way``: outreach is stopped; the head ends without a call, because something that happened on the platform
+    waits behind it. ``probe``: the closed ``Gate`` that this turn tries, '' = none. ``lead_wrote``: after the head was
+    accepted.
+    """
+
+    conversation: Conversation
+    token: str
+    fence: int
+    now: int
+    entries: tuple[Entry, ...]
+    channel: str | None
+    started: bool
+    sealed: bool
+    owned_elsewhere: bool
+    last_inbound: int
+    touch: TouchState
+    undecryptable: Reason | None = None
+    gives_way: bool = False
+    probe: str = ""
+    lead_wrote: bool = False
+
+    @property
+    def head(self) -> Entry:
+        """The first event; the journal of the group is kept in its record."""
+        return self.entries[0]
+
+    @cached_property
+    def events(self) -> tuple[Event, ...]:
+        """What the entries say. Raises ``Unreadable`` for what only another release can read."""
+        return tuple(events.parse_json(entry.payload, accepted=True) for entry in self.entries)
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """``status``: ``holder`` = deliver ``reply`` now; ``taken_over`` = a person has the conversation: deliver nothing,
+    hold; ``closed`` = the channel's gate is closed: likewise; ``lost`` and ``settled`` = another turn goes on: leave.
+    ``reply_id``: as in its journal entry.
+    ``undecryptable``: why this process cannot read the reply, which another one stored before; None = it can."""
+
+    status: Literal["holder", "taken_over", "closed", "lost", "settled"]
+    reply: str
+    reply_id: str = ""
+    undecryptable: Reason | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """``status``: ``lost`` = another turn took over and nothing was changed. ``left``: events that wait now."""
+
+    status: Literal["settled", "repeated", "lost"]
+    left: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stumbled:
+    """How often an error of our own ended a turn of an event. ``own``: how many of these count against the event,
+    because a call may have been made or others of its persona were answered meanwhile. ``replied``: its answer is
+    stored."""
+
+    in_all: int
+    own: int
+    replied: bool
+
+
+class Leases:
+    """The steps of a turn. Every method may raise ``redis.RedisError`` and may be called again with the same values."""
+
+    def __init__(
+        self,
+        keys: Keys,
+        scripts: Scripts,
+        doorbells: Doorbells,
+        content: Content,
+        processes: Processes,
+        settings: Settings,
+    ) -> None:
+        self._keys = keys
+        self._processes = processes
+        self._content = content
+        self._scripts = scripts
+        self._doorbells = doorbells
+        self._joins = {name: settings.join_of(name) for name in settings.personas}
+        self._quiet_takeover_ms = {
+            name: int((persona.takeover.hand_back_after_seconds or 0) * 1000)
+            for name, persona in settings.personas.items()
+        }
+        self._ttl_ms = int(settings.lease.ttl_seconds * 1000)
+        self._grace_ms = int(settings.agenda.grace_seconds * 1000)
+        self._settled_ms = int(settings.retention.settled_seconds * 1000)
+        self._dead_ms = int(settings.retention.dead_seconds * 1000)
+        self._conversation_ms = int(settings.retention.conversation_seconds * 1000)
+        self._timeline_entries = settings.retention.timeline_entries
+        self._environment = settings.captivate.name
+        self._policies = {name: _policy(persona) for name, persona in settings.personas.items()}
+
+    def begin(self, conversation: Conversation, token: str) -> Grant | NotNow:
+        """Take the lease when there is work that may run now. ``token``: names this turn and no other."""
+        shard = self._keys.of(conversation)
+        join = self._joins[conversation.persona]
+        repeatable, preparing, resent = self._policies[conversation.persona]
+        answer = self._scripts.begin(
+            [
+                shard.conversation(conversation),
+                shard.inbox(conversation),
+                shard.agenda,
+                shard.timeline(conversation),
+                shard.persona(conversation.persona),
+                shard.journal_prefix,
+                shard.waiting_prefix,
+                shard.channel(self._environment),
+            ],
+            [
+                conversation.name,
+                token,
+                self._ttl_ms,
+                int(join.settle_seconds * 1000),
+                int(join.settle_limit_seconds * 1000),
+                join.max_events,
+                join.max_characters,
+                repeatable,
+                random.randrange(1000),
+                self._quiet_takeover_ms[conversation.persona],
+                preparing,
+                resent,
+            ],
+        )
+        if answer[0] != "granted":
+            return NotNow(*answer)
+        return self._grant(conversation, token, answer)
+
+    def record(self, grant: Grant, reply: str, *, farewell: bool = False, seals: bool = False) -> Recorded:
+        """Store a reply before it is delivered. The first stored answer wins, also against the current holder's.
+
+        ``farewell``: it is no answer: a replay of the event asks again, and an answer takes its place as long as
+        nothing of it can have been sent. ``seals``: it only says that the persona ended the conversation. Both are
+        stored for the holder of the lease only.
+        """
+        conversation = grant.conversation
+        shard = self._keys.of(conversation)
+        stored = self._content.encrypt("reply", conversation, reply)
+        status, first, reply_id = self._scripts.record(
+            [
+                shard.conversation(conversation),
+                shard.journal(conversation, grant.head.event_id),
+                shard.agenda,
+                shard.timeline(conversation),
+                shard.channel(self._environment),
+            ],
+            [
+                conversation.name,
+                grant.token,
+                grant.fence,
+                stored,
+                self._ttl_ms,
+                "1" if farewell else "sealed" if seals else "",
+                grant.head.accepted_at,
+                int(self._processes.all_know_names()),
+            ],
+        )
+        if first == stored:
+            return Recorded(status, reply, reply_id)
+        try:
+            return Recorded(status, self._content.decrypt("reply", conversation, first), reply_id)
+        except Undecryptable as error:
+            return Recorded(status, "", reply_id, error.reason)
+
+    def settle(
+        self,
+        grant: Grant,
+        fate: Fate,
+        reason: str = "",
+        mark: Mark = "",
+        detail: str = "",
+        follow_up: Planned | Literal["drop"] | None = None,
+    ) -> Settled:
+        """Give the events of the turn their fate and take them off the inbox.
+
+        ``mark``: what was learned about the conversation. ``detail``: for the journal only, may quote content.
+        ``follow_up``: how the cadence goes on; ``drop`` = there is no next touch; None = that stays as it is.
+        """
+        conversation = grant.conversation
+        shard = self._keys.of(conversation)
+        join = self._joins[conversation.persona]
+        at, step, quiet_from, rule = _follow_up(follow_up)
+        status, _, left, ring = self._scripts.settle(
+            [
+                shard.conversation(conversation),
+                shard.inbox(conversation),
+                shard.agenda,
+                shard.timeline(conversation),
+                shard.books,
+                shard.follow_ups,
+                shard.dead,
+                shard.sealed,
+                shard.journal_prefix,
+                self._doorbells.list_of(TURNS, shard.agenda),
+                shard.ready,
+                shard.taken_over,
+            ],
+            [
+                conversation.name,
+                grant.token,
+                grant.fence,
+                fate,
+                reason,
+                mark,
+                at,
+                step,
+                self._settled_ms,
+                self._dead_ms,
+                self._conversation_ms,
+                int(join.settle_seconds * 1000),
+                int(join.settle_limit_seconds * 1000),
+                self._grace_ms,
+                self._timeline_entries,
+                self._doorbells.message(conversation, TURNS),
+                self._content.encrypt("detail", conversation, detail),
+                quiet_from,
+                rule,
+            ],
+        )
+        if ring:
+            self._doorbells.ring([(conversation, TURNS)])
+        return Settled(status, left)
+
+    def _grant(self, conversation: Conversation, token: str, answer: list[Any]) -> Grant:
+        _, now, fence, flat, *journals = answer
+        state = pairs(flat)
+
+        def read(field: Field, stored: str) -> str:
+            return self._content.decrypt(field, conversation, stored)
+
+        def entries(read: Callable[[Field, str], str]) -> tuple[Entry, ...]:
+            return tuple(entry(journals[i], journals[i + 1], read) for i in range(0, len(journals), 2))
+
+        try:
+            undecryptable: Reason | None = None
+            try:
+                found = entries(read)
+                channel = read("channel", state["channel"]) if "channel" in state else None
+            except Undecryptable as error:
+                found, undecryptable, channel = entries(_left_out), error.reason, None
+            touch = touch_state(conversation.name, state, channel)
+            last_inbound = int(state.get("last_inbound", "0"))
+            lead_wrote = lead_wrote_since(pairs(journals[1]), state)
+        except (KeyError, ValueError) as error:
+            # The text of a ValueError quotes what is stored.
+            missing = f"field {error} is missing" if isinstance(error, KeyError) else "a number is none"
+            text = f"written by a newer release or damaged: the record of an event, {missing}"
+            undecryptable = Reason(Cause.NEWER_RELEASE, f"text={text}")
+            found, channel = tuple(bare_entry(journals[i], journals[i + 1]) for i in range(0, len(journals), 2)), None
+            touch, last_inbound, lead_wrote = TouchState(conversation.name), 0, False
+        return Grant(
+            conversation=conversation,
+            token=token,
+            fence=fence,
+            now=now,
+            entries=found,
+            channel=channel,
+            started="started" in state,
+            sealed="sealed" in state,
+            owned_elsewhere="owned_elsewhere" in state,
+            last_inbound=last_inbound,
+            touch=touch,
+            undecryptable=undecryptable,
+            gives_way="gives_way" in state,
+            probe=state.get("probe", ""),
+            lead_wrote=lead_wrote,
+        )
+
+    def asking(self, grant: Grant) -> bool:
+        """The persona is called now: from here on the turn may have asked. False: the lease is lost, make no call.
+
+        Only a turn whose head's step is ``begun`` has to say so.
+        """
+        conversation = grant.conversation
+        shard = self._keys.of(conversation)
+        keys = [shard.conversation(conversation), shard.journal(conversation, grant.head.event_id)]
+        return bool(self._scripts.asking(keys, [grant.token, grant.fence]))
+
+    def not_called(self, grant: Grant) -> None:
+        """A turn that has lost its lease made no call, so that its open step is no sign of poison."""
+        conversation = grant.conversation
+        journal = self._keys.of(conversation).journal(conversation, grant.head.event_id)
+        self._scripts.not_called([journal], ["asks_handed_over" if grant.head.reply is None else "sends_handed_over"])
+
+    def hold(
+        self,
+        grant: Grant,
+        seconds: float,
+        reason: str,
+        *,
+        unknown: bool,
+        asked: bool = True,
+        bubbles_sent: int | None = None,
+        failed: Failed | None = None,
+        judged: bool = False,
+    ) -> Held:
+        """Leave the head in place for so long.
+
+        ``unknown``: the call's outcome is not known. ``asked``: a call was made; if not, the attempt does not count.
+        ``bubbles_sent``: so many bubbles of the reply have surely been sent; the next one has a budget of its own.
+        ``failed``: the attempt may turn out to be the event's own fault; ``judged``: the one before it did.
+        """
+        conversation = grant.conversation
+        shard = self._keys.of(conversation)
+        status, _ = self._scripts.hold(
+            [
+                shard.conversation(conversation),
+                shard.agenda,
+                shard.timeline(conversation),
+                shard.journal(conversation, grant.head.event_id),
+                shard.inbox(conversation),
+            ],
+            [
+                conversation.name,
+                grant.token,
+                grant.fence,
+                int(seconds * 1000),
+                reason,
+                "unknown" if unknown else "known" if asked else "not asked",
+                self._timeline_entries,
+                "" if bubbles_sent is None else bubbles_sent,
+                failed.to_text(int(seconds * 1000), reason) if failed else "",
+                int(failed.own) if failed else 0,
+                int(judged),
+            ],
+        )
+        held: Held = status
+        return held
+
+    def stumble(self, grant: Grant, *, called: bool, answered: int) -> Stumbled | None:
+        """Count that an error of our own ended the turn; None = its lease is lost, and nothing was counted.
+
+        ``called``: the outside may have been called in this attempt. ``answered``: events of the persona so far.
+        """
+        conversation = grant.conversation
+        shard = self._keys.of(conversation)
+        status, in_all, own, replied = self._scripts.stumble(
+            [shard.conversation(conversation), shard.journal(conversation, grant.head.event_id)],
+            [conversation.name, grant.token, grant.fence, int(called), answered],
+        )
+        return Stumbled(in_all, own, bool(replied)) if status == "counted" else None
+
+    def hand_over(self, grants: list[Grant]) -> int:
+        """Let go of leases in the middle of their turns, because the process ends. Returns how many; the rest was lost.
+
+        Other turns go on at once. They treat the open steps as those of a crash, but this is no sign of poison.
+        """
+        calls = []
+        for grant in grants:
+            conversation = grant.conversation
+            shard = self._keys.of(conversation)
+            keys = [
+                shard.conversation(conversation),
+                shard.agenda,
+                shard.timeline(conversation),
+                shard.journal(conversation, grant.head.event_id),
+            ]
+            arguments: list[Any] = [conversation.name, grant.token, grant.fence]
+            calls.append((keys, arguments))
+        return sum(self._scripts.hand_over.many(calls)) if calls else 0
+
+    def keep_image(self, grant: Grant, event_id: str, image_url: str) -> None:
+        """Remember where an event's attachment is hosted, so that a further attempt does not host it again."""
+        conversation = grant.conversation
+        key = self._keys.of(conversation).journal(conversation, event_id)
+        (accepted_at,) = (entry.accepted_at for entry in grant.entries if entry.event_id == event_id)
+        self._scripts.keep_image([key], [self._content.encrypt("image_url", conversation, image_url), accepted_at])
+
+    def left_out(self, grant: Grant, what: str) -> None:
+        """Note in the timeline what this turn had to leave out. ``what``: names of parts and reasons, no content."""
+        timeline = self._keys.of(grant.conversation).timeline(grant.conversation)
+        self._scripts.note([timeline], ["left out", what, grant.head.event_id])
+
+    def renew(self, grants: list[Grant]) -> list[Grant]:
+        """Renew many leases in one round trip. Returns those that are lost."""
+        by_shard: dict[str, list[Grant]] = {}
+        for grant in grants:
+            by_shard.setdefault(self._keys.of(grant.conversation).tag, []).append(grant)
+        calls = []
+        for group in by_shard.values():
+            shard = self._keys.of(group[0].conversation)
+            arguments: list[Any] = [self._ttl_ms]
+            for grant in group:
+                arguments += [grant.conversation.name, grant.token]
+            calls.append(([shard.agenda, *(shard.conversation(grant.conversation) for grant in group)], arguments))
+        answers = self._scripts.renew.many(calls)
+        return [
+            grant
+            for group, answer in zip(by_shard.values(), answers, strict=True)
+            for grant, renewed in zip(group, answer, strict=True)
+            if not renewed
+        ]
+
+
+def _policy(persona: Persona) -> tuple[str, str, int]:
+    # Kinds with a space around each: those that may be asked twice, those that have more to do before the call; and
+    # whether a delivery may be repeated.
+    unknown = persona.unknown
+    repeatable = [kind for kind, rules in KINDS.items() if rules.unknown(unknown) in ("ask_again", "probe")]
+    bounded = persona.calls_at_once or persona.calls_per_second
+    preparing = [kind for kind, rules in KINDS.items() if rules.prepares or bounded]
+    return f" {' '.join(repeatable)} ", f" {' '.join(preparing)} ", int(unknown.delivery == "send_again")
+
+
+def _left_out(field: Field, _: str) -> str:
+    return "{}" if field == "payload" else ""
+
+
+def _follow_up(planned: Planned | Literal["drop"] | None) -> tuple[int | str, int | str, int | str, str]:
+    if not isinstance(planned, Planned):
+        return planned or "", "", "", ""
+    then = planned.then
+    at, rule = (then.at, then.rule) if isinstance(then, Touch) else ("", then.reason)
+    return at, planned.step, planned.quiet_from, rule

@@ -1,0 +1,223 @@
+-- Put before every script. Keys of one call share one hash tag: one shard, one slot.
+--
+-- conversation HASH  owner, lease_until, fence      the lease: token, milliseconds, number that only grows
+--                    hold_until, hold_reason        leave the head in place until then
+--                    awaited                        fence of the holder that was waited for after its lease had run out
+--                    settled_by, held_by            token of the turn that last ended by settling, by holding
+--                    group                          how many events at the head are asked together, once asked
+--                    channel                        JSON, the latest channel context (content)
+--                    started                        1 once the persona has answered this lead
+--                    sealed, owned_elsewhere        milliseconds when we learned it
+--                    last_inbound                   milliseconds of the last accepted inbound chat
+--                    seq                            number of the event that was accepted last; only grows, from the clock
+--                                                   of the first one on
+--                    inbound_seq                    "<number> <last_inbound>" of the last inbound chat; void when its time
+--                                                   is not that of last_inbound (a process of 0.1.0 accepted a later one)
+--                    plan, plan_step                number of the current follow-up plan, its step (0 = the first)
+--                    quiet_from                     milliseconds of the delivery that the cadence counts from
+--                    touch_at, touch_rule           when the next touch is meant to be, and why then; follow_ups says
+--                                                   when it is looked at
+--                    touch_event, touch_requested   JSON of the follow-up that a producer asked for (content), its not_before
+--                    touches                        follow-ups accepted for this lead so far
+--                    rings                          doorbells rung since the last look
+--                    rung_at                        milliseconds of the last doorbell in the lane of outreach
+--                    last_rank, answered_rank       the highest rank given, and the highest that was answered
+--                    taken_over, taken_over_at      why a person has the conversation, milliseconds since when
+--                    handed_back_by                 name of the last call that handed it back, how many events it dropped
+--                    probing                        the closed gate that this conversation may try, until when (ms), token
+--                                                   of the turn that does
+--                    sealed_by, sealing             operator and reason of a seal; name of the last call that sealed or opened
+-- inbox        LIST  event ids in the order of acceptance
+-- journal      HASH  kind, payload (content), accepted_at (or replayed), first_accepted_at (when replayed)
+--                    (payload, image_url and reply end with an event that is not dead)
+--                    seq (its number in the order of acceptance; no event of 0.1.0 has one)
+--                    own_channel (1: the payload brings a channel context)
+--                    joining (open, closing, no), size
+--                    derived_from (of an event whose id Parley made, or looks as if: the message that it is a further
+--                    image of, "replay <letter>", or nothing when it is a producer's own)
+--                    step (waiting, begun, asking, replied, delivering, settled); begun: not asked yet
+--                    first_begun_at (written and read by 0.1.0 only)
+--                    failures, failures_ms, failed (failed attempts of the present step: those that count against the
+--                    event, their pauses; the last one: milliseconds, what, pause ms, limit, why)
+--                    asks, ask_unknowns, asks_vanished, sends, send_unknowns, sends_vanished
+--                    asks_handed_over, sends_handed_over (of those that vanished: their process was told to end)
+--                    stumbles (turns that an error of our own ended: how many, how many count against the event, answers of
+--                    the persona at the last one, token of its turn)
+--                    bubbles_sent (of a paced reply: surely sent; failures, sends ... are those of the next one)
+--                    image_url (hosted; content), reply (content), replied_at, farewell (1: the reply is no answer),
+--                    reply_id (replied_at and the token of the turn that brought the reply: its name for the channel;
+--                    none while workers run that do not know it)
+--                    fate, reason, detail (content), settled_at
+--                    rank (of a dead event: number in the order of ending, which is that of acceptance; replay finds
+--                    its place by it), asked_with (of a dead event: head of its group), discarded_at
+--                    members (of a head whose group died: ids of the others, separated by spaces)
+--                    alone (of such a head: 0 = its reply is that of the group; 1 = it was replayed without one, so its
+--                    reply is to its own words. 0.1.0 writes none)
+--                    replayed_by (name of the last call), replayed_as (of a refused event: id it was accepted under)
+--                    digest (of a refused payload, whole, as it would be stored: SHA-1), whole_bytes (of a refused
+--                    payload that was cut: how many it had)
+-- agenda       ZSET  conversation -> milliseconds when to look at it next
+-- ready        ZSET  conversation -> milliseconds of acceptance of its head, an opener or a follow-up that became ready
+--                    since the last tick
+-- queued       SET   personas that have a queue or parked conversations here
+-- queue        ZSET  conversation -> its place: acceptance of its head, or later when it gave way to others of its persona
+-- parked       ZSET  conversation of a persona that a worker did not know -> milliseconds since when it is due
+-- rung         ZSET  conversation -> milliseconds when its outreach was last rung for, until a worker looked at it
+-- persona      HASH  its gates, the same in all shards: paused, quarantined, outreach (reasons), hold_..., circuit_...,
+--                    credits_... (until, interval, reason; until: the next try, and the gate is closed as long as it is
+--                    there); in its home shard also credits_failed_by (the last try that failed) and
+--                    succeeded_at (milliseconds of the last call that succeeded, some seconds late)
+-- channel      HASH  the same for what all replies go through: channel_..., succeeded_at
+-- waiting      ZSET  conversation -> since when it waits, or tried last; from LAST_TO_TRY on: not to be repeated
+-- errands      ZSET  what has to be done for an owner in this shard -> milliseconds when it is due:
+--                    "probe <gate> <owner>", "open <gate> <owner>", "places calls <persona>"
+-- running      ZSET  token of a call, or "for <conversation>" (a place that is kept for it) -> milliseconds of its end
+-- line         ZSET  conversation that waits for a place -> milliseconds since when its head waits
+-- ramp         HASH  settings (of the ramp that holds), since (first opener), next (next free moment), delay (how late
+--                    the schedule runs: added to every moment), woken (settings whose conversations were woken),
+--                    waking_until, stopped_by (the opener whose outcome closed the gate "outreach"), resumed_at (when a
+--                    person last opened that gate: openers begun before are not counted)
+-- moments      ZSET  opener ("<event id> <conversation>") -> its moment in the schedule
+-- gone         ZSET  opener -> milliseconds when the ramp let it go
+-- outcomes     LIST  the last openers' outcomes, newest first: "bad <opener>" or "good <opener>"
+-- timeline     LIST  JSON arrays [milliseconds, word, ...], no content
+-- refused      ZSET  letter of a refused event ("<event id> <conversation>") -> milliseconds when it was refused
+-- refused:<conversation>  ZSET  event id of such a letter -> the same
+-- only_counted HASH  <persona> (a configured one, or -) -> refused events of which no letter is kept; :last = SHA-1 of
+--                    the last of them
+-- books        HASH  <persona>:accepted, :answered, :joined, :ignored, :sealed, :skipped, :dead
+-- clock        TEXT  the latest time that a script of this shard has seen, to about two seconds (lua/lib/clock.lua)
+-- Content is opaque to scripts: it can be encrypted (worker/store/encryption.py), the same text always alike.
+-- All times are milliseconds of the Redis clock.
+-- What scripts know of the words of worker/domain/vocabulary.py, such as speaks_first(kind), is made by worker/store/redis/lua_words.py.
+
+local LAST_TO_TRY = 1000000000000000
+
+local function clock()
+  local t = redis.call('TIME')
+  return tonumber(t[1]) * 1000 + math.floor(tonumber(t[2]) / 1000)
+end
+
+-- While its memory is full (maxmemory, noeviction), Redis decides by the first write of a script whether the script runs:
+-- after a write that is allowed then (DEL) all others are, too; a write that is denied then (LPUSHX) ends the script with
+-- nothing changed. So each script that writes says at its first write which of the two it is, or calls one of these before
+-- it. The key never exists, so that both commands change nothing. `key`: any key of the slot.
+local function nothing(key)
+  return string.match(key, '^[^}]*}') .. ':nothing'
+end
+
+-- For what brings begun work to its end, gives back a right or closes a gate: a full store must not keep it from that, or
+-- the work is done again.
+local function finish_even_when_full(key)
+  redis.call('DEL', nothing(key))
+end
+
+-- For what brings new work, which a full store might not let finish.
+local function begin_only_with_room(key)
+  redis.call('LPUSHX', nothing(key), '')
+end
+
+local function number(value)
+  return tonumber(value or '0') or 0
+end
+
+local function count(books, name, word, by)
+  redis.call('HINCRBY', books, string.match(name, '^[^:]*') .. ':' .. word, by or 1)
+end
+
+local function note(timeline, ...)
+  redis.call('RPUSH', timeline, cjson.encode({...}))
+end
+
+-- For how long nobody rings again for a conversation whose doorbell comes last in this queue: a doorbell that waits its
+-- turn is not lost. 10 ms for each one in front of it, which is 100 a second.
+local function grace_behind(queue, grace)
+  return tonumber(grace) + 10 * redis.call('LLEN', queue)
+end
+
+-- The indexes of refused letters: of the shard, of one conversation. Made from the journal prefix, so in the same slot.
+local function refused_indexes(journal_prefix, name)
+  local all = string.sub(journal_prefix, 1, -1 - #'journal:') .. 'refused'
+  return all, all .. ':' .. name
+end
+
+-- A refused letter has been dealt with: another one may be kept in its place.
+local function make_room(journal_prefix, id, name)
+  local all, own = refused_indexes(journal_prefix, name)
+  redis.call('ZREM', all, id .. ' ' .. name)
+  redis.call('ZREM', own, id)
+end
+
+-- Give one event its fate: journal, retention, books. Whoever calls takes it off the inbox. Only who is dead can be
+-- replayed: of all others nobody needs what was said, which is most of their memory.
+local function end_event(journal, books, name, fate, reason, now, retention)
+  redis.call('HSET', journal, 'fate', fate, 'reason', reason, 'step', 'settled', 'settled_at', now)
+  if fate ~= 'dead' then redis.call('HDEL', journal, 'payload', 'reply', 'image_url') end
+  redis.call('PEXPIRE', journal, retention)
+  count(books, name, fate)
+end
+
+-- Whether the reply that a head has is that of its group, from before their common death. Only for a group that died
+-- with 0.1.0 the times decide.
+local function is_of_group(replied_at, alone, died_at)
+  if alone then return replied_at and alone == '0' end
+  return replied_at and number(replied_at) <= number(died_at)
+end
+
+-- A group that died with its reply is replayed by its head: whoever was asked with it ends with it. Returns how many,
+-- and their highest rank.
+local function end_members(prefix, books, dead, name, head_id, fate, reason, now, retention)
+  local own = fate == 'answered' and 'joined' or fate
+  local ended, highest = 0, 0
+  local head = redis.call('HMGET', prefix .. head_id .. ' ' .. name, 'members', 'replied_at', 'alone')
+  for id in string.gmatch(head[1] or '', '%S+') do
+    local journal = prefix .. id .. ' ' .. name
+    local letter = redis.call('HMGET', journal, 'fate', 'asked_with', 'settled_at', 'rank')
+    -- A reply from after their common death is to the head's words alone.
+    if letter[1] == 'dead' and letter[2] == head_id and is_of_group(head[2], head[3], letter[3]) then
+      end_event(journal, books, name, own, reason, now, retention)
+      redis.call('HDEL', journal, 'asked_with', 'discarded_at')
+      count(books, name, 'dead', -1)
+      redis.call('ZREM', dead, id .. ' ' .. name)
+      ended, highest = ended + 1, math.max(highest, number(letter[4]))
+    end
+  end
+  return ended, highest
+end
+
+-- When a takeover ends by itself: milliseconds after the last that was heard of the lead; nil = only by hand. What
+-- waits first may have come when the takeover had been over for long.
+local function takeover_end(taken_over_at, last_inbound, first_waiting, quiet)
+  if quiet == 0 then return nil end
+  if first_waiting >= taken_over_at + quiet then return taken_over_at + quiet end
+  return math.max(taken_over_at, last_inbound) + quiet
+end
+
+-- Whether the lead wrote after an event was accepted. The order of acceptance decides, because a clock can step back. What
+-- 0.1.0 has accepted has no number: then the times decide.
+local function lead_wrote_since(accepted_at, seq, last_inbound, inbound_seq)
+  local lead_seq, at = string.match(inbound_seq or '', '^(%d+) (%d+)$')
+  if seq and lead_seq and at == last_inbound then return tonumber(lead_seq) > tonumber(seq) end
+  return number(last_inbound) >= number(accepted_at)
+end
+
+-- The lane of a conversation: `outreach` when the persona is to speak first, `turns` when a lead waits; an opener or a
+-- follow-up whose lead has written since only gives way to the message behind it.
+-- `head`: its kind, accepted_at, seq. `lead`: last_inbound, inbound_seq of the conversation.
+local function lane_of(head, lead)
+  local outreach = speaks_first(head[1]) and not lead_wrote_since(head[2], head[3], lead[1], lead[2])
+  return outreach and 'outreach' or 'turns'
+end
+
+-- Outreach is not rung for at once: `ring.lua` moves it into the queue of its persona, and a bounded number of all queues
+-- is rung for at each tick. Should its entry ever be lost, the agenda puts it there again.
+local function make_ready(ready, agenda, name, accepted_at, now)
+  redis.call('ZADD', ready, number(accepted_at), name)
+  redis.call('ZADD', agenda, now + 3600000, name)
+end
+
+-- When the open group at the head of an inbox has been quiet for long enough: milliseconds, at most `limit` after the
+-- first event of the group.
+local function quiet_at(first_at, last_at, settle, limit)
+  return math.min(first_at + limit, last_at + settle)
+end

@@ -1,0 +1,221 @@
+"""Erases what is stored of one lead: everything but counters, which name nobody."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from redis import Redis
+from redis.exceptions import NoPermissionError
+
+from config.celery import OUTREACH, TURNS
+from config.settings import Settings
+from worker.domain.conversation import Conversation
+from worker.store.keys import Keys
+from worker.store.queues.celery_messages import UnreadableMessage, read
+from worker.store.queues.parked import PARKED
+from worker.store.queues.queue_lists import EVENTS, SHARED
+from worker.store.redis.connection import clock_ms
+from worker.store.redis.scripts import Scripts
+
+_REASON = "forgotten"
+_AT_ONCE = 1000
+_DAY_MS = 86_400_000
+
+
+@dataclass(frozen=True, slots=True)
+class Traces:
+    """What is stored of a conversation. ``events``: ids of all records of events, those that ended included.
+
+    ``messages``: what names it in the queues, when they are in the store.
+    """
+
+    events: tuple[str, ...]
+    waiting: int
+    dead: int
+    timeline: int
+    has_state: bool
+    sealed: bool
+    taken_over: bool
+    follow_up: bool
+    running: bool
+    messages: int
+
+    @property
+    def nothing(self) -> bool:
+        """Nothing is stored of it."""
+        return not (self.events or self.timeline or self.has_state or self.messages)
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """``skipped``: events that waited and ended as skipped. ``events``: records of events that were erased."""
+
+    status: Literal["forgotten", "busy"]
+    skipped: int
+    events: int
+
+
+class Forgetting:
+    """Every method may raise ``redis.RedisError``; then do it again. Costs a walk over all keys of the store, in parts
+    between which it serves others: records of events that ended are found by their name only."""
+
+    def __init__(
+        self, redis: Redis, broker_redis: Redis | None, keys: Keys, scripts: Scripts, settings: Settings
+    ) -> None:
+        self._redis = redis
+        # Where the queues are, when they are lists of a Redis server.
+        self._queues = redis if settings.doorbells_in_store else broker_redis
+        self._keys = keys
+        self._forget = scripts.forget
+        self._channel = settings.captivate.name
+
+    def traces(self, conversation: Conversation) -> Traces:
+        """What is stored of a conversation, by one walk. Changes nothing."""
+        shard, name = self._keys.of(conversation), conversation.name
+        events = tuple(self._events(conversation))
+        with self._redis.pipeline(transaction=False) as pipeline:
+            pipeline.llen(shard.inbox(conversation))
+            pipeline.llen(shard.timeline(conversation))
+            pipeline.exists(shard.conversation(conversation))
+            pipeline.hexists(shard.sealed, name)
+            pipeline.hexists(shard.taken_over, name)
+            pipeline.zscore(shard.follow_ups, name)
+            pipeline.hget(shard.conversation(conversation), "lease_until")
+            for event_id in events:
+                pipeline.zscore(shard.dead, f"{event_id} {name}")
+            waiting, timeline, state, sealed, taken_over, follow_up, lease_until, *dead = pipeline.execute()
+        return Traces(
+            events=events,
+            waiting=waiting,
+            dead=sum(score is not None for score in dead),
+            timeline=timeline,
+            has_state=bool(state),
+            sealed=bool(sealed),
+            taken_over=bool(taken_over),
+            follow_up=follow_up is not None,
+            running=int(lease_until or 0) > clock_ms(self._redis),
+            messages=sum(1 for _ in self._messages(conversation)),
+        )
+
+    def is_running(self, conversation: Conversation) -> bool:
+        """Whether a turn holds the conversation's lease."""
+        key = self._keys.of(conversation).conversation(conversation)
+        lease_until: str | None = self._redis.hget(key, "lease_until")  # type: ignore[assignment]
+        return int(lease_until or 0) > clock_ms(self._redis)
+
+    def forget(self, conversation: Conversation, traces: Traces) -> Forgotten:
+        """Erase it; what waits ends as skipped. While a turn runs nothing is changed. ``traces``: as just read."""
+        shard = self._keys.of(conversation)
+        status, skipped, events = self._forget(
+            [
+                shard.conversation(conversation),
+                shard.inbox(conversation),
+                shard.agenda,
+                shard.timeline(conversation),
+                shard.books,
+                shard.follow_ups,
+                shard.dead,
+                shard.sealed,
+                shard.journal_prefix,
+                shard.ready,
+                shard.taken_over,
+                shard.queue(conversation.persona),
+                shard.parked(conversation.persona),
+                shard.rung,
+            ],
+            [conversation.name, _REASON, *traces.events],
+        )
+        if status == "forgotten":
+            self._forget_elsewhere(conversation)
+        return Forgotten(status, skipped, events)
+
+    def _forget_elsewhere(self, conversation: Conversation) -> None:
+        home, persona, name = self._keys.home(conversation.persona), conversation.persona, conversation.name
+        ramp, moments, gone = home.ramp(persona)
+        for openers in (moments, gone):
+            self._remove(openers, lambda opener: opener.partition(" ")[2] == name)
+        self._remove(home.follow_up_caps(persona, 0)[2], lambda touch: _touched(touch) == name)
+        self._forget_waiting(conversation)
+        stopped_by: str | None = self._redis.hget(ramp, "stopped_by")  # type: ignore[assignment]
+        if (stopped_by or "").partition(" ")[2] == name:
+            self._redis.hdel(ramp, "stopped_by")
+        # What is counted stays counted, but no longer says of whom.
+        outcomes: list[str] = self._redis.lrange(home.outcomes(persona), 0, -1)  # type: ignore[assignment]
+        for line in outcomes:
+            word, _, opener = line.partition(" ")
+            if opener.partition(" ")[2] == name:
+                with self._redis.pipeline() as pipeline:
+                    pipeline.linsert(home.outcomes(persona), "before", line, f"{word} {_REASON} {uuid.uuid4().hex}")
+                    pipeline.lrem(home.outcomes(persona), 1, line)
+                    pipeline.execute()
+        today = clock_ms(self._redis) // _DAY_MS
+        for day in range(today - 2, today + 1):
+            for sent in (home.follow_up_caps(persona, day)[0], self._keys.shards[0].follow_ups_sent_in_all(day)):
+                for touch in [each for each in self._redis.sscan_iter(sent, count=_AT_ONCE) if _touched(each) == name]:
+                    self._redis.sadd(sent, f"{_REASON} {uuid.uuid4().hex}")
+                    self._redis.srem(sent, touch)
+        for redis, queue, message in list(self._messages(conversation)):
+            redis.lrem(queue, 0, message)
+
+    def _forget_waiting(self, conversation: Conversation) -> None:
+        shard, (persona, _) = self._keys.of(conversation), conversation
+        _, reserved, running, line = self._keys.home(persona).admission(persona)
+        waiting = [shard.waiting(gate, persona) for gate in ("circuit", "credits")]
+        for index in (reserved, line, *waiting, shard.waiting("channel", self._channel)):
+            self._redis.zrem(index, conversation.name)
+        self._redis.zrem(running, f"for {conversation.name}")
+
+    def _remove(self, key: str, is_of_it: Callable[[str], bool]) -> None:
+        members = [str(member) for member, _ in self._redis.zscan_iter(key, count=_AT_ONCE) if is_of_it(str(member))]
+        if members:
+            self._redis.zrem(key, *members)
+
+    def _events(self, conversation: Conversation) -> Iterator[str]:
+        shard = self._keys.of(conversation)
+        end = f" {conversation.name}"
+        pattern = f"{_literally(shard.journal_prefix)}*{_literally(end)}"
+        seen = set()
+        for key in self._redis.scan_iter(match=pattern, count=_AT_ONCE):
+            event_id = str(key).removeprefix(shard.journal_prefix).removesuffix(end)
+            # An id has no space: one with a space is of another conversation, whose handle ends like this one's name.
+            if " " not in event_id and event_id not in seen:
+                seen.add(event_id)
+                yield event_id
+
+    def _messages(self, conversation: Conversation) -> Iterator[tuple[Redis, str, str]]:
+        places = [(self._queues, queue) for queue in (TURNS, OUTREACH, *EVENTS, *SHARED)] + [(self._redis, PARKED)]
+        for redis, queue in places:
+            if redis is None:
+                continue
+            try:
+                messages: list[str] = redis.lrange(queue, 0, -1)  # type: ignore[assignment]
+            except NoPermissionError:
+                if queue not in SHARED:
+                    raise
+                # The user of an older release: nothing of ours reads there either.
+                continue
+            yield from ((redis, queue, message) for message in messages if _names(message, conversation))
+
+
+def _touched(touch: str) -> str:
+    # "<conversation> <plan>"
+    return touch.rpartition(" ")[0]
+
+
+def _literally(text: str) -> str:
+    return "".join(f"\\{character}" if character in "*?[]^-\\" else character for character in text)
+
+
+def _names(message: str, conversation: Conversation) -> bool:
+    """Whether a Celery message is a doorbell of this conversation, or an event for it."""
+    try:
+        sent = read(message)
+    except UnreadableMessage:
+        return False
+    if sent.arguments == tuple(conversation):
+        return True
+    event = next(iter((*sent.arguments, *sent.keywords.values())), None)
+    return isinstance(event, dict) and (event.get("persona"), event.get("target")) == tuple(conversation)

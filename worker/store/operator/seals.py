@@ -1,0 +1,87 @@
+"""Sealed conversations: later events end as sealed, without a call. The persona seals (``settle``), an operator may."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal
+
+from redis import Redis
+
+from config.settings import Settings
+from worker.domain.conversation import Conversation
+from worker.store.keys import Keys
+from worker.store.redis.scripts import Scripts
+
+Sealed = Literal["done", "nothing", "unknown"]
+
+_AT_ONCE = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Seal:
+    """A sealed conversation. ``by``: the operator and why, '' = the persona ended it."""
+
+    conversation: Conversation
+    since: datetime
+    by: str
+
+
+class Seals:
+    """Seals conversations, opens them again, lists them. Every method may raise ``redis.RedisError``."""
+
+    def __init__(self, redis: Redis, keys: Keys, scripts: Scripts, settings: Settings) -> None:
+        self._redis = redis
+        self._keys = keys
+        self._seal = scripts.seal
+        self._timeline_ms = int(settings.retention.dead_seconds * 1000)
+        self._conversation_ms = int(settings.retention.conversation_seconds * 1000)
+
+    def seal(self, conversation: Conversation, who: str, why: str = "") -> Sealed:
+        """What waits and what comes ends as sealed without a call; a stored reply is still delivered.
+
+        Returns ``nothing`` when it is sealed already.
+        """
+        return self._run(conversation, "seal", who, why)
+
+    def unseal(self, conversation: Conversation, who: str, why: str = "") -> Sealed:
+        """Later events are asked again. Returns ``nothing`` when it is not sealed."""
+        return self._run(conversation, "unseal", who, why)
+
+    def all(self, persona: str | None = None) -> list[Seal]:
+        """All sealed conversations, the oldest seal first. ``persona``: only of this one."""
+        found = []
+        for shard in self._keys.shards:
+            rows = [(Conversation.of_name(str(name)), int(at)) for name, at in self._redis.hscan_iter(shard.sealed)]
+            wanted = [row for row in rows if persona in (None, row[0].persona)]
+            for start in range(0, len(wanted), _AT_ONCE):
+                chunk = wanted[start : start + _AT_ONCE]
+                with self._redis.pipeline(transaction=False) as pipeline:
+                    for conversation, _ in chunk:
+                        pipeline.hget(shard.conversation(conversation), "sealed_by")
+                    answers = pipeline.execute()
+                for (conversation, at), by in zip(chunk, answers, strict=True):
+                    found.append(Seal(conversation, datetime.fromtimestamp(at / 1000, UTC), by or ""))
+        return sorted(found, key=lambda seal: (seal.since, seal.conversation))
+
+    def _run(self, conversation: Conversation, step: Literal["seal", "unseal"], who: str, why: str) -> Sealed:
+        shard = self._keys.of(conversation)
+        status: Sealed = self._seal(
+            [
+                shard.conversation(conversation),
+                shard.inbox(conversation),
+                shard.sealed,
+                shard.follow_ups,
+                shard.timeline(conversation),
+            ],
+            [
+                conversation.name,
+                step,
+                f"{who}: {why}" if why else who,
+                uuid.uuid4().hex,
+                self._timeline_ms,
+                self._conversation_ms,
+            ],
+        )
+        return status

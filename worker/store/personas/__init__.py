@@ -1,0 +1,1 @@
+"""A persona in the store: gates, limits, places, the ramp of its outreach."""

@@ -1,0 +1,76 @@
+"""How many follow-ups may be sent: a day and an hour of one persona, a day of all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from config.settings import Settings
+from worker.domain.cadence import DAY_MS, MORNING_MS, Move, TouchState, spread
+from worker.domain.conversation import Conversation
+from worker.store.keys import Keys
+from worker.store.redis.scripts import Argument, Scripts
+
+_KEPT_MS = 2 * DAY_MS
+
+_Call = tuple[list[str], list[Argument]]
+
+
+class FollowUpCaps:
+    """Counts each touch once, however often it is asked for. Days are UTC days of the store's clock."""
+
+    def __init__(self, keys: Keys, scripts: Scripts, settings: Settings) -> None:
+        self._keys = keys
+        self._allow = scripts.allow
+        self._in_all = settings.follow_ups.per_day_in_all
+        self._caps = {name: settings.follow_ups_of(name) for name in settings.personas}
+
+    def held_back(self, states: Sequence[TouchState], now: int) -> Mapping[str, Move]:
+        """Which of these touches of configured personas may not be sent now, by conversation, and when to look again.
+
+        Those that are not in the answer are counted as sent.
+        """
+        day, moved = now // DAY_MS, dict[str, Move]()
+        capped = [state for state in states if self._is_capped(_persona(state))]
+        for state, (answer, at) in zip(capped, self._ask(capped, day), strict=True):
+            cap = self._caps[_persona(state)]
+            if answer == "day":
+                moved[state.conversation] = _tomorrow(state, day, f"{_persona(state)} had its {cap.per_day} of the day")
+            elif answer == "pace":
+                moved[state.conversation] = Move(at, f"its moment, at {cap.per_hour} an hour")
+        if self._in_all is None:
+            return moved
+        open_ = [state for state in states if state.conversation not in moved]
+        sent = self._keys.shards[0].follow_ups_sent_in_all(day)
+        # One key for the list of the day, and two of the same shard that are not used without a pace.
+        calls: list[_Call] = [([sent, sent, sent], [_touch(state), self._in_all, 0, _KEPT_MS]) for state in open_]
+        for state, (answer, _) in zip(open_, self._allow.many(calls) if calls else [], strict=True):
+            if answer == "day":
+                moved[state.conversation] = _tomorrow(state, day, f"all personas had their {self._in_all} of the day")
+        return moved
+
+    def _is_capped(self, persona: str) -> bool:
+        cap = self._caps[persona]
+        return cap.per_day is not None or cap.per_hour is not None
+
+    def _ask(self, states: Sequence[TouchState], day: int) -> list[Any]:
+        calls: list[_Call] = []
+        for state in states:
+            persona = _persona(state)
+            cap = self._caps[persona]
+            interval_ms = 3_600_000 // cap.per_hour if cap.per_hour else 0
+            keys = list(self._keys.home(persona).follow_up_caps(persona, day))
+            calls.append((keys, [_touch(state), cap.per_day or 0, interval_ms, _KEPT_MS]))
+        return self._allow.many(calls) if calls else []
+
+
+def _persona(state: TouchState) -> str:
+    return Conversation.of_name(state.conversation).persona
+
+
+def _touch(state: TouchState) -> str:
+    return f"{state.conversation} {state.plan}"
+
+
+def _tomorrow(state: TouchState, day: int, reason: str) -> Move:
+    return Move((day + 1) * DAY_MS + int(MORNING_MS * spread(state)), f"{reason}: the next day")

@@ -1,0 +1,1 @@
+"""Celery messages: doorbells, and what other producers put into a queue."""

@@ -1,0 +1,1 @@
+"""Connections to Redis and the scripts that run there."""

@@ -1,0 +1,31 @@
+"""What the scripts know of the vocabulary, as Lua definitions made from ``domain.vocabulary``: said once for both."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from worker.domain.vocabulary import KINDS, Cause, stored
+
+# As 0.1.0 stored that a conversation waits for a call with its key.
+_OWN_LIMIT_OF_0_1_0 = "the key's own limit of calls"
+
+
+def words() -> str:
+    """Definitions that stand in front of ``lua/lib/prelude.lua``: a script carries those that it uses.
+
+    ``speaks_first(kind)``; ``for_its_moment(reason)``: a hold of an opener or a follow-up for a better moment, which is
+    not kept from what comes in meanwhile; ``for_a_place(reason)``: a hold for a call with the key of the persona.
+    """
+    speaks_first = [kind for kind, rules in KINDS.items() if rules.speaks_first]
+    return "".join(
+        (
+            _is_one_of("speaks_first", "kind", speaks_first),
+            _is_one_of("for_its_moment", "reason", map(stored, (Cause.QUIET_HOURS, Cause.RAMP))),
+            _is_one_of("for_a_place", "reason", [*map(stored, (Cause.OWN_LIMIT, Cause.IN_LINE)), _OWN_LIMIT_OF_0_1_0]),
+        )
+    )
+
+
+def _is_one_of(name: str, argument: str, values: Iterable[str]) -> str:
+    tests = " or ".join(f'{argument} == "{value}"' for value in values)
+    return f"local function {name}({argument})\n  return {tests}\nend\n"

@@ -1,0 +1,192 @@
+"""Measures the store for whoever watches it: bounded work, however much is stored."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from redis import Redis
+
+from config.settings import Settings
+from worker.domain.vocabulary import FATES
+from worker.store.heartbeats import Processes, Served
+from worker.store.keys import Keys
+from worker.store.queues.queue_figures import QueueLook
+from worker.store.redis.connection import clock_ms
+from worker.store.redis.scripts import Scripts
+
+# Looking at one conversation costs the server about 8 microseconds, and it does nothing else meanwhile: 4 ms.
+LOOK_AT_MOST = 500
+
+# All personas that are not configured. Refused events can name any, and nobody outside may make new labels.
+OTHER = "other"
+
+# What their conversations wait for.
+UNCONFIGURED = "unconfigured"
+
+# A gate, and the field that says that it is closed.
+_GATE_FIELDS = {
+    "paused": "paused",
+    "quarantined": "quarantined",
+    "hold": "hold_until",
+    "outreach": "outreach",
+    "circuit": "circuit_until",
+    "credits": "credits_until",
+}
+GATES = tuple(_GATE_FIELDS)
+
+
+@dataclass(slots=True)
+class Waiting:
+    """What waits for one reason (``lua/measure.lua``). ``oldest_seconds``: age of the oldest event that is first in its
+    conversation."""
+
+    conversations: int = 0
+    events: int = 0
+    oldest_seconds: float = 0.0
+
+    def add(self, more: Waiting) -> None:
+        """Count ``more`` in."""
+        self.conversations += more.conversations
+        self.events += more.events
+        self.oldest_seconds = max(self.oldest_seconds, more.oldest_seconds)
+
+
+@dataclass(slots=True)
+class Figures:
+    """The store at one moment, give or take the second that measuring takes.
+
+    ``counters``: by persona (a configured one or ``other``) and by word (``accepted`` and the fates). ``waiting``: by
+    persona and reason; when ``sampled``, more waited than may be looked at: these are estimates from a sample drawn by
+    lot, and no age is too high. ``..._lag_seconds``, ``..._lateness_seconds``: how long ago the first of them was due;
+    0 when none is.
+    ``unconfigured``: what waits for personas that are not configured, by their names: only accepted events wait, and
+    their personas were configured once.
+    ``gates``: the closed ones of each persona. ``channel``: its name when its
+    gate is closed, '' = it is open; ``channel_cause``: why, as the store keeps it.
+    ``queues``: messages in each queue that workers read; empty when the broker cannot be looked into. ``unread``: in
+    queues that nobody reads, by their names; ``unread_complete``: whether all could be looked for.
+    """
+
+    counters: dict[str, dict[str, int]]
+    waiting: dict[tuple[str, str], Waiting]
+    gates: dict[str, list[str]]
+    channel: str = ""
+    channel_cause: str = ""
+    unconfigured: dict[str, Waiting] = field(default_factory=dict)
+    sampled: bool = False
+    agenda: int = 0
+    agenda_lag_seconds: float = 0.0
+    follow_ups: int = 0
+    follow_up_lateness_seconds: float = 0.0
+    dead_letters: int = 0
+    seals: int = 0
+    taken_over: int = 0
+    queues: dict[str, int] = field(default_factory=dict)
+    unread: dict[str, int] = field(default_factory=dict)
+    unread_complete: bool = True
+    measuring_seconds: float = 0.0
+
+    def unaccounted(self, persona: str) -> int:
+        """Accepted events of a persona that have no fate: they wait, if the books are in order."""
+        counted = self.counters.get(persona, {})
+        return counted.get("accepted", 0) - sum(counted.get(fate, 0) for fate in FATES)
+
+    def unexplained(self, persona: str) -> int | None:
+        """Accepted events that neither have a fate nor wait; None when not all that waits was counted."""
+        if self.sampled:
+            return None
+        counted = sum(row.events for (owner, _), row in self.waiting.items() if owner == persona)
+        return self.unaccounted(persona) - counted
+
+
+class Measures:
+    """Takes ``Figures``."""
+
+    def __init__(
+        self,
+        redis: Redis,
+        keys: Keys,
+        scripts: Scripts,
+        queues: QueueLook,
+        settings: Settings,
+        processes: Processes,
+    ) -> None:
+        self._redis = redis
+        self._keys = keys
+        self._own = Served(tuple(settings.personas), settings.captivate.name)
+        # A scheduler may do without the names; the workers tell them.
+        self._served = processes.served if settings.role == "scheduler" else Served
+        self._personas = sorted(settings.personas)
+        self._queues = queues
+        self._measure = scripts.measure
+        self._channel = settings.captivate.name
+
+    def take(self, look_at_most: int = LOOK_AT_MOST) -> Figures:
+        """Measure all shards, one after the other so that the server serves others in between.
+
+        ``look_at_most``: conversations of one shard. Raises ``redis.RedisError``.
+        """
+        started_at = time.perf_counter()
+        figures = Figures({}, {}, {})
+        served = self._served()
+        self._personas = sorted({*self._own.personas, *served.personas})
+        self._channel = self._own.channel or served.channel
+        for shard in self._keys.shards:
+            keys = [shard.books, shard.agenda, shard.follow_ups, shard.dead, shard.sealed, shard.inbox_prefix]
+            keys += [shard.conversation_prefix, shard.journal_prefix, shard.persona(""), shard.key("taken_over")]
+            keys += [shard.channel(self._channel)]
+            self._add(figures, self._measure(keys, [look_at_most]))
+        figures.gates = self._gates()
+        figures.channel, figures.channel_cause = self._channel_closed()
+        found = self._queues.look()
+        figures.queues, figures.unread, figures.unread_complete = found.waiting, found.unread, found.complete
+        figures.measuring_seconds = time.perf_counter() - started_at
+        return figures
+
+    def _gates(self) -> dict[str, list[str]]:
+        now = clock_ms(self._redis)
+        with self._redis.pipeline(transaction=False) as pipeline:
+            for persona in self._personas:
+                pipeline.hmget(self._keys.home(persona).persona(persona), list(_GATE_FIELDS.values()))
+            answers = pipeline.execute()
+        closed = {}
+        for persona, values in zip(self._personas, answers, strict=True):
+            fields = dict(zip(_GATE_FIELDS, values, strict=True))
+            if int(fields["hold"] or 0) <= now:
+                # The only gate that time alone opens.
+                fields["hold"] = None
+            closed[persona] = [gate for gate, value in fields.items() if value is not None]
+        return closed
+
+    def _channel_closed(self) -> tuple[str, str]:
+        key = self._keys.home(self._channel).channel(self._channel)
+        until, reason = self._redis.hmget(key, "channel_until", "channel_reason")
+        return (self._channel, str(reason)) if until else ("", "")
+
+    def _add(self, figures: Figures, answer: list[Any]) -> None:
+        now, counters, waiting, looked_at, due, planned, planned_due, dead, seals, taken_over, rows = answer
+        for name, count in zip(counters[::2], counters[1::2], strict=True):
+            persona, _, word = name.partition(":")
+            counted = figures.counters.setdefault(self._known(persona), {})
+            counted[word] = counted.get(word, 0) + int(count)
+        scale = waiting / looked_at if looked_at else 1
+        for start in range(0, len(rows), 5):
+            persona, reason, conversations, events, oldest = rows[start : start + 5]
+            more = Waiting(round(conversations * scale), round(events * scale), (now - oldest) / 1000)
+            if persona not in self._personas:
+                reason = reason if reason == "turn" else UNCONFIGURED
+                figures.unconfigured.setdefault(persona, Waiting()).add(more)
+            figures.waiting.setdefault((self._known(persona), reason), Waiting()).add(more)
+        figures.sampled = figures.sampled or waiting > looked_at
+        figures.agenda += waiting
+        figures.agenda_lag_seconds = max(figures.agenda_lag_seconds, (now - due) / 1000)
+        figures.follow_ups += planned
+        figures.follow_up_lateness_seconds = max(figures.follow_up_lateness_seconds, (now - planned_due) / 1000)
+        figures.dead_letters += dead
+        figures.seals += seals
+        figures.taken_over += taken_over
+
+    def _known(self, persona: str) -> str:
+        return persona if persona in self._personas else OTHER
