@@ -59,8 +59,8 @@ soak: $(READY) ## the same with 100 000 messages, about 10 min; the figures of d
 
 lock: $(READY) ## compile requirements/*.txt anew from pyproject.toml
 	@$(COMPILE) pyproject.toml --extra flower --extra encryption -o requirements/base.txt
-	@$(COMPILE) pyproject.toml --extra flower --extra encryption --extra simulation -o requirements/demo.txt
-	@$(COMPILE) pyproject.toml --extra flower --extra encryption --extra simulation --extra tracing --group dev \
+	@$(COMPILE) pyproject.toml --extra flower --extra encryption --group simulation -o requirements/demo.txt
+	@$(COMPILE) pyproject.toml --extra flower --extra encryption --group simulation --extra tracing --group dev \
 		-o requirements/dev.txt
 	@$(COMPILE) --group bench -c requirements/dev.txt -o requirements/bench.txt
 

@@ -52,11 +52,10 @@ def main() -> int:
 def serve(settings: Settings) -> None:
     """Start Flower and block until SIGTERM or Ctrl-C. Raises ``OSError`` when the address cannot be used."""
     # Imported here: neither is part of a plain worker's life.
+    from celery.app.utils import find_app
     from flower import urls
     from flower.app import Flower
     from tornado.options import options
-
-    from worker.celery import app
 
     assert settings.flower.password  # noqa: S101 - main asks for it
     login = f"{settings.flower.user}:{settings.flower.password.get_secret_value()}"
@@ -64,7 +63,9 @@ def serve(settings: Settings) -> None:
         setattr(options, name, value)
     urls.handlers[:] = [handler for handler in urls.handlers if not _pattern(handler).startswith(CLOSED)]
     logging.getLogger("tornado.access").setLevel(logging.ERROR)
-    flower = Flower(capp=app, options=options, **{**urls.settings, "cookie_secret": secrets.token_urlsafe(64)})
+    flower = Flower(
+        capp=find_app("worker"), options=options, **{**urls.settings, "cookie_secret": secrets.token_urlsafe(64)}
+    )
     atexit.register(flower.stop)
     signal.signal(signal.SIGTERM, _stop)
     port = flower.start_http_server()
