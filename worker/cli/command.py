@@ -6,10 +6,12 @@ Exit status: 0 = done or yes; 1 = no (not balanced, not found, not possible, sto
 from __future__ import annotations
 
 import sys
+from typing import Annotated
 
 import typer
 
 from config.settings import SettingsError
+from worker import __version__
 from worker.cli import (
     books,
     check,
@@ -44,6 +46,23 @@ app = typer.Typer(
     # Its tracebacks would show what the variables hold.
     pretty_exceptions_enable=False,
 )
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        screen.say(f"parley {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _parley(
+    _: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Options of the command itself."""
+
+
 app.command("status", rich_help_panel=_LOOK)(status.status)
 app.command("watch", rich_help_panel=_LOOK)(watch.watch)
 app.command("explain", rich_help_panel=_LOOK)(explain.explain)

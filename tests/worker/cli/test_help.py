@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from typer.main import get_command
 
+import worker
 from worker.cli.command import app
 
 COMMAND: Any = get_command(app)
@@ -35,3 +36,7 @@ def test_the_first_look_names_where_to_begin(parley):
     told = parley("--help").out
     assert "Begin with: parley status" in told
     assert all(name in told for name in COMMAND.commands)
+
+
+def test_the_version_is_told_without_settings(parley):
+    assert parley("--version").out == f"parley {worker.__version__}\n"
