@@ -73,7 +73,9 @@ class Refusal:
             if not location:
                 lines += said.split("\n")
                 continue
-            path = [str(part) for part in location if not isinstance(part, int) and part != "[key]"]
+            # What was to be a name and is none may be anything, a key too.
+            named = location[:-2] if location[-1] == "[key]" else location
+            path = [str(part) for part in named if not isinstance(part, int)]
             entry = next((f", entry {part + 1}" for part in location if isinstance(part, int)), "")
             lines.append(f"PARLEY_{'__'.join(path).upper()}{entry}{self._place(path)}: {said}")
         return lines
@@ -110,7 +112,7 @@ class Refusal:
             return f"must be {context['expected']}: write one of them"
         if kind in _BOUNDS:
             words, bound = _BOUNDS[kind]
-            return f"must be {words} {context[bound]:g}: write such a number"
+            return f"must be {words} {f'{context[bound]:.3f}'.rstrip('0').rstrip('.')}: write such a number"
         if kind == "string_pattern_mismatch" and (said := _FORMS.get(str(fault["loc"][-1]))):
             return said
         if kind in ("string_too_short", "too_short"):

@@ -145,7 +145,7 @@ class Settings(BaseModel):
         merged = dict(data)
         for store in ("redis", "broker"):
             password, url = _plain(data.get(f"{store}_password")), _plain(data.get(f"{store}_url"))
-            if password and url:
+            if isinstance(password, str) and password and isinstance(url, str) and url:
                 merged[f"{store}_url"] = with_password(url, password)
         return merged
 
@@ -294,7 +294,7 @@ def load(env_file: str | Path | None = ".env", *, role: Role = "worker", **overr
     """
     read = variables.read(Path(env_file) if env_file else None, keys=role == "worker")
     given = _merged(variables.tree(read), overrides)
-    file = str(_plain(given.get("personas_file")) or "")
+    file = str(found) if isinstance(found := given.get("personas_file"), str | Path) else ""
     personas = _personas_of(file, needed=role != "scheduler") if file else {}
     refusal = Refusal(Settings, read, personas, file)
     unknown = [

@@ -18,6 +18,7 @@ from typing import Any
 from dotenv import dotenv_values
 from dotenv.parser import parse_stream
 
+from config.plain_text import printable
 from config.secret_files import SettingsError, text_of
 from config.values import named
 
@@ -79,7 +80,7 @@ def tree(variables: Mapping[str, Variable]) -> dict[str, Any]:
 
 def told(faults: list[str]) -> str:
     """The text of a ``SettingsError``."""
-    return "Parley cannot start with these settings:\n" + "\n".join(f"  {fault}" for fault in faults)
+    return "Parley cannot start with these settings:\n" + "\n".join(f"  {printable(fault)}" for fault in faults)
 
 
 def _object(text: str, section: str, name: str) -> dict[str, Any]:

@@ -69,6 +69,7 @@ def accepted(monkeypatch):
         ("LEASE__TTL_SECONDS", "six", "is not a number: write digits without a unit"),
         ("LEASE__TTL_SECONDS", "nan", "must be at most 600"),
         ("LEASE__TTL_SECONDS", "0", "must be at least 0.5"),
+        ("RETENTION__DEAD_SECONDS", "1e16", "must be at most 315360000:"),
         ("WORKER__ONE_CORE", "perhaps", "is neither true nor false"),
         ("QUIET_HOURS__START", "9 pm", "is no time of day: write one such as 21:00"),
         ("QUIET_HOURS__ZONE", "Asia/Kolkatta", "no IANA zone of this name is known; did you mean Asia/Kolkata?"),
@@ -91,13 +92,15 @@ def accepted(monkeypatch):
         ("CAPTIVATE_ENVIRONMENT", "prod", "is no setting; did you mean PARLEY_CAPTIVATE__ENVIRONMENT?"),
         ("METRICS_PORT", "9540", "is no setting; did you mean PARLEY_METRICS__PORT?"),
         ("PERSONAS__AVA__APIKEY", "k", "is no setting; did you mean PARLEY_PERSONAS__AVA__API_KEY?"),
+        ("REDIS_PASSWORD__AVA", "1", "is not a text"),
+        ("PERSONAS_FILE__AVA", "1", "PARLEY_PERSONAS_FILE"),
         ("SOMETHING_ELSE", "1", "is no setting: take it away, or see docs/settings.md"),
     ],
 )
 def test_each_fault_is_one_line_with_variable_reason_and_cure(refused, name, value, says):
     lines = refused(**{f"PARLEY_{name}": value})
     (line,) = [line for line in lines if says in line]
-    assert line.startswith(f"  PARLEY_{name}")
+    assert line.startswith(f"  PARLEY_{name}".removesuffix("__AVA"))
     assert len(lines) == 1
 
 
