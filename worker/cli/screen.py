@@ -14,7 +14,7 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from worker.domain.plain_text import printable, printable_json, printable_lines
+from config.plain_text import printable, printable_json, printable_lines
 
 __all__ = ["AsJson", "as_json", "complain", "fields", "grid", "lines", "moment", "printable", "say", "show", "table"]
 

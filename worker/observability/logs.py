@@ -13,9 +13,9 @@ import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+from config.plain_text import field, printable
 from config.settings import Privacy, Worker
 from worker.domain.handles import Handles
-from worker.domain.plain_text import field, printable
 
 FIELDS = ("conversation", "persona", "event_id", "kind", "seconds", "cause", "detail")
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.domain.plain_text import field, printable, printable_json, printable_lines
+from config.plain_text import field, printable, printable_json, printable_lines
 
 OBEYED = {
     "an escape sequence": "\x1b[2J",
