@@ -207,7 +207,7 @@ class Turns:
                 counted.ended(result.outcome)
         seconds = time.monotonic() - asked_at
         known = {"conversation": conversation.name, "kind": granted.head.kind, "seconds": round(seconds, 3)}
-        _log.info("turn: %s", result.outcome, extra={**known, **result.codes})
+        _log.info("turn: %s", result.outcome, extra=known | result.codes if result.cause else known)
         return f"{result.phrase}, {seconds:.1f} s", result.outcome == "dead"
 
     def _begin(self, conversation: Conversation, token: str) -> Grant | NotNow:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from worker.domain.sentences import of_stored, sentence
 from worker.domain.vocabulary import Cause, Fate
 from worker.store.conversations.turn_steps import NotNow
 
 
-@dataclass(frozen=True, slots=True)
-class TurnResult:
+class TurnResult(NamedTuple):
     """``outcome``: the fate of its events; ``held``: they are tried again; ``kept``: their answer is stored and waits;
     ``left``: another turn goes on with them. ``seconds``: of a hold. ``joined``: events that were asked with the head.
     """
@@ -33,6 +31,9 @@ class TurnResult:
     @property
     def phrase(self) -> str:
         """One phrase without content."""
+        joined = f", joined {self.joined}" if self.joined else ""
+        if self.cause is None:
+            return self.outcome + joined
         why = sentence(self.cause, self.detail)
         match self.outcome:
             case "left":
@@ -41,8 +42,7 @@ class TurnResult:
                 return f"held for {self.seconds:.1f} s: {why}"
             case "kept" if self.cause is Cause.TAKEN_OVER:
                 return "kept: a person has taken over, the reply waits until hand-back"
-        joined = f", joined {self.joined}" if self.joined else ""
-        return (f"{self.outcome}: {why}" if why else self.outcome) + joined
+        return f"{self.outcome}: {why}{joined}"
 
 
 LEFT = TurnResult("left", Cause.LEASE_LOST)

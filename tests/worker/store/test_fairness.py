@@ -146,7 +146,9 @@ def test_a_doorbell_that_was_lost_keeps_its_place(make_store, event_of):
     assert [conversation for conversation, _ in store.agenda.claim_due()] == lost
 
 
-@pytest.mark.parametrize("reason", ["outreach ramp", "quiet hours", "the key's own limit of calls"])
+@pytest.mark.parametrize(
+    "reason", ["outreach ramp", "quiet hours", "own_limit", "in_line", "the key's own limit of calls"]
+)
 def test_what_waited_for_its_own_moment_keeps_its_place(store, enqueue, reason):
     enqueue("ava", 60)
     first = store.agenda.claim_due()

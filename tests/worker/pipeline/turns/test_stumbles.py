@@ -76,9 +76,8 @@ def test_an_error_of_one_event_alone_ends_it_and_says_why(make_shop, say, store,
         assert shop.work(OTHER) == ["answered"]
     (phrase,) = shop.work(turns=1)
     assert phrase.startswith(f"dead: poison: internal error, {LIMIT + 1} times, the last one LookupError at ")
-    assert store.dead_letters.newest()[0].cause.startswith(
-        f"poison_error times={LIMIT + 1} error=LookupError at=worker."
-    )
+    cause = store.dead_letters.newest()[0].cause
+    assert cause.startswith(f"poison_error times={LIMIT + 1} error=LookupError at=worker.")
     assert len(shop.texts()) == LIMIT + 1, "the farewell was sent"
 
 
