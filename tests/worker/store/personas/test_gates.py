@@ -31,7 +31,13 @@ def wait(store, chat):
 
 
 def tries(store, count, gate="circuit", owner=AVA):
-    return [store.gates.let_one_try(owner, gate, 60) for _ in range(count)]
+    found = []
+    for _ in range(count):
+        found.append(store.gates.let_one_try(owner, gate, 60))
+        began = store.redis.time()
+        while store.redis.time()[1] // 1000 == began[1] // 1000:
+            pass  # real tries are seconds apart, and two within one millisecond have no order
+    return found
 
 
 def close(store, **fields):
