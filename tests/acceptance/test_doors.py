@@ -50,7 +50,7 @@ def test_a_producer_that_only_speaks_celery(start, open_store, channel, eventual
     celery.send_task("tasks.accept", args=[event], queue="accept", ignore_result=True)
     eventually(lambda: texts(system) == ["You said: PLANTED hi"], "the answer")
     too_long = {**event, "message": "x" * 10_001}
-    for wrong in ({**event, "persona": "zoe"}, {**event, "message": 7}, too_long, "PLANTED", None):
+    for wrong in ({**event, "persona": "zoe"}, {**event, "message": ["words"]}, too_long, "PLANTED", None):
         celery.send_task("tasks.accept", args=[wrong], queue="accept", ignore_result=True)
     celery.close()
     letters = eventually(lambda: (found := store.dead_letters.newest()) and len(found) == 5 and found, "dead letters")

@@ -111,7 +111,7 @@ def test_celery_believes_no_stranger_either(certificates, tls, make_settings):
 
 
 def test_a_certificate_that_is_not_there_is_refused_at_once(tmp_path):
-    with pytest.raises(SettingsError, match=r"TLS.*ca_path.*not a file"):
+    with pytest.raises(SettingsError, match=r"PARLEY_TLS__CA_PATH.*not a file"):
         load(
             env_file=None,
             redis_url="rediss://localhost",

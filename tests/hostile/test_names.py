@@ -59,7 +59,7 @@ TARGETS = [
 ]
 EVENT_IDS = ["e", "e:1", "{e}", "*", "ava:x", "e#2", "'", "\\", "x" * 256]
 
-PERSONAS = {name: {"api_key": f"ft_sk_{name}"} for name in ("ava", "bea", "a", "a-b", "a_b", "x" * 64)}
+PERSONAS = {name: {"api_key": f"ft_sk_{name}"} for name in ("ava", "bea", "a", "a-b", "a_b", "qz" * 32)}
 
 SETTINGS = {"personas": PERSONAS, "join": {"settle_seconds": 0, "max_events": 1}}
 

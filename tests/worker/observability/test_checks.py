@@ -116,7 +116,7 @@ def test_the_embedded_server_passes(look):
     found, answered = look()
     assert answered
     assert {finding.level for finding in found.values()} == {"ok"}, found
-    assert len(found) == 13
+    assert len(found) == 14
 
 
 def test_messages_that_nobody_reads_are_named(look, admin):
@@ -256,7 +256,7 @@ def process(server, tmp_path):
 def test_the_command_as_a_process(process, admin):
     good = process("worker.cli", "check")
     assert good.returncode == 0, good.stderr
-    assert good.stdout.count("\n") == 13
+    assert good.stdout.count("\n") == 14
     assert "PLANTED" not in good.stdout
     admin.config_set("appendonly", "no")
     bad = process("worker.cli", "check", "--json")
