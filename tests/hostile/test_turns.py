@@ -21,7 +21,7 @@ from worker.domain.events import AiOpener, Attachment, EventTrigger, FollowUp, I
 PLANTED = "PLANTED-words"
 KEY = "ft_sk_ava"
 
-ENDED = re.compile(r"(answered|ignored|sealed|skipped|dead|held for|held until|kept|quarantined|left)\b")
+ENDED = re.compile(r"(answered|ignored|sealed|skipped|dead|held for|held until|outreach until|kept|quarantined|left)\b")
 
 number = itertools.count()
 

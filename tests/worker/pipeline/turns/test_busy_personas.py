@@ -118,7 +118,7 @@ def test_a_persona_that_was_removed_costs_no_doorbells_and_one_line(
                 store.redis.zadd(shard.agenda, {name: 1})
         eventually(lambda: later.agenda.look().shards == (), "nothing is due any more")
         worker.stop()
-    rung = [conversation for conversation in worker.store.queues.doorbells if conversation.persona == "ava"]
+    rung = [conversation for conversation in worker.doorbells if conversation.persona == "ava"]
     assert len(rung) == 20, "those that the producer rang"
     assert len([record for record in caplog.records if UNCONFIGURED in record.message]) == 1
     assert later.measures.take().unconfigured["ava"].events == 220
