@@ -22,7 +22,7 @@ Level = Literal["ok", "warning", "failure"]
 _LEVELS: tuple[Level, ...] = ("ok", "warning", "failure")
 
 OLDEST_VERSION = (6, 2)
-# A beat's messages expire after 5 seconds by the clock of the worker that takes them.
+# No decision depends on it. From here on times in logs of different machines are hard to compare.
 LARGEST_SKEW_SECONDS = 2.0
 
 UNSEEN = "cannot be seen: the server does not tell. "
@@ -316,7 +316,6 @@ def _clock(facts: Facts) -> Finding:
     return Finding(
         "clock",
         "warning",
-        f"{said}: order does not depend on it, but times in logs do not compare, and messages of a beat whose clock is "
-        "behind a worker's expire",
+        f"{said}: order and recovery do not depend on it, but times in the logs of different machines do not compare",
         "keep the clocks of all machines in step (NTP)",
     )
