@@ -121,7 +121,7 @@ def _messages(settings: Settings) -> dict[str, Any]:
         "result_backend": None,
         # Early acknowledgement: the lease and the agenda recover, late acknowledgement would only double doorbells.
         "task_acks_late": False,
-        # A typing error must not make a queue that nobody reads.
+        # A typing error must not make a queue that no worker reads.
         "task_create_missing_queues": False,
         # In the order in which a worker takes from them: what beat sends is little, and all recovery hangs on it; then
         # leads who wait; a campaign has what is left.

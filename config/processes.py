@@ -21,9 +21,9 @@ class Worker(Section):
     ``one_core``: the threads of a worker share one core, moved where others leave room; a process of Python uses no
     more than one anyway, and loses half of it by moving its threads about. Run a worker for each core.
 
-    ``store_wait_seconds``: how long a result is kept in hand while the store is away. ``stuck_seconds``: a worker that
-    runs no task for so long while doorbells wait ends itself. ``stop_seconds``: how long turns under way may go on
-    after SIGTERM; then they are handed over by their leases, which may cost a second ask. Give the process a little
+    ``store_wait_seconds``: how long a turn keeps a result while the store is unreachable. ``stuck_seconds``: a worker
+    that runs no task for so long while doorbells wait ends itself. ``stop_seconds``: how long turns may continue after
+    SIGTERM; then they are handed over to other workers at once, which may cost a second ask. Give the process a little
     more before it is killed. ``require_durable_store``: do not start on a store that is certain to lose events (no
     append-only file, or a policy that evicts). ``crash_at`` is for tests only: the process kills itself there
     (``worker/pipeline/failpoints.py``).

@@ -20,8 +20,8 @@ from celery import Celery
 def send(broker: str, event: dict[str, Any], message_id: str) -> None:
     """Send one event. ``message_id`` is also the id of the event; the same one again is recognised as a duplicate.
 
-    Raises ``kombu.exceptions.OperationalError`` when the broker is away; then the message may or may not have arrived:
-    send it again with the same ``message_id``.
+    Raises ``kombu.exceptions.OperationalError`` when the broker is unreachable; then the message may or may not have
+    arrived: send it again with the same ``message_id``.
     """
     with Celery(broker=broker, set_as_current=False) as app:
         # On RabbitMQ, which refuses a queue that two declare differently; elsewhere both mean nothing.

@@ -15,7 +15,7 @@ from the environment or ``.env``; a producer needs ``PARLEY_REDIS_URL`` and the 
     202  accepted, or a duplicate of an event that is already in: the receipt
     422  this request can never be accepted; sending it again changes nothing
     409  the conversation cannot take it now
-    503  the store is away, and it is not known whether the event is in: send the same request again
+    503  the store is unreachable, and it is not known whether the event is in: send the same request again
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ def create_app(settings: Settings, secret: str) -> FastAPI:
 
     @app.exception_handler(StoreError)
     async def store_away(_: Request, __: Exception) -> JSONResponse:
-        why = "the store is away; it is not known whether the event is in: send the same request again"
+        why = "the store is unreachable; it is not known whether the event is in: send the same request again"
         return JSONResponse({"refused": "StoreAway", "why": why}, 503, {"Retry-After": "5"})
 
     return app

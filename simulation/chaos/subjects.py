@@ -97,7 +97,7 @@ class ParleySubject:
             raise refusals[0]
 
     def waiting(self) -> int | None:
-        """From the books; None while the store is away."""
+        """From the books; None while the store is unreachable."""
         try:
             return sum(account.waiting for account in self._store.books.accounts())
         except StoreError:

@@ -104,7 +104,7 @@ def test_a_store_that_is_away_makes_nobody_dead_but_nobody_ready(start, ports, e
     for port in (worker, beat):
         eventually(lambda port=port: get(port, "/ready")[0] == 503, "that it is not ready", seconds=30)
         assert get(port, "/live")[0] == 200
-    eventually(lambda: total([beat], "parley_store_up") == 0, "that the store is away", seconds=20)
+    eventually(lambda: total([beat], "parley_store_up") == 0, "that the store is unreachable", seconds=20)
 
 
 def test_forked_workers_are_added_up(start, ports, channel, eventually, tmp_path):

@@ -92,9 +92,9 @@ def hand_back(
     if done.status == "unknown":
         raise No(UNKNOWN)
     if done.status == "not_taken_over":
-        raise No("Nobody has taken this conversation over, so there is nothing to hand back.")
+        raise No("No person has taken this conversation over, so there is nothing to hand back.")
     dropped = f"; dropped: {done.dropped}" if done.dropped else ""
-    screen.say(f"Handed back to {persona}. Events that wait and go on now: {done.left}{dropped}.")
+    screen.say(f"Handed back to {persona}. Events that wait and continue: {done.left}{dropped}.")
 
 
 def claims(persona: PersonaOption = None, json: AsJson = False) -> None:

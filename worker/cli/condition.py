@@ -127,7 +127,7 @@ def _processes(condition: Condition) -> Iterator[Need]:
         yield Need("no beat is alive", "start one: celery -A worker beat (docs/alerts/no-scheduler.md)")
     elif lag_seconds > _AGENDA_LATE_SECONDS and condition.alive.workers:
         yield Need(
-            f"what is due is rung for {span(lag_seconds)} late",
+            f"doorbells for what is due are {span(lag_seconds)} late",
             "see whether workers take the queue schedule (docs/alerts/agenda-late.md)",
         )
     unread = condition.figures.queues.get("accept", 0)
@@ -144,7 +144,7 @@ def _queues(condition: Condition) -> Iterator[Need]:
         messages = sum(unread.values())
         lie = "lies" if messages == 1 else "lie"
         yield Need(
-            f"{_count(messages, 'message')} {lie} in queues that nobody reads ({', '.join(named)})",
+            f"{_count(messages, 'message')} {lie} in queues that no worker reads ({', '.join(named)})",
             "have the sender use the queue accept, then move or delete them (docs/alerts/queue-unread.md)",
         )
 
@@ -181,7 +181,7 @@ def _of_persona(persona: PersonaCondition, condition: Condition) -> Iterator[Nee
     if Gate.QUARANTINED in closed:
         yield Need(
             f"persona {name} is quarantined ({closed[Gate.QUARANTINED]}), {waits}",
-            f"correct its key, start the workers anew, then: parley resume {name}",
+            f"correct its key, restart the workers, then: parley resume {name}",
         )
     if Gate.PAUSED in closed and persona.waiting:
         yield Need(f"persona {name} is paused ({closed[Gate.PAUSED]}), {waits}", f"parley resume {name}")
@@ -192,7 +192,7 @@ def _of_persona(persona: PersonaCondition, condition: Condition) -> Iterator[Nee
         )
     if Gate.OUTREACH in closed:
         yield Need(
-            f"persona {name} writes first to nobody ({closed[Gate.OUTREACH]})",
+            f"persona {name} sends no openers and follow-ups ({closed[Gate.OUTREACH]})",
             f"find the cause (docs/alerts/outreach-stopped.md), then: parley resume {name} --gate outreach",
         )
     worker = condition.figures.waiting.get((name, "worker"))

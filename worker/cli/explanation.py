@@ -96,7 +96,7 @@ def _unconfigured(now: Situation, settings: Settings) -> str | None:
     persona = now.conversation.persona
     if persona in settings.personas:
         return None
-    return f"persona {persona} is not in these settings; configure it and start the workers anew."
+    return f"persona {persona} is not in these settings; configure it and restart the workers."
 
 
 def _at_work(now: Situation, settings: Settings) -> str | None:
@@ -147,7 +147,7 @@ def _gated(now: Situation, _: Settings) -> str | None:
         return f"persona {persona} is paused ({reason}); it goes on after: parley resume {persona}"
     if reason := closed.get(Gate.QUARANTINED):
         return (
-            f"persona {persona} is quarantined ({reason}); correct its key, start the workers anew, "
+            f"persona {persona} is quarantined ({reason}); correct its key, restart the workers, "
             f"then: parley resume {persona}"
         )
     if reason := closed.get(Gate.HOLD):
@@ -155,7 +155,7 @@ def _gated(now: Situation, _: Settings) -> str | None:
         return f"the whole persona {persona} waits ({reason}); it goes on {_in(until, now)}."
     if now.outreach and (reason := closed.get(Gate.OUTREACH)):
         return (
-            f"persona {persona} writes first to nobody ({reason}); when the cause is mended: "
+            f"persona {persona} sends no openers and follow-ups ({reason}); when the cause is mended: "
             f"parley resume {persona} --gate outreach"
         )
     for gate in (Gate.CIRCUIT, Gate.CREDITS):
@@ -181,7 +181,7 @@ def _rung(now: Situation) -> str:
         )
     if now.due < now.now - _LATE_MS:
         late = (now.now - now.due) / 1000
-        return f"due for {late:.0f} s and nobody rang; start a beat: celery -A worker beat"
+        return f"due for {late:.0f} s, but no beat has sent its doorbell; start a beat: celery -A worker beat"
     if now.rings >= _RINGS_UNANSWERED:
         return (
             f"its doorbell was rung {now.rings} times and no worker took it; start a worker or give the present ones "

@@ -136,7 +136,7 @@ def preview(
                 [
                     "",
                     "Nothing was changed. To have it so: set PARLEY_FOLLOW_UPS__DELAYS_SECONDS (or the persona's own) "
-                    "and PARLEY_QUIET_HOURS__START and END; start workers and beats anew; parley follow-ups apply",
+                    "and PARLEY_QUIET_HOURS__START and END; restart workers and beats; parley follow-ups apply",
                 ]
             )
         )

@@ -21,7 +21,7 @@ PersonaArgument = Annotated[str, typer.Argument(metavar="PERSONA", help="The per
 _POLL_SECONDS = 0.1
 
 _KEPT = (
-    "Kept: the counters of the books (accepted, answered, dead ...), which name nobody and must balance; log lines, "
+    "Kept: the counters of the books (accepted, answered, dead ...), which name no lead and must balance; log lines, "
     "Flower's history, backups and the append-only file of the store, which name the lead until they are rotated; what "
     "FluidTalk and Captivate keep."
 )

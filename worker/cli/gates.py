@@ -57,7 +57,7 @@ def resume(
             else:
                 personas.open_gate(persona, name)
     for name in opening:
-        screen.say(f"Opened: {name} ({closed.pop(name)}). What waited for it goes on now.")
+        screen.say(f"Opened: {name} ({closed.pop(name)}). What waited for it continues now.")
     if not opening:
         screen.say(f"Nothing to open: {persona} is not {' or '.join(wanted)}.")
     for name, reason in closed.items():

@@ -43,6 +43,7 @@ def _ask(address: str, port: int, path: str) -> tuple[bool, str]:
         answer = connection.getresponse()
         return answer.status == 200, answer.read(1000).decode("utf-8", "replace").strip()
     except (OSError, http.client.HTTPException) as error:
-        return False, f"nobody answers at {address} port {port} ({type(error).__name__}): not started, ended or stuck"
+        said = f"no process answers at {address} port {port} ({type(error).__name__}): not started, ended or stuck"
+        return False, said
     finally:
         connection.close()

@@ -58,7 +58,7 @@ def _told(state: OutreachState, rules: Outreach, closed: dict[Gate, str]) -> dic
     limit = (
         f"it stops at {rules.stop_share:.0%} of at least {rules.stop_minimum}" if rules.stop_share else "it never stops"
     )
-    fields["ready to be rung for"] = str(state.ready)
+    fields["ready for a doorbell"] = str(state.ready)
     fields["ended badly"] = f"{state.bad} of the last {state.counted}{share}; {limit}"
     opens = f"to open it: parley resume {state.persona} --gate"
     fields["closed gates"] = (

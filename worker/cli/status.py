@@ -105,7 +105,7 @@ def _fields(condition: Condition) -> dict[str, str]:
 def _queues(figures: Figures) -> str:
     if not figures.queues:
         return "the broker cannot be looked into: see parley check"
-    unread = [f"{name} {messages} (read by nobody)" for name, messages in figures.unread.items()]
+    unread = [f"{name} {messages} (read by no worker)" for name, messages in figures.unread.items()]
     return ", ".join([f"{name} {messages}" for name, messages in figures.queues.items()] + unread)
 
 

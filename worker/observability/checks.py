@@ -143,11 +143,11 @@ def of_queues(unread: Mapping[str, int], *, complete: bool) -> Finding:
         return Finding(
             "queues",
             "warning",
-            f"messages lie in queues that nobody reads: {named}",
+            f"messages lie in queues that no worker reads: {named}",
             "have the sender use the queue accept, then move or delete them (docs/alerts/queue-unread.md)",
         )
     if complete:
-        return Finding("queues", "ok", "no message lies in a queue that nobody reads")
+        return Finding("queues", "ok", "no message lies in a queue that no worker reads")
     return Finding(
         "queues", "ok", "no message lies in the queues that can be seen; further ones: see docs/alerts/queue-unread.md"
     )

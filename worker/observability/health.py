@@ -75,9 +75,9 @@ class WorkerHealth:
         if self._progress is None or self._consuming is None:
             return Verdict(False, "starting: no connection to the broker yet")
         if not self._consuming():
-            return Verdict(False, "the broker is away")
+            return Verdict(False, "the broker is unreachable")
         if not self._progress.store_answers:
-            return Verdict(False, "the store is away")
+            return Verdict(False, "the store is unreachable")
         return Verdict(True, "takes doorbells")
 
 
@@ -98,16 +98,16 @@ class BeatHealth:
         self._clock = clock
 
     def live(self) -> Verdict:
-        """Whether it goes round; while the store is away it may wait for the broker, which no restart mends."""
+        """Whether it goes round; while the store is unreachable it may wait for the broker, which no restart mends."""
         silence = self._clock() - self._ticked_at()
         if silence < self._silent_seconds:
             return Verdict(True, f"went round {silence:.0f} s ago")
         if not self._store_answers():
-            return Verdict(True, f"waits for {silence:.0f} s: the store is away")
+            return Verdict(True, f"waits for {silence:.0f} s: the store is unreachable")
         return Verdict(False, f"no round for {silence:.0f} s: restart this scheduler")
 
     def ready(self) -> Verdict:
         """Whether it goes round and the store answers."""
         if not self._store_answers():
-            return Verdict(False, "the store is away")
+            return Verdict(False, "the store is unreachable")
         return self.live()

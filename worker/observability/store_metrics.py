@@ -108,7 +108,7 @@ def _totals(figures: Figures) -> Iterator[Metric]:
         ("parley_store_sealed_conversations", "Conversations that the persona ended.", figures.seals),
         ("parley_store_taken_over_conversations", "Conversations that a person has.", figures.taken_over),
         ("parley_store_channel_closed", "1 when the channel's gate is closed.", int(bool(figures.channel))),
-        ("parley_store_unread_messages", "Messages in queues that nobody reads.", sum(figures.unread.values())),
+        ("parley_store_unread_messages", "Messages in queues that no worker reads.", sum(figures.unread.values())),
         ("parley_store_sampled", "1 when what waits is an estimate.", int(figures.sampled)),
         ("parley_store_measuring_seconds", "How long measuring took.", figures.measuring_seconds),
     ):

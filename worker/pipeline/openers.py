@@ -14,7 +14,7 @@ _log = logging.getLogger("parley.outreach")
 
 
 class Openers:
-    """What holds for openers only. Raises ``redis.RedisError`` when the store is away."""
+    """What holds for openers only. Raises ``redis.RedisError`` when the store is unreachable."""
 
     def __init__(self, store: Store) -> None:
         self._outreach = store.outreach

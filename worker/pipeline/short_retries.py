@@ -37,7 +37,7 @@ def quickly(
 
 
 def patiently(call: Callable[[], Result], *, again_on: type[Exception], seconds: float) -> Result:
-    """Call until it succeeds, for about ``seconds``: for a result that must not be lost while the store is away."""
+    """Call until it succeeds, for about ``seconds``: for a result that must outlive a store that is away."""
     try:
         return call()
     except again_on as failure:

@@ -157,7 +157,7 @@ class Turns:
     def hand_over(self) -> None:
         """The process ends now, with turns under way: other workers go on with them at once.
 
-        When the store is away their leases run out by themselves.
+        When the store is unreachable their leases run out by themselves.
         """
         leases = self._keeper.let_go()
         try:
@@ -443,7 +443,7 @@ class Turns:
             return self._end(lease, replace(of_reply(decision.reply), mark="", quote=""))
 
     def _surely(self, step: metrics.StoreStep, call: Callable[[], Result]) -> Result:
-        # The upstream has acted: its result must not be lost because the store is away for a moment.
+        # The upstream has acted: its result must not be lost because the store is unreachable for a moment.
         with metrics.storing(step):
             return patiently(call, again_on=StoreError, seconds=self._store_wait_seconds)
 

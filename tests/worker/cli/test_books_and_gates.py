@@ -49,7 +49,7 @@ def test_pause_and_resume(parley, store, chat, conversation):
     assert (ended.status, "key rotation" in ended.out) == (0, True)
     assert store.leases.begin(conversation, "t").reason == "key rotation"
     ended = parley("resume", "ava")
-    assert ended.out == "Opened: paused (key rotation). What waited for it goes on now.\n"
+    assert ended.out == "Opened: paused (key rotation). What waited for it continues now.\n"
     assert store.leases.begin(conversation, "t").head.event_id == "a"
 
 
@@ -60,7 +60,7 @@ def test_resume_opens_what_waits_for_a_person_and_names_the_rest(parley, store):
     assert "Opened: quarantined (key refused (401))" in ended.out
     assert "Still closed: circuit (persona unavailable). To open it: parley resume ava --gate circuit" in ended.out
     ended = parley("resume", "ava", "--gate", "circuit", "--gate", "credits")
-    assert ended.out == "Opened: circuit (persona unavailable). What waited for it goes on now.\n"
+    assert ended.out == "Opened: circuit (persona unavailable). What waited for it continues now.\n"
     assert store.personas.gates("ava") == {}
 
 

@@ -47,13 +47,13 @@ def test_all_is_well(condition):
         ({"alive": Alive(0, 1)}, ["no worker is alive"]),
         ({"alive": Alive(1, 0)}, ["no beat is alive"]),
         ({"alive": Alive(1, 0), "agenda_lag_seconds": 60}, ["no beat is alive"]),
-        ({"agenda_lag_seconds": 60}, ["what is due is rung for 60 s late"]),
+        ({"agenda_lag_seconds": 60}, ["doorbells for what is due are 60 s late"]),
         ({"agenda_lag_seconds": 9}, []),
         ({"queues": {"accept": 101}}, ["101 events in the queue accept are not read"]),
-        ({"unread": {"acept": 2}}, ["2 messages lie in queues that nobody reads (acept: 2)"]),
+        ({"unread": {"acept": 2}}, ["2 messages lie in queues that no worker reads (acept: 2)"]),
         (
             {"unread": dict.fromkeys("abcdefg", 1)},
-            ["7 messages lie in queues that nobody reads (a: 1, b: 1, c: 1, d: 1, e: 1, 2 more)"],
+            ["7 messages lie in queues that no worker reads (a: 1, b: 1, c: 1, d: 1, e: 1, 2 more)"],
         ),
         ({"dead_letters": 3}, ["3 events ended without an answer"]),
         ({"follow_up_lateness_seconds": 301}, ["follow-ups are 5 min late"]),
@@ -68,7 +68,7 @@ def test_all_is_well(condition):
         ),
         ({"gates": {"quarantined": "401"}}, ["persona ava is quarantined (401), 0 events wait"]),
         ({"gates": {"credits_until": "5", "credits_reason": "402"}}, ["ava has no credits for new leads (402)"]),
-        ({"gates": {"outreach": "15 of 50"}}, ["persona ava writes first to nobody (15 of 50)"]),
+        ({"gates": {"outreach": "15 of 50"}}, ["persona ava sends no openers and follow-ups (15 of 50)"]),
         ({"waiting": {("other", "worker"): Waiting(1, 1, 5)}}, ["1 event waits for personas that are not in these"]),
         (
             {

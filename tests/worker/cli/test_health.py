@@ -43,7 +43,7 @@ def test_who_is_not_ready_is_a_no_with_the_reason(parley, worker):
 def test_nobody_there_is_a_no(parley, port):
     ended = parley("health")
     assert ended.status == 1
-    assert f"nobody answers at 127.0.0.1 port {port}" in ended.err
+    assert f"no process answers at 127.0.0.1 port {port}" in ended.err
 
 
 def test_a_program_gets_json(parley, worker):

@@ -32,7 +32,7 @@ def test_without_a_ramp_it_says_so(parley, store):
     said = {name: value.strip() for name, value in lines(ended).items()}
     assert said == {
         "ramp": "none: openers go as fast as workers can",
-        "ready to be rung for": "0",
+        "ready for a doorbell": "0",
         "ended badly": "0 of the last 0; it stops at 30% of at least 10",
         "closed gates": "none",
     }
@@ -45,7 +45,7 @@ def test_it_says_how_fast_what_waits_and_how_the_last_ended(parley, ramped, chan
     ramped.inbox.accept(AiOpener(persona="ava", target="@ready", channel=channel))
     said = {name: value.strip() for name, value in lines(parley("outreach", "ava")).items()}
     assert said["ramp"] == "20 openers an hour, grows 1.5 times a day up to 90"
-    assert (said["waiting for their moment"], said["gone today"], said["ready to be rung for"]) == ("2", "1", "1")
+    assert (said["waiting for their moment"], said["gone today"], said["ready for a doorbell"]) == ("2", "1", "1")
     assert said["ended badly"] == "2 of the last 3 (67%); it stops at 30% of at least 10"
     assert said["next free moment"].endswith(" UTC")
 
@@ -74,7 +74,7 @@ def test_the_gate_is_opened_by_name_only(parley, store):
     assert "Still closed: outreach (15 of the last 50). To open it: parley resume ava --gate outreach" in ended.out
     assert "closed gates" in parley("outreach", "ava").out
     ended = parley("resume", "ava", "--gate", "outreach")
-    assert ended.out == "Opened: outreach (15 of the last 50). What waited for it goes on now.\n"
+    assert ended.out == "Opened: outreach (15 of the last 50). What waited for it continues now.\n"
     assert store.personas.gates("ava") == {}
 
 

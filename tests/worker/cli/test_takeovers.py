@@ -34,7 +34,7 @@ def test_claim_and_hand_back(parley, store, waiting):
     answer = store.leases.begin(LEAD, "t")
     assert (answer.status, answer.reason) == ("taken_over", "claimed by kim: refund")
     ended = parley("hand-back", *WHO)
-    assert (ended.status, ended.out) == (0, "Handed back to ava. Events that wait and go on now: 2.\n")
+    assert (ended.status, ended.out) == (0, "Handed back to ava. Events that wait and continue: 2.\n")
     assert store.leases.begin(LEAD, "t").head.event_id == "a"
 
 
@@ -89,7 +89,7 @@ def test_what_is_to_be_dropped_is_asked_about(parley, store, waiting, answer, le
     assert "2 events wait. They are dropped without an answer" in ended.out
     ended = parley("hand-back", *WHO, "--answer", answer, answer="y\n")
     assert ended.status == 0
-    assert f"go on now: {len(left)}; dropped: {2 - len(left)}." in ended.out
+    assert f"continue: {len(left)}; dropped: {2 - len(left)}." in ended.out
     assert store.redis.lrange(store.keys.of(LEAD).inbox(LEAD), 0, -1) == left
 
 
@@ -114,7 +114,7 @@ def test_an_unknown_conversation_is_a_no(parley, store, words):
 
 def test_what_nobody_has_cannot_be_handed_back(parley, waiting):
     ended = parley("hand-back", *WHO, "--answer", "none")
-    assert (ended.status, ended.err.startswith("Nobody has taken this conversation over")) == (1, True)
+    assert (ended.status, ended.err.startswith("No person has taken this conversation over")) == (1, True)
 
 
 def test_the_list(parley, store, waiting):

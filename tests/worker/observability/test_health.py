@@ -58,10 +58,10 @@ def test_without_progress_it_does_not_live(worker, progress):
 
 def test_what_a_restart_would_not_mend_is_not_ready_but_lives(worker, progress, broker):
     broker["up"] = False
-    assert worker.ready() == (False, "the broker is away")
+    assert worker.ready() == (False, "the broker is unreachable")
     broker["up"] = True
     progress.store_answers = False
-    assert worker.ready() == (False, "the store is away")
+    assert worker.ready() == (False, "the store is unreachable")
     assert worker.live().good
 
 
@@ -103,4 +103,4 @@ def test_a_scheduler_lives_while_it_goes_round(scene):
 def test_a_scheduler_that_waits_for_the_store_is_not_restarted(scene):
     scene.now, scene.store_answers = 2000.0, False
     assert scene.health.live().good
-    assert scene.health.ready() == (False, "the store is away")
+    assert scene.health.ready() == (False, "the store is unreachable")

@@ -9,8 +9,8 @@ How a lease protects, as a timeline (lease 6 s, renewed every 2 s):
           brings an answer, ``record`` keeps the first one that arrives, A's or B's, and tells A to leave.
           Whatever else A writes is refused, because owner and fence are B's.
 
-While the store is away or refuses to write, no lease can be renewed. The turn that begins first afterwards finds a
-lease that ran out a while ago, and once leaves its holder half a lease more: the holder may have its answer in hand,
+While the store is unreachable or refuses to write, no lease can be renewed. The turn that begins first afterwards finds
+a lease that ran out a while ago, and once leaves its holder half a lease more: the holder may have its answer in hand,
 and renews as soon as it can.
 """
 

@@ -168,7 +168,7 @@ class BrokerQueue(_OneReader):
         self._left: list[Any] = []
 
     def oldest(self, limit: int) -> list[Lying]:
-        """The oldest messages that are not handed out; none while the broker is away."""
+        """The oldest messages that are not handed out; none while the broker is unreachable."""
         found: list[Lying] = []
         try:
             for name, queue in self._opened().items():

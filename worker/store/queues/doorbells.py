@@ -106,7 +106,7 @@ class BrokerDoorbells:
         return spare
 
     def ring(self, doorbells: Iterable[tuple[Conversation, Lane]]) -> None:
-        """Publish each doorbell; when the broker is away, say so and leave it to the agenda."""
+        """Publish each doorbell; when the broker is unreachable, say so and leave it to the agenda."""
         try:
             self._broker.publish(_publication(conversation, lane, self._handles) for conversation, lane in doorbells)
         except BrokerStillAway:

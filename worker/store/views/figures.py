@@ -66,7 +66,7 @@ class Figures:
     ``gates``: the closed ones of each persona. ``channel``: its name when its
     gate is closed, '' = it is open; ``channel_cause``: why, as the store keeps it.
     ``queues``: messages in each queue that workers read; empty when the broker cannot be looked into. ``unread``: in
-    queues that nobody reads, by their names; ``unread_complete``: whether all could be looked for.
+    queues that no worker reads, by their names; ``unread_complete``: whether all could be looked for.
     """
 
     counters: dict[str, dict[str, int]]
