@@ -57,7 +57,7 @@ soak: $(READY) ## the same with 100 000 messages, about 10 min; the figures of d
 	@$(BIN)/python -m simulation.chaos --seed 20261121 --messages 100000 --conversations 2500 --minutes 8.5 \
 		--outage-seconds 75 $(ARGS)
 
-lock: $(READY) ## compile requirements/*.txt anew from pyproject.toml
+lock: $(READY) ## compile requirements/*.txt from pyproject.toml
 	@$(COMPILE) pyproject.toml --extra flower --extra encryption -o requirements/base.txt
 	@$(COMPILE) pyproject.toml --extra flower --extra encryption --group simulation -o requirements/demo.txt
 	@$(COMPILE) pyproject.toml --extra flower --extra encryption --group simulation --extra tracing --group dev \

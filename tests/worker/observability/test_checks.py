@@ -124,7 +124,7 @@ def test_messages_that_nobody_reads_are_named(look, admin):
     found, _ = look()
     admin.delete("acept")
     assert found["queues"].level == "warning"
-    assert "nobody reads: acept 1" in found["queues"].means
+    assert "no worker reads: acept 1" in found["queues"].means
 
 
 def test_a_server_that_answers_with_an_error_is_not_one_that_cannot_be_reached(look, admin):
