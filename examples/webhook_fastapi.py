@@ -34,8 +34,8 @@ from fastapi import Body, FastAPI, Header, Request, Response
 from fastapi.responses import JSONResponse
 
 from config.settings import Settings, SettingsError, load
+from worker import from_captivate
 from worker.clients.captivate import Captivate, CaptivatePayloadError
-from worker.domain.events import InboundChat
 from worker.domain.refusals import InboxFull, InvalidEvent, MissingChannel, Refused
 from worker.domain.request_ids import id_of_request
 from worker.pipeline.producer import Producer
@@ -96,7 +96,7 @@ def create_app(settings: Settings, secret: str) -> FastAPI:
         except CaptivatePayloadError as error:
             raise InvalidEvent(f"not a Captivate request: {error}") from None
         event_id = idempotency_key or id_of_request(payload)
-        event = InboundChat.from_captivate(payload, persona=persona, target=target, event_id=event_id)
+        event = from_captivate(payload, persona=persona, target=target, event_id=event_id)
         return asdict(producer.enqueue(event))
 
     @app.exception_handler(Refused)

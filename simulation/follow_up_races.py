@@ -12,14 +12,15 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
+from typing import Any
 
 from config.settings import Settings
 from worker.adapters.images import FetchedImage
-from worker.clients.captivate import Captivate
-from worker.clients.fluidtalk import ActionResult, ChatResult, FluidTalk
+from worker.domain.answer import Answer
 from worker.domain.cadence import Planned, Touch
 from worker.domain.conversation import Conversation
-from worker.domain.events import ChannelContext, InboundChat
+from worker.domain.events import ChannelContext, Event, InboundChat
+from worker.domain.reply import Reply
 from worker.pipeline.ask import Asking
 from worker.pipeline.follow_up_dispatch import Dispatch
 from worker.pipeline.reach import Reach
@@ -61,30 +62,26 @@ class Verdict:
         return not (self.sent_after_reply or self.lost or self.doubled)
 
 
-class _Persona(FluidTalk):
+class _Persona:
     """Answers at once, without a network."""
 
-    def __init__(self) -> None:
-        """No key, no address."""
-
-    def inbound_chat(
-        self,
-        target: str,
-        message: str | None,
-        own_username: str | None = None,
-        image_url: str | None = None,
-        image_path: object = None,
-    ) -> ChatResult:
-        """Yes, to whatever the lead says."""
-        return ChatResult("yes", ["yes"], False, None, None, False, None)
-
-    def follow_up(self, target: str, own_username: str | None = None) -> ActionResult:
+    def ask(self, group: tuple[Event, ...], image_url: str | None) -> Answer:
         """Always the same words."""
-        return ActionResult(None, "still there?", False, None)
+        return Answer(("yes",))
+
+    def host(self, image: bytes, filename: str) -> str:
+        raise AssertionError("no lead of these races sends an image")
+
+    def try_out(self) -> None:
+        """Always there."""
 
 
 class _Channel:
-    def send_message(self, captivate: Captivate, idempotency_key: str | None = None) -> None:
+    def message_of(self, context: ChannelContext, reply: Reply, sent: int) -> dict[str, Any]:
+        """Whatever it is."""
+        return {}
+
+    def send(self, message: dict[str, Any], idempotency_key: str) -> None:
         """Everything arrives."""
 
     def reachable(self) -> bool:

@@ -13,6 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from worker.adapters.captivate_requests import from_captivate
     from worker.clients.captivate import Captivate, CaptivateClient, CaptivateError
     from worker.clients.fluidtalk import FluidTalk, FluidTalkError
     from worker.domain.events import AiOpener, Attachment, ChannelContext, Event, EventTrigger, FollowUp, InboundChat
@@ -45,9 +46,11 @@ __all__ = [
     "TooLarge",
     "UnknownPersona",
     "__version__",
+    "from_captivate",
 ]
 
 _ROOMS = {
+    "worker.adapters.captivate_requests": ("from_captivate",),
     "worker.clients.captivate": ("Captivate", "CaptivateClient", "CaptivateError"),
     "worker.clients.fluidtalk": ("FluidTalk", "FluidTalkError"),
     "worker.domain.events": (

@@ -10,6 +10,8 @@ from functools import cache
 from config import settings as configuration
 from config.sections import Way
 from config.settings import Settings
+from worker.adapters.channel import CaptivateChannel
+from worker.adapters.handshake import Handshake
 from worker.adapters.images import ImageFetcher
 from worker.clients.captivate import CaptivateClient
 from worker.clients.fluidtalk import FluidTalk
@@ -58,11 +60,12 @@ def build(settings: Settings, *, ahead: bool = False) -> Parts:
         reach.write()
 
     keeper = LeaseKeeper(store.leases.renew, settings.lease.ttl_seconds, settings.lease.renew_seconds, beside)
-    connections, channel, images = _connections("fluidtalk", settings.fluidtalk), _channel(settings), _images(settings)
+    connections = _connections("fluidtalk", settings.fluidtalk)
+    captivate, images = _captivate(settings), _images(settings)
     asking = Asking(settings, store, _personas(settings, connections), images, reach)
-    turns = Turns(settings, store, keeper, asking, channel, reach)
+    turns = Turns(settings, store, keeper, asking, CaptivateChannel(captivate), reach)
     intake = Intake(Producer(settings, store=store), store, settings.worker.store_wait_seconds)
-    closers = (keeper.stop, connections.close, channel.close, images.close, store.close)
+    closers = (keeper.stop, connections.close, captivate.close, images.close, store.close)
     return Parts(settings, store, turns, intake, Upkeep(store, settings), closers)
 
 
@@ -100,23 +103,25 @@ def hand_over() -> None:
         _parts.turns.hand_over()
 
 
-def _personas(settings: Settings, connections: Connections) -> dict[str, FluidTalk]:
+def _personas(settings: Settings, connections: Connections) -> dict[str, Handshake]:
     times = settings.fluidtalk
     return {
-        name: FluidTalk(
-            settings.api_key_of(name),
-            times.base_url,
-            persona.own_username,
-            times.read_seconds,
-            connect_timeout=times.connect_seconds,
-            total_timeout=times.total_seconds,
-            connections=connections,
+        name: Handshake(
+            FluidTalk(
+                settings.api_key_of(name),
+                times.base_url,
+                persona.own_username,
+                times.read_seconds,
+                connect_timeout=times.connect_seconds,
+                total_timeout=times.total_seconds,
+                connections=connections,
+            )
         )
         for name, persona in settings.personas.items()
     }
 
 
-def _channel(settings: Settings) -> CaptivateClient:
+def _captivate(settings: Settings) -> CaptivateClient:
     target = settings.captivate
     return CaptivateClient(
         environment=None if target.base_url else target.environment,

@@ -12,6 +12,7 @@ from simulation.demo.lines import Line
 from simulation.judge.checker import Sent
 from simulation.upstreams.control import SimulationControl
 from simulation.upstreams.pictures import PHOTO
+from worker import from_captivate
 from worker.domain.events import AiOpener, EventTrigger, InboundChat
 
 PERSONAS = {"ava": "ft_sk_demo_ava", "bea": "ft_sk_demo_bea", "cleo": "ft_sk_demo_cleo"}
@@ -75,7 +76,7 @@ class ScriptedLead(ABC):
     def sends_payload(self, text: str, files: list[dict[str, Any]]) -> None:
         """Send text and files as a whole Captivate request."""
         payload = {**self.payload(), "endpoint": "action", "user_input": text, "files": files}
-        event = InboundChat.from_captivate(payload, persona=self.persona, target=self.target)
+        event = from_captivate(payload, persona=self.persona, target=self.target)
         self._chats(event, text, f"  [{self.image_name}]")
 
     def opens(self) -> None:

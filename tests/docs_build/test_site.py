@@ -109,7 +109,7 @@ def test_every_command_is_listed(site):
 def test_an_event_is_shown_with_the_fields_of_its_bases_and_their_defaults(site):
     page = text_of(site / "reference" / "producer.html")
     _, event = page.split("The lead wrote.", maxsplit=1)
-    shown = event[: event.index("from_captivate")]
+    shown = event[: event.index("one_image_each")]
     assert re.findall(r"\b(?:persona|message|attachments): [^\n]*", shown) == [
         "persona: PersonaName",
         "message: Text = ''",

@@ -14,9 +14,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from worker.adapters.images import FetchedImage, ImageError, ImageFetcher, image_type
+from worker.adapters.images import FetchedImage, ImageFetcher, image_type
 from worker.clients.downloads import DownloadError, Downloads, ForbiddenAddress, public_address
 from worker.clients.http.connections import Timeouts
+from worker.domain.failures import ImageUnavailable
 
 TIMES = Timeouts(connect=1, read=1, total=1.5)
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(40)
@@ -284,7 +285,7 @@ NO_IMAGES = {
 @pytest.mark.parametrize("content_type", ["image/png", "image/jpeg; charset=utf-8", "application/octet-stream"])
 def test_what_is_no_image_stays_outside_whatever_it_is_called(raw_server, fetcher, body, content_type):
     server = raw_server(serving(body, content_type))
-    with pytest.raises(ImageError) as caught:
+    with pytest.raises(ImageUnavailable) as caught:
         fetcher.fetch(f"{server.url}/a.png{PRESIGNED}")
     assert not caught.value.retryable
     assert "PLANTED" not in str(caught.value)
@@ -322,7 +323,7 @@ def test_any_body_and_any_length_end_in_an_image_or_an_error(raw_server, fetcher
     server = raw_server(serving(body, content_type, length))
     try:
         image = fetcher.fetch(f"{server.url}/a.png")
-    except ImageError:
+    except ImageUnavailable:
         return
     finally:
         server.close()
@@ -343,7 +344,7 @@ def test_a_body_without_end_is_not_read_to_the_end(raw_server, fetcher):
             sent[-1] += 65_536
 
     server = raw_server(flood)
-    with pytest.raises(ImageError):
+    with pytest.raises(ImageUnavailable):
         fetcher.fetch(f"{server.url}/a.png")
     assert sent
     assert sent[0] < 16 * 1024 * 1024
@@ -361,7 +362,7 @@ def test_a_server_that_drips_costs_no_more_than_the_total_time(raw_server, fetch
 
     server = raw_server(drip)
     started = time.monotonic()
-    with pytest.raises(ImageError) as caught:
+    with pytest.raises(ImageUnavailable) as caught:
         fetcher.fetch(f"{server.url}/a.png")
     assert time.monotonic() - started < 10
     assert caught.value.retryable
@@ -373,7 +374,7 @@ def test_slow_redirects_share_one_total_time(raw_server, fetcher):
         redirecting("/next")(connection)
 
     server = raw_server(slowly)
-    with pytest.raises(ImageError) as caught:
+    with pytest.raises(ImageUnavailable) as caught:
         fetcher.fetch(f"{server.url}/a.png")
     assert 0 < server.hits <= 3, "the time was over in the third one"
     assert caught.value.retryable

@@ -7,7 +7,8 @@ import datetime
 import pytest
 from pydantic import ValidationError
 
-from worker.domain.events import EventTrigger, InboundChat
+from worker import from_captivate
+from worker.domain.events import EventTrigger
 from worker.domain.refusals import Refused
 from worker.pipeline.producer import Producer
 
@@ -44,5 +45,5 @@ def test_a_context_that_json_cannot_hold_is_refused(producer, store, channel, va
 
 def test_half_an_emoji_in_the_file_name_of_a_captivate_request(producer, channel):
     payload = {**channel, "files": [{"type": "image/png", "url": "https://a.test/1", "filename": "a\ud83d.png"}]}
-    event = InboundChat.from_captivate(payload, persona="ava", target="@lead")
+    event = from_captivate(payload, persona="ava", target="@lead")
     assert producer.enqueue(event).status == "accepted"

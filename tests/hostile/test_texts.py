@@ -12,6 +12,7 @@ from redis import Redis, RedisError
 
 from config.settings import Settings, SettingsError, load
 from simulation.servers.embedded_redis import EmbeddedRedis, free_port
+from worker import from_captivate
 from worker.bootstrap import Parts, build
 from worker.clients.captivate import Captivate
 from worker.domain.conversation import Conversation
@@ -86,7 +87,7 @@ def wrong_calls(settings: Settings, unused_port: int) -> list[Callable[[], objec
         lambda: chat("PLANTED\n", message=["PLANTED-text"]),
         lambda: chat("@lead", channel={"session_id": ["PLANTED-session"], "metadata": "PLANTED-metadata"}),
         lambda: chat("@lead", message="", image_url="PLANTED-no-address"),
-        lambda: InboundChat.from_captivate(payload, persona="ava", target="@lead"),
+        lambda: from_captivate(payload, persona="ava", target="@lead"),
         lambda: Captivate(**payload),
         lambda: load(env_file=None, redis_url=7, captivate={"base_url": "PLANTED", "more": "PLANTED-more"}),
         lambda: load(env_file=None, personas={"ava": {"api_key": "PLANTED key with blanks"}}),

@@ -32,6 +32,7 @@ MEMBERS = [
     "TooLarge",
     "UnknownPersona",
     "__version__",
+    "from_captivate",
 ]
 
 
@@ -53,5 +54,13 @@ def test_another_name_is_missing_as_usual():
 def test_to_import_the_door_loads_nothing():
     found = "[name for name in sys.modules if name.startswith(('worker.', 'redis', 'pydantic'))]"
     loaded = f"import sys, worker; print({found})"
+    told = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, check=True).stdout
+    assert told == "[]\n"
+
+
+def test_a_producer_loads_no_http_client():
+    unwanted = ("httpx", "httpcore", "httptools", "rich", "worker.clients.http", "worker.clients.fluidtalk")
+    found = f"[name for name in {unwanted} if name in sys.modules]"
+    loaded = f"import sys; from worker import InboundChat, Producer, from_captivate; print({found})"
     told = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, check=True).stdout
     assert told == "[]\n"

@@ -8,18 +8,11 @@ from pathlib import Path
 from worker.clients.downloads import DOWNLOAD_TIMEOUTS, DownloadError, Downloads
 from worker.clients.http.connections import Timeouts
 from worker.clients.pictures import image_type, upload_name
+from worker.domain.failures import ImageUnavailable
 
-__all__ = ["MAX_IMAGE_BYTES", "FetchedImage", "ImageError", "ImageFetcher", "image_type"]
+__all__ = ["MAX_IMAGE_BYTES", "FetchedImage", "ImageFetcher", "image_type"]
 
 MAX_IMAGE_BYTES = 10 * 1024 * 1024
-
-
-class ImageError(Exception):
-    """There is no image to be had. ``retryable``: whether trying again later can help. Names the host at most."""
-
-    def __init__(self, message: str, *, retryable: bool = False) -> None:
-        super().__init__(message)
-        self.retryable = retryable
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,18 +50,18 @@ class ImageFetcher:
         )
 
     def fetch(self, url: str) -> FetchedImage:
-        """The image behind a link. Raises ``ImageError``.
+        """The image behind a link. Raises ``ImageUnavailable``.
 
         The type is told by the content, never by the server's word, and the file name gets the extension of that type.
         """
         try:
             download = self._downloads.get(url, max_bytes=self._max_bytes)
         except DownloadError as error:
-            raise ImageError(f"the image could not be fetched: {error}", retryable=error.retryable) from error
+            raise ImageUnavailable(f"the image could not be fetched: {error}", retryable=error.retryable) from error
         kind = image_type(download.body)
         if kind is None:
             packed = f", or it is packed ({download.coding}) although asked not to" if download.coding else ""
-            raise ImageError(f"what {download.url.host} sent is not an image of a known kind{packed}")
+            raise ImageUnavailable(f"what {download.url.host} sent is not an image of a known kind{packed}")
         return FetchedImage(
             download.body, upload_name(download.url.raw_path.decode("ascii").partition("?")[0], kind), kind
         )

@@ -17,10 +17,9 @@ from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol
 
 from config.settings import Persona, Retry, Validity
-from worker.adapters.images import ImageError
-from worker.clients import captivate, fluidtalk
-from worker.clients.fluidtalk import ActionResult, ChatResult
-from worker.clients.http.answers import no_answer
+from worker.domain import failures
+from worker.domain.answer import Answer
+from worker.domain.failures import CallFailed, ImageUnavailable
 from worker.domain.reasons import Reason, of_farewell, read
 from worker.domain.reply import Reply, farewell
 from worker.domain.retry import (
@@ -218,44 +217,39 @@ def without_content(reason: Reason, sealed: bool, jitter: random.Random) -> End 
     return Wait(_UNDECRYPTABLE_SECONDS * jitter.uniform(0.8, 1.2), reason.cause, reason.detail, asked=False)
 
 
-def of_answer(kind: str, result: ChatResult | ActionResult, *, second: bool) -> Deliver | End:
-    """What the persona's answer means."""
-    if result.ignored:
+def of_answer(kind: str, answer: Answer, *, second: bool) -> Deliver | End:
+    """What the persona's answer means. ``second``: an earlier call may have been acted on."""
+    if answer.ignored:
         return End("ignored", Cause.OWNED_ELSEWHERE, mark="owned_elsewhere")
-    if isinstance(result, ChatResult):
-        photo_url = (result.photo_url or None) if result.should_send_photo else None
-        if not result.replies and not photo_url:
-            return End("answered", Cause.NOTHING_SAID, mark="started")
-        return Deliver(Reply(bubbles=tuple(result.replies), photo_url=photo_url))
-    if result.message:
-        return Deliver(Reply(bubbles=(result.message,)))
-    if result.continued and kind == "ai_opener" and second:
+    if answer.bubbles or answer.photo_url:
+        return Deliver(Reply(bubbles=answer.bubbles, photo_url=answer.photo_url))
+    if answer.continued and kind == "ai_opener" and second:
         return End("answered", Cause.TEXT_LOST, mark="started")
-    if result.continued:
+    if answer.continued:
         return End("skipped", Cause.ALREADY_LIVE, mark="started")
     return End("answered", Cause.NOTHING_SAID, mark="started")
 
 
 def of_ask_failure(
-    head: Attempts, failure: fluidtalk.FluidTalkError, tries: Tries, rules: Rules, jitter: random.Random
+    head: Attempts, failure: CallFailed, tries: Tries, rules: Rules, jitter: random.Random
 ) -> Deliver | End | Wait:
     """What a failed call to the persona means. ``tries``: the failed calls before it that count against the head."""
     match failure:
-        case fluidtalk.ConversationSealed():
+        case failures.Sealed():
             reply = farewell("sealed", stored(Cause.PERSONA_ENDED), rules.persona.on_sealed)
             return Deliver(reply) if reply else End("sealed", Cause.PERSONA_ENDED, mark="sealed")
-        case fluidtalk.ConversationNotFound() if head.kind == "follow_up":
+        case failures.NoConversation() if head.kind == "follow_up":
             return End("skipped", Cause.NO_CONVERSATION, follow_up="dropped")
-        case fluidtalk.OutcomeUnknown():
+        case failures.OutcomeUnknown():
             step = _after_unknown_ask(head.kind, rules)
             if not isinstance(step, Ask):
                 return step
             reason = Reason(Cause.PERSONA_UNKNOWN, status_of(failure))
             return _again("unknown", reason, head.asks, failure.retry_after, tries, rules, jitter)
-        case fluidtalk.Unavailable():
+        case failures.Unavailable():
             reason = Reason(Cause.PERSONA_UNAVAILABLE, status_of(failure))
             return _again("unavailable", reason, head.asks, failure.retry_after, tries, rules, jitter)
-        case fluidtalk.BadReply():
+        case failures.BadReply():
             return _dead(Cause.BAD_REPLY, rules, quote=_text(failure.detail))
         case _:
             return _of_key(head, failure, rules, jitter) or _dead(
@@ -263,15 +257,15 @@ def of_ask_failure(
             )
 
 
-def _of_key(head: Attempts, failure: fluidtalk.FluidTalkError, rules: Rules, jitter: random.Random) -> Wait | None:
+def _of_key(head: Attempts, failure: CallFailed, rules: Rules, jitter: random.Random) -> Wait | None:
     # What the server says of the key and not of the event ends no event, any number of times.
     seconds = pause(head.asks, failure.retry_after, rules.retry, jitter)
     match failure:
-        case fluidtalk.Unauthorized():
+        case failures.KeyRefused():
             return Wait(rules.retry.pause_seconds, Cause.KEY_REFUSED, status_of(failure), gate=Gate.QUARANTINED)
-        case fluidtalk.CreditsExhausted():
+        case failures.CreditsOut():
             return Wait(seconds, Cause.CREDITS_OUT, gate=Gate.CREDITS)
-        case fluidtalk.Throttled():
+        case failures.Throttled():
             for_all = pause_for_all(head.asks, failure.retry_after, rules.retry, jitter)
             behind = max(seconds, for_all) + rules.retry.pause_seconds * jitter.uniform(0.5, 1.0)
             return Wait(behind, Cause.PERSONA_THROTTLED, status_of(failure), gate=Gate.HOLD, gate_seconds=for_all)
@@ -281,7 +275,7 @@ def _of_key(head: Attempts, failure: fluidtalk.FluidTalkError, rules: Rules, jit
 
 def of_image_failure(
     head: Attempts,
-    failure: ImageError | fluidtalk.FluidTalkError,
+    failure: ImageUnavailable | CallFailed,
     has_text: bool,
     tries: Tries,
     rules: Rules,
@@ -292,10 +286,10 @@ def of_image_failure(
     An upload is a call with the persona's key, so what it says of key and persona holds for all. Hosting again is
     harmless, so an unknown outcome is no different from none. A link that cannot be read is the event's own fault.
     """
-    if isinstance(failure, fluidtalk.FluidTalkError):
+    if isinstance(failure, CallFailed):
         if of_key := _of_key(head, failure, rules, jitter):
             return of_key
-        if isinstance(failure, fluidtalk.Unavailable | fluidtalk.OutcomeUnknown):
+        if isinstance(failure, failures.Unavailable | failures.OutcomeUnknown):
             reason = Reason(Cause.IMAGE_NOT_HOSTED, status_of(failure))
             return _again("image", reason, head.asks, failure.retry_after, tries, rules, jitter)
     elif failure.retryable and tries.counted + 1 < rules.retry.attempts:
@@ -312,7 +306,7 @@ def image_given_up(has_text: bool, rules: Rules) -> Deliver | End | None:
 def of_delivery(
     head: Attempts,
     reply: Reply,
-    failure: captivate.CaptivateError | None,
+    failure: CallFailed | None,
     tries: Tries,
     rules: Rules,
     jitter: random.Random,
@@ -333,15 +327,15 @@ def of_delivery(
         return _again(what, Reason(cause, status_of(failure)), head.sends, failure.retry_after, tries, rules, jitter)
 
     match failure:
-        case captivate.Throttled():
+        case failures.Throttled():
             return again("throttled", Cause.CHANNEL_UNAVAILABLE)
-        case captivate.Unavailable():
+        case failures.Unavailable():
             return again("unavailable", Cause.CHANNEL_UNAVAILABLE)
-        case captivate.OutcomeUnknown() if rules.persona.unknown.delivery == "hold":
+        case failures.OutcomeUnknown() if rules.persona.unknown.delivery == "hold":
             return _undelivered(head, Cause.DELIVERY_UNCONFIRMED)
-        case captivate.OutcomeUnknown():
+        case failures.OutcomeUnknown():
             return replace(again("unavailable", Cause.CHANNEL_UNKNOWN), unknown=True)
-        case _ if failure.status in (401, 403):
+        case failures.KeyRefused():
             # The login of the whole channel, or this conversation alone: what happens to the others tells.
             return again("refused", Cause.CHANNEL_REFUSED)
         case _:
@@ -419,14 +413,14 @@ def _undelivered(head: Attempts, cause: Cause, detail: str = "") -> End:
     return End("dead", cause, " ".join(part for part in (detail, bubbles) if part))
 
 
-def status_of(failure: fluidtalk.FluidTalkError | captivate.CaptivateError) -> str:
+def status_of(failure: CallFailed) -> str:
     """The detail that tells which answer a failure was; '' without an answer."""
     return figures(status=failure.status)
 
 
-def answer_of(failure: fluidtalk.FluidTalkError | captivate.CaptivateError) -> str:
+def answer_of(failure: CallFailed) -> str:
     """The detail of ``Cause.NO_ANSWER``: which answer a failure was, or why there was none, as far as that is known."""
-    return status_of(failure) or (f"text={why}" if (why := no_answer(failure)) != "no answer" else "")
+    return status_of(failure) or (f"text={failure.why}" if failure.why else "")
 
 
 def _text(detail: object) -> str:

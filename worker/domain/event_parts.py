@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from worker.clients.odd_values import LeftOut, UnusableLink, link_of, name_of_type, text_of
+from worker.clients.values.odd_values import LeftOut, UnusableLink, link_of, name_of_type, text_of
+
+__all__ = ["MAX_FILENAME", "LeftOut", "told", "usable"]
 
 MAX_FILENAME = 1024
 

@@ -9,7 +9,7 @@ import math
 import re
 import uuid
 from collections.abc import Iterable
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import (
     AwareDatetime,
@@ -28,16 +28,12 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from worker.clients import pictures
-from worker.clients.captivate import Captivate, CaptivatePayloadError
-from worker.clients.captivate.json_values import json_part
-from worker.clients.odd_values import (
+from worker.clients.values.json_values import json_part
+from worker.clients.values.odd_values import (
     MAX_LINK,
     MAX_NUMBER_BITS,
     LeftOut,
-    UnusableLink,
     flag_of,
-    link_of,
     name_of_type,
     text_of,
 )
@@ -54,11 +50,9 @@ MAX_FIELDS = 64
 MAX_ATTACHMENTS = 50
 MAX_LEFT_OUT = 20
 _FAULTS_TOLD = 10
-# Where platforms say what a file is.
-_TYPE_KEYS = ("type", "mimetype", "mimeType", "mime_type", "contentType", "content_type")
 _KINDS = " or ".join([", ".join(list(KINDS)[:-1]), list(KINDS)[-1]])
 
-_NOTHING_TO_ANSWER = "an inbound chat needs a message or an image: there is nothing to answer"
+NOTHING_TO_ANSWER = "an inbound chat needs a message or an image: there is nothing to answer"
 _SAYS = ("message", "image_url", "attachments")
 
 
@@ -129,7 +123,7 @@ class ChannelContext(BaseModel):
 
     ``session_id``: Captivate's id of the conversation. ``metadata``: the request's metadata object, kept whole.
     ``hasLivechat``: whether a person can take over. Other parts of a Captivate request are dropped. Parts of another
-    shape than documented are read as ``Captivate.parse`` does, and stand in ``left_out`` when they cannot be used.
+    type than documented are read where they have one meaning, else they stand in ``left_out``.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
@@ -174,14 +168,8 @@ class ChannelContext(BaseModel):
         if context is None:
             parts, left_out = _channel_parts(value)
             context = read(parts)
-        context._left_out = (*left_out, *context.conversation().left_out)[:MAX_LEFT_OUT]
+        context._left_out = tuple(left_out[:MAX_LEFT_OUT])
         return context
-
-    def conversation(self) -> Captivate:
-        """A fresh Captivate conversation to answer into, without anything that came in."""
-        return Captivate.parse(
-            {"session_id": self.session_id, "metadata": self.metadata, "hasLivechat": self.hasLivechat}
-        )
 
 
 class Attachment(_Value):
@@ -221,7 +209,7 @@ class _EventBase(_Value):
             return read(value)
         parts, left_out = event_parts.usable(value, _optional_fields(cls))
         if left_out and "message" in cls.model_fields and not any(map(parts.get, _SAYS)):
-            raise ValueError(f"{_NOTHING_TO_ANSWER} (left out: {told(left_out)})")
+            raise ValueError(f"{NOTHING_TO_ANSWER} (left out: {told(left_out)})")
         event = read(parts)
         event._leave_out([*left_out, *(event.channel.left_out if event.channel else ())])
         return event
@@ -248,59 +236,12 @@ class InboundChat(_EventBase):
     @model_validator(mode="after")
     def _says_something(self) -> InboundChat:
         if not self.message and not self.image_url and not self.attachments:
-            raise ValueError(_NOTHING_TO_ANSWER)
+            raise ValueError(NOTHING_TO_ANSWER)
         if len(self.attachments) > 1 and len(self.event_id) > 240:
             raise ValueError("event_id: with several attachments at most 240 characters, each gets an id of its own")
         if self.image_url and self.attachments:
             raise ValueError("give image_url or attachments, not both: one call carries one image")
         return self
-
-    @classmethod
-    def from_captivate(
-        cls,
-        payload: object,
-        *,
-        persona: str,
-        target: str,
-        own_username: str | None = None,
-        event_id: str | None = None,
-    ) -> InboundChat:
-        """Read message, image files and channel from a Captivate request.
-
-        ``payload``: the JSON object that Captivate posted. ``event_id``: give the id of the request when there is
-        one, so that a repeated request is recognised. Files whose declared type is another than that of a picture are
-        not for a persona and are left out, unless their name is that of a picture.
-        Only ``session_id`` and something to answer, words or an image, are needed; what else cannot be used stands in
-        ``left_out``. Raises ``InvalidEvent`` naming the field at fault, never its value.
-        """
-        try:
-            request = Captivate.parse(payload)
-        except CaptivatePayloadError as error:
-            raise InvalidEvent(f"not a Captivate request: {error}") from None
-        assert isinstance(payload, dict)  # noqa: S101 - Captivate.parse accepts nothing else
-        images = _images(request.get_files())
-        left_out = [*request.left_out, *_too_many(images)]
-        message, attachments = request.get_user_input() or "", images[:MAX_ATTACHMENTS]
-        if left_out and not message and not attachments:
-            raise InvalidEvent(f"{_NOTHING_TO_ANSWER} (left out: {told(left_out)})")
-        event = parse(
-            {
-                "kind": "inbound_chat",
-                "persona": persona,
-                "target": target,
-                "own_username": own_username,
-                "message": message,
-                "attachments": attachments,
-                "channel": {
-                    "metadata": {},
-                    **{key: payload[key] for key in ("session_id", "metadata", "hasLivechat") if key in payload},
-                },
-                **({"event_id": event_id} if event_id else {}),
-            }
-        )
-        assert isinstance(event, InboundChat)  # noqa: S101 - narrows the union for the type checker
-        event._leave_out([*left_out, *event.left_out])
-        return event
 
     def one_image_each(self) -> tuple[InboundChat, ...]:
         """This event, followed by one more for each further attachment: one persona call carries one image."""
@@ -348,6 +289,8 @@ class FollowUp(_EventBase):
     not_before: AwareDatetime | None = None
 
 
+_AnEvent = TypeVar("_AnEvent", bound=_EventBase)
+
 Event = Annotated[InboundChat | AiOpener | EventTrigger | FollowUp, Field(discriminator="kind")]
 
 _EVENT: TypeAdapter[InboundChat | AiOpener | EventTrigger | FollowUp] = TypeAdapter(Event)
@@ -366,8 +309,8 @@ def parse(value: object) -> InboundChat | AiOpener | EventTrigger | FollowUp:
 def parse_json(text: str | bytes, *, accepted: bool = False) -> InboundChat | AiOpener | EventTrigger | FollowUp:
     """An event from its JSON text, as ``model_dump_json`` wrote it. Raises ``InvalidEvent``.
 
-    ``accepted``: it was parsed before it was stored, so it is not tried again whether Captivate can take its channel,
-    and what cannot be read is no fault of its sender: raises ``Unreadable``.
+    ``accepted``: it was parsed before it was stored, so the bounds at the door do not hold again, and what cannot be
+    read is no fault of its sender: raises ``Unreadable``.
     """
     try:
         return _EVENT.validate_json(text, context=_ACCEPTED if accepted else None)
@@ -375,6 +318,13 @@ def parse_json(text: str | bytes, *, accepted: bool = False) -> InboundChat | Ai
         if accepted:
             raise by_a_newer_release("an event", _errors(error, of_stored=True)) from None
         raise InvalidEvent(faults(error)) from None
+
+
+def with_left_out(event: _AnEvent, left_out: Iterable[LeftOut]) -> _AnEvent:
+    """The same event with another ``left_out``: these, each once, at most ``MAX_LEFT_OUT``."""
+    noted = event.model_copy()
+    noted._leave_out(left_out)
+    return noted
 
 
 def faults(error: ValidationError) -> str:
@@ -430,39 +380,3 @@ def _channel_parts(value: dict[Any, Any]) -> tuple[dict[str, Any], list[LeftOut]
     elif value.get("hasLivechat") is not None:
         left_out.append(LeftOut("hasLivechat", "it is neither true nor false"))
     return parts, left_out
-
-
-def _too_many(images: list[dict[str, Any]]) -> list[LeftOut]:
-    further = len(images) - MAX_ATTACHMENTS
-    return [LeftOut("files", f"{further} images more than {MAX_ATTACHMENTS}")] if further > 0 else []
-
-
-def _images(files: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The files that may be pictures: the bytes decide, once they are fetched. Without one that is likely, the first
-    whose type says nothing is tried whatever its name says."""
-    found = [(_chance(file), file) for file in files]
-    likely = [file for chance, file in found if chance is pictures.Chance.GOOD]
-    unlikely = [file for chance, file in found if chance is pictures.Chance.SMALL]
-    return [{"url": _link(file), "filename": _name(file)} for file in likely or unlikely[:1]]
-
-
-def _chance(file: dict[str, Any]) -> pictures.Chance:
-    link = _link(file)
-    url = link if isinstance(link, str) else ""
-    return pictures.chance([file.get(key) for key in _TYPE_KEYS], _name(file), url)
-
-
-def _name(file: dict[str, Any]) -> object:
-    return file.get("filename") or file.get("name")
-
-
-def _link(file: dict[str, Any]) -> object:
-    # The first one that can be used; else what is there, for the reason that is told.
-    storage = file.get("storage")
-    candidates = [storage.get("presignedUrl") if isinstance(storage, dict) else None, file.get("url")]
-    for candidate in candidates:
-        try:
-            return link_of(candidate)
-        except UnusableLink:
-            continue
-    return candidates[0] or candidates[1]

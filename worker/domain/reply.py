@@ -1,4 +1,4 @@
-"""What goes back to the lead: pure, from a stored reply to Captivate messages."""
+"""What goes back to the lead, as it is stored until it is delivered: pure, whatever the channel."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ from typing import Any, Literal
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from config.settings import Escalation
-from worker.clients.captivate import Captivate, FileCollectionModel, FileModel, TextMessageModel
-from worker.clients.pictures import name_and_type_of_link
 from worker.domain.unreadable import by_a_newer_release
 from worker.domain.vocabulary import Fate, Mark
 
@@ -78,34 +76,3 @@ def farewell(fate: Literal["sealed", "dead"], reason: str, escalation: Escalatio
         mark="sealed" if fate == "sealed" else "escalated",
         detail=detail,
     )
-
-
-def fill(captivate: Captivate, reply: Reply, sent: int = 0) -> Captivate:
-    """Put the next send of a reply into a fresh conversation: each bubble a text message, the photo last, then the
-    escalation.
-
-    ``sent``: how many sends of it are done, fewer than ``reply.sends``.
-
-    Source: seed FluidTalk "Send replies as separate bubbles; when should_send_photo, also send photo_url".
-    """
-    messages: list[TextMessageModel | FileCollectionModel] = [TextMessageModel(text=bubble) for bubble in reply.bubbles]
-    if reply.photo_url:
-        messages.append(FileCollectionModel(files=[_photo(reply.photo_url)]))
-    captivate.set_response(messages[sent : sent + 1] if reply.pauses else messages)
-    if reply.escalation and sent + 1 == reply.sends:
-        _escalate(captivate, Escalation(**reply.escalation))
-    return captivate
-
-
-def _photo(url: str) -> FileModel:
-    filename, kind = name_and_type_of_link(url)
-    return FileModel(type=kind, url=url, filename=filename)
-
-
-def _escalate(captivate: Captivate, escalation: Escalation) -> None:
-    if escalation.action == "escalate_to_human":
-        captivate.escalate_to_human()
-    elif escalation.action == "escalate_to_agent_router":
-        captivate.escalate_to_agent_router(reason=escalation.reason)
-    elif escalation.action == "escalate_to_agent":
-        captivate.escalate_to_agent(escalation.agent_id or "", reason=escalation.reason)

@@ -11,19 +11,8 @@ from functools import partial
 from typing import Protocol
 
 from config.settings import Settings
-from worker.adapters.images import FetchedImage, ImageError
-from worker.clients.fluidtalk import (
-    ActionResult,
-    ChatResult,
-    ConversationNotFound,
-    ConversationSealed,
-    FluidTalk,
-    FluidTalkError,
-    OutcomeUnknown,
-    Rejected,
-    Unavailable,
-)
-from worker.clients.odd_values import LeftOut
+from worker.adapters.images import FetchedImage
+from worker.domain.answer import Answer
 from worker.domain.decisions import (
     Ask,
     Deliver,
@@ -37,8 +26,17 @@ from worker.domain.decisions import (
     of_image_failure,
     status_of,
 )
-from worker.domain.event_parts import told
-from worker.domain.events import AiOpener, Event, EventTrigger, FollowUp, InboundChat
+from worker.domain.event_parts import LeftOut, told
+from worker.domain.events import Event, FollowUp, InboundChat
+from worker.domain.failures import (
+    CallFailed,
+    ImageUnavailable,
+    NoConversation,
+    OutcomeUnknown,
+    Rejected,
+    Sealed,
+    Unavailable,
+)
 from worker.domain.retry import Tries
 from worker.domain.vocabulary import Cause, Gate, stored
 from worker.observability import metrics
@@ -53,12 +51,6 @@ _log = logging.getLogger("parley.ask")
 # It is woken when its place is free; after so long it asks again by itself.
 _IN_LINE_SECONDS = 3600.0
 
-# One white pixel, for a call without consequences, before one that must not be made twice tries a closed circuit.
-_PIXEL = bytes.fromhex(
-    "89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c4890000000d49444154789c63f8ffff3f0005fe02fea7"
-    "9a90440000000049454e44ae426082"
-)
-
 
 class LeaseLost(Exception):
     """Another turn may have taken over: start no further call."""
@@ -70,6 +62,14 @@ class FetchesImages(Protocol):
     def fetch(self, url: str) -> FetchedImage: ...
 
 
+class AsksPersona(Protocol):
+    """One persona: ``worker.adapters.handshake.Handshake``. Each method makes one call and raises ``CallFailed``."""
+
+    def ask(self, group: tuple[Event, ...], image_url: str | None) -> Answer: ...
+    def host(self, image: bytes, filename: str) -> str: ...
+    def try_out(self) -> None: ...
+
+
 class Asking:
     """The asking half of a turn. Shared by all turns of a process."""
 
@@ -77,7 +77,7 @@ class Asking:
         self,
         settings: Settings,
         store: Store,
-        personas: Mapping[str, FluidTalk],
+        personas: Mapping[str, AsksPersona],
         images: FetchesImages,
         reach: Reach,
     ) -> None:
@@ -143,13 +143,13 @@ class Asking:
         failpoints.reached("before ask")
         begun_at = time.monotonic()
         try:
-            result = quickly(
-                lambda: _call(self._personas[persona], grant.events, image_url),
+            answer = quickly(
+                lambda: self._personas[persona].ask(grant.events, image_url),
                 again_on=lambda error: isinstance(error, Unavailable) and error.status == 0,
                 tries=self._quick_tries,
                 pause_seconds=self._quick_pause_seconds,
             )
-        except FluidTalkError as failure:
+        except CallFailed as failure:
             if isinstance(failure, OutcomeUnknown):
                 metrics.unknown(persona, grant.head.kind)
             self._learn(lease, failure, begun_at)
@@ -158,20 +158,20 @@ class Asking:
             return decision
         failpoints.reached("after ask")
         self._learn(lease, None, begun_at)
-        self._left_out(lease, result.left_out)
-        return of_answer(grant.head.kind, result, second=step.second)
+        self._left_out(lease, answer.left_out)
+        return of_answer(grant.head.kind, answer, second=step.second)
 
     def _left_out(self, lease: Lease, left_out: Sequence[LeftOut]) -> None:
         if left_out:
             if_possible(partial(self._store.leases.left_out, lease.grant, told(left_out)))
 
-    def _learn(self, lease: Lease, failure: FluidTalkError | None, begun_at: float) -> None:
+    def _learn(self, lease: Lease, failure: CallFailed | None, begun_at: float) -> None:
         grant, owner = lease.grant, self._reach.persona(lease.grant.conversation.persona)
         if isinstance(failure, Unavailable | OutcomeUnknown):
             self._reach.failed(owner, grant.conversation, begun_at, answer_of(failure))
             return
         self._reach.answered(owner, grant.probe)
-        if failure is None or isinstance(failure, ConversationSealed | ConversationNotFound | Rejected):
+        if failure is None or isinstance(failure, Sealed | NoConversation | Rejected):
             self._reach.succeeded(owner, lease.now())
         if failure is None and grant.probe == "credits":
             self._reach.open(owner, Gate.CREDITS)
@@ -204,10 +204,10 @@ class Asking:
         if grant.probe != "circuit" or rules.may_repeat(grant.head.kind):
             return None
         try:
-            self._personas[grant.conversation.persona].upload_image(data=_PIXEL, filename="pixel.png")
+            self._personas[grant.conversation.persona].try_out()
         except (Unavailable, OutcomeUnknown) as failure:
             return Wait(rules.retry.pause_seconds, Cause.PERSONA_UNAVAILABLE, status_of(failure), asked=False)
-        except FluidTalkError:
+        except CallFailed:
             pass
         return None
 
@@ -227,7 +227,7 @@ class Asking:
             return image_given_up(_has_text(group), rules)
         try:
             return self._images.fetch(last.attachments[0].url)
-        except ImageError as failure:
+        except ImageUnavailable as failure:
             return self._without_image(lease, rules, failure, tries)
 
     def _hosted(
@@ -240,9 +240,8 @@ class Asking:
         filename = image.named(attachment.filename if attachment else None)
         begun_at = time.monotonic()
         try:
-            client = self._personas[grant.conversation.persona]
-            image_url = client.upload_image(data=image.data, filename=filename).url
-        except FluidTalkError as failure:
+            image_url = self._personas[grant.conversation.persona].host(image.data, filename)
+        except CallFailed as failure:
             if isinstance(failure, OutcomeUnknown):
                 metrics.unknown(grant.conversation.persona, "image")
             self._learn(lease, failure, begun_at)
@@ -255,7 +254,7 @@ class Asking:
         return image_url
 
     def _without_image(
-        self, lease: Lease, rules: Rules, failure: ImageError | FluidTalkError, tries: Tries
+        self, lease: Lease, rules: Rules, failure: ImageUnavailable | CallFailed, tries: Tries
     ) -> Deliver | End | Wait | None:
         grant = lease.grant
         decision = of_image_failure(grant.head, failure, _has_text(grant.events), tries, rules, self._jitter)
@@ -267,24 +266,3 @@ class Asking:
 
 def _has_text(group: tuple[Event, ...]) -> bool:
     return any(isinstance(event, InboundChat) and event.message for event in group)
-
-
-def _call(client: FluidTalk, group: tuple[Event, ...], image_url: str | None) -> ChatResult | ActionResult:
-    event = group[-1]
-    match event:
-        case InboundChat():
-            texts = [part.message for part in group if isinstance(part, InboundChat) and part.message]
-            own_username = next((part.own_username for part in reversed(group) if part.own_username), None)
-            return client.inbound_chat(event.target, "\n".join(texts), own_username=own_username, image_url=image_url)
-        case AiOpener():
-            return client.ai_opener(event.target, own_username=event.own_username, image_url=image_url)
-        case EventTrigger():
-            return client.event_trigger(
-                event.target,
-                event.event_type,
-                event.context or None,
-                own_username=event.own_username,
-                image_url=image_url,
-            )
-        case FollowUp():
-            return client.follow_up(event.target, own_username=event.own_username)

@@ -9,11 +9,12 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from config.settings import Settings
+from worker.adapters.captivate_requests import conversation_of
 from worker.domain.conversation import Conversation
-from worker.domain.events import AiOpener, EventTrigger, FollowUp, InboundChat
+from worker.domain.events import AiOpener, EventTrigger, FollowUp, InboundChat, with_left_out
 from worker.domain.refusals import InboxFull, InvalidEvent, MissingChannel, Refused, TooLarge, UnknownPersona
 from worker.observability import tracing
 from worker.store import Store
@@ -21,6 +22,7 @@ from worker.store.conversations.follow_ups import Scheduled
 from worker.store.conversations.inbox import Acceptance
 
 AnyEvent = InboundChat | AiOpener | EventTrigger | FollowUp
+SomeEvent = TypeVar("SomeEvent", bound=AnyEvent)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,7 @@ class Producer:
         ``config.settings.SettingsError`` when the store was made with another number of shards.
         """
         if isinstance(event, FollowUp) and event.not_before is not None:
-            self._check(event)
+            event = self._checked(event)
             self._ready()
             return self._receipt(event, self._store.follow_ups.schedule(event))
         return self._accept(event)
@@ -133,12 +135,12 @@ class Producer:
         return receipt
 
     def _parts(self, event: AnyEvent) -> list[AnyEvent]:
-        self._check(event)
+        event = self._checked(event)
         if event.traceparent is None and (position := tracing.position()):
             event = event.model_copy(update={"traceparent": position})
         return list(event.one_image_each()) if isinstance(event, InboundChat) else [event]
 
-    def _check(self, event: AnyEvent) -> None:
+    def _checked(self, event: SomeEvent) -> SomeEvent:
         if not isinstance(event, InboundChat | AiOpener | EventTrigger | FollowUp):
             raise InvalidEvent(
                 f"{type(event).__name__} is not an event: enqueue InboundChat, AiOpener, EventTrigger or FollowUp"
@@ -153,6 +155,9 @@ class Producer:
         if event.channel:
             size = _json_size(event.channel.metadata) + len(event.channel.session_id)
             _within("channel", size, self._limits.channel_bytes, "bytes of JSON")
+            if left_out := conversation_of(event.channel).left_out:
+                return with_left_out(event, [*event.left_out, *left_out])
+        return event
 
     def _receipt(self, event: AnyEvent, acceptance: Acceptance | Scheduled) -> Receipt:
         match acceptance.status:

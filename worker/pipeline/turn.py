@@ -13,10 +13,9 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import Literal, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 from config.settings import Settings
-from worker.clients.captivate import Captivate, CaptivateError, OutcomeUnknown, Unavailable
 from worker.domain.cadence import MORNING_MS, Planned, Policy, after_delivery, after_skip
 from worker.domain.conversation import Conversation
 from worker.domain.decisions import (
@@ -33,10 +32,12 @@ from worker.domain.decisions import (
     of_reply,
     without_content,
 )
+from worker.domain.events import ChannelContext
+from worker.domain.failures import CallFailed, KeyRefused, OutcomeUnknown, Unavailable
 from worker.domain.handles import Handles
 from worker.domain.pacing import pauses
 from worker.domain.quiet_hours import Window, window_of, zone_unreadable
-from worker.domain.reply import Reply, fill
+from worker.domain.reply import Reply
 from worker.domain.retry import UNTRIED, Tries, tries
 from worker.domain.unreadable import Unreadable
 from worker.domain.vocabulary import TURNS, Cause, Lane, stored
@@ -67,9 +68,10 @@ class DeadLetter(Exception):
 
 
 class Channel(Protocol):
-    """Where replies go: ``worker.clients.captivate.CaptivateClient``."""
+    """Where replies go: ``worker.adapters.channel.CaptivateChannel``. Raises ``CallFailed``."""
 
-    def send_message(self, captivate: Captivate, idempotency_key: str | None = None) -> object: ...
+    def message_of(self, context: ChannelContext, reply: Reply, sent: int) -> dict[str, Any]: ...
+    def send(self, message: dict[str, Any], idempotency_key: str) -> None: ...
     def reachable(self) -> bool: ...
 
 
@@ -341,19 +343,19 @@ class Turns:
         delivered = failure is None and bool(reply.bubbles or reply.photo_url)
         return self._end(lease, decision, delivered=delivered)
 
-    def _send(self, lease: Lease, head: Entry, reply: Reply) -> CaptivateError | None:
+    def _send(self, lease: Lease, head: Entry, reply: Reply) -> CallFailed | None:
         grant, channel = lease.grant, self._reach.channel
         begun_at = time.monotonic()
         failpoints.reached("before delivery")
         try:
-            message = fill(channel_of(grant).conversation(), reply, head.bubbles_sent)
+            message = self._channel.message_of(channel_of(grant), reply, head.bubbles_sent)
             lease.called = True
             with metrics.delivering():
-                self._channel.send_message(message, _idempotency_key(grant, head, reply))
-        except CaptivateError as error:
+                self._channel.send(message, _idempotency_key(grant, head, reply))
+        except CallFailed as error:
             if isinstance(error, OutcomeUnknown):
                 metrics.unknown(grant.conversation.persona, "delivery")
-            if isinstance(error, OutcomeUnknown | Unavailable) or error.status in (401, 403):
+            if isinstance(error, OutcomeUnknown | Unavailable | KeyRefused):
                 self._reach.failed(channel, grant.conversation, begun_at, answer_of(error))
             elif error.status:
                 self._reach.answered(channel, grant.probe)

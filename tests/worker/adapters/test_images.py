@@ -15,8 +15,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.adapters.images import FetchedImage, ImageError, ImageFetcher, image_type
+from worker.adapters.images import FetchedImage, ImageFetcher, image_type
 from worker.clients.http.connections import Timeouts
+from worker.domain.failures import ImageUnavailable
 
 
 def _ftyp(major: bytes, *compatible: bytes) -> bytes:
@@ -228,8 +229,8 @@ def test_an_image_in_a_coding_that_cannot_be_undone_is_refused_by_its_name(make_
     assert "packed (zstd) although asked not to" in str(_fails(make_fetcher(), f"{site.origin}/secret"))
 
 
-def _fails(fetcher: ImageFetcher, url: str) -> ImageError:
-    with pytest.raises(ImageError) as caught:
+def _fails(fetcher: ImageFetcher, url: str) -> ImageUnavailable:
+    with pytest.raises(ImageUnavailable) as caught:
         fetcher.fetch(url)
     assert "secret" not in str(caught.value)
     return caught.value

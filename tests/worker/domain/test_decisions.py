@@ -8,9 +8,8 @@ from dataclasses import dataclass
 import pytest
 
 from config.settings import Escalation, Persona, Retry, Unknown
-from worker.adapters.images import ImageError
-from worker.clients import captivate, fluidtalk
-from worker.clients.fluidtalk import ActionResult, ChatResult
+from worker.domain import failures
+from worker.domain.answer import Answer
 from worker.domain.decisions import (
     Ask,
     Deliver,
@@ -27,6 +26,7 @@ from worker.domain.decisions import (
     of_image_failure,
     verdict_on_opener,
 )
+from worker.domain.failures import CallFailed, ImageUnavailable
 from worker.domain.reply import Reply
 from worker.domain.retry import UNTRIED, Failure, Tries
 from worker.domain.vocabulary import KINDS, Cause, stored
@@ -62,53 +62,28 @@ RULES = rules()
 HUMAN = Escalation(action="escalate_to_human")
 
 
-def chat_result(**fields: object) -> ChatResult:
-    defaults = {
-        "reply": "",
-        "replies": [],
-        "should_send_photo": False,
-        "photo_url": None,
-        "session_id": "s",
-        "ignored": False,
-        "ignore_reason": None,
-    }
-    return ChatResult(**{**defaults, **fields})
-
-
-def action_result(**fields: object) -> ActionResult:
-    defaults = {"session_id": "s", "message": "", "ignored": False, "ignore_reason": None}
-    return ActionResult(**{**defaults, **fields})
-
-
-def said(kind: type, status: int = 0, detail: object = None, retry_after: float | None = None):
-    """A failure of the persona's or the channel's client."""
-    if issubclass(kind, fluidtalk.FluidTalkError):
-        return kind(status, detail, "said", retry_after=retry_after)
-    return kind("said", status=status or None, retry_after=retry_after)
-
-
-def failure_of(status: int, **fields: object) -> fluidtalk.FluidTalkError:
-    """The client's error for an answer with this status (0: no connection; -1: no answer)."""
+def failure_of(status: int, **fields: object) -> CallFailed:
+    """What an answer of the persona with this status is (0: no connection; -1: no answer)."""
     kinds = {
-        0: fluidtalk.Unavailable,
-        -1: fluidtalk.OutcomeUnknown,
-        200: fluidtalk.BadReply,
-        401: fluidtalk.Unauthorized,
-        403: fluidtalk.Unauthorized,
-        402: fluidtalk.CreditsExhausted,
-        404: fluidtalk.ConversationNotFound,
-        503: fluidtalk.Unavailable,
+        0: failures.Unavailable,
+        -1: failures.OutcomeUnknown,
+        200: failures.BadReply,
+        401: failures.KeyRefused,
+        403: failures.KeyRefused,
+        402: failures.CreditsOut,
+        404: failures.NoConversation,
+        503: failures.Unavailable,
     }
     kind = kinds.get(status)
     if kind is None:
         kind = (
-            fluidtalk.Throttled
+            failures.Throttled
             if status in (408, 425, 429)
-            else fluidtalk.OutcomeUnknown
+            else failures.OutcomeUnknown
             if status >= 500
-            else fluidtalk.Rejected
+            else failures.Rejected
         )
-    return said(kind, max(status, 0), **fields)
+    return kind(status=max(status, 0), **fields)
 
 
 def ask_failure(status: int, head: Head | None = None, given: Rules = RULES, made: Tries = UNTRIED, **fields: object):
@@ -142,7 +117,7 @@ def test_an_image_that_alone_cannot_be_hosted_is_left_out():
 def test_unknown_opener_is_probed_and_continued_with_empty_text_proves_that_the_first_landed():
     head = Head(kind="ai_opener", ask_unknowns=1)
     assert before_asking(head, Known(), RULES) == Ask(second=True)
-    end = of_answer("ai_opener", action_result(continued=True), second=True)
+    end = of_answer("ai_opener", Answer(continued=True), second=True)
     assert (end.fate, end.mark) == ("answered", "started")
     assert end.cause is Cause.TEXT_LOST
 
@@ -175,10 +150,10 @@ def test_an_unknown_call_waits_or_ends_at_once(kind, fate, status):
 @pytest.mark.parametrize(
     "failure",
     [
-        said(fluidtalk.OutcomeUnknown, 0),
-        said(fluidtalk.Unavailable, 503),
-        said(fluidtalk.Throttled, 429),
-        ImageError("slow", retryable=True),
+        failures.OutcomeUnknown(status=0),
+        failures.Unavailable(status=503),
+        failures.Throttled(status=429),
+        ImageUnavailable("slow", retryable=True),
     ],
 )
 def test_an_image_that_cannot_be_hosted_yet_is_tried_again_and_was_not_an_ask(failure):
@@ -187,14 +162,14 @@ def test_an_image_that_cannot_be_hosted_yet_is_tried_again_and_was_not_an_ask(fa
     assert not decision.unknown
 
 
-@pytest.mark.parametrize("failure", [said(fluidtalk.Rejected, 415), ImageError("gone", retryable=False)])
+@pytest.mark.parametrize("failure", [failures.Rejected(status=415), ImageUnavailable("gone", retryable=False)])
 def test_an_image_that_can_never_be_hosted_is_left_out_if_there_are_words(failure):
     assert of_image_failure(Head(), failure, True, UNTRIED, RULES, random.Random(1)) is None
     assert of_image_failure(Head(), failure, False, UNTRIED, RULES, random.Random(1)).fate == "dead"
 
 
 def test_an_unknown_delivery_is_sent_again_and_marked():
-    decision = of_delivery(Head(), Reply(), said(captivate.OutcomeUnknown, 0), UNTRIED, RULES, random.Random(1))
+    decision = of_delivery(Head(), Reply(), failures.OutcomeUnknown(status=0), UNTRIED, RULES, random.Random(1))
     assert decision.unknown
     assert before_sending(Head(send_unknowns=1), UNTRIED, RULES) == Send(resent=True)
     assert before_sending(Head(sends_vanished=1), UNTRIED, RULES) == Send(resent=True)
@@ -202,7 +177,7 @@ def test_an_unknown_delivery_is_sent_again_and_marked():
 
 def test_an_unknown_delivery_under_the_hold_policy_waits_for_a_person():
     hold = rules(unknown=Unknown(delivery="hold"))
-    failure = said(captivate.OutcomeUnknown, 0)
+    failure = failures.OutcomeUnknown(status=0)
     assert of_delivery(Head(), Reply(), failure, UNTRIED, hold, random.Random(1)) == End(
         "dead", Cause.DELIVERY_UNCONFIRMED
     )
@@ -213,46 +188,34 @@ def test_an_unknown_delivery_under_the_hold_policy_waits_for_a_person():
 
 
 def test_bubbles_and_the_photo_last():
-    result = chat_result(replies=["a", "b"], should_send_photo=True, photo_url="https://x/p.jpg")
-    assert of_answer("inbound_chat", result, second=False) == Deliver(Reply(("a", "b"), "https://x/p.jpg"))
-
-
-@pytest.mark.parametrize(("should_send_photo", "photo_url"), [(False, "https://x/p.jpg"), (True, None), (True, "")])
-def test_no_photo_unless_both_say_so(should_send_photo, photo_url):
-    result = chat_result(replies=["a"], should_send_photo=should_send_photo, photo_url=photo_url)
-    assert of_answer("inbound_chat", result, second=False) == Deliver(Reply(("a",)))
+    answer = Answer(("a", "b"), "https://x/p.jpg")
+    assert of_answer("inbound_chat", answer, second=False) == Deliver(Reply(("a", "b"), "https://x/p.jpg"))
 
 
 @pytest.mark.parametrize("kind", ["ai_opener", "event_trigger", "follow_up"])
 @pytest.mark.parametrize("continued", [False, True])
 def test_a_message_is_one_bubble_also_when_an_event_was_folded_in(kind, continued):
-    result = action_result(message="hello", continued=continued)
-    assert of_answer(kind, result, second=False) == Deliver(Reply(("hello",)))
+    answer = Answer(("hello",), continued=continued)
+    assert of_answer(kind, answer, second=False) == Deliver(Reply(("hello",)))
 
 
-@pytest.mark.parametrize(
-    ("kind", "result"),
-    [
-        ("inbound_chat", chat_result(ignored=True, replies=["x"])),
-        ("ai_opener", action_result(ignored=True, message="x")),
-    ],
-)
-def test_ignored_sends_nothing_and_is_remembered(kind, result):
-    assert of_answer(kind, result, second=False) == End("ignored", Cause.OWNED_ELSEWHERE, mark="owned_elsewhere")
+@pytest.mark.parametrize("kind", KINDS)
+def test_ignored_sends_nothing_and_is_remembered(kind):
+    answer = Answer(("x",), ignored=True)
+    assert of_answer(kind, answer, second=False) == End("ignored", Cause.OWNED_ELSEWHERE, mark="owned_elsewhere")
 
 
 def test_continued_and_empty_sends_nothing():
-    assert of_answer("ai_opener", action_result(continued=True), second=False).fate == "skipped"
+    assert of_answer("ai_opener", Answer(continued=True), second=False).fate == "skipped"
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_success_without_text_sends_nothing(kind):
-    result = chat_result() if kind == "inbound_chat" else action_result()
-    assert of_answer(kind, result, second=False).fate == "answered"
+    assert of_answer(kind, Answer(), second=False).fate == "answered"
 
 
 def test_done_seals_the_conversation():
-    sealed = said(fluidtalk.ConversationSealed, 400)
+    sealed = failures.Sealed(status=400)
     decision = of_ask_failure(Head(), sealed, UNTRIED, RULES, random.Random(1))
     assert (decision.fate, decision.mark) == ("sealed", "sealed")
     loud = of_ask_failure(Head(), sealed, UNTRIED, rules(on_sealed=HUMAN), random.Random(1))
@@ -354,9 +317,9 @@ def test_a_delivered_reply_ends_as_it_was_meant_to(fate):
 @pytest.mark.parametrize(
     "failure",
     [
-        said(captivate.Throttled, 429, retry_after=9.0),
-        said(captivate.Unavailable, 503, retry_after=9.0),
-        said(captivate.Unavailable, 0, retry_after=9.0),
+        failures.Throttled(status=429, retry_after=9.0),
+        failures.Unavailable(status=503, retry_after=9.0),
+        failures.Unavailable(status=0, retry_after=9.0),
     ],
 )
 def test_a_channel_that_is_busy_gets_the_same_reply_later(failure):
@@ -367,7 +330,7 @@ def test_a_channel_that_is_busy_gets_the_same_reply_later(failure):
 
 
 def test_another_refusal_of_the_channel_is_a_dead_letter():
-    decision = of_delivery(Head(), Reply(), said(captivate.Rejected, 404), UNTRIED, RULES, random.Random(1))
+    decision = of_delivery(Head(), Reply(), failures.Rejected(status=404), UNTRIED, RULES, random.Random(1))
     assert decision == End("dead", Cause.DELIVERY_REFUSED, "status=404")
 
 
@@ -379,7 +342,7 @@ def test_a_delivery_that_fails_alone_for_too_long_is_a_dead_letter_without_a_far
 
 @pytest.mark.parametrize(
     "failure",
-    [said(captivate.Unavailable, 503), said(captivate.OutcomeUnknown, 500), said(captivate.Rejected, 401)],
+    [failures.Unavailable(status=503), failures.OutcomeUnknown(status=500), failures.KeyRefused(status=401)],
 )
 def test_an_outage_of_the_channel_ends_no_answer(failure):
     assert isinstance(of_delivery(Head(sends=1000), Reply(), failure, UNTRIED, RULES, random.Random(1)), Wait)
@@ -387,7 +350,7 @@ def test_an_outage_of_the_channel_ends_no_answer(failure):
 
 @pytest.mark.parametrize("status", [401, 403])
 def test_a_conversation_that_alone_is_refused_by_the_channel_ends(status):
-    wait = of_delivery(Head(), Reply(), said(captivate.Rejected, status), UNTRIED, RULES, random.Random(1))
+    wait = of_delivery(Head(), Reply(), failures.KeyRefused(status=status), UNTRIED, RULES, random.Random(1))
     head = Head(failed=Failure(NOW, "refused", 1000, wait.failed.limit, stored(wait.cause, wait.detail)))
     assert before_sending(head, Tries(2, 1000), RULES) == Send(resent=False)
     assert before_sending(head, Tries(3, 1000), RULES) == End("dead", Cause.DELIVERY_REFUSED, f"status={status}")
@@ -407,8 +370,8 @@ def test_bubbles_go_out_one_by_one_and_the_last_one_ends_the_turn():
 @pytest.mark.parametrize(
     ("failure", "cause", "detail"),
     [
-        (said(captivate.Rejected, 422), Cause.DELIVERY_REFUSED, "status=422"),
-        (said(captivate.OutcomeUnknown, 500), Cause.DELIVERY_UNCONFIRMED, ""),
+        (failures.Rejected(status=422), Cause.DELIVERY_REFUSED, "status=422"),
+        (failures.OutcomeUnknown(status=500), Cause.DELIVERY_UNCONFIRMED, ""),
     ],
 )
 def test_who_finds_half_a_reply_among_the_dead_letters_reads_how_much_the_lead_has(failure, cause, detail):
@@ -491,9 +454,9 @@ def test_how_an_opener_ended_is_a_verdict_only_when_it_was_answered_or_refused(e
 
 
 def test_what_the_answers_end_as_has_a_verdict():
-    refused = captivate.Rejected("no", status=422)
+    refused = failures.Rejected(status=422)
     head, reply = Head(kind="ai_opener"), Reply(bubbles=("hi",))
     ended = of_delivery(head, reply, refused, UNTRIED, RULES, random.Random(1))
     assert verdict_on_opener("ai_opener", ended) == "bad"
-    ignored = of_answer("ai_opener", action_result(ignored=True), second=False)
+    ignored = of_answer("ai_opener", Answer(ignored=True), second=False)
     assert verdict_on_opener("ai_opener", ignored) == "bad"

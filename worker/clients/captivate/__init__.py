@@ -1,10 +1,15 @@
 """Captivate: the conversation model and the client that sends its answers.
 
 Can be lifted out as a library of its own, together with its neighbours in ``worker.clients``.
+
+``CaptivateClient`` is loaded when it is first used: the model needs no HTTP library.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 from worker.clients.captivate.actions import ActionModel
-from worker.clients.captivate.client import CaptivateClient
 from worker.clients.captivate.conversation import Captivate, CaptivateResponseModel
 from worker.clients.captivate.errors import (
     CaptivateError,
@@ -27,6 +32,9 @@ from worker.clients.captivate.messages import (
     TextMessageModel,
 )
 from worker.clients.captivate.metadata import ChannelMetadataModel, UserModel
+
+if TYPE_CHECKING:
+    from worker.clients.captivate.client import CaptivateClient
 
 __all__ = [
     "ActionModel",
@@ -52,3 +60,12 @@ __all__ = [
     "Unavailable",
     "UserModel",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name != "CaptivateClient":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from worker.clients.captivate.client import CaptivateClient
+
+    globals()[name] = CaptivateClient
+    return CaptivateClient

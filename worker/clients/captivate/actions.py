@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from worker.clients.captivate.errors import CaptivateValueError, faults
-from worker.clients.captivate.json_values import JsonObject
+from worker.clients.values.json_values import JsonObject
 
 
 class ActionModel(BaseModel):

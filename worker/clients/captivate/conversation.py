@@ -19,14 +19,14 @@ from worker.clients.captivate.actions import (
     escalation_to_agent_router,
     escalation_to_human,
 )
-from worker.clients.captivate.client import shared_client
 from worker.clients.captivate.errors import CaptivatePayloadError, faults
-from worker.clients.captivate.files import MAX_FILE_BYTES, address_of, download
-from worker.clients.captivate.json_values import JsonObject
 from worker.clients.captivate.messages import CardMessageModel, FileModel, Message, MessageModel, checked_messages
 from worker.clients.captivate.metadata import ChannelMetadataModel, MetadataModel, UserModel
 from worker.clients.captivate.requests import readable
-from worker.clients.odd_values import LeftOut
+from worker.clients.values.json_values import JsonObject
+from worker.clients.values.odd_values import LeftOut
+
+MAX_FILE_BYTES = 10 * 1024 * 1024
 
 
 class CaptivateResponseModel(BaseModel):
@@ -224,8 +224,7 @@ class Captivate(BaseModel):
         host. Returns the decoded answer of the server, ``{}`` when it is not a JSON object (C32). Raises
         ``CaptivateError``; cancelling the call does not take back a message that is under way.
         """
-        client = shared_client(environment, base_url)
-        return await asyncio.to_thread(client.send_body, self.body()) or {}
+        return await asyncio.to_thread(_send, environment, base_url, self.body()) or {}
 
     async def download_file_to_memory(
         self, file_info: dict[str, Any], *, allow_private_addresses: bool = False, max_bytes: int = MAX_FILE_BYTES
@@ -236,8 +235,7 @@ class Captivate(BaseModel):
         ``allow_private_addresses`` is for tests. Raises ``CaptivateValueError`` without an address, else
         ``DownloadFailed``.
         """
-        url = address_of(file_info)
-        return io.BytesIO(await asyncio.to_thread(download, url, allow_private_addresses, max_bytes))
+        return io.BytesIO(await asyncio.to_thread(_download, file_info, allow_private_addresses, max_bytes))
 
     def __repr_args__(self) -> list[tuple[str | None, Any]]:
         # Tracebacks and error trackers print local variables: they must not show the id or what was said.
@@ -246,3 +244,18 @@ class Captivate(BaseModel):
     @property
     def _channel_metadata(self) -> ChannelMetadataModel:
         return self.metadata.internal.channelMetadata
+
+
+# The HTTP client is loaded with the first call: to read a request and to write an answer needs none.
+
+
+def _send(environment: str, base_url: str | None, body: dict[str, Any]) -> dict[str, Any] | None:
+    from worker.clients.captivate.client import shared_client
+
+    return shared_client(environment, base_url).send_body(body)
+
+
+def _download(file_info: dict[str, Any], allow_private_addresses: bool, max_bytes: int) -> bytes:
+    from worker.clients.captivate.files import address_of, download
+
+    return download(address_of(file_info), allow_private_addresses, max_bytes)

@@ -9,8 +9,6 @@ from typing import Any
 from worker.clients.captivate.errors import CaptivateValueError, DownloadFailed
 from worker.clients.downloads import DownloadError, Downloads
 
-MAX_FILE_BYTES = 10 * 1024 * 1024
-
 
 def address_of(file_info: dict[str, Any]) -> str:
     """Where a file is: its ``url`` (old form) or ``storage.presignedUrl`` (the form of client 0.6).

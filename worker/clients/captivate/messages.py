@@ -14,7 +14,7 @@ from pydantic import (
 )
 
 from worker.clients.captivate.errors import CaptivateValueError
-from worker.clients.captivate.json_values import JsonObject, json_fault
+from worker.clients.values.json_values import JsonObject, json_fault
 
 
 class _Frozen(BaseModel):

@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_serializer
 
 from worker.clients.captivate.errors import CaptivateValueError, faults
-from worker.clients.captivate.json_values import JsonObject, json_fault
+from worker.clients.values.json_values import JsonObject, json_fault
 
 RESERVED_KEYS = frozenset({"private", "title", "conversation_title"})
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from worker.clients.captivate.json_values import json_part
-from worker.clients.odd_values import LeftOut, flag_of, name_of_type, text_of
+from worker.clients.values.json_values import json_part
+from worker.clients.values.odd_values import LeftOut, flag_of, name_of_type, text_of
 
 _CHANNEL = "metadata.internal.channelMetadata"
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from worker.clients.fluidtalk.wire_text import to_json
-from worker.clients.odd_values import LeftOut, UnusableLink, flag_of, link_of, name_of_type, text_of
+from worker.clients.values.odd_values import LeftOut, UnusableLink, flag_of, link_of, name_of_type, text_of
 
 _TOLD = 10
 

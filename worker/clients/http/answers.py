@@ -84,6 +84,6 @@ def description(error: Exception) -> str:
 
 
 def no_answer(error: Exception) -> str:
-    """Why a client's ``error`` came without a status, in words for operators."""
+    """Why a client's ``error`` came without an answer, in words for operators; '' when that is not known."""
     cause = error.__cause__
-    return f"no answer: {cause}" if isinstance(cause, NotSent | Unanswered) else "no answer"
+    return f"no answer: {cause}" if isinstance(cause, NotSent | Unanswered) else ""

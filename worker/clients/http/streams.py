@@ -16,8 +16,8 @@ from contextlib import suppress
 import httpcore
 
 from worker.clients.http.deadlines import Helpers
-from worker.clients.http.sockets import limit_waiting
 from worker.clients.http.tls import Tls
+from worker.clients.sockets import limit_waiting
 
 CheckAddress = Callable[[str, int], str | Sequence[str]]
 

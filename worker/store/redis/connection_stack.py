@@ -16,7 +16,7 @@ from typing import Any
 import hiredis
 from redis import Redis, exceptions
 
-from worker.clients.http.sockets import limit_waiting
+from worker.clients.sockets import limit_waiting
 
 # The connection is of no more use, or leads to a server that may not be written to any more.
 _BROKEN = (

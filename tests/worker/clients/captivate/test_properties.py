@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from worker.clients.captivate import Captivate, CaptivateClient, CaptivateError, CaptivatePayloadError, TextMessageModel
-from worker.clients.odd_values import text_of
+from worker.clients.values.odd_values import text_of
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
 JSON = st.recursive(SCALARS, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=10)

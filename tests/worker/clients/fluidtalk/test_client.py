@@ -63,7 +63,7 @@ def test_the_only_imports_from_the_product_are_connections_and_what_knows_only_b
     assert others == {
         "worker.clients.http.codings",
         "worker.clients.http.connections",
-        "worker.clients.odd_values",
+        "worker.clients.values.odd_values",
         "worker.clients.pictures",
     }
 

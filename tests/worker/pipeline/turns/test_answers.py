@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from worker import from_captivate
 from worker.clients.fluidtalk import FluidTalk
-from worker.domain.events import AiOpener, EventTrigger, FollowUp, InboundChat
+from worker.domain.events import AiOpener, EventTrigger, FollowUp
 
 
 def test_a_message_is_answered_on_its_channel(shop, say, upstreams, store):
@@ -87,7 +88,7 @@ def test_an_image_of_the_payload_is_hosted_before_the_call(shop, channel, presig
         "user_input": "look",
         "files": [{"type": "image/png", "storage": {"presignedUrl": presigned}}],
     }
-    shop.producer.enqueue(InboundChat.from_captivate(payload, persona="ava", target="@lead"))
+    shop.producer.enqueue(from_captivate(payload, persona="ava", target="@lead"))
     assert shop.work() == ["answered"]
     upload, chat = [call for call in shop.asked() if call.persona == "ava"]
     assert upload.path.endswith("/upload")
@@ -106,7 +107,7 @@ def test_an_image_is_hosted_under_the_type_of_its_bytes(shop, channel, presigned
     monkeypatch.setattr(FluidTalk, "upload_image", noting)
     files = [{"type": "application/octet-stream", "filename": called, "url": presigned}]
     payload = {**channel, "user_input": "", "files": files}
-    shop.producer.enqueue(InboundChat.from_captivate(payload, persona="ava", target="@lead"))
+    shop.producer.enqueue(from_captivate(payload, persona="ava", target="@lead"))
     assert shop.work() == ["answered"]
     assert [name.rpartition(".")[2] for name in names] == ["png"]
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from worker import from_captivate
 from worker.domain.conversation import Conversation
-from worker.domain.events import FollowUp, InboundChat
+from worker.domain.events import FollowUp
 
 REPLY = {
     "reply": "hey you",
@@ -36,7 +37,7 @@ def answer(shop):
 def test_what_was_left_out_of_a_request_stands_in_the_timeline(shop, channel, left_out):
     files = [{"type": "image/png", "url": "data:image/png;base64,SECRET"}, None]
     payload = {**channel, "user_input": "look", "hasLivechat": "SECRET", "files": files}
-    shop.producer.enqueue(InboundChat.from_captivate(payload, persona="ava", target="@lead"))
+    shop.producer.enqueue(from_captivate(payload, persona="ava", target="@lead"))
     assert shop.work() == ["answered"]
     assert shop.texts() == [["You said: look"]]
     assert left_out() == [

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.worker.clients.http.forward_proxy import ForwardProxy
+from worker import from_captivate
 from worker.domain.conversation import Conversation
-from worker.domain.events import InboundChat
 
 PARTS = ("fluidtalk", "captivate", "images")
 
@@ -30,7 +30,7 @@ def test_each_kind_of_call_goes_through_its_proxy(make_shop, proxies, channel, p
         images=way("images", allow_private_addresses=True),
     )
     payload = {**channel, "user_input": "look", "files": [{"url": presigned}]}
-    shop.producer.enqueue(InboundChat.from_captivate(payload, persona="ava", target="@lead"))
+    shop.producer.enqueue(from_captivate(payload, persona="ava", target="@lead"))
     with caplog.at_level("DEBUG"):
         assert shop.work() == ["answered"]
     asked = {part: [line.split(" ")[1].partition("?")[0] for line in proxy.asked] for part, proxy in proxies.items()}

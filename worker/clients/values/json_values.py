@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator
 
-from worker.clients.odd_values import MAX_NUMBER_BITS
+from worker.clients.values.odd_values import MAX_NUMBER_BITS
 
 MAX_DEPTH = 100
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.clients.odd_values import MAX_LINK, UnusableLink, flag_of, link_of, text_of
+from worker.clients.values.odd_values import MAX_LINK, UnusableLink, flag_of, link_of, text_of
 
 ANYTHING = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.lists(st.text()) | st.binary()
 

@@ -12,7 +12,7 @@ import time
 import pytest
 
 from simulation.servers.embedded_redis import EmbeddedRedis
-from worker.clients.http.sockets import limit_waiting
+from worker.clients.sockets import limit_waiting
 from worker.domain.events import InboundChat
 from worker.pipeline.producer import Producer
 from worker.store import Store

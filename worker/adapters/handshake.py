@@ -1,0 +1,97 @@
+"""A persona behind FluidTalk's Handshake API: events become calls; results and errors become the domain's words."""
+
+from __future__ import annotations
+
+from worker.clients import fluidtalk
+from worker.clients.fluidtalk import ActionResult, ChatResult, FluidTalk, FluidTalkError
+from worker.clients.http.answers import no_answer
+from worker.domain import failures
+from worker.domain.answer import Answer
+from worker.domain.events import AiOpener, Event, EventTrigger, FollowUp, InboundChat
+from worker.domain.failures import CallFailed
+
+# One white pixel, for a call without consequences.
+_PIXEL = bytes.fromhex(
+    "89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c4890000000d49444154789c63f8ffff3f0005fe02fea7"
+    "9a90440000000049454e44ae426082"
+)
+
+_FAILURES: dict[type[FluidTalkError], type[CallFailed]] = {
+    fluidtalk.InvalidCall: failures.Unsendable,
+    fluidtalk.Unauthorized: failures.KeyRefused,
+    fluidtalk.CreditsExhausted: failures.CreditsOut,
+    fluidtalk.ConversationSealed: failures.Sealed,
+    fluidtalk.ConversationNotFound: failures.NoConversation,
+    fluidtalk.Throttled: failures.Throttled,
+    fluidtalk.Rejected: failures.Rejected,
+    fluidtalk.Unavailable: failures.Unavailable,
+    fluidtalk.OutcomeUnknown: failures.OutcomeUnknown,
+    fluidtalk.BadReply: failures.BadReply,
+}
+
+
+class Handshake:
+    """One persona. Safe for threads, as its client is.
+
+    Each method makes one call and raises ``worker.domain.failures.CallFailed``, in the class that says what is known.
+    """
+
+    def __init__(self, client: FluidTalk) -> None:
+        self._client = client
+
+    def ask(self, group: tuple[Event, ...], image_url: str | None) -> Answer:
+        """Ask once for events that are answered together. The last one says which call it is; the words of chats before
+        it go along, a line for each. ``image_url``: a hosted image."""
+        try:
+            return _answer(self._call(group, image_url))
+        except FluidTalkError as error:
+            raise failure_of(error) from error
+
+    def host(self, image: bytes, filename: str) -> str:
+        """Host an image. Returns its address, to ask with. ``filename``: with the extension of the image's type."""
+        try:
+            return self._client.upload_image(data=image, filename=filename).url
+        except FluidTalkError as error:
+            raise failure_of(error) from error
+
+    def try_out(self) -> None:
+        """Make a call without consequences for any lead, to see whether the persona can be reached."""
+        self.host(_PIXEL, "pixel.png")
+
+    def _call(self, group: tuple[Event, ...], image_url: str | None) -> ChatResult | ActionResult:
+        client, event = self._client, group[-1]
+        match event:
+            case InboundChat():
+                texts = [part.message for part in group if isinstance(part, InboundChat) and part.message]
+                own_username = next((part.own_username for part in reversed(group) if part.own_username), None)
+                return client.inbound_chat(
+                    event.target, "\n".join(texts), own_username=own_username, image_url=image_url
+                )
+            case AiOpener():
+                return client.ai_opener(event.target, own_username=event.own_username, image_url=image_url)
+            case EventTrigger():
+                return client.event_trigger(
+                    event.target,
+                    event.event_type,
+                    event.context or None,
+                    own_username=event.own_username,
+                    image_url=image_url,
+                )
+            case FollowUp():
+                return client.follow_up(event.target, own_username=event.own_username)
+
+
+def failure_of(error: FluidTalkError) -> CallFailed:
+    """The domain's word for an error of the client."""
+    kind = _FAILURES.get(type(error), CallFailed)
+    return kind(
+        str(error), status=error.status, retry_after=error.retry_after, detail=error.detail, why=no_answer(error)
+    )
+
+
+def _answer(result: ChatResult | ActionResult) -> Answer:
+    if isinstance(result, ChatResult):
+        photo_url = (result.photo_url or None) if result.should_send_photo else None
+        return Answer(tuple(result.replies), photo_url, result.ignored, left_out=result.left_out)
+    bubbles = (result.message,) if result.message else ()
+    return Answer(bubbles, None, result.ignored, result.continued, result.left_out)

@@ -1,0 +1,23 @@
+"""What a persona says to an event, whatever API it was asked through."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from worker.domain.event_parts import LeftOut
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer that was read. Empty: the persona says nothing.
+
+    ``bubbles``: separate text messages in order; ``photo_url``: to be sent after them. ``ignored``: the lead belongs to
+    another account of the persona, and nothing is to be sent. ``continued``: there was a live conversation already.
+    ``left_out``: the parts of the answer that could not be read.
+    """
+
+    bubbles: tuple[str, ...] = ()
+    photo_url: str | None = None
+    ignored: bool = False
+    continued: bool = False
+    left_out: tuple[LeftOut, ...] = ()
