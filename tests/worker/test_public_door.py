@@ -58,9 +58,27 @@ def test_to_import_the_door_loads_nothing():
     assert told == "[]\n"
 
 
-def test_a_producer_loads_no_http_client():
+@pytest.mark.parametrize(
+    "code",
+    [
+        "from worker import InboundChat, Producer",
+        "from worker import Captivate, from_captivate",
+        "from config.settings import load; from worker import Producer; Producer(load(role='producer')).close()",
+    ],
+)
+def test_a_producer_loads_no_http_client(code):
     unwanted = ("httpx", "httpcore", "httptools", "rich", "worker.clients.http", "worker.clients.fluidtalk")
-    found = f"[name for name in {unwanted} if name in sys.modules]"
-    loaded = f"import sys; from worker import InboundChat, Producer, from_captivate; print({found})"
+    loaded = f"import sys; {code}; print([name for name in {unwanted} if name in sys.modules])"
+    environment = {"PARLEY_REDIS_URL": "redis://127.0.0.1:1/0", "PARLEY_PERSONAS": "ava"}
+    command = [sys.executable, "-c", loaded]
+    told = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+    assert told == "[]\n"
+
+
+def test_to_import_the_producer_loads_nothing_but_its_events():
+    """What it needs beyond them, the settings and the store, comes with the first producer that is made."""
+    heavy = ("redis", "config.settings", "worker.store", "worker.clients.captivate")
+    found = f"[name for name in {heavy} if name in sys.modules]"
+    loaded = f"import sys; from worker import InboundChat, Producer; print({found})"
     told = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, check=True).stdout
     assert told == "[]\n"

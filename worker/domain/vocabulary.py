@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
-from config.sections import Unknown, Validity
+if TYPE_CHECKING:
+    from config.sections import Unknown, Validity
 
 Kind = Literal["inbound_chat", "ai_opener", "event_trigger", "follow_up"]
 Fate = Literal["answered", "joined", "ignored", "sealed", "skipped", "dead"]

@@ -11,9 +11,10 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from config.settings import Tracing
+if TYPE_CHECKING:
+    from config.settings import Tracing
 
 # Of this process; None = off.
 _tracer: Any = None

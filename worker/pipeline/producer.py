@@ -9,17 +9,18 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from config.settings import Settings
-from worker.adapters.captivate_requests import conversation_of
 from worker.domain.conversation import Conversation
 from worker.domain.events import AiOpener, EventTrigger, FollowUp, InboundChat, with_left_out
 from worker.domain.refusals import InboxFull, InvalidEvent, MissingChannel, Refused, TooLarge, UnknownPersona
 from worker.observability import tracing
-from worker.store import Store
-from worker.store.conversations.follow_ups import Scheduled
-from worker.store.conversations.inbox import Acceptance
+
+if TYPE_CHECKING:
+    from config.settings import Settings
+    from worker.store import Store
+    from worker.store.conversations.follow_ups import Scheduled
+    from worker.store.conversations.inbox import Acceptance
 
 AnyEvent = InboundChat | AiOpener | EventTrigger | FollowUp
 SomeEvent = TypeVar("SomeEvent", bound=AnyEvent)
@@ -39,6 +40,11 @@ class Producer:
     """Enqueues events, any number of threads. Opens its connections with the first call."""
 
     def __init__(self, settings: Settings, *, store: Store | None = None) -> None:
+        # What a producer needs beyond its events is loaded with the first one that is made, not with this module.
+        from worker.adapters.captivate_requests import conversation_of
+        from worker.store import Store
+
+        self._conversation_of = conversation_of
         self._store = store or Store(settings, connections=10)
         self._owns_store = store is None
         # Who gives a store has checked it.
@@ -95,7 +101,7 @@ class Producer:
                 results.append(refusal)
                 continue
             if len(parts) == 1 and not (isinstance(event, FollowUp) and event.not_before is not None):
-                batch.append(event)
+                batch.append(parts[0])
                 continue
             flush()
             results.append(_or_refusal(self.enqueue, event))
@@ -155,7 +161,7 @@ class Producer:
         if event.channel:
             size = _json_size(event.channel.metadata) + len(event.channel.session_id)
             _within("channel", size, self._limits.channel_bytes, "bytes of JSON")
-            if left_out := conversation_of(event.channel).left_out:
+            if left_out := self._conversation_of(event.channel).left_out:
                 return with_left_out(event, [*event.left_out, *left_out])
         return event
 

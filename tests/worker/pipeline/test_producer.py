@@ -188,3 +188,17 @@ def test_what_comes_between_the_images_of_one_message_pushes_none_of_them_out(pr
     conversation = Conversation("ava", "@l")
     waiting = store.redis.lrange(store.keys.of(conversation).inbox(conversation), 0, -1)
     assert [event_id for event_id in waiting if event_id.startswith("m")] == ["m", "m#2", "m#3"]
+
+
+def test_what_captivate_cannot_get_back_is_noted_and_the_event_of_the_sender_stays_as_it_is(producer, store, channel):
+    odd = {**channel, "metadata": {"internal": {"channelMetadata": {"custom": "SECRET", "user": 7}}}}
+    events = [AiOpener(persona="ava", target=f"@{each}", channel=odd) for each in range(2)]
+    producer.enqueue(events[0])
+    producer.enqueue_many(events[1:])
+    for event in events:
+        moments = store.timeline.of(Conversation("ava", event.target))
+        assert [moment.details[0] for moment in moments if moment.word == "left out"] == [
+            "metadata.internal.channelMetadata.custom: it is a text, not an object; "
+            "metadata.internal.channelMetadata.user: it is a number, not an object"
+        ]
+        assert event.left_out == ()
