@@ -9,6 +9,7 @@ import math
 import re
 import uuid
 from collections.abc import Iterable
+from functools import cache
 from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import (
@@ -168,7 +169,8 @@ class ChannelContext(BaseModel):
         if context is None:
             parts, left_out = _channel_parts(value)
             context = read(parts)
-        context._left_out = tuple(left_out[:MAX_LEFT_OUT])
+        if left_out:
+            context._left_out = tuple(left_out[:MAX_LEFT_OUT])
         return context
 
 
@@ -211,7 +213,10 @@ class _EventBase(_Value):
         if left_out and "message" in cls.model_fields and not any(map(parts.get, _SAYS)):
             raise ValueError(f"{NOTHING_TO_ANSWER} (left out: {told(left_out)})")
         event = read(parts)
-        event._leave_out([*left_out, *(event.channel.left_out if event.channel else ())])
+        if of_channel := event.channel.left_out if event.channel else ():
+            left_out += of_channel
+        if left_out:
+            event._leave_out(left_out)
         return event
 
     def _leave_out(self, left_out: Iterable[LeftOut]) -> None:
@@ -347,6 +352,7 @@ def _errors(error: ValidationError, *, of_stored: bool = False) -> list[Any]:
     return error.errors(include_input=False, include_url=False, include_context=of_stored)
 
 
+@cache
 def _optional_fields(model: type[BaseModel]) -> frozenset[str]:
     # Without an id of its own an event would get a new one and be taken for another: null is no id.
     return frozenset(name for name, field in model.model_fields.items() if not field.is_required()) - {
