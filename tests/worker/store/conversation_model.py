@@ -34,6 +34,9 @@ class Model:
     lease_live: bool = False
     left_open: bool = False
     held: bool = False
+    # A step forward ended its hold, and a step back came since: nobody can tell whether it still holds.
+    ended_by_step: bool = False
+    may_be_held: bool = False
     taken: bool = False
     group: int = 0
     doubted: bool = False

@@ -94,9 +94,12 @@ class Interleavings(RuleBasedStateMachine):
         if model.taken:
             assert answer.status == "taken_over"
             return multiple()
+        if model.may_be_held and not isinstance(answer, Grant):
+            model.held = True
         if model.held:
             assert answer.status == "held"
             return multiple()
+        model.may_be_held = model.ended_by_step = False
         assert isinstance(answer, Grant), answer
         if model.holder or model.left_open:
             model.doubted, model.left_open = True, False
@@ -191,6 +194,7 @@ class Interleavings(RuleBasedStateMachine):
             head.asks -= 1
             gives_way = head.kind in SPEAK_FIRST and self.lead_wrote_since(grant.conversation, head)
         model.holder, model.lease_live, model.held = None, False, not gives_way
+        model.may_be_held = model.ended_by_step = False
         assert self.store.leases.hold(grant, 1000, "later", unknown=unknown, asked=asked) == "repeated"
 
     def lead_wrote_since(self, conversation, event):
@@ -199,11 +203,17 @@ class Interleavings(RuleBasedStateMachine):
     @rule(seconds=st.integers(3, 4000))
     def step_back(self, seconds):
         advance(self.store.redis, -seconds)
+        # Beat looks into each shard all the time: a step that nobody saw before the next one was another step.
+        self.store.measures.take()
+        for model in self.models.values():
+            # And a hold that ended by a step forward has not, if nobody saw it end.
+            model.may_be_held = model.may_be_held or model.ended_by_step
 
     @rule(seconds=st.integers(1100, 4000))
     def step_forward(self, seconds):
         advance(self.store.redis, seconds)
         for model in self.models.values():
+            model.ended_by_step = model.ended_by_step or model.held
             model.held = False
 
     @rule(grant=grants)

@@ -36,8 +36,8 @@ end
 if wanted and not holder then
   -- The answer of a caller that lost its lease must belong to this event, and not to one of the same id that was
   -- forgotten.
-  local accepted = redis.call('HMGET', journal, 'accepted_at', 'first_accepted_at')
-  wanted = answer and (ARGV[7] == accepted[1] or ARGV[7] == accepted[2])
+  local accepted = redis.call('HMGET', journal, 'accepted_at', 'first_accepted_at', 'accepted_as')
+  wanted = answer and is_accepted_as(ARGV[7], unpack(accepted, 1, 3))
 end
 
 -- First write: what a full store denies is done again after one that it allows.

@@ -18,9 +18,10 @@ from simulation.servers.certificates import Certificates, make
 from simulation.servers.embedded_redis import free_port
 from tests.worker.clients.http.forward_proxy import ForwardProxy
 from tests.worker.clients.http.servers import KEY, OK, PATIENT, Server, ServerFactory, post, then_close
-from worker.adapters.images import ImageError, ImageFetcher
+from worker.adapters.images import ImageFetcher
 from worker.clients.downloads import ForbiddenAddress, public_addresses_of
 from worker.clients.http.connections import AnswerTooLarge, Connections, NotSent, Timeouts, Unanswered
+from worker.domain.failures import ImageUnavailable
 
 Open = Callable[..., Connections]
 Make = Callable[..., ForwardProxy]
@@ -289,6 +290,6 @@ def test_an_image_is_fetched_through_the_proxy(serve: ServerFactory, make_proxy:
     server, proxy = serve(conversation), make_proxy(names={"pictures.test": "127.0.0.1"})
     fetcher = ImageFetcher(proxy=proxy.url, timeouts=PATIENT)
     assert fetcher.fetch(f"http://pictures.test:{server.port}/a").data == picture
-    with pytest.raises(ImageError, match="not on the public internet"):
+    with pytest.raises(ImageUnavailable, match="not on the public internet"):
         fetcher.fetch(f"{server.url}/a")
     fetcher.close()

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from config.settings import Persona, Retry, Validity
+from worker.adapters import channel
 from worker.domain.conversation import Conversation
 from worker.domain.decisions import End, Rules, Wait
 from worker.domain.events import EventTrigger
@@ -97,7 +98,7 @@ def test_a_reply_in_hand_is_kept_and_never_asked_for_again(
     make_shop, say, store, lead, break_in, answer_another, caplog
 ):
     shop = make_shop(personas=ESCALATES)
-    mend = break_in("fill", when=lambda _, reply, *__: reply.bubbles == ("You said: a",))
+    mend = break_in("fill", place=channel, when=lambda _, reply, *__: reply.bubbles == ("You said: a",))
     shop.producer.enqueue(say("a", event_id="e1"))
     for _ in range(LIMIT):
         shop.work(turns=1)

@@ -76,7 +76,13 @@ local function repairs()
         if at > now then redis.call('ZADD', tag .. 'agenda', lease_until or sooner(at), name) end
         for _, id in ipairs(redis.call('LRANGE', tag .. 'inbox:' .. name, 0, -1)) do
           local journal = tag .. 'journal:' .. id .. ' ' .. name
-          no_later_than_now(journal, 'accepted_at', 'first_begun_at')
+          local accepted = redis.call('HMGET', journal, 'accepted_at', 'accepted_as')
+          if number(accepted[1]) > now then
+            -- A turn that began before names its event by this time (record.lua). Ten steps of one wait are enough.
+            local as = string.sub((accepted[2] or '') .. accepted[1] .. ' ', -140)
+            redis.call('HSET', journal, 'accepted_at', now, 'accepted_as', as)
+          end
+          no_later_than_now(journal, 'first_begun_at')
           local failed_at, failure = string.match(redis.call('HGET', journal, 'failed') or '', '^(%d+)( .*)$')
           -- What is far beyond was counted at once, and is no time.
           if failure and number(failed_at) > now and number(failed_at) < FOR_EVER then

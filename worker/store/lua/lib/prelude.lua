@@ -30,6 +30,7 @@
 -- inbox        LIST  event ids in the order of acceptance
 -- journal      HASH  kind, payload (content), accepted_at (or replayed), first_accepted_at (when replayed)
 --                    (payload, image_url and reply end with an event that is not dead)
+--                    accepted_as (earlier values of accepted_at, which a step of the clock made sooner)
 --                    seq (its number in the order of acceptance; no event of 0.1.0 has one)
 --                    own_channel (1: the payload brings a channel context)
 --                    joining (open, closing, no), size
@@ -191,6 +192,12 @@ local function takeover_end(taken_over_at, last_inbound, first_waiting, quiet)
   if quiet == 0 then return nil end
   if first_waiting >= taken_over_at + quiet then return taken_over_at + quiet end
   return math.max(taken_over_at, last_inbound) + quiet
+end
+
+-- Whether an event was known by this time of acceptance when a turn began: then it is the same event, and not another one
+-- that got its id since.
+local function is_accepted_as(at, accepted_at, first_accepted_at, accepted_as)
+  return at == accepted_at or at == first_accepted_at or string.find(accepted_as or '', at .. ' ', 1, true) ~= nil
 end
 
 -- Whether the lead wrote after an event was accepted. The order of acceptance decides, because a clock can step back. What
