@@ -478,3 +478,18 @@ def test_a_reader_that_is_gone_keeps_nobody_from_reading(store):
     store.redis.pexpire("parley:accept:reader", HOUR)
     assert queue.become_reader() is None
     assert store.redis.pttl("parley:accept:reader") <= 30_000
+
+
+@pytest.mark.parametrize("steps", [[0], [HOUR // 2, 0]])
+def test_an_answer_that_comes_late_still_finds_its_event(store, begin, accept, step, steps):
+    accept("a")
+    late = begin()
+    store.redis.hset(store.keys.of(LEAD).conversation(LEAD), "lease_until", 1)
+    for ahead in steps:
+        step(store, ahead)
+        store.measures.take()
+    begin("heir")
+    assert (store.leases.record(late, "the answer").status, store.leases.record(late, "x").reply) == (
+        "lost",
+        "the answer",
+    )
