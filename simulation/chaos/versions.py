@@ -12,6 +12,10 @@ from pathlib import Path
 _ROOT = Path(__file__).absolute().parents[2]
 
 
+# Where each release names the steps of a turn at which it can be killed.
+_FAILPOINTS = ("worker/pipeline/failpoints.py", "worker/crash_points.py")
+
+
 class NoSuchVersion(Exception):
     """git does not have that version, or this is no git repository."""
 
@@ -24,7 +28,7 @@ class Version:
 
     def has_crash_point(self, name: str) -> bool:
         """Whether its turns pass a step of this name."""
-        return f'"{name}"' in (self.root / "worker" / "crash_points.py").read_text()
+        return any(f'"{name}"' in text.read_text() for text in map(self.root.joinpath, _FAILPOINTS) if text.exists())
 
 
 @contextmanager
