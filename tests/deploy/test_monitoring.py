@@ -145,9 +145,14 @@ def test_what_is_not_told_beside_another_alert_exists():
             assert set(re.findall(r"Parley\w+", matcher)) <= known
 
 
-def test_amtool_finds_no_fault(need):
+def test_amtool_finds_no_fault(need, tmp_path):
     if not shutil.which("amtool"):
         need("amtool (Debian: prometheus-alertmanager) is not installed")
-    command = ["amtool", "check-config", str(PROJECT / "deploy/alertmanager/alertmanager.yml")]
+    # Debian's is older than the image, and than files that hold an address.
+    told = (PROJECT / "deploy/alertmanager/alertmanager.yml").read_text()
+    (tmp_path / "alertmanager.yml").write_text(
+        told.replace("url_file: /run/secrets/alert_url", "url: http://127.0.0.1/")
+    )
+    command = ["amtool", "check-config", str(tmp_path / "alertmanager.yml")]
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stdout + ended.stderr
