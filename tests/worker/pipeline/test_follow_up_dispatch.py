@@ -228,7 +228,10 @@ def test_caps_hold_over_all_runs_and_what_is_over_goes_out_on_the_next_day(make_
     assert (counts["accepted"], counts["moved"]) == (30, 20)
     assert dispatch.run().total() == 0
     advance(store.redis, 86_400)
-    assert dispatch.run()["accepted"] == 20
+    next_day = dispatch.run()["accepted"]
+    # They are spread over the first hour of that day, in which this test may run.
+    advance(store.redis, 3_600)
+    assert next_day + dispatch.run()["accepted"] == 20
 
 
 def test_an_hourly_rate_lets_one_go_at_its_moment(make_city, fall_silent):
