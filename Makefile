@@ -29,11 +29,11 @@ flower: $(READY) ## open the dashboard on 127.0.0.1:5555 (needs PARLEY_FLOWER__P
 secrets: ## make random passwords in deploy/secrets, for docker compose
 	@deploy/make-secrets
 
-test: $(READY) ## run the tests that need nothing but Python, about 5 min (ARGS='-k order' and the like go to pytest)
+test: $(READY) ## run the tests that need nothing but Python, about 13 min (ARGS='-k order' and the like go to pytest)
 	@$(PYTEST) $(BESIDE) -m 'not slow' $(ARGS)
 
 # The slow ones one after the other: they load the machine as they need it. That ARGS chose none (5) is no failure.
-test-all: $(READY) ## run these and all others, about 25 min: RabbitMQ, TLS, browser, compose, chaos ... as far as they are installed
+test-all: $(READY) ## run these and all others, about 35 min: RabbitMQ, TLS, browser, compose, chaos ... as far as they are installed
 	@$(PYTEST) $(BESIDE) -m 'not slow' $(ARGS); fast=$$?; $(PYTEST) -m slow $(ARGS); slow=$$?; \
 	for status in $$fast $$slow; do [ $$status -eq 0 ] || [ $$status -eq $(if $(ARGS),5,0) ] || exit $$status; done
 
