@@ -91,7 +91,7 @@ class Wait:
     may have been acted on.
 
     ``gate``: what closes for the whole persona, and not only for this conversation; a gate "hold" for ``gate_seconds``,
-    which end first: whoever was throttled does not go in front of the others. ``asked``: the upstream was called;
+    less than ``seconds``: the others continue before the event that was throttled. ``asked``: the upstream was called;
     if not, no attempt was made. ``failed``: the attempt may turn out to be the event's own fault.
     ``bubbles_sent``: that many bubbles of the reply have surely been sent, one more than before.
     """

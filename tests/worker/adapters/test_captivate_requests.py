@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.worker.unusable_links import UNUSABLE_LINKS
 from worker.adapters.captivate_requests import conversation_of, from_captivate
 from worker.domain.event_parts import told
 from worker.domain.events import parse_json
@@ -39,19 +40,6 @@ JSON = st.recursive(
     max_leaves=10,
 )
 
-UNUSABLE_LINKS = {
-    "data": ("data:image/png;base64,AAAA", "its link is neither http nor https"),
-    "file": ("file:///etc/passwd", "its link is neither http nor https"),
-    "relative": ("/uploads/1.jpg", "its link is relative"),
-    "empty": ("", "its link is empty"),
-    "too long": ("https://x/" + "a" * 8200, "its link is longer than 8192 characters"),
-    "null": (None, "its link is null"),
-    "a list": (["https://x/a.jpg"], "its link is a list"),
-    "a number": (7, "its link is a number"),
-    "no host": ("https:///a.jpg", "its link names no host"),
-    "a line break": ("https://x/a\n.jpg", "its link holds a control character or half a character"),
-    "half an emoji": ("https://x/a\ud83d.jpg", "its link holds a control character or half a character"),
-}
 
 OTHER_FILE = "https://x/f?a=b.jpg"
 

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.worker.unusable_links import UNUSABLE_LINKS
 from worker.domain.event_parts import told
 from worker.domain.events import AiOpener, EventTrigger, FollowUp, InboundChat, parse, parse_json
 from worker.domain.refusals import InvalidEvent
@@ -112,21 +113,6 @@ def test_an_event_that_was_accepted_before_there_was_a_bound_stays_one():
     with pytest.raises(InvalidEvent, match="at most 50 attachments"):
         parse_json(json.dumps(event))
     assert len(parse_json(json.dumps(event), accepted=True).attachments) == 60
-
-
-UNUSABLE_LINKS = {
-    "data": ("data:image/png;base64,AAAA", "its link is neither http nor https"),
-    "file": ("file:///etc/passwd", "its link is neither http nor https"),
-    "relative": ("/uploads/1.jpg", "its link is relative"),
-    "empty": ("", "its link is empty"),
-    "too long": ("https://x/" + "a" * 8200, "its link is longer than 8192 characters"),
-    "null": (None, "its link is null"),
-    "a list": (["https://x/a.jpg"], "its link is a list"),
-    "a number": (7, "its link is a number"),
-    "no host": ("https:///a.jpg", "its link names no host"),
-    "a line break": ("https://x/a\n.jpg", "its link holds a control character or half a character"),
-    "half an emoji": ("https://x/a\ud83d.jpg", "its link holds a control character or half a character"),
-}
 
 
 @pytest.mark.parametrize(("link", "reason"), UNUSABLE_LINKS.values(), ids=UNUSABLE_LINKS)
