@@ -1,4 +1,4 @@
-"""The parts of the settings that say how processes run and what they show: worker, metrics, traces, dashboard.
+"""The sections of the settings that say how processes run and what they show: worker, metrics, traces, dashboard.
 
 All times are in seconds unless the name says otherwise.
 """
@@ -15,18 +15,20 @@ from config.values import Count, Seconds, Section
 
 
 class Worker(Section):
-    """``concurrency``: turns that may wait for a persona at once in one process. ``outreach_share``: openers and
-    follow-ups take at most this share of it, of each persona's part as of the whole. ``task_events`` feeds Flower.
+    """How a worker runs. ``concurrency``: turns that may run at once in one process. ``outreach_share``: the largest
+    share of them for openers and follow-ups, of all turns and of those of each persona. ``task_events``: send Celery's
+    task events, which Flower shows.
 
-    ``one_core``: the threads of a worker share one core, moved where others leave room; a process of Python uses no
-    more than one anyway, and loses half of it by moving its threads about. Run a worker for each core.
+    ``one_core``: keep the threads of a worker on one core, and move them together when that core is busy. A Python
+    process cannot use more than one core, and loses half of it when its threads change cores. Run a worker for each
+    core.
 
     ``store_wait_seconds``: how long a turn keeps a result while the store is unreachable. ``stuck_seconds``: a worker
-    that runs no task for so long while doorbells wait ends itself. ``stop_seconds``: how long turns may continue after
-    SIGTERM; then they are handed over to other workers at once, which may cost a second ask. Give the process a little
-    more before it is killed. ``require_durable_store``: do not start on a store that is certain to lose events (no
-    append-only file, or a policy that evicts). ``crash_at`` is for tests only: the process kills itself there
-    (``worker/pipeline/failpoints.py``).
+    that runs no task for this time while doorbells wait ends itself. ``stop_seconds``: how long turns may continue
+    after SIGTERM; then they are handed over to other workers at once, which may cost a second ask. The supervisor has
+    to wait a little longer before it kills the process. ``require_durable_store``: refuse to start on a store that will
+    lose events (no append-only file, or a policy that evicts). ``crash_at``: only for tests, the step at which the
+    process kills itself (``worker/pipeline/failpoints.py``).
     """
 
     concurrency: Annotated[int, Field(ge=1, le=100_000)] = 500
@@ -45,10 +47,10 @@ class Worker(Section):
 class Metrics(Section):
     """The endpoint of each worker and scheduler: ``/metrics`` for Prometheus, ``/live`` and ``/ready`` for supervisors.
 
-    It asks nobody who they are, so it listens on loopback.
+    It has no authentication, so it listens on loopback.
 
-    ``port`` 0: no endpoint. ``ports``: so many ports from there on are tried, for several processes on one machine.
-    ``measure_seconds``: how often a scheduler measures the store.
+    ``port``: the first port that is tried; 0 = no endpoint. ``ports``: how many ports are tried, for several processes
+    on one machine. ``measure_seconds``: how often a scheduler measures the store.
     """
 
     address: Annotated[str, StringConstraints(min_length=1)] = "127.0.0.1"
@@ -64,9 +66,10 @@ class Metrics(Section):
 
 
 class Tracing(Section):
-    """Traces over OTLP, off without ``endpoint``; needs the extra ``tracing``.
+    """Traces over OTLP, off without ``endpoint``. Needs the extra ``tracing``.
 
-    ``ratio``: the part of the turns that is traced where the producer was not tracing; else the producer has decided.
+    ``ratio``: the share of turns that is traced, for events whose producer did not trace. For the others the producer
+    has decided.
     """
 
     endpoint: Annotated[str, StringConstraints(pattern=r"^https?://[^\s@]+$")] | None = None
@@ -74,9 +77,10 @@ class Tracing(Section):
 
 
 class Flower(Section):
-    """The dashboard (``make flower``). ``password`` has no default: without one Flower does not start.
+    """The dashboard (``make flower``). ``password`` has no default: without one Flower refuses to start.
 
-    ``database``: file that keeps what was seen; it holds no content. ``tasks_kept``: so many of the last tasks.
+    ``database``: the file that keeps its tasks, without content. ``tasks_kept``: most tasks in it; the oldest are
+    removed first.
     """
 
     address: str = "127.0.0.1"

@@ -1,6 +1,6 @@
-"""The parts of the settings: frozen values, each with its defaults and their units.
+"""The sections of the settings: frozen values, each with its defaults and their units.
 
-All times are in seconds unless the name says otherwise. Those of the processes stand in ``config.processes``.
+All times are in seconds unless the name says otherwise. The sections of the processes are in ``config.processes``.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ from config.values import (
 class Join(Section):
     """How consecutive messages of a lead become one persona call.
 
-    ``settle_seconds``: wait this long after the last message, in case more follow (0: do not wait).
-    ``settle_limit_seconds``: never wait longer than this after the first one.
-    ``max_events`` (1: never join) and ``max_characters`` bound one call.
+    ``settle_seconds``: how long to wait after the last message, in case more follow (0: do not wait).
+    ``settle_limit_seconds``: the longest wait after the first message.
+    ``max_events`` (1: never join) and ``max_characters`` limit one call.
     """
 
     settle_seconds: SecondsOrZero = 1.2
@@ -44,15 +44,15 @@ class Join(Section):
 
 
 class PersonaFollowUps(Section):
-    """Re-engage a quiet lead: one follow-up after each delay, counted from the last delivered reply.
+    """When a persona writes again to a quiet lead: one follow-up after each delay since the last delivered reply.
 
-    ``delays_seconds`` empty (the default): never by itself; a producer can still enqueue a ``FollowUp``. ``jitter``:
-    up to this share of a delay is added to it, always the same for one touch, so that not all leads of an hour are
-    touched in the same minute.
-    ``per_lead``: follow-ups that one lead ever gets. ``per_day``: of the persona, by the store's UTC day; what is over
-    moves to the next day. ``per_hour``: at most so many an hour, evenly.
-    ``late_limit_seconds``: what could not be sent until so long after its moment is missed, and the cadence goes on
-    from then with its next step: a week without a beat releases no flood.
+    ``delays_seconds``: empty (the default) plans none; a producer can still enqueue a ``FollowUp``.
+    ``jitter``: up to this share of a delay is added to it, always the same for one touch. So leads who fell silent
+    together do not get follow-ups in the same minute.
+    ``per_lead``: most follow-ups of one lead in all. ``per_day``: most of the persona in a UTC day of the store's
+    clock; the others move to the next day. ``per_hour``: most in an hour, evenly spaced.
+    ``late_limit_seconds``: a follow-up that is later than this is missed, and the cadence continues with its next
+    step, counted from then. So a week without a beat does not end in a flood.
     """
 
     delays_seconds: Annotated[tuple[Seconds, ...], Listed] = ()
@@ -64,18 +64,19 @@ class PersonaFollowUps(Section):
 
 
 class FollowUps(PersonaFollowUps):
-    """The same for all personas. ``per_day_in_all``: follow-ups of all personas together, by the store's UTC day."""
+    """The same for all personas. ``per_day_in_all``: most follow-ups of all personas together in a UTC day of the
+    store's clock."""
 
     per_day_in_all: Count | None = None
 
 
 class QuietHours(Section):
-    """When a persona does not speak first, by the clock on the lead's wall: from ``start`` to ``end``, also across
-    midnight. Both equal (the default): there are none.
+    """When a persona does not write first, by the lead's local time: from ``start`` to ``end``, also across midnight.
+    If both are equal (the default), there are no quiet hours.
 
-    ``zone``: the persona's IANA zone. ``lead_zone_path``: where the channel metadata says the lead's zone, a dotted
-    path below ``internal.channelMetadata``. ``when_zone_unknown``: what holds for a lead without a readable one: the
-    persona's zone, no follow-up at all, or no quiet hours. ``openers``: whether openers keep quiet hours too.
+    ``zone``: the persona's IANA zone. ``lead_zone_path``: where the channel metadata has the lead's zone, a dotted
+    path below ``internal.channelMetadata``. ``when_zone_unknown``: what applies without a readable zone: the persona's
+    zone, no follow-up at all, or no quiet hours. ``openers``: whether openers keep quiet hours too.
     """
 
     start: WallTime = "00:00"
@@ -87,11 +88,12 @@ class QuietHours(Section):
 
 
 class Pacing(Section):
-    """Bubbles one by one, with pauses as of somebody who types. Off by default: one send carries the whole reply.
+    """Bubbles one by one, with pauses like those of a person who types. Off by default: one delivery carries the whole
+    reply.
 
     The pause before a bubble is its length at ``characters_per_second``, at least ``minimum_seconds``, at most
-    ``maximum_seconds``; then up to ``jitter`` (a share of it) is added or taken away at random. A photo is the last
-    bubble and comes after the least pause.
+    ``maximum_seconds``. Up to ``jitter``, a share of it, is then added or subtracted at random. A photo is the last
+    bubble and comes after the shortest pause.
     """
 
     enabled: bool = False
@@ -102,7 +104,7 @@ class Pacing(Section):
 
 
 class Unknown(Section):
-    """What to do when a call may have been acted on but no answer came (crash, read timeout, dropped connection)."""
+    """What to do when a call may have taken effect but no answer came (crash, read timeout, dropped connection)."""
 
     inbound_chat: Literal["ask_again", "dead_letter"] = "ask_again"
     ai_opener: Literal["probe", "dead_letter"] = "probe"
@@ -112,9 +114,10 @@ class Unknown(Section):
 
 
 class Escalation(Section):
-    """What the lead's channel is told when the persona falls silent for good (Captivate actions 19 to 21).
+    """What the lead's channel is told when the persona will not answer any more (Captivate actions 19 to 21).
 
-    ``agent_id`` is needed by ``escalate_to_agent``; ``reason`` travels with the two that carry one.
+    ``agent_id``: only for ``escalate_to_agent``, which needs it. ``reason``: sent with ``escalate_to_agent_router`` and
+    ``escalate_to_agent``.
     """
 
     action: Literal["silence", "escalate_to_human", "escalate_to_agent_router", "escalate_to_agent"] = "silence"
@@ -129,12 +132,14 @@ class Escalation(Section):
 
 
 class Takeover(Section):
-    """When a person has a conversation, the persona is silent in it until it is handed back.
+    """While a person has taken over a conversation, the persona is silent in it until it is handed back.
 
-    ``livechat``: what an inbound chat means whose channel says that a person can take over: nothing, or that one does.
-    ``on_hand_back``: what becomes of the events that waited: all go on as usual (``joined``), all but the lead's
-    newest message are dropped (``last``), all are (``none``). ``hand_back_after_seconds``: a takeover without a message
-    of the lead for so long ends by itself; None = only by hand.
+    ``livechat``: what a message means whose channel has ``hasLivechat``: nothing (``ignore``), or that a person has
+    taken over (``hold``).
+    ``on_hand_back``: what happens to the events that waited: all continue (``joined``), all but the lead's newest
+    message are dropped (``last``), or all are dropped (``none``).
+    ``hand_back_after_seconds``: a takeover ends after this time without a message of the lead; None = only
+    ``parley hand-back`` ends it.
     """
 
     livechat: Literal["ignore", "hold"] = "ignore"
@@ -143,13 +148,13 @@ class Takeover(Section):
 
 
 class Outreach(Section):
-    """How fast a persona writes first to new leads, and when it stops by itself.
+    """How fast a persona writes first to new leads, and when it stops.
 
-    ``openers_per_hour``: so many on the first day, then ``growth_per_day`` times as many each day, at most
-    ``openers_per_hour_limit``; days are counted from the first opener. None = as fast as workers can. ``jitter``: the
-    gap between two openers is up to this share of it longer or shorter.
-    ``stop_share``: when this share of the last ``stop_window`` openers was ignored, sealed or refused by the channel,
-    with at least ``stop_minimum`` of them counted, openers and follow-ups wait until a person lets them go on
+    ``openers_per_hour``: the rate of the first day. Each day after the first opener it grows by the factor
+    ``growth_per_day``, up to ``openers_per_hour_limit``. None = as fast as workers can. ``jitter``: the gap between two
+    openers is longer or shorter by up to this share of it.
+    ``stop_share``: if this share of the last ``stop_window`` openers was ignored, sealed or refused by the channel,
+    with at least ``stop_minimum`` of them counted, openers and follow-ups wait until an operator opens the gate
     (``parley resume PERSONA --gate outreach``). 0 = never.
     """
 
@@ -163,12 +168,12 @@ class Outreach(Section):
 
     @property
     def most_per_hour(self) -> float:
-        """Openers an hour when the ramp has reached its end; 0 without a ramp."""
+        """Openers an hour at the end of the ramp; 0 without a ramp."""
         return self.openers_per_hour_limit or self.openers_per_hour or 0.0
 
     def per_hour_after(self, days: int) -> float:
-        """Openers an hour when so many whole days have passed since the first one; 0 without a ramp."""
-        # After so many days every growth that counts has reached the limit, and no number is too large.
+        """Openers an hour, ``days`` whole days after the first one; 0 without a ramp."""
+        # By day 300 every growth that matters has reached the limit, and the power is not too large for a float.
         growth = self.growth_per_day ** min(days, 300)
         return min(self.most_per_hour, (self.openers_per_hour or 0.0) * growth)
 
@@ -184,11 +189,11 @@ class Outreach(Section):
 
 
 class Persona(Section):
-    """One FluidTalk identity. Only workers need ``api_key``. What ``join``, ``follow_ups``, ``quiet_hours`` and
-    ``pacing`` leave out is taken from the general ones.
+    """One FluidTalk identity. Workers and the command ``parley`` need ``api_key``. What ``join``, ``follow_ups``,
+    ``quiet_hours`` and ``pacing`` do not set is taken from the general sections.
 
-    ``calls_per_second`` (at most 1000) and ``calls_at_once`` bound the calls with this key, all processes together; by
-    default there is no bound.
+    ``calls_per_second`` (at most 1000) and ``calls_at_once`` limit the calls with this key, of all processes together.
+    By default there is no limit.
     """
 
     api_key: Secret | None = None
@@ -220,7 +225,8 @@ class Persona(Section):
 
 
 class Way(Section):
-    """How calls leave this machine: ``ca_path``, who else may have signed a server's certificate; ``proxy``."""
+    """How calls leave this machine. ``ca_path``: further certificate authorities to trust. ``proxy``: an outgoing
+    proxy."""
 
     ca_path: CaPath | None = None
     proxy: ProxyUrl | None = None
@@ -232,10 +238,10 @@ class Way(Section):
 
 
 class FluidTalk(Way):
-    """Where the personas live. ``read_seconds`` is the longest silence, ``total_seconds`` the longest call.
+    """How FluidTalk is called. ``read_seconds`` is the longest silence, ``total_seconds`` the longest call.
 
-    ``ca_path``: certificates (PEM) of those who may have signed the server's, beside the public ones. ``proxy``: all
-    calls go through it.
+    ``ca_path``: certificate authorities (PEM) to trust in addition to the public ones. ``proxy``: all calls go through
+    it.
     """
 
     base_url: str = "https://api-talk.fluidvip.com"
@@ -245,10 +251,10 @@ class FluidTalk(Way):
 
 
 class Captivate(Way):
-    """Where answers go. ``environment`` has no default: a guess would send answers to the wrong place. Only workers
-    need it.
+    """Where replies go. ``environment`` has no default, because a wrong guess would send replies to the wrong place.
+    Workers and the command ``parley`` need it.
 
-    ``base_url`` replaces the host (the path stays); ``headers`` are added to every send, for a gateway.
+    ``base_url`` replaces the host; the path stays. ``headers`` are added to every delivery, for a gateway.
     ``ca_path`` and ``proxy``: as for FluidTalk.
     """
 
@@ -261,24 +267,29 @@ class Captivate(Way):
 
     @property
     def name(self) -> str:
-        """The channel's name in the store and for operators: its environment, or ``custom`` with an address alone;
-        '' for processes that deliver nothing and do not know it."""
+        """The channel's name in the store and for operators: its environment, or ``custom`` if only an address is set;
+        '' in processes that deliver nothing and do not know it."""
         return self.environment or ("custom" if self.base_url else "")
 
 
 class Lease(Section):
-    """The right to run a turn. A killed worker's conversations go on after ``ttl_seconds`` plus one agenda tick."""
+    """The right to run a turn. The conversations of a killed worker continue after ``ttl_seconds`` and one agenda
+    tick."""
 
     ttl_seconds: Annotated[float, Field(ge=0.5, le=600)] = 6.0
     renew_seconds: Seconds = 2.0
 
 
 class Agenda(Section):
-    """``tick_seconds``: how often beat rings what is due. ``grace_seconds``: a doorbell unanswered for so long is
-    rung again, later and later up to ``grace_limit_seconds``. ``shards`` splits the store; it cannot be changed while
-    anything is stored: the store keeps the number that it was made with, and no process works with another one.
-    ``ring_limit``: doorbells of one tick. ``outreach_limit``: so many of openers and follow-ups are rung at one tick,
-    less what still lies in their queue, shared between the personas; a campaign must not crowd out leads."""
+    """When beat has doorbells sent.
+
+    ``tick_seconds``: how often it has due conversations looked for. ``grace_seconds``: a doorbell that no worker has
+    taken after this time is sent again, then at growing intervals up to ``grace_limit_seconds``.
+    ``shards``: parts that the store is split into. It cannot be changed while anything is stored: the store keeps its
+    number, and every process refuses another one.
+    ``ring_limit``: most doorbells of one tick. ``outreach_limit``: most doorbells for openers and follow-ups of one
+    tick, less those that still lie in their queue, shared between the personas. So a campaign does not delay leads.
+    """
 
     tick_seconds: Seconds = 0.5
     grace_seconds: Seconds = 4.0
@@ -289,17 +300,16 @@ class Agenda(Section):
 
 
 class Retry(Section):
-    """Budgets and pauses of one event. A failed attempt counts against its event only when another call of the same
-    persona (or, for a delivery, to the channel) succeeded before the event's next attempt: an outage costs no budget.
+    """Budgets and pauses of one event. A failed attempt counts against its event only if another call of the same
+    persona (or, for a delivery, to the channel) succeeded before the event's next attempt. An outage costs no budget.
 
-    ``attempts``: that many attempts of one step that count end in a dead letter; ``unknown_attempts``: the same for
-    attempts that may have been acted on (no answer, 500, 502, 504). ``age_seconds``: so does the sum of the pauses that
-    those attempts caused. Asking and delivering have a budget each. Closed gates, quiet hours and the time without a
-    worker count for neither.
+    An event becomes a dead letter after ``attempts`` attempts that count, after ``unknown_attempts`` of them that may
+    have taken effect (no answer, 500, 502, 504), or when the pauses that they caused add up to ``age_seconds``. Asking
+    and delivering have a budget each. Closed gates, quiet hours and the time without a worker count for neither.
 
     The n-th pause is ``pause_seconds`` doubled n-1 times, at most ``pause_limit_seconds``, with jitter. A Retry-After
-    of the server is obeyed in full up to ``retry_after_limit_seconds``. A connection that cannot be made is tried
-    ``quick_tries`` times within the turn before it becomes a pause.
+    of the server is obeyed in full up to ``retry_after_limit_seconds``. A connection to FluidTalk that cannot be made
+    is tried ``quick_tries`` times within the turn, ``quick_pause_seconds`` apart, before the turn holds the event.
     """
 
     attempts: Count = 20
@@ -313,7 +323,8 @@ class Retry(Section):
 
 
 class Validity(Section):
-    """How old an event may be when its turn begins; an older one is skipped. Of joined messages the newest counts."""
+    """How long an event may have waited when its turn begins; an older one is skipped. Of joined messages the newest
+    counts."""
 
     inbound_chat_seconds: Seconds = 2 * 86_400.0
     ai_opener_seconds: Seconds = 86_400.0
@@ -322,12 +333,12 @@ class Validity(Section):
 
 
 class Gates(Section):
-    """When everything that needs an upstream waits. ``circuit_failures``: failed calls in a row (seen by one process;
-    no connection, 5xx, no answer; to the channel also 401 and 403) that close the gate of a persona, or that of the
-    channel; at least two conversations must be among them.
+    """When all that needs an upstream waits. ``circuit_failures``: failed calls in a row, seen by one process, that
+    close the gate of a persona or of the channel. A call fails without a connection, with 5xx or without an answer; to
+    the channel also with 401 and 403. At least two conversations must be among them.
 
-    While such a gate is closed, one call every ``probe_seconds`` tries the upstream, with the conversation that waits
-    longest and has not tried yet. For missing credits the interval doubles with each failed try, up to
+    While such a gate is closed, one call every ``probe_seconds`` tries the upstream, with the conversation that has
+    waited longest and has not tried yet. Without credits the interval doubles after each failed try, up to
     ``probe_limit_seconds``.
     """
 
@@ -337,10 +348,10 @@ class Gates(Section):
 
 
 class Limits(Section):
-    """What is refused at the door, and how much of that is kept when it came through Celery.
+    """The largest events that are accepted, and how much is kept of refused ones that came through Celery.
 
-    ``refused_bytes``: of one refused event. ``refused_per_conversation`` and ``refused_in_all``: letters of refused
-    events that are kept at a time; further ones are only counted.
+    ``refused_bytes``: most bytes kept of one refused event. ``refused_per_conversation`` and ``refused_in_all``: most
+    letters of refused events that are kept at a time; further ones are only counted.
     """
 
     message_characters: Count = 10_000
@@ -354,9 +365,9 @@ class Limits(Section):
 
 
 class Retention(Section):
-    """How long the store keeps what is over: settled events (also the dedupe window), dead letters, quiet leads.
+    """How long the store keeps ended events (and recognises their ids), dead letters, and quiet conversations.
 
-    Each at least as long as the one before it: what a conversation counts must outlive its events.
+    Each time is at least as long as the one before it, because the state of a conversation must outlive its events.
     """
 
     settled_seconds: Seconds = 7 * 86_400.0
@@ -366,9 +377,9 @@ class Retention(Section):
 
 
 class Images(Way):
-    """``allow_private_addresses`` lets a lead's image come from this machine or network, but never from a cloud's
-    metadata. Only for tests and demos. ``ca_path`` and ``proxy``: as for FluidTalk; such a proxy has to refuse private
-    addresses itself, because it looks up the names.
+    """How images of leads are fetched. ``allow_private_addresses``: fetch them also from this machine or its network,
+    but never from a cloud's metadata. Only for tests and demos. ``ca_path`` and ``proxy``: as for FluidTalk. The proxy
+    has to refuse private addresses itself, because it looks up the names.
     """
 
     allow_private_addresses: bool = False
@@ -378,10 +389,11 @@ class Images(Way):
 
 
 class Tls(Section):
-    """For every URL of store or broker that says TLS (``rediss``, ``rediss+...``, ``amqps``). Names are always checked.
+    """Certificates for URLs of store or broker with TLS (``rediss``, ``rediss+...``, ``amqps``). Names are always
+    checked.
 
-    ``ca_path``: who may have signed the servers' certificates; without it those whom the system trusts.
-    ``certificate_path`` and ``key_path``: our own, for servers that ask for one. All PEM.
+    ``ca_path``: certificate authorities to trust; without it those of the system. ``certificate_path`` and
+    ``key_path``: the client certificate, for servers that demand one. All are PEM files.
     """
 
     ca_path: Path | None = None
@@ -403,11 +415,11 @@ class Tls(Section):
 
 
 class Encryption(Section):
-    """Content in the store is encrypted with the first of ``keys``, and read with each of them; needs the extra
-    ``encryption``. Without keys (the default) it is stored as it is.
+    """Encryption of content in the store. The first of ``keys`` encrypts, and all of them decrypt. Needs the extra
+    ``encryption``. Without keys (the default) content is not encrypted.
 
-    Each is 32 random bytes in base64 (``openssl rand -base64 32``). ``plain`` as the first entry: what is stored from
-    now on is not encrypted, the others only read.
+    Each key is 32 random bytes in base64 (``openssl rand -base64 32``). With ``plain`` as the first entry, new content
+    is not encrypted, and the keys only decrypt.
     """
 
     keys: Annotated[tuple[SecretStr, ...], Listed] = ()
@@ -431,11 +443,11 @@ class Encryption(Section):
 
 
 class Privacy(Section):
-    """``handles``: how Flower and logs name a lead: by the handle, or by a short hash of it (``parley explain`` and
-    ``parley which`` lead from one to the other). Metrics and traces name no lead at all.
+    """How Flower and logs name a lead. ``handles``: by the handle (``plain``), or by a short hash of it (``hashed``;
+    ``parley explain`` and ``parley which`` translate). Metrics and traces never name a lead.
 
-    ``handle_key`` is needed for hashes, at least 16 characters, and has to be the same in all processes: without it
-    nobody can try handles.
+    ``handle_key``: the key of the hashes, so that handles cannot be guessed. Hashes need it. It has at least 16
+    characters and has to be the same in all processes.
     """
 
     handles: Literal["plain", "hashed"] = "plain"

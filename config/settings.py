@@ -93,17 +93,18 @@ __all__ = [
 ]
 
 
-# Which process loads them, and so what must be there. A worker calls FluidTalk and Captivate. A producer, and the
-# command `parley`, need the store and the names of the personas. A scheduler, Flower, a health check: the store only.
+# The process that loads them decides what is required. A worker calls FluidTalk and Captivate, and the command `parley`
+# reads the same settings. A producer needs the store and the names of the personas. A scheduler, Flower and a health
+# check need the store.
 Role = Literal["worker", "producer", "scheduler"]
 
 _DEMO_KEY = "ft_sk_demo_"
 
 
 class Settings(BaseModel):
-    """The whole tree. Build it with ``load``; hand slices of it down.
+    """All settings, as one frozen tree. ``load`` makes it; parts of Parley get the sections that they need.
 
-    ``role``: for which process it was loaded; all but a worker's are without API keys.
+    ``role``: the process for which it was loaded. Only a worker's settings have API keys.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
@@ -212,16 +213,16 @@ class Settings(BaseModel):
 
     @property
     def role(self) -> Role:
-        """For which process these settings were loaded."""
+        """The process for which these settings were loaded."""
         return self._role
 
     @property
     def key_origins(self) -> Mapping[str, str]:
-        """Where each persona's API key was found, in words for people; never the key."""
+        """Where each persona's API key was found, as text for people; never the key."""
         return self._key_origins
 
     def api_key_of(self, persona: str) -> str:
-        """The key of one persona. Raises ``SettingsError`` in a process that has none."""
+        """The key of one persona. Raises ``SettingsError`` when these settings were loaded without keys."""
         key = self.personas[persona].api_key
         if key is None:
             raise SettingsError(f"these settings were loaded without keys, for a {self.role}")
@@ -234,17 +235,17 @@ class Settings(BaseModel):
 
     @property
     def store_address(self) -> Address:
-        """The store's URL, taken apart."""
+        """The store's URL, parsed."""
         return addresses.parse(self.redis_url.get_secret_value())
 
     @property
     def broker_address(self) -> Address:
-        """The broker's URL, taken apart."""
+        """The broker's URL, parsed."""
         return addresses.parse(self.broker)
 
     @property
     def doorbells_in_store(self) -> bool:
-        """Whether broker and store are the same Redis database, so that a script can ring by itself."""
+        """Whether broker and store are the same Redis database, so that a script can send doorbells."""
         return self.broker_url is None or self.broker_url == self.redis_url
 
     def join_of(self, persona: str) -> Join:
@@ -253,7 +254,7 @@ class Settings(BaseModel):
         return self.join.model_copy(update=own.model_dump(exclude_unset=True)) if own else self.join
 
     def pacing_of(self, persona: str) -> Pacing:
-        """How the bubbles of one persona are paced."""
+        """The pacing of one persona's bubbles."""
         own = self.personas[persona].pacing
         return self.pacing.model_copy(update=own.model_dump(exclude_unset=True)) if own else self.pacing
 
@@ -263,13 +264,13 @@ class Settings(BaseModel):
         return self.follow_ups.model_copy(update=own.model_dump(exclude_unset=True)) if own else self.follow_ups
 
     def quiet_hours_of(self, persona: str) -> QuietHours:
-        """When one persona does not speak first."""
+        """The quiet hours of one persona."""
         own = self.personas[persona].quiet_hours
         return self.quiet_hours.model_copy(update=own.model_dump(exclude_unset=True)) if own else self.quiet_hours
 
 
 def absent(role: Role, *, personas: bool, destination: bool) -> list[str]:
-    """What a process of this role cannot do without and does not have: a sentence for each."""
+    """What a process of this role requires and does not have: a sentence for each."""
     faults = []
     if not personas and role != "scheduler":
         faults.append(
@@ -287,10 +288,12 @@ def absent(role: Role, *, personas: bool, destination: bool) -> list[str]:
 def load(env_file: str | Path | None = ".env", *, role: Role = "worker", **overrides: Any) -> Settings:
     """Read and check all settings.
 
-    ``role``: which process wants them. A worker has to have everything. For a ``producer`` the store and the names of
-    the personas are enough, for a ``scheduler`` (also Flower and health checks) the store; no key is read for them.
-    ``overrides``: top-level fields that win over everything else (tests and the demo use them).
-    Raises ``SettingsError`` with one line for each fault: the variable, where it stands, the reason, what to do.
+    ``env_file``: the file to read besides the environment; None = only the environment.
+    ``role``: the process that loads them. A ``worker`` (also the command ``parley``) requires all. A ``producer``
+    requires the store and the names of the personas, a ``scheduler`` (also Flower and health checks) the store. Only
+    the role ``worker`` reads API keys.
+    ``overrides``: top-level fields that take precedence over all else (for tests and the demo).
+    Raises ``SettingsError`` with one line for each fault: the variable, where it is, the reason, what to do.
     """
     read = variables.read(Path(env_file) if env_file else None, keys=role == "worker")
     given = _merged(variables.tree(read), overrides)

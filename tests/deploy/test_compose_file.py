@@ -66,11 +66,11 @@ def secrets(tmp_path):
 def test_make_secrets_makes_no_key_that_could_pass_for_a_real_one(secrets, monkeypatch):
     folder, said = secrets
     assert tomllib.loads((folder / "personas.toml").read_text()) == {}
-    assert "put your FluidTalk keys into it" in said
+    assert "write your FluidTalk keys into it" in said
     monkeypatch.chdir(folder)
     with pytest.raises(SettingsError, match="no persona is configured"):
         load(env_file=PROJECT / ".env.example", personas_file=folder / "personas.toml")
-    # Somebody takes the # away and goes on.
+    # An operator removes the # and continues.
     filled = (folder / "personas.toml").read_text().replace("\n#[", "\n[").replace("\n#api", "\napi")
     (folder / "personas.toml").write_text(filled)
     with pytest.raises(SettingsError, match="is a placeholder"):
