@@ -1,1 +1,1 @@
-"""Celery's side of Parley: thin tasks, all of them safe to lose, double, delay or reorder but ``tasks.accept``."""
+"""Celery's side of Parley: thin tasks. All but ``tasks.accept`` may be lost, doubled, delayed or reordered."""

@@ -1,6 +1,6 @@
-"""What beat runs, and what one look at the store finds to do. Any number of beats is safe.
+"""The tasks that beat sends, and those that ``ring_due`` sends when they have work. Any number of beats is safe.
 
-They tell Flower nothing: several a second would bury the turns that an operator looks for.
+They send no task events: several rows a second would hide the turns that an operator looks for in Flower.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _saying = Saying()
 
 
 def _or_next_time(job: Callable[[], str]) -> Callable[[], str]:
-    # Beat sends again, and what was not done is still due: no failure of this task.
+    # Beat sends the task again, and what was not done stays due. So this is no failure of the task.
     @functools.wraps(job)
     def run() -> str:
         try:
@@ -40,7 +40,7 @@ def _or_next_time(job: Callable[[], str]) -> Callable[[], str]:
 @shared_task(name="tasks.take_in", send_events=False)
 @_or_next_time
 def take_in() -> str:
-    """Accept what producers that only speak Celery have put into the queue ``accept``."""
+    """Accept the events that producers which only speak Celery have sent to the queue ``accept``."""
     return f"took {parts().intake.take_in()}"
 
 
@@ -54,7 +54,7 @@ def plan_follow_ups() -> str:
 @shared_task(name="tasks.ring_due", send_events=False)
 @_or_next_time
 def ring_due() -> str:
-    """Look at what is due: ring the doorbells, and send for the other jobs if there is work for them."""
+    """Find what is due, send its doorbells, and send the tasks for other due work."""
     upkeep = parts().upkeep
     due = upkeep.look()
     # Sent before anything is claimed: when that fails, the next tick finds it all again.
@@ -69,5 +69,5 @@ def ring_due() -> str:
 @shared_task(name="tasks.trim", send_events=False)
 @_or_next_time
 def trim() -> str:
-    """Forget dead letters whose record has expired."""
+    """Remove dead letters whose record has expired."""
     return f"forgot {parts().upkeep.trim()}"

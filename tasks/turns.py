@@ -1,4 +1,4 @@
-"""The doorbell, and the door for producers that only speak Celery."""
+"""The doorbell, and the task for producers that only speak Celery."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from worker.pipeline.turn import DeadLetter
 
 
 class RequestWithoutContent(Request):
-    """The arguments of this task are content: events, Flower, logs and remote control see a dash instead."""
+    """The arguments of this task are content, so task events, Flower, logs and remote control get a dash instead."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -25,7 +25,7 @@ class RequestWithoutContent(Request):
 
 
 class RequestWithoutHandle(Request):
-    """Events, Flower, logs and remote control see the conversation as this worker's settings show it, whoever rang."""
+    """Task events, Flower, logs and remote control get the conversation as this worker's settings show it."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -45,7 +45,7 @@ class Turn(Task[Any, Any]):
 
 
 class Accept(Task[Any, Any]):
-    """A task whose arguments nobody is shown."""
+    """A task whose arguments are never shown."""
 
     Request = "tasks.turns:RequestWithoutContent"
 
@@ -54,8 +54,8 @@ class Accept(Task[Any, Any]):
 def turn(self: Turn, persona: str, target: str) -> str:
     """Run one turn of the conversation if there is work and it may run now.
 
-    Carries no content, so Flower can show arguments and result. Running it too often or too late changes nothing but
-    latency: order and recovery are the store's.
+    Arguments and result have no content, so Flower can show them. Running it too often or too late only changes
+    latency: the store keeps order and recovers.
     """
     # The queue it came from: not an argument, which a worker of an older release would refuse.
     came_from = (self.request.delivery_info or {}).get("routing_key")
@@ -67,7 +67,7 @@ def accept(message: str) -> str:
     """Accept the event of a message (docs/producers.md). ``message``: as ``processes.consumer`` hands it over, whole
     and unread, so that one reader reads all events, whatever queue they came by.
 
-    What cannot be accepted becomes a dead letter with the reason. The message carries content through the broker and is
-    only as durable there as the broker makes it; ``worker.pipeline.producer.Producer`` has neither limitation.
+    An event that cannot be accepted becomes a dead letter with the reason. The message carries content through the
+    broker, and is only as durable as the broker keeps it; ``worker.Producer`` has neither limitation.
     """
     return parts().intake.accept_message(message)

@@ -1,4 +1,4 @@
-"""The one place where real parts meet. Tests call the same functions with settings of their own."""
+"""Builds the parts of a process from its settings; the only module that knows all rooms. Tests use it too."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def build(settings: Settings, *, ahead: bool = False) -> Parts:
 
 @cache
 def handles() -> Handles:
-    """How this process shows leads to those who only look at tasks."""
+    """How this process shows leads in tasks, for Flower and remote control."""
     return Handles(configuration.load(role="scheduler").privacy)
 
 
@@ -92,13 +92,13 @@ def parts() -> Parts:
 
 
 def stop() -> None:
-    """The process is about to stop: no further turn begins."""
+    """The process is about to stop: no further turn begins in it."""
     if _parts is not None:
         _parts.turns.stop()
 
 
 def hand_over() -> None:
-    """The process ends now: what its turns are at is for other workers."""
+    """The process ends now: other workers continue its turns."""
     if _parts is not None:
         _parts.turns.hand_over()
 

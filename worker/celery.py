@@ -17,10 +17,10 @@ from worker.processes import lifecycle
 
 
 class QuietWorker(Worker):
-    """A worker that does not talk to its neighbours: the store knows all that they would tell each other.
+    """A worker without Celery's exchange between workers, because the store has all that they would exchange.
 
-    Mingle delays the start by a second, gossip and heartbeats cost each worker work for every other one. Heartbeats
-    stay when task events are on, because Flower tells from them which workers are alive.
+    Mingle delays the start by a second, and gossip and heartbeats cost each worker work for every other one. Heartbeats
+    stay on with task events, because Flower uses them to see which workers run.
     """
 
     def prepare_args(self, **kwargs: Any) -> dict[str, Any]:

@@ -1,1 +1,1 @@
-"""What Parley tells of itself: metrics, health, and the endpoint that serves both."""
+"""What Parley reports: metrics, traces, logs, health, and the endpoint that serves metrics and health."""

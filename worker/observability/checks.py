@@ -32,7 +32,7 @@ UNSEEN = "cannot be seen: the server does not tell. "
 class Finding:
     """One check. ``means``: what was found and why it matters. ``remedy``: what to do, as a command or a setting.
 
-    ``loses_data``: with this, accepted events are certain to be lost some day. ``forbids_work``: nothing may be done.
+    ``loses_data``: with this, accepted events will be lost some day. ``forbids_work``: no process may use the store.
     """
 
     check: str
@@ -44,7 +44,7 @@ class Finding:
 
 
 def of_settings(settings: Settings) -> list[Finding]:
-    """What loaded settings say. That they load means that their times agree (``config.budgets``)."""
+    """The finding about loaded settings. Settings only load if their times agree (``config.budgets``)."""
     target = settings.captivate
     where = f"host {urlsplit(target.base_url).hostname}" if target.base_url else f"environment {target.environment}"
     return [
@@ -112,7 +112,7 @@ def unreachable(address: Address, error: str) -> Finding:
 
 
 def refusing(address: Address, trouble: Trouble) -> Finding:
-    """The store answers with an error, whatever it is asked."""
+    """The store answers every command with an error."""
     said = f"{address.shown} {trouble.means} ({trouble.code}): nothing can be accepted or answered"
     return Finding("store", "failure", said, trouble.remedy)
 
@@ -137,7 +137,7 @@ def of_broker(address: Address, trouble: str) -> Finding:
 
 
 def of_queues(unread: Mapping[str, int], *, complete: bool) -> Finding:
-    """Whether messages lie where nobody reads. ``unread``: by queue. ``complete``: all queues could be looked at."""
+    """Whether messages wait in queues that no worker reads. ``unread``: by queue. ``complete``: all were seen."""
     if unread:
         named = ", ".join(f"{name} {messages}" for name, messages in unread.items())
         return Finding(
@@ -154,7 +154,7 @@ def of_queues(unread: Mapping[str, int], *, complete: bool) -> Finding:
 
 
 def of_store(address: Address, servers: Mapping[str, Facts]) -> list[Finding]:
-    """What the servers' own words mean. ``servers``: by their addresses, in a cluster all masters, else one."""
+    """The findings about servers. ``servers``: their facts by address; in a cluster all masters, else one server."""
     if address.kind != "cluster":
         (facts,) = servers.values()
         return [Finding("store", "ok", f"{address.shown} answers"), *_of_server(address, facts)]

@@ -23,7 +23,7 @@ _log = logging.getLogger("parley.metrics")
 
 MOST_CONNECTIONS = 32
 _MOST_HEAD_BYTES = 8 * 1024
-# To ask, and to take the answer.
+# For the request, and for the answer.
 _ASK_SECONDS = 5.0
 _ANSWER_SECONDS = 10.0
 
@@ -34,7 +34,7 @@ class _Handler(WSGIRequestHandler):
     server: _Server
 
     def setup(self) -> None:
-        """Take the request before anything reads it, within its limits."""
+        """Read the request within its limits, before the library does."""
         super().setup()
         self._request = _head(self.connection)
         self.rfile.close()
@@ -42,28 +42,28 @@ class _Handler(WSGIRequestHandler):
         self.server.asked(self.connection)
 
     def handle(self) -> None:
-        """Answer; a caller that asked nothing complete gets nothing."""
+        """Answer. A client without a complete request gets nothing."""
         if self._request:
             super().handle()
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - its name
-        """A line for each scrape says nothing."""
+        """Log nothing: a line for each scrape is of no use."""
 
 
 class _Server(ThreadingWSGIServer):
-    """Each connection has a thread, and its time to ask and to take the answer. When all places are taken, the oldest
-    connection that has not asked yet is closed: idle callers cannot keep out one that asks."""
+    """Each connection has a thread, a time limit for its request and one for its answer. When all places are taken, the
+    oldest connection without a request is closed, so that idle clients cannot block the others."""
 
     request_queue_size = 128
 
     def __init__(self, *args: Any) -> None:
-        # Of each connection: whether it has asked. The oldest first.
+        # Whether each connection has sent its request. The oldest first.
         self._open: dict[socket.socket, bool] = {}
         self._lock = threading.Lock()
         super().__init__(*args)
 
     def server_bind(self) -> None:
-        """As its own, without asking the name service for our name."""
+        """Bind as the library does, but without a look-up of our own name."""
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self.socket.bind(self.server_address)
         self.server_address = self.socket.getsockname()
@@ -71,7 +71,7 @@ class _Server(ThreadingWSGIServer):
         self.setup_environ()
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Give it a place and a thread."""
+        """Give the connection a place and a thread."""
         with self._lock:
             if len(self._open) >= MOST_CONNECTIONS:
                 silent = (connection for connection, has_asked in self._open.items() if not has_asked)
@@ -86,7 +86,7 @@ class _Server(ThreadingWSGIServer):
                 self._open[connection] = True
 
     def shutdown_request(self, request: Any) -> None:
-        """It has been answered, or given up."""
+        """The request was answered, or given up."""
         with self._lock:
             self._open.pop(request, None)
         super().shutdown_request(request)
@@ -98,11 +98,11 @@ class _Server(ThreadingWSGIServer):
             connection.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """The caller has hung up: there is nothing to tell."""
+        """Log nothing: the client has hung up."""
 
 
 def _head(connection: socket.socket) -> bytes:
-    """A request up to its blank line; empty if it does not come in time or is too long. No body is ever read."""
+    """Read a request up to its blank line. Empty if it is late or too long. No body is ever read."""
     until, head = time.monotonic() + _ASK_SECONDS, b""
     while not (b"\r\n\r\n" in head or b"\n\n" in head):
         left = until - time.monotonic()
@@ -133,8 +133,8 @@ class Endpoint:
 
     @classmethod
     def start(cls, settings: Metrics, registry: CollectorRegistry, health: Health) -> Endpoint | None:
-        """Listen on the first free port of the settings' range. None when that is off or none is free, which is
-        logged: a process works without being watched."""
+        """Listen on the first free port of the settings' range. None when the endpoint is off, or when no port is free,
+        which is logged: a process works without its endpoint."""
         if settings.port == 0:
             return None
         app = application(registry, health)
@@ -159,7 +159,7 @@ class Endpoint:
         return None
 
     def close(self) -> None:
-        """Listen no longer."""
+        """Stop listening."""
         self._server.shutdown()
         self._server.server_close()
 

@@ -1,5 +1,5 @@
-"""Whether a process makes progress, and whether it could work: what an orchestrator asks. Nothing here calls anything;
-it tells what the process already knows.
+"""Whether a process makes progress, and whether it can work, for orchestrators. Answers come from memory, without a
+call to any service.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Health(Protocol):
 
 
 class Progress(Protocol):
-    """What notices a worker without progress: ``worker.processes.watchdog.Watchdog``."""
+    """What detects a worker without progress: ``worker.processes.watchdog.Watchdog``."""
 
     @property
     def stuck_seconds(self) -> float: ...
@@ -37,7 +37,7 @@ class Progress(Protocol):
 
 
 class WorkerHealth:
-    """Of a worker process. It is live while it starts, and not ready."""
+    """Health of a worker. While it starts, it is live and not ready."""
 
     def __init__(self) -> None:
         self._store_checked: Callable[[], bool] | None = None
@@ -46,19 +46,19 @@ class WorkerHealth:
         self._stopping = False
 
     def checks_store(self, passed: Callable[[], bool]) -> None:
-        """The start-up check has begun; ``passed`` tells whether it was passed."""
+        """The start-up check has begun. ``passed`` returns whether it was passed."""
         self._store_checked = passed
 
     def takes_messages(self, progress: Progress, consuming: Callable[[], bool]) -> None:
-        """The worker is up. ``consuming``: whether it has its connection to the broker at this moment."""
+        """The worker has started. ``consuming``: whether it is connected to the broker now."""
         self._progress, self._consuming = progress, consuming
 
     def stops(self) -> None:
-        """The worker was told to stop."""
+        """The worker is stopping."""
         self._stopping = True
 
     def live(self) -> Verdict:
-        """Whether tasks start or end, as long as there are any."""
+        """Whether tasks start or end while there are any."""
         if self._progress is None:
             return Verdict(True, "starting")
         idle_seconds = self._progress.idle_seconds()
@@ -67,7 +67,7 @@ class WorkerHealth:
         return Verdict(False, f"no progress for {idle_seconds:.0f} s while doorbells wait: restart this worker")
 
     def ready(self) -> Verdict:
-        """Whether it takes doorbells and could run their turns."""
+        """Whether it takes doorbells and can run their turns."""
         if self._stopping:
             return Verdict(False, "stopping")
         if self._store_checked is None or not self._store_checked():
@@ -82,8 +82,8 @@ class WorkerHealth:
 
 
 class BeatHealth:
-    """Of a scheduler. ``ticked_at()``: when it last looked at its entries, by the monotonic clock. ``store_answers()``:
-    as last seen. ``silent_seconds``: longest pause of one that works."""
+    """Health of a scheduler. ``ticked_at()``: monotonic time at which it last sent its tasks. ``store_answers()``:
+    whether the store answered last. ``silent_seconds``: the longest pause between two rounds that counts as live."""
 
     def __init__(
         self,
@@ -98,7 +98,7 @@ class BeatHealth:
         self._clock = clock
 
     def live(self) -> Verdict:
-        """Whether it goes round; while the store is unreachable it may wait for the broker, which no restart mends."""
+        """Whether it sends its tasks on time. Without the store it may wait, because a restart would not help."""
         silence = self._clock() - self._ticked_at()
         if silence < self._silent_seconds:
             return Verdict(True, f"went round {silence:.0f} s ago")
@@ -107,7 +107,7 @@ class BeatHealth:
         return Verdict(False, f"no round for {silence:.0f} s: restart this scheduler")
 
     def ready(self) -> Verdict:
-        """Whether it goes round and the store answers."""
+        """Whether it sends its tasks on time and the store answers."""
         if not self._store_answers():
             return Verdict(False, "the store is unreachable")
         return self.live()

@@ -35,7 +35,7 @@ def configure(worker: Worker, privacy: Privacy) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(worker.log_level)
-    # Whoever waits for a worker to come up reads this at any level.
+    # Scripts that wait for a worker to start read this, at any level.
     logging.getLogger("parley.worker").setLevel(logging.INFO)
     # One line for each doorbell would say less than our own line for each turn, and costs a third of it.
     for name in ("celery.worker.strategy", "celery.app.trace", "celery.beat", "celery.pool", "httpcore"):

@@ -40,9 +40,9 @@ _TOGETHER = {
 
 _WORKER, _BEAT = CollectorRegistry(), CollectorRegistry()
 
-# A persona thinks for 0.3 to 75 s.
+# A persona takes 0.3 to 75 s.
 _CALL_SECONDS = (0.1, 0.25, 0.5, 1, 2, 3, 5, 7.5, 10, 15, 20, 30, 45, 60, 75, 100)
-# What a lead waits: a quiet moment and the persona, in bad times hours of holds.
+# How long a lead waits: a quiet moment and the persona; during outages hours of holds.
 _ANSWER_SECONDS = (1, 2, 3, 5, 7.5, 10, 15, 20, 30, 60, 120, 300, 900, 3600, 21600)
 _STORE_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 20, 60)
 
@@ -78,12 +78,12 @@ _sent = Counter("parley_beat_sent_total", "Tasks that this scheduler has sent.",
 _doorbells_of, _turns_of, _http_of = map(cache, (_doorbells.labels, _turns.labels, _http.labels))
 _turn_seconds_of, _answer_seconds_of = cache(_turn_seconds.labels), cache(_answer_seconds.labels)
 _ask_seconds_of, _store_seconds_of = cache(_ask_seconds.labels), cache(_store_seconds.labels)
-_running = _gauge("parley_turns_running", "Turns under way.")
-_slots = _gauge("parley_turn_slots", "Turns that can be under way at once.")
+_running = _gauge("parley_turns_running", "Turns that run.")
+_slots = _gauge("parley_turn_slots", "Turns that can run at once.")
 
 
 class Turn:
-    """A turn under way. ``ended`` tells how it went; without that it counts as ``other``: it ended by an exception."""
+    """A running turn. ``ended`` notes its outcome; without that it counts as ``other``: it ended by an exception."""
 
     __slots__ = ("outcome",)
 
@@ -128,7 +128,7 @@ def storing(step: StoreStep) -> Timer:
 
 
 def doorbell(found: str) -> None:
-    """A doorbell was taken. ``found``: ``granted``, or the status that begin answered."""
+    """A doorbell was taken. ``found``: ``granted``, or the status that ``begin`` returned."""
     _doorbells_of(found).inc()
 
 
@@ -138,12 +138,12 @@ def held(persona: str, cause: Cause) -> None:
 
 
 def died(persona: str, cause: Cause, events: int = 1) -> None:
-    """So many events became dead letters."""
+    """Events became dead letters; ``events``: how many."""
     _dead.labels(persona, _label(cause)).inc(events)
 
 
 def refused() -> None:
-    """An event was refused at the door and became a dead letter. Its persona can be any text, so it is not told."""
+    """An event was refused and became a dead letter. Its persona can be any text, so it is no label."""
     _dead.labels(OTHER, Cause.REFUSED_AT_THE_DOOR.value).inc()
 
 
@@ -153,7 +153,7 @@ def unknown(persona: str, operation: str) -> None:
 
 
 def zone_unreadable(persona: str) -> None:
-    """An event has ended whose channel says a zone of the lead that is none."""
+    """An event has ended whose channel names a time zone that cannot be read."""
     _zones.labels(persona).inc()
 
 
@@ -163,7 +163,7 @@ def http_call(upstream: str, answer: str) -> None:
 
 
 def slots(turns: int) -> None:
-    """So many turns can be under way at once in this worker."""
+    """Note how many turns this worker can run at once."""
     _slots.set(turns)
 
 
@@ -173,10 +173,10 @@ def beat_sent(task: str) -> None:
 
 
 class _ForkedProcesses(MultiProcessCollector):
-    """The figures of all forked processes, also while one of them is only just beginning its file."""
+    """The figures of all forked processes, also while one of them has just created its file."""
 
     def collect(self) -> Iterable[Metric]:
-        """Files that are still empty are left out: the library fails on them, and the whole answer with it."""
+        """Empty files are left out, because the library fails on them, and with it the whole answer."""
         begun = [file for file in Path(self._path).glob("*.db") if file.stat().st_size]
         merged: Iterable[Metric] = self.merge(map(str, begun), accumulate=True)  # type: ignore[no-untyped-call]
         return merged
@@ -188,7 +188,7 @@ def worker_registry() -> CollectorRegistry:
     try:
         _ForkedProcesses(served)  # type: ignore[no-untyped-call]
     except ValueError:
-        # The variable is not set: one process, which knows all that it did.
+        # The variable is not set: one process, which has all its figures in memory.
         return _served(_WORKER)
     return served
 
@@ -201,7 +201,7 @@ def beat_registry(store: Collector) -> CollectorRegistry:
 
 
 def process_ended(pid: int) -> None:
-    """A forked process has ended: its turns under way count no more."""
+    """A forked process has ended: its running turns count no more."""
     try:
         mark_process_dead(pid)  # type: ignore[no-untyped-call]
     except TypeError:

@@ -1,7 +1,7 @@
 """What the store holds, for Prometheus: measured in the background at fixed intervals, served from memory.
 
-Only the scheduler serves it (docs/decisions). Every scheduler tells the same, so expressions take the maximum, never
-the sum.
+Only schedulers serve it (docs/decisions/0004). All of them serve the same figures, so expressions take the maximum,
+never the sum.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from worker.store.views.figures import GATES, Figures
 
 _log = logging.getLogger("parley.metrics")
 
-# Figures that are older say nothing about now.
+# Older figures say nothing about the present.
 _STALE_INTERVALS = 4
 
 
@@ -52,7 +52,7 @@ class StoreFigures(Collector):
         threading.Thread(target=self._run, name="parley-measures", daemon=True).start()
 
     def stop(self) -> None:
-        """Measure no longer."""
+        """Stop measuring."""
         self._stopped.set()
 
     def look(self) -> None:
@@ -75,7 +75,7 @@ class StoreFigures(Collector):
         return self._answers
 
     def collect(self) -> Iterable[Metric]:
-        """The last figures; only ``parley_store_up`` when there are none that are recent."""
+        """The last figures; only ``parley_store_up`` when they are too old."""
         fresh = self._last and self._clock() - self._last[0] < _STALE_INTERVALS * self._every_seconds
         yield _gauge("parley_store_up", "1 when the store answered.", [], [([], int(self._answers))])
         if self._last and fresh:
@@ -118,7 +118,7 @@ def _totals(figures: Figures) -> Iterator[Metric]:
 
 
 def _by_persona(figures: Figures, personas: Sequence[str]) -> Iterator[Metric]:
-    # All configured ones, so that a series is there before its first event.
+    # All configured personas, so that a series exists before its first event.
     known = sorted({*personas, *figures.gates, *figures.counters})
     counters = [(persona, figures.counters.get(persona, {})) for persona in known]
     waiting = figures.waiting.items()

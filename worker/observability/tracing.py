@@ -1,7 +1,7 @@
-"""Traces, an option: what the producer was doing, the turn, and its HTTP calls are one trace. Spans hold no content.
+"""Optional traces: the producer's span, the turn and its HTTP calls are one trace. Spans hold no content.
 
-An event carries the producer's position in its trace as ``traceparent`` (W3C Trace Context), in the store and nowhere
-else: doorbells know nothing of it, and nothing of it is sent to FluidTalk or Captivate.
+An event carries the producer's position in its trace as ``traceparent`` (W3C Trace Context), only in the store. It is
+neither in doorbells nor in calls to FluidTalk or Captivate.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def fault(settings: Tracing) -> str | None:
 
 
 def begin(settings: Tracing) -> None:
-    """Send traces from now on, if the settings name where to and have no ``fault``. Call it after a fork."""
+    """Send traces from now on, if the settings have an endpoint and no ``fault``. Call it after a fork."""
     if settings.endpoint is None:
         return
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -51,8 +51,8 @@ def use(provider: Any) -> None:
 
 
 def position() -> str | None:
-    """Where the calling thread is in a trace of the application that it belongs to, as a traceparent."""
-    # An application that traces has loaded it already; all others pay nothing.
+    """The current span of the calling thread, as a traceparent; None without one."""
+    # An application that traces has already loaded it. The others pay nothing.
     trace = sys.modules.get("opentelemetry.trace")
     context = trace.get_current_span().get_span_context() if trace else None
     if context is None or not context.is_valid:
@@ -67,7 +67,7 @@ class Span:
         self._span = span
 
     def tell(self, **attributes: str | int) -> None:
-        """Add to it; never content, and nothing that names a lead."""
+        """Add attributes to the span; never content, and nothing that names a lead."""
         for name, value in attributes.items():
             if self._span:
                 self._span.set_attribute(f"parley.{name}", value)
@@ -87,7 +87,7 @@ def turn(payloads: Sequence[str], **attributes: str | int) -> Iterator[Span]:
     from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
     positions = [json.loads(payload).get("traceparent") or "" for payload in payloads]
-    # An empty context of its own: what else this thread may be in is no part of it.
+    # An empty context, so that another span of this thread is not its parent.
     parents = [TraceContextTextMapPropagator().extract({"traceparent": at}, Context()) for at in positions]
     links = [Link(get_current_span(parent).get_span_context()) for parent in parents[1:]]
     with _started("turn", attributes, context=parents[0], links=[one for one in links if one.context.is_valid]) as span:

@@ -1,4 +1,4 @@
-"""Ask the persona once for a group of events: the image first, then the call."""
+"""Asks the persona once for a group of events: the image first, then the call."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ from worker.store.conversations.leases import Lease
 
 _log = logging.getLogger("parley.ask")
 
-# It is woken when its place is free; after so long it asks again by itself.
+# It is woken when a place is free. After this time it asks for a place again in any case.
 _IN_LINE_SECONDS = 3600.0
 
 
@@ -198,8 +198,8 @@ class Asking:
                     _log.error("persona out of credits: conversations that would start wait", extra=ids)
 
     def _harmless_first(self, lease: Lease, rules: Rules) -> Wait | None:
-        # Only events that must not be asked twice wait for the circuit. A call without consequences tells whether the
-        # persona can be reached, before one of them is risked.
+        # Only events that must not be asked twice wait for the circuit. A call without consequences shows first whether
+        # the persona can be reached.
         grant = lease.grant
         if grant.probe != "circuit" or rules.may_repeat(grant.head.kind):
             return None

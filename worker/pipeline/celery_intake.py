@@ -1,4 +1,4 @@
-"""The door for producers that only speak Celery: an event as a JSON object."""
+"""Accepts events of producers that only speak Celery: each is a JSON object."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _log = logging.getLogger("parley.intake")
 
 
 class Intake:
-    """Accepts or, when that cannot be, keeps as a dead letter with the reason: nobody is there to be told."""
+    """Accepts events, or keeps them as dead letters with the reason, because no caller waits for a refusal."""
 
     def __init__(self, producer: Producer, store: Store, wait_seconds: float) -> None:
         self._producer = producer
@@ -109,8 +109,8 @@ class Intake:
         except StoreError as error:
             if not is_own_fault(error):
                 raise
-            # Not even a letter. What the store refuses for this message it would refuse for ever, so the message makes
-            # way. If it cannot be kept as it is either, it is the store that is in trouble, and everything waits.
+            # The store refuses even a letter, and would refuse it for ever, so the message is parked. If parking fails
+            # too, the store itself is in trouble, and everything waits.
             if not self._store.parked.keep(text()):
                 raise
             _log.critical("event parked: the store refuses it, and a letter for it (%s): parley status", code_of(error))

@@ -14,10 +14,10 @@ class _Row:
 
 
 class Circuit:
-    """Says when failures in a row are enough to close an upstream's gate. Costs nothing while all is well.
+    """Says when failures in a row are enough to close an upstream's gate. Costs nothing while calls succeed.
 
-    ``failures``: that many in a row, of at least two conversations (one alone may be the cause of its own failures, and
-    waits for itself anyway).
+    ``failures``: how many in a row, of at least two conversations. One conversation alone may cause its own failures,
+    and is held anyway.
     """
 
     def __init__(self, failures: int) -> None:
@@ -37,7 +37,7 @@ class Circuit:
     def failed(self, upstream: str, conversation: str, begun_at: float) -> bool:
         """Count one failed call. True when the gate should close; then the count starts again.
 
-        ``begun_at``: monotonic time when the call began. One that began before the last success tells nothing new.
+        ``begun_at``: monotonic time when the call began. One that began before the last success is ignored.
         """
         if begun_at < self._succeeded_at.get(upstream, float("-inf")):
             return False

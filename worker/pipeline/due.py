@@ -1,4 +1,4 @@
-"""What beat runs. Every job may run in any number of places at once."""
+"""The jobs that beat has run. Any number of processes may run each of them at once."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from worker.store.keys import Shard
 
 _log = logging.getLogger("parley.upkeep")
 
-# Outreach of one tick is rung for in so many groups at most, over this part of the tick.
+# Doorbells for outreach of one tick are sent in at most this many groups, over this part of the tick.
 _GROUPS = 50
 _SPREAD = 0.8
 
-# Between two ticks it is looked this often at most: all that a busy store pays for it.
+# Least time between two looks within a tick. It bounds what they cost a busy store.
 _APART_SECONDS = 0.1
 
 
 class Upkeep:
-    """Rings what is due, tries closed gates, dispatches follow-ups, forgets what has expired."""
+    """Sends doorbells for what is due, tries closed gates, dispatches follow-ups, removes expired dead letters."""
 
     def __init__(self, store: Store, settings: Settings) -> None:
         self._store = store
@@ -40,7 +40,7 @@ class Upkeep:
         self._unexpected = UnexpectedErrors(_log, "look between two ticks")
 
     def look(self) -> Due:
-        """What is due now, in one command of the store. What is due for gates and places is done at once.
+        """Find what is due now, with one command to the store. Due work for gates and places is done at once.
 
         Raises ``WrongLayout``, as all jobs do, when the store was made with another number of shards.
         """
@@ -51,15 +51,15 @@ class Upkeep:
         return due
 
     def ring_due(self, shards: Sequence[Shard] | None = None) -> int:
-        """Ring the doorbell of every conversation that is due: leads who wait at once, outreach spread over most of a
-        tick. Returns how many. ``shards``: those that a look has found; None = it looks itself."""
+        """Send a doorbell for every conversation that is due: for leads at once, for outreach spread over most of a
+        tick. Returns how many. ``shards``: those with work, as ``look`` has found them; None = find them here."""
         self._store.layout.ensure()
         due = self._store.agenda.claim_due(shards)
         leads = [doorbell for doorbell in due if doorbell[1] != OUTREACH]
         outreach = due[len(leads) :]
         if leads:
             self._store.doorbells.ring(leads)
-        # So many turns that begin in one moment would make a lead who writes in that moment wait.
+        # If all these turns began at once, a lead who writes at that moment would wait.
         group = math.ceil(len(outreach) / _GROUPS)
         for start in range(0, len(outreach), group or 1):
             if start:
@@ -68,9 +68,9 @@ class Upkeep:
         return len(due)
 
     def ring_until_next_tick(self, due: Due) -> None:
-        """Ring for leads who fall due before the next tick when they do, at most 0.1 s later. Returns at once: a thread
-        of its own waits, which occupies no worker. Does nothing when this process is at it already, or when nobody
-        falls due so soon. ``due``: what the look of this tick has found.
+        """Send doorbells for leads that become due before the next tick, at most 0.1 s after they do. Returns at once:
+        a thread of its own waits, so no slot is occupied. Does nothing while this process already does so, or when no
+        lead becomes due so soon. ``due``: what ``look`` has found at this tick.
         """
         until = time.monotonic() + self._tick_seconds
         pause = self._next_look(due, until)
@@ -78,7 +78,7 @@ class Upkeep:
             try:
                 threading.Thread(target=self._ring_until, args=(until, pause), daemon=True).start()
             except Exception as error:
-                # No room for a thread: this tick's work must not end with it, and the next tick tries again.
+                # No thread could be started. The work of this tick must still be done, and the next tick tries again.
                 self._between_ticks.release()
                 self._unexpected.note(error)
 
@@ -107,8 +107,7 @@ class Upkeep:
         return pause if time.monotonic() + pause < until else None
 
     def plan_follow_ups(self) -> int:
-        """Turn next touches that are due into events, or see why not. Returns how many were accepted: none when this
-        process is at it already."""
+        """Turn due touches into events. Returns how many were accepted: none while this process already does so."""
         self._store.layout.ensure()
         if not self._dispatching.acquire(blocking=False):
             return 0
@@ -122,6 +121,6 @@ class Upkeep:
         return counts["accepted"]
 
     def trim(self) -> int:
-        """Forget dead letters whose record has expired. Returns how many."""
+        """Remove dead letters whose record has expired. Returns how many."""
         self._store.layout.ensure()
         return self._store.dead_letters.trim()

@@ -1,4 +1,4 @@
-"""Does what is due for a persona or the channel: tries a closed gate, finishes its opening, gives places on."""
+"""Does what is due for a persona or the channel: tries a closed gate, finishes its opening, passes on free places."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class Errands:
         self._store = store
 
     def run(self, shards: Sequence[Shard] | None = None) -> int:
-        """Do all that is due. Returns how many errands. ``shards``: where a look has found some; None = everywhere.
+        """Do all that is due. Returns how many errands. ``shards``: those with errands; None = all.
 
-        Raises ``StoreError``; then what was not done is due again.
+        Raises ``StoreError``; what was not done stays due.
         """
         errands = self._store.errands.take(shards)
         for errand in errands:
@@ -45,5 +45,5 @@ class Errands:
             case "places":
                 self._store.places.look(errand.owner)
             case other:
-                # Of a newer release, whose own processes see to it.
+                # An errand of a newer release; its own processes do it.
                 _log.debug("errand of an unknown kind left: %s", other)

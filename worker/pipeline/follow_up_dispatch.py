@@ -1,4 +1,4 @@
-"""Turns next touches that are due into events. Runs in any number of places at once."""
+"""Turns due touches into events. Any number of processes may do this at once."""
 
 from __future__ import annotations
 
@@ -29,10 +29,11 @@ _UNCONFIGURED_MS = 3_600_000
 
 
 class Dispatch:
-    """One run after the other, each goes on until nothing is due or its time is used up.
+    """Dispatches touches, one run at a time. A run ends when nothing is due or its time is used up.
 
-    The event id of a touch comes from its plan, and the plan is checked in the step that accepts: several dispatchers
-    make one event, a killed one neither loses nor doubles, and a reply of the lead that was accepted before wins.
+    The event id of a touch comes from its plan, and the script that accepts the event checks the plan. So several
+    dispatchers make one event, a killed one neither loses nor doubles, and a message of the lead that was accepted
+    before wins.
     """
 
     def __init__(self, store: Store, settings: Settings) -> None:
@@ -42,9 +43,9 @@ class Dispatch:
         }
 
     def run(self) -> Counter[str]:
-        """How many touches were accepted, moved, dropped, missed, or changed by somebody else meanwhile.
+        """Dispatch what is due. Returns how many touches were accepted, moved, dropped, missed, or changed meanwhile.
 
-        Raises ``redis.RedisError``; what was not done is still due.
+        Raises ``redis.RedisError``; what was not done stays due.
         """
         until = time.monotonic() + RUN_SECONDS
         counts: Counter[str] = Counter()
@@ -87,7 +88,7 @@ class Dispatch:
         if persona not in gates:
             gates[persona] = _closed(self._store.personas.gates(persona))
         if gates[persona]:
-            # Not all of them in one batch again.
+            # Spread, so that they do not become due in one batch again.
             at = now + _WAIT_MS + int(_WAIT_MS * spread(state) / 5)
             return Move(at, f"{persona} is {gates[persona]}", meant=False)
         if state.undecryptable and not state.over:
@@ -157,7 +158,7 @@ def _refused(acceptance: Acceptance, now: int) -> Move | Drop | None:
         case "no_channel":
             return Drop("the conversation has no channel")
         case "duplicate":
-            # Somebody else has just accepted this touch, then there is nothing to drop; or its id is another event's.
+            # Another process has just accepted this touch, and there is nothing to drop; or another event has its id.
             return Drop("an event with its id was accepted before")
     return None
 

@@ -1,4 +1,4 @@
-"""Before an opener is asked: its persona's ramp. After it ended: whether its persona's outreach had better stop."""
+"""What applies only to openers: the persona's ramp before the call, and after the end whether its outreach stops."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _log = logging.getLogger("parley.outreach")
 
 
 class Openers:
-    """What holds for openers only. Raises ``redis.RedisError`` when the store is unreachable."""
+    """The rules for openers. Methods raise ``redis.RedisError`` when the store is unreachable."""
 
     def __init__(self, store: Store) -> None:
         self._outreach = store.outreach
@@ -38,7 +38,7 @@ class Openers:
 
     def ended(self, grant: Grant, end: End) -> None:
         """Count how the head ended, if it is an opener that was answered or refused. Call it before the end is stored:
-        a repeated end counts once, one that was stored and not counted is never counted."""
+        a repeated end counts once, but an end that was stored before it was counted is never counted."""
         verdict = verdict_on_opener(grant.head.kind, end)
         if verdict is None:
             return

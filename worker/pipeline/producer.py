@@ -1,4 +1,4 @@
-"""The door for producers: checks an event, accepts it durably, answers with a receipt.
+"""What producers use: it checks an event, stores it durably, and returns a receipt.
 
 Importing this module starts nothing: no Celery, no connection, no file.
 """
@@ -37,31 +37,35 @@ class Receipt:
 
 
 class Producer:
-    """Enqueues events, any number of threads. Opens its connections with the first call."""
+    """Enqueues events. Safe for threads. Opens its connections with the first call."""
 
     def __init__(self, settings: Settings, *, store: Store | None = None) -> None:
-        # What a producer needs beyond its events is loaded with the first one that is made, not with this module.
+        # The store is loaded when the first producer is made, not with this module.
         from worker.adapters.captivate_requests import conversation_of
         from worker.store import Store
 
         self._conversation_of = conversation_of
         self._store = store or Store(settings, connections=10)
         self._owns_store = store is None
-        # Who gives a store has checked it.
+        # The caller has checked a store that it gives.
         self._ready: Callable[[], None] = self._store.layout.ensure if store is None else lambda: None
         self._personas = settings.personas
         self._limits = settings.limits
 
     def enqueue(self, event: AnyEvent) -> Receipt:
-        """Accept one event: it will be answered, in its place, or have another fate that says why.
+        """Accept one event. It will be answered in its order, or end with another fate and a reason.
 
-        The same ``event_id`` for the same conversation again, within the dedupe window (7 days after it ended by
-        default), gives a ``duplicate`` receipt and no second turn. An inbound chat with several attachments becomes
-        one event for each; the receipt is the first one's. A ``FollowUp`` with ``not_before`` is scheduled, in place of
-        the follow-up that was planned for this conversation; it becomes an event when its time comes.
-        Raises a ``Refused`` (nothing was accepted), ``worker.store.StoreFull`` (nothing was accepted: enqueue the same
-        event again when there is room), or another ``redis.RedisError`` (not known: enqueue the same event again);
-        ``config.settings.SettingsError`` when the store was made with another number of shards.
+        If the same ``event_id`` of the same conversation is enqueued again, until 7 days (by default) after the event
+        ended, the receipt says ``duplicate`` and there is no second turn. An inbound chat with several attachments
+        becomes one event for each; the receipt is that of the first. A ``FollowUp`` with ``not_before`` is scheduled,
+        and replaces the follow-up that was planned for this conversation. It becomes an event when its time comes.
+
+        Raises:
+        - ``Refused``: nothing was accepted.
+        - ``worker.store.StoreFull``: nothing was accepted, because the store is full. Enqueue the same event again when
+          there is room.
+        - another ``redis.RedisError``: it is not known whether the event was accepted. Enqueue the same event again.
+        - ``config.settings.SettingsError``: the store was made with another number of shards.
         """
         if isinstance(event, FollowUp) and event.not_before is not None:
             event = self._checked(event)
@@ -79,9 +83,10 @@ class Producer:
         return self._accept(event, f"replay {letter_id}")
 
     def enqueue_many(self, events: Sequence[AnyEvent]) -> list[Receipt | Refused]:
-        """Accept events in the given order, most in one round trip; one result for each, a refusal as a value.
+        """Accept events in the given order, most of them in one round trip. Returns one result for each: a receipt, or
+        the refusal as a value.
 
-        Order within a conversation is the order of the sequence. Raises ``redis.RedisError`` and ``SettingsError`` as
+        The order within a conversation is that of the sequence. Raises ``redis.RedisError`` and ``SettingsError`` as
         ``enqueue`` does.
         """
         self._ready()
@@ -109,10 +114,10 @@ class Producer:
         return results
 
     def cancel_follow_up(self, persona: str, target: str) -> bool:
-        """Drop the next follow-up of a conversation, of the cadence or asked for. False when none was planned.
+        """Drop the next follow-up of a conversation, planned or asked for. Returns False when there was none.
 
-        One that has become an event already is not called back. The cadence begins again with the next delivered reply.
-        Raises ``redis.RedisError`` (not known: call again) and ``SettingsError`` as ``enqueue`` does.
+        A follow-up that has already become an event cannot be cancelled. The next delivered reply starts the cadence
+        again. Raises ``redis.RedisError`` (not known: call again) and ``SettingsError`` as ``enqueue`` does.
         """
         self._ready()
         return self._store.follow_ups.cancel(Conversation(persona, target))
@@ -136,7 +141,7 @@ class Producer:
         accepted = self._store.inbox.accept(first, room=1 + len(further), derived_from=derived_from)
         receipt = self._receipt(first, accepted)
         if further:
-            # There was room for all of them; what came in between does not push them out.
+            # There was room for all of them, and events that came in between must not take it.
             self._store.inbox.accept_many(further, room=0, derived_from=first.event_id)
         return receipt
 

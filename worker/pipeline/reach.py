@@ -22,8 +22,8 @@ _log = logging.getLogger("parley.gates")
 class Reach:
     """Shared by all turns of a process.
 
-    No method raises for a store that is unreachable: what an upstream answered must not be lost because something
-    beside it cannot be noted.
+    No method raises when the store is unreachable: an upstream's answer must not be lost because a note about it
+    cannot be stored.
     """
 
     def __init__(self, settings: Settings, store: Store) -> None:
@@ -51,15 +51,15 @@ class Reach:
             self.open(owner, probe)
 
     def succeeded(self, owner: Owner, at: int) -> None:
-        """The upstream did what it was asked to, at ``at`` (milliseconds of the store's clock)."""
+        """A call to the upstream succeeded, at ``at`` (milliseconds of the store's clock)."""
         if at > self._succeeded_at.get(owner, 0):
-            # Two threads at once may leave the older time: they differ by less than anybody can tell.
+            # Two threads at once may leave the older time. The difference is too small to matter.
             self._succeeded_at[owner] = at
             self._unwritten.add(owner)
 
     def failed(self, owner: Owner, conversation: Conversation, begun_at: float, detail: str) -> None:
         """The upstream did not answer. ``begun_at``: monotonic time when the call began. ``detail``: which answer it
-        gave, as ``worker.domain.decisions.answer_of`` tells it; '' = none."""
+        gave, as ``worker.domain.decisions.answer_of`` returns it; '' = none."""
         if not self._circuit.failed(_key(owner), conversation.name, begun_at):
             return
         closed: list[bool] = []
@@ -82,20 +82,20 @@ class Reach:
         _log.warning("gate open: %s %s answers again (%s)", owner.kind, owner.name, gate)
 
     def last_success(self, owner: Owner) -> int:
-        """When the upstream last did what it was asked to, as far as this process can tell: ms; 0 = not known."""
+        """When a call to the upstream last succeeded, as far as this process knows, in ms; 0 = not known."""
         stored: list[int] = []
         if_possible(lambda: stored.append(self._store.gates.succeeded_at(owner)))
         return max(self._succeeded_at.get(owner, 0), *stored, 0)
 
     def write(self) -> None:
-        """Tell the other processes about successes. Called every few seconds; costs nothing when there are none."""
+        """Share successes with the other processes. Called every few seconds; costs nothing when there are none."""
         while self._unwritten:
             owner = self._unwritten.pop()
             if_possible(partial(self._store.gates.succeeded, owner, self._succeeded_at[owner]))
 
 
 def if_possible(call: Callable[[], object]) -> None:
-    """Make a call to the store whose failure costs nothing but time."""
+    """Make a call to the store whose failure only costs time."""
     try:
         call()
     except StoreError as error:

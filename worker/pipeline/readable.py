@@ -14,7 +14,7 @@ from worker.store.conversations.turn_steps import Grant
 
 
 def unreadable(grant: Grant) -> Reason | None:
-    """Why the turn cannot go on in this process; None = it can."""
+    """Why this process cannot continue the turn; None = it can."""
     try:
         channel_of(grant)
         if grant.head.reply is not None:
@@ -25,7 +25,7 @@ def unreadable(grant: Grant) -> Reason | None:
 
 
 def without_reading(grant: Grant, reason: Reason, jitter: random.Random) -> End | Wait:
-    """What the turn does instead: it waits for a process that can read it, unless its end needs no content."""
+    """What the turn does instead: it waits for a process that can read its events, unless its end needs no content."""
     head = grant.head
     if rules_of(head.kind).speaks_first and head.reply is None and grant.lead_wrote and not grant.sealed:
         return End("skipped", Cause.LEAD_WROTE)
@@ -33,7 +33,7 @@ def without_reading(grant: Grant, reason: Reason, jitter: random.Random) -> End 
 
 
 def channel_of(grant: Grant) -> ChannelContext:
-    """Where the answer goes: the newest context that the events bring, else that of the conversation.
+    """The channel context for the reply: the newest of these events, else that of the conversation.
 
     Raises ``Unreadable``.
     """

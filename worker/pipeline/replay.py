@@ -1,4 +1,4 @@
-"""Give dead events back: to their conversation, or, when they were never accepted, through the door once more."""
+"""Replays dead letters: into their conversation, or, when they were never accepted, as new events."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Outcome:
 
 
 class Replay:
-    """Replays dead letters, one at a time. Every method may raise ``redis.RedisError``; then ask again."""
+    """Replays dead letters, one at a time. Every method may raise ``redis.RedisError``; then call it again."""
 
     def __init__(self, settings: Settings, store: Store, producer: Producer) -> None:
         self._personas = settings.personas

@@ -1,4 +1,4 @@
-"""The only user of tenacity: tries that happen within a turn because they are surely safe and short.
+"""The only user of tenacity: attempts within a turn, because they are safe and short.
 
 Everything that waits longer is a hold on the agenda, so that no waiting occupies a worker.
 """
@@ -23,7 +23,7 @@ Result = TypeVar("Result")
 def quickly(
     call: Callable[[], Result], *, again_on: Callable[[BaseException], bool], tries: int, pause_seconds: float
 ) -> Result:
-    """Call at most ``tries`` times while ``again_on`` the exception says so. The last exception comes through."""
+    """Call at most ``tries`` times, while ``again_on`` returns true for the exception. Raises the last exception."""
     try:
         return call()
     except Exception as failure:
@@ -37,7 +37,7 @@ def quickly(
 
 
 def patiently(call: Callable[[], Result], *, again_on: type[Exception], seconds: float) -> Result:
-    """Call until it succeeds, for about ``seconds``: for a result that must outlive a store that is away."""
+    """Call until it succeeds, for about ``seconds``: for a result that must outlive an unreachable store."""
     try:
         return call()
     except again_on as failure:

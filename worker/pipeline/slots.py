@@ -1,9 +1,10 @@
-"""Shares the slots of one process: between personas, so that a busy or slow one does not make the others wait, and
-between leads who wait and outreach, so that a campaign does not make leads wait.
+"""Shares the slots of one process between personas, so that a busy or slow one does not make the others wait, and
+between leads and outreach, so that a campaign does not make leads wait.
 
-A doorbell that finds no slot waits here, in order, instead of in a slot. When a turn ends, the same thread goes on with
-the first that waits, a lead before an opener or a follow-up; of that persona, or of the next one when there are more
-busy personas than slots for them. What waits here are doorbells: if the process dies, the agenda rings again.
+A doorbell that finds no slot waits here, in order, instead of in a slot. When a turn ends, its thread continues with
+the first doorbell that waits, for a lead before outreach. That is one of the same persona, or of the next persona when
+there are more busy personas than slots for them. Only doorbells wait here: if the process crashes, beat has them sent
+again.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from collections import OrderedDict
 from worker.domain.conversation import Conversation
 from worker.domain.vocabulary import OUTREACH, TURNS, Lane
 
-# With several personas configured one alone never takes the last fifth of the slots: whoever comes next finds room.
+# With several personas configured, one alone never takes the last fifth of the slots, so that the next one finds room.
 _SHARED_PART = 0.8
 # A persona that uses less than this part of the slots takes nothing from the others.
 _LIGHT_PART = 0.1
@@ -23,10 +24,10 @@ Doorbell = tuple[Conversation, Lane]
 
 
 class Slots:
-    """Who may run now. Safe for threads.
+    """Decides which turns may run now. Safe for threads.
 
-    ``slots``: turns that the process can run at once. ``personas``: how many are configured; a single one has them all.
-    ``outreach_share``: the part of a persona's share that openers and follow-ups may take; so many of them may wait.
+    ``slots``: turns that the process can run at once. ``personas``: how many are configured; a single one gets all.
+    ``outreach_share``: the part of a persona's share that openers and follow-ups may take; as many of them may wait.
     """
 
     def __init__(self, slots: int, personas: int, outreach_share: float = 1.0) -> None:
@@ -41,10 +42,10 @@ class Slots:
         self._closed = False
 
     def enter(self, conversation: Conversation, lane: Lane = TURNS) -> Doorbell | None:
-        """Take a slot and return whom to run in it: this conversation, or the persona's first that waits already.
+        """Take a slot. Returns the conversation to run in it: this one, or the persona's first that already waits.
 
-        None: no slot is free for it; the doorbell is noted (once) and served when one of the persona's turns ends. An
-        opener or a follow-up beyond those that may wait is not noted: it is among those ``left_out``.
+        None: no slot is free. The doorbell is then noted (once) and served when one of the persona's turns ends. An
+        opener or a follow-up beyond those that may wait is not noted, and ``left_out`` returns it.
         """
         persona = conversation.persona
         with self._lock:
@@ -57,7 +58,7 @@ class Slots:
             return None if others_wait and self._no_slot_for_the_busy() else self._take(persona)
 
     def leave(self, ended: Doorbell, *, serve: bool = True) -> Doorbell | None:
-        """Give the slot of a turn back, or keep it for the doorbell that is returned: run that one now.
+        """Give the slot of a turn back, or keep it for the doorbell that is returned, which the caller runs now.
 
         ``serve=False`` gives it back in any case.
         """
@@ -71,13 +72,13 @@ class Slots:
             return (None if self._crowded() else self._take(persona)) or self._take_next()
 
     def left_out(self) -> list[Conversation]:
-        """Outreach that was not noted since the last call, to be given back to the agenda."""
+        """Outreach that was not noted since the last call; the caller gives it back to the agenda."""
         with self._lock:
             found, self._left_out = self._left_out, []
             return found
 
     def close(self) -> None:
-        """The process is about to stop: nobody who waits is served any more."""
+        """The process is about to stop: no waiting doorbell is served any more."""
         with self._lock:
             self._closed = True
 

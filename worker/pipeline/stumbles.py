@@ -1,4 +1,4 @@
-"""What an error of our own in the middle of a turn means for its event: pure decisions, no I/O."""
+"""What an internal error during a turn means for its event: pure decisions, no I/O."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from worker.domain.vocabulary import Cause, figures, rules_of
 from worker.store.conversations.journal import Entry
 from worker.store.conversations.turn_steps import Stumbled
 
-# An error that comes so often in turns of this event, while others of its persona are answered, is the event's own.
+# After this many errors in turns of one event, while others of its persona are answered, the event is the cause.
 LIMIT = 5
 _FIRST_PAUSE_SECONDS = 2.0
 
 
 def place_of(error: BaseException) -> str:
-    """Class and place of an error as the detail of a cause, without what it says: that may quote content."""
+    """Class and place of an error as the detail of a cause, without its text, which may quote content."""
     frames = [
         frame.f_globals.get("__name__", "?") + f":{line}" for frame, line in traceback.walk_tb(error.__traceback__)
     ]
@@ -29,10 +29,10 @@ def place_of(error: BaseException) -> str:
 def of_stumble(
     head: Entry, place: str, stumbled: Stumbled, now: int, called: bool, rules: Rules, jitter: random.Random
 ) -> Deliver | End | Wait:
-    """What follows. ``place``: that of the error. ``now``: milliseconds of the store's clock. ``called``: the upstream
-    may have been called in this attempt.
+    """Decide what follows. ``place``: that of the error. ``now``: milliseconds of the store's clock. ``called``: the
+    upstream may have been called in this attempt.
 
-    An error that meets all events ends none of them before it is too old: they wait for a release without it.
+    An error that hits all events ends none of them before it is too old: they wait for a release without it.
     """
     valid_seconds = rules_of(head.kind).valid_seconds(rules.validity)
     if stumbled.own >= LIMIT or (now - head.accepted_at) / 1000 > valid_seconds:

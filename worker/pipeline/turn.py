@@ -1,5 +1,5 @@
-"""One turn: begin, ask, record, deliver, settle. The order of the steps is the product; what each outcome means is
-decided in ``outcomes``, what is stored in ``store``.
+"""One turn: begin, ask, record, deliver, settle. This module keeps the order of the steps. What each outcome means is
+decided in ``worker.domain.decisions``, what is stored in ``worker.store``.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ Result = TypeVar("Result")
 
 
 class DeadLetter(Exception):
-    """A turn ended in a dead letter: a failure to whoever watches tasks. All is done, there is nothing to retry."""
+    """A turn ended in a dead letter, and Flower shows it as failed. The turn is complete: there is nothing to retry."""
 
 
 class Channel(Protocol):
@@ -78,8 +78,8 @@ class Channel(Protocol):
 class Turns:
     """Runs turns, any number at once.
 
-    A turn never raises for what an upstream does, nor for a store that is away: a result in hand is kept for
-    ``worker.store_wait_seconds``; after that the lease runs out and another turn goes on from the journal.
+    A turn never raises because of an upstream or because the store is unreachable. It keeps a result for
+    ``worker.store_wait_seconds``; after that its lease runs out, and another turn continues from the journal.
     """
 
     def __init__(
@@ -112,11 +112,11 @@ class Turns:
         self._process = uuid.uuid4().hex
 
     def run(self, persona: str, target: str, lane: Lane = TURNS) -> str:
-        """Run one turn of a conversation if it may run now. Returns how it went, as one phrase without content.
+        """Run one turn of a conversation if it may run now. Returns its result as one phrase without content.
 
-        When the persona has its share of this process's slots, the doorbell waits and the thread is free again; a
-        thread whose turn has ended goes on with those who wait, leads first. ``lane``: the queue of the doorbell.
-        Raises ``DeadLetter`` with the same phrase, at the end, when an event ended as one.
+        When the persona has its share of this process's slots, the doorbell waits and the thread is free again. A
+        thread whose turn has ended continues with waiting doorbells, leads first. ``lane``: the queue of the doorbell.
+        Raises ``DeadLetter`` with the same phrase, at the end, when an event became a dead letter.
         """
         if not self._asking.knows(persona):
             self._store.unconfigured.met(persona)
@@ -137,7 +137,7 @@ class Turns:
                 _log.error("turn refused: %s", error, extra={"persona": persona})
                 phrase = "refused: the store was made with another number of shards"
             except StoreError as error:
-                # The doorbell is used up, but the agenda rings again; what was stored is where the next turn goes on.
+                # The doorbell is used up, but beat has another one sent. The next turn continues from what was stored.
                 trouble = trouble_of(error)
                 if self._saying.now(trouble):
                     _log.warning("turns left: store %s", trouble.told("what waits keeps its place"))
@@ -153,13 +153,13 @@ class Turns:
         return told
 
     def stop(self) -> None:
-        """The process is about to stop: turns under way finish, no further one begins in their threads."""
+        """The process is about to stop: running turns finish, and no further one begins in their threads."""
         self._slots.close()
 
     def hand_over(self) -> None:
-        """The process ends now, with turns under way: other workers go on with them at once.
+        """The process ends now, while turns run. Gives their leases back, so that other workers continue them at once.
 
-        When the store is unreachable their leases run out by themselves.
+        When the store is unreachable, other workers continue after the leases have run out.
         """
         leases = self._keeper.let_go()
         try:
@@ -173,7 +173,7 @@ class Turns:
             _log.warning("turns handed over in the middle: %d", handed_over)
 
     def _give_back(self, left_out: list[Conversation]) -> None:
-        # At once, so that it keeps its place: when its doorbell is only lost it is rung for later and later.
+        # At once, so that it keeps its place: lost doorbells are sent again at growing intervals only.
         try:
             for conversation in left_out:
                 self._store.agenda.give_back(conversation)
@@ -255,7 +255,7 @@ class Turns:
         return tries(head, self._reach.last_success(owner))
 
     def _leave_uncalled(self, lease: Lease) -> TurnResult:
-        # Nothing was asked or sent: say so, for as long as the lease is still this turn's in the store.
+        # Nothing was asked or sent: note that while this turn still has the lease in the store.
         if self._hold(lease, Wait(0.0, Cause.NOT_ASKED, asked=False)) == LEFT:
             if_possible(partial(self._store.leases.not_called, lease.grant))
         return LEFT
@@ -280,7 +280,7 @@ class Turns:
         quiet_ms = window.ends(grant.now) - grant.now
         if not quiet_ms:
             return known
-        # Not all who waited for the morning in its first second.
+        # Spread, so that not all leads who waited for the morning get theirs in its first second.
         late_ms = self._jitter.uniform(0, MORNING_MS)
         others_wait = self._store.inbox.waiting(grant.conversation) > len(grant.entries)
         return replace(known, quiet_seconds=(quiet_ms + late_ms) / 1000, others_wait=others_wait)
@@ -334,7 +334,7 @@ class Turns:
         grant = lease.grant
         rules = self._rules[grant.conversation.persona]
         if grant.probe == "channel" and rules.persona.unknown.delivery == "hold" and not self._channel.reachable():
-            # What must not be sent twice is not risked for a try.
+            # A delivery that must not be repeated is not used to try the channel.
             return self._hold(lease, Wait(rules.retry.pause_seconds, Cause.CHANNEL_CLOSED, asked=False))
         failure = self._send(lease, head, reply)
         decision = of_delivery(head, reply, failure, made, rules, self._jitter)

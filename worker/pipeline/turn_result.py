@@ -1,4 +1,4 @@
-"""How a turn went: codes for metrics and logs, and the phrase that Flower shows."""
+"""The result of a turn: codes for metrics and logs, and the phrase that Flower shows."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from worker.store.conversations.turn_steps import NotNow
 
 
 class TurnResult(NamedTuple):
-    """``outcome``: the fate of its events; ``held``: they are tried again; ``kept``: their answer is stored and waits;
-    ``left``: another turn goes on with them. ``seconds``: of a hold. ``joined``: events that were asked with the head.
+    """``outcome``: the fate of its events; ``held``: they are tried again; ``kept``: their reply is stored and waits;
+    ``left``: another turn continues with them. ``seconds``: of a hold. ``joined``: events that were asked with the
+    head.
     """
 
     outcome: Fate | Literal["held", "kept", "left"]

@@ -1,5 +1,5 @@
-"""What takes messages off the broker. Nothing that comes from there ends the worker: neither what is no message of
-Celery, nor an error that the broker answers.
+"""Takes messages from the broker. Nothing that the broker sends ends the worker: neither a text that is no message of
+Celery, nor an error.
 """
 
 from __future__ import annotations
@@ -27,26 +27,26 @@ _log = logging.getLogger("parley.worker")
 
 _Steps: Any = cast(Any, Consumer).Blueprint
 
-# Whoever watches does not see it; a busy worker then publishes tens of times a second, not once for each task.
+# Too short for an operator to notice; a busy worker then publishes tens of times a second, not once for each task.
 _EVENTS_LATE_SECONDS = 0.05
 
-# Between two connections to a broker that lets us in and then refuses; a fail-over takes seconds, a full disk hours.
+# Between two connections to a broker that accepts them and then refuses. A fail-over takes seconds, a full disk hours.
 _PAUSES_SECONDS = (0.25, 0.5, 1.0, 2.0)
 _CELERY_SAYS = ("celery.worker.consumer.consumer", "celery.worker.consumer.connection")
-# Celery's own pauses grow to half a minute: so long nobody would be answered when the broker is back.
+# Celery's own pauses grow to 30 s, and for that time no lead would be answered after the broker is back.
 _CONNECT_SECONDS = 1
 
 
 class CarefulConsumer(Consumer):
-    """Throws a message away that kombu or Celery stumbles over, and holds on when the broker answers with an error,
-    where they would end the worker; publishes task events together.
+    """Celery's consumer that survives what would end Celery's own: it discards messages that kombu or Celery cannot
+    read, and waits when the broker answers with an error. It also publishes task events in batches.
     """
 
     _events_wait = False
     _refused = 0
 
     class Blueprint(_Steps):  # type: ignore[misc]
-        """Celery's own steps, but for the one that makes 28 queues on RabbitMQ for countdowns: nobody uses any."""
+        """Celery's own steps, without the one that creates 28 unused queues for countdowns on RabbitMQ."""
 
         default_steps = tuple(step for step in _Steps.default_steps if not step.endswith(":DelayedDelivery"))
 
@@ -55,13 +55,13 @@ class CarefulConsumer(Consumer):
         self._saying = Saying()
         for name in _CELERY_SAYS:
             logging.getLogger(name).addFilter(self._is_news)
-        # To Celery only a connection that breaks is worth another try. A broker that is full, lost its replicas or
-        # disk, steps back to a replica or changes our rights answers with an error, and is mended without us.
+        # Celery tries again only after a broken connection. A broker that is full, has lost its replicas or its disk,
+        # has become a replica or changes our rights answers with an error, and recovers later.
         known: Any = cast(Any, self).conninfo
         self.connection_errors = (*known.connection_errors, *known.channel_errors, StoreError, KombuError)
 
     def ensure_connected(self, conn: Any) -> Any:
-        """Celery's own hook: a connection that is open, however long that takes."""
+        """Celery's own hook: return an open connection, however long that takes."""
         connected = conn.ensure_connection(
             lambda error, _: self._say(error),
             interval_start=_CONNECT_SECONDS,
@@ -73,18 +73,18 @@ class CarefulConsumer(Consumer):
         return connected
 
     def on_connection_error_before_connected(self, exc: Exception) -> None:
-        """Celery's own hook: there is no connection to be had. Called before each further try."""
+        """Celery's own hook: connecting failed. Called before each further attempt."""
         self._say(exc)
         self._pause()
 
     def on_connection_error_after_connected(self, exc: Exception) -> None:
-        """Celery's own hook: the connection broke, or the broker refuses. Called before each further try."""
+        """Celery's own hook: the connection broke, or the broker refuses. Called before each further attempt."""
         self._say(exc)
         super().on_connection_error_after_connected(exc)
         self._pause()
 
     def _is_news(self, record: logging.LogRecord) -> bool:
-        # Celery would tell of each try.
+        # Celery would log each attempt.
         return record.levelno >= logging.ERROR or not self._saying.lasts
 
     def _say(self, error: BaseException) -> None:
@@ -106,13 +106,13 @@ class CarefulConsumer(Consumer):
             _log.warning("broker answers again after %.0f s", seconds)
 
     def create_task_handler(self, *args: Any, **kwargs: Any) -> Any:
-        """Celery's own hook: what takes each message, asked for anew with each connection to the broker."""
+        """Celery's own hook: return the function that takes each message. Called for each connection to the broker."""
         decompression.bound()
         channel = cast(Any, self).task_consumer.channel
         if isinstance(channel, redis.Channel):
             throw_away_unreadable(channel, self._answered)
         handle = super().create_task_handler(*args, **kwargs)
-        # A loop that ends with an error forgets what it was asked to call soon, and no other event would ask again.
+        # A loop that ends with an error loses its pending calls, and no other event would ask for this one again.
         self._events_wait = False
 
         def take(message: Any) -> None:
@@ -127,7 +127,7 @@ class CarefulConsumer(Consumer):
         return take
 
     def on_send_event_buffered(self) -> Any:
-        """Celery's own hook: a task event lies in the buffer. Called by any thread."""
+        """Celery's own hook: a task event is in the buffer. Called by any thread."""
         hub = cast(Any, self).hub
         if hub and not self._events_wait:
             self._events_wait = True
@@ -140,17 +140,17 @@ class CarefulConsumer(Consumer):
 
 
 def hand_over_unread(message: Any) -> None:
-    """Make ``message`` one that carries itself as it came to ``tasks.accept``: an event, or what names no task in its
-    headers, which may be one in protocol 1.
+    """Change ``message`` so that ``tasks.accept`` gets its whole text, unread. For events, and for messages without a
+    task in their headers, which may be events in protocol 1.
 
-    Celery itself would wait for its eta in memory, drop what has expired, call further tasks and refuse other
-    encodings, and nobody would know.
+    Otherwise Celery would wait for its eta in memory, drop an expired one, call further tasks and refuse other
+    encodings, all without a trace.
     """
     text, headers = celery_messages.text_of(message), message.headers
     task_id = headers.get("id")
     message.headers = {
         "task": celery_messages.TASK,
-        # By it an operator finds or revokes it; its event has the id that the message itself says.
+        # Operators find or revoke the message by this id. Its event has the id that the message says.
         "id": task_id if isinstance(task_id, str) else str(uuid.uuid4()),
         "argsrepr": "-",
         "kwargsrepr": "-",
@@ -163,12 +163,12 @@ def hand_over_unread(message: Any) -> None:
 
 
 def throw_away_unreadable(channel: redis.Channel, answered: Callable[[], None] = lambda: None) -> None:
-    """Let ``channel`` pass over what lies in a Redis list and cannot become a kombu message; each is logged.
+    """Make ``channel`` discard texts in a Redis list that are no kombu messages. Each one is logged.
 
-    ``answered`` is called with each answer that is no error, also when nothing came.
+    ``answered`` is called after each answer of the broker that is no error, also an empty one.
 
-    Kombu itself has no guard there: it raises while it reads, before any consumer sees a message, and ends the worker.
-    To kombu such a read then looks like one during which nothing came.
+    Kombu itself raises while it reads such a text, before a consumer sees a message, and that ends the worker. Here
+    kombu gets the result of a read without a message instead.
     """
     read = channel.client.response_callbacks["BRPOP"]
 
@@ -189,10 +189,10 @@ def _is_message(channel: redis.Channel, queue: bytes, item: bytes) -> bool:
         # Kombu keeps messages under their tags.
         hash(message.delivery_tag)
     except Exception as error:
-        # Nothing but a foreign text is read here, so whatever goes wrong, it is the text's fault.
+        # Only a foreign text is read here, so the text is the cause of any error.
         _log.error(
-            "thrown away: %d bytes in queue %s are no Celery message (%s); whoever put them there must send through "
-            "Celery or worker.pipeline.producer",
+            "thrown away: %d bytes in queue %s are no Celery message (%s); its sender has to use Celery or "
+            "worker.Producer",
             len(item),
             bytes_to_str(queue),
             type(error).__name__,

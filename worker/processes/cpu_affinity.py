@@ -1,8 +1,8 @@
 """Keeps the threads of a worker on one core at a time.
 
-The interpreter runs one thread at a time anyway. Left to itself the kernel spreads hundreds of threads over all cores,
-and handing the interpreter from core to core at each read and write costs as much as a turn (docs/decisions/0008).
-Which core it is, is looked at again and again: when others need ours and another one is idle, all threads move there.
+The interpreter runs one thread at a time anyway. By default the kernel spreads hundreds of threads over all cores, and
+moving the interpreter lock from core to core at each read and write costs as much as a turn (docs/decisions/0008). The
+choice is checked once a second: when others need this core and another one is idle, all threads move there.
 """
 
 from __future__ import annotations
@@ -35,10 +35,11 @@ _TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 
 
 def best_core(here: int | None, busy: Mapping[int, float], own: float) -> int:
-    """The core to be on: ``here`` while it has room for us, or while no other one has more.
+    """Choose a core: ``here`` while it has room, or while no other one has more.
 
-    ``busy``: for each core that may be used, the part of the time that it worked. ``own``: the part that was ours, on
-    ``here``; None = anywhere. Workers that are in each other's way do not all leave: each one does or not, by chance.
+    ``busy``: for each core that may be used, the share of time that it was busy. ``own``: the share that this process
+    used of ``here``. ``here`` None: no core was chosen yet. Workers that share a core do not all leave it: each one
+    decides at random.
     """
     better = list(busy)
     if here is not None and here in busy:
@@ -51,9 +52,9 @@ def best_core(here: int | None, busy: Mapping[int, float], own: float) -> int:
 
 
 class OneCore:
-    """Looks about once a second, in a thread of its own. Does nothing where there is one core, or nothing to look at.
+    """Chooses a core about once a second, in a thread of its own. Does nothing on one core, or without ``/proc/stat``.
 
-    Workers of one machine (one network namespace) take different cores; those that find none left run on all of them.
+    Workers of one machine (one network namespace) take different cores. A worker that finds no free one runs on all.
     """
 
     def __init__(self, look_seconds: float = _LOOK_SECONDS) -> None:
@@ -64,11 +65,11 @@ class OneCore:
         self._claim: socket.socket | None = None
 
     def start(self) -> None:
-        """Look from now on."""
+        """Begin to choose."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Look no longer, and let the threads run wherever they could before."""
+        """Stop, and let the threads run wherever they could before."""
         self._stopped.set()
         self._thread.join()
 
@@ -83,10 +84,10 @@ class OneCore:
                 seconds = at - at_before
                 busy = {core: (worked[core] - before[core]) / seconds for core in allowed}
                 self._move(busy, (own - own_before) / seconds)
-                # Workers of different containers that found the same idle core do not look together.
+                # At random, so that workers of different containers that found the same idle core do not look together.
                 pause = self._look_seconds * random.uniform(0.5, 1.5)
         except (OSError, LookupError, ValueError) as error:
-            # A system that does not tell, or does not let us: then the kernel decides, as it did.
+            # The system does not show the load, or forbids to pin threads. So the kernel decides, as before.
             _log.info("threads stay on all cores (%s)", type(error).__name__)
         finally:
             if self._claim is not None:
@@ -101,7 +102,7 @@ class OneCore:
                 if self._claim is not None:
                     self._claim.close()
                 self._here, self._claim = core, claim
-                # What a thread starts later is where the thread is.
+                # A thread that is started later begins on the core of the thread that starts it.
                 _pin({core})
                 return
             del busy[core]
@@ -132,6 +133,6 @@ def _worked() -> dict[int, float]:
 
 def _pin(cores: set[int]) -> None:
     for thread in _THREADS.iterdir():
-        # Some end while we look.
+        # Some threads end meanwhile.
         with suppress(ProcessLookupError):
             os.sched_setaffinity(int(thread.name), cores)

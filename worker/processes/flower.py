@@ -1,8 +1,8 @@
 """``make flower``: Flower over Parley's Celery app, as it may be left open on an operator's screen.
 
-A password is required, the address is loopback unless told otherwise, Flower's HTTP API is taken away (it can run tasks
-and stop workers), operations are hidden, and what was seen survives a restart. What Flower shows are doorbells: they
-name a conversation and how its turn went, never content.
+It demands a password, and listens on loopback by default. Flower's HTTP API is removed, because it can run tasks and
+stop workers. Its buttons are hidden, and its tasks survive a restart. A task is a doorbell: it shows a conversation and
+the result of its turn, never content.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from worker.observability import logs
 
 _log = logging.getLogger("parley.flower")
 
-# Flower's own metrics are open to everybody; Parley's say more.
+# Flower's own metrics have no authentication; those of Parley say more.
 CLOSED = ("/api/", "/metrics")
 COLUMNS = "name,args,state,result,received,runtime,worker,uuid"
 SAVE_MILLISECONDS = 30_000
@@ -51,7 +51,7 @@ def main() -> int:
 
 def serve(settings: Settings) -> None:
     """Start Flower and block until SIGTERM or Ctrl-C. Raises ``OSError`` when the address cannot be used."""
-    # Imported here: neither is part of a plain worker's life.
+    # Imported here, because a worker needs neither.
     from celery.app.utils import find_app
     from flower import urls
     from flower.app import Flower

@@ -1,4 +1,4 @@
-"""What a worker and a scheduler process do when they start, are ready, stop and end: handlers of Celery's signals."""
+"""What worker and scheduler processes do when they start, are ready, stop and end: handlers of Celery's signals."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from worker.store.views.figures import Figures
 
 _log = logging.getLogger("parley.worker")
 
-# Beat goes round several times a second; a slow broker may make it wait for a moment.
+# Beat sends its tasks several times a second, but a slow broker may delay it.
 _BEAT_SILENT_SECONDS = 30.0
 _HAND_OVER_SECONDS = 1.0
 # Looks at the young objects for each look at all of them; Python's default is 10.
@@ -55,8 +55,8 @@ def _ready(sender: Any, **_: Any) -> None:
 
 
 def _look_less_for_garbage() -> None:
-    # With 1100 turns that wait a look at everything stops all threads for 0.2 s, and they were due each 2 s. What is
-    # there when the worker begins stays: it is looked at no more (docs/decisions/0009).
+    # With 1100 turns that wait, a full garbage collection stops all threads for 0.2 s, and one was due every 2 s. What
+    # exists when the worker begins stays, so it is excluded (docs/decisions/0009).
     gc.collect()
     gc.freeze()
     young, middle, _ = gc.get_threshold()
@@ -75,7 +75,7 @@ def _stopping(sig: str, **_: Any) -> None:
 
 def _hand_over() -> None:
     _log.warning("worker stops now: turns still under way are handed over")
-    # A store that is away must not keep this process: then the leases run out, as after a crash.
+    # An unreachable store must not keep this process running: the leases then run out, as after a crash.
     giving = threading.Thread(target=bootstrap.hand_over, daemon=True)
     giving.start()
     giving.join(_HAND_OVER_SECONDS)
@@ -85,7 +85,7 @@ def _hand_over() -> None:
 
 def _watch(consumer: Any) -> Watchdog:
     settings = configuration.load()
-    # A connection of its own: it must not wait for turns, and those of forked workers are not the parent's.
+    # A connection of its own, so that it does not wait for turns. A parent must not use those of its forked workers.
     store = Store(settings, connections=1)
     queues = [queue.name for queue in consumer.task_consumer.queues]
 
@@ -94,7 +94,7 @@ def _watch(consumer: Any) -> Watchdog:
     def sign() -> None:
         store.processes.sign("worker", watchdog.look_seconds, serves)
 
-    # The parent of forked workers runs no task: that it takes some is its progress, and others have to end it.
+    # The parent of forked workers runs no task: taking one counts as progress, and only its supervisor may end it.
     forks = _pool_of(consumer) == "prefork"
     if not forks:
         bootstrap.parts()
@@ -153,7 +153,7 @@ def _check_store(**_: Any) -> None:
 
 def _refuse_to_work(reason: str) -> None:
     _log.critical("worker ends: %s", reason)
-    # Read by Celery's own loop, which is the only one that may end it once it runs.
+    # Celery's own loop reads it, and only that loop may end a running worker.
     state.should_stop = 1  # type: ignore[assignment]
     if threading.current_thread() is threading.main_thread():
         raise SystemExit(1)
@@ -163,7 +163,7 @@ def _refuse_to_schedule(reason: str) -> None:
     _log.critical("beat ends: %s", reason)
     if threading.current_thread() is threading.main_thread():
         raise SystemExit(1)
-    # It keeps nothing, and has nothing to finish.
+    # A scheduler has nothing to store or to finish.
     logging.shutdown()
     os._exit(1)
 

@@ -12,7 +12,7 @@ from types import FrameType
 from config.settings import SettingsError, load
 
 _COMMANDS = (("worker",), ("beat",))
-# As in the image. The C library reads it when a process starts, so a worker cannot set it itself.
+# As in the image. The C library reads it when a process starts, so a worker cannot set it for itself.
 _MEMORY = {"GLIBC_TUNABLES": "glibc.malloc.tcache_count=0"}
 
 
@@ -42,7 +42,7 @@ def main() -> int:
 
 
 def _status(code: int) -> int:
-    # A process that is told to stop before it listens to signals has done nothing yet.
+    # A process that gets its signal before it handles signals has done nothing yet.
     return 0 if code == -signal.SIGTERM else abs(code)
 
 

@@ -1,4 +1,4 @@
-"""Beat's rhythm: by a clock that nobody can set, and no faster than workers take the messages."""
+"""When beat sends its tasks: by a clock that cannot be set, and only while workers take the messages."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from config.celery import SCHEDULE
 from worker.store import StoreError
 from worker.store.redis.troubles import Saying, trouble_of
 
-# Some rounds: enough for workers that are slow to take them, next to nothing for those that come back.
+# Enough for workers that are slow to take them, and few enough for workers that come back.
 MOST_WAITING = 20
 
-# How long the answer holds: what it costs to ask is all that a quiet system costs.
+# How long the answer is valid. To ask is the only cost of an idle system.
 _ROOM_SECONDS = 2.0
 
 _PAUSE_SECONDS = 1
@@ -26,10 +26,11 @@ _log = logging.getLogger("parley.beat")
 
 
 class SteadyScheduler(Scheduler):
-    """Sends each entry at once and then every so many seconds, unless ``MOST_WAITING`` messages wait already.
+    """Sends each entry at once and then at its interval, unless ``MOST_WAITING`` messages already wait.
 
-    Nothing in it or in its messages is a time of day, so no clock of beat or worker has to be right. What piles up
-    while no worker runs is bounded on any broker, for any number of beats (each may add the rounds of two seconds).
+    Neither it nor its messages contain a time of day, so no clock of beat or worker has to be right. The number of
+    messages that wait while no worker runs is limited on any broker, for any number of beats. Each beat may exceed the
+    limit by the messages of two seconds.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -62,7 +63,7 @@ class SteadyScheduler(Scheduler):
             self._broker_answers()
 
     def _ensure_connected(self) -> Any:
-        # Celery's own pauses grow to half a minute: so long nothing would recover when the broker is back.
+        # Celery's own pauses grow to 30 s, and for that time nothing would recover after the broker is back.
         return self.connection.ensure_connection(
             lambda error, _: self._say(error),
             interval_start=_PAUSE_SECONDS,
@@ -99,7 +100,7 @@ class SteadyScheduler(Scheduler):
 
     def _waiting(self, channel: Any) -> int:
         if isinstance(channel, redis.Channel):
-            # Kombu asks in a transaction of three commands; this is asked for as long as beat lives.
+            # Kombu asks with a transaction of three commands, and beat asks as long as it runs.
             with channel.conn_or_acquire() as client:
                 return int(client.llen(SCHEDULE))
         declared: Any = self.app.amqp.queues[SCHEDULE].queue_declare(channel=channel)

@@ -1,4 +1,4 @@
-"""What a worker checks when it starts: that the store will keep what it is given."""
+"""What a worker checks when it starts: that the store keeps what it accepts."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def _of_broker(settings: Settings, store: Store) -> list[Finding]:
 
 
 def examine_layout(_: Settings, store: Store) -> tuple[list[Finding], bool]:
-    """What a scheduler has to know before it looks at a store, and whether the store answered."""
+    """What a scheduler has to know before it uses a store, and whether the store answered."""
     try:
         return [checks.of_layout(store.layout.look())], True
     except StoreError:
@@ -66,10 +66,10 @@ class StartUpCheck:
     """Examines the store once, as soon as it answers.
 
     ``refuse`` is called with the reason when the store was made with another number of shards, or when accepted events
-    are certain to be lost and ``worker.require_durable_store`` is on: before ``begin`` returns if the store answers at
-    once, else later, from a thread of its own. Until then the worker waits for the store as it always does. A check
-    that ends with an unexpected error is not passed; the error is logged and the check is made again.
-    ``only``: examines less than ``examine`` does.
+    will be lost and ``worker.require_durable_store`` is on. If the store answers at once, it is called before ``begin``
+    returns, else later from a thread of its own. Until then the worker waits for the store as usual. A check
+    that ends with an unexpected error is not passed: the error is logged, and the check is repeated.
+    ``only``: a smaller check in place of ``examine``.
     """
 
     def __init__(
@@ -88,16 +88,16 @@ class StartUpCheck:
         self._unexpected = UnexpectedErrors(_log, "start-up check")
 
     def passed(self) -> bool:
-        """Whether the store has answered and may be worked with."""
+        """Whether the store has answered and may be used."""
         return self._passed
 
     def begin(self) -> None:
-        """Check now, or from now on until the store answers."""
+        """Check now, and if the store does not answer, again in the background until it does."""
         if not self._try(first=True):
             threading.Thread(target=self._run, name="parley-check", daemon=True).start()
 
     def stop(self) -> None:
-        """Look no longer."""
+        """Stop checking."""
         self._stopped.set()
 
     def _run(self) -> None:

@@ -1,8 +1,8 @@
-"""Notices that a worker is alive but makes no progress, and ends it so that its supervisor starts a new one.
+"""Detects that a worker runs but makes no progress, and ends it so that its supervisor starts a new one.
 
-A broker connection that nobody serves any more looks healthy from outside (celery/celery#8030, #10205). What cannot
-lie is this: doorbells lie in the queue and no task of this process has started or ended for a long time, although every
-call that a task makes has a deadline shorter than that.
+A broker connection that Celery no longer serves looks healthy from outside (celery/celery#8030, #10205). The reliable
+sign is this: doorbells wait in the queue, and no task of this process has started or ended for a long time, although
+every call of a task has a shorter deadline.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ EXIT_STATUS = 70
 
 
 class Watchdog:
-    """Looks every few seconds. ``sign()`` tells the store that this process lives; ``backlog()`` counts doorbells that
-    wait in the broker, and is only asked when nothing has moved for half of ``stuck_seconds``; ``end`` ends the
+    """Checks every few seconds. ``sign()`` reports to the store that this process runs. ``backlog()`` counts doorbells
+    that wait in the broker; it is only called after half of ``stuck_seconds`` without progress. ``end`` ends the
     process.
 
-    ``end`` None: it only tells, for a process that must not end itself.
+    ``end`` None: the watchdog only reports, in a process that must not end itself.
     """
 
     def __init__(
@@ -54,25 +54,25 @@ class Watchdog:
         self._progress_at = self._clock()
 
     def idle_seconds(self) -> float:
-        """Seconds since the last progress; also since the last look at an empty queue, which is as good."""
+        """Seconds since the last progress. An empty queue counts as progress."""
         return self._clock() - self._progress_at
 
     def start(self) -> None:
-        """Look from now on, in a thread of its own."""
+        """Check from now on, in a thread of its own."""
         self.progress()
         threading.Thread(target=self._run, name="parley-watchdog", daemon=True).start()
 
     def stop(self) -> None:
-        """Look no longer."""
+        """Stop checking."""
         self._stopped.set()
 
     def look(self) -> bool:
-        """One look. True when the process was found stuck (and ended)."""
+        """Check once. True when the process was found stuck (and ended)."""
         try:
             self._tell_the_store()
             waiting = self._backlog() if self.idle_seconds() >= self.stuck_seconds / 2 else None
         except StoreError:
-            # Without a broker there is nothing to do; being idle is right.
+            # Without a broker or a store there is nothing to do, so an idle process is healthy.
             self.store_answers = False
             self.progress()
             return False
@@ -96,7 +96,7 @@ class Watchdog:
         except StoreError:
             raise
         except Exception as error:
-            # A process that cannot sign may be stuck all the same.
+            # A process that cannot report may still be stuck.
             self._unexpected.note(error)
 
     def _run(self) -> None:
