@@ -1,6 +1,6 @@
-"""The arithmetic between times. Settings that break it are refused when they are loaded, not discovered at night.
+"""The rules between settings. Settings that break one are refused when they are loaded.
 
-What one setting alone may be stands with its type in ``config.values``.
+The range of a single setting is with its type in ``config.values``.
 """
 
 from __future__ import annotations

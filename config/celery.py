@@ -47,10 +47,10 @@ def connection(settings: Settings) -> dict[str, Any]:
         if isinstance(tls, dict):
             # None: the host of the URL is the name that the certificate must carry.
             tls["server_hostname"] = None
-        # Without confirmation a message can vanish between publisher and queue, and nobody is told.
+        # Without confirmation a message can disappear between publisher and queue without an error.
         return {"hostname": broker.url, "ssl": tls, "transport_options": {"confirm_publish": True}}
     options: dict[str, Any] = {
-        # Doorbells may be lost, so nobody needs kombu's emulated acknowledgements: 1 Redis command for each
+        # Doorbells may be lost, so kombu's emulated acknowledgements are not needed: 1 Redis command for each
         # message instead of 9, no second copy and no crash when a connection breaks.
         "ack_emulation": False,
         # One connection for each publisher that may publish at once, and some for the consumer.
@@ -82,7 +82,7 @@ def queue_arguments(broker: Address) -> dict[str, str]:
 
 
 def _tls(settings: Settings, prefix: str) -> dict[str, Any]:
-    # Required in so many words: kombu's own default for rediss:// is to believe any certificate.
+    # Required explicitly: kombu's own default for rediss:// accepts any certificate.
     files = {"ca_certs": settings.tls.ca_path, "certfile": settings.tls.certificate_path}
     files["keyfile"] = settings.tls.key_path
     given = {f"{prefix}{name}": str(path) for name, path in files.items() if path is not None}
@@ -113,7 +113,7 @@ def _transport(settings: Settings) -> dict[str, Any]:
 def _messages(settings: Settings) -> dict[str, Any]:
     arguments = queue_arguments(settings.broker_address)
     return {
-        # JSON only: a pickle in the broker would be code for whoever can write there.
+        # JSON only: a pickle would let anyone who can write to the broker run code.
         "accept_content": ["json"],
         "task_serializer": "json",
         # Results off: the journal is the result; a backend would cost five commands a task and leak content.
@@ -121,10 +121,10 @@ def _messages(settings: Settings) -> dict[str, Any]:
         "result_backend": None,
         # Early acknowledgement: the lease and the agenda recover, late acknowledgement would only double doorbells.
         "task_acks_late": False,
-        # A typing error must not make a queue that no worker reads.
+        # A misspelt name must not create a queue that no worker reads.
         "task_create_missing_queues": False,
-        # In the order in which a worker takes from them: what beat sends is little, and all recovery hangs on it; then
-        # leads who wait; a campaign has what is left.
+        # In the order in which a worker takes from them: first the few messages of beat, on which all recovery depends,
+        # then leads who wait, then campaigns.
         "task_queues": {name: _queue(name, arguments) for name in (SCHEDULE, TURNS, OUTREACH)},
         "task_default_queue": TURNS,
         "task_default_exchange": TURNS,
@@ -164,9 +164,9 @@ def _worker(settings: Settings) -> dict[str, Any]:
 def _beat(settings: Settings) -> dict[str, Any]:
     tick = settings.agenda.tick_seconds
     return {
-        # In memory: the agenda is the truth, so a beat has nothing to remember and several beats do no harm. It bounds
-        # what waits while no worker runs. Celery's own way, `expires`, compares two machines' clocks: a worker whose
-        # clock is ahead would throw away all that beat sends, and nothing would recover any more.
+        # In memory: the agenda has the state, so a beat stores nothing and several beats do no harm. It limits the
+        # messages that wait while no worker runs. Celery's own way, `expires`, compares the clocks of two machines: a
+        # worker whose clock is ahead would discard all that beat sends, and nothing would recover.
         "beat_scheduler": "worker.processes.scheduler:SteadyScheduler",
         "beat_max_loop_interval": tick,
         "beat_schedule": {

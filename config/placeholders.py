@@ -1,4 +1,4 @@
-"""Texts that stand where a secret belongs. One that is taken for it is found out late, by a lead without an answer."""
+"""Placeholders in place of a secret. They are refused at once, before a lead gets no answer because of them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _WHOLE = re.compile(
 
 
 def is_placeholder(text: str) -> bool:
-    """Whether a text obviously stands for a secret that somebody was to put in its place."""
+    """Whether a text is a placeholder that was not replaced by a secret."""
     plain = text.strip().casefold()
     rest = plain.removeprefix(_KEY_PREFIX)
     return not rest or bool(_WORDS.search(plain) or _WHOLE.fullmatch(rest))
@@ -36,5 +36,5 @@ def _no_placeholder(secret: SecretStr) -> SecretStr:
     return secret
 
 
-# A secret that somebody has to put in.
+# A secret that the operator has to write.
 Secret = Annotated[SecretStr, AfterValidator(_no_placeholder)]

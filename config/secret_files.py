@@ -1,7 +1,7 @@
 """Values from files: ``PARLEY_<NAME>_FILE`` names a file that holds what ``PARLEY_<NAME>`` would say.
 
-So a secret that the platform mounts as a file never stands in an environment, where every process and crash report of
-the machine could find it.
+So a secret that the platform mounts as a file is never in the environment, where processes and crash reports of the
+machine could find it.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""Where the clients meet the domain."""
+"""Connects the clients with the domain: results and errors become the words of the domain."""

@@ -36,8 +36,8 @@ def from_captivate(
     ``payload``: the JSON object that Captivate posted. ``event_id``: give the id of the request when there is
     one, so that a repeated request is recognised. Files whose declared type is another than that of a picture are
     not for a persona and are left out, unless their name is that of a picture.
-    Only ``session_id`` and something to answer, words or an image, are needed; what else cannot be used stands in
-    ``left_out``. Raises ``InvalidEvent`` naming the field at fault, never its value.
+    Only ``session_id`` and something to answer, text or an image, are required. Other parts that cannot be used are
+    listed in ``left_out``. Raises ``InvalidEvent`` naming the field at fault, never its value.
     """
     try:
         request = Captivate.parse(payload)
@@ -98,7 +98,7 @@ def _name(file: dict[str, Any]) -> object:
 
 
 def _link(file: dict[str, Any]) -> object:
-    # The first one that can be used; else what is there, for the reason that is told.
+    # The first one that can be used; else any of them, so that the refusal can name its reason.
     storage = file.get("storage")
     candidates = [storage.get("presignedUrl") if isinstance(storage, dict) else None, file.get("url")]
     for candidate in candidates:

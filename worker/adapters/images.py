@@ -52,7 +52,7 @@ class ImageFetcher:
     def fetch(self, url: str) -> FetchedImage:
         """The image behind a link. Raises ``ImageUnavailable``.
 
-        The type is told by the content, never by the server's word, and the file name gets the extension of that type.
+        The content decides the type, never what the server says, and the file name gets the extension of that type.
         """
         try:
             download = self._downloads.get(url, max_bytes=self._max_bytes)

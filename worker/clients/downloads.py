@@ -1,8 +1,8 @@
-"""Fetching what a stranger's link points to, from the public internet only.
+"""Fetches the content behind a link from outside, from the public internet only.
 
-A link in a lead's message is chosen by the lead. Followed blindly it reaches what only this machine can reach: cloud
-metadata, the store, a neighbour's admin page (protocols.md C39). So the address that a name stands for is looked up
-once, checked, and that very address is connected to; every redirect starts over.
+The lead chooses the link in a message. It could point to what only this machine can reach: cloud metadata, the store, a
+neighbour's admin page (protocols.md C39). So the name is looked up once, its address is checked, and the connection
+goes to that address. Every redirect is checked in the same way.
 """
 
 from __future__ import annotations

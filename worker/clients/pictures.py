@@ -101,7 +101,7 @@ def name_and_type_of_link(url: str) -> tuple[str, str]:
 def chance(declared: Iterable[object], name: object, link: str) -> Chance:
     """How likely a file is a picture by what is said of it.
 
-    ``declared``: its types as somebody gave them. ``name``: what its sender calls it. Values of any kind are taken;
+    ``declared``: its types as its sender gave them. ``name``: what its sender calls it. Values of any kind are taken;
     what is no text says nothing. ``link``: where it is.
     """
     types = [each.partition(";")[0].strip().casefold() for each in declared if isinstance(each, str)]

@@ -1,4 +1,4 @@
-"""What a persona says to an event, whatever API it was asked through."""
+"""The answer of a persona to an event, whatever API was called."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from worker.domain.event_parts import LeftOut
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer that was read. Empty: the persona says nothing.
+    """An answer that was read. Without bubbles and photo the persona says nothing.
 
     ``bubbles``: separate text messages in order; ``photo_url``: to be sent after them. ``ignored``: the lead belongs to
     another account of the persona, and nothing is to be sent. ``continued``: there was a live conversation already.

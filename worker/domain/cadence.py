@@ -1,7 +1,7 @@
-"""When a quiet lead is written to again: pure. One next touch for each conversation, with the rule that set it.
+"""When a quiet lead gets a follow-up: pure. One next touch for each conversation, with the rule that set it.
 
-All moments are milliseconds of the store's clock. Everything is computed anew from the policy whenever it matters, and
-gives the same moment for the same state: a touch that is already planned moves only when policy or zone have changed.
+All moments are milliseconds of the store's clock. A touch is computed from the policy whenever it is needed, and the
+same state gives the same moment. So a planned touch moves only when policy or zone have changed.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from config.zones import name_of
 from worker.domain.quiet_hours import Window, ZoneUnknown, window_of
 
 DAY_MS = 86_400_000
-# What waited for a morning or for the next day is spread over so long.
+# Touches that waited for a morning or for the next day are spread over this time.
 MORNING_MS = 1_800_000
 _STEPS_AHEAD = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What holds for one persona."""
+    """The policy of one persona."""
 
     cadence: FollowUps
     quiet_hours: QuietHours
@@ -32,10 +32,10 @@ class TouchState:
     """What is stored of a conversation's next touch.
 
     ``quiet_from``: the delivery from which the lead is quiet, 0 = none. ``step``: of the cadence, 0 = the first.
-    ``touches``: follow-ups that this lead got so far. ``due``: when the touch is looked at, 0 = none is planned;
-    ``meant_for``: the moment that the policy meant it for, from which it can be late; ``rule``: why then.
-    ``requested_at``: for a touch that a producer asked for, its ``not_before``; else 0.
-    ``over``: why nobody is to touch this lead any more, or ''. ``channel``: the channel context as JSON;
+    ``touches``: follow-ups that were accepted for this lead so far. ``due``: when the touch is checked, 0 = none is
+    planned. ``meant_for``: the moment that the policy chose, from which lateness counts; ``rule``: why this moment.
+    ``requested_at``: ``not_before`` of a touch that a producer asked for; else 0.
+    ``over``: why this lead gets no follow-up any more, or ''. ``channel``: the channel context as JSON;
     ``undecryptable``: why this process cannot read it, or ''.
     """
 
@@ -63,7 +63,7 @@ class Touch:
 
 @dataclass(frozen=True, slots=True)
 class NoTouch:
-    """Do not write to the lead again by itself. ``reason`` is '' when nobody expects it."""
+    """Plan no follow-up. ``reason`` is '' when no cadence applies."""
 
     reason: str
 
@@ -75,7 +75,7 @@ class Fire:
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """Look at it again at ``at``. ``meant``: the policy means it for then, so it is not late; else it only waits."""
+    """Check the touch again at ``at``. ``meant``: the policy chose that moment, so it is not late; else it waits."""
 
     at: int
     rule: str
@@ -91,7 +91,7 @@ class Drop:
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """How the cadence goes on: from which step, quiet from when, and what follows."""
+    """How the cadence continues: with which step, quiet from when, and what follows."""
 
     step: int
     quiet_from: int
@@ -100,7 +100,7 @@ class Planned:
 
 @dataclass(frozen=True, slots=True)
 class Miss:
-    """Too late to be sent: the cadence goes on as planned."""
+    """Too late to be sent: the cadence continues with ``planned``."""
 
     reason: str
     planned: Planned
@@ -134,7 +134,7 @@ def next_touch(policy: Policy, state: TouchState) -> Touch | NoTouch:
 
 
 def decide(policy: Policy, state: TouchState, now: int) -> Fire | Move | Drop | Miss:
-    """What becomes of a touch that is due. Caps, gates and the lead's last word are the store's to check."""
+    """Decide about a touch that is due. The store checks caps, gates and whether the lead has written."""
     touch = next_touch(policy, state)
     if isinstance(touch, NoTouch):
         return Drop(touch.reason or "the cadence has no further step")
@@ -151,18 +151,18 @@ def decide(policy: Policy, state: TouchState, now: int) -> Fire | Move | Drop | 
 
 
 def after_delivery(policy: Policy, state: TouchState, kind: str, now: int) -> Planned:
-    """The cadence after a reply to an event of this kind reached the lead: a follow-up was a step of it, whoever asked
-    for it; anything else starts it again."""
+    """The cadence after a reply to an event of this kind reached the lead. A follow-up, planned or asked for, counts as
+    a step; every other kind starts the cadence again."""
     return _from(policy, state, state.step + 1 if kind == "follow_up" else 0, now)
 
 
 def after_skip(policy: Policy, state: TouchState, now: int) -> Planned:
-    """The cadence after a follow-up was not sent (or nobody knows whether it was): on to the next step."""
+    """The cadence after a follow-up that was not sent, or whose outcome is unknown: it continues with the next step."""
     return _from(policy, state, state.step + 1, now)
 
 
 def replanned(policy: Policy, state: TouchState, now: int) -> Move | Drop | None:
-    """What a change of policy means for a conversation as it stands; None = nothing."""
+    """What a change of policy means for a conversation in its present state; None = nothing."""
     touch = next_touch(policy, state)
     if isinstance(touch, NoTouch):
         return Drop(touch.reason or "the cadence has no further step") if state.due else None
@@ -172,10 +172,10 @@ def replanned(policy: Policy, state: TouchState, now: int) -> Move | Drop | None
 
 
 def upcoming(policy: Policy, state: TouchState, now: int, days: float) -> Outlook:
-    """The touches of the next ``days``, if the lead stays quiet and every one is sent on time.
+    """The touches of the next ``days``, if the lead stays quiet and each one is sent on time.
 
-    Skips what the policy skips: quiet hours, the limit per lead, what is late. Caps per day and hour depend on other
-    leads and are not foreseen.
+    It applies quiet hours, the limit per lead and the late limit. Caps per day and hour depend on other leads, so it
+    ignores them.
     """
     touches: list[Touch] = []
     at, end = max(state.due, now), now + int(days * DAY_MS)
@@ -231,14 +231,14 @@ def _after_quiet_hours(touch: Touch, window: Window | None, policy: Policy, stat
     if window is None or not window.holds(touch.at):
         return touch
     end = window.ends(touch.at)
-    # Not all who waited for the morning in its first second.
+    # Spread, so that not all leads who waited for the morning get theirs in its first second.
     longest_ms = min(MORNING_MS, int(policy.cadence.jitter * DAY_MS))
     at = end + int(longest_ms * spread(state))
     return Touch(end if window.holds(at) else at, f"{touch.rule}, moved out of quiet hours in {name_of(window.zone)}")
 
 
 def _miss(policy: Policy, state: TouchState, now: int, late_seconds: float) -> Miss:
-    # A lead who never got anything but a request is not followed up by a cadence.
+    # Without a delivered reply, only requested follow-ups: no cadence starts.
     planned = _from(policy, state, state.step + 1, now if state.quiet_from else 0)
     return Miss(f"late by {_span(late_seconds)}", planned)
 

@@ -37,8 +37,8 @@ from worker.domain.retry import (
 )
 from worker.domain.vocabulary import Cause, Fate, Gate, Mark, figures, rules_of, stored
 
-# An event whose holder vanished so often is taken to be the cause: poison. Holders whose process was told to end do not
-# count, but within the retry budget: a supervisor that ends what does not answer any more may be seeing poison.
+# An event whose worker vanished this often is taken to be the cause: poison. A worker that was stopped with a signal
+# counts only against the retry budget: a supervisor that stops what does not answer any more may be seeing poison.
 VANISHED_LIMIT = 3
 
 # How long an event waits whose content this process cannot read; another process may have the key.
@@ -74,7 +74,7 @@ class End:
 
     ``cause`` and ``detail`` say why, without content: None = the lead has the answer. ``quote`` is what the server
     said, for the journal of a dead letter only: it may quote content. ``follow_up``: for a follow-up that was not sent,
-    whether the cadence goes on with its ``next_step`` or is ``dropped``.
+    whether the cadence continues with its ``next_step`` or is ``dropped``.
     """
 
     fate: Fate
@@ -170,7 +170,7 @@ class Known:
 
 
 def before_asking(head: Attempts, known: Known, rules: Rules) -> Ask | Deliver | End | Wait:
-    """Whether the persona is to be called at all."""
+    """Decide whether the persona is called at all."""
     kind = rules_of(head.kind)
     if known.sealed:
         return End("sealed", Cause.SEALED)
@@ -198,7 +198,7 @@ def before_asking(head: Attempts, known: Known, rules: Rules) -> Ask | Deliver |
 
 
 def before_sending(head: Attempts, tries: Tries, rules: Rules) -> Send | End:
-    """Whether a stored reply is to be sent (again). ``tries``: the failed sends that count against the head."""
+    """Decide whether a stored reply is sent (again). ``tries``: the failed sends that count against the head."""
     if _poison(head.sends_vanished, head.sends_handed_over, rules):
         return _undelivered(head, Cause.POISON_DELIVERING, figures(times=head.sends_vanished))
     unknown = bool(head.send_unknowns or head.sends_vanished)
@@ -210,8 +210,8 @@ def before_sending(head: Attempts, tries: Tries, rules: Rules) -> Send | End:
 
 
 def without_content(reason: Reason, sealed: bool, jitter: random.Random) -> End | Wait:
-    """What a turn does that cannot read its content: a key is missing in this process, which is no fault of the event.
-    It waits, any number of times, for another process or for the key; only a seal ends it."""
+    """What a turn does when this process lacks a key and cannot read its content, which is no fault of the event. It
+    waits, any number of times, for another process or for the key. Only a seal ends it."""
     if sealed:
         return End("sealed", Cause.SEALED)
     return Wait(_UNDECRYPTABLE_SECONDS * jitter.uniform(0.8, 1.2), reason.cause, reason.detail, asked=False)
@@ -336,7 +336,7 @@ def of_delivery(
         case failures.OutcomeUnknown():
             return replace(again("unavailable", Cause.CHANNEL_UNKNOWN), unknown=True)
         case failures.KeyRefused():
-            # The login of the whole channel, or this conversation alone: what happens to the others tells.
+            # The login of the whole channel, or this conversation alone: the results of other conversations decide.
             return again("refused", Cause.CHANNEL_REFUSED)
         case _:
             return _undelivered(head, Cause.DELIVERY_REFUSED, status_of(failure))
@@ -388,7 +388,7 @@ def _quiet(known: Known) -> Wait | End | None:
     if not known.quiet_seconds:
         return None
     if known.others_wait:
-        # Whatever happened on the platform at night is not kept from the persona until the morning.
+        # A platform event of the night must not wait until the morning.
         return End("skipped", Cause.QUIET_GAVE_WAY, follow_up="next_step")
     return Wait(known.quiet_seconds, Cause.QUIET_HOURS, asked=False)
 
@@ -408,13 +408,13 @@ def _dead(cause: Cause, rules: Rules, detail: str = "", quote: str = "") -> Deli
 
 
 def _undelivered(head: Attempts, cause: Cause, detail: str = "") -> End:
-    # Whoever replays it must know that the lead has seen a part.
+    # An operator who replays it has to know that the lead has seen a part.
     bubbles = figures(bubbles=head.bubbles_sent)
     return End("dead", cause, " ".join(part for part in (detail, bubbles) if part))
 
 
 def status_of(failure: CallFailed) -> str:
-    """The detail that tells which answer a failure was; '' without an answer."""
+    """The status of a failure as a detail; '' without an answer."""
     return figures(status=failure.status)
 
 

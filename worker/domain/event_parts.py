@@ -1,7 +1,7 @@
-"""The parts of an event that come from a platform, made usable: what its sender passes on and did not choose.
+"""Makes the parts of an event usable that come from a platform: its sender passes them on and did not choose them.
 
-A part that cannot be used is left out and named; the words go on. What the sender writes itself (ids, persona, target,
-kinds, names of fields) is not looked at here: that stays strict.
+A part that cannot be used is left out and named, and the rest of the event stays. What the sender writes itself (ids,
+persona, target, kinds, names of fields) is checked strictly elsewhere.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def usable(event: Mapping[str, Any], optional: frozenset[str]) -> tuple[dict[str
 
 
 def told(left_out: Sequence[LeftOut]) -> str:
-    """What was left out, as one line that can be kept and shown; '' when nothing was."""
+    """What was left out, as one line that may be stored and shown; '' when nothing was."""
     lines = [str(each) for each in left_out[:_TOLD_PARTS]]
     if len(left_out) > _TOLD_PARTS:
         lines.append(f"and {len(left_out) - _TOLD_PARTS} more")
@@ -74,7 +74,7 @@ def _attachments(attachments: Sequence[object], left_out: list[LeftOut]) -> list
 
 
 def _unusable_name(filename: object) -> str | None:
-    # A lead names the file: a name that nobody can use is no reason to leave the lead alone.
+    # The lead chose the file name: an unusable one is no reason to leave the lead without an answer.
     if filename is None:
         return None
     if not isinstance(filename, str):

@@ -1,4 +1,4 @@
-"""What producers enqueue: four kinds of events, frozen, one union told apart by ``kind``.
+"""What producers enqueue: four kinds of events, frozen, in one union that ``kind`` distinguishes.
 
 Sources: seed FluidTalk "Concepts" (the four ways a conversation starts), seed Captivate "Captivate Payload".
 """
@@ -94,13 +94,13 @@ def _repair_value(value: object) -> object:
 
 
 def _trace_position(value: object) -> object:
-    # As the standard wants it: what cannot be read is as good as nothing, and never a reason to refuse an event.
+    # As the standard demands: an unreadable value counts as absent, and never refuses an event.
     readable = isinstance(value, str) and re.fullmatch(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}", value)
     return value if readable else None
 
 
 def _at_most(most: int, what: str) -> BeforeValidator:
-    """A bound at the door; what was accepted before there was one stays an event."""
+    """A limit for new events. An event that was accepted before the limit existed stays valid."""
 
     def check(value: object, info: ValidationInfo) -> object:
         if info.context is not _ACCEPTED and isinstance(value, str | list | tuple) and len(value) > most:
@@ -124,7 +124,8 @@ class ChannelContext(BaseModel):
 
     ``session_id``: Captivate's id of the conversation. ``metadata``: the request's metadata object, kept whole.
     ``hasLivechat``: whether a person can take over. Other parts of a Captivate request are dropped. Parts of another
-    type than documented are read where they have one meaning, else they stand in ``left_out``.
+    type than documented are read if they have one clear meaning; otherwise they are left out and listed in
+    ``left_out``.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
@@ -151,7 +152,7 @@ class ChannelContext(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _stored_by_this_release(cls, value: Any, info: ValidationInfo) -> Any:
-        # A sender may give a whole Captivate request; what is stored is ours, and a field more means something.
+        # A sender may give a whole Captivate request. In a stored record, an additional field has a meaning.
         if info.context is _ACCEPTED and isinstance(value, dict) and not value.keys() <= cls.model_fields.keys():
             unknown = min(value.keys() - cls.model_fields.keys())
             raise PydanticCustomError("extra_forbidden", "an unknown field", {"field": unknown})
@@ -182,12 +183,12 @@ class Attachment(_Value):
 
 
 class _EventBase(_Value):
-    """``event_id``: the sender's id of what happened, the key of deduplication (default: a new one).
-    ``target``: the lead's handle. ``channel``: may be left out when the conversation already has one.
-    ``traceparent``: where the sender is in a trace (W3C Trace Context); an invalid one is left out.
+    """``event_id``: the sender's id of what happened, by which repetitions are recognised (default: a new one).
+    ``target``: the lead's handle. ``channel``: optional when the conversation already has one.
+    ``traceparent``: the sender's position in a trace (W3C Trace Context); an invalid one is left out.
 
-    A link, a file name or a part of the channel that cannot be used does not cost the event: it is left out and stands
-    in ``left_out``."""
+    A link, a file name or a part of the channel that cannot be used is left out and listed in ``left_out``; the event
+    is still accepted."""
 
     event_id: Identifier = Field(default_factory=lambda: uuid.uuid4().hex)
     persona: PersonaName
@@ -231,7 +232,7 @@ class _EventBase(_Value):
 
 
 class InboundChat(_EventBase):
-    """The lead wrote. Needs a message, an image or both."""
+    """The lead wrote. It needs a message, an image or both."""
 
     kind: Literal["inbound_chat"] = "inbound_chat"
     message: Text = ""
@@ -264,7 +265,7 @@ class InboundChat(_EventBase):
             for number, attachment in enumerate(self.attachments[1:], start=2)
         ]
         for event in rest:
-            event._leave_out(())  # told once, with the first
+            event._leave_out(())  # reported once, with the first
         return (first, *rest)
 
 
@@ -285,9 +286,9 @@ class EventTrigger(_EventBase):
 
 
 class FollowUp(_EventBase):
-    """Re-engage a lead who went quiet. It takes no image.
+    """Write again to a lead who has become quiet. It takes no image.
 
-    ``not_before``: not now but then, unless the lead writes first; a time with its zone.
+    ``not_before``: the earliest time, with its zone. A message of the lead before that time cancels it.
     """
 
     kind: Literal["follow_up"] = "follow_up"
@@ -314,8 +315,8 @@ def parse(value: object) -> InboundChat | AiOpener | EventTrigger | FollowUp:
 def parse_json(text: str | bytes, *, accepted: bool = False) -> InboundChat | AiOpener | EventTrigger | FollowUp:
     """An event from its JSON text, as ``model_dump_json`` wrote it. Raises ``InvalidEvent``.
 
-    ``accepted``: it was parsed before it was stored, so the bounds at the door do not hold again, and what cannot be
-    read is no fault of its sender: raises ``Unreadable``.
+    ``accepted``: it was parsed before it was stored. Limits for new events do not apply again, and a fault is not its
+    sender's: raises ``Unreadable``.
     """
     try:
         return _EVENT.validate_json(text, context=_ACCEPTED if accepted else None)
@@ -333,8 +334,8 @@ def with_left_out(event: _AnEvent, left_out: Iterable[LeftOut]) -> _AnEvent:
 
 
 def faults(error: ValidationError) -> str:
-    """The faults of a validation as one line of field names and reasons, without any value; at most so many that it
-    can be kept and shown."""
+    """The faults of a validation as one line of field names and reasons, without any value; short enough to be stored
+    and shown."""
     lines = []
     found = _errors(error)
     for fault in found[:_FAULTS_TOLD]:
@@ -354,7 +355,7 @@ def _errors(error: ValidationError, *, of_stored: bool = False) -> list[Any]:
 
 @cache
 def _optional_fields(model: type[BaseModel]) -> frozenset[str]:
-    # Without an id of its own an event would get a new one and be taken for another: null is no id.
+    # null is no id: the event would get a new one, and a repetition would be taken for another event.
     return frozenset(name for name, field in model.model_fields.items() if not field.is_required()) - {
         "event_id",
         "kind",

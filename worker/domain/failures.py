@@ -1,4 +1,4 @@
-"""Why a call to a persona or to the channel brought nothing: one class for each thing that the decisions tell apart.
+"""Why a call to a persona or to the channel failed: one class for each case that the decisions distinguish.
 
 CallFailed                         the other side acted
 ├── Unsendable      refused here, before anything was sent     no
@@ -21,7 +21,7 @@ from typing import Any
 
 
 class CallFailed(Exception):
-    """A call brought nothing. The text has no content: it may be logged and shown.
+    """A call failed. The text has no content: it may be logged and shown.
 
     ``status``: the HTTP status of the answer, 0 without one. ``retry_after``: seconds that the server asks to wait.
     ``detail``: what the server said, of any type; it may quote content, so it is for the journal of a dead letter only.
@@ -61,7 +61,7 @@ class KeyRefused(CallFailed):
 
 
 class CreditsOut(CallFailed):
-    """There are no credits to start a conversation. Not acted on; conversations that have begun may go on."""
+    """There are no credits to start a conversation. Not acted on; conversations that have begun may continue."""
 
 
 class Sealed(CallFailed):
@@ -85,7 +85,7 @@ class BadReply(CallFailed):
 
 
 class ImageUnavailable(Exception):
-    """There is no image to be had. The text names the host at most. ``retryable``: whether trying later can help."""
+    """The image cannot be fetched. The text names the host at most. ``retryable``: whether trying later can help."""
 
     def __init__(self, message: str, *, retryable: bool = False) -> None:
         super().__init__(message)

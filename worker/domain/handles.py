@@ -1,4 +1,4 @@
-"""How a lead is shown where people look who need no handle: Flower and logs."""
+"""How a lead is shown in Flower and logs: by the handle or by a hash."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import hmac
 
 from config.sections import Privacy
 
-# 32 bits: two leads in a hundred thousand share a hash with somebody.
+# 32 bits: of 100 000 leads, two share a hash with another one.
 _DIGITS = 8
 
 
@@ -29,6 +29,6 @@ class Handles:
         return repr((persona, self.hash_of(target) if self.hashed else target))
 
     def hash_of(self, target: str) -> str:
-        """``#3f9a2c1b`` for a handle. Without the key nobody can tell whether a guessed handle is the one."""
+        """``#3f9a2c1b`` for a handle. Without the key, a guessed handle cannot be compared with it."""
         digest = hmac.digest(self._key, target.encode("utf-8", "surrogatepass"), "sha256").hex()
         return f"#{digest[:_DIGITS]}"

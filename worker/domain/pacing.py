@@ -11,7 +11,7 @@ from config.settings import Pacing
 def pauses(bubbles: Sequence[str], photo: bool, pacing: Pacing, jitter: random.Random) -> tuple[float, ...]:
     """Seconds to wait before each message after the first one, in order; the photo is the last message.
 
-    Empty when there is one message only, or when bubbles are not paced: then one send carries everything.
+    Empty when there is one message only, or when bubbles are not paced: then one delivery carries everything.
     """
     if not pacing.enabled:
         return ()

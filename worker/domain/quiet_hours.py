@@ -1,7 +1,6 @@
-"""When a persona does not speak first, by the clock on the lead's wall: pure.
+"""When a persona does not write first, by the lead's local time: pure.
 
-All moments are milliseconds since 1970. Wall time is what decides, so a night is an hour longer or shorter when clocks
-change.
+All moments are milliseconds since 1970. Local time decides, so a night is an hour longer or shorter when clocks change.
 """
 
 from __future__ import annotations
@@ -21,14 +20,14 @@ _SECOND = timedelta(seconds=1)
 
 @dataclass(frozen=True, slots=True)
 class ZoneUnknown:
-    """The lead's zone is not known, and the policy says: then do not speak first."""
+    """The lead's zone is not known, and the policy says that the persona then does not write first."""
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """From ``start`` to ``end`` of each day on the walls of ``zone``; they differ, and ``end`` may be on the next day.
+    """From ``start`` to ``end`` of each day, in local time of ``zone``. They differ; ``end`` may be on the next day.
 
-    When clocks go back and a wall shows its start or end twice, the first start and the second end count.
+    When clocks go back and the start or end comes twice, the first start and the second end count.
     """
 
     start: time
@@ -65,7 +64,7 @@ class Window:
 def window_of(rules: QuietHours, channel: str | None) -> Window | ZoneUnknown | None:
     """The quiet hours of one lead; None = there are none.
 
-    ``channel``: the conversation's channel context as JSON; its metadata may say the lead's zone.
+    ``channel``: the conversation's channel context as JSON; its metadata may have the lead's zone.
     """
     if rules.start == rules.end:
         return None
@@ -87,7 +86,7 @@ def lead_zone(channel: str | None, path: str) -> tzinfo | None:
 
 
 def zone_unreadable(rules: QuietHours, channel: str | None) -> bool:
-    """Whether the channel says something in place of the lead's zone that is none, and quiet hours would need it."""
+    """Whether the channel names a zone that cannot be read, and quiet hours would need it."""
     if rules.start == rules.end or _told(channel, rules.lead_zone_path) in (None, ""):
         return False
     return lead_zone(channel, rules.lead_zone_path) is None
@@ -108,7 +107,7 @@ def _moment(zone: tzinfo, day: date, clock: time, fold: int) -> int:
     wall = datetime.combine(day, clock, tzinfo=zone)
     first, second = wall.astimezone(UTC), wall.replace(fold=1).astimezone(UTC)
     if first > second:
-        # Left out when clocks go forward: what would begin or end then does so with the jump.
+        # This local time does not exist, because clocks go forward: what begins or ends then does so with the jump.
         return _ms(_jump(second, first, zone))
     return _ms(second if fold else first)
 

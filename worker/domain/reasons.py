@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from worker.domain.vocabulary import Cause, stored
 
-# Where 0.1.0 took the cause of a hold or of a death from the beginning of its sentence, and what it did not tell apart.
+# How 0.1.0 took the cause of a hold or of a death from the beginning of its sentence, and the causes that it joined.
 _OF_0_1_0 = (
     ("throttled by the persona", Cause.PERSONA_THROTTLED),
     ("persona unavailable", Cause.PERSONA_UNAVAILABLE),
@@ -70,8 +70,8 @@ class Reason(NamedTuple):
 
 
 def read(text: str) -> Reason | None:
-    """What a stored reason says. A sentence of 0.1.0 becomes its cause, with the sentence as detail; one that nobody
-    knows becomes ``Cause.OTHER``; nothing stays None."""
+    """Read a stored reason. A sentence of 0.1.0 becomes its cause, with the sentence as detail. An unknown one becomes
+    ``Cause.OTHER``. Nothing stays None."""
     if not text:
         return None
     if of_code := _of_code(text):

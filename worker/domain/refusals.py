@@ -1,4 +1,4 @@
-"""Why an event is turned away at the door. Nothing that was accepted before is touched by a refusal.
+"""Why an event is not accepted. A refusal changes nothing that was accepted before.
 
 Refused (ValueError)
 ├── InvalidEvent      not an event: wrong type, missing or malformed field
@@ -6,7 +6,7 @@ Refused (ValueError)
 ├── MissingChannel    the conversation has no channel context and the event brings none
 ├── TooLarge          a part is over its limit
 ├── InboxFull         the conversation has too many events waiting
-└── Expired           its Celery message was to be dropped by then (expires)
+└── Expired           its Celery message was read after its time (expires)
 """
 
 from __future__ import annotations
@@ -37,4 +37,4 @@ class InboxFull(Refused):
 
 
 class Expired(Refused):
-    """The Celery message said until when it may be taken (``expires``), and that time was over when it was read."""
+    """The Celery message was read after the time until which it was valid (``expires``)."""

@@ -1,4 +1,4 @@
-"""What goes back to the lead, as it is stored until it is delivered: pure, whatever the channel."""
+"""The reply to a lead, as it is stored until it is delivered: pure, for any channel."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Reply:
         """For the journal; ``of_json`` reads it back."""
         values = {name: getattr(self, name) for name in _FIELDS}
         if not self.pauses:
-            # Workers of a release without pacing may run beside this one, and refuse what they do not know.
+            # Workers of a release without pacing may run beside this one, and refuse unknown fields.
             del values["pauses"]
         return _COMPACT.encode(values)
 

@@ -1,8 +1,8 @@
 """Whether and when a failed attempt is made again: pure decisions about the budget of one event.
 
 An outage is not an event's fault. A failed attempt counts against its event only when another call to the same upstream
-succeeded before the event's next attempt; until then it may have been the upstream. So what happens to all costs time
-and no budget, and a message that is the cause of its own failures still ends. Asking and delivering have a budget each.
+succeeded before the event's next attempt. Until then the upstream may have been the cause. So an outage costs time and
+no budget, and an event that causes its own failures still ends. Asking and delivering have a budget each.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ What = Literal["unavailable", "unknown", "refused", "throttled", "image"]
 _REFUSED_LIMIT = 3
 _NO_LIMIT = 1_000_000_000
 
-# As long as nothing says that the event is the cause, it is ready again soon after the upstream is.
+# Until the event is known to be the cause, it is ready again soon after the upstream is.
 _UNJUDGED_LIMIT_SECONDS = 5.0
 
 # What was not answered while others were is asked again after a pause of minutes: n-th pause, in first pauses.
@@ -128,7 +128,7 @@ def limit_of(what: What, retry: Retry) -> int:
 
 
 def pause_after(what: What, attempt: int, made: Tries, retry: Retry, jitter: random.Random) -> float:
-    """Seconds until the next attempt, without a word of the server. ``attempt``: number of the one that failed."""
+    """Seconds until the next attempt, without a Retry-After. ``attempt``: number of the one that failed."""
     if what != "image" and not made.counted:
         seconds = min(_doubled(attempt, retry), max(_UNJUDGED_LIMIT_SECONDS, retry.pause_seconds))
     elif what in ("unknown", "refused"):
@@ -140,12 +140,12 @@ def pause_after(what: What, attempt: int, made: Tries, retry: Retry, jitter: ran
 
 
 def pause(attempt: int, retry_after: float | None, retry: Retry, jitter: random.Random) -> float:
-    """Seconds until the next attempt: the server's word in full, else exponential with jitter."""
+    """Seconds until the next attempt: Retry-After in full, else exponential with jitter."""
     return obeyed(retry_after, retry, jitter) or _doubled(attempt, retry) * jitter.uniform(0.5, 1.0)
 
 
 def pause_for_all(attempt: int, retry_after: float | None, retry: Retry, jitter: random.Random) -> float:
-    """Seconds for which a throttled key rests: the server's word in full, else a short back-off.
+    """Seconds for which a throttled key waits: Retry-After in full, else a short back-off.
 
     Short, because the server may mean only this conversation, and all the others wait too."""
     said = obeyed(retry_after, retry, jitter)
@@ -153,8 +153,8 @@ def pause_for_all(attempt: int, retry_after: float | None, retry: Retry, jitter:
 
 
 def obeyed(retry_after: float | None, retry: Retry, jitter: random.Random) -> float | None:
-    """Seconds to wait by the server's word, or None when it says nothing that helps."""
-    # "At once" is no pause: a server that keeps saying it would be asked without end.
+    """Seconds to wait by Retry-After, or None when it is missing or not usable."""
+    # A Retry-After of 0 is no pause: a server that repeats it would be called without end.
     if retry_after is None or retry_after < retry.pause_seconds:
         return None
     wait = min(retry_after, retry.retry_after_limit_seconds)

@@ -1,6 +1,6 @@
-"""The sentences that people read, made of causes: by commands, by Flower, by whatever shows a reason to somebody.
+"""The sentences that commands and Flower show for causes.
 
-No part of Parley decides anything by them.
+No decision depends on them.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def sentence(cause: Cause | None, detail: str = "") -> str:
     found = dict(_FIGURE.findall(before))
     made = _SENTENCES[cause]
     said = made if isinstance(made, str) else made(found)
-    # Who replays it must know that the lead has seen a part.
+    # An operator who replays it has to know that the lead has seen a part.
     return f"{said}; bubbles delivered before: {found['bubbles']}" if "bubbles" in found else said
 
 
@@ -50,7 +50,7 @@ def _status(found: _Figures, otherwise: str) -> str:
 
 
 def _of(template: str) -> Callable[[_Figures], str]:
-    # A figure that a newer release calls by another name is not told.
+    # A figure that a newer release calls by another name is left out.
     names = re.findall(r"{(\w+)}", template)
     return lambda found: template.format_map({name: found.get(name, "?") for name in names})
 

@@ -1,4 +1,4 @@
-"""What a background loop does with an error that nobody expected: it logs each kind once and goes on."""
+"""What a background loop does with an unexpected error: it logs each kind once and continues."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class UnexpectedErrors:
         if kind not in self._logged:
             self._logged.add(kind)
             self._log.error(
-                "unexpected error in the %s: %s at %s. It goes on and does not log this kind again. Please report it.",
+                "unexpected error in the %s: %s at %s. It continues and logs this kind only once. Please report it.",
                 self._loop,
                 *kind,
             )

@@ -1,4 +1,4 @@
-"""What is stored and cannot be read by this release: another one wrote it."""
+"""Stored records that this release cannot read, because another release wrote them."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def _place(fault: Mapping[str, Any]) -> str:
 
 
 def field_path(location: Iterable[int | str]) -> str:
-    """Where a fault is, as names joined by dots; a name that a stranger may have chosen is not repeated."""
+    """The place of a fault, as names joined by dots. A name that a sender may have chosen is not repeated."""
     return ".".join(_name(part) for part in location)
 
 

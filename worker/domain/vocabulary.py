@@ -1,6 +1,6 @@
 """The closed sets of words that the parts of Parley share: kinds of event, fates, gates, marks, lanes, causes.
 
-What differs by kind of event stands in one table, ``KINDS``: a new kind is one row. A ``Cause`` with its detail is what
+What differs by kind of event is in one table, ``KINDS``: a new kind is one row. A ``Cause`` with its detail is what
 scripts, journals, metrics and logs carry; people read the sentence that ``worker.domain.sentences`` makes of it.
 """
 
@@ -39,7 +39,7 @@ class Gate(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class KindRules:
-    """What holds for one kind of event.
+    """The rules for one kind of event.
 
     ``speaks_first``: the persona writes although no lead waits. ``prepares``: its turn has more to do between begin and
     call. ``valid_seconds``: how long it may wait. ``unknown``: what to do when its call may have been acted on.

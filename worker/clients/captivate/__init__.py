@@ -1,6 +1,6 @@
 """Captivate: the conversation model and the client that sends its answers.
 
-Can be lifted out as a library of its own, together with its neighbours in ``worker.clients``.
+It could be a library of its own, together with its neighbours in ``worker.clients``.
 
 ``CaptivateClient`` is loaded when it is first used: the model needs no HTTP library.
 """

@@ -1,4 +1,4 @@
-"""A Captivate conversation: what came in, the answer that is being made, and the way to send it.
+"""A Captivate conversation: the request, the answer that is being made, and how to send it.
 
 Sources: seed "Functions Overview" 1-22, protocols.md part 2.
 """
@@ -76,7 +76,7 @@ class Captivate(BaseModel):
         """Read a request from outside, a JSON object already decoded, as the platform meant it.
 
         Only ``session_id`` is needed. Null counts as absent, a number where a text is usual as its digits, 1 and 0 as
-        true and false; another part that cannot be used is left out and stands in ``left_out``.
+        true and false. Another part that cannot be used is left out and listed in ``left_out``.
         Raises ``CaptivatePayloadError``, which names each field at fault and never a value (C36).
         """
         if not isinstance(payload, dict):
@@ -117,7 +117,7 @@ class Captivate(BaseModel):
         return self.body()
 
     def get_session_id(self) -> str:
-        """Captivate's id of the conversation. Whoever knows it can write to the lead: keep it out of logs."""
+        """Captivate's id of the conversation. It is enough to write to the lead: keep it out of logs."""
         return self.session_id
 
     def get_user_input(self) -> str | None:
@@ -222,7 +222,7 @@ class Captivate(BaseModel):
 
         ``environment``: "dev" or "prod"; any other name is refused with ValueError (C31). ``base_url`` replaces the
         host. Returns the decoded answer of the server, ``{}`` when it is not a JSON object (C32). Raises
-        ``CaptivateError``; cancelling the call does not take back a message that is under way.
+        ``CaptivateError``. Cancelling the call does not stop a message that is already being sent.
         """
         return await asyncio.to_thread(_send, environment, base_url, self.body()) or {}
 

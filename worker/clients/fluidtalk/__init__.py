@@ -1,6 +1,6 @@
-"""A client of the FluidTalk Handshake API: ask a persona for its words, one call at a time.
+"""A client of the FluidTalk Handshake API: each method makes one call to a persona.
 
-Stands on ``worker.clients.http.connections`` alone, so that it could be lifted out as a library.
+It depends only on its neighbours in ``worker.clients``, so it could be a library of its own.
 Source: seed FluidTalk, protocols.md part 1.
 """
 

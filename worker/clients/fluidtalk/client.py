@@ -1,7 +1,7 @@
 """The FluidTalk Handshake API: one method for each call, one request for each method.
 
-Source: seed FluidTalk; protocols.md part 1. There is no retry in here (F21): ``FluidTalkError.acted`` tells a caller
-whether asking again is safe.
+Source: seed FluidTalk; protocols.md part 1. The client never retries (F21): ``FluidTalkError.acted`` says whether it
+is safe to ask again.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class FluidTalk:
     ``connections``: shared with other clients and closed by their owner; by default the client has and closes its own.
 
     Safe for any number of threads. Each method sends one request, follows no redirect (F14), and raises
-    ``FluidTalkError``, nothing else, in the subclass that tells what to do. Text with broken UTF-16 is repaired, not
+    only ``FluidTalkError``, in the subclass that says what to do. Text with broken UTF-16 is repaired, not
     refused (F7). A text argument that is None or empty is left out of the request (F1).
 
     Raises ``InvalidCall`` for a key that is empty or could not be sent (F16, F22), and for a time that is not above 0
@@ -135,7 +135,7 @@ class FluidTalk:
         image_url: str | None = None,
         image_path: ImagePath | None = None,
     ) -> ActionResult:
-        """The persona writes first to ``target`` (protocols.md 1.2). An image, such as a profile, helps it to aim."""
+        """The persona writes first to ``target`` (protocols.md 1.2). An image, such as a profile, gives it context."""
         fields = {"action": "OUTREACH", "own_username": self._account(own_username), "image_url": image_url}
         return self._call("/api/v1/bot/action", target, fields, image_path, action_result)
 
@@ -163,7 +163,7 @@ class FluidTalk:
         return self._call("/api/v1/bot/action", target, fields, image_path, action_result)
 
     def follow_up(self, target: str, own_username: str | None = None) -> ActionResult:
-        """Write again to ``target``, who went quiet (protocols.md 1.2).
+        """Write again to ``target``, who has become quiet (protocols.md 1.2).
 
         Raises ``ConversationNotFound`` if there was no contact before.
         """

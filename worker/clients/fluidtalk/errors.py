@@ -34,7 +34,7 @@ _SECONDS = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
 
 
 class FluidTalkError(Exception):
-    """A call gave no result. The text tells status and next step, never what was said: that is in ``detail`` only.
+    """A call gave no result. The text has status and next step, never what the server said: that is in ``detail``.
 
     ``status``: the HTTP status, 0 if there was no answer.
     ``detail``: the body of the answer, parsed, or ``{"detail": text}`` if it was not JSON; ``{"error": word}`` if there
@@ -75,7 +75,7 @@ class Unauthorized(FluidTalkError):
 
 
 class CreditsExhausted(FluidTalkError):
-    """402: not enough credits to start a new conversation. Conversations that exist may go on."""
+    """402: not enough credits to start a new conversation. Existing conversations may continue."""
 
     acted = "no"
     explanation = "not enough credits to start a conversation; top up the plan, then try again"
@@ -121,7 +121,7 @@ class Unavailable(FluidTalkError):
 
 
 class OutcomeUnknown(FluidTalkError):
-    """The call was sent and nobody can say whether the server acted: no complete answer, or a server fault.
+    """The call was sent, and it is not known whether the server acted: no complete answer, or a server fault.
 
     The API has no idempotency key, so a second call may act, and cost, a second time (protocols.md 1.7).
     """

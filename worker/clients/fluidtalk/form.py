@@ -67,7 +67,7 @@ def read_image(path: ImagePath) -> File:
 
 
 def file_name(name: str) -> str:
-    """``name`` as it can stand in the head of a file part. Raises ``InvalidCall`` if it is not a string."""
+    """``name`` as the head of a file part allows it. Raises ``InvalidCall`` if it is not a string."""
     if not isinstance(name, str):
         raise InvalidCall(f"filename is a {type(name).__name__}; nothing was sent, give a string")
     # httpx would write the same; here it does not depend on how a part is given to it.

@@ -1,8 +1,8 @@
 """What FluidTalk answers: one frozen value for each kind of call, and how it is read from the JSON object.
 
 A field that is missing or null has its documented value (protocols.md 1.4, F8). One of another type is read where it
-has one meaning, else left out: as long as there is something to send, no other field costs it. ``NotAsDocumented`` is
-raised when nothing is left to send and a part that might have been it could not be read.
+has one meaning, else left out. So a bad field never costs the rest of a reply. ``NotAsDocumented`` is raised when
+nothing is left to send and a part that might have been the reply could not be read.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class ChatResult(_Answer):
     ``reply``: the whole answer. ``replies``: the same as separate bubbles, in order: send these, one by one.
     ``should_send_photo``: send ``photo_url`` after the bubbles, if it is not empty.
     ``session_id``: the engine's session, for tracing.
-    ``ignored``: the lead belongs to another account of the persona: send nothing. ``ignore_reason`` tells why.
+    ``ignored``: the lead belongs to another account of the persona: send nothing. ``ignore_reason`` says why.
     """
 
     reply: str
@@ -57,7 +57,7 @@ class ActionResult(_Answer):
     ``message``: the one message to send; nothing to send if it is empty.
     ``session_id``, ``ignored``, ``ignore_reason``: as in ``ChatResult``.
     ``continued``: the lead already had a live conversation. For an opener ``message`` is empty then; an event was
-    folded into the conversation, and ``message`` is the reply. ``continued_reason`` tells why, for example
+    folded into the conversation, and ``message`` is the reply. ``continued_reason`` says why, for example
     "conversation_already_active".
     """
 
@@ -141,7 +141,7 @@ def _note(fields: dict[str, Any], name: str) -> str | None:
 
 
 class _Reader:
-    """Reads the fields that decide what a lead gets to see, and remembers what could not be read."""
+    """Reads the fields that decide what a lead sees, and notes what could not be read."""
 
     def __init__(self, fields: dict[str, Any]) -> None:
         self._fields = fields

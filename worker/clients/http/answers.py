@@ -1,4 +1,4 @@
-"""What becomes of one HTTP call: an answer, or one of two failures that tell whether the server may have acted."""
+"""The results of one HTTP call: an answer, or one of two failures, which say whether the server may have acted."""
 
 from __future__ import annotations
 

@@ -38,8 +38,8 @@ __all__ = [
     "Unanswered",
 ]
 
-# An idle connection that the server closes in the moment when we write would end as "unknown". Common servers close
-# idle connections after 5 s or more, so we let go earlier.
+# If the server closes an idle connection while we write, the outcome is "unknown". Common servers close
+# idle connections after 5 s or more, so we close them earlier.
 KEEPALIVE_SECONDS = 4.0
 MAX_RESPONSE_BYTES = 4 * 1024 * 1024
 # A thread that waits for an answer holds a buffer of this size; most answers are smaller.
@@ -170,13 +170,13 @@ class _Line:
         except _FAILURES as error:
             status = reader.status or 0
             if status == _TOO_LARGE or (status >= 300 and not all_sent):
-                # It did not want the request, and said so; what else it had to say about that is lost.
+                # The server refused the request; the rest of its answer is lost.
                 self.close()
                 return Answer(status, reader.headers, b"")
             raise self._failure(error, reader) from error
         self._used_at = time.monotonic()
         if not (all_sent and reader.reusable):
-            # What is left over would be taken for the next answer, and may be meant for somebody else.
+            # Bytes that are left over would be taken for the next answer, and may belong to another request.
             self.close()
         return Answer(reader.status or 0, reader.headers, reader.body)
 

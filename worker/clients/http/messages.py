@@ -1,6 +1,6 @@
 """HTTP/1.1 as bytes: a request as it goes out, an answer as it comes in. No connection is known here.
 
-Everything that is kept of an answer is counted: a peer decides what it sends, not how much of it stays here.
+The size of everything that is kept of an answer is limited: the peer decides what it sends, not how much is kept.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ class AnswerReader:
     def feed(self, data: bytes) -> None:
         """Go on with what came; empty = the server has closed. Raises ``NoSuchAnswer``."""
         if self.complete:
-            # What follows a complete answer is not ours, and no reason to throw it away.
+            # Bytes after a complete answer belong to no request, and are no reason to discard the answer.
             self._left_over = self._left_over or bool(data)
             return
         if self._body is None:

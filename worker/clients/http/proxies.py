@@ -1,7 +1,7 @@
 """HTTP through an outgoing proxy.
 
-The pool under httpx's own transport does the work (httpcore): slower with many calls at once than
-``clients.http.connections``, and well kept. Added here: the total time of a call, and whether anything
+The pool of httpcore does the work, as under httpx's own transport. With many calls at once it is slower than
+``clients.http.connections``, but it is well maintained. This module adds the total time of a call, and whether anything
 reached the server.
 """
 
@@ -41,7 +41,7 @@ class ProxiedCalls:
 
     ``proxy``: its URL, http or https, with user and password if it wants them; no text here quotes it. ``tls``: gives
     the context for https servers, and for a proxy that speaks https itself. ``check_address``: what may refuse a host.
-    The proxy looks up names itself, so a name that is not known here passes, and the answer binds nobody.
+    The proxy looks up names itself. So a name that is unknown here passes, and the proxy may use another address.
     """
 
     def __init__(

@@ -32,7 +32,7 @@ _OVERDUE = "the call took longer than its total time allows"
 
 
 class Deadline:
-    """When the call under way has to be over, and whether any byte of it was ``written``."""
+    """When the running call has to end, and whether any byte of it was ``written``."""
 
     def __init__(self) -> None:
         self._at = 0.0

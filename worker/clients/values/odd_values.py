@@ -78,8 +78,8 @@ def flag_of(value: object) -> bool | None:
 
 
 def link_of(value: object) -> str:
-    """An http or https link, mended where that changes nothing of its meaning: blanks in it are percent-encoded, blanks
-    around it removed, its scheme is put into small letters.
+    """An http or https link, corrected where that does not change its meaning: blanks in it are percent-encoded, blanks
+    around it are removed, and its scheme is written in lower case.
 
     Raises ``UnusableLink``: it is no text, empty, relative, of another scheme, without a host, longer than ``MAX_LINK``
     or holds control characters.
