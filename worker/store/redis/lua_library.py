@@ -9,28 +9,46 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import cache, lru_cache
+from typing import NamedTuple
 
 _NAME = re.compile(r"local (?:function )?(\w+)")
+_WORD = re.compile(r"\w+")
 
 
-def needed(libraries: Iterable[str], script: str) -> str:
+class _Definition(NamedTuple):
+    name: str
+    words: frozenset[str]
+    text: str
+
+
+def needed(libraries: Iterable[str], *script: str) -> str:
     """The definitions of ``libraries`` that ``script`` uses, directly or through others, in order, without comments.
 
-    Arguments are Lua texts. A name in a string counts as used: a definition too many may be carried, never one too few.
+    Arguments are Lua texts, that of the script in parts of whole lines. A name in a string counts as used: a definition
+    too many may be carried, never one too few.
     """
     found = [definition for library in libraries for definition in _definitions(library)]
-    used, carried = _code(script), []
+    used, carried = {word for part in script for word in _words(part)}, []
     for definition in reversed(found):
-        match = _NAME.match(definition)
-        if match and re.search(rf"\b{match[1]}\b", used):
-            carried.append(definition)
-            used += definition
+        if definition.name in used:
+            carried.append(definition.text)
+            used |= definition.words
     return "".join(reversed(carried))
 
 
-def _definitions(library: str) -> list[str]:
+# The same few texts for every store of this process: a command and a test make several.
+@cache
+def _definitions(library: str) -> tuple[_Definition, ...]:
     parts = re.split(r"^(?=local )", _code(library), flags=re.MULTILINE)
-    return [part for part in parts if part.startswith("local ")]
+    return tuple(
+        _Definition(name[1], frozenset(_WORD.findall(part)), part) for part in parts if (name := _NAME.match(part))
+    )
+
+
+@lru_cache(maxsize=128)
+def _words(text: str) -> frozenset[str]:
+    return frozenset(_WORD.findall(_code(text)))
 
 
 def _code(text: str) -> str:
