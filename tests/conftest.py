@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import io
+import logging
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import pytest
@@ -15,6 +19,7 @@ from hypothesis import settings as hypothesis_settings
 from config.settings import Settings, load
 from simulation.servers.embedded_redis import EmbeddedRedis
 from simulation.upstreams.control import SimulatedUpstreams
+from worker.cli import main
 from worker.store import Store
 
 # How long an example takes is a matter of what else the machine has to do.
@@ -122,6 +127,36 @@ def need() -> Callable[[str], NoReturn]:
         pytest.skip(reason)
 
     return missing
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How the command ended and what it printed."""
+
+    status: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def run_command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Callable[..., Ended]]:
+    """Run ``parley`` with these words, in this process: another one takes a second to start."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+
+    def run(*words: str, answer: str = "") -> Ended:
+        monkeypatch.setattr(sys, "argv", ["parley", *words])
+        monkeypatch.setattr(sys, "stdin", io.StringIO(answer))
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ending:
+            main()
+        printed = capsys.readouterr()
+        code = ending.value.code
+        return Ended(code if isinstance(code, int) else int(code is not None), printed.out, printed.err)
+
+    yield run
+    root.handlers[:] = handlers
+    root.setLevel(level)
 
 
 @pytest.fixture

@@ -8,6 +8,8 @@ import pytest
 from celery import Celery, signature
 from redis import Redis
 
+from config.settings import load
+from simulation.servers.system import RunningSystem
 from worker.domain.conversation import Conversation
 from worker.domain.events import FollowUp, InboundChat
 from worker.pipeline.producer import Producer
@@ -16,6 +18,24 @@ from worker.store import Store
 pytestmark = pytest.mark.acceptance
 
 AT_ONCE = {"PARLEY_JOIN__SETTLE_SECONDS": "0"}
+
+
+@pytest.fixture(scope="module")
+def running():
+    """One system for those tests that need nothing of their own: a worker, a beat, and its settings."""
+    with RunningSystem(settings=AT_ONCE) as system:
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in system.environment.items():
+                patch.setenv(name, value)
+            settings = load(env_file=None)
+        yield system, settings
+
+
+@pytest.fixture
+def shared(running):
+    """That system, its upstreams as new."""
+    running[0].upstreams.reset()
+    return running
 
 
 @pytest.fixture
@@ -36,9 +56,14 @@ def texts(system, session_id="session-1"):
     return [message["text"] for delivery in system.upstreams.deliveries(session_id) for message in delivery.messages]
 
 
-def test_a_producer_that_only_speaks_celery(start, open_store, channel, eventually):
-    system, settings = start(settings=AT_ONCE)
+def new_letters(store, before):
+    return [letter for letter in store.dead_letters.newest(100) if letter not in before]
+
+
+def test_a_producer_that_only_speaks_celery(shared, open_store, channel, eventually):
+    system, settings = shared
     store = open_store(settings)
+    before = store.dead_letters.newest(100)
     celery = Celery(broker=system.redis.url, set_as_current=False)
     event = {
         "kind": "inbound_chat",
@@ -53,23 +78,24 @@ def test_a_producer_that_only_speaks_celery(start, open_store, channel, eventual
     for wrong in ({**event, "persona": "zoe"}, {**event, "message": ["words"]}, too_long, "PLANTED", None):
         celery.send_task("tasks.accept", args=[wrong], queue="accept", ignore_result=True)
     celery.close()
-    letters = eventually(lambda: (found := store.dead_letters.newest()) and len(found) == 5 and found, "dead letters")
+    letters = eventually(lambda: (found := new_letters(store, before)) and len(found) == 5 and found, "dead letters")
     assert {letter.cause.partition(":")[0] for letter in letters} == {"UnknownPersona", "InvalidEvent", "TooLarge"}
     assert sum(account.unexplained for account in store.books.accounts()) == 0
     assert "PLANTED" not in system.log_of("worker")
 
 
-def test_the_queue_turns_takes_events_too(start, channel, eventually):
-    system, _ = start(settings=AT_ONCE, beats=0)
+def test_the_queue_turns_takes_events_too(shared, channel, eventually):
+    system, _ = shared
     with Celery(broker=system.redis.url, set_as_current=False) as celery:
         event = {"kind": "inbound_chat", "persona": "ava", "target": "@lead", "message": "hi", "channel": channel}
         celery.send_task("tasks.accept", args=[event], queue="turns", ignore_result=True)
         eventually(lambda: texts(system) == ["You said: hi"], "the answer")
 
 
-def test_what_a_celery_producer_sends_is_taken_as_meant_by_whatever_queue(start, open_store, channel, eventually):
-    system, settings = start(settings=AT_ONCE)
+def test_what_a_celery_producer_sends_is_taken_as_meant_by_whatever_queue(shared, open_store, channel, eventually):
+    system, settings = shared
     store = open_store(settings)
+    before = store.dead_letters.newest(100)
     event = {"kind": "inbound_chat", "persona": "ava", "message": "hi", "channel": channel}
     taken = {
         "no queue": {},
@@ -94,7 +120,7 @@ def test_what_a_celery_producer_sends_is_taken_as_meant_by_whatever_queue(start,
                 target = {"target": f"{name}, {protocol}"}
                 celery.send_task("tasks.accept", args=[{**event, **target}], ignore_result=True, **options)
     letters = eventually(
-        lambda: (found := store.dead_letters.newest()) and len(found) == 2 * len(refused) and found, "the letters"
+        lambda: (found := new_letters(store, before)) and len(found) == 2 * len(refused) and found, "the letters"
     )
     assert {letter.conversation.target for letter in letters} == {f"{name}, {p}" for name in refused for p in (1, 2)}
     eventually(lambda: len(texts(system)) == 2 * len(taken), "the answers")
@@ -177,12 +203,12 @@ def test_sigterm_finishes_the_turn_under_way(start, open_store, channel, eventua
     assert words == ["accepted", "asking", "replied", "answered"]
 
 
-def test_an_explicit_follow_up(start, channel, eventually):
-    system, settings = start(settings=AT_ONCE)
+def test_an_explicit_follow_up(shared, channel, eventually):
+    system, settings = shared
     with Producer(settings) as producer:
-        producer.enqueue(InboundChat(persona="ava", target="@lead", message="hi", channel=channel))
+        producer.enqueue(InboundChat(persona="ava", target="@follow-up", message="hi", channel=channel))
         eventually(lambda: texts(system), "the answer")
-        producer.enqueue(FollowUp(persona="ava", target="@lead"))
+        producer.enqueue(FollowUp(persona="ava", target="@follow-up"))
         eventually(lambda: len(texts(system)) == 2, "the follow-up")
 
 

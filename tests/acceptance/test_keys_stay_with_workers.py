@@ -80,7 +80,7 @@ def test_flower_with_the_store_alone_is_up(redis_server, open_dashboard):
 @pytest.mark.parametrize(
     ("variables", "says"),
     [
-        ({}, "PARLEY_REDIS_URL: is missing: set it"),
+        pytest.param({}, "PARLEY_REDIS_URL: is missing: set it", marks=pytest.mark.slow),
         (
             {"PARLEY_REDIS_URL": "redis://127.0.0.1:1/0", "PARLEY_PERSONAS": "ava"},
             "PARLEY_PERSONAS__AVA__API_KEY is missing",

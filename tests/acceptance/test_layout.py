@@ -9,20 +9,23 @@ from pathlib import Path
 
 import pytest
 
-from worker.store import Store
-
 pytestmark = pytest.mark.acceptance
 
 PROJECT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize("words", [["worker", "--concurrency", "2"], ["beat"]])
-def test_a_worker_and_a_beat_end_with_a_clear_sentence(start, words):
-    _, settings = start(workers=0)
-    Store(settings).layout.ensure()
+def test_a_worker_and_a_beat_end_with_a_clear_sentence(redis_server, store, words):
+    store.layout.ensure()
+    settings = {
+        "PARLEY_REDIS_URL": redis_server.url,
+        "PARLEY_CAPTIVATE__ENVIRONMENT": "dev",
+        "PARLEY_PERSONAS__AVA__API_KEY": "ft_sk_ava",
+        "PARLEY_AGENDA__SHARDS": "8",
+    }
     ended = subprocess.run(
         [sys.executable, "-m", "celery", "-A", "worker", *words],
-        env={**os.environ, "PYTHONPATH": str(PROJECT), "PARLEY_AGENDA__SHARDS": "8"},
+        env={**os.environ, "PYTHONPATH": str(PROJECT), **settings},
         cwd=PROJECT,
         capture_output=True,
         text=True,

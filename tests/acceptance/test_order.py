@@ -33,9 +33,9 @@ def test_few_hot_conversations_in_bursts(start):
 
 def test_joined_messages_are_all_answered_in_order(start):
     system, settings = start(latency_seconds=(0.01, 0.05), settings={"PARLEY_JOIN__SETTLE_SECONDS": "0.3"})
-    run = run_load(system, settings, messages=600, conversations=60, burst=5)
+    run = run_load(system, settings, messages=300, conversations=30, burst=5)
     assert run.verdict.clean, run.verdict
-    assert run.verdict.turns < 600
+    assert run.verdict.turns < 300
     assert (run.waiting, run.unexplained) == (0, 0)
 
 
@@ -66,7 +66,7 @@ def test_a_killed_worker_loses_and_overtakes_nothing(start):
             system.workers[0].kill()
             killed.append(time.monotonic())
 
-    run = run_load(system, settings, messages=600, conversations=60, meanwhile=kill_one)
+    run = run_load(system, settings, messages=300, conversations=60, meanwhile=kill_one)
     verdict = run.verdict
     assert killed
     assert (verdict.lost, verdict.undelivered, verdict.overtaken) == (0, 0, 0), verdict

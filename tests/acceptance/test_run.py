@@ -29,7 +29,7 @@ def test_worker_and_beat_run_until_a_signal(start, channel, eventually):
         # A message that may be followed by others has no doorbell: beat rings, the worker answers.
         eventually(lambda: system.upstreams.deliveries("session-1"), "the answer", seconds=90)
         children = Path(f"/proc/{run.pid}/task/{run.pid}/children").read_text().split()
-        for process in (*children, system.start_worker().pid):
+        for process in (*children, system.start_worker(wait=False).pid):
             variables = Path(f"/proc/{process}/environ").read_bytes().split(b"\0")
             assert b"GLIBC_TUNABLES=glibc.malloc.tcache_count=0" in variables
         run.send_signal(signal.SIGTERM)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -146,7 +145,9 @@ def as_user(server, user="parley"):
     return server.url.replace("redis://", f"redis://{user}:word@")
 
 
-def test_a_user_for_store_and_broker_needs_no_more_than_documented(start, guarded, channel, eventually):
+def test_a_user_for_store_and_broker_needs_no_more_than_documented(
+    start, guarded, channel, eventually, run_command, monkeypatch
+):
     both, _ = lines_of("parley")
     (foreign,) = lines_of("producer")
     server, admin = guarded(both, foreign)
@@ -163,6 +164,7 @@ def test_a_user_for_store_and_broker_needs_no_more_than_documented(start, guarde
     with Celery(broker=as_user(server, "producer"), set_as_current=False) as celery:
         celery.send_task("tasks.accept", args=[event], queue="accept", ignore_result=True)
     eventually(lambda: system.upstreams.deliveries("session-1"), "the answer to the foreign producer")
+    monkeypatch.chdir(system.logs)  # away from an operator's .env
     for command in (
         ["books"],
         ["check"],
@@ -171,14 +173,8 @@ def test_a_user_for_store_and_broker_needs_no_more_than_documented(start, guarde
         ["pause", "ava"],
         ["resume", "ava"],
     ):
-        outcome = subprocess.run(
-            [sys.executable, "-m", "worker.cli", *command],
-            env={**system.environment, "PYTHONPATH": str(ROOT)},
-            cwd=system.logs,
-            capture_output=True,
-            text=True,
-        )
-        assert outcome.returncode == 0, (command, outcome.stdout, outcome.stderr)
+        outcome = run_command(*command)
+        assert outcome.status == 0, (command, outcome)
     denied = [(entry["object"], entry["context"], entry["username"]) for entry in admin.acl_log()]
     assert denied == []
 

@@ -2,31 +2,17 @@
 
 from __future__ import annotations
 
-import io
-import logging
-import sys
 import uuid
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from simulation.servers.embedded_redis import EmbeddedRedis
-from worker.cli import main
 from worker.domain.conversation import Conversation
 from worker.domain.events import InboundChat
 from worker.store import Store
 from worker.store.conversations.turn_steps import Grant
-
-
-@dataclass(frozen=True)
-class Ended:
-    """How the command ended and what it printed."""
-
-    status: int
-    out: str
-    err: str
 
 
 @pytest.fixture
@@ -40,26 +26,9 @@ def command_settings(monkeypatch: pytest.MonkeyPatch, redis_server: EmbeddedRedi
 
 
 @pytest.fixture
-def parley(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command_settings: None, store: Store
-) -> Iterator[Callable[..., Ended]]:
-    """Run the command with these words."""
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-
-    def run(*words: str, answer: str = "") -> Ended:
-        monkeypatch.setattr(sys, "argv", ["parley", *words])
-        monkeypatch.setattr(sys, "stdin", io.StringIO(answer))
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ending:
-            main()
-        printed = capsys.readouterr()
-        code = ending.value.code
-        return Ended(code if isinstance(code, int) else int(code is not None), printed.out, printed.err)
-
-    yield run
-    root.handlers[:] = handlers
-    root.setLevel(level)
+def parley(run_command: Callable[..., Any], command_settings: None, store: Store) -> Callable[..., Any]:
+    """Run the command with these words, on an empty store."""
+    return run_command
 
 
 @pytest.fixture

@@ -53,6 +53,13 @@ def run(system, tmp_path):
 
 
 @pytest.fixture
+def look(run_command, say, tmp_path, monkeypatch):
+    """The same in this process, where that it is a process of its own has been seen."""
+    monkeypatch.chdir(tmp_path)
+    return run_command
+
+
+@pytest.fixture
 def say(system, channel, monkeypatch):
     """The lead writes."""
     for name, value in system.environment.items():
@@ -70,22 +77,22 @@ def store(say):
         yield opened
 
 
-def test_a_dead_letter_is_replayed_and_answered(system, run, say, store, eventually):
+def test_a_dead_letter_is_replayed_and_answered(system, run, look, say, store, eventually):
     system.upstreams.add_fault(FaultRule(kind=FaultKind.ANSWER, service="fluidtalk", status=422, body={"detail": "no"}))
     say("e1", "my PLANTED words")
     eventually(store.dead_letters.newest, "the dead letter")
     assert len(json.loads(run("dead", "list", "--json").stdout)) == 1
-    assert "refused by the persona (status 422)" in run("explain", "ava", "@lead").stdout.splitlines()[0]
+    assert "refused by the persona (status 422)" in look("explain", "ava", "@lead").out.splitlines()[0]
     system.upstreams.clear_faults()
     replayed = run("dead", "replay", "e1", "ava", "@lead")
     assert (replayed.returncode, replayed.stderr) == (0, "")
     eventually(lambda: system.upstreams.deliveries("session-1"), "the answer")
     eventually(lambda: store.books.accounts()[0].answered, "the fate")
-    assert "as answered" in run("explain", "ava", "@lead").stdout.splitlines()[0]
-    books = run("books", "--json")
-    (account,) = json.loads(books.stdout)
+    assert "as answered" in look("explain", "ava", "@lead").out.splitlines()[0]
+    books = look("books", "--json").out
+    (account,) = json.loads(books)
     assert (account["accepted"], account["answered"], account["dead"], account["unexplained"]) == (1, 1, 0, 0)
-    outputs = [run("dead", "list").stdout, run("explain", "ava", "@lead").stdout, books.stdout]
+    outputs = [look("dead", "list").out, look("explain", "ava", "@lead").out, books]
     assert not [output for output in outputs if "PLANTED" in output]
 
 
@@ -101,11 +108,11 @@ def test_a_refused_delivery_is_sent_again_without_a_second_ask(system, run, say,
     assert len([call for call in system.upstreams.calls() if call.service == "fluidtalk"]) == 1
 
 
-def test_a_quarantined_persona_is_resumed(system, run, say, store, eventually):
+def test_a_quarantined_persona_is_resumed(system, run, look, say, store, eventually):
     system.upstreams.add_fault(FaultRule(kind=FaultKind.ANSWER, service="fluidtalk", status=401))
     say("e1", "hi")
     eventually(lambda: store.personas.gates("ava"), "the quarantine")
-    assert "quarantined" in run("explain", "ava", "@lead").stdout.splitlines()[0]
+    assert "quarantined" in look("explain", "ava", "@lead").out.splitlines()[0]
     say("e2", "anybody there?")
     system.upstreams.clear_faults()
     resumed = run("resume", "ava")
@@ -121,8 +128,8 @@ def test_status_knows_the_processes_that_run(system, run, eventually):
     assert well.stdout.startswith("All well: 1 worker, 1 beat; nothing waits.")
 
 
-def test_help_names_every_command(run):
-    told = run("--help").stdout + run("dead", "--help").stdout
+def test_help_names_every_command(run_command):
+    told = run_command("--help").out + run_command("dead", "--help").out
     for command in (
         "status",
         "watch",
