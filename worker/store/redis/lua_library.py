@@ -22,33 +22,31 @@ class _Definition(NamedTuple):
     text: str
 
 
-def needed(libraries: Iterable[str], *script: str) -> str:
+def needed(libraries: Iterable[str], script: str) -> str:
     """The definitions of ``libraries`` that ``script`` uses, directly or through others, in order, without comments.
 
-    Arguments are Lua texts, that of the script in parts of whole lines. A name in a string counts as used: a definition
-    too many may be carried, never one too few.
+    Arguments are Lua texts. A name in a string counts as used: a definition too many may be carried, never one too few.
     """
-    found = [definition for library in libraries for definition in _definitions(library)]
-    used, carried = {word for part in script for word in _words(part)}, []
-    for definition in reversed(found):
+    return _needed(tuple(libraries), script)
+
+
+# A process opens several stores with the same settings, a test suite thousands: each asks this for every script, twice.
+@lru_cache(maxsize=256)
+def _needed(libraries: tuple[str, ...], script: str) -> str:
+    used, carried = set(_WORD.findall(_code(script))), []
+    for definition in reversed([definition for library in libraries for definition in _definitions(library)]):
         if definition.name in used:
             carried.append(definition.text)
             used |= definition.words
     return "".join(reversed(carried))
 
 
-# The same few texts for every store of this process: a command and a test make several.
 @cache
 def _definitions(library: str) -> tuple[_Definition, ...]:
     parts = re.split(r"^(?=local )", _code(library), flags=re.MULTILINE)
     return tuple(
         _Definition(name[1], frozenset(_WORD.findall(part)), part) for part in parts if (name := _NAME.match(part))
     )
-
-
-@lru_cache(maxsize=128)
-def _words(text: str) -> frozenset[str]:
-    return frozenset(_WORD.findall(_code(text)))
 
 
 def _code(text: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from functools import cache
 from importlib import resources
 from typing import Any
 
@@ -105,18 +104,23 @@ class Scripts:
         channel: str = "",
         mends: bool = True,
     ) -> None:
+        folder = resources.files("worker.store") / "lua"
+
+        def read(name: str) -> str:
+            return (folder / f"{name}.lua").read_text(encoding="utf-8")
+
         prelude, shared = (
-            [words(), _read("lib/prelude")],
-            [_read(f"lib/{name}") for name in ("touches", "takeover", "places")],
+            [words(), read("lib/prelude")],
+            [read(f"lib/{name}") for name in ("touches", "takeover", "places")],
         )
         plain = LUA if ahead else ""
-        clock = _known(lease_ms, personas, channel) + _read("lib/clock") if mends else _ONLY_READS
+        clock = _known(lease_ms, personas, channel) + read("lib/clock") if mends else _ONLY_READS
         mending = plain + clock
 
         def script(name: str, clock: str = mending) -> Script:
-            body = _read(name)
+            body = read(name)
             own = needed(shared, body)
-            return Script(redis, needed(prelude, clock, own, body) + clock + own + body, lines)
+            return Script(redis, needed(prelude, clock + own + body) + clock + own + body, lines)
 
         # Most scripts of the hot path do without a look at the clock that was seen last: `begin`, and what beat runs at
         # each tick, have mended what a step left behind.
@@ -158,11 +162,6 @@ class Scripts:
         self.hand_back = script("hand_back")
         self.seal = script("seal")
         self.forget = script("forget")
-
-
-@cache
-def _read(name: str) -> str:
-    return (resources.files("worker.store") / "lua" / f"{name}.lua").read_text(encoding="utf-8")
 
 
 def _known(lease_ms: int, personas: Iterable[str], channel: str) -> str:

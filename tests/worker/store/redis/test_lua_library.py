@@ -43,7 +43,3 @@ def test_a_part_of_a_name_is_another_name():
 def test_a_later_library_may_use_an_earlier_one():
     later = "local function soon()\n  return late(1)\nend\n"
     assert needed([LIBRARY, later], "return soon()").startswith("local LIMIT = 3\n")
-
-
-def test_each_part_of_a_script_is_looked_at():
-    assert needed([LIBRARY], "local at = 1\n", "return at > LIMIT") == "local LIMIT = 3\n"
