@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from worker.adapters.images import FetchedImage, ImageFetcher, image_type
-from worker.clients.downloads import DownloadError, Downloads, ForbiddenAddress, public_address
+from worker.clients.downloads import DownloadError, Downloads, ForbiddenAddress, public_addresses_of
 from worker.clients.http.connections import Timeouts
 from worker.domain.failures import ImageUnavailable
 
@@ -111,8 +111,8 @@ def _made_up_names(monkeypatch: pytest.MonkeyPatch) -> None:
 def downloads() -> Iterator[Downloads]:
     """As in a worker, but that one name, on loopback, counts as public."""
 
-    def check(host: str, port: int) -> str:
-        return "127.0.0.1" if host == OUTSIDE else public_address(host, port)
+    def check(host: str, port: int) -> list[str]:
+        return ["127.0.0.1"] if host == OUTSIDE else public_addresses_of(host, port)
 
     found = Downloads(timeouts=TIMES, check_address=check)
     yield found

@@ -47,11 +47,6 @@ class TooLarge(DownloadError):
     """The content is larger than allowed."""
 
 
-def public_address(host: str, port: int) -> str:
-    """The first of ``public_addresses_of``."""
-    return public_addresses_of(host, port)[0]
-
-
 def public_addresses_of(host: str, port: int) -> list[str]:
     """The addresses to connect to for a host, for ``Connections(check_address=public_addresses_of)``.
 

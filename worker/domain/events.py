@@ -5,7 +5,6 @@ Sources: seed FluidTalk "Concepts" (the four ways a conversation starts), seed C
 
 from __future__ import annotations
 
-import math
 import re
 import uuid
 from collections.abc import Iterable
@@ -30,14 +29,9 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from worker.clients.values.json_values import json_part
-from worker.clients.values.odd_values import (
-    MAX_LINK,
-    MAX_NUMBER_BITS,
-    LeftOut,
-    flag_of,
-    name_of_type,
-    text_of,
-)
+from worker.clients.values.odd_values import MAX_LINK, LeftOut, text_of
+from worker.clients.values.reader import Reader
+from worker.clients.values.wire_text import repair as repair  # also what a refused sender calls things
 from worker.domain import event_ids, event_parts
 from worker.domain.event_parts import MAX_FILENAME, told
 from worker.domain.refusals import InvalidEvent
@@ -46,7 +40,6 @@ from worker.domain.vocabulary import KINDS
 
 _ACCEPTED = {"accepted": True}
 
-MAX_DEPTH = 100
 MAX_FIELDS = 64
 MAX_ATTACHMENTS = 50
 MAX_LEFT_OUT = 20
@@ -64,33 +57,11 @@ Handle = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 WebAddress = Annotated[str, StringConstraints(pattern=r"^https?://[^\s]+$", max_length=MAX_LINK)]
 
 
-def repair(text: str) -> str:
-    """Chat platforms deliver halves of emoji: two halves are joined, a lone one becomes U+FFFD (protocols.md F7)."""
-    return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-
-
-def _repair(value: object, depth: int = 0) -> object:
-    if depth > MAX_DEPTH:
-        raise ValueError(f"nested more than {MAX_DEPTH} levels deep")
-    if isinstance(value, str):
-        return repair(value)
-    if isinstance(value, dict):
-        if not all(isinstance(key, str) for key in value):
-            raise ValueError("a key is not a text")
-        return {_repair(key, depth + 1): _repair(item, depth + 1) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_repair(item, depth + 1) for item in value]
-    if value is None or isinstance(value, bool):
-        return value
-    if isinstance(value, int) and value.bit_length() <= MAX_NUMBER_BITS:
-        return value
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None  # NaN is no JSON, and no reason to leave a lead alone
-    raise ValueError("holds something that JSON cannot hold")
-
-
 def _repair_value(value: object) -> object:
-    return _repair(value)
+    held, faults = json_part(value)
+    if faults:
+        raise ValueError(min(faults))
+    return held
 
 
 def _trace_position(value: object) -> object:
@@ -370,20 +341,12 @@ def _as_documented(read: ModelWrapValidatorHandler[ChannelContext], value: Any) 
 
 
 def _channel_parts(value: dict[Any, Any]) -> tuple[dict[str, Any], list[LeftOut]]:
-    left_out: list[LeftOut] = []
+    reader = Reader()
     parts = {name: value[name] for name in ("session_id", "metadata") if name in value}
     if (text := text_of(parts.get("session_id"))) is not None:
         parts["session_id"] = text
     if "metadata" in parts:
-        metadata, faults = json_part(parts["metadata"])
-        left_out += [LeftOut("metadata", f"a part of it: {fault}") for fault in sorted(faults)]
-        if not isinstance(metadata, dict):
-            if metadata is not None:
-                left_out.append(LeftOut("metadata", f"it is {name_of_type(metadata)}, not an object"))
-            metadata = {}
-        parts["metadata"] = metadata
-    if (flag := flag_of(value.get("hasLivechat"))) is not None:
+        parts["metadata"] = reader.json_object(parts["metadata"], "metadata") or {}
+    if (flag := reader.flag(value.get("hasLivechat"), "hasLivechat")) is not None:
         parts["hasLivechat"] = flag
-    elif value.get("hasLivechat") is not None:
-        left_out.append(LeftOut("hasLivechat", "it is neither true nor false"))
-    return parts, left_out
+    return parts, reader.left_out

@@ -24,7 +24,6 @@ from worker.clients.downloads import (
     ForbiddenAddress,
     TooLarge,
     is_public,
-    public_address,
     public_addresses_of,
 )
 from worker.clients.http.connections import Connections, NotSent, Timeouts
@@ -55,11 +54,11 @@ def test_not_public(address: str) -> None:
 )
 def test_every_spelling_of_loopback_is_refused(host: str) -> None:
     with pytest.raises(ForbiddenAddress, match="not on the public internet"):
-        public_address(host, 80)
+        public_addresses_of(host, 80)
 
 
 def test_a_public_literal_is_its_own_address() -> None:
-    assert public_address("93.184.216.34", 443) == "93.184.216.34"
+    assert public_addresses_of("93.184.216.34", 443) == ["93.184.216.34"]
 
 
 Resolve = Callable[..., None]
@@ -78,20 +77,20 @@ def resolve_to(monkeypatch: pytest.MonkeyPatch) -> Resolve:
 
 def test_the_first_of_public_addresses_is_connected_to(resolve_to: Resolve) -> None:
     resolve_to("93.184.216.34", "8.8.8.8")
-    assert public_address("files.test", 80) == "93.184.216.34"
+    assert public_addresses_of("files.test", 80)[0] == "93.184.216.34"
 
 
 @pytest.mark.parametrize("addresses", [("93.184.216.34", "10.0.0.1"), ("10.0.0.1", "93.184.216.34"), ("::1",)])
 def test_one_private_address_among_many_is_enough_to_refuse(resolve_to: Resolve, addresses: tuple[str, ...]) -> None:
     resolve_to(*addresses)
     with pytest.raises(ForbiddenAddress, match="files"):
-        public_address("files.test", 80)
+        public_addresses_of("files.test", 80)
 
 
 def test_a_name_without_address_was_not_sent_to(resolve_to: Resolve) -> None:
     resolve_to()
     with pytest.raises(NotSent, match="no address"):
-        public_address("files.test", 80)
+        public_addresses_of("files.test", 80)
 
 
 @pytest.mark.parametrize("failure", [socket.gaierror(-2, "unknown"), UnicodeError("label too long"), TimeoutError()])
@@ -101,7 +100,7 @@ def test_a_failed_look_up_was_not_sent_to(monkeypatch: pytest.MonkeyPatch, failu
 
     monkeypatch.setattr(public.socket, "getaddrinfo", fail)
     with pytest.raises(NotSent, match="could not be resolved") as caught:
-        public_address("files.test", 80)
+        public_addresses_of("files.test", 80)
     assert caught.value.__cause__ is failure
 
 
@@ -162,9 +161,9 @@ def site() -> Iterator[Site]:
         thread.join()
 
 
-def _guard(host: str, port: int) -> str:
+def _guard(host: str, port: int) -> list[str]:
     """The real guard, but for names that stand for public hosts: those are this machine."""
-    return "127.0.0.1" if host.endswith("public.test") else public_address(host, port)
+    return ["127.0.0.1"] if host.endswith("public.test") else public_addresses_of(host, port)
 
 
 @pytest.fixture
@@ -192,9 +191,9 @@ def test_the_address_that_was_checked_is_the_one_connected_to(site: Site) -> Non
     """A name that answers differently the second time gains nothing: it is looked up once."""
     looked_up: list[str] = []
 
-    def look_up(host: str, port: int) -> str:
+    def look_up(host: str, port: int) -> list[str]:
         looked_up.append(host)
-        return "127.0.0.1"
+        return ["127.0.0.1"]
 
     downloads = Downloads(check_address=look_up)
     assert downloads.get(site.url("/", "rebinding.invalid"), max_bytes=100).body == b"content"
@@ -223,7 +222,7 @@ def test_what_is_no_public_web_address_is_refused(downloads: Downloads, url: Any
 def test_any_text_is_refused_or_reported(url: str) -> None:
     """No link makes anything but a DownloadError; nothing is connected to."""
 
-    def refuse(host: str, port: int) -> str:
+    def refuse(host: str, port: int) -> list[str]:
         raise ForbiddenAddress("no traffic here")
 
     with pytest.raises(DownloadError):
@@ -341,7 +340,7 @@ def test_as_the_guard_of_connections(site: Site) -> None:
     """The exception of the guard comes out of Connections as it is, and nothing is sent."""
     import httpx
 
-    connections = Connections(check_address=public_address)
+    connections = Connections(check_address=public_addresses_of)
     with pytest.raises(ForbiddenAddress):
         connections.send(httpx.Request("GET", site.url("/", "127.0.0.1")), Timeouts(1, 1, 1))
     assert site.asked == []

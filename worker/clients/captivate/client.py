@@ -6,8 +6,6 @@ import json
 import os
 import re
 from collections.abc import Mapping
-from datetime import UTC
-from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from typing import Any, Literal, Protocol
 
@@ -22,7 +20,8 @@ from worker.clients.captivate.errors import (
     Unavailable,
 )
 from worker.clients.downloads import has_valid_host
-from worker.clients.http.connections import Answer, Connections, NotSent, Timeouts, Unanswered
+from worker.clients.http.connections import Connections, NotSent, Timeouts, Unanswered
+from worker.clients.values.wire_text import repair
 
 Environment = Literal["dev", "prod"]
 
@@ -35,8 +34,6 @@ _ORIGINS: dict[str, str] = {
 _OURS = frozenset({"content-type", "content-length", "transfer-encoding", "idempotency-key"})
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HEADER_VALUE = re.compile(r"[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?")
-_SECONDS = re.compile(r"[0-9]+(\.[0-9]+)?")
-_LONGEST_WAIT_SECONDS = 365 * 24 * 3600.0
 
 
 class Conversation(Protocol):
@@ -106,7 +103,7 @@ class CaptivateClient:
             answer = error.answer  # the head came, and the status decides
         if 200 <= answer.status < 300:
             return _json_object(answer.body)
-        raise _error(answer.status, _retry_after(answer))
+        raise _error(answer.status, answer.retry_after)
 
     def reachable(self) -> bool:
         """Whether the channel answers at all, with anything but 5xx. Sends nothing: a GET of the same address."""
@@ -174,10 +171,7 @@ def _encode(body: dict[str, Any]) -> bytes:
         raise CaptivateValueError(
             "the answer holds a value that JSON cannot hold: was a list or an object changed after it was set?"
         ) from None
-    try:
-        return text.encode()
-    except UnicodeEncodeError:  # half an emoji: joined where both halves are there, else U+FFFD (C35)
-        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").encode()
+    return repair(text).encode()  # C35
 
 
 def _error(status: int, retry_after: float | None) -> CaptivateError:
@@ -201,19 +195,6 @@ def _error(status: int, retry_after: float | None) -> CaptivateError:
         retry_after=retry_after,
         acted="unknown",
     )
-
-
-def _retry_after(answer: Answer) -> float | None:
-    value = answer.headers.get("retry-after", "").strip()
-    if _SECONDS.fullmatch(value):
-        return min(float(value), _LONGEST_WAIT_SECONDS)
-    try:
-        moment = parsedate_to_datetime(value)
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return None
-    if moment.tzinfo is None:  # "-0000" reads as naive and means UTC
-        moment = moment.replace(tzinfo=UTC)
-    return min(max((moment - answer.sent_at).total_seconds(), 0.0), _LONGEST_WAIT_SECONDS)
 
 
 def _json_object(content: bytes) -> dict[str, Any] | None:

@@ -14,7 +14,7 @@ from typing import Any, NoReturn, Self, TypeVar
 
 import httpx
 
-from worker.clients.fluidtalk.errors import BadReply, InvalidCall, OutcomeUnknown, Unavailable, error_for, seconds_until
+from worker.clients.fluidtalk.errors import BadReply, InvalidCall, OutcomeUnknown, Unavailable, error_for
 from worker.clients.fluidtalk.form import (
     File,
     ImagePath,
@@ -35,9 +35,9 @@ from worker.clients.fluidtalk.results import (
     chat_result,
     upload_result,
 )
-from worker.clients.fluidtalk.wire_text import from_json
 from worker.clients.http.codings import json_text, plain
 from worker.clients.http.connections import MAX_RESPONSE_BYTES, Answer, Connections, NotSent, Timeouts, Unanswered
+from worker.clients.values.wire_text import from_json
 
 DEFAULT_BASE_URL = "https://api-talk.fluidvip.com"
 LONGEST_WAIT = 24 * 60 * 60
@@ -271,8 +271,7 @@ def _read_answer(answer: Answer, read: Callable[[dict[str, Any]], Result]) -> Re
     except (ValueError, RecursionError):
         detail, unreadable = {"detail": text}, "the body is not JSON"
     if not 200 <= answer.status < 300:
-        retry_after = seconds_until(answer.headers.get("Retry-After"), answer.sent_at)
-        raise error_for(answer.status, detail, retry_after)
+        raise error_for(answer.status, detail, answer.retry_after)
     if unreadable is None:
         try:
             if isinstance(detail, dict):

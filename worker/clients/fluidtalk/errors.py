@@ -20,17 +20,13 @@ Source: seed FluidTalk "Behaviour to handle"; protocols.md 1.6, 1.7, F9, F14 to 
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any, Literal
 
 Acted = Literal["no", "unknown"]
 
 _DONE = re.compile(r"\bDONE\b")
-_SECONDS = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
 
 
 class FluidTalkError(Exception):
@@ -157,26 +153,6 @@ def error_for(status: int, detail: Any, retry_after: float | None) -> FluidTalkE
     if 300 <= status < 400:
         error.acted = "unknown"
     return error
-
-
-def seconds_until(retry_after: str | None, now: datetime) -> float | None:
-    """A ``Retry-After`` header in seconds from ``now`` (aware): never negative; None if missing or not readable.
-
-    The header is a number of seconds or an HTTP date (RFC 9110, 10.2.3).
-    """
-    if retry_after is None:
-        return None
-    text = retry_after.strip()
-    if _SECONDS.fullmatch(text):
-        seconds = float(text)
-        return max(0.0, seconds) if math.isfinite(seconds) else None
-    try:
-        date = parsedate_to_datetime(text)
-        if date.tzinfo is None:
-            date = date.replace(tzinfo=UTC)
-        return max(0.0, (date - now).total_seconds())
-    except (ValueError, OverflowError):
-        return None
 
 
 def _kind(status: int, detail: Any) -> type[FluidTalkError]:

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from worker.clients.fluidtalk.errors import InvalidCall
-from worker.clients.fluidtalk.wire_text import repair, to_json
 from worker.clients.pictures import image_type, type_of_name
+from worker.clients.values.wire_text import repair, to_json
 
 ImagePath = str | os.PathLike[str]
 File = tuple[str, bytes]

@@ -11,8 +11,9 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from worker.clients.fluidtalk.wire_text import to_json
-from worker.clients.values.odd_values import LeftOut, UnusableLink, flag_of, link_of, name_of_type, text_of
+from worker.clients.values.odd_values import LeftOut, UnusableLink, link_of
+from worker.clients.values.reader import Reader
+from worker.clients.values.wire_text import to_json
 
 _TOLD = 10
 
@@ -82,16 +83,16 @@ class UploadResult:
 def chat_result(fields: dict[str, Any]) -> ChatResult:
     """Read the answer to ``inbound_chat``. Raises ``NotAsDocumented`` when nothing that can be sent can be read."""
     _expect_any(fields, ChatResult)
-    reader = _Reader(fields)
+    reader = _Fields(fields)
     texts = reader.texts("reply")
     bubbles = [bubble for bubble in reader.texts("replies") if bubble]
     result = ChatResult(
         reply="\n".join(texts),
         replies=bubbles or [text for text in texts if text],
-        should_send_photo=reader.flag("should_send_photo"),
+        should_send_photo=reader.is_set("should_send_photo"),
         photo_url=reader.link("photo_url"),
         session_id=_note(fields, "session_id"),
-        ignored=reader.flag("ignored"),
+        ignored=reader.is_set("ignored"),
         ignore_reason=_note(fields, "ignore_reason"),
     )
     says = result.replies or (result.should_send_photo and result.photo_url)
@@ -102,13 +103,13 @@ def action_result(fields: dict[str, Any]) -> ActionResult:
     """Read the answer to ``ai_opener``, ``event_trigger`` or ``follow_up``. Raises ``NotAsDocumented`` when no message
     can be read."""
     _expect_any(fields, ActionResult)
-    reader = _Reader(fields)
+    reader = _Fields(fields)
     result = ActionResult(
         session_id=_note(fields, "session_id"),
         message="\n".join(reader.texts("message")),
-        ignored=reader.flag("ignored"),
+        ignored=reader.is_set("ignored"),
         ignore_reason=_note(fields, "ignore_reason"),
-        continued=reader.flag("continued"),
+        continued=reader.is_set("continued"),
         continued_reason=_note(fields, "continued_reason"),
     )
     return reader.done(result, bool(result.message))
@@ -140,12 +141,12 @@ def _note(fields: dict[str, Any], name: str) -> str | None:
         return None
 
 
-class _Reader:
-    """Reads the fields that decide what a lead sees, and notes what could not be read."""
+class _Fields(Reader):
+    """The fields that decide what a lead sees."""
 
     def __init__(self, fields: dict[str, Any]) -> None:
+        super().__init__()
         self._fields = fields
-        self._left_out: list[LeftOut] = []
 
     def texts(self, name: str) -> list[str]:
         """F8, F11, F12: the texts of a field that holds one or a list of them."""
@@ -156,13 +157,9 @@ class _Reader:
             return self._text(value, name)
         return [text for position, item in enumerate(value) for text in self._text(item, f"{name}.{position}")]
 
-    def flag(self, name: str) -> bool:
+    def is_set(self, name: str) -> bool:
         """F10: the string "false" is not true."""
-        value = self._fields.get(name)
-        flag = flag_of(value)
-        if flag is None and value is not None:
-            self._leave_out(name, "it is neither true nor false")
-        return bool(flag)
+        return bool(self.flag(self._fields.get(name), name))
 
     def link(self, name: str) -> str | None:
         value = self._fields.get(name)
@@ -171,22 +168,18 @@ class _Reader:
         try:
             return link_of(value)
         except UnusableLink as error:
-            self._leave_out(name, str(error))
+            self.leave_out(name, str(error))
             return None
 
     def done(self, result: Result, says_something: bool) -> Result:
         """The result with what was left out. Raises ``NotAsDocumented`` when it says nothing and might have."""
-        if self._left_out and not says_something and not result.ignored:
-            raise NotAsDocumented("; ".join(map(str, self._left_out[:_TOLD])))
-        object.__setattr__(result, "_left_out", tuple(self._left_out[:_TOLD]))
+        if self.left_out and not says_something and not result.ignored:
+            raise NotAsDocumented("; ".join(map(str, self.left_out[:_TOLD])))
+        object.__setattr__(result, "_left_out", tuple(self.left_out[:_TOLD]))
         return result
 
     def _text(self, value: object, name: str) -> list[str]:
         # A bubble of the newer API is an object with its text in "text".
-        text = text_of(value.get("text") if isinstance(value, dict) else value)
-        if text is None and value is not None:
-            self._leave_out(name, f"it is {name_of_type(value)}, not a text")
+        held = value.get("text") if isinstance(value, dict) else value
+        text = self.text(value if held is None else held, name)
         return [] if text is None else [text]
-
-    def _leave_out(self, part: str, reason: str) -> None:
-        self._left_out.append(LeftOut(part, reason))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -9,6 +10,10 @@ from email.utils import parsedate_to_datetime
 import httpx
 
 from worker.clients.http.heads import AnswerOutOfBounds
+
+LONGEST_WAIT_SECONDS = 365 * 24 * 3600.0
+
+_SECONDS = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
 
 
 class NotSent(Exception):
@@ -63,11 +68,31 @@ class Answer:
     def sent_at(self) -> datetime:
         """When it was sent by the clock of the server (its Date header), which is also the clock that a date in
         Retry-After counts by; by our own clock if the server does not say."""
-        try:
-            sent_at = parsedate_to_datetime(self.headers.get("Date", ""))
-        except (ValueError, TypeError, IndexError, OverflowError):
-            return datetime.now(UTC)
-        return sent_at if sent_at.tzinfo else sent_at.replace(tzinfo=UTC)
+        return _moment(self.headers.get("Date", "")) or datetime.now(UTC)
+
+    @property
+    def retry_after(self) -> float | None:
+        """The seconds that the server asks to wait, at most ``LONGEST_WAIT_SECONDS``; None if it does not say so.
+
+        The header Retry-After is a number of seconds or an HTTP date (RFC 9110, 10.2.3).
+        """
+        value = self.headers.get("Retry-After", "").strip()
+        if _SECONDS.fullmatch(value):
+            seconds = float(value)
+        elif moment := _moment(value):
+            seconds = (moment - self.sent_at).total_seconds()
+        else:
+            return None
+        return min(max(0.0, seconds), LONGEST_WAIT_SECONDS)
+
+
+def _moment(date: str) -> datetime | None:
+    try:
+        moment = parsedate_to_datetime(date)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+    # "-0000" reads as a time without a zone and means UTC.
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def description(error: Exception) -> str:

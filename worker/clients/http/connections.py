@@ -61,8 +61,8 @@ _Origin = tuple[bytes, bytes, int]
 class Connections:
     """Sends requests, each over a connection of its own while it lasts; connections are kept alive and reused.
 
-    Safe for any number of threads. ``check_address(host, port)`` may refuse a host by raising, or return the address
-    or addresses to connect to (so that a name cannot point elsewhere between check and connect); it runs once for each
+    Safe for any number of threads. ``check_address(host, port)`` may refuse a host by raising, or return the
+    addresses to connect to (so that a name cannot point elsewhere between check and connect); it runs once for each
     new connection, in a thread of its own for a name. Make it after a fork, not before.
 
     ``ca_path``: a file of certificates (PEM) of those who may also have signed a server's, beside the usual ones.

@@ -19,7 +19,7 @@ from worker.clients.http.deadlines import Helpers
 from worker.clients.http.tls import Tls
 from worker.clients.sockets import limit_waiting
 
-CheckAddress = Callable[[str, int], str | Sequence[str]]
+CheckAddress = Callable[[str, int], Sequence[str]]
 
 # Each look-up that hangs holds a thread. Further look-ups wait for a free one, within their own time.
 MOST_LOOK_UPS = 32
@@ -86,7 +86,7 @@ class Network:
                 raise httpcore.ConnectTimeout("the name look-up took too long") from error
             except RuntimeError as error:
                 raise httpcore.ConnectError("no thread was free for the name look-up") from error
-        return [found] if isinstance(found, str) else found[:MOST_ADDRESSES]
+        return found[:MOST_ADDRESSES]
 
 
 def system_addresses(host: str, port: int) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator
 
 from worker.clients.values.odd_values import MAX_NUMBER_BITS
+from worker.clients.values.wire_text import repair
 
 MAX_DEPTH = 100
 
@@ -55,7 +56,8 @@ def _leaf_fault(item: object) -> str | None:
 def json_part(value: object) -> tuple[Any, set[str]]:
     """A copy of ``value`` with all that JSON can hold, and the reasons why other parts are missing in it.
 
-    NaN and infinity become null. A part that JSON cannot hold is missing in its object and null in its list.
+    NaN and infinity become null, half a character becomes U+FFFD. A part that JSON cannot hold is missing in its object
+    and null in its list.
     """
     faults: set[str] = set()
     held = _held(value, 1, faults)
@@ -72,8 +74,10 @@ def _held(value: object, depth: int, faults: set[str]) -> object:
             return [None if item is _NOTHING else item for item in items]
         if not all(isinstance(key, str) for key in value):
             faults.add("a key is not text")
-        parts = {key: _held(item, depth + 1, faults) for key, item in value.items() if isinstance(key, str)}
+        parts = {repair(key): _held(item, depth + 1, faults) for key, item in value.items() if isinstance(key, str)}
         return {key: item for key, item in parts.items() if item is not _NOTHING}
+    if isinstance(value, str):
+        return repair(value)
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if (fault := _leaf_fault(value)) is not None:

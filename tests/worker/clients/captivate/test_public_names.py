@@ -40,6 +40,8 @@ def test_nothing_else_of_the_worker_is_imported() -> None:
         "worker.clients.http.connections",
         "worker.clients.values.json_values",
         "worker.clients.values.odd_values",
+        "worker.clients.values.reader",
+        "worker.clients.values.wire_text",
     }
 
 

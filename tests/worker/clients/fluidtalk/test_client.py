@@ -64,6 +64,8 @@ def test_the_only_imports_from_the_product_are_connections_and_what_knows_only_b
         "worker.clients.http.codings",
         "worker.clients.http.connections",
         "worker.clients.values.odd_values",
+        "worker.clients.values.reader",
+        "worker.clients.values.wire_text",
         "worker.clients.pictures",
     }
 

@@ -26,9 +26,7 @@ from worker.clients.fluidtalk import (
     Unauthorized,
     Unavailable,
 )
-from worker.clients.fluidtalk.errors import error_for, seconds_until
-
-NOW = datetime(2026, 5, 4, 12, 0, 0, tzinfo=UTC)
+from worker.clients.fluidtalk.errors import error_for
 
 BY_STATUS: list[tuple[int, type[FluidTalkError], str]] = [
     (300, Rejected, "unknown"),
@@ -141,40 +139,6 @@ def test_done_with_another_status_is_not_a_sealed_conversation(server: Any, flui
 
 
 # Retry-After
-
-RETRY_AFTER: list[tuple[str | None, float | None]] = [
-    (None, None),
-    ("0", 0.0),
-    ("7", 7.0),
-    (" 7 ", 7.0),
-    ("+7", 7.0),
-    ("1.5", 1.5),
-    ("-3", 0.0),
-    ("-0.1", 0.0),
-    ("Mon, 04 May 2026 12:00:30 GMT", 30.0),
-    ("Mon, 04 May 2026 14:00:30 +0200", 30.0),
-    ("Mon, 04 May 2026 12:00:30 -0000", 30.0),
-    ("Monday, 04-May-26 12:00:30 GMT", 30.0),
-    ("Mon May  4 12:00:30 2026", 30.0),
-    ("Mon, 04 May 2026 11:59:00 GMT", 0.0),
-    ("", None),
-    ("soon", None),
-    ("7 seconds", None),
-    ("7,8", None),
-    ("nan", None),
-    ("inf", None),
-    ("1e3", None),
-    ("\N{ARABIC-INDIC DIGIT SEVEN}", None),
-    ("9" * 400, None),
-    ("Mon, 99 May 2026 12:00:30 GMT", None),
-    ("Mon, 04 May 99999 12:00:30 GMT", None),
-    ("2026-05-04T12:00:30Z", None),
-]
-
-
-@pytest.mark.parametrize(("header", "seconds"), RETRY_AFTER)
-def test_f20_retry_after_is_read_as_seconds_or_as_a_date(header: str | None, seconds: float | None) -> None:
-    assert seconds_until(header, NOW) == seconds
 
 
 @pytest.mark.parametrize("status", [301, 400, 402, 408, 429, 500, 503])

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from worker.clients.fluidtalk import ActionResult, ChatResult, FluidTalk, FluidTalkError, InvalidCall, UploadResult
-from worker.clients.fluidtalk.wire_text import from_json, repair, to_json
+from worker.clients.values.wire_text import from_json, repair, to_json
 
 KEY = "ft_sk_" + "0123456789"
 any_text = st.text(st.characters(codec=None, categories=None))  # lone surrogates included

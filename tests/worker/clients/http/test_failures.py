@@ -58,9 +58,9 @@ def test_not_sent_when_the_handshake_hangs(serve: ServerFactory, connections: Co
 
 
 def test_not_sent_when_the_time_is_over_before_the_first_byte(serve: ServerFactory) -> None:
-    def slow(host: str, port: int) -> str:
+    def slow(host: str, port: int) -> list[str]:
         time.sleep(0.05)
-        return host
+        return [host]
 
     server = serve()
     connections = Connections(check_address=slow)
@@ -192,9 +192,9 @@ def test_no_error_in_the_chain_quotes_what_was_sent(
 def test_the_address_is_checked_once_for_each_new_connection(serve: ServerFactory) -> None:
     server, asked = serve(), []
 
-    def check(host: str, port: int) -> str:
+    def check(host: str, port: int) -> list[str]:
         asked.append((host, port))
-        return "127.0.0.1"
+        return ["127.0.0.1"]
 
     connections = Connections(check_address=check)
     for _ in range(3):
@@ -208,7 +208,7 @@ def test_a_refused_address_ends_the_call_with_the_reason_given(serve: ServerFact
     class Forbidden(Exception):
         pass
 
-    def refuse(host: str, port: int) -> str:
+    def refuse(host: str, port: int) -> list[str]:
         raise Forbidden(host)
 
     server = serve()
