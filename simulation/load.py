@@ -7,7 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from config.settings import Settings
-from simulation.judge.checker import Sent, Verdict, judge
+from simulation.judge.checker import Verdict, judge
+from simulation.judge.log import Sent
 from simulation.servers.system import RunningSystem
 from worker.domain.events import InboundChat
 from worker.pipeline.producer import Producer

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from simulation.chaos.outages import Outages
-from simulation.judge.checker import Sent
-from simulation.judge.words import asked, is_ask
+from simulation.judge.log import Lead, Log, Sent
 from simulation.upstreams.call_log import Call
 
 
@@ -52,22 +51,18 @@ _ALLOWED: Mapping[str, tuple[tuple[str, str], ...]] = {
 
 
 class Policies:
-    """Whether the logs bear out what the system says. ``sent``: in order. ``calls``: by arrival.
+    """Whether the logs bear out what the system says.
 
     ``outages``: of the upstreams. ``deaths_at``: when workers were killed, ascending.
     """
 
-    def __init__(
-        self, sent: Iterable[Sent], calls: Sequence[Call], outages: Outages, deaths_at: Sequence[float] = ()
-    ) -> None:
+    def __init__(self, log: Log, outages: Outages, deaths_at: Sequence[float] = ()) -> None:
         self._outages = outages
         self._last_death_at = deaths_at[-1] if deaths_at else -math.inf
-        self._last_chat_at: dict[tuple[str, str], float] = {}
-        for message in sent:
-            if message.kind == "inbound_chat":
-                self._last_chat_at[message.persona, message.target] = message.at
-        known = {message.text for message in sent if message.kind != "inbound_chat"}
-        actions = [(call, word) for call in calls if is_ask(call) and call.action for word in asked(call, known)]
+        self._last_chat_at: dict[Lead, float] = {
+            message.lead: message.at for message in log.sent if message.kind == "inbound_chat"
+        }
+        actions = [(call, word) for call, words in log.asks if call.action for word in words]
         self._calls_of: dict[str, list[Call]] = defaultdict(list)
         for call, word in actions:
             self._calls_of[word].append(call)
@@ -82,7 +77,7 @@ class Policies:
             return self._unknown(message)
         if ending.cause == _GAVE_WAY:
             # One receipt comes for a whole batch: a chat of the same batch may have been before or behind.
-            return self._last_chat_at.get((message.persona, message.target), -math.inf) >= message.at
+            return self._last_chat_at.get(message.lead, -math.inf) >= message.at
         if ending.cause == _TEXT_LOST:
             return message.text in self._heard
         return ending.cause != _NOT_FOUND or message.text in self._not_found

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from simulation.chaos.messages import Message
-from simulation.judge.checker import Sent
+from simulation.judge.log import Sent
 
 _BATCH_SECONDS = 0.25
 _PAUSE_SECONDS = 0.1

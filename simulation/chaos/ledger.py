@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from simulation.chaos.endings import Ending, Policies
-from simulation.chaos.evidence import longest_answered_ask, repeats, seconds_to_recover, seconds_to_resume
 from simulation.chaos.incidents import ENDED_BY_ITSELF, Incidents
+from simulation.chaos.messages import event_id
 from simulation.chaos.outages import Outages
 from simulation.chaos.subjects import Subject
-from simulation.judge.checker import Sent, Verdict, judge
-from simulation.judge.words import told
+from simulation.judge.checker import Verdict, verdict_of
+from simulation.judge.log import Lead, Log, Sent
+from simulation.judge.recovery import longest_answered_ask, seconds_to_recover, seconds_to_resume
+from simulation.judge.repeats import repeats
 from simulation.upstreams.call_log import Call
 
 _DEATHS = ("worker killed (kill -9)", "worker killed at a step")
@@ -28,7 +30,7 @@ class Ledger:
     does not name an ending that the policies allow; with what it does name, and their number. ``unanswered``: the
     endings that are allowed, with their number. ``second_asks``, ``doubled_sends``: calls that took effect again; the
     ``unlisted`` ones of them do not stand in the system's own timeline. ``asks_against_policy``, ``split_answers``,
-    ``misrouted``, ``after_waking``: see ``evidence.Repeats``. ``unexplained``: what the system's books lack.
+    ``misrouted``, ``after_waking``: see ``repeats.Repeats``. ``unexplained``: what the system's books lack.
     ``waiting``: not finished at the end. ``tries_too_many``, ``outages_unnoticed``: see ``outages.Outages``.
     ``waits``: seconds, work aside, from the end of an outage to the answers of what waited then; ``late`` of them took
     longer than promised, counted when nothing but outages troubled the run. ``workers_ended``: by themselves.
@@ -102,16 +104,14 @@ def draw_up(
     ``sent``: all messages in the order of their numbers. ``calls``: by arrival. ``nothing_else``: there was no
     trouble but the outages, so that what waited has to be answered promptly after them. Raises ``redis.RedisError``.
     """
-    known = {word for message in sent for word in message.words}
-    delivered = {word for call in calls if call.service == "captivate" and call.acted for word in told(call, known)}
-    outages = outages or Outages()
+    log, outages = Log(sent, calls), outages or Outages()
     deaths = sorted(incident.at for incident in incidents.of(*_DEATHS))
-    lost, unanswered = _without_answer(sent, delivered, Policies(sent, calls, outages, deaths), subject)
-    found = repeats(sent, calls, [incident.at for incident in incidents.of("thawed")])
+    lost, unanswered = _without_answer(log, Policies(log, outages, deaths), subject)
+    found = repeats(log, [incident.at for incident in incidents.of("thawed")], event_id)
     words = {lead: Counter(subject.words(*lead)) for lead in {*found.asks, *found.sends}}
     waits = tuple(outages.waits(sent))
     return Ledger(
-        verdict=judge(sent, calls),
+        verdict=verdict_of(log),
         kinds=Counter(message.kind for message in sent),
         lost=lost,
         unanswered=unanswered,
@@ -133,33 +133,24 @@ def draw_up(
         waits=waits,
         late=sum(wait > _PROMPT_SECONDS for wait in waits) if nothing_else else 0,
         workers_ended=sum(count for kind, count in incidents.counts().items() if kind.startswith(ENDED_BY_ITSELF)),
-        recovery_seconds=tuple(seconds_to_recover(calls, deaths)),
-        resume_seconds=tuple(seconds_to_resume(calls, [incident.at for incident in incidents.of("Redis back")])),
-        longest_ask_seconds=longest_answered_ask(calls),
+        recovery_seconds=tuple(seconds_to_recover(log, deaths)),
+        resume_seconds=tuple(seconds_to_resume(log, [incident.at for incident in incidents.of("Redis back")])),
+        longest_ask_seconds=longest_answered_ask(log),
         incidents={kind: count for kind, count in incidents.counts().items() if kind not in _ENDS},
         seconds=seconds,
     )
 
 
-def _without_answer(
-    sent: Sequence[Sent], delivered: Container[str], policies: Policies, subject: Subject
-) -> tuple[Counter[str], Counter[str]]:
-    endings: dict[tuple[str, str], Mapping[int, Ending]] = {}
+def _without_answer(log: Log, policies: Policies, subject: Subject) -> tuple[Counter[str], Counter[str]]:
+    endings: dict[Lead, Mapping[int, Ending]] = {}
     lost: Counter[str] = Counter()
     unanswered: Counter[str] = Counter()
-    for number, message in enumerate(sent):
-        if all(word in delivered for word in message.words):
+    for number, message in enumerate(log.sent):
+        if all(word in log.answered_at for word in message.words):
             continue
-        lead = message.persona, message.target
-        if lead not in endings:
-            endings[lead] = subject.endings(*lead)
-        ending = endings[lead].get(number)
+        if message.lead not in endings:
+            endings[message.lead] = subject.endings(*message.lead)
+        ending = endings[message.lead].get(number)
         allowed = ending is not None and policies.allow(message, ending)
         (unanswered if allowed else lost)[f"{message.kind}, {ending or 'no ending'}"] += 1
     return lost, unanswered
-
-
-def percentile(values: Sequence[float], share: float) -> float | None:
-    """The value that this share of the values does not exceed; None without values."""
-    ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else None

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from simulation.judge.words import session_of
+
 Kind = Literal["inbound_chat", "ai_opener", "event_trigger", "follow_up"]
 
 _MOST_IN_A_ROW = 5
@@ -37,11 +39,6 @@ class Message:
     def session_id(self) -> str:
         """The lead's Captivate conversation."""
         return session_of(self.persona, self.target)
-
-
-def session_of(persona: str, target: str) -> str:
-    """The Captivate conversation of a lead of this run."""
-    return f"session {persona} {target}"
 
 
 def event_id(number: int) -> str:

@@ -7,20 +7,16 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Container, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from simulation.chaos.gate_watch import Closing
-from simulation.chaos.messages import session_of
-from simulation.judge.checker import Sent
-from simulation.judge.words import told
+from simulation.judge.log import Lead, Log, Sent, just_thawed
 from simulation.upstreams.call_log import Call, Service
 
 # What a turn does between its look at the gates and its call, on a machine with other work.
 _ON_ITS_WAY_SECONDS = 3.0
-# A request that lay in a frozen process reaches the server at once when the process goes on.
-_WAKING_SECONDS = 1.0
 # Of the earlier interval, late; and the one at each end of the time that is looked at.
 _TRIES_BESIDE = 2
 # So many failed calls close the gate whatever happened to the processes that counted them.
@@ -75,7 +71,9 @@ class Outages:
 
     def behind_gate(self, call: Call) -> bool:
         """Whether a call began while its upstream was away and its gate had been closed for long enough."""
-        return any(start <= call.start_wall <= end for start, end in self._shut[_owner(call)]) and not self._woken(call)
+        return any(start <= call.start_wall <= end for start, end in self._shut[_owner(call)]) and not just_thawed(
+            call, self._thawed_at
+        )
 
     def too_many_tries(self) -> int:
         """Calls that began behind a closed gate beyond one in each interval."""
@@ -107,18 +105,20 @@ class Outages:
         Work is what its own lead's calls took; and what was done for all others meanwhile, at the best pace of the
         run. A lead whose call was still under way at the end waits from the end of that call on.
         """
-        found, answered = [], self._answered_at({word for message in sent for word in message.words})
+        log, found = Log(sent, self._calls), []
+        calls_of: dict[Lead | None, list[Call]] = defaultdict(list)
+        for call in log.calls:
+            calls_of[log.lead_of(call)].append(call)
         for number, outage in enumerate(self._outages):
             until = min((later.began_at for later in self._outages[number + 1 :]), default=float("inf"))
             for message in sent:
-                answered_at = answered.get(message.words[0])
+                answered_at = log.answered_at.get(message.words[0])
                 if answered_at is None or not (message.at < outage.ended_at < answered_at):
                     continue
-                found.append(self._wait(message, outage.ended_at, min(answered_at, until)))
+                found.append(self._wait(calls_of[message.lead], outage.ended_at, min(answered_at, until)))
         return found
 
-    def _wait(self, message: Sent, ended_at: float, answered_at: float) -> float:
-        own = self._of_lead[message.persona, message.target]
+    def _wait(self, own: Sequence[Call], ended_at: float, answered_at: float) -> float:
         begin = max([ended_at, *(call.end_wall for call in own if call.start_wall <= ended_at)])
         work = sum(call.end_wall - call.start_wall for call in own if begin < call.start_wall < answered_at)
         done = bisect_right(self._ends, answered_at) - bisect_left(self._ends, begin)
@@ -127,36 +127,13 @@ class Outages:
     def _was_shut(self, owner: str, outage: Outage) -> bool:
         return any(outage.began_at < end <= outage.ended_at for _, end in self._shut[owner])
 
-    def _woken(self, call: Call) -> bool:
-        index = bisect_right(self._thawed_at, call.start_wall)
-        return index > 0 and call.start_wall - self._thawed_at[index - 1] < _WAKING_SECONDS
-
     @cached_property
     def _starts(self) -> dict[str, list[float]]:
         starts: dict[str, list[float]] = defaultdict(list)
         for call in sorted(self._calls, key=lambda call: call.start_wall):
-            if not self._woken(call):
+            if not just_thawed(call, self._thawed_at):
                 starts[_owner(call)].append(call.start_wall)
         return starts
-
-    @cached_property
-    def _of_lead(self) -> dict[tuple[str, str], list[Call]]:
-        leads = {(call.persona or "", call.target or "") for call in self._calls if call.target is not None}
-        of_session = {session_of(*lead): lead for lead in leads}
-        found: dict[tuple[str, str], list[Call]] = defaultdict(list)
-        for call in self._calls:
-            lead = of_session.get(call.session_id or "") if call.session_id else (call.persona or "", call.target or "")
-            if lead:
-                found[lead].append(call)
-        return found
-
-    def _answered_at(self, known: Container[str]) -> dict[str, float]:
-        answered: dict[str, float] = {}
-        for call in self._calls:
-            if call.service == "captivate" and call.acted:
-                for word in told(call, known):
-                    answered.setdefault(word, call.end_wall)
-        return answered
 
     @cached_property
     def _ends(self) -> list[float]:

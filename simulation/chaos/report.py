@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from rich.table import Table
 
-from simulation.chaos.ledger import Ledger, percentile
+from simulation.chaos.ledger import Ledger
+from simulation.judge.percentile import percentile
 
 
 def rows(ledger: Ledger) -> list[tuple[str, str]]:
@@ -71,5 +72,4 @@ def markdown(ledger: Ledger) -> str:
 
 
 def _pair(values: tuple[float, ...], share: float) -> str:
-    low, high = percentile(values, 0.5), percentile(values, share)
-    return "not measured" if low is None or high is None else f"{low:.2f} / {high:.2f}"
+    return f"{percentile(values, 0.5):.2f} / {percentile(values, share):.2f}" if values else "not measured"

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from config.settings import load
-from simulation.chaos.evidence import read_calls
 from simulation.chaos.feed import Feed
 from simulation.chaos.gate_watch import GateWatch
 from simulation.chaos.ledger import Ledger, draw_up
@@ -30,6 +29,7 @@ from simulation.chaos.troubles import (
 )
 from simulation.chaos.upstream_outages import in_turn
 from simulation.chaos.versions import Version, checked_out
+from simulation.judge.log import read_calls
 from simulation.servers.embedded_redis import EmbeddedRedis
 from simulation.servers.system import RunningSystem
 from worker.store.redis import ahead

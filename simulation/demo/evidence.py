@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from simulation.judge.words import bubbles_of
 from simulation.upstreams.call_log import Call
 from worker.store.views.timeline import Moment
 
@@ -30,7 +30,7 @@ class Evidence:
     @property
     def bubbles(self) -> list[str]:
         """All texts that reached the lead, repeated ones included."""
-        return bubbles_of(self.delivered)
+        return [text for call in self.delivered for text in bubbles_of(call)]
 
     @property
     def photos(self) -> list[str]:
@@ -61,13 +61,3 @@ class Evidence:
     def follow_ups_accepted(self) -> int:
         """How many follow-ups the timeline shows as accepted. The demo's leads never enqueue one, so beat did."""
         return sum(moment.word == "accepted" and moment.details[0] == "follow_up" for moment in self.moments)
-
-
-def bubbles_of(sends: Iterable[Call]) -> list[str]:
-    """The texts of all text messages in these sends."""
-    return [
-        message["text"]
-        for call in sends
-        for message in call.fields.get("response", ())
-        if message.get("type") == "text"
-    ]

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from simulation.demo.evidence import Evidence
 from simulation.demo.lines import Line
-from simulation.judge.checker import Sent
+from simulation.judge.log import Sent
 from simulation.upstreams.control import SimulationControl
 from simulation.upstreams.pictures import PHOTO
 from worker import from_captivate

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from simulation.demo.evidence import bubbles_of
-from simulation.judge.checker import Sent
+from simulation.judge.log import Log, Sent
 from simulation.upstreams.call_log import Call
 
 
@@ -37,29 +36,13 @@ def measure(sent: Sequence[Sent], calls: Iterable[Call], settle_seconds: float) 
 
     A message without an answer is left out: that it is missing is another's finding.
     """
-    logged = [call for call in calls if call.acted]
-    accepted_at = {(message.persona, message.target, message.text): message.at for message in sent}
-    delivered_at: dict[str, float] = {}
-    for call in logged:
-        for bubble in bubbles_of([call] if call.service == "captivate" else []):
-            delivered_at.setdefault(bubble, call.end_wall)
-    to_answer, own = [], []
-    for call in logged:
-        texts = str(call.fields.get("message", "")).split("\n")
-        keys = [(call.persona or "", call.target or "", text) for text in texts]
-        answers = [delivered_at.get(f"You said: {text}") for text in texts]
-        for key, at in zip(keys, answers, strict=True):
-            if key in accepted_at and at is not None:
-                to_answer.append(at - accepted_at[key])
-        if keys[-1] in accepted_at and answers[-1] is not None:
+    log = Log(sent, calls)
+    answers = [(message.at, log.answered_at[message.text]) for message in sent if message.text in log.answered_at]
+    own = []
+    for call, words in log.asks:
+        last = log.number_of.get(words[-1]) if words and call.acted else None
+        if last is not None and words[-1] in log.answered_at:
             think = call.end_wall - call.start_wall
-            own.append(answers[-1] - accepted_at[keys[-1]] - think - settle_seconds)
-    answered = [delivered_at[f"You said: {m.text}"] for m in sent if f"You said: {m.text}" in delivered_at]
-    busy = max(answered) - min(accepted_at.values()) if answered else 0.0
-    return Speed(tuple(to_answer), tuple(own), busy)
-
-
-def percentile(seconds: Sequence[float], share: float) -> float:
-    """Seconds within which this share of the values lies. 0 when there is none."""
-    ordered = sorted(seconds)
-    return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else 0.0
+            own.append(log.answered_at[words[-1]] - sent[last].at - think - settle_seconds)
+    busy = max(at for _, at in answers) - min(message.at for message in sent) if answers else 0.0
+    return Speed(tuple(answered_at - at for at, answered_at in answers), tuple(own), busy)

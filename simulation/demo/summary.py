@@ -10,7 +10,8 @@ from rich.text import Text
 
 from simulation.demo.findings import Finding
 from simulation.demo.screen import Screen
-from simulation.demo.speed import Speed, percentile
+from simulation.demo.speed import Speed
+from simulation.judge.percentile import percentile
 from worker.domain.vocabulary import FATES
 from worker.store.views.books import Account
 
@@ -122,7 +123,7 @@ def _show_speed(summary: Summary, screen: Screen) -> None:
     ]
     table = Table.grid(padding=(0, 2))
     for name, seconds, note in rows:
-        p50, p95 = percentile(seconds, 0.5), percentile(seconds, 0.95)
+        p50, p95 = (percentile(seconds, share) if seconds else 0.0 for share in (0.5, 0.95))
         table.add_row(f"  {name}", f"p50 {p50:.2f} s", f"p95 {p95:.2f} s", Text(note, "dim"))
     screen.table(table)
     screen.remark(

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from config.settings import Settings
-from simulation.demo.findings import Finding, Order, of_books, of_order, order_of
+from simulation.demo.findings import Finding, of_books, of_order
 from simulation.demo.leads import ScriptedLead
 from simulation.demo.round import Round
 from simulation.demo.speed import Speed, measure
 from simulation.demo.summary import Summary
+from simulation.judge.checker import Verdict, judge
 from worker.store.views.books import Account
 
 
@@ -22,7 +23,7 @@ class Totals:
         self._follow_ups = 0
         self._cut_short = 0
         self._rounds = 0
-        self._order = Order()
+        self._order = Verdict()
         self._speed = Speed()
         self._leads: dict[str, list[Finding]] = {}
 
@@ -32,7 +33,7 @@ class Totals:
         self._rounds += 1
         self._receipts += stage.receipts
         self._follow_ups += sum(lead.evidence.follow_ups_accepted() for lead in stage.scripted)
-        self._order += order_of(sent, stage.feed.calls)
+        self._order += judge(sent, stage.feed.calls)
         settle_seconds = settings.join.settle_seconds
         crowd_sent = [message for lead in stage.crowd for message in lead.sent]
         self._speed += measure(crowd_sent, stage.feed.calls, settle_seconds)

@@ -8,57 +8,46 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
-from simulation.judge.words import asked, bubbles_of, is_ask, told
+from simulation.judge.log import Lead, Log, Sent, lead_asked
+from simulation.judge.percentile import percentile
+from simulation.judge.words import bubbles_of
 from simulation.upstreams.call_log import Call
-
-Key = tuple[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """One event that the producer had accepted.
-
-    ``text``: of a chat its text, a single line used once, or nothing; of any other event its id. ``at``: seconds since
-    1970 when the receipt came. ``kind``: as the producer calls it. ``image``: the name of a chat's image, used once.
-    """
-
-    persona: str
-    target: str
-    text: str
-    at: float
-    kind: str = "inbound_chat"
-    image: str = ""
-
-    @property
-    def words(self) -> tuple[str, ...]:
-        """By which the logs show it: the persona hears all of them, and the lead gets an answer to each."""
-        return tuple(filter(None, (self.text, self.image)))
+from simulation.upstreams.faults import FaultKind
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the logs prove. Every count but the first three must be 0 in a run without faults.
+    """What the logs prove. Of a run without faults every count from ``lost`` to ``resent`` must be 0.
 
-    All but ``messages``, ``turns``, ``bubbles`` and ``overlapping`` count words, of which most events have one.
+    Those of lost, asked twice, overtaken, undelivered and doubled count words, of which most events have one.
     ``asked_twice``: reached the persona more than once. ``overtaken``: the persona saw them after a later one of the
     same conversation. ``overlapping``: persona calls that ran while another one of the same conversation did.
-    ``doubled``: bubbles that reached the lead more than once; ``resent`` of those under the same idempotency key.
-    ``undelivered``: words whose answer never reached the lead.
+    ``doubled``: bubbles that reached the lead more than once; ``resent``: deliveries that arrived again under their
+    idempotency key, with ``resent_bubbles``. ``undelivered``: words whose answer never reached the lead.
+    ``dropped``: deliveries that the channel took without answering. ``joined``: messages that came with another one
+    in a persona call. ``overlapping_besides``: other calls that ran while another one of their conversation did.
     """
 
-    messages: int
-    turns: int
-    bubbles: int
-    lost: int
-    asked_twice: int
-    overtaken: int
-    overlapping: int
-    undelivered: int
-    doubled: int
-    resent: int
-    seconds_to_answer: tuple[float, ...]
+    messages: int = 0
+    turns: int = 0
+    bubbles: int = 0
+    lost: int = 0
+    asked_twice: int = 0
+    overtaken: int = 0
+    overlapping: int = 0
+    undelivered: int = 0
+    doubled: int = 0
+    resent: int = 0
+    seconds_to_answer: tuple[float, ...] = ()
+    resent_bubbles: int = 0
+    dropped: int = 0
+    joined: int = 0
+    overlapping_besides: int = 0
+
+    def __add__(self, other: Verdict) -> Verdict:
+        return Verdict(*(mine + its for mine, its in zip(astuple(self), astuple(other), strict=True)))
 
     @property
     def clean(self) -> bool:
@@ -69,8 +58,7 @@ class Verdict:
 
     def percentile(self, share: float) -> float:
         """Seconds within which this share of the messages was answered. 0 when there was none."""
-        ordered = sorted(self.seconds_to_answer)
-        return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else 0.0
+        return percentile(self.seconds_to_answer, share) if self.seconds_to_answer else 0.0
 
 
 def judge(sent: Sequence[Sent], calls: Iterable[Call]) -> Verdict:
@@ -78,35 +66,39 @@ def judge(sent: Sequence[Sent], calls: Iterable[Call]) -> Verdict:
 
     ``sent``: in the order of acceptance. ``calls``: the call log of both upstreams, in any order.
     """
-    logged = sorted(calls, key=lambda call: call.arrived)
-    known = {word for message in sent for word in message.words}
-    turns = [(call, words) for call in logged if is_ask(call) and call.acted and (words := asked(call, known))]
-    sends = [call for call in logged if call.service == "captivate" and call.acted]
-    seen: dict[Key, list[str]] = {}
+    return verdict_of(Log(sent, calls))
+
+
+def verdict_of(log: Log) -> Verdict:
+    """The verdict on what a log says."""
+    turns = [(call, words) for call, words in log.asks if call.acted]
+    sends = [(call, words) for call, words in log.sends if call.acted]
+    seen: dict[Lead, list[str]] = {}
     for call, words in turns:
-        seen.setdefault((call.persona or "", call.target or ""), []).extend(words)
-    expected: dict[Key, list[str]] = {}
-    for message in sent:
-        expected.setdefault((message.persona, message.target), []).extend(message.words)
-    bubbles = Counter(word for call in sends for word in told(call, known))
-    delivered_at: dict[str, float] = {}
-    for call in sends:
-        for word in told(call, known):
-            delivered_at.setdefault(word, call.end_wall)
+        seen.setdefault(lead_asked(call), []).extend(words)
+    expected: dict[Lead, list[str]] = {}
+    for message in log.sent:
+        expected.setdefault(message.lead, []).extend(message.words)
+    bubbles = Counter(word for _, words in sends for word in words)
+    overlapping = sum(call.overlaps > 0 for call, _ in turns)
+    resent = _resent(call for call, _ in sends)
+    firsts = [(message.at, log.answered_at.get(message.words[0])) for message in log.sent]
     return Verdict(
-        messages=len(sent),
+        messages=len(log.sent),
         turns=len(turns),
-        bubbles=sum(len(bubbles_of(call)) for call in sends),
-        lost=sum(len(set(texts) - set(seen.get(key, ()))) for key, texts in expected.items()),
+        bubbles=bubbles.total(),
+        lost=sum(len(set(texts) - set(seen.get(lead, ()))) for lead, texts in expected.items()),
         asked_twice=sum(len(texts) - len(set(texts)) for texts in seen.values()),
-        overtaken=sum(_overtaken(texts, seen.get(key, [])) for key, texts in expected.items()),
-        overlapping=sum(1 for call, _ in turns if call.overlaps),
-        undelivered=sum(1 for word in known if not bubbles[word]),
-        doubled=sum(count - 1 for count in bubbles.values() if count > 1),
-        resent=_resent(sends),
-        seconds_to_answer=tuple(
-            delivered_at[message.words[0]] - message.at for message in sent if message.words[0] in delivered_at
-        ),
+        overtaken=sum(_overtaken(texts, seen.get(lead, [])) for lead, texts in expected.items()),
+        overlapping=overlapping,
+        undelivered=sum(not bubbles[word] for word in log.number_of),
+        doubled=sum(count - 1 for count in bubbles.values()),
+        resent=len(resent),
+        seconds_to_answer=tuple(answered_at - at for at, answered_at in firsts if answered_at is not None),
+        resent_bubbles=sum(len(bubbles_of(call)) for call in resent),
+        dropped=sum(call.fault == FaultKind.ACT_THEN_DROP for call, _ in sends),
+        joined=sum(str(call.fields.get("message", "")).count("\n") for call, _ in turns),
+        overlapping_besides=sum(call.overlaps > 0 for call in log.calls) - overlapping,
     )
 
 
@@ -123,6 +115,12 @@ def _overtaken(expected: Sequence[str], seen: Sequence[str]) -> int:
     return overtaken
 
 
-def _resent(sends: Iterable[Call]) -> int:
-    keys = Counter(call.idempotency_key for call in sends if call.idempotency_key)
-    return sum(count - 1 for count in keys.values())
+def _resent(sends: Iterable[Call]) -> list[Call]:
+    taken: set[str] = set()
+    again: list[Call] = []
+    for call in sends:
+        if call.idempotency_key:
+            if call.idempotency_key in taken:
+                again.append(call)
+            taken.add(call.idempotency_key)
+    return again

@@ -15,6 +15,11 @@ _SAID = "You said: "
 _IMAGE = "You sent an image: "
 
 
+def session_of(persona: str, target: str) -> str:
+    """The Captivate conversation of a lead whose calls to both upstreams shall be told to be of the same lead."""
+    return f"session {persona} {target}"
+
+
 def is_ask(call: Call) -> bool:
     """Whether it calls a persona about a lead: a chat or an action, not the upload of an image."""
     return call.service == "fluidtalk" and call.target is not None

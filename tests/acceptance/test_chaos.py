@@ -14,21 +14,17 @@ from pathlib import Path
 import pytest
 
 from simulation.chaos.endings import Ending
-from simulation.chaos.evidence import (
-    longest_answered_ask,
-    read_calls,
-    repeats,
-    seconds_to_recover,
-    seconds_to_resume,
-)
 from simulation.chaos.incidents import Incidents
 from simulation.chaos.ledger import draw_up
-from simulation.chaos.messages import messages, number_of, session_of
+from simulation.chaos.messages import event_id, messages, number_of
 from simulation.chaos.report import markdown
 from simulation.chaos.run import FAULTS, Plan, run
 from simulation.chaos.troubles import Schedule, Trouble
 from simulation.chaos.versions import NoSuchVersion, checked_out
-from simulation.judge.checker import Sent
+from simulation.judge.log import Log, Sent, read_calls
+from simulation.judge.recovery import longest_answered_ask, seconds_to_recover, seconds_to_resume
+from simulation.judge.repeats import repeats
+from simulation.judge.words import session_of
 from simulation.upstreams.call_log import Call
 
 ARRIVALS = itertools.count(1)
@@ -216,10 +212,13 @@ def test_an_event_of_another_kind_is_overtaken_like_a_chat():
 
 
 def test_an_image_that_the_persona_never_saw_is_lost():
-    image, answer = "https://f/media/7/e0.png", [send("a"), send("https://f/e0.png", says="You sent an image: {}")]
-    assert broken([ask("a", image=image), *answer], [chat("a", "e0.png")]) == []
-    assert broken([ask("", image=image), answer[1]], [chat("", "e0.png")]) == []
-    assert broken([ask("a"), answer[0]], [chat("a", "e0.png")]) == ["1 lost"]
+    def seen():
+        return send("https://f/e0.png", says="You sent an image: {}")
+
+    image = "https://f/media/7/e0.png"
+    assert broken([ask("a", image=image), send("a"), seen()], [chat("a", "e0.png")]) == []
+    assert broken([ask("", image=image), seen()], [chat("", "e0.png")]) == []
+    assert broken([ask("a"), send("a")], [chat("a", "e0.png")]) == ["1 lost"]
 
 
 def test_overlapping_calls_are_found():
@@ -229,13 +228,13 @@ def test_overlapping_calls_are_found():
 
 
 def test_words_joined_with_words_already_heard_count_as_asked_again():
-    found = repeats([chat("a"), chat("b")], [ask("a"), ask("a\nb")], [])
+    found = repeats(Log([chat("a"), chat("b")], [ask("a"), ask("a\nb")]), [], event_id)
     assert found.asks == Counter({("ava", "@lead"): 1})
 
 
 def test_what_a_frozen_worker_says_when_it_wakes_is_counted_apart():
     calls = [ask("a"), send("a"), ask("a", at=10.2)]
-    woken, awake = repeats([chat("a")], calls, [10.0]), repeats([chat("a")], calls, [5.0])
+    woken, awake = (repeats(Log([chat("a")], calls), [thawed_at], event_id) for thawed_at in (10.0, 5.0))
     assert (woken.after_waking, woken.asks_after_send_after_waking, woken.asks_after_send) == (1, 1, 0)
     assert (awake.after_waking, awake.asks_after_send_after_waking, awake.asks_after_send) == (0, 0, 1)
 
@@ -248,19 +247,20 @@ def test_recovery_counts_from_the_death_to_the_next_call_of_each_conversation_he
         ask("a", at=17.5),
         ask("x2", at=18.0, target="@other"),
     ]
-    assert seconds_to_recover(calls, [10.5]) == [7.0]
-    assert seconds_to_recover(calls, [12.0]) == [], "no call was under way then"
+    assert seconds_to_recover(Log((), calls), [10.5]) == [7.0]
+    assert seconds_to_recover(Log((), calls), [12.0]) == [], "no call was under way then"
 
 
 def test_resuming_counts_to_the_first_call_after_redis_is_back():
-    assert seconds_to_resume([ask("a", at=3.0), ask("b", at=9.0), ask("c", at=9.5)], [8.5]) == [0.5]
+    log = Log((), [ask("a", at=3.0), ask("b", at=9.0), ask("c", at=9.5)])
+    assert seconds_to_resume(log, [8.5]) == [0.5]
 
 
 def test_the_longest_persona_call_counts_when_it_was_answered():
     answered_late, unanswered = ask("a"), ask("b")
     answered_late.status, answered_late.end_wall, unanswered.end_wall = 200, 21.0, 60.0
-    assert longest_answered_ask([answered_late, unanswered, send("a")]) == 21.0
-    assert longest_answered_ask([unanswered]) == 0.0
+    assert longest_answered_ask(Log((), [answered_late, unanswered, send("a")])) == 21.0
+    assert longest_answered_ask(Log((), [unanswered])) == 0.0
 
 
 def test_of_two_kinds_of_trouble_that_exclude_each_other_both_come():

@@ -11,13 +11,13 @@ from redis.exceptions import ConnectionError as RedisAway
 
 from simulation.chaos.endings import Ending, Policies
 from simulation.chaos.gate_watch import Closing, GateWatch
-from simulation.chaos.messages import session_of
 from simulation.chaos.outages import Outage, Outages
 from simulation.chaos.report import markdown
 from simulation.chaos.run import Plan, run
 from simulation.chaos.subjects import whole_rows
 from simulation.chaos.upstream_outages import WAYS, in_turn, rules
-from simulation.judge.checker import Sent
+from simulation.judge.log import Log, Sent
+from simulation.judge.words import session_of
 from simulation.upstreams.call_log import Call
 from worker.store.views.timeline import moment_of
 
@@ -126,7 +126,7 @@ def test_an_outage_that_fails_many_calls_closes_a_gate():
 )
 def test_a_trigger_is_hit_only_by_a_call_from_before_the_gate_closed(called_at, deaths, allowed):
     calls = [ask(at, "e0", action="ENTRY_POINT") for at in called_at]
-    policies = Policies([TRIGGER], calls, Outages([AWAY], [SHUT], calls), deaths)
+    policies = Policies(Log([TRIGGER], calls), Outages([AWAY], [SHUT], calls), deaths)
     assert policies.allow(TRIGGER, UNKNOWN) is allowed
 
 
@@ -141,7 +141,7 @@ def test_a_trigger_is_hit_only_by_a_call_from_before_the_gate_closed(called_at, 
 )
 def test_no_outage_ends_a_chat_or_an_opener(kind, cause):
     message = Sent("ava", "@lead", "e0", 90.0, kind)
-    assert not Policies([message], [], Outages(), [95.0]).allow(message, Ending("dead", cause))
+    assert not Policies(Log([message], []), Outages(), [95.0]).allow(message, Ending("dead", cause))
 
 
 def waits(*calls, sent_at=120.0):

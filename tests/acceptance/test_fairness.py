@@ -6,7 +6,8 @@ import time
 
 import pytest
 
-from simulation.judge.checker import Sent, judge
+from simulation.judge.checker import judge
+from simulation.judge.log import Sent
 from worker.domain.events import InboundChat
 from worker.pipeline.producer import Producer
 

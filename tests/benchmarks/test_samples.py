@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.samples import median_percentile, percentile, slope
+from benchmarks.samples import median_percentile, slope
+from simulation.judge.percentile import percentile
 
 
 @pytest.mark.parametrize(("share", "wanted"), [(0.0, 1.0), (0.5, 50.0), (0.95, 95.0), (0.99, 99.0), (1.0, 100.0)])

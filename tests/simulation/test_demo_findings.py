@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from simulation.demo.findings import Order, of_books, of_order, order_of
-from simulation.judge.checker import Sent
+from simulation.demo.findings import of_books, of_order
+from simulation.judge.checker import Verdict, judge
+from simulation.judge.log import Sent
 from simulation.upstreams.call_log import Call
 from worker.store.views.books import Account
 
@@ -35,14 +36,14 @@ def failed(findings):
 
 
 def test_a_clean_log():
-    order = order_of(SENT, RIGHT)
+    order = judge(SENT, RIGHT)
     assert (order.turns, order.joined) == (2, 1)
     assert failed(of_order(order)) == []
 
 
 def test_a_resend_after_a_drop_is_no_fault():
     dropped = send(4, "three", key="b", fault="act_then_drop", status=None)
-    order = order_of(SENT, [*RIGHT[:3], dropped, send(5, "three", key="b")])
+    order = judge(SENT, [*RIGHT[:3], dropped, send(5, "three", key="b")])
     assert (order.doubled, order.resent, order.dropped) == (1, 1, 1)
     assert failed(of_order(order)) == []
 
@@ -62,15 +63,17 @@ def test_a_resend_after_a_drop_is_no_fault():
     ],
 )
 def test_every_fault_in_the_log_is_found(calls, subject):
-    assert failed(of_order(order_of(SENT, calls))) == subject
+    assert failed(of_order(judge(SENT, calls))) == subject
 
 
-def test_orders_add_up():
-    assert order_of(SENT, RIGHT) + order_of(SENT, RIGHT) == Order(turns=4, joined=2)
+def test_verdicts_add_up():
+    both = judge(SENT, RIGHT) + judge(SENT, [*RIGHT, send(5, "three", key="b")])
+    assert (both.messages, both.turns, both.joined, both.resent, both.doubled) == (6, 4, 2, 1, 1)
+    assert len(both.seconds_to_answer) == 6
 
 
 BOOKS = Account("ava", 8, answered=3, joined=2, ignored=1, sealed=1, skipped=1, dead=0, waiting=0)
-TURNS = Order(turns=3, joined=2)
+TURNS = Verdict(turns=3, joined=2)
 
 
 def test_right_books():
@@ -95,4 +98,4 @@ def test_wrong_books_are_found(account, subjects):
 
 def test_a_surplus_of_one_persona_does_not_hide_the_lack_of_another():
     accounts = [replace(BOOKS, skipped=0), replace(BOOKS, persona="bea", skipped=2)]
-    assert "unexplained" in failed(of_books(accounts, 14, 2, Order(turns=6, joined=4)))
+    assert "unexplained" in failed(of_books(accounts, 14, 2, Verdict(turns=6, joined=4)))

@@ -109,7 +109,7 @@ def test_a_summary_in_which_all_holds(pipe, summary):
     shown = pipe.getvalue()
     assert "✗" not in shown
     assert "✓ @maya" in shown
-    assert "p50 2.00 s" in shown
+    assert "p50 1.00 s" in shown
     assert "All 3 checks hold" in shown
     assert "\x1b" not in shown
     assert all(len(row) <= WIDTH and row == row.rstrip() for row in shown.splitlines())

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from simulation.demo.speed import Speed, measure, percentile
-from simulation.judge.checker import Sent
+from simulation.demo.speed import Speed, measure
+from simulation.judge.log import Sent
 from simulation.upstreams.call_log import Call
 
 
@@ -48,9 +48,3 @@ def test_nothing_measured_is_no_speed():
 
 def test_speeds_add_up():
     assert Speed((1.0,), (0.5,), 2.0) + Speed((3.0,), (1.5,), 4.0) == Speed((1.0, 3.0), (0.5, 1.5), 6.0)
-
-
-@pytest.mark.parametrize(("share", "value"), [(0.5, 51), (0.95, 96), (1.0, 100)])
-def test_percentiles(share, value):
-    assert percentile(range(1, 101), share) == value
-    assert percentile([], share) == 0.0
