@@ -12,6 +12,7 @@ from rich.console import Console
 from simulation.chaos.report import markdown, table
 from simulation.chaos.run import FAULTS, Plan, run
 from simulation.chaos.troubles import NEW
+from simulation.chaos.upstream_outages import NAMES
 from simulation.chaos.versions import NoSuchVersion
 from simulation.extra import need
 
@@ -29,6 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         seconds=options.minutes * 60,
         faults=options.faults or _usual_faults(options),
         outage_seconds=options.outage_seconds,
+        outage=options.outage,
         workers=options.workers,
         app=PLAIN if options.plain else "",
         chats_only=options.chats_only,
@@ -64,6 +66,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--faults", type=_faults, metavar="NAME,...", help=f"default: all of {', '.join(FAULTS)}")
     parser.add_argument(
         "--outage-seconds", type=float, default=10.0, help="how long an upstream is away at a time; default: 10"
+    )
+    parser.add_argument(
+        "--outage",
+        default="",
+        choices=NAMES,
+        metavar="NAME",
+        help=f"with --faults outage: one outage, of this kind, from the start; one of: {', '.join(NAMES)}",
     )
     parser.add_argument("--chats-only", action="store_true", help="no openers, triggers, follow-ups and images")
     parser.add_argument(

@@ -47,7 +47,8 @@ class Plan:
 
     ``faults``: names from ``FAULTS``. ``app``: another Celery app to try instead of Parley. ``chats_only``: send no
     other events. ``old_version``: name of a commit; the workers begin as that version and are replaced one by one.
-    ``pace``, ``outage_seconds``: see ``troubles.troubles``. ``probe_seconds``: between two tries of a closed gate.
+    ``pace``, ``outage_seconds``: see ``troubles.troubles``. ``outage``: one of ``upstream_outages.NAMES``, which comes
+    once, at the start, instead of all kinds in turn. ``probe_seconds``: between two tries of a closed gate.
     ``drain_seconds``: how long the rest may take afterwards, when nothing goes wrong any more.
     """
 
@@ -62,6 +63,7 @@ class Plan:
     old_version: str = ""
     lease_seconds: float = 6.0
     outage_seconds: float = 10.0
+    outage: str = ""
     probe_seconds: float = 5.0
     pace: float = 1.0
     drain_seconds: float = 180.0
@@ -147,7 +149,7 @@ class _Running:
             old=old,
             replica=replica,
         )
-        self._stage.outages_to_come = in_turn(self._stage.dice)
+        self._stage.outages_to_come = in_turn(self._stage.dice, plan.outage)
         self._gates = GateWatch(subject.closed_gates)
         chats_only = plan.chats_only or bool(plan.app)
         batch = list(messages(plan.seed, plan.messages, plan.conversations, sorted(PERSONAS), chats_only=chats_only))
@@ -197,7 +199,8 @@ class _Running:
         )
 
     def _troubles(self) -> Mapping[str, Trouble]:
-        return troubles(self._plan.lease_seconds, self._plan.pace, self._plan.outage_seconds)
+        plan = self._plan
+        return troubles(plan.lease_seconds, plan.pace, plan.outage_seconds, one_outage=bool(plan.outage))
 
     def _drain(self, began_at: float) -> None:
         deadline = time.monotonic() + self._plan.drain_seconds

@@ -164,9 +164,11 @@ def _beats(stage: Stage) -> None:
         stage.incidents.note("third beat started")
 
 
-def troubles(lease_seconds: float, pace: float, outage_seconds: float) -> Mapping[str, Trouble]:
+def troubles(
+    lease_seconds: float, pace: float, outage_seconds: float, *, one_outage: bool = False
+) -> Mapping[str, Trouble]:
     """All kinds by name. ``pace``: 1 is the usual rhythm, 0.5 twice as often. ``outage_seconds``: how long an upstream
-    is away."""
+    is unreachable. ``one_outage``: once, from the start, instead of again and again."""
 
     def every(seconds: float, strike: Callable[[Stage], None], *, hints_only: bool = False) -> Trouble:
         return Trouble(seconds * pace, strike, hints_only)
@@ -193,7 +195,7 @@ def troubles(lease_seconds: float, pace: float, outage_seconds: float) -> Mappin
     # What happens to all calls of an upstream is an outage, and nothing beside it lets any through.
     storm = Trouble(20.0 * pace, _storm, not_during=lambda stage: stage.outage_lasts)
     outage = Trouble(
-        max(25.0 * pace, 2 * outage_seconds),
+        0.0 if one_outage else max(25.0 * pace, 2 * outage_seconds),
         lambda stage: upstream_outages.strike(stage, outage_seconds),
         not_during=lambda stage: (
             bool(stage.frozen) or _long_calls_last(stage) or stage.storms or _store_or_upstream_away(stage)

@@ -48,8 +48,15 @@ _OF: dict[Service, tuple[str, ...]] = {
 }
 
 
-def in_turn(dice: random.Random) -> Iterator[tuple[Service, str]]:
-    """Outages of both upstreams in turn, each kind before one comes again."""
+NAMES: dict[str, tuple[Service, str]] = {
+    f"{service} {kind}": (service, kind) for service, kinds in _OF.items() for kind in kinds
+}
+
+
+def in_turn(dice: random.Random, only: str = "") -> Iterator[tuple[Service, str]]:
+    """Outages of both upstreams in turn, each kind before one comes again; ``only``: always this one of ``NAMES``."""
+    if only:
+        yield from itertools.repeat(NAMES[only])
     orders: dict[Service, Iterator[str]] = {
         service: itertools.cycle(dice.sample(kinds, len(kinds))) for service, kinds in _OF.items()
     }
