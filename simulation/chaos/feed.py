@@ -27,6 +27,7 @@ class Feed:
         self._send = send
         self._messages = list(batch)
         self._per_batch = max(1, round(len(self._messages) * _BATCH_SECONDS / seconds))
+        self._pause_seconds = self._per_batch * seconds / max(1, len(self._messages))
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="feed", daemon=True)
         self._failure: Exception | None = None
@@ -52,7 +53,7 @@ class Feed:
         began_at = time.monotonic()
         try:
             for number, start in enumerate(range(0, len(self._messages), self._per_batch)):
-                if self._stopped.wait(max(0.0, began_at + number * _BATCH_SECONDS - time.monotonic())):
+                if self._stopped.wait(max(0.0, began_at + number * self._pause_seconds - time.monotonic())):
                     return
                 self._send_surely(self._messages[start : start + self._per_batch])
         except Exception as error:
