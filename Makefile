@@ -62,18 +62,21 @@ lock: $(READY) ## compile requirements/*.txt from pyproject.toml
 	@$(COMPILE) pyproject.toml --extra flower --extra encryption --group simulation -o requirements/demo.txt
 	@$(COMPILE) pyproject.toml --extra flower --extra encryption --group simulation --extra tracing --group dev \
 		-o requirements/dev.txt
+	@$(COMPILE) --group oracles --no-deps -o requirements/oracles.txt
 	@$(COMPILE) --group bench -c requirements/dev.txt -o requirements/bench.txt
 
 clean: ## remove the virtual environment and all caches
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .cache dist build *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-$(READY): requirements/dev.txt
+$(READY): requirements/dev.txt requirements/oracles.txt
 	@command -v $(PYTHON) >/dev/null || { echo "Parley needs Python 3.11 or newer: $(PYTHON) was not found"; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Parley needs Python 3.11 or newer"; exit 1; }
 	@echo "Installing into $(VENV) (once, about a minute) ..."
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --require-hashes \
+		--target $(VENV)/oracles --upgrade -r requirements/oracles.txt
 	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation --no-index -e .
 	@touch $@
 

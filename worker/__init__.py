@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from worker.adapters.captivate_requests import from_captivate
     from worker.clients.captivate import Captivate, CaptivateClient, CaptivateError
-    from worker.clients.fluidtalk import FluidTalk, FluidTalkError
+    from worker.clients.fluidtalk import Characters, FluidTalk, FluidTalkError
     from worker.domain.events import AiOpener, Attachment, ChannelContext, Event, EventTrigger, FollowUp, InboundChat
     from worker.domain.refusals import InboxFull, InvalidEvent, MissingChannel, Refused, TooLarge, UnknownPersona
     from worker.pipeline.producer import Producer, Receipt
@@ -30,6 +30,7 @@ __all__ = [
     "CaptivateClient",
     "CaptivateError",
     "ChannelContext",
+    "Characters",
     "Event",
     "EventTrigger",
     "FluidTalk",
@@ -52,7 +53,7 @@ __all__ = [
 _ROOMS = {
     "worker.adapters.captivate_requests": ("from_captivate",),
     "worker.clients.captivate": ("Captivate", "CaptivateClient", "CaptivateError"),
-    "worker.clients.fluidtalk": ("FluidTalk", "FluidTalkError"),
+    "worker.clients.fluidtalk": ("Characters", "FluidTalk", "FluidTalkError"),
     "worker.domain.events": (
         "AiOpener",
         "Attachment",

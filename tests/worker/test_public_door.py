@@ -16,6 +16,7 @@ MEMBERS = [
     "CaptivateClient",
     "CaptivateError",
     "ChannelContext",
+    "Characters",
     "Event",
     "EventTrigger",
     "FluidTalk",

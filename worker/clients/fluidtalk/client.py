@@ -96,9 +96,9 @@ class FluidTalk:
         self._api_key = api_key
         self.base_url = base_url.rstrip("/")
         self.own_username = own_username
-        read = _seconds("timeout", timeout)
-        connect = _seconds("connect_timeout", connect_timeout)
-        total = read + connect + 10 if total_timeout is None else _seconds("total_timeout", total_timeout)
+        read = seconds_of("timeout", timeout)
+        connect = seconds_of("connect_timeout", connect_timeout)
+        total = read + connect + 10 if total_timeout is None else seconds_of("total_timeout", total_timeout)
         self._timeouts = Timeouts(connect=connect, read=read, total=total)
         self._owns_connections = connections is None
         self._connections = Connections() if connections is None else connections
@@ -284,7 +284,7 @@ def _read_answer(answer: Answer, read: Callable[[dict[str, Any]], Result]) -> Re
     )
 
 
-def _seconds(name: str, value: float) -> float:
+def seconds_of(name: str, value: float) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= LONGEST_WAIT:
         raise InvalidCall(f"{name} is {value!r}; give seconds above 0, at most {LONGEST_WAIT}")
     return float(value)

@@ -6,6 +6,8 @@ FluidTalkError                    what happened                               ac
 ├── CreditsExhausted              402                                         no        top up, open conversations later
 ├── ConversationSealed            400 that says DONE                          no        stop writing to this lead
 ├── ConversationNotFound          404                                         no        drop the follow-up
+├── NotFound                      404 (Characters)                            no        check the names of the call
+├── Conflict                      409 (Characters)                            unknown   wait, then the same call again
 ├── Throttled                     408, 425, 429                               no        wait for ``retry_after``
 ├── Rejected                      every other 4xx, every 3xx                  no (*)    look at ``detail``
 ├── Unavailable                   not sent, or 503                            no        try again later
@@ -27,6 +29,7 @@ from typing import Any, Literal
 Acted = Literal["no", "unknown"]
 
 _DONE = re.compile(r"\bDONE\b")
+_NAME = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
 
 
 class FluidTalkError(Exception):
@@ -37,12 +40,17 @@ class FluidTalkError(Exception):
     was no answer. It may hold content of the conversation: keep it out of logs.
     ``retry_after``: seconds from now after which the server wants to be asked again; None if it did not say.
     ``acted``: "no" if the server surely did not act on the call, "unknown" if it may have.
+    ``code``, ``type``, ``request_id``: of the Characters API's error envelope; None if it did not say.
 
     Can be pickled and copied. Source: protocols.md 1.6, F17, F19, F20.
     """
 
     acted: Acted = "unknown"
     explanation = "the call failed; look at status and detail"
+    request_id: str | None = None
+    code: str | None = None
+    # Last: below it the name no longer means the builtin.
+    type: str | None = None
 
     def __init__(self, status: int, detail: Any, message: str, *, retry_after: float | None = None) -> None:
         super().__init__(message)
@@ -51,7 +59,7 @@ class FluidTalkError(Exception):
         self.retry_after = retry_after
 
     def __reduce__(self) -> tuple[Callable[..., FluidTalkError], tuple[Any, ...]]:
-        return _restore, (type(self), self.args, self.__dict__.copy())
+        return _restore, (self.__class__, self.args, self.__dict__.copy())
 
 
 class InvalidCall(FluidTalkError, ValueError):
@@ -93,6 +101,19 @@ class ConversationNotFound(FluidTalkError):
 
     acted = "no"
     explanation = "no such conversation; drop the follow-up, or check the base URL if it was another call"
+
+
+class NotFound(FluidTalkError):
+    """404 of the Characters API: no such character, lead or follow-up."""
+
+    acted = "no"
+    explanation = "no such character, lead or follow-up; check the token, the names of the call and the base URL"
+
+
+class Conflict(FluidTalkError):
+    """409 of the Characters API. A repeated trigger or event may still be under way from the first call."""
+
+    explanation = "it conflicts with what the server knows; a repeat may find the first call still under way"
 
 
 class Throttled(FluidTalkError):
@@ -146,6 +167,9 @@ _BY_STATUS: dict[int, type[FluidTalkError]] = {
 }
 
 
+_CHARACTERS_BY_STATUS = {**_BY_STATUS, 404: NotFound, 409: Conflict}
+
+
 def error_for(status: int, detail: Any, retry_after: float | None) -> FluidTalkError:
     """The error for a complete answer other than 2xx; the arguments become the attributes of ``FluidTalkError``."""
     kind = _kind(status, detail)
@@ -155,12 +179,36 @@ def error_for(status: int, detail: Any, retry_after: float | None) -> FluidTalkE
     return error
 
 
+def character_error_for(
+    status: int, detail: Any, retry_after: float | None, request_id: str | None = None
+) -> FluidTalkError:
+    """The error for a complete answer of the Characters API other than 2xx: there is no sealed state (characters.md 4).
+
+    ``request_id``: of the header, for an envelope without one.
+    """
+    kind: type[FluidTalkError]
+    kind = _CHARACTERS_BY_STATUS.get(status) or (Rejected if 300 <= status < 500 else OutcomeUnknown)
+    error = kind(status, detail, f"FluidTalk answered {status}: {kind.explanation}", retry_after=retry_after)
+    if 300 <= status < 400:
+        error.acted = "unknown"
+    envelope = detail.get("error") if isinstance(detail, dict) else None
+    words = envelope if isinstance(envelope, dict) else {}
+    error.code, error.type = _word(words.get("code")), _word(words.get("type"))
+    error.request_id = _word(words.get("request_id")) or _word(request_id)
+    return error
+
+
 def _kind(status: int, detail: Any) -> type[FluidTalkError]:
     if status == 400 and _says_done(detail):
         return ConversationSealed
     if status in _BY_STATUS:
         return _BY_STATUS[status]
     return Rejected if 300 <= status < 500 else OutcomeUnknown
+
+
+def _word(value: Any) -> str | None:
+    # A name, not a sentence: sentences of the server can quote the token.
+    return value if isinstance(value, str) and _NAME.fullmatch(value) else None
 
 
 def _says_done(detail: Any) -> bool:
