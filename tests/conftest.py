@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import io
 import logging
 import os
@@ -10,6 +11,8 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
 from typing import Any, NoReturn
 
 import pytest
@@ -179,3 +182,19 @@ def upstreams(upstreams_process: SimulatedUpstreams) -> SimulatedUpstreams:
     """Both doubles, as new."""
     upstreams_process.reset()
     return upstreams_process
+
+
+@pytest.fixture(scope="session")
+def published_characters() -> ModuleType:
+    """``fluidtalk`` 2.8.2. It has the name of the first oracle, so it is loaded under another one."""
+    folder = Path(sys.prefix, "oracles", "fluidtalk")
+    spec = importlib.util.spec_from_file_location(
+        "published_characters", folder / "__init__.py", submodule_search_locations=[str(folder)]
+    )
+    assert spec is not None
+    assert spec.loader is not None, "make .venv/.ready installs it"
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    assert module.__version__ == "2.8.2"
+    return module

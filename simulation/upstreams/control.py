@@ -75,11 +75,15 @@ class SimulationControl:
         self._post("seal", {"persona": persona, "target": target})
 
     def own_elsewhere(self, persona: str, target: str) -> None:
-        """Give a lead to another account of the persona: from now on ignored."""
+        """Give a lead to another account of the persona: from now on ignored. With a connector token the target is
+        ``platform/handle``."""
         self._post("own_elsewhere", {"persona": persona, "target": target})
 
     def set_credits(self, persona: str, starts: int | None) -> None:
-        """Let the persona start so many conversations more, then answer 402; None lifts the limit."""
+        """Let the persona start so many conversations more, then answer 402; None lifts the limit.
+
+        One with a connector token pays for each turn: it can take so many more.
+        """
         self._post("credits", {"persona": persona, "starts": starts})
 
     def calls(self, since: int = 0) -> list[Call]:

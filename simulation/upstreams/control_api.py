@@ -131,12 +131,22 @@ class ControlApi:
 
     def _own_elsewhere(self, exchange: Exchange, body: bytes) -> Answer:
         order = Lead.model_validate_json(body)
-        self._persona(order.persona).conversation(order.target).owned_elsewhere = True
+        character = self._simulation.characters.get(order.persona)
+        if character is None:
+            self._persona(order.persona).conversation(order.target).owned_elsewhere = True
+        else:
+            # The target of such a persona names the platform too.
+            platform, _, handle = order.target.partition("/")
+            character.lead(platform, handle).owned_elsewhere = True
         return _DONE
 
     def _set_credits(self, exchange: Exchange, body: bytes) -> Answer:
         order = Credits.model_validate_json(body)
-        self._persona(order.persona).starts_left = order.starts
+        character = self._simulation.characters.get(order.persona)
+        if character is None:
+            self._persona(order.persona).starts_left = order.starts
+        else:
+            character.turns_left = order.starts
         return _DONE
 
     def _release(self, exchange: Exchange, body: bytes) -> Answer:

@@ -1,4 +1,4 @@
-"""The double of the FluidTalk Handshake API (protocols.md part 1)."""
+"""The double of the FluidTalk Handshake API (protocols.md part 1). It serves the Characters API too."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ from urllib.parse import quote
 
 from simulation.upstreams.answer import Answer, detail, json_answer
 from simulation.upstreams.call_log import Call
+from simulation.upstreams.characters_api import CharactersApi
 from simulation.upstreams.exchange import Exchange
 from simulation.upstreams.form import Form, UnreadableForm, read_form
 from simulation.upstreams.personas import Persona, Refused, Said
 from simulation.upstreams.pictures import PHOTO, media_type
+from simulation.upstreams.simulation import Simulation
 from simulation.upstreams.upstream import Act, Upstream
 
 CHAT = "/api/v1/bot/chat"
@@ -42,6 +44,10 @@ class FluidTalkServer(Upstream):
     client's mistake shows. A sealed conversation answers 400 to every call, not only to a chat.
     """
 
+    def __init__(self, simulation: Simulation) -> None:
+        super().__init__(simulation)
+        self._characters = CharactersApi(simulation, _PHOTO_PATH)
+
     def own_page(self, exchange: Exchange) -> Answer | None:
         """The bytes of a picture hosted here."""
         if not exchange.path.startswith(_MEDIA):
@@ -55,6 +61,8 @@ class FluidTalkServer(Upstream):
 
     def read(self, exchange: Exchange, body: bytes) -> tuple[Call, Act]:
         """Describe the call from its form and key."""
+        if self._characters.owns(exchange.path):
+            return self._characters.read(exchange, body)
         persona = self._persona(exchange.header(b"x-api-key"))
         call = Call(
             service="fluidtalk",
@@ -78,7 +86,7 @@ class FluidTalkServer(Upstream):
 
     def _persona(self, key: str | None) -> Persona | None:
         name = self.simulation.keys.get(key) if key else None
-        return self.simulation.personas[name] if name else None
+        return self.simulation.personas.get(name) if name else None
 
     def _act(self, call: Call, persona: Persona | None, form: Form, refusal: str, origin: str) -> Answer:
         if call.path not in (CHAT, ACTION, UPLOAD):

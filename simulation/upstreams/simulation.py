@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from simulation.upstreams.call_log import CallLog, Service
+from simulation.upstreams.characters import Character
 from simulation.upstreams.faults import FaultRules
 from simulation.upstreams.latency import Latencies, Latency
 from simulation.upstreams.personas import Persona
@@ -26,7 +27,10 @@ class Delivery:
 
 @dataclass(slots=True)
 class Simulation:
-    """Everything the doubles know. ``keys``: API key -> persona name. ``latency``: of each service at the start."""
+    """Everything the doubles know. ``keys``: API key or connector token -> persona name.
+
+    ``latency``: of each service at the start.
+    """
 
     keys: Mapping[str, str]
     log: CallLog
@@ -34,6 +38,7 @@ class Simulation:
     faults: FaultRules = field(default_factory=FaultRules)
     latencies: Latencies = field(default_factory=Latencies)
     personas: dict[str, Persona] = field(default_factory=dict)
+    characters: dict[str, Character] = field(default_factory=dict)
     deliveries: dict[str, list[Delivery]] = field(default_factory=dict)
     uploads: dict[str, bytes] = field(default_factory=dict)
     released: asyncio.Event = field(default_factory=asyncio.Event)
@@ -57,6 +62,11 @@ class Simulation:
         self.released = asyncio.Event()
 
     def _begin(self) -> None:
-        self.personas = {name: Persona(name) for name in self.keys.values()}
+        self.personas = {name: Persona(name) for key, name in self.keys.items() if not _is_token(key)}
+        self.characters = {name: Character(name) for key, name in self.keys.items() if _is_token(key)}
         for service, latency in self.latency.items():
             self.latencies.set(latency, service)
+
+
+def _is_token(key: str) -> bool:
+    return key.startswith("ftc_")

@@ -1,16 +1,12 @@
-"""A recorder on loopback for the Characters API, and the published client 2.8.2 from a folder of its own."""
+"""A recorder on loopback for the Characters API: keeps what each call put on the wire and answers as told."""
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -80,19 +76,3 @@ def recorder(_recording: Recorder) -> Recorder:
     _recording.requests.clear()
     _recording.answer = Recorder.answer
     return _recording
-
-
-@pytest.fixture(scope="session")
-def published() -> ModuleType:
-    """``fluidtalk`` 2.8.2. It has the name of the first oracle, so it is loaded under another one."""
-    folder = Path(sys.prefix, "oracles", "fluidtalk")
-    spec = importlib.util.spec_from_file_location(
-        "published_characters", folder / "__init__.py", submodule_search_locations=[str(folder)]
-    )
-    assert spec is not None
-    assert spec.loader is not None, "make .venv/.ready installs it"
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    assert module.__version__ == "2.8.2"
-    return module

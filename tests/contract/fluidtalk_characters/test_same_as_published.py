@@ -153,8 +153,8 @@ def _outcome(call: Call, client: Any) -> Any:
 
 
 @pytest.fixture
-def both(recorder: Any, published: ModuleType, connections: Connections) -> Both:
-    return Both(recorder, published, connections)
+def both(recorder: Any, published_characters: ModuleType, connections: Connections) -> Both:
+    return Both(recorder, published_characters, connections)
 
 
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS.keys())
