@@ -81,17 +81,21 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
+from typing import Annotated, NamedTuple
 
 from worker.domain.conversation import Conversation
+
+# What the type checker takes for a text, and the face of a script (``worker/store/faces/face.py``) for a key.
+Key = Annotated[str, "key"]
 
 # As many as two digits can name.
 MOST_SHARDS = 100
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Shard:
-    """The keys that conversations of one shard share."""
+    """The keys that conversations of one shard share. Each is made when it is first asked for, and kept."""
 
     tag: str
 
@@ -100,117 +104,122 @@ class Shard:
         """The shard of this number, from 0."""
         return cls(f"{number:02d}")
 
-    def key(self, noun: str) -> str:
+    def key(self, noun: str) -> Key:
         """The key ``noun`` of this shard."""
         return f"parley:{{{self.tag}}}:{noun}"
 
-    @property
-    def agenda(self) -> str:
+    @cached_property
+    def agenda(self) -> Key:
         """Conversation name to milliseconds."""
         return self.key("agenda")
 
-    @property
-    def follow_ups(self) -> str:
+    @cached_property
+    def follow_ups(self) -> Key:
         """Conversation name to milliseconds of its next follow-up."""
         return self.key("follow_ups")
 
-    @property
-    def ready(self) -> str:
+    @cached_property
+    def ready(self) -> Key:
         """Conversations whose opener or follow-up became ready since the last tick, to milliseconds of its acceptance.
 
         Workers of 0.1.0 ring for them from here; ``ring`` moves them into the queue of their persona."""
         return self.key("ready")
 
-    @property
-    def queued(self) -> str:
+    @cached_property
+    def queued(self) -> Key:
         """Personas that have a queue or parked conversations in this shard."""
         return self.key("queued")
 
-    @property
-    def queue_prefix(self) -> str:
+    @cached_property
+    def queue_prefix(self) -> Key:
         """What stands before a persona's name in the key of its queue."""
         return self.key("queue:")
 
-    @property
-    def parked_prefix(self) -> str:
+    @cached_property
+    def parked_prefix(self) -> Key:
         """What stands before a persona's name in the key of its parked conversations."""
         return self.key("parked:")
 
-    @property
-    def rung(self) -> str:
+    @cached_property
+    def rung(self) -> Key:
         """Conversations whose outreach was rung for, to milliseconds when; some may not have been looked at yet."""
         return self.key("rung")
 
-    def queue(self, persona: str) -> str:
+    def queue(self, persona: str) -> Key:
         """Conversations of a persona whose opener or follow-up may be rung for, to their place: milliseconds."""
         return self.queue_prefix + persona
 
-    def parked(self, persona: str) -> str:
+    def parked(self, persona: str) -> Key:
         """Conversations of a persona that a worker did not know, to milliseconds since when they are due."""
         return self.parked_prefix + persona
 
-    @property
-    def dead(self) -> str:
+    @cached_property
+    def dead(self) -> Key:
         """``<event id> <conversation>`` to milliseconds of death."""
         return self.key("dead")
 
-    @property
-    def only_counted(self) -> str:
+    @cached_property
+    def only_counted(self) -> Key:
         """Persona to how many of its refused events no letter is kept."""
         return self.key("only_counted")
 
-    @property
-    def sealed(self) -> str:
+    @cached_property
+    def sealed(self) -> Key:
         """Conversation name to milliseconds of the seal."""
         return self.key("sealed")
 
-    @property
-    def taken_over(self) -> str:
+    @cached_property
+    def taken_over(self) -> Key:
         """Conversation name to milliseconds of the takeover."""
         return self.key("taken_over")
 
-    @property
-    def conversation_prefix(self) -> str:
+    @cached_property
+    def conversation_prefix(self) -> Key:
         """What stands before a conversation's name in its own key."""
         return self.key("conversation:")
 
-    @property
-    def inbox_prefix(self) -> str:
+    @cached_property
+    def inbox_prefix(self) -> Key:
         """What stands before a conversation's name in its inbox key."""
         return self.key("inbox:")
 
-    @property
-    def journal_prefix(self) -> str:
+    @cached_property
+    def journal_prefix(self) -> Key:
         """What stands before ``<event id> <conversation>`` in a journal key."""
         return self.key("journal:")
 
-    @property
-    def clock(self) -> str:
+    @cached_property
+    def timeline_prefix(self) -> Key:
+        """What stands before a conversation's name in its timeline key."""
+        return self.key("timeline:")
+
+    @cached_property
+    def clock(self) -> Key:
         """The latest time that a script has seen."""
         return self.key("clock")
 
-    def conversation(self, conversation: Conversation) -> str:
+    def conversation(self, conversation: Conversation) -> Key:
         """The conversation's own state."""
         return self.conversation_prefix + conversation.name
 
-    def inbox(self, conversation: Conversation) -> str:
+    def inbox(self, conversation: Conversation) -> Key:
         """The event ids that wait, in order."""
         return self.inbox_prefix + conversation.name
 
-    def timeline(self, conversation: Conversation) -> str:
+    def timeline(self, conversation: Conversation) -> Key:
         """What happened to the conversation."""
-        return self.key(f"timeline:{conversation.name}")
+        return self.timeline_prefix + conversation.name
 
-    def journal(self, conversation: Conversation, event_id: str) -> str:
+    def journal(self, conversation: Conversation, event_id: str) -> Key:
         """One event. An id has no space, so the first space ends it."""
         return f"{self.journal_prefix}{event_id} {conversation.name}"
 
-    def persona(self, persona: str) -> str:
+    def persona(self, persona: str) -> Key:
         """The persona's gates as this shard knows them."""
         return self.key(f"persona:{persona}")
 
-    @property
-    def books(self) -> str:
+    @cached_property
+    def books(self) -> Key:
         """Counters of all personas' events in this shard."""
         return self.key("books")
 
@@ -225,7 +234,7 @@ class Shard:
         sent = self.key(f"follow_ups_sent:{persona}:{day}")
         return sent, self.key(f"pace:{persona}"), self.key(f"paced:{persona}")
 
-    def follow_ups_sent_in_all(self, day: int) -> str:
+    def follow_ups_sent_in_all(self, day: int) -> Key:
         """Follow-ups of all personas on this UTC day (since 1970)."""
         return self.key(f"follow_ups_sent:{day}")
 
@@ -233,27 +242,127 @@ class Shard:
         """State, moments handed out and openers let go by the persona's ramp."""
         return self.key(f"ramp:{persona}"), self.key(f"moments:{persona}"), self.key(f"gone:{persona}")
 
-    def outcomes(self, persona: str) -> str:
+    def outcomes(self, persona: str) -> Key:
         """How the persona's last openers ended."""
         return self.key(f"outcomes:{persona}")
 
-    def channel(self, environment: str) -> str:
+    def channel(self, environment: str) -> Key:
         """The gate of a channel as this shard knows it."""
         return self.key(f"channel:{environment}")
 
-    @property
-    def waiting_prefix(self) -> str:
+    @cached_property
+    def waiting_prefix(self) -> Key:
         """What stands before ``<gate>:<owner>`` in the key of those who wait for a gate."""
         return self.key("waiting:")
 
-    def waiting(self, gate: str, owner: str) -> str:
+    def waiting(self, gate: str, owner: str) -> Key:
         """Conversations that wait for a gate, to the time since when."""
         return f"{self.waiting_prefix}{gate}:{owner}"
 
-    @property
-    def errands(self) -> str:
+    @cached_property
+    def errands(self) -> Key:
         """What has to be done for an owner whose home this shard is, to milliseconds when it is due."""
         return self.key("errands")
+
+
+class ConversationKeys(NamedTuple):
+    """The keys of one conversation. ``name``: as it stands in keys and indexes; ``conversation``: its own state."""
+
+    shard: Shard
+    name: str
+    conversation: Key
+    inbox: Key
+    timeline: Key
+
+    @property
+    def persona(self) -> Key:
+        """The gates of its persona as its shard knows them."""
+        return self.shard.persona(self._persona)
+
+    @property
+    def queue(self) -> Key:
+        """Where it stands when its opener or follow-up may be rung for."""
+        return self.shard.queue(self._persona)
+
+    @property
+    def parked(self) -> Key:
+        """Where it stands when its persona is not known to a worker."""
+        return self.shard.parked(self._persona)
+
+    def journal(self, event_id: str) -> Key:
+        """One of its events. An id has no space, so the first space ends it."""
+        return f"{self.shard.journal_prefix}{event_id} {self.name}"
+
+    @property
+    def _persona(self) -> str:
+        return Conversation.of_name(self.name).persona
+
+
+@dataclass(frozen=True, slots=True)
+class PersonaKeys:
+    """The keys of what exists once for a persona, in its home shard."""
+
+    shard: Shard
+    name: str
+
+    @property
+    def persona(self) -> Key:
+        """Its gates as its home shard knows them."""
+        return self.shard.persona(self.name)
+
+    @property
+    def rate(self) -> Key:
+        """The next free moment for a call with its key."""
+        return self.shard.key(f"rate:{self.name}")
+
+    @property
+    def reserved(self) -> Key:
+        """Conversation name to the moment of its call."""
+        return self.shard.key(f"reserved:{self.name}")
+
+    @property
+    def running(self) -> Key:
+        """Calls with its key that are being made, to milliseconds of their end."""
+        return self.shard.key(f"running:{self.name}")
+
+    @property
+    def line(self) -> Key:
+        """Conversations that wait for a call, to milliseconds since when."""
+        return self.shard.key(f"line:{self.name}")
+
+    @property
+    def pace(self) -> Key:
+        """The next free moment for one of its follow-ups."""
+        return self.shard.key(f"pace:{self.name}")
+
+    @property
+    def paced(self) -> Key:
+        """Touch to the moment that it was given."""
+        return self.shard.key(f"paced:{self.name}")
+
+    def follow_ups_sent(self, day: int) -> Key:
+        """Follow-ups that it was allowed on this UTC day (since 1970)."""
+        return self.shard.key(f"follow_ups_sent:{self.name}:{day}")
+
+    @property
+    def ramp(self) -> Key:
+        """The state of its ramp."""
+        return self.shard.key(f"ramp:{self.name}")
+
+    @property
+    def moments(self) -> Key:
+        """Opener to the moment that its ramp has given it."""
+        return self.shard.key(f"moments:{self.name}")
+
+    @property
+    def gone(self) -> Key:
+        """Opener to milliseconds when its ramp let it go."""
+        return self.shard.key(f"gone:{self.name}")
+
+    @property
+    def outcomes(self) -> Key:
+        """How its last openers ended."""
+        return self.shard.key(f"outcomes:{self.name}")
 
 
 class Keys:
@@ -266,6 +375,18 @@ class Keys:
     def of(self, conversation: Conversation) -> Shard:
         """The shard of a conversation."""
         return self.shards[self._shard_number(conversation.name)]
+
+    def conversation(self, conversation: Conversation) -> ConversationKeys:
+        """All keys of a conversation."""
+        name = conversation.name
+        shard = self.shards[self._shard_number(name)]
+        return ConversationKeys(
+            shard, name, shard.conversation_prefix + name, shard.inbox_prefix + name, shard.timeline_prefix + name
+        )
+
+    def persona(self, persona: str) -> PersonaKeys:
+        """All keys of what exists once for a persona."""
+        return PersonaKeys(self.home(persona), persona)
 
     def home(self, persona: str) -> Shard:
         """The shard where something that exists once per persona lives."""

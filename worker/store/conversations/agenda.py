@@ -112,8 +112,19 @@ class Agenda:
         # Some more than their part of the room: the oldest of a persona are not spread evenly.
         places = max(4, 3 * self._outreach_limit // len(shards)) if outreach else 0
         limit = max(1, self._limit // len(self._keys.shards))
-        arguments: list[str | int] = [limit, self._grace_ms, self._grace_limit_ms, places, in_queue, *self._personas]
-        answers = self._ring.many([(_ring_keys(shard), arguments) for shard in shards])
+        calls = [
+            self._ring.call(
+                shard,
+                most=limit,
+                grace_ms=self._grace_ms,
+                grace_limit_ms=self._grace_limit_ms,
+                places=places,
+                in_queue=in_queue,
+                personas=self._personas,
+            )
+            for shard in shards
+        ]
+        answers = self._ring.many(calls)
         for persona in sorted({persona for _, _, strangers in answers for persona in strangers}):
             self._unconfigured.met(persona)
         found = [row for doorbells, _, _ in answers for row in _rows(doorbells, 3)]
@@ -146,20 +157,6 @@ class Agenda:
 
 def _looked_at(shard: Shard) -> tuple[str, ...]:
     return shard.agenda, shard.ready, shard.follow_ups, shard.queued, shard.errands
-
-
-def _ring_keys(shard: Shard) -> list[str]:
-    return [
-        shard.agenda,
-        shard.conversation_prefix,
-        shard.inbox_prefix,
-        shard.journal_prefix,
-        shard.ready,
-        shard.queued,
-        shard.queue_prefix,
-        shard.parked_prefix,
-        shard.rung,
-    ]
 
 
 def _wishes(offers_of_shards: Sequence[Sequence[Any]]) -> dict[str, Wish]:

@@ -16,9 +16,10 @@ from worker.domain.event_parts import told
 from worker.domain.events import AiOpener, EventTrigger, FollowUp, InboundChat
 from worker.domain.vocabulary import OUTREACH, TURNS, rules_of
 from worker.store.encryption import Content
+from worker.store.faces.face import Words
 from worker.store.keys import Keys
 from worker.store.queues.doorbells import Doorbells
-from worker.store.redis.scripts import Script, Scripts
+from worker.store.redis.scripts import Scripts
 
 _NO_LIMIT = 1_000_000_000
 
@@ -44,11 +45,10 @@ class Acceptance:
 
 
 class Call(NamedTuple):
-    """Keys and arguments of one run of the accept script."""
+    """One run of the accept script."""
 
     conversation: Conversation
-    keys: list[str]
-    arguments: list[Any]
+    words: Words
 
 
 class Inbox:
@@ -60,8 +60,8 @@ class Inbox:
         self._redis = redis
         self._keys = keys
         self._content = content
-        self._accept: Script = scripts.accept
-        self._refuse: Script = scripts.refuse
+        self._accept = scripts.accept
+        self._refuse = scripts.refuse
         self._doorbells = doorbells
         self._limits = settings.limits
         self._retention = settings.retention
@@ -88,7 +88,7 @@ class Inbox:
         Raises ``redis.RedisError``; then the event may or may not be in: the same event again is recognised.
         """
         call = self._call(event, plan, room, derived_from)
-        return self._done(call, self._accept(call.keys, call.arguments))
+        return self._done(call, self._accept.run(call.words))
 
     def accept_many(
         self,
@@ -112,8 +112,15 @@ class Inbox:
             plan = plans[index] if plans else None
             calls.append(self._call(event, plan, room, derived_from, in_front.get(lead, "")))
             in_front[lead] = event.event_id
-        answers = self._accept.many([(call.keys, call.arguments) for call in calls])
-        return [self._done(call, self._in_order(call, answer)) for call, answer in zip(calls, answers, strict=True)]
+        answers = self._accept.many([call.words for call in calls])
+        accepted = []
+        for index, (call, answer) in enumerate(zip(calls, answers, strict=True)):
+            if answer[0] == "behind":
+                # All calls were answered, so the one in front of it was refused for good, and nothing is waited for.
+                again = self._call(events[index], plans[index] if plans else None, room, derived_from)
+                answer = self._accept.run(again.words)
+            accepted.append(self._done(call, answer))
+        return accepted
 
     def waiting(self, conversation: Conversation) -> int:
         """How many events of a conversation wait or are being worked on."""
@@ -163,13 +170,6 @@ class Inbox:
             return self._refused_per_shard * (2 if own_fault else 1), ""
         return self._limits.refused_per_conversation, self._refused_per_shard
 
-    def _in_order(self, call: Call, answer: list[Any]) -> list[Any]:
-        if answer[0] != "behind":
-            return answer
-        # All calls were answered, so the one in front of it was refused for good, and nothing is waited for.
-        again: list[Any] = self._accept(call.keys, [*call.arguments[:-2], "", ""])
-        return again
-
     def _call(
         self,
         event: InboundChat | AiOpener | EventTrigger | FollowUp,
@@ -179,46 +179,35 @@ class Inbox:
         in_front: str = "",
     ) -> Call:
         conversation = Conversation(event.persona, event.target)
-        shard = self._keys.of(conversation)
+        keys = self._keys.conversation(conversation)
         join = self._joins[event.persona]
         channel = event.channel.model_dump_json() if event.channel else ""
-        keys = [
-            shard.conversation(conversation),
-            shard.inbox(conversation),
-            shard.journal(conversation, event.event_id),
-            shard.agenda,
-            shard.timeline(conversation),
-            shard.books,
-            shard.follow_ups,
-            shard.journal_prefix,
-            self._doorbells.list_of(TURNS, shard.agenda),
-            shard.ready,
-            shard.taken_over,
-            shard.dead,
-        ]
-        arguments = [
-            conversation.name,
-            event.event_id,
-            event.kind,
-            self._content.encrypt("payload", conversation, event.model_dump_json(exclude_none=True)),
-            self._content.encrypt("channel", conversation, channel),
-            _joining(event),
-            len(event.message) if isinstance(event, InboundChat) else 0,
-            int(join.settle_seconds * 1000),
-            int(join.settle_limit_seconds * 1000),
-            join.max_events,
-            self._grace_ms,
-            self._limits.inbox_events + 1 - room if room else _NO_LIMIT,
-            "" if plan is None else plan,
-            "" if rules_of(event.kind).lane == OUTREACH else self._doorbells.message(conversation, TURNS),
-            self._takeover(event),
-            event_ids.instead_of(event.event_id, derived_from),
-            derived_from,
-            told(event.left_out),
-            in_front,
-            event_ids.instead_of(in_front, derived_from) if in_front else "",
-        ]
-        return Call(conversation, keys, arguments)
+        words = self._accept.call(
+            keys,
+            journal=keys.journal(event.event_id),
+            doorbells=self._doorbells.list_of(TURNS, keys.shard.agenda),
+            name=keys.name,
+            event_id=event.event_id,
+            kind=event.kind,
+            payload=self._content.encrypt("payload", conversation, event.model_dump_json(exclude_none=True)),
+            channel=self._content.encrypt("channel", conversation, channel),
+            joining=_joining(event),
+            size=len(event.message) if isinstance(event, InboundChat) else 0,
+            settle_ms=int(join.settle_seconds * 1000),
+            settle_limit_ms=int(join.settle_limit_seconds * 1000),
+            most_events=join.max_events,
+            grace_ms=self._grace_ms,
+            inbox_limit=self._limits.inbox_events + 1 - room if room else _NO_LIMIT,
+            plan="" if plan is None else plan,
+            doorbell="" if rules_of(event.kind).lane == OUTREACH else self._doorbells.message(conversation, TURNS),
+            takeover=self._takeover(event),
+            other_id=event_ids.instead_of(event.event_id, derived_from),
+            derived_from=derived_from,
+            left_out=told(event.left_out),
+            in_front=in_front,
+            in_front_other_id=event_ids.instead_of(in_front, derived_from) if in_front else "",
+        )
+        return Call(conversation, words)
 
     def _takeover(self, event: InboundChat | AiOpener | EventTrigger | FollowUp) -> str:
         policy = self._takeovers[event.persona]

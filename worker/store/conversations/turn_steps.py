@@ -152,34 +152,24 @@ class Leases:
 
     def begin(self, conversation: Conversation, token: str) -> Grant | NotNow:
         """Take the lease when there is work that may run now. ``token``: names this turn and no other."""
-        shard = self._keys.of(conversation)
+        keys = self._keys.conversation(conversation)
         join = self._joins[conversation.persona]
-        repeatable, preparing, resent = self._policies[conversation.persona]
+        repeatable, preparing, resends = self._policies[conversation.persona]
         answer = self._scripts.begin(
-            [
-                shard.conversation(conversation),
-                shard.inbox(conversation),
-                shard.agenda,
-                shard.timeline(conversation),
-                shard.persona(conversation.persona),
-                shard.journal_prefix,
-                shard.waiting_prefix,
-                shard.channel(self._environment),
-            ],
-            [
-                conversation.name,
-                token,
-                self._ttl_ms,
-                int(join.settle_seconds * 1000),
-                int(join.settle_limit_seconds * 1000),
-                join.max_events,
-                join.max_characters,
-                repeatable,
-                random.randrange(1000),
-                self._quiet_takeover_ms[conversation.persona],
-                preparing,
-                resent,
-            ],
+            keys,
+            channel=keys.shard.channel(self._environment),
+            name=keys.name,
+            token=token,
+            lease_ms=self._ttl_ms,
+            settle_ms=int(join.settle_seconds * 1000),
+            settle_limit_ms=int(join.settle_limit_seconds * 1000),
+            most_events=join.max_events,
+            most_characters=join.max_characters,
+            repeatable_kinds=repeatable,
+            jitter_ms=random.randrange(1000),
+            quiet_takeover_ms=self._quiet_takeover_ms[conversation.persona],
+            preparing_kinds=preparing,
+            resends=resends,
         )
         if answer[0] != "granted":
             return NotNow(*answer)
@@ -193,26 +183,20 @@ class Leases:
         stored for the holder of the lease only.
         """
         conversation = grant.conversation
-        shard = self._keys.of(conversation)
+        keys = self._keys.conversation(conversation)
         stored = self._content.encrypt("reply", conversation, reply)
         status, first, reply_id = self._scripts.record(
-            [
-                shard.conversation(conversation),
-                shard.journal(conversation, grant.head.event_id),
-                shard.agenda,
-                shard.timeline(conversation),
-                shard.channel(self._environment),
-            ],
-            [
-                conversation.name,
-                grant.token,
-                grant.fence,
-                stored,
-                self._ttl_ms,
-                "1" if farewell else "sealed" if seals else "",
-                grant.head.accepted_at,
-                int(self._processes.all_know_names()),
-            ],
+            keys,
+            journal=keys.journal(grant.head.event_id),
+            channel=keys.shard.channel(self._environment),
+            name=keys.name,
+            token=grant.token,
+            fence=grant.fence,
+            own_reply=stored,
+            lease_ms=self._ttl_ms,
+            farewell="1" if farewell else "sealed" if seals else "",
+            accepted_at=grant.head.accepted_at,
+            ids_known=self._processes.all_know_names(),
         )
         if first == stored:
             return Recorded(status, reply, reply_id)
@@ -236,45 +220,31 @@ class Leases:
         ``follow_up``: how the cadence goes on; ``drop`` = there is no next touch; None = that stays as it is.
         """
         conversation = grant.conversation
-        shard = self._keys.of(conversation)
+        keys = self._keys.conversation(conversation)
         join = self._joins[conversation.persona]
         at, step, quiet_from, rule = _follow_up(follow_up)
         status, _, left, ring = self._scripts.settle(
-            [
-                shard.conversation(conversation),
-                shard.inbox(conversation),
-                shard.agenda,
-                shard.timeline(conversation),
-                shard.books,
-                shard.follow_ups,
-                shard.dead,
-                shard.sealed,
-                shard.journal_prefix,
-                self._doorbells.list_of(TURNS, shard.agenda),
-                shard.ready,
-                shard.taken_over,
-            ],
-            [
-                conversation.name,
-                grant.token,
-                grant.fence,
-                fate,
-                reason,
-                mark,
-                at,
-                step,
-                self._settled_ms,
-                self._dead_ms,
-                self._conversation_ms,
-                int(join.settle_seconds * 1000),
-                int(join.settle_limit_seconds * 1000),
-                self._grace_ms,
-                self._timeline_entries,
-                self._doorbells.message(conversation, TURNS),
-                self._content.encrypt("detail", conversation, detail),
-                quiet_from,
-                rule,
-            ],
+            keys,
+            doorbells=self._doorbells.list_of(TURNS, keys.shard.agenda),
+            name=keys.name,
+            token=grant.token,
+            fence=grant.fence,
+            fate=fate,
+            reason=reason,
+            mark=mark,
+            touch_at=at,
+            plan_step=step,
+            settled_ms=self._settled_ms,
+            dead_ms=self._dead_ms,
+            conversation_ms=self._conversation_ms,
+            settle_ms=int(join.settle_seconds * 1000),
+            settle_limit_ms=int(join.settle_limit_seconds * 1000),
+            grace_ms=self._grace_ms,
+            timeline_entries=self._timeline_entries,
+            doorbell=self._doorbells.message(conversation, TURNS),
+            detail=self._content.encrypt("detail", conversation, detail),
+            quiet_from=quiet_from,
+            rule=rule,
         )
         if ring:
             self._doorbells.ring([(conversation, TURNS)])
@@ -359,29 +329,22 @@ class Leases:
         ``bubbles_sent``: so many bubbles of the reply have surely been sent; the next one has a budget of its own.
         ``failed``: the attempt may turn out to be the event's own fault; ``judged``: the one before it did.
         """
-        conversation = grant.conversation
-        shard = self._keys.of(conversation)
+        keys = self._keys.conversation(grant.conversation)
+        wait_ms = int(seconds * 1000)
         status, _ = self._scripts.hold(
-            [
-                shard.conversation(conversation),
-                shard.agenda,
-                shard.timeline(conversation),
-                shard.journal(conversation, grant.head.event_id),
-                shard.inbox(conversation),
-            ],
-            [
-                conversation.name,
-                grant.token,
-                grant.fence,
-                int(seconds * 1000),
-                reason,
-                "unknown" if unknown else "known" if asked else "not asked",
-                self._timeline_entries,
-                "" if bubbles_sent is None else bubbles_sent,
-                failed.to_text(int(seconds * 1000), reason) if failed else "",
-                int(failed.own) if failed else 0,
-                int(judged),
-            ],
+            keys,
+            journal=keys.journal(grant.head.event_id),
+            name=keys.name,
+            token=grant.token,
+            fence=grant.fence,
+            wait_ms=wait_ms,
+            reason=reason,
+            outcome="unknown" if unknown else "known" if asked else "not asked",
+            timeline_entries=self._timeline_entries,
+            bubbles_sent="" if bubbles_sent is None else bubbles_sent,
+            failure=failed.to_text(wait_ms, reason) if failed else "",
+            counts_at_once=failed is not None and failed.own,
+            last_one_counts=judged,
         )
         held: Held = status
         return held
@@ -451,14 +414,14 @@ class Leases:
         ]
 
 
-def _policy(persona: Persona) -> tuple[str, str, int]:
+def _policy(persona: Persona) -> tuple[str, str, bool]:
     # Kinds with a space around each: those that may be asked twice, those that have more to do before the call; and
     # whether a delivery may be repeated.
     unknown = persona.unknown
     repeatable = [kind for kind, rules in KINDS.items() if rules.unknown(unknown) in ("ask_again", "probe")]
     bounded = persona.calls_at_once or persona.calls_per_second
     preparing = [kind for kind, rules in KINDS.items() if rules.prepares or bounded]
-    return f" {' '.join(repeatable)} ", f" {' '.join(preparing)} ", int(unknown.delivery == "send_again")
+    return f" {' '.join(repeatable)} ", f" {' '.join(preparing)} ", unknown.delivery == "send_again"
 
 
 def _left_out(field: Field, _: str) -> str:

@@ -1,10 +1,8 @@
 -- Take the lease of a conversation and read what its turn needs; or say why not now.
 --
--- KEYS 1 conversation  2 inbox  3 agenda  4 timeline  5 persona  6 journal prefix  7 waiting prefix  8 channel
--- ARGV 1 conversation name  2 token  3 lease ms  4 settle ms  5 settle limit ms  6 largest group  7 largest characters
---      8 kinds that may be asked again although their call may have been acted on, a space around each
---      9 jitter 0..999  10 ms after which a quiet takeover ends by itself, or 0
---      11 kinds whose turn has more to do before the call, a space around each; 12 1 = a delivery may be repeated
+-- repeatable_kinds: those that may be asked again although their call may have been acted on, a space around each.
+-- preparing_kinds: those whose turn has more to do before the call, likewise. resends: a delivery may be repeated.
+-- quiet_takeover_ms: after so long a quiet takeover ends by itself, or 0. jitter_ms: 0..999.
 -- Returns {'granted', now, fence, conversation fields, {id, journal fields} ...}, where the field gives_way says that the
 --          head ends without a call: outreach is stopped, and something that happened on the platform waits behind it;
 --          and the field probe names the closed gate that this turn tries
@@ -13,8 +11,6 @@
 -- Twice with the same token: the second time returns the same grant and counts nothing again; once the turn has ended it
 -- grants nothing.
 
-local conversation, inbox, agenda, timeline, persona, prefix = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
-local name, token = ARGV[1], ARGV[2]
 local now = clock()
 
 -- First write of each way through, here and where the lease is taken: a full store denies it.
@@ -25,10 +21,10 @@ local function later(status, at, reason)
 end
 
 local function journal_of(id)
-  return prefix .. id .. ' ' .. name
+  return journal_prefix .. id .. ' ' .. name
 end
 
-local ids = redis.call('LRANGE', inbox, 0, tonumber(ARGV[6]) - 1)
+local ids = redis.call('LRANGE', inbox, 0, most_events - 1)
 if #ids == 0 then
   redis.call('ZREM', agenda, name)
   return {'empty', 0, ''}
@@ -73,7 +69,7 @@ if not repeated then
   if owner and number(state[2]) > now then
     return {'busy', number(state[2]), ''}
   end
-  local late, spare = now - number(state[2]), math.max(2000, math.floor(tonumber(ARGV[3]) / 2))
+  local late, spare = now - number(state[2]), math.max(2000, math.floor(lease_ms / 2))
   if owner and late > spare and late < 300000 and state[14] ~= state[7] then
     -- The lease ran out a while ago and nobody has begun since: the store was away or refused to write, or all workers
     -- were away. A holder that lives may have its answer in hand, at most for some minutes; it renews as soon as it can,
@@ -84,9 +80,9 @@ if not repeated then
   if state[8] then
     -- A person has the conversation: not even a reply that is stored goes out.
     local first = number(redis.call('HGET', journal_of(ids[1]), 'accepted_at'))
-    local ends = takeover_end(number(state[9]), number(state[10]), first, tonumber(ARGV[10]))
-    if ends and ends <= now then return later('hand_back', now + tonumber(ARGV[3]), state[8]) end
-    local far = now + 3600000 + number(ARGV[9])
+    local ends = takeover_end(number(state[9]), number(state[10]), first, quiet_takeover_ms)
+    if ends and ends <= now then return later('hand_back', now + lease_ms, state[8]) end
+    local far = now + 3600000 + jitter_ms
     return later('taken_over', math.min(far, ends or far), state[8])
   end
   if number(state[3]) > now then
@@ -96,31 +92,31 @@ if not repeated then
   if unanswered then
     local gates = redis.call('HMGET', persona, 'paused', 'quarantined', 'hold_until', 'hold_reason',
       'circuit_until', 'credits_until')
-    local far = now + 3600000 + number(ARGV[9])
+    local far = now + 3600000 + jitter_ms
     if gates[1] then return later('paused', far, gates[1]) end
     if gates[2] then return later('quarantined', far, gates[2]) end
-    if number(gates[3]) > now then return later('held', number(gates[3]) + number(ARGV[9]) / 4, gates[4] or '') end
+    if number(gates[3]) > now then return later('held', number(gates[3]) + jitter_ms / 4, gates[4] or '') end
     if stopped and not gives_way then return later('outreach', far, stopped) end
     -- The try of the circuit needs no other right: were all who wait new to the persona, none of them could make it.
     gate = (gates[5] and probing ~= 'circuit' and 'circuit') or (gates[6] and not state[6] and not probing and 'credits')
-  elseif probing ~= 'channel' and redis.call('HEXISTS', KEYS[8], 'channel_until') == 1 then
+  elseif probing ~= 'channel' and redis.call('HEXISTS', channel, 'channel_until') == 1 then
     gate = 'channel'
   end
   if gate then
     -- It opens when a call succeeds: one of those that wait tries at each interval, the longest waiting first. What must
     -- not be repeated comes after all others: a try may end without an answer.
     local head = redis.call('HMGET', journal_of(ids[1]), 'kind', 'accepted_at')
-    local repeatable, owned_by = ARGV[12] == '1', string.match(KEYS[8], ':channel:(.*)$')
+    local repeatable, owned_by = resends, string.match(channel, ':channel:(.*)$')
     if gate ~= 'channel' then
-      repeatable = string.find(ARGV[8], ' ' .. (head[1] or '') .. ' ', 1, true) ~= nil
+      repeatable = string.find(repeatable_kinds, ' ' .. (head[1] or '') .. ' ', 1, true) ~= nil
       owned_by = string.match(name, '^[^:]*')
     end
-    local waiting = KEYS[7] .. gate .. ':' .. owned_by
+    local waiting = waiting_prefix .. gate .. ':' .. owned_by
     local past = redis.call('ZSCORE', waiting, name)
     if not past or (repeatable and tonumber(past) >= LAST_TO_TRY) then
       redis.call('ZADD', waiting, (repeatable and 0 or LAST_TO_TRY) + number(head[2]), name)
     end
-    return later('held', now + 3600000 + number(ARGV[9]), gate)
+    return later('held', now + 3600000 + jitter_ms, gate)
   end
 end
 
@@ -130,7 +126,7 @@ if group == 0 then
   local size, first_at, last_at, open = 0, 0, 0, true
   for index, id in ipairs(ids) do
     local fields = redis.call('HMGET', journal_of(id), 'joining', 'size', 'accepted_at')
-    if index > 1 and (fields[1] == 'no' or size + number(fields[2]) > tonumber(ARGV[7])) then
+    if index > 1 and (fields[1] == 'no' or size + number(fields[2]) > most_characters) then
       open = false
       break
     end
@@ -142,8 +138,8 @@ if group == 0 then
       break
     end
   end
-  if open and group < tonumber(ARGV[6]) then
-    local at = quiet_at(first_at, last_at, tonumber(ARGV[4]), tonumber(ARGV[5]))
+  if open and group < most_events then
+    local at = quiet_at(first_at, last_at, settle_ms, settle_limit_ms)
     if at > now then return later('quiet', at) end
   end
 elseif group > #ids then
@@ -155,7 +151,7 @@ local head = journal_of(ids[1])
 local fence = number(state[7])
 if not repeated then
   fence = fence + 1
-  local lease_until = now + tonumber(ARGV[3])
+  local lease_until = now + lease_ms
   redis.call('HSET', conversation, 'owner', token, 'lease_until', lease_until, 'fence', fence, 'group', group)
   redis.call('HDEL', conversation, 'hold_until', 'hold_reason', 'rings')
   redis.call('ZADD', agenda, lease_until, name)
@@ -176,7 +172,7 @@ if not repeated then
     note(timeline, now, word, attempt, fence, past[4] and number(past[4]) + 1 or '')
   else
     -- What has more to do before the call says so when it calls (asking.lua): left before, it asked nothing.
-    local prepares = past[3] or closing or string.find(ARGV[11], ' ' .. (past[5] or '') .. ' ', 1, true)
+    local prepares = past[3] or closing or string.find(preparing_kinds, ' ' .. (past[5] or '') .. ' ', 1, true)
     local attempt = number(past[6]) + (past[1] == 'begun' and 0 or 1)
     redis.call('HSET', head, 'step', prepares and 'begun' or 'asking', 'asks', attempt)
     note(timeline, now, (past[8] or past[9] or asked) and 'second ask' or 'asking', attempt, fence, group)

@@ -2,24 +2,20 @@
 -- Leads who wait are rung for; outreach that is due or has become ready goes into the queue of its persona, from which
 -- `ring_outreach.lua` takes what its caller has room for.
 --
--- KEYS 1 agenda  2 conversation prefix  3 inbox prefix  4 journal prefix  5 ready  6 queued  7 queue prefix
---      8 parked prefix  9 rung
--- ARGV 1 at most so many  2 grace ms  3 grace limit ms  4 so many places of each queue to be told; 0 = no outreach now
---      5 how many doorbells wait in the queue of outreach  6... the configured personas
+-- most: at most so many. places: so many of each queue are told; 0 = no outreach now. in_queue: so many doorbells wait in the
+-- queue of outreach. personas: the configured ones.
 -- Returns {{conversation name, lane, since when it waits, ...},
 --          {persona, how many of its doorbells wait, {place of its first, of its second, ...}, ...},
 --          {persona that is not configured and has been parked, ...}}
 -- Any number of callers share the work, also callers that know other personas: nobody rings for a persona that it does
 -- not know. Such conversations are parked and far ahead on the agenda, and the next caller that knows it takes them back.
 
-local agenda, queued = KEYS[1], KEYS[6]
-local most, grace, grace_limit, places = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 -- So many times the bound is looked at when one persona alone fills it, and so many conversations are moved at once.
 local FURTHER, AT_ONCE, FAR = 4, 1000, 3600000
 local now = clock()
 
 local known, indexed, parked_now, doorbells, offers, strangers = {}, {}, {}, {}, {}, {}
-for index = 6, #ARGV do known[ARGV[index]] = true end
+for _, persona in ipairs(personas) do known[persona] = true end
 
 local function persona_of(name)
   return string.match(name, '^[^:]*')
@@ -34,11 +30,11 @@ end
 -- all that became ready before it was rung for. Not so what was held for a moment of its own, or has its answer: it has
 -- had its turn already.
 local function place_of(name, id, accepted_at)
-  local state = redis.call('HMGET', KEYS[2] .. name, 'rung_at', 'rings', 'hold_reason')
+  local state = redis.call('HMGET', conversation_prefix .. name, 'rung_at', 'rings', 'hold_reason')
   if not state[1] or state[2] or for_its_moment(state[3]) or for_a_place(state[3]) then
     return number(accepted_at)
   end
-  local answered = id and redis.call('HEXISTS', KEYS[4] .. id .. ' ' .. name, 'replied_at') == 1
+  local answered = id and redis.call('HEXISTS', journal_prefix .. id .. ' ' .. name, 'replied_at') == 1
   return answered and number(accepted_at) or math.max(number(accepted_at), number(state[1]))
 end
 
@@ -48,13 +44,13 @@ local function index(persona)
 end
 
 local function queue_up(name, id, accepted_at)
-  redis.call('ZADD', KEYS[7] .. persona_of(name), place_of(name, id, accepted_at), name)
+  redis.call('ZADD', queue_prefix .. persona_of(name), place_of(name, id, accepted_at), name)
   index(persona_of(name))
 end
 
 local function ring(name, lane, since)
-  local rings = redis.call('HINCRBY', KEYS[2] .. name, 'rings', 1)
-  redis.call('ZADD', agenda, now + math.min(grace * 2 ^ math.min(rings - 1, 16), grace_limit), name)
+  local rings = redis.call('HINCRBY', conversation_prefix .. name, 'rings', 1)
+  redis.call('ZADD', agenda, now + math.min(grace_ms * 2 ^ math.min(rings - 1, 16), grace_limit_ms), name)
   doorbells[#doorbells + 1] = name
   doorbells[#doorbells + 1] = lane
   doorbells[#doorbells + 1] = since
@@ -62,11 +58,11 @@ end
 
 local function park(name, since)
   local persona = persona_of(name)
-  if redis.call('EXISTS', KEYS[3] .. name) == 0 then
+  if redis.call('EXISTS', inbox_prefix .. name) == 0 then
     redis.call('ZREM', agenda, name)
     return
   end
-  redis.call('ZADD', KEYS[8] .. persona, 'NX', since, name)
+  redis.call('ZADD', parked_prefix .. persona, 'NX', since, name)
   redis.call('ZADD', agenda, now + FAR, name)
   if not parked_now[persona] then
     parked_now[persona] = true
@@ -76,10 +72,10 @@ local function park(name, since)
 end
 
 local function take_back(persona)
-  local parked = redis.call('ZPOPMIN', KEYS[8] .. persona, AT_ONCE)
+  local parked = redis.call('ZPOPMIN', parked_prefix .. persona, AT_ONCE)
   for index = 1, #parked, 2 do
     local name = parked[index]
-    local state = redis.call('HMGET', KEYS[2] .. name, 'lease_until', 'hold_until')
+    local state = redis.call('HMGET', conversation_prefix .. name, 'lease_until', 'hold_until')
     local at = math.max(number(parked[index + 1]), number(state[1]), number(state[2]))
     -- It ended meanwhile when it is not on the agenda any more.
     redis.call('ZADD', agenda, 'XX', at, name)
@@ -92,7 +88,7 @@ local function find_due()
   if #due == 2 * most then
     due = redis.call('ZRANGEBYSCORE', agenda, '-inf', now, 'WITHSCORES', 'LIMIT', 0, FURTHER * most)
   end
-  local by_persona, personas, count = {}, {}, 0
+  local by_persona, in_order, count = {}, {}, 0
   for index = 1, #due, 2 do
     local persona = persona_of(due[index])
     if not known[persona] then
@@ -100,7 +96,7 @@ local function find_due()
     else
       if not by_persona[persona] then
         by_persona[persona] = {}
-        personas[#personas + 1] = persona
+        in_order[#in_order + 1] = persona
       end
       table.insert(by_persona[persona], {due[index], due[index + 1]})
       count = count + 1
@@ -108,7 +104,7 @@ local function find_due()
   end
   local found, round = {}, 1
   while #found < math.min(count, most) do
-    for _, persona in ipairs(personas) do
+    for _, persona in ipairs(in_order) do
       local entry = by_persona[persona][round]
       if entry and #found < most then found[#found + 1] = entry end
     end
@@ -124,10 +120,10 @@ end
 
 for _, entry in ipairs(find_due()) do
   local name = entry[1]
-  local id = redis.call('LINDEX', KEYS[3] .. name, 0)
+  local id = redis.call('LINDEX', inbox_prefix .. name, 0)
   if id then
-    local head = redis.call('HMGET', KEYS[4] .. id .. ' ' .. name, 'kind', 'accepted_at', 'seq')
-    local state = redis.call('HMGET', KEYS[2] .. name, 'lease_until', 'hold_until', 'last_inbound', 'inbound_seq')
+    local head = redis.call('HMGET', journal_prefix .. id .. ' ' .. name, 'kind', 'accepted_at', 'seq')
+    local state = redis.call('HMGET', conversation_prefix .. name, 'lease_until', 'hold_until', 'last_inbound', 'inbound_seq')
     local lane = lane_of(head, {state[3], state[4]})
     if lane == 'outreach' and not not_now(state) then
       queue_up(name, id, head[2])
@@ -142,20 +138,21 @@ end
 
 if places == 0 then return {doorbells, offers, strangers} end
 
-local ready = redis.call('ZPOPMIN', KEYS[5], AT_ONCE)
-for index = 1, #ready, 2 do
-  queue_up(ready[index], redis.call('LINDEX', KEYS[3] .. ready[index], 0), ready[index + 1])
+local became_ready = redis.call('ZPOPMIN', ready, AT_ONCE)
+for index = 1, #became_ready, 2 do
+  local name = became_ready[index]
+  queue_up(name, redis.call('LINDEX', inbox_prefix .. name, 0), became_ready[index + 1])
 end
 
 -- How many doorbells of each persona nobody has looked at yet: they are what lies in the queue, as far as can be seen.
 local waiting = {}
-redis.call('ZREMRANGEBYSCORE', KEYS[9], '-inf', now - 60000)
-if tonumber(ARGV[5]) > 0 then
-  for _, name in ipairs(redis.call('ZRANGE', KEYS[9], 0, -1)) do
-    if redis.call('HEXISTS', KEYS[2] .. name, 'rings') == 1 then
+redis.call('ZREMRANGEBYSCORE', rung, '-inf', now - 60000)
+if in_queue > 0 then
+  for _, name in ipairs(redis.call('ZRANGE', rung, 0, -1)) do
+    if redis.call('HEXISTS', conversation_prefix .. name, 'rings') == 1 then
       waiting[persona_of(name)] = (waiting[persona_of(name)] or 0) + 1
     else
-      redis.call('ZREM', KEYS[9], name)
+      redis.call('ZREM', rung, name)
     end
   end
 end
@@ -168,10 +165,10 @@ local function offer(persona, first)
 end
 
 for _, persona in ipairs(redis.call('SMEMBERS', queued)) do
-  local first = redis.call('ZRANGE', KEYS[7] .. persona, 0, places - 1, 'WITHSCORES')
+  local first = redis.call('ZRANGE', queue_prefix .. persona, 0, places - 1, 'WITHSCORES')
   if #first > 0 and known[persona] then
     offer(persona, first)
-  elseif #first == 0 and redis.call('EXISTS', KEYS[8] .. persona) == 0 then
+  elseif #first == 0 and redis.call('EXISTS', parked_prefix .. persona) == 0 then
     redis.call('SREM', queued, persona)
   end
 end

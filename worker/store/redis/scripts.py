@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Sequence
 from importlib import resources
-from typing import Any
+from typing import Any, Generic, ParamSpec
 
 from redis import Redis
 from redis.exceptions import NoScriptError, ResponseError
 
+from worker.store.faces import agenda, door, turn
+from worker.store.faces.face import Face, Words, face
 from worker.store.redis.ahead import LUA
 from worker.store.redis.cluster import LateCluster
 from worker.store.redis.connection import StoreFull
@@ -18,45 +20,55 @@ from worker.store.redis.lua_library import needed
 from worker.store.redis.lua_words import words
 from worker.store.redis.troubles import FULL, trouble_of
 
+P = ParamSpec("P")
 Argument = str | int | float | bytes
 
 
-class Script:
+class Script(Generic[P]):
     """One script. Every script may run twice for one call, because the client repeats a call that timed out."""
 
-    def __init__(self, redis: Redis, text: str, lines: Lines | None = None) -> None:
+    def __init__(self, redis: Redis, text: str, face: Face[P], lines: Lines | None = None) -> None:
         self._redis = redis
         self._lines = lines
         self._text = text
+        self._words = face.words
         self._digest = hashlib.sha1(text.encode()).hexdigest()  # noqa: S324 - the name Redis gives a script
 
-    def __call__(self, keys: Sequence[str], arguments: Sequence[Argument]) -> Any:
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Any:
         """Run it. Raises ``StoreFull`` when there is no memory for new work, else ``redis.RedisError``."""
+        return self.run(self._words(*args, **kwargs))
+
+    def call(self, *args: P.args, **kwargs: P.kwargs) -> Words:
+        """A call for ``run`` or ``many``."""
+        return self._words(*args, **kwargs)
+
+    def run(self, words: Words) -> Any:
+        """Run a call that ``call`` has made. Raises what a call raises."""
         try:
             try:
-                return self._evalsha(keys, arguments)
+                return self._evalsha(words)
             except NoScriptError:
-                return self._redis.eval(self._text, len(keys), *map(as_read, (*keys, *arguments)))
+                return self._redis.eval(self._text, *map(as_read, words))
         except ResponseError as error:
             _tell_when_full(error)
             raise
 
-    def _evalsha(self, keys: Sequence[str], arguments: Sequence[Argument]) -> Any:
+    def _evalsha(self, words: Words) -> Any:
         if self._lines is not None:
             try:
-                return self._lines.run(["EVALSHA", self._digest, len(keys), *keys, *arguments])
+                return self._lines.run(["EVALSHA", self._digest, *words])
             except LineBroken:
                 pass
-        return self._redis.evalsha(self._digest, len(keys), *map(as_read, (*keys, *arguments)))
+        return self._redis.evalsha(self._digest, *map(as_read, words))
 
-    def many(self, calls: Sequence[tuple[Sequence[str], Sequence[Argument]]]) -> list[Any]:
-        """Run it for several key sets in one round trip, in a cluster in one for each; results in order.
+    def many(self, calls: Sequence[Words]) -> list[Any]:
+        """Run it for several calls in one round trip, in a cluster in one for each; results in order.
 
         Raises what one call raises; then some of them may have been done.
         """
         if isinstance(self._redis, LateCluster):
             # A pipeline over several nodes keeps no order while slots move, and the client refuses scripts in it.
-            return [self(keys, arguments) for keys, arguments in calls]
+            return [self.run(words) for words in calls]
         try:
             try:
                 return self._pipeline(calls)
@@ -67,10 +79,10 @@ class Script:
             _tell_when_full(error)
             raise
 
-    def _pipeline(self, calls: Sequence[tuple[Sequence[str], Sequence[Argument]]]) -> list[Any]:
+    def _pipeline(self, calls: Sequence[Words]) -> list[Any]:
         with self._redis.pipeline(transaction=False) as pipeline:
-            for keys, arguments in calls:
-                pipeline.evalsha(self._digest, len(keys), *map(as_read, (*keys, *arguments)))
+            for words in calls:
+                pipeline.evalsha(self._digest, *map(as_read, words))
             return pipeline.execute()
 
 
@@ -83,6 +95,23 @@ def _tell_when_full(error: ResponseError) -> None:
 
 # What a script may say of itself to ``lua/lib/clock.lua``.
 _ONLY_READS = "\nlocal stores\n"
+
+
+@face()
+def asking_nothing() -> Any:
+    """Stands for the faces of scripts that have none yet."""
+
+
+class Numbered(Script[[]]):
+    """A script without names so far."""
+
+    def __call__(self, keys: Sequence[str], arguments: Sequence[Argument]) -> Any:  # type: ignore[override]
+        """Run it with these keys and arguments."""
+        return self.run([len(keys), *keys, *arguments])
+
+    def many(self, calls: Sequence[tuple[Sequence[str], Sequence[Argument]]]) -> list[Any]:  # type: ignore[override]
+        """Run it for each."""
+        return super().many([[len(keys), *keys, *arguments] for keys, arguments in calls])
 
 
 class Scripts:
@@ -117,51 +146,57 @@ class Scripts:
         clock = _known(lease_ms, personas, channel) + read("lib/clock") if mends else _ONLY_READS
         mending = plain + clock
 
-        def script(name: str, clock: str = mending) -> Script:
+        def text_of(name: str, preamble: str, clock: str) -> str:
             body = read(name)
             own = needed(shared, body)
-            return Script(redis, needed(prelude, clock + own + body) + clock + own + body, lines)
+            return needed(prelude, clock + own + body) + clock + own + preamble + body
+
+        def script(face: Face[P], clock: str = mending) -> Script[P]:
+            return Script(redis, text_of(face.name, face.preamble(), clock), face, lines)
+
+        def numbered(name: str, clock: str = mending) -> Numbered:
+            return Numbered(redis, text_of(name, "", clock), asking_nothing, lines)
 
         # Most scripts of the hot path do without a look at the clock that was seen last: `begin`, and what beat runs at
         # each tick, have mended what a step left behind.
-        self.accept = script("accept", plain)
-        self.begin = script("begin")
-        self.record = script("record", plain)
-        self.settle = script("settle", plain)
-        self.hold = script("hold")
-        self.stumble = script("stumble")
-        self.hand_over = script("hand_over")
-        self.renew = script("renew", plain)
-        self.keep_image = script("keep_image")
-        self.note = script("note")
-        self.touch = script("touch")
-        self.schedule = script("schedule")
-        self.allow = script("allow")
-        self.look = script("look")
-        self.ring = script("ring")
-        self.ring_outreach = script("ring_outreach")
-        self.refuse = script("refuse")
-        self.reencrypt = script("reencrypt")
-        self.replay = script("replay")
-        self.gate = script("gate")
-        self.open = script("open")
-        self.errands = script("errands")
-        self.probe = script("probe")
-        self.admit = script("admit")
-        self.release = script("release")
-        self.renew_places = script("renew_places")
-        self.next = script("next")
-        self.asking = script("asking", plain)
-        self.not_called = script("not_called")
-        self.wake = script("wake")
-        self.ramp = script("ramp")
-        self.outcome = script("outcome")
-        self.books = script("books")
-        self.measure = script("measure")
-        self.claim = script("claim")
-        self.hand_back = script("hand_back")
-        self.seal = script("seal")
-        self.forget = script("forget")
+        self.accept = script(door.accept, plain)
+        self.begin = script(turn.begin)
+        self.record = script(turn.record, plain)
+        self.settle = script(turn.settle, plain)
+        self.hold = script(turn.hold)
+        self.stumble = numbered("stumble")
+        self.hand_over = numbered("hand_over")
+        self.renew = numbered("renew", plain)
+        self.keep_image = numbered("keep_image")
+        self.note = numbered("note")
+        self.touch = numbered("touch")
+        self.schedule = numbered("schedule")
+        self.allow = numbered("allow")
+        self.look = numbered("look")
+        self.ring = script(agenda.ring)
+        self.ring_outreach = numbered("ring_outreach")
+        self.refuse = numbered("refuse")
+        self.reencrypt = numbered("reencrypt")
+        self.replay = numbered("replay")
+        self.gate = numbered("gate")
+        self.open = numbered("open")
+        self.errands = numbered("errands")
+        self.probe = numbered("probe")
+        self.admit = numbered("admit")
+        self.release = numbered("release")
+        self.renew_places = numbered("renew_places")
+        self.next = numbered("next")
+        self.asking = numbered("asking", plain)
+        self.not_called = numbered("not_called")
+        self.wake = numbered("wake")
+        self.ramp = numbered("ramp")
+        self.outcome = numbered("outcome")
+        self.books = numbered("books")
+        self.measure = numbered("measure")
+        self.claim = numbered("claim")
+        self.hand_back = numbered("hand_back")
+        self.seal = numbered("seal")
+        self.forget = numbered("forget")
 
 
 def _known(lease_ms: int, personas: Iterable[str], channel: str) -> str:

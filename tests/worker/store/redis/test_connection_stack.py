@@ -5,13 +5,21 @@ from __future__ import annotations
 import os
 import threading
 import time
+from typing import Any
 
 import pytest
 from redis import Redis, exceptions
 
 from simulation.servers.embedded_redis import free_port
+from worker.store.faces.face import face
+from worker.store.keys import Key
 from worker.store.redis.connection_stack import LineBroken, Lines
 from worker.store.redis.scripts import Script
+
+
+@face()
+def count(*, counter: Key) -> Any:
+    """Count one more."""
 
 
 @pytest.fixture
@@ -65,10 +73,10 @@ def test_a_broken_connection_says_so_once_and_is_replaced(lines, store):
 
 
 def test_a_script_whose_connection_broke_runs_all_the_same(lines, store):
-    script = Script(store.redis, "return redis.call('INCR', KEYS[1])", lines)
-    assert script(["counted"], []) == 1
+    script = Script(store.redis, count.preamble() + "return redis.call('INCR', counter)", count, lines)
+    assert script(counter="counted") == 1
     store.redis.client_kill_filter(_id=address_of(lines))
-    assert script(["counted"], []) == 2
+    assert script(counter="counted") == 2
 
 
 def test_a_server_that_does_not_answer_in_time_does_not_hold_the_thread(store):
