@@ -194,6 +194,16 @@ class Shard:
         return self.key("timeline:")
 
     @cached_property
+    def persona_prefix(self) -> Key:
+        """What stands before a persona's name in the key of its gates."""
+        return self.key("persona:")
+
+    @cached_property
+    def channel_prefix(self) -> Key:
+        """What stands before an environment's name in the key of its channel's gate."""
+        return self.key("channel:")
+
+    @cached_property
     def clock(self) -> Key:
         """The latest time that a script has seen."""
         return self.key("clock")
@@ -216,39 +226,20 @@ class Shard:
 
     def persona(self, persona: str) -> Key:
         """The persona's gates as this shard knows them."""
-        return self.key(f"persona:{persona}")
+        return self.persona_prefix + persona
 
     @cached_property
     def books(self) -> Key:
         """Counters of all personas' events in this shard."""
         return self.key("books")
 
-    def admission(self, persona: str) -> tuple[str, str, str, str]:
-        """Rate, reserved moments and running calls of the persona's key, and the line of those who wait for a call."""
-        nouns = ("rate", "reserved", "running", "line")
-        rate, reserved, running, line = (self.key(f"{noun}:{persona}") for noun in nouns)
-        return rate, reserved, running, line
-
-    def follow_up_caps(self, persona: str, day: int) -> tuple[str, str, str]:
-        """Follow-ups a persona was allowed on this UTC day (since 1970), its next free moment, moments handed out."""
-        sent = self.key(f"follow_ups_sent:{persona}:{day}")
-        return sent, self.key(f"pace:{persona}"), self.key(f"paced:{persona}")
-
     def follow_ups_sent_in_all(self, day: int) -> Key:
         """Follow-ups of all personas on this UTC day (since 1970)."""
         return self.key(f"follow_ups_sent:{day}")
 
-    def ramp(self, persona: str) -> tuple[str, str, str]:
-        """State, moments handed out and openers let go by the persona's ramp."""
-        return self.key(f"ramp:{persona}"), self.key(f"moments:{persona}"), self.key(f"gone:{persona}")
-
-    def outcomes(self, persona: str) -> Key:
-        """How the persona's last openers ended."""
-        return self.key(f"outcomes:{persona}")
-
     def channel(self, environment: str) -> Key:
         """The gate of a channel as this shard knows it."""
-        return self.key(f"channel:{environment}")
+        return self.channel_prefix + environment
 
     @cached_property
     def waiting_prefix(self) -> Key:

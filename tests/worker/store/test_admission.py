@@ -78,7 +78,7 @@ def test_the_place_of_a_dead_process_comes_back_with_its_lease(bounded, held):
     store = bounded(calls_at_once=1)
     ask(store, 0, "dead")
     held(store, 1)
-    running = store.keys.home("ava").admission("ava")[2]
+    running = store.keys.persona("ava").running
     until = store.redis.zscore(running, "dead")
     assert until <= clock_ms(store.redis) + 6000, "the lease's time, not that of the longest call"
     store.redis.zadd(running, {"dead": 1})
@@ -92,7 +92,7 @@ def test_the_place_of_a_dead_process_comes_back_with_its_lease(bounded, held):
 def test_a_call_longer_than_its_lease_keeps_its_place_as_long_as_it_is_renewed(bounded):
     store = bounded(calls_at_once=1)
     ask(store, 0)
-    running = store.keys.home("ava").admission("ava")[2]
+    running = store.keys.persona("ava").running
     store.redis.zadd(running, {"t0": clock_ms(store.redis) + 50})
     store.places.renew([("ava", "t0"), ("bea", "other")])
     assert store.redis.zscore(running, "t0") > clock_ms(store.redis) + 1000
@@ -141,7 +141,7 @@ def test_a_reserved_moment_that_has_come_is_used(bounded):
     store = bounded(calls_per_second=1)
     ask(store, 0)
     assert ask(store, 1) > 0
-    reserved = store.keys.home("ava").admission("ava")[1]
+    reserved = store.keys.persona("ava").reserved
     store.redis.zadd(reserved, {lead(1).name: clock_ms(store.redis) - 1})
     assert ask(store, 1) == 0.0
     assert store.redis.zcard(reserved) == 0
@@ -172,7 +172,8 @@ def test_nothing_stays_of_who_never_came_back(bounded):
     store = bounded(calls_per_second=1, calls_at_once=9)
     for number in range(3):
         ask(store, number)
-    _, reserved, running, _ = store.keys.home("ava").admission("ava")
+    keys = store.keys.persona("ava")
+    reserved, running = keys.reserved, keys.running
     assert (store.redis.zcard(reserved), store.redis.zcard(running)) == (2, 3)
     for key in (reserved, running):
         for member in store.redis.zrange(key, 0, -1):

@@ -217,7 +217,7 @@ def test_places_of_running_calls_are_free_in_their_time(make, step, redis_server
     assert not store.places.admit(Conversation("ava", "@1"), "killed", 1).in_line
     step(store, 0)
     store.places.admit(Conversation("ava", "@2"), "t", 2)
-    running = store.keys.home("ava").admission("ava")[2]
+    running = store.keys.persona("ava").running
     assert (store.redis.zscore(running, "killed") or 0) - now(store) <= 8_000
 
 

@@ -20,7 +20,7 @@ from worker.store.queues.doorbells import Doorbells
 from worker.store.queues.queue_lists import EVENTS, SHARED
 from worker.store.redis.cluster import LateCluster
 from worker.store.redis.connection import StoreError
-from worker.store.redis.scripts import Argument, Scripts
+from worker.store.redis.scripts import Scripts
 from worker.store.redis.troubles import trouble_of
 
 _log = logging.getLogger("parley.upkeep")
@@ -81,9 +81,9 @@ class Agenda:
         return Due(shards, bool(follow_ups), bool(accept) or not self._sees_accept, bool(errands), next_seconds)
 
     def _seen(self) -> list[int]:
-        arguments: list[Argument] = [len(self._keys.shards), *self._personas]
+        looked_at = [*self._looked_at, *self._events]
         try:
-            found: list[int] = self._look([*self._looked_at, *self._events], arguments)
+            found: list[int] = self._look(looked_at=looked_at, shards=len(self._keys.shards), personas=self._personas)
         except StoreError as error:
             if trouble_of(error).code != "NOPERM" or len(self._events) <= len(EVENTS):
                 raise
@@ -139,18 +139,16 @@ class Agenda:
 
     def give_back(self, conversation: Conversation) -> None:
         """Outreach whose doorbell found no room in a process goes back to its place, and is rung for again."""
-        shard = self._keys.of(conversation)
-        keys = [shard.agenda, shard.conversation_prefix, shard.inbox_prefix, shard.journal_prefix, shard.ready]
-        self._wake(keys, ["", conversation.name])
+        self._wake(self._keys.of(conversation), held_for="", names=[conversation.name])
 
     def _take(self, shards: Sequence[Shard], rooms: dict[int, dict[str, int]]) -> list[Sequence[str]]:
-        calls: list[tuple[list[str], list[str | int]]] = []
+        calls = []
         for number, room in rooms.items():
-            shard = shards[number]
-            keys = [shard.agenda, shard.conversation_prefix, shard.inbox_prefix, shard.queue_prefix, shard.rung]
-            keys += [shard.queued, shard.parked_prefix]
             wanted = [word for persona_and_number in room.items() for word in persona_and_number]
-            calls.append((keys, [self._grace_ms, self._grace_limit_ms, *wanted]))
+            call = self._ring_outreach.call(
+                shards[number], grace_ms=self._grace_ms, grace_limit_ms=self._grace_limit_ms, wanted=wanted
+            )
+            calls.append(call)
         answers = self._ring_outreach.many(calls) if calls else []
         return [(name, OUTREACH, place) for answer in answers for name, place in _rows(answer, 2)]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Literal, NamedTuple
 
 from redis import Redis
 
@@ -16,6 +16,7 @@ from worker.domain.conversation import Conversation
 from worker.domain.event_parts import told
 from worker.domain.events import FollowUp
 from worker.store.encryption import Content, Undecryptable
+from worker.store.faces.face import Words
 from worker.store.keys import Keys
 from worker.store.redis.connection import clock_ms
 from worker.store.redis.scripts import Scripts
@@ -42,6 +43,16 @@ class Scheduled:
 
     status: Literal["scheduled", "duplicate", "no_channel"]
     position: int
+
+
+class _Change(NamedTuple):
+    # What ``lua/touch.lua`` is to do.
+    word: Literal["move", "wait", "drop", "miss", "cancel"]
+    at: int | str = ""
+    rule: str = ""
+    missed: str = ""
+    step: int | str = ""
+    quiet_from: int | str = ""
 
 
 class FollowUpIndex:
@@ -113,44 +124,37 @@ class FollowUpIndex:
 
     def apply(self, changes: Sequence[tuple[TouchState, Move | Drop | Miss]]) -> int:
         """Change touches as they were read, in one round trip. Returns how many; the others changed in the meantime."""
-        calls = [self._call(state, *_arguments(change)) for state, change in changes]
+        calls = [self._call(state, _change(change)) for state, change in changes]
         return sum(self._touch.many(calls)) if calls else 0
 
     def cancel(self, conversation: Conversation, why: str = "cancelled by a producer") -> bool:
         """Drop the next touch, whoever asked for it. False when none was planned. ``why``: for the timeline."""
-        state = TouchState(conversation.name)
-        return bool(self._touch(*self._call(state, "cancel", "", why, "", "", "")))
+        call = self._call(TouchState(conversation.name), _Change("cancel", rule=why))
+        return bool(self._touch.run(call))
 
     def schedule(self, event: FollowUp) -> Scheduled:
         """Make a follow-up with ``not_before`` the next touch of its conversation, in place of the one planned."""
         if event.not_before is None:
             raise ValueError("only a follow-up with not_before can be scheduled")
         conversation = Conversation(event.persona, event.target)
-        shard = self._keys.of(conversation)
+        keys = self._keys.conversation(conversation)
         channel = event.channel.model_dump_json() if event.channel else ""
         other_id = event_ids.instead_of(event.event_id, "") or event.event_id
         answer = self._schedule(
-            [
-                shard.conversation(conversation),
-                shard.inbox(conversation),
-                shard.follow_ups,
-                shard.timeline(conversation),
-                shard.journal(conversation, event.event_id),
-                shard.journal(conversation, other_id),
-            ],
-            [
-                conversation.name,
-                event.event_id,
-                self._content.encrypt("touch_event", conversation, event.model_dump_json(exclude_none=True)),
-                int(event.not_before.timestamp() * 1000),
-                "asked for by a producer",
-                self._content.encrypt("channel", conversation, channel),
-                self._conversation_ms,
-                self._timeline_ms,
-                self._timeline_entries,
-                other_id,
-                told(event.left_out),
-            ],
+            keys,
+            journal=keys.journal(event.event_id),
+            other_journal=keys.journal(other_id),
+            name=keys.name,
+            event_id=event.event_id,
+            other_id=other_id,
+            event=self._content.encrypt("touch_event", conversation, event.model_dump_json(exclude_none=True)),
+            not_before_ms=int(event.not_before.timestamp() * 1000),
+            rule="asked for by a producer",
+            channel=self._content.encrypt("channel", conversation, channel),
+            conversation_ms=self._conversation_ms,
+            timeline_ms=self._timeline_ms,
+            timeline_entries=self._timeline_entries,
+            left_out=told(event.left_out),
         )
         return Scheduled(*answer)
 
@@ -197,20 +201,22 @@ class FollowUpIndex:
             return replace(touch_state(name, fields, None, due), undecryptable=str(reason))
         return touch_state(name, fields, channel, due)
 
-    def _call(
-        self, state: TouchState, what: str, at: int | str, rule: str, why: str, step: int | str, quiet_from: int | str
-    ) -> tuple[list[str], list[Any]]:
-        conversation = Conversation.of_name(state.conversation)
-        shard = self._keys.of(conversation)
-        keys = [
-            shard.conversation(conversation),
-            shard.inbox(conversation),
-            shard.follow_ups,
-            shard.timeline(conversation),
-        ]
-        read = [state.plan or "", state.due or ""]
-        kept = [self._conversation_ms, self._timeline_ms, self._timeline_entries]
-        return keys, [state.conversation, *read, what, at, rule, why, step, quiet_from, *kept]
+    def _call(self, state: TouchState, change: _Change) -> Words:
+        return self._touch.call(
+            self._keys.conversation(Conversation.of_name(state.conversation)),
+            name=state.conversation,
+            plan_as_read=state.plan or "",
+            due_as_read=state.due or "",
+            change=change.word,
+            at=change.at,
+            rule=change.rule,
+            missed=change.missed,
+            step=change.step,
+            quiet_from=change.quiet_from,
+            conversation_ms=self._conversation_ms,
+            timeline_ms=self._timeline_ms,
+            timeline_entries=self._timeline_entries,
+        )
 
 
 def touch_state(name: str, fields: Mapping[str, str | None], channel: str | None, due: int = 0) -> TouchState:
@@ -245,11 +251,11 @@ def _over(fields: Mapping[str, str | None]) -> str:
     return ""
 
 
-def _arguments(change: Move | Drop | Miss) -> tuple[str, int | str, str, str, int | str, int | str]:
+def _change(change: Move | Drop | Miss) -> _Change:
     if isinstance(change, Move):
-        return "move" if change.meant else "wait", change.at, change.rule, "", "", ""
+        return _Change("move" if change.meant else "wait", change.at, change.rule)
     if isinstance(change, Drop):
-        return "drop", "", change.reason, "", "", ""
+        return _Change("drop", rule=change.reason)
     then = change.planned.then
     at, rule = (then.at, then.rule) if isinstance(then, Touch) else ("", then.reason)
-    return "miss", at, rule, change.reason, change.planned.step, change.planned.quiet_from
+    return _Change("miss", at, rule, change.reason, change.planned.step, change.planned.quiet_from)

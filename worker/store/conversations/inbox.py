@@ -140,28 +140,22 @@ class Inbox:
         Raises ``redis.RedisError``; then the same again is one letter.
         """
         conversation = _NOWHERE if own_fault else Conversation(persona if persona in self._joins else UNKNOWN, target)
-        shard = self._keys.of(conversation)
-        keys = [
-            shard.journal_prefix,
-            shard.dead,
-            shard.books,
-            shard.timeline(conversation),
-            shard.inbox(conversation),
-            shard.only_counted,
-        ]
+        keys = self._keys.conversation(conversation)
         kept, whole_bytes = _cut(payload, OWN_FAULT_BYTES if own_fault else self._limits.refused_bytes)
-        arguments = [
-            conversation.name,
-            event_id,
-            self._content.encrypt("payload", conversation, kept),
-            reason,
-            int(self._retention.dead_seconds * 1000),
-            self._retention.timeline_entries,
-            whole_bytes or "",
-            *self._room(conversation, own_fault),
-            *map(_digest, self._content.forms("payload", conversation, payload)),
-        ]
-        letter: str | None = self._refuse(keys, arguments)
+        most_of_conversation, most_of_shard = self._room(conversation, own_fault)
+        letter: str | None = self._refuse(
+            keys,
+            name=keys.name,
+            event_id=event_id,
+            payload=self._content.encrypt("payload", conversation, kept),
+            reason=reason,
+            dead_ms=int(self._retention.dead_seconds * 1000),
+            timeline_entries=self._retention.timeline_entries,
+            whole_bytes=whole_bytes or "",
+            most_of_conversation=most_of_conversation,
+            most_of_shard=most_of_shard,
+            digests=[_digest(stored) for stored in self._content.forms("payload", conversation, payload)],
+        )
         return letter
 
     def _room(self, conversation: Conversation, own_fault: bool) -> tuple[int, int | str]:

@@ -300,16 +300,15 @@ class Leases:
 
         Only a turn whose head's step is ``begun`` has to say so.
         """
-        conversation = grant.conversation
-        shard = self._keys.of(conversation)
-        keys = [shard.conversation(conversation), shard.journal(conversation, grant.head.event_id)]
-        return bool(self._scripts.asking(keys, [grant.token, grant.fence]))
+        keys = self._keys.conversation(grant.conversation)
+        journal = keys.journal(grant.head.event_id)
+        return bool(self._scripts.asking(keys, journal=journal, token=grant.token, fence=grant.fence))
 
     def not_called(self, grant: Grant) -> None:
         """A turn that has lost its lease made no call, so that its open step is no sign of poison."""
-        conversation = grant.conversation
-        journal = self._keys.of(conversation).journal(conversation, grant.head.event_id)
-        self._scripts.not_called([journal], ["asks_handed_over" if grant.head.reply is None else "sends_handed_over"])
+        journal = self._keys.conversation(grant.conversation).journal(grant.head.event_id)
+        counter = "asks_handed_over" if grant.head.reply is None else "sends_handed_over"
+        self._scripts.not_called(journal=journal, counter=counter)
 
     def hold(
         self,
@@ -354,11 +353,14 @@ class Leases:
 
         ``called``: the outside may have been called in this attempt. ``answered``: events of the persona so far.
         """
-        conversation = grant.conversation
-        shard = self._keys.of(conversation)
+        keys = self._keys.conversation(grant.conversation)
         status, in_all, own, replied = self._scripts.stumble(
-            [shard.conversation(conversation), shard.journal(conversation, grant.head.event_id)],
-            [conversation.name, grant.token, grant.fence, int(called), answered],
+            keys,
+            journal=keys.journal(grant.head.event_id),
+            token=grant.token,
+            fence=grant.fence,
+            called=called,
+            answered_so_far=answered,
         )
         return Stumbled(in_all, own, bool(replied)) if status == "counted" else None
 
@@ -369,29 +371,28 @@ class Leases:
         """
         calls = []
         for grant in grants:
-            conversation = grant.conversation
-            shard = self._keys.of(conversation)
-            keys = [
-                shard.conversation(conversation),
-                shard.agenda,
-                shard.timeline(conversation),
-                shard.journal(conversation, grant.head.event_id),
-            ]
-            arguments: list[Any] = [conversation.name, grant.token, grant.fence]
-            calls.append((keys, arguments))
+            keys = self._keys.conversation(grant.conversation)
+            journal = keys.journal(grant.head.event_id)
+            call = self._scripts.hand_over.call(
+                keys, journal=journal, name=keys.name, token=grant.token, fence=grant.fence
+            )
+            calls.append(call)
         return sum(self._scripts.hand_over.many(calls)) if calls else 0
 
     def keep_image(self, grant: Grant, event_id: str, image_url: str) -> None:
         """Remember where an event's attachment is hosted, so that a further attempt does not host it again."""
         conversation = grant.conversation
-        key = self._keys.of(conversation).journal(conversation, event_id)
         (accepted_at,) = (entry.accepted_at for entry in grant.entries if entry.event_id == event_id)
-        self._scripts.keep_image([key], [self._content.encrypt("image_url", conversation, image_url), accepted_at])
+        self._scripts.keep_image(
+            journal=self._keys.conversation(conversation).journal(event_id),
+            image_url=self._content.encrypt("image_url", conversation, image_url),
+            accepted_at=accepted_at,
+        )
 
     def left_out(self, grant: Grant, what: str) -> None:
         """Note in the timeline what this turn had to leave out. ``what``: names of parts and reasons, no content."""
-        timeline = self._keys.of(grant.conversation).timeline(grant.conversation)
-        self._scripts.note([timeline], ["left out", what, grant.head.event_id])
+        keys = self._keys.conversation(grant.conversation)
+        self._scripts.note(keys, word="left out", what=what, event_id=grant.head.event_id)
 
     def renew(self, grants: list[Grant]) -> list[Grant]:
         """Renew many leases in one round trip. Returns those that are lost."""
@@ -401,10 +402,13 @@ class Leases:
         calls = []
         for group in by_shard.values():
             shard = self._keys.of(group[0].conversation)
-            arguments: list[Any] = [self._ttl_ms]
-            for grant in group:
-                arguments += [grant.conversation.name, grant.token]
-            calls.append(([shard.agenda, *(shard.conversation(grant.conversation) for grant in group)], arguments))
+            call = self._scripts.renew.call(
+                shard,
+                conversations=[shard.conversation(grant.conversation) for grant in group],
+                lease_ms=self._ttl_ms,
+                names_and_tokens=[word for grant in group for word in (grant.conversation.name, grant.token)],
+            )
+            calls.append(call)
         answers = self._scripts.renew.many(calls)
         return [
             grant

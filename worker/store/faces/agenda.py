@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from worker.store.faces.face import face
+from worker.store.faces.face import Text, face
 from worker.store.keys import Key, Shard
 
 
@@ -29,7 +29,7 @@ def ring(
 
 
 @face("agenda queued rung conversation_prefix inbox_prefix queue_prefix parked_prefix")
-def ring_outreach(keys: Shard, *, grace_ms: int, grace_limit_ms: int, wanted: Sequence[str]) -> Any:
+def ring_outreach(keys: Shard, *, grace_ms: int, grace_limit_ms: int, wanted: Sequence[Text]) -> Any:
     """Take the first of some personas' queues of outreach."""
 
 

@@ -1,24 +1,21 @@
 -- Say what is due, and change nothing of it: the one thing that is asked at each tick, so that a tick of a quiet store is
 -- cheap. It also keeps the clock of all shards (clock.lua), in which nothing else may happen for hours.
 --
--- KEYS of each shard: agenda, ready, follow_ups, queued, errands; after all of them the lists in which events of foreign
--- producers may lie, when they are lists of this server
--- ARGV number of shards, then the configured personas: what waits for others is not said
+-- looked_at: of each shard agenda, ready, follow_ups, queued, errands; after all of them the lists in which events of foreign
+-- producers may lie, when they are lists of this server. personas: the configured ones; what waits for others is not said.
 -- Returns {follow-ups due, messages wait in those lists, errands due (1 or 0 each), milliseconds until the next conversation
 -- falls due in a shard where none is now (-1 = there is none), number of each shard (from 0) in which something is due or
 -- ready, or whose clock has stepped, ...}
 
-local shards = tonumber(ARGV[1])
-
 local function any(offset)
   local keys = {}
-  for shard = 1, shards do keys[shard] = KEYS[5 * shard - 5 + offset] end
+  for shard = 1, shards do keys[shard] = looked_at[5 * shard - 5 + offset] end
   return redis.call('EXISTS', unpack(keys)) > 0
 end
 
 -- "parley:{NN}:"
 local function tag_of(shard)
-  return string.sub(KEYS[5 * shard - 4], 1, 12)
+  return string.sub(looked_at[5 * shard - 4], 1, 12)
 end
 
 local function due(key)
@@ -30,7 +27,7 @@ local known
 local function any_known(key)
   if not known then
     known = {}
-    for index = 2, #ARGV do known[ARGV[index]] = true end
+    for _, persona in ipairs(personas) do known[persona] = true end
   end
   for _, persona in ipairs(redis.call('SMEMBERS', key)) do
     if known[persona] then return true end
@@ -61,16 +58,16 @@ end
 for shard = 1, shards do
   local offset = 5 * shard - 5
   local now_due, first
-  if agendas then now_due, first = due(KEYS[offset + 1]) end
+  if agendas then now_due, first = due(looked_at[offset + 1]) end
   if first and not now_due then upcoming = math.min(upcoming, first - clock()) end
   local stepped = has_stepped(shard, first)
-  local outreach = (ready and redis.call('EXISTS', KEYS[offset + 2]) == 1) or (queued and any_known(KEYS[offset + 4]))
+  local outreach = (ready and redis.call('EXISTS', looked_at[offset + 2]) == 1) or (queued and any_known(looked_at[offset + 4]))
   if now_due or stepped or outreach then
     work[#work + 1] = shard - 1
   end
-  if planned and follow_ups == 0 and due(KEYS[offset + 3]) then follow_ups = 1 end
-  if noted and errands == 0 and due(KEYS[offset + 5]) then errands = 1 end
+  if planned and follow_ups == 0 and due(looked_at[offset + 3]) then follow_ups = 1 end
+  if noted and errands == 0 and due(looked_at[offset + 5]) then errands = 1 end
 end
-local accept = #KEYS > 5 * shards and math.min(1, redis.call('EXISTS', unpack(KEYS, 5 * shards + 1))) or 0
+local accept = #looked_at > 5 * shards and math.min(1, redis.call('EXISTS', unpack(looked_at, 5 * shards + 1))) or 0
 local next_ms = upcoming < math.huge and math.ceil(upcoming) or -1
 return {follow_ups, accept, errands, next_ms, unpack(work)}

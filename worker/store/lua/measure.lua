@@ -1,8 +1,6 @@
 -- Measure one shard: its counters, its indexes, and what waits in it and why. Changes nothing.
 --
--- KEYS 1 books  2 agenda  3 follow_ups  4 dead  5 sealed  6 inbox prefix  7 conversation prefix  8 journal prefix
---      9 persona prefix  10 taken_over  11 channel
--- ARGV 1 look at so many of the conversations that wait at most
+-- most: so many of the conversations that wait are looked at, at most.
 -- Returns {now, {counter field, count, ...}, conversations on the agenda, how many of them were looked at,
 --          earliest time on the agenda or now, follow-ups planned, earliest of them or now, dead letters, seals,
 --          conversations that a person has,
@@ -16,17 +14,17 @@
 --      worker    nothing but the quiet moment after a message, or a worker that is free
 
 stores = false
-local now, most = clock(), tonumber(ARGV[1])
+local now = clock()
 
 local function earliest(index)
   return number(redis.call('ZRANGE', index, 0, 0, 'WITHSCORES')[2] or now)
 end
 
-local channel_closed = redis.call('HEXISTS', KEYS[11], 'channel_until') == 1
+local channel_closed = redis.call('HEXISTS', channel, 'channel_until') == 1
 local gates = {}
 local function gates_of(persona)
   if not gates[persona] then
-    local f = redis.call('HMGET', KEYS[9] .. persona, 'paused', 'quarantined', 'hold_until', 'outreach', 'circuit_until',
+    local f = redis.call('HMGET', persona_prefix .. persona, 'paused', 'quarantined', 'hold_until', 'outreach', 'circuit_until',
       'credits_until')
     gates[persona] = {
       all = f[1] and 'paused' or f[2] and 'quarantined' or number(f[3]) > now and 'persona_hold',
@@ -39,7 +37,7 @@ local function gates_of(persona)
 end
 
 local function why(name, persona, accepted_at, replied, kind, seq)
-  local state = redis.call('HMGET', KEYS[7] .. name, 'lease_until', 'hold_until', 'started', 'taken_over', 'last_inbound',
+  local state = redis.call('HMGET', conversation_prefix .. name, 'lease_until', 'hold_until', 'started', 'taken_over', 'last_inbound',
     'inbound_seq')
   if number(state[1]) > now then return 'turn' end
   if state[4] then return 'person' end
@@ -51,14 +49,14 @@ local function why(name, persona, accepted_at, replied, kind, seq)
   return closed.all or closed.unreachable or (not state[3] and closed.new) or (lane == 'outreach' and lane) or 'worker'
 end
 
-local waiting = redis.call('ZCARD', KEYS[2])
-local names = waiting > most and redis.call('ZRANDMEMBER', KEYS[2], most) or redis.call('ZRANGE', KEYS[2], 0, -1)
+local waiting = redis.call('ZCARD', agenda)
+local names = waiting > most and redis.call('ZRANDMEMBER', agenda, most) or redis.call('ZRANGE', agenda, 0, -1)
 local rows, order = {}, {}
 for _, name in ipairs(names) do
-  local id = redis.call('LINDEX', KEYS[6] .. name, 0)
+  local id = redis.call('LINDEX', inbox_prefix .. name, 0)
   if id then
     local persona = string.match(name, '^[^:]*')
-    local head = redis.call('HMGET', KEYS[8] .. id .. ' ' .. name, 'accepted_at', 'reply', 'kind', 'seq')
+    local head = redis.call('HMGET', journal_prefix .. id .. ' ' .. name, 'accepted_at', 'reply', 'kind', 'seq')
     local reason = why(name, persona, unpack(head, 1, 4))
     local key = persona .. ' ' .. reason
     local row = rows[key]
@@ -68,7 +66,7 @@ for _, name in ipairs(names) do
       order[#order + 1] = key
     end
     row[3] = row[3] + 1
-    row[4] = row[4] + redis.call('LLEN', KEYS[6] .. name)
+    row[4] = row[4] + redis.call('LLEN', inbox_prefix .. name)
     row[5] = math.min(row[5], number(head[1] or now))
   end
 end
@@ -77,6 +75,6 @@ local answer = {}
 for _, key in ipairs(order) do
   for _, value in ipairs(rows[key]) do answer[#answer + 1] = value end
 end
-return {now, redis.call('HGETALL', KEYS[1]), waiting, #names, earliest(KEYS[2]),
-  redis.call('ZCARD', KEYS[3]), earliest(KEYS[3]), redis.call('ZCARD', KEYS[4]), redis.call('HLEN', KEYS[5]),
-  redis.call('HLEN', KEYS[10]), answer}
+return {now, redis.call('HGETALL', books), waiting, #names, earliest(agenda),
+  redis.call('ZCARD', follow_ups), earliest(follow_ups), redis.call('ZCARD', dead), redis.call('HLEN', sealed),
+  redis.call('HLEN', taken_over), answer}

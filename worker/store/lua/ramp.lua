@@ -1,8 +1,7 @@
 -- Whether an opener may go now by its persona's ramp, or how long it waits for the moment that it is given.
 --
--- KEYS 1 ramp  2 moments  3 gone
--- ARGV 1 opener  2 settings, as one text; '' = no ramp any more  3 openers an hour at the start  4 growth a day
---      5 most an hour  6 factor of the gap behind this opener (jitter)  7 ms until it is too old to go
+-- settings: as one text; '' = no ramp any more. openers_per_hour: at the start; growth_per_day: its factor; most_per_hour: its
+-- bound. jitter: factor of the gap behind this opener. valid_ms: until it is too old to go.
 -- Returns {ms to wait or 0, 'go' | 'moment' | 'full', woken}. `full`: no moment is free before it is too old; it waits
 --      until then and takes nobody's moment. woken = 0: the settings have changed, and this caller is asked to wake who
 --      waits for a moment of the old ones.
@@ -10,7 +9,6 @@
 -- than their moments (a closed gate, quiet hours, no worker), the whole schedule moves, so that nothing is made up for
 -- at once; one that is hours late while others went in time takes a new moment, behind those that are given. Twice for one opener: the same answer; an opener that went may go again.
 
-local ramp, moments, gone, opener, settings = KEYS[1], KEYS[2], KEYS[3], ARGV[1], ARGV[2]
 local day, hour = 86400000, 3600000
 if settings == '' and redis.call('EXISTS', ramp) == 0 then
   return {0, 'go', 1}
@@ -24,7 +22,7 @@ end
 local since = number(state[2] or now)
 local function gap(at)
   local days = math.floor(math.max(0, at - since) / day)
-  return hour / math.min(tonumber(ARGV[5]), tonumber(ARGV[3]) * tonumber(ARGV[4]) ^ days)
+  return hour / math.min(most_per_hour, openers_per_hour * growth_per_day ^ days)
 end
 
 -- A step of a turn that has begun.
@@ -72,10 +70,10 @@ if own then
   end
 else
   at = math.max(free + delay, now)
-  if at > now + tonumber(ARGV[7]) then
-    return {tonumber(ARGV[7]) + 1000, 'full', woken}
+  if at > now + valid_ms then
+    return {valid_ms + 1000, 'full', woken}
   end
-  redis.call('HSET', ramp, 'next', at - delay + gap(at) * tonumber(ARGV[6]))
+  redis.call('HSET', ramp, 'next', at - delay + gap(at) * jitter)
 end
 if at > now then
   if not own then

@@ -1,20 +1,19 @@
 -- Renew leases of one shard.
 --
--- KEYS 1 agenda  2.. conversations
--- ARGV 1 lease ms  2.. for each conversation: its name, the token
+-- names_and_tokens: for each of the conversations its name, then the token.
 -- Returns one number for each conversation: 1 renewed, 0 lost.
 
-finish_even_when_full(KEYS[1])
-local lease_until = clock() + tonumber(ARGV[1])
+finish_even_when_full(agenda)
+local lease_until = clock() + lease_ms
 local answer = {}
-for index = 2, #KEYS do
-  local name, token = ARGV[2 * index - 2], ARGV[2 * index - 1]
-  if redis.call('HGET', KEYS[index], 'owner') == token then
-    redis.call('HSET', KEYS[index], 'lease_until', lease_until)
-    redis.call('ZADD', KEYS[1], lease_until, name)
-    answer[index - 1] = 1
+for index, conversation in ipairs(conversations) do
+  local name, token = names_and_tokens[2 * index - 1], names_and_tokens[2 * index]
+  if redis.call('HGET', conversation, 'owner') == token then
+    redis.call('HSET', conversation, 'lease_until', lease_until)
+    redis.call('ZADD', agenda, lease_until, name)
+    answer[index] = 1
   else
-    answer[index - 1] = 0
+    answer[index] = 0
   end
 end
 return answer

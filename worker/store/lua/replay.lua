@@ -1,9 +1,8 @@
 -- Give a dead event back to its conversation, or take it off the list of dead letters.
 --
--- KEYS 1 conversation  2 inbox  3 journal of the event  4 agenda  5 timeline  6 books  7 dead  8 journal prefix
---      9 doorbell queue of leads who wait (only when broker and store are the same Redis)  10 ready
--- ARGV 1 conversation name  2 event id  3 mode: place | append | join | discard | readmitted  4 name of this call
---      5 grace ms  6 doorbell message, or ''  7 for `readmitted`: the id under which the event was accepted
+-- journal: of the event. mode: place | append | join | discard | readmitted. call: names this call and no other.
+-- accepted_as: for readmitted, the id under which the event was accepted.
+-- doorbells: the queue of leads who wait; the doorbell in it is '' unless broker and store are the same Redis.
 -- Returns {status, detail, ring}; ring = 1 when the caller must ring. Statuses with their detail:
 --      replayed (place in the inbox)   discarded   readmitted   unknown   not_dead (its fate)
 --      refused                         it was never accepted: send it through the door, then call with `readmitted`
@@ -14,9 +13,6 @@
 --      no_channel                      the conversation has expired, and the event brings no channel of its own
 -- Twice for one call: the second time answers the same and changes nothing.
 
-local conversation, inbox, journal, agenda, timeline = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
-local books, dead, prefix = KEYS[6], KEYS[7], KEYS[8]
-local name, id, mode, call = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local now = clock()
 
 local function hash(key)
@@ -38,7 +34,7 @@ end
 if not letter.kind then return say('unknown') end
 if letter.replayed_by == call then
   if letter.replayed_as then return say('readmitted') end
-  local position = redis.call('LPOS', inbox, id)
+  local position = redis.call('LPOS', inbox, event_id)
   return say('replayed', position and position + 1 or 0)
 end
 if letter.fate ~= 'dead' then return say('not_dead', letter.fate) end
@@ -48,10 +44,10 @@ else
   begin_only_with_room(conversation)
 end
 if mode == 'discard' then
-  if redis.call('ZREM', dead, id .. ' ' .. name) == 1 then
+  if redis.call('ZREM', dead, event_id .. ' ' .. name) == 1 then
     redis.call('HSET', journal, 'discarded_at', now)
-    make_room(prefix, id, name)
-    note(timeline, now, 'discarded', id)
+    make_room(journal_prefix, event_id, name)
+    note(timeline, now, 'discarded', event_id)
   end
   return say('discarded')
 end
@@ -59,13 +55,13 @@ if mode == 'readmitted' then
   -- The door has counted it a second time.
   count(books, name, 'accepted', -1)
   count(books, name, 'dead', -1)
-  redis.call('ZREM', dead, id .. ' ' .. name)
-  make_room(prefix, id, name)
+  redis.call('ZREM', dead, event_id .. ' ' .. name)
+  make_room(journal_prefix, event_id, name)
   -- What was said is with the event now. The digest still recognises the same payload.
   redis.call('HSETNX', journal, 'digest', redis.sha1hex(letter.payload or ''))
   redis.call('HDEL', journal, 'fate', 'discarded_at', 'payload')
-  redis.call('HSET', journal, 'replayed_by', call, 'replayed_as', ARGV[7])
-  note(timeline, now, 'readmitted', id, ARGV[7])
+  redis.call('HSET', journal, 'replayed_by', call, 'replayed_as', accepted_as)
+  note(timeline, now, 'readmitted', event_id, accepted_as)
   return say('readmitted')
 end
 if letter.kind == 'refused' then return say(mode == 'join' and 'cannot_join' or 'refused') end
@@ -75,7 +71,7 @@ local doubted = letter.ask_unknowns or letter.asks_vanished
 local state = hash(conversation)
 if letter.asked_with then
   -- Only a reply from before their common death: a later one is to the head's words alone.
-  local head = hash(prefix .. letter.asked_with .. ' ' .. name)
+  local head = hash(journal_prefix .. letter.asked_with .. ' ' .. name)
   if has_answer(head) and is_of_group(head.replied_at, head.alone, letter.settled_at) then
     return say(head.fate and 'covered' or 'with_head', letter.asked_with)
   end
@@ -86,7 +82,7 @@ local function place()
   local rank, group, pivot = number(letter.rank), number(state.group), nil
   if number(state.answered_rank) > rank then return 'later_answered' end
   for index, other in ipairs(redis.call('LRANGE', inbox, 0, -1)) do
-    local entry = redis.call('HMGET', prefix .. other .. ' ' .. name, 'rank', 'reply')
+    local entry = redis.call('HMGET', journal_prefix .. other .. ' ' .. name, 'rank', 'reply')
     -- What has no rank has not died so far, so it stood behind this event when that died.
     if not pivot and (not entry[1] or number(entry[1]) > rank) then
       if index <= group then return 'later_asked' end
@@ -95,9 +91,9 @@ local function place()
     if pivot and entry[2] then return 'later_asked' end
   end
   if pivot then
-    redis.call('LINSERT', inbox, 'BEFORE', pivot, id)
+    redis.call('LINSERT', inbox, 'BEFORE', pivot, event_id)
   else
-    redis.call('RPUSH', inbox, id)
+    redis.call('RPUSH', inbox, event_id)
   end
 end
 
@@ -105,14 +101,14 @@ local function join()
   if letter.joining ~= 'open' or answered or doubted then return 'cannot_join' end
   local head = redis.call('LINDEX', inbox, 0)
   if not head then return 'nothing_to_join' end
-  local entry = redis.call('HMGET', prefix .. head .. ' ' .. name, 'joining', 'reply')
+  local entry = redis.call('HMGET', journal_prefix .. head .. ' ' .. name, 'joining', 'reply')
   if state.group or entry[2] then return 'later_asked' end
   if entry[1] == 'no' then return 'nothing_to_join' end
-  redis.call('LPUSH', inbox, id)
+  redis.call('LPUSH', inbox, event_id)
 end
 
 local function append()
-  redis.call('RPUSH', inbox, id)
+  redis.call('RPUSH', inbox, event_id)
 end
 
 local obstacle = ({place = place, join = join, append = append})[mode]()
@@ -137,20 +133,20 @@ if not speaks_first(letter.kind) or not lead_wrote_since(letter.accepted_at, let
   redis.call('HSET', journal, 'accepted_at', now)
 end
 count(books, name, 'dead', -1)
-redis.call('ZREM', dead, id .. ' ' .. name)
-note(timeline, now, 'replayed', mode, id)
+redis.call('ZREM', dead, event_id .. ' ' .. name)
+note(timeline, now, 'replayed', mode, event_id)
 for _, key in ipairs({conversation, journal, timeline}) do redis.call('PERSIST', key) end
 
 local ring = 0
-if redis.call('LINDEX', inbox, 0) == id and number(state.hold_until) <= now then
-  redis.call('ZADD', agenda, now + tonumber(ARGV[5]), name)
+if redis.call('LINDEX', inbox, 0) == event_id and number(state.hold_until) <= now then
+  redis.call('ZADD', agenda, now + grace_ms, name)
   local accepted_at = redis.call('HGET', journal, 'accepted_at')
   if lane_of({letter.kind, accepted_at, letter.seq}, lead) == 'outreach' then
-    make_ready(KEYS[10], agenda, name, accepted_at, now)
-  elseif ARGV[6] == '' then
+    make_ready(ready, agenda, name, accepted_at, now)
+  elseif doorbell == '' then
     ring = 1
   else
-    redis.call('LPUSH', KEYS[9], ARGV[6])
+    redis.call('LPUSH', doorbells, doorbell)
   end
 end
-return {'replayed', redis.call('LPOS', inbox, id) + 1, ring}
+return {'replayed', redis.call('LPOS', inbox, event_id) + 1, ring}

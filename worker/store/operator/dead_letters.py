@@ -184,29 +184,18 @@ class DeadLetters:
         return sum(int(self._redis.zremrangebyscore(shard.dead, "-inf", oldest_kept)) for shard in self._keys.shards)
 
     def _run(self, conversation: Conversation, event_id: str, mode: str, accepted_as: str = "") -> Replayed:
-        shard = self._keys.of(conversation)
+        keys = self._keys.conversation(conversation)
         status, detail, ring = self._replay(
-            [
-                shard.conversation(conversation),
-                shard.inbox(conversation),
-                shard.journal(conversation, event_id),
-                shard.agenda,
-                shard.timeline(conversation),
-                shard.books,
-                shard.dead,
-                shard.journal_prefix,
-                self._doorbells.list_of(TURNS, shard.agenda),
-                shard.ready,
-            ],
-            [
-                conversation.name,
-                event_id,
-                mode,
-                uuid.uuid4().hex,
-                self._grace_ms,
-                self._doorbells.message(conversation, TURNS),
-                accepted_as,
-            ],
+            keys,
+            journal=keys.journal(event_id),
+            doorbells=self._doorbells.list_of(TURNS, keys.shard.agenda),
+            name=keys.name,
+            event_id=event_id,
+            mode=mode,
+            call=uuid.uuid4().hex,
+            grace_ms=self._grace_ms,
+            doorbell=self._doorbells.message(conversation, TURNS),
+            accepted_as=accepted_as,
         )
         if ring:
             self._doorbells.ring([(conversation, TURNS)])

@@ -108,52 +108,33 @@ class Forgetting:
 
     def forget(self, conversation: Conversation, traces: Traces) -> Forgotten:
         """Erase it; what waits ends as skipped. While a turn runs nothing is changed. ``traces``: as just read."""
-        shard = self._keys.of(conversation)
-        status, skipped, events = self._forget(
-            [
-                shard.conversation(conversation),
-                shard.inbox(conversation),
-                shard.agenda,
-                shard.timeline(conversation),
-                shard.books,
-                shard.follow_ups,
-                shard.dead,
-                shard.sealed,
-                shard.journal_prefix,
-                shard.ready,
-                shard.taken_over,
-                shard.queue(conversation.persona),
-                shard.parked(conversation.persona),
-                shard.rung,
-            ],
-            [conversation.name, _REASON, *traces.events],
-        )
+        keys = self._keys.conversation(conversation)
+        status, skipped, events = self._forget(keys, name=keys.name, reason=_REASON, events=traces.events)
         if status == "forgotten":
             self._forget_elsewhere(conversation)
         return Forgotten(status, skipped, events)
 
     def _forget_elsewhere(self, conversation: Conversation) -> None:
-        home, persona, name = self._keys.home(conversation.persona), conversation.persona, conversation.name
-        ramp, moments, gone = home.ramp(persona)
-        for openers in (moments, gone):
+        home, name = self._keys.persona(conversation.persona), conversation.name
+        for openers in (home.moments, home.gone):
             self._remove(openers, lambda opener: opener.partition(" ")[2] == name)
-        self._remove(home.follow_up_caps(persona, 0)[2], lambda touch: _touched(touch) == name)
+        self._remove(home.paced, lambda touch: _touched(touch) == name)
         self._forget_waiting(conversation)
-        stopped_by: str | None = self._redis.hget(ramp, "stopped_by")  # type: ignore[assignment]
+        stopped_by: str | None = self._redis.hget(home.ramp, "stopped_by")  # type: ignore[assignment]
         if (stopped_by or "").partition(" ")[2] == name:
-            self._redis.hdel(ramp, "stopped_by")
+            self._redis.hdel(home.ramp, "stopped_by")
         # What is counted stays counted, but no longer says of whom.
-        outcomes: list[str] = self._redis.lrange(home.outcomes(persona), 0, -1)  # type: ignore[assignment]
+        outcomes: list[str] = self._redis.lrange(home.outcomes, 0, -1)  # type: ignore[assignment]
         for line in outcomes:
             word, _, opener = line.partition(" ")
             if opener.partition(" ")[2] == name:
                 with self._redis.pipeline() as pipeline:
-                    pipeline.linsert(home.outcomes(persona), "before", line, f"{word} {_REASON} {uuid.uuid4().hex}")
-                    pipeline.lrem(home.outcomes(persona), 1, line)
+                    pipeline.linsert(home.outcomes, "before", line, f"{word} {_REASON} {uuid.uuid4().hex}")
+                    pipeline.lrem(home.outcomes, 1, line)
                     pipeline.execute()
         today = clock_ms(self._redis) // _DAY_MS
         for day in range(today - 2, today + 1):
-            for sent in (home.follow_up_caps(persona, day)[0], self._keys.shards[0].follow_ups_sent_in_all(day)):
+            for sent in (home.follow_ups_sent(day), self._keys.shards[0].follow_ups_sent_in_all(day)):
                 for touch in [each for each in self._redis.sscan_iter(sent, count=_AT_ONCE) if _touched(each) == name]:
                     self._redis.sadd(sent, f"{_REASON} {uuid.uuid4().hex}")
                     self._redis.srem(sent, touch)
@@ -162,11 +143,11 @@ class Forgetting:
 
     def _forget_waiting(self, conversation: Conversation) -> None:
         shard, (persona, _) = self._keys.of(conversation), conversation
-        _, reserved, running, line = self._keys.home(persona).admission(persona)
+        home = self._keys.persona(persona)
         waiting = [shard.waiting(gate, persona) for gate in ("circuit", "credits")]
-        for index in (reserved, line, *waiting, shard.waiting("channel", self._channel)):
+        for index in (home.reserved, home.line, *waiting, shard.waiting("channel", self._channel)):
             self._redis.zrem(index, conversation.name)
-        self._redis.zrem(running, f"for {conversation.name}")
+        self._redis.zrem(home.running, f"for {conversation.name}")
 
     def _remove(self, key: str, is_of_it: Callable[[str], bool]) -> None:
         members = [str(member) for member, _ in self._redis.zscan_iter(key, count=_AT_ONCE) if is_of_it(str(member))]

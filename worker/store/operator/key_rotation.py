@@ -61,9 +61,9 @@ class Rotation:
         for holders in _parts(self._holders()):
             calls = []
             for holder, stored in self._read(holders):
-                arguments = self._anew(holder, stored, tally)
-                if arguments:
-                    calls.append(([holder.key], arguments))
+                texts = self._anew(holder, stored, tally)
+                if texts:
+                    calls.append(self._reencrypt.call(holder=holder.key, texts=texts))
             tally.changed += sum(self._reencrypt.many(calls)) if calls else 0
             yield tally
         yield tally
@@ -98,7 +98,7 @@ class Rotation:
 
     def _anew(self, holder: _Holder, stored: list[str | None], tally: Tally) -> list[str]:
         tally.looked_at += 1
-        arguments: list[str] = []
+        texts: list[str] = []
         for name, text in zip(holder.fields, stored, strict=True):
             if not text:
                 continue
@@ -109,8 +109,8 @@ class Rotation:
                 tally.undecryptable[str(reason)] += 1
                 continue
             if key_of(text) != self._content.writes_with:
-                arguments += [name, text, self._content.encrypt(name, holder.conversation, plain)]
-        return arguments
+                texts += [name, text, self._content.encrypt(name, holder.conversation, plain)]
+        return texts
 
 
 def _parts(holders: Iterable[_Holder]) -> Iterator[list[_Holder]]:

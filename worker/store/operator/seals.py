@@ -66,22 +66,14 @@ class Seals:
         return sorted(found, key=lambda seal: (seal.since, seal.conversation))
 
     def _run(self, conversation: Conversation, step: Literal["seal", "unseal"], who: str, why: str) -> Sealed:
-        shard = self._keys.of(conversation)
+        keys = self._keys.conversation(conversation)
         status: Sealed = self._seal(
-            [
-                shard.conversation(conversation),
-                shard.inbox(conversation),
-                shard.sealed,
-                shard.follow_ups,
-                shard.timeline(conversation),
-            ],
-            [
-                conversation.name,
-                step,
-                f"{who}: {why}" if why else who,
-                uuid.uuid4().hex,
-                self._timeline_ms,
-                self._conversation_ms,
-            ],
+            keys,
+            name=keys.name,
+            step=step,
+            by=f"{who}: {why}" if why else who,
+            call=uuid.uuid4().hex,
+            timeline_ms=self._timeline_ms,
+            conversation_ms=self._conversation_ms,
         )
         return status

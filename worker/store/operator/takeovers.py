@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Literal
 
 from redis import Redis
 
@@ -81,18 +81,10 @@ class Takeovers:
         From now on no turn of it begins and no reply is recorded for delivery. ``delivering`` names the one exception:
         a delivery that had begun; when ``is_delivering`` says no, nothing more goes out.
         """
-        shard = self._keys.of(conversation)
+        keys = self._keys.conversation(conversation)
         reason = f"claimed by {who}: {why}" if why else f"claimed by {who}"
         status, kept, since, delivering = self._claim(
-            [
-                shard.conversation(conversation),
-                shard.inbox(conversation),
-                shard.journal_prefix,
-                shard.taken_over,
-                shard.follow_ups,
-                shard.timeline(conversation),
-            ],
-            [conversation.name, reason, self._timeline_ms],
+            keys, name=keys.name, claimed_by=reason, timeline_ms=self._timeline_ms
         )
         return Claimed(status, kept, _moment(since), bool(delivering))
 
@@ -149,33 +141,20 @@ class Takeovers:
                         yield TakenOver(conversation, _moment(int(since)), reason, waiting)
 
     def _run(self, conversation: Conversation, answer: Answer, quiet_ms: int | str) -> HandedBack:
-        shard = self._keys.of(conversation)
-        arguments: list[Any] = [
-            conversation.name,
-            answer,
-            uuid.uuid4().hex,
-            quiet_ms,
-            self._grace_ms,
-            self._settled_ms,
-            self._timeline_ms,
-            self._conversation_ms,
-            self._timeline_entries,
-            self._doorbells.message(conversation, TURNS),
-        ]
+        keys = self._keys.conversation(conversation)
         status, dropped, left, ring = self._hand_back(
-            [
-                shard.conversation(conversation),
-                shard.inbox(conversation),
-                shard.agenda,
-                shard.timeline(conversation),
-                shard.books,
-                shard.taken_over,
-                shard.journal_prefix,
-                shard.dead,
-                shard.follow_ups,
-                self._doorbells.list_of(TURNS, shard.agenda),
-            ],
-            arguments,
+            keys,
+            doorbells=self._doorbells.list_of(TURNS, keys.shard.agenda),
+            name=keys.name,
+            answer=answer,
+            call=uuid.uuid4().hex,
+            quiet_ms=quiet_ms,
+            grace_ms=self._grace_ms,
+            settled_ms=self._settled_ms,
+            timeline_ms=self._timeline_ms,
+            conversation_ms=self._conversation_ms,
+            timeline_entries=self._timeline_entries,
+            doorbell=self._doorbells.message(conversation, TURNS),
         )
         if ring:
             self._doorbells.ring([(conversation, TURNS)])

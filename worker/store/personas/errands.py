@@ -37,7 +37,6 @@ class Errands:
         looked_at = self._keys.shards if shards is None else shards
         if not looked_at:
             return []
-        answers = self._errands.many(
-            [([shard.errands, shard.persona(""), shard.channel("")], [_AT_MOST, _AGAIN_MS]) for shard in looked_at]
-        )
+        calls = [self._errands.call(shard, most=_AT_MOST, again_ms=_AGAIN_MS) for shard in looked_at]
+        answers = self._errands.many(calls)
         return [Errand(*text.split(" ", 2)) for answer in answers for text in answer]

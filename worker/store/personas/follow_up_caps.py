@@ -9,11 +9,9 @@ from config.settings import Settings
 from worker.domain.cadence import DAY_MS, MORNING_MS, Move, TouchState, spread
 from worker.domain.conversation import Conversation
 from worker.store.keys import Keys
-from worker.store.redis.scripts import Argument, Scripts
+from worker.store.redis.scripts import Scripts
 
 _KEPT_MS = 2 * DAY_MS
-
-_Call = tuple[list[str], list[Argument]]
 
 
 class FollowUpCaps:
@@ -43,7 +41,18 @@ class FollowUpCaps:
         open_ = [state for state in states if state.conversation not in moved]
         sent = self._keys.shards[0].follow_ups_sent_in_all(day)
         # One key for the list of the day, and two of the same shard that are not used without a pace.
-        calls: list[_Call] = [([sent, sent, sent], [_touch(state), self._in_all, 0, _KEPT_MS]) for state in open_]
+        calls = [
+            self._allow.call(
+                sent=sent,
+                pace=sent,
+                paced=sent,
+                touch=_touch(state),
+                most=self._in_all,
+                interval_ms=0,
+                kept_ms=_KEPT_MS,
+            )
+            for state in open_
+        ]
         for state, (answer, _) in zip(open_, self._allow.many(calls) if calls else [], strict=True):
             if answer == "day":
                 moved[state.conversation] = _tomorrow(state, day, f"all personas had their {self._in_all} of the day")
@@ -54,13 +63,20 @@ class FollowUpCaps:
         return cap.per_day is not None or cap.per_hour is not None
 
     def _ask(self, states: Sequence[TouchState], day: int) -> list[Any]:
-        calls: list[_Call] = []
+        calls = []
         for state in states:
             persona = _persona(state)
-            cap = self._caps[persona]
-            interval_ms = 3_600_000 // cap.per_hour if cap.per_hour else 0
-            keys = list(self._keys.home(persona).follow_up_caps(persona, day))
-            calls.append((keys, [_touch(state), cap.per_day or 0, interval_ms, _KEPT_MS]))
+            keys, cap = self._keys.persona(persona), self._caps[persona]
+            call = self._allow.call(
+                sent=keys.follow_ups_sent(day),
+                pace=keys.pace,
+                paced=keys.paced,
+                touch=_touch(state),
+                most=cap.per_day or 0,
+                interval_ms=3_600_000 // cap.per_hour if cap.per_hour else 0,
+                kept_ms=_KEPT_MS,
+            )
+            calls.append(call)
         return self._allow.many(calls) if calls else []
 
 

@@ -22,8 +22,9 @@ from redis import Redis
 
 from worker.domain.conversation import Conversation
 from worker.domain.vocabulary import Gate
+from worker.store.faces.face import Words
 from worker.store.keys import Keys, Shard
-from worker.store.redis.scripts import Argument, Scripts
+from worker.store.redis.scripts import Scripts
 
 _PROBED = (Gate.CIRCUIT, Gate.CREDITS, Gate.CHANNEL)
 
@@ -91,10 +92,22 @@ class Gates:
         longest = "" if longest_seconds is None else int(longest_seconds * 1000)
         home = self._keys.home(owner.name)
         # The home shard first: the errand that opens the gate again must not be missing.
-        arguments: list[Argument] = [str(gate), math.ceil(seconds * 1000), longest, reason, failed_by]
-        _, closed = self._gate([owner.state(home), home.errands], [*arguments, owner.name])
-        others = [shard for shard in self._keys.shards if shard != home]
-        self._gate.many([([owner.state(shard), shard.errands], [*arguments, ""]) for shard in others])
+        interval_ms = math.ceil(seconds * 1000)
+
+        def close(shard: Shard) -> Words:
+            return self._gate.call(
+                shard,
+                gates=owner.state(shard),
+                gate=str(gate),
+                interval_ms=interval_ms,
+                longest_ms=longest,
+                reason=reason,
+                token=failed_by,
+                owner=owner.name if shard == home else "",
+            )
+
+        _, closed = self._gate.run(close(home))
+        self._gate.many([close(shard) for shard in self._keys.shards if shard != home])
         return bool(closed)
 
     def open(self, owner: Owner, gate: str) -> None:
@@ -103,7 +116,9 @@ class Gates:
         Once the home shard knows, another process finishes what this one did not.
         """
         home = self._keys.home(owner.name)
-        self._open([owner.state(home), home.errands], [gate, owner.name, _FINISH_MS, *FIELDS[gate]])
+        self._open(
+            home, gates=owner.state(home), gate=gate, owner=owner.name, finish_ms=_FINISH_MS, fields=FIELDS[gate]
+        )
         self.finish_opening(owner, gate)
 
     def finish_opening(self, owner: Owner, gate: str) -> None:
@@ -133,15 +148,10 @@ class Gates:
         waiting = sorted((since, name) for _, names in found for name, since in names)
         for _, name in waiting[:_LOOKS]:
             conversation = Conversation.of_name(name)
-            shard = self._keys.of(conversation)
-            keys = [
-                shard.conversation(conversation),
-                shard.inbox(conversation),
-                shard.agenda,
-                shard.journal_prefix,
-                shard.waiting(gate, owner.name),
-            ]
-            if self._probe(keys, [name, gate, int(seconds * 1000), self._grace_ms]):
+            keys = self._keys.conversation(conversation)
+            waits = keys.shard.waiting(gate, owner.name)
+            try_ms = int(seconds * 1000)
+            if self._probe(keys, waiting=waits, name=name, gate=gate, try_ms=try_ms, grace_ms=self._grace_ms):
                 return conversation
         return None
 
@@ -181,14 +191,7 @@ class Gates:
                 self._redis.zrem(waiting, *names)
 
     def _wake_all(self, shard: Shard, names: Sequence[str], held_for: str) -> int:
-        keys = [
-            shard.agenda,
-            shard.conversation_prefix,
-            shard.inbox_prefix,
-            shard.journal_prefix,
-            shard.ready,
-        ]
         woken = 0
         for start in range(0, len(names), _WAKE_AT_ONCE):
-            woken += int(self._wake(keys, [held_for, *names[start : start + _WAKE_AT_ONCE]]))
+            woken += int(self._wake(shard, held_for=held_for, names=names[start : start + _WAKE_AT_ONCE]))
         return woken

@@ -18,7 +18,7 @@ from worker.domain.conversation import Conversation
 from worker.domain.vocabulary import Cause, stored
 from worker.store.keys import Keys
 from worker.store.queues.doorbells import Doorbells
-from worker.store.redis.scripts import Argument, Scripts
+from worker.store.redis.scripts import Scripts
 
 # A conversation has this time to take the place that is kept for it.
 _KEEP_MS = 10_000
@@ -64,9 +64,18 @@ class Places:
         if bounds is None:
             return Admission(0.0)
         persona = conversation.persona
-        home = self._keys.home(persona)
-        arguments: list[Argument] = [conversation.name, token, *bounds, self._lease_ms, _KEEP_MS, persona, since]
-        wait_ms, *kept = self._admit([*home.admission(persona), home.errands], arguments)
+        interval_ms, most = bounds
+        wait_ms, *kept = self._admit(
+            self._keys.persona(persona),
+            name=conversation.name,
+            token=token,
+            interval_ms=interval_ms,
+            most=most,
+            lease_ms=self._lease_ms,
+            keep_ms=_KEEP_MS,
+            persona=persona,
+            since=since,
+        )
         self._wake(persona, kept)
         return Admission(0.0, in_line=True) if wait_ms < 0 else Admission(wait_ms / 1000)
 
@@ -85,15 +94,14 @@ class Places:
             if self._most(persona):
                 tokens.setdefault(persona, []).append(token)
         for persona, those in tokens.items():
-            self._renew([self._keys.home(persona).admission(persona)[2]], [self._lease_ms, *those])
+            self._renew(self._keys.persona(persona), lease_ms=self._lease_ms, tokens=those)
 
     def _most(self, persona: str) -> int:
         return self._bounds.get(persona, (0, 0))[1]
 
     def take_if_kept(self, conversation: Conversation) -> None:
         """Wake a conversation that was just held in line, if a place was kept for it before its hold was stored."""
-        home = self._keys.home(conversation.persona)
-        running = home.admission(conversation.persona)[2]
+        running = self._keys.persona(conversation.persona).running
         if self._redis.zscore(running, f"for {conversation.name}") is not None:
             self._wake(conversation.persona, [conversation.name])
 
@@ -101,23 +109,16 @@ class Places:
         most = self._most(persona)
         if not most:
             return []
-        home = self._keys.home(persona)
-        _, _, running, line = home.admission(persona)
-        kept: list[str] = self._release([running, line, home.errands], [token, most, _KEEP_MS, persona])
+        keys = self._keys.persona(persona)
+        kept: list[str] = self._release(keys, token=token, most=most, keep_ms=_KEEP_MS, persona=persona)
         return kept
 
     def _wake(self, persona: str, names: list[str]) -> None:
         waiting, bells = deque(names), []
         while waiting:
             conversation = Conversation.of_name(waiting.popleft())
-            shard = self._keys.of(conversation)
-            keys = [
-                shard.conversation(conversation),
-                shard.inbox(conversation),
-                shard.agenda,
-                shard.journal_prefix,
-            ]
-            answer = self._next(keys, [conversation.name, stored(Cause.IN_LINE), self._grace_ms])
+            keys = self._keys.conversation(conversation)
+            answer = self._next(keys, name=keys.name, reason=stored(Cause.IN_LINE), grace_ms=self._grace_ms)
             if answer == "elsewhere":
                 # It waits for something else, or for nothing any more: the place is for another one.
                 waiting.extend(self._give_back(persona, f"for {conversation.name}"))

@@ -83,21 +83,20 @@ class Outreach:
         rules = self._rules[persona]
         if rules.openers_per_hour is None and persona in self._without_ramp:
             return 0.0
+        keys = self._keys.persona(persona)
         wait_ms, _, woken = self._ramp(
-            self._keys.home(persona).ramp(persona),
-            [
-                _opener(conversation, event_id),
-                _as_text(rules),
-                rules.openers_per_hour or 0,
-                rules.growth_per_day,
-                rules.most_per_hour,
-                1 + rules.jitter * self._jitter.uniform(-1, 1),
-                max(0, int(valid_seconds * 1000)),
-            ],
+            keys,
+            opener=_opener(conversation, event_id),
+            settings=_as_text(rules),
+            openers_per_hour=rules.openers_per_hour or 0,
+            growth_per_day=rules.growth_per_day,
+            most_per_hour=rules.most_per_hour,
+            jitter=1 + rules.jitter * self._jitter.uniform(-1, 1),
+            valid_ms=max(0, int(valid_seconds * 1000)),
         )
         if not woken:
             self._personas.wake(persona, stored(Cause.RAMP))
-            self._redis.hset(self._keys.home(persona).ramp(persona)[0], "woken", _as_text(rules))
+            self._redis.hset(keys.ramp, "woken", _as_text(rules))
         if rules.openers_per_hour is None:
             # What an earlier ramp has left behind is settled; nobody has to ask again.
             self._without_ramp.add(persona)
@@ -112,17 +111,15 @@ class Outreach:
         not counted.
         """
         persona = conversation.persona
-        rules, home = self._rules[persona], self._keys.home(persona)
+        rules = self._rules[persona]
         counted, bad, closed, closed_now = self._outcome(
-            [home.outcomes(persona), home.persona(persona), home.ramp(persona)[0]],
-            [
-                _opener(conversation, event_id),
-                ended,
-                rules.stop_window,
-                rules.stop_share,
-                rules.stop_minimum,
-                "" if begun_at is None else begun_at,
-            ],
+            self._keys.persona(persona),
+            opener=_opener(conversation, event_id),
+            ended=ended,
+            window=rules.stop_window,
+            share=rules.stop_share,
+            minimum=rules.stop_minimum,
+            begun_at="" if begun_at is None else begun_at,
         )
         if closed:
             # The script closed it in the home shard; also when that process died before the others.
@@ -147,24 +144,23 @@ class Outreach:
 
     def state(self, persona: str) -> OutreachState:
         """Read it without touching anything; costs a look at all that became ready since the last tick."""
-        rules, home = self._rules[persona], self._keys.home(persona)
-        ramp, moments, gone = home.ramp(persona)
+        rules, keys = self._rules[persona], self._keys.persona(persona)
         now = clock_ms(self._redis)
-        settings, since, free, delay = self._redis.hmget(ramp, "settings", "since", "next", "delay")
+        settings, since, free, delay = self._redis.hmget(keys.ramp, "settings", "since", "next", "delay")
         late = float(delay or 0)
         in_force = rules.openers_per_hour is not None
         # Until the first opener asks, the moments of older settings are still there, but void.
         current = settings == _as_text(rules)
-        outcomes: list[str] = self._redis.lrange(home.outcomes(persona), 0, -1)  # type: ignore[assignment]
-        closed: str | None = self._redis.hget(home.persona(persona), "outreach")  # type: ignore[assignment]
+        outcomes: list[str] = self._redis.lrange(keys.outcomes, 0, -1)  # type: ignore[assignment]
+        closed: str | None = self._redis.hget(keys.persona, "outreach")  # type: ignore[assignment]
         return OutreachState(
             persona=persona,
             now=now,
             per_hour=rules.per_hour_after((now - int(float(since or now))) // _DAY_MS) if in_force else None,
             next_free=max(now, int(float(free or 0) + late) if current else 0) if in_force else 0,
-            waiting=int(self._redis.zcount(moments, now - late, "+inf")),
+            waiting=int(self._redis.zcount(keys.moments, now - late, "+inf")),
             ready=sum(self._ready(shard, persona) for shard in self._keys.shards),
-            gone_today=int(self._redis.zcount(gone, now - now % _DAY_MS, "+inf")),
+            gone_today=int(self._redis.zcount(keys.gone, now - now % _DAY_MS, "+inf")),
             counted=len(outcomes),
             bad=sum(line.startswith("bad ") for line in outcomes),
             closed=closed or "",

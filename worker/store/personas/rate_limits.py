@@ -60,9 +60,9 @@ class Personas:
         if gate == Gate.OUTREACH:
             # Openers that have begun are judged, also those that end at this moment: the count starts again, first of
             # all. Then the home shard, which decides when an opener closes the gate at the same time.
-            home = self._keys.home(persona)
-            self._redis.hset(home.ramp(persona)[0], "resumed_at", clock_ms(self._redis))
-            self._redis.delete(home.outcomes(persona))
+            keys = self._keys.persona(persona)
+            self._redis.hset(keys.ramp, "resumed_at", clock_ms(self._redis))
+            self._redis.delete(keys.outcomes)
         self._gates.open(Owner("persona", persona), gate)
 
     def gates(self, persona: str) -> dict[str, str]:

@@ -10,8 +10,8 @@ from typing import Any, Generic, ParamSpec
 from redis import Redis
 from redis.exceptions import NoScriptError, ResponseError
 
-from worker.store.faces import agenda, door, turn
-from worker.store.faces.face import Face, Words, face
+from worker.store.faces import agenda, door, follow_ups, gates, operators, outreach, places, turn, views
+from worker.store.faces.face import Face, Words
 from worker.store.redis.ahead import LUA
 from worker.store.redis.cluster import LateCluster
 from worker.store.redis.connection import StoreFull
@@ -21,7 +21,6 @@ from worker.store.redis.lua_words import words
 from worker.store.redis.troubles import FULL, trouble_of
 
 P = ParamSpec("P")
-Argument = str | int | float | bytes
 
 
 class Script(Generic[P]):
@@ -97,23 +96,6 @@ def _tell_when_full(error: ResponseError) -> None:
 _ONLY_READS = "\nlocal stores\n"
 
 
-@face()
-def asking_nothing() -> Any:
-    """Stands for the faces of scripts that have none yet."""
-
-
-class Numbered(Script[[]]):
-    """A script without names so far."""
-
-    def __call__(self, keys: Sequence[str], arguments: Sequence[Argument]) -> Any:  # type: ignore[override]
-        """Run it with these keys and arguments."""
-        return self.run([len(keys), *keys, *arguments])
-
-    def many(self, calls: Sequence[tuple[Sequence[str], Sequence[Argument]]]) -> list[Any]:  # type: ignore[override]
-        """Run it for each."""
-        return super().many([[len(keys), *keys, *arguments] for keys, arguments in calls])
-
-
 class Scripts:
     """All scripts.
 
@@ -154,9 +136,6 @@ class Scripts:
         def script(face: Face[P], clock: str = mending) -> Script[P]:
             return Script(redis, text_of(face.name, face.preamble(), clock), face, lines)
 
-        def numbered(name: str, clock: str = mending) -> Numbered:
-            return Numbered(redis, text_of(name, "", clock), asking_nothing, lines)
-
         # Most scripts of the hot path do without a look at the clock that was seen last: `begin`, and what beat runs at
         # each tick, have mended what a step left behind.
         self.accept = script(door.accept, plain)
@@ -164,39 +143,39 @@ class Scripts:
         self.record = script(turn.record, plain)
         self.settle = script(turn.settle, plain)
         self.hold = script(turn.hold)
-        self.stumble = numbered("stumble")
-        self.hand_over = numbered("hand_over")
-        self.renew = numbered("renew", plain)
-        self.keep_image = numbered("keep_image")
-        self.note = numbered("note")
-        self.touch = numbered("touch")
-        self.schedule = numbered("schedule")
-        self.allow = numbered("allow")
-        self.look = numbered("look")
+        self.stumble = script(turn.stumble)
+        self.hand_over = script(turn.hand_over)
+        self.renew = script(turn.renew, plain)
+        self.keep_image = script(turn.keep_image)
+        self.note = script(turn.note)
+        self.touch = script(follow_ups.touch)
+        self.schedule = script(follow_ups.schedule)
+        self.allow = script(follow_ups.allow)
+        self.look = script(agenda.look)
         self.ring = script(agenda.ring)
-        self.ring_outreach = numbered("ring_outreach")
-        self.refuse = numbered("refuse")
-        self.reencrypt = numbered("reencrypt")
-        self.replay = numbered("replay")
-        self.gate = numbered("gate")
-        self.open = numbered("open")
-        self.errands = numbered("errands")
-        self.probe = numbered("probe")
-        self.admit = numbered("admit")
-        self.release = numbered("release")
-        self.renew_places = numbered("renew_places")
-        self.next = numbered("next")
-        self.asking = numbered("asking", plain)
-        self.not_called = numbered("not_called")
-        self.wake = numbered("wake")
-        self.ramp = numbered("ramp")
-        self.outcome = numbered("outcome")
-        self.books = numbered("books")
-        self.measure = numbered("measure")
-        self.claim = numbered("claim")
-        self.hand_back = numbered("hand_back")
-        self.seal = numbered("seal")
-        self.forget = numbered("forget")
+        self.ring_outreach = script(agenda.ring_outreach)
+        self.refuse = script(door.refuse)
+        self.reencrypt = script(operators.reencrypt)
+        self.replay = script(operators.replay)
+        self.gate = script(gates.gate)
+        self.open = script(gates.open_)
+        self.errands = script(gates.errands)
+        self.probe = script(gates.probe)
+        self.admit = script(places.admit)
+        self.release = script(places.release)
+        self.renew_places = script(places.renew_places)
+        self.next = script(places.next_)
+        self.asking = script(turn.asking, plain)
+        self.not_called = script(turn.not_called)
+        self.wake = script(agenda.wake)
+        self.ramp = script(outreach.ramp)
+        self.outcome = script(outreach.outcome)
+        self.books = script(views.books)
+        self.measure = script(views.measure)
+        self.claim = script(operators.claim)
+        self.hand_back = script(operators.hand_back)
+        self.seal = script(operators.seal)
+        self.forget = script(operators.forget)
 
 
 def _known(lease_ms: int, personas: Iterable[str], channel: str) -> str:

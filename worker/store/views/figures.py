@@ -134,10 +134,7 @@ class Measures:
         self._personas = sorted({*self._own.personas, *served.personas})
         self._channel = self._own.channel or served.channel
         for shard in self._keys.shards:
-            keys = [shard.books, shard.agenda, shard.follow_ups, shard.dead, shard.sealed, shard.inbox_prefix]
-            keys += [shard.conversation_prefix, shard.journal_prefix, shard.persona(""), shard.key("taken_over")]
-            keys += [shard.channel(self._channel)]
-            self._add(figures, self._measure(keys, [look_at_most]))
+            self._add(figures, self._measure(shard, channel=shard.channel(self._channel), most=look_at_most))
         figures.gates = self._gates()
         figures.channel, figures.channel_cause = self._channel_closed()
         found = self._queues.look()

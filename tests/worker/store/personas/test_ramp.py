@@ -167,7 +167,7 @@ def test_a_changed_ramp_hands_out_anew_and_wakes_who_waited(make_ramp, event_of)
     assert sorted(found for found, _ in fast.agenda.claim_due()) == held
     wait = ask(fast, 1)
     assert 2 - (time.monotonic() - began) <= wait <= 2, "and one more"
-    assert fast.redis.hget(fast.keys.home("ava").ramp("ava")[0], "woken").startswith("3600 an hour")
+    assert fast.redis.hget(fast.keys.persona("ava").ramp, "woken").startswith("3600 an hour")
 
 
 def test_two_releases_with_different_ramps_do_not_add_up(make_ramp):
@@ -280,7 +280,7 @@ def test_an_opener_that_ends_while_the_gate_is_opened_does_not_close_it_again(ma
 
     monkeypatch.setattr(store.redis, "pipeline", pipeline)
     store.personas.open_gate("ava", "outreach")
-    assert store.redis.lrange(store.keys.home("ava").outcomes("ava"), 0, -1) == ["bad e ava:@another"]
+    assert store.redis.lrange(store.keys.persona("ava").outcomes, 0, -1) == ["bad e ava:@another"]
     assert store.personas.gates("ava") == {}
 
 
@@ -289,7 +289,7 @@ def test_what_was_begun_before_the_gate_was_opened_neither_counts_nor_closes_it(
     begun_at = store.follow_ups.now() - 1
     assert ended(store, 0, "bad").closed_now
     store.personas.open_gate("ava", "outreach")
-    opened_at = int(store.redis.hget(store.keys.home("ava").ramp("ava")[0], "resumed_at"))
+    opened_at = int(store.redis.hget(store.keys.persona("ava").ramp, "resumed_at"))
     late = store.outreach.count(Conversation("ava", "@1"), "e", "bad", begun_at)
     assert (late.counted, late.bad, late.closed, late.closed_now) == (0, 0, "", False)
     assert store.personas.gates("ava") == {}

@@ -1,0 +1,54 @@
+"""The next touch of a conversation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from worker.store.faces.face import Text, face
+from worker.store.keys import ConversationKeys, Key
+
+
+@face("conversation inbox follow_ups timeline")
+def touch(
+    keys: ConversationKeys,
+    *,
+    name: str,
+    plan_as_read: Text,
+    due_as_read: Text,
+    change: str,
+    at: Text,
+    rule: str,
+    missed: str,
+    step: Text,
+    quiet_from: Text,
+    conversation_ms: Text,
+    timeline_ms: Text,
+    timeline_entries: int,
+) -> Any:
+    """Move, drop or miss a touch, or plan one where none is."""
+
+
+@face("conversation inbox follow_ups timeline")
+def schedule(
+    keys: ConversationKeys,
+    *,
+    journal: Key,
+    other_journal: Key,
+    name: str,
+    event_id: str,
+    other_id: str,
+    event: str,
+    not_before_ms: int,
+    rule: str,
+    channel: str,
+    conversation_ms: Text,
+    timeline_ms: Text,
+    timeline_entries: int,
+    left_out: str,
+) -> Any:
+    """Plan a touch that a producer asks for."""
+
+
+@face()
+def allow(*, sent: Key, pace: Key, paced: Key, touch: str, most: int, interval_ms: int, kept_ms: Text) -> Any:
+    """Whether one more follow-up may be sent."""

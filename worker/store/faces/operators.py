@@ -1,0 +1,69 @@
+"""What operators do, and what is done for them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from worker.store.faces.face import Text, face
+from worker.store.keys import ConversationKeys, Key
+
+
+@face("conversation inbox taken_over follow_ups timeline journal_prefix")
+def claim(keys: ConversationKeys, *, name: str, claimed_by: str, timeline_ms: Text) -> Any:
+    """Take a conversation over from the persona."""
+
+
+@face("conversation inbox agenda timeline books taken_over dead follow_ups journal_prefix")
+def hand_back(
+    keys: ConversationKeys,
+    *,
+    doorbells: Key,
+    name: str,
+    answer: str,
+    call: str,
+    quiet_ms: Text,
+    grace_ms: int,
+    settled_ms: Text,
+    timeline_ms: Text,
+    conversation_ms: Text,
+    timeline_entries: int,
+    doorbell: str,
+) -> Any:
+    """Hand a conversation back to the persona."""
+
+
+@face("conversation inbox sealed follow_ups timeline")
+def seal(
+    keys: ConversationKeys, *, name: str, step: str, by: str, call: str, timeline_ms: Text, conversation_ms: Text
+) -> Any:
+    """Seal a conversation, or take its seal away."""
+
+
+@face("conversation inbox agenda timeline books dead ready journal_prefix")
+def replay(
+    keys: ConversationKeys,
+    *,
+    journal: Key,
+    doorbells: Key,
+    name: str,
+    event_id: str,
+    mode: str,
+    call: str,
+    grace_ms: int,
+    doorbell: str,
+    accepted_as: str,
+) -> Any:
+    """Give a dead event back to its conversation."""
+
+
+@face(
+    "conversation inbox agenda timeline books follow_ups dead sealed ready taken_over queue parked rung journal_prefix"
+)
+def forget(keys: ConversationKeys, *, name: str, reason: str, events: Sequence[str]) -> Any:
+    """Erase all that is stored of one conversation in its shard."""
+
+
+@face()
+def reencrypt(*, holder: Key, texts: Sequence[str]) -> Any:
+    """Put other texts in the place of those that were read."""
