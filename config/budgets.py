@@ -48,7 +48,7 @@ class Parts:
 
 
 def faults(parts: Parts) -> list[str]:
-    """All broken rules, each as a sentence that names the settings and the reason. Empty when all hold."""
+    """All broken rules, each as a sentence that names the settings and the reason; empty when there is none."""
     return [sentence for rule in RULES for sentence in rule(parts)]
 
 
@@ -61,13 +61,13 @@ def _lease(parts: Parts) -> Iterator[str]:
     if parts.agenda.tick_seconds > parts.lease.ttl_seconds:
         yield (
             "AGENDA__TICK_SECONDS must not exceed LEASE__TTL_SECONDS: "
-            "a crashed turn would be found late by more than its lease"
+            "a crashed turn would be found more than one lease late"
         )
 
 
 def _agenda(parts: Parts) -> Iterator[str]:
     if parts.agenda.grace_seconds > parts.agenda.grace_limit_seconds:
-        yield "AGENDA__GRACE_SECONDS must not exceed AGENDA__GRACE_LIMIT_SECONDS: the pause between rings grows to it"
+        yield "AGENDA__GRACE_SECONDS must not exceed AGENDA__GRACE_LIMIT_SECONDS: the interval of doorbells grows to it"
 
 
 def _retry(parts: Parts) -> Iterator[str]:
@@ -90,10 +90,10 @@ def _retention(parts: Parts) -> Iterator[str]:
     if kept.settled_seconds < 86_400:
         yield (
             "RETENTION__SETTLED_SECONDS must be at least 86400: it is also the window in which an event sent twice is "
-            "recognised, and senders repeat for a day"
+            "recognised, and senders may repeat for a day"
         )
     if kept.dead_seconds < kept.settled_seconds:
-        yield "RETENTION__DEAD_SECONDS must not be below RETENTION__SETTLED_SECONDS: dead letters wait for a person"
+        yield "RETENTION__DEAD_SECONDS must not be below RETENTION__SETTLED_SECONDS: dead letters wait for an operator"
     if kept.conversation_seconds < kept.dead_seconds:
         yield (
             "RETENTION__CONVERSATION_SECONDS must not be below RETENTION__DEAD_SECONDS: a conversation that expires "
@@ -130,7 +130,7 @@ def _joins(parts: Parts) -> Iterator[str]:
         if join.settle_seconds >= parts.validity.inbound_chat_seconds:
             yield (
                 f"{place}JOIN__SETTLE_SECONDS must be below VALIDITY__INBOUND_CHAT_SECONDS: "
-                "a message that waited so long for more would be too old to be answered"
+                "a message that waited that long for more would be too old to be answered"
             )
 
 
@@ -157,7 +157,7 @@ def _takeovers(parts: Parts) -> Iterator[str]:
         if (takeover.hand_back_after_seconds or 0) >= parts.validity.inbound_chat_seconds:
             yield (
                 f"{place}TAKEOVER__HAND_BACK_AFTER_SECONDS must be below VALIDITY__INBOUND_CHAT_SECONDS: "
-                "whatever waited so long would be too old to be answered"
+                "an event that waited that long would be too old to be answered"
             )
 
 

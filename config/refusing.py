@@ -94,9 +94,7 @@ class Refusal:
     def unknown(self, name: str) -> str:
         """What to say of a name that is no setting: which one it may be meant to be."""
         meant = self._meant(name)
-        return (
-            f"is no setting; did you mean {meant}?" if meant else "is no setting: take it away, or see docs/settings.md"
-        )
+        return f"is no setting; did you mean {meant}?" if meant else "is no setting: remove it, or see docs/settings.md"
 
     def _place(self, path: list[str]) -> str:
         origin = self.origin_of(path)

@@ -184,7 +184,7 @@ class Outreach(Section):
         if self.openers_per_hour_limit is not None and self.openers_per_hour_limit < (self.openers_per_hour or 0):
             raise ValueError("openers_per_hour_limit must not be below openers_per_hour: the ramp leads from one to it")
         if self.stop_minimum > self.stop_window:
-            raise ValueError("stop_minimum must not exceed stop_window: so many are never counted")
+            raise ValueError("stop_minimum must not exceed stop_window: no more than stop_window are ever counted")
         return self
 
 
@@ -429,7 +429,7 @@ class Encryption(Section):
     def _keys_can_be_used(cls, keys: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
         texts = [key.get_secret_value() for key in keys]
         if len(set(texts)) < len(texts):
-            raise ValueError("holds one entry twice: take one of them away")
+            raise ValueError("holds one entry twice: remove one of them")
         for place, text in enumerate(texts, start=1):
             if text == PLAIN_CONTENT and place == 1:
                 continue

@@ -90,7 +90,7 @@ def _object(text: str, section: str, name: str) -> dict[str, Any]:
         value = None
     if isinstance(value, dict):
         return value
-    fault = f"PARLEY_{section}: is no JSON object, and PARLEY_{name} gives a part of it; take one of them away"
+    fault = f"PARLEY_{section}: is no JSON object, and PARLEY_{name} gives a part of it; remove one of them"
     raise SettingsError(told([fault.replace(section, section.upper()).replace(name, name.upper())]))
 
 

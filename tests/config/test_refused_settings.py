@@ -80,7 +80,7 @@ def accepted(monkeypatch):
         ("REDIS_URL", "localhost:6379", "not a URL"),
         ("REDIS_URL", '"redis://localhost/0', "has a quote at one end only; write it without quotes"),
         ("PERSONAS", "Ava Maria", "is no name of a persona"),
-        ("PERSONAS__AVA", "ft_sk_of_ava", "gives a part of it; take one of them away"),
+        ("PERSONAS__AVA", "ft_sk_of_ava", "gives a part of it; remove one of them"),
         (
             "PERSONAS_FILE",
             "/nowhere/personas.toml",
@@ -94,7 +94,7 @@ def accepted(monkeypatch):
         ("PERSONAS__AVA__APIKEY", "k", "is no setting; did you mean PARLEY_PERSONAS__AVA__API_KEY?"),
         ("REDIS_PASSWORD__AVA", "1", "is not a text"),
         ("PERSONAS_FILE__AVA", "1", "PARLEY_PERSONAS_FILE"),
-        ("SOMETHING_ELSE", "1", "is no setting: take it away, or see docs/settings.md"),
+        ("SOMETHING_ELSE", "1", "is no setting: remove it, or see docs/settings.md"),
     ],
 )
 def test_each_fault_is_one_line_with_variable_reason_and_cure(refused, name, value, says):

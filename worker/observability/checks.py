@@ -25,7 +25,7 @@ OLDEST_VERSION = (6, 2)
 # No decision depends on it. From here on times in logs of different machines are hard to compare.
 LARGEST_SKEW_SECONDS = 2.0
 
-UNSEEN = "cannot be seen: the server does not tell. "
+UNSEEN = "cannot be seen: the server does not show it. "
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +126,8 @@ def of_broker(address: Address, trouble: str) -> Finding:
             "broker",
             "failure",
             f"{address.shown} has a queue turns, outreach, schedule or accept of another kind: workers wait",
-            "delete those queues, nothing is lost with doorbells; producers must declare accept as a quorum queue",
+            "empty accept, then delete those queues (doorbells hold nothing); producers must declare accept as a "
+            "quorum queue",
         )
     return Finding(
         "broker",
@@ -189,12 +190,12 @@ def _fail_over(facts: Facts) -> Finding:
         return Finding(
             "fail-over",
             "warning",
-            "the master has no replica: when it dies there is nothing to fail over to",
+            "the master has no replica: if it fails, there is nothing to fail over to",
             "start a replica: replicaof HOST PORT",
         )
     count = f"{facts.replicas} replica{'s' if facts.replicas > 1 else ''}"
     if not facts.replicas_needed:
-        said = f"{count}; what it had not sent them when it dies is lost (docs/stores.md: min-replicas-to-write)"
+        said = f"{count}; if it fails, what it had not sent them is lost (docs/stores.md: min-replicas-to-write)"
         return Finding("fail-over", "ok", said)
     return Finding("fail-over", "ok", f"{count}; it takes new events only while {facts.replicas_needed} keep up")
 
@@ -218,10 +219,10 @@ def _mode(address: Address, facts: Facts) -> Finding:
         return Finding(
             "mode",
             "failure",
-            "it is a node of a Redis Cluster, and PARLEY_REDIS_URL takes it for a server of its own",
+            "it is a node of a Redis Cluster, but PARLEY_REDIS_URL names it as a single server",
             "PARLEY_REDIS_URL=redis+cluster://HOST:PORT,HOST:PORT and PARLEY_BROKER_URL for the doorbells",
         )
-    return Finding("mode", "ok", facts.mode or "not told, taken as a single server")
+    return Finding("mode", "ok", facts.mode or "not shown, taken as a single server")
 
 
 def _append_only(facts: Facts) -> Finding:
@@ -255,19 +256,19 @@ def _sync(facts: Facts) -> Finding:
         return Finding(
             "appendfsync",
             "warning",
-            UNSEEN + "It decides how much a power cut can take",
+            UNSEEN + "It decides how much a power cut can lose",
             "make sure with its operator that appendfsync is everysec or always",
         )
     if facts.sync == "no":
         return Finding(
             "appendfsync",
             "warning",
-            "no: a power cut can take half a minute of accepted events",
+            "no: a power cut can lose the accepted events of 30 s",
             "redis-cli CONFIG SET appendfsync everysec",
         )
-    window = "a power cut takes nothing"
+    window = "a power cut loses nothing"
     if facts.sync == "everysec":
-        window = "a power cut can take the last second, or two while the disk is slow"
+        window = "a power cut can lose the last second, or two while the disk is slow"
     return Finding("appendfsync", "ok", f"{facts.sync}: {window}")
 
 
@@ -276,18 +277,18 @@ def _eviction(facts: Facts) -> Finding:
         return Finding(
             "maxmemory-policy",
             "warning",
-            UNSEEN + "Any policy but noeviction throws events away when memory is full",
+            UNSEEN + "With any policy but noeviction the server deletes events when its memory is full",
             "make sure with its operator that maxmemory-policy is noeviction",
         )
     if facts.eviction != "noeviction":
         return Finding(
             "maxmemory-policy",
             "failure",
-            f"{facts.eviction}: when its memory is full the server throws events away",
+            f"{facts.eviction}: when its memory is full the server deletes events",
             "redis-cli CONFIG SET maxmemory-policy noeviction, and the same in its configuration file",
             loses_data=True,
         )
-    return Finding("maxmemory-policy", "ok", "noeviction: a full server takes no new events, and lets turns end")
+    return Finding("maxmemory-policy", "ok", "noeviction: a full server takes no new events, and running turns finish")
 
 
 def _idle(facts: Facts) -> Finding:
@@ -302,7 +303,7 @@ def _idle(facts: Facts) -> Finding:
         return Finding(
             "timeout",
             "warning",
-            f"{facts.idle_seconds}: the server closes connections that were idle so many seconds; workers reconnect",
+            f"{facts.idle_seconds}: the server closes connections after that many idle seconds; workers reconnect",
             "redis-cli CONFIG SET timeout 0",
         )
     return Finding("timeout", "ok", "0: idle connections stay open")
@@ -316,6 +317,6 @@ def _clock(facts: Facts) -> Finding:
     return Finding(
         "clock",
         "warning",
-        f"{said}: order and recovery do not depend on it, but times in the logs of different machines do not compare",
+        f"{said}: order and recovery do not depend on it, but times in logs of different machines cannot be compared",
         "keep the clocks of all machines in step (NTP)",
     )
