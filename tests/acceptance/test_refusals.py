@@ -97,7 +97,7 @@ def test_everybody_holds_on_and_nobody_is_asked_twice(start, eventually, code):
     assert f"({code})" in logs, logs
     assert "Traceback" not in logs
     # Each process says it once, and once more after ten seconds.
-    told = [line for line in system.log_of("beat").splitlines() if "holds on" in line and f"({code})" in line]
+    told = [line for line in system.log_of("beat").splitlines() if "waits for it" in line and f"({code})" in line]
     assert len(told) <= 2
 
 

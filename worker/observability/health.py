@@ -83,17 +83,20 @@ class WorkerHealth:
 
 class BeatHealth:
     """Health of a scheduler. ``ticked_at()``: monotonic time at which it last sent its tasks. ``store_answers()``:
-    whether the store answered last. ``silent_seconds``: the longest pause between two rounds that counts as live."""
+    whether the store answered last; ``broker_answers()``: whether the broker did. ``silent_seconds``: the longest pause
+    between two rounds that counts as live."""
 
     def __init__(
         self,
         ticked_at: Callable[[], float],
         store_answers: Callable[[], bool],
+        broker_answers: Callable[[], bool],
         silent_seconds: float,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._ticked_at = ticked_at
         self._store_answers = store_answers
+        self._broker_answers = broker_answers
         self._silent_seconds = silent_seconds
         self._clock = clock
 
@@ -107,7 +110,9 @@ class BeatHealth:
         return Verdict(False, f"no round for {silence:.0f} s: restart this scheduler")
 
     def ready(self) -> Verdict:
-        """Whether it sends its tasks on time and the store answers."""
+        """Whether it sends its tasks on time, and store and broker answer."""
         if not self._store_answers():
             return Verdict(False, "the store is unreachable")
+        if not self._broker_answers():
+            return Verdict(False, "the broker is unreachable, or refuses")
         return self.live()

@@ -51,7 +51,7 @@ class Openers:
             closed = read(count.closed)
             _log.error(
                 "outreach stopped: too many openers ended badly. Openers and follow-ups wait, leads are answered. When "
-                "the cause is mended: parley resume %s --gate outreach",
+                "the cause is removed: parley resume %s --gate outreach",
                 persona,
                 extra={"persona": persona, "cause": Cause.OPENERS_BAD.value, "detail": closed.detail if closed else ""},
             )

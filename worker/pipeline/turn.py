@@ -179,7 +179,8 @@ class Turns:
                 self._store.agenda.give_back(conversation)
         except StoreError as error:
             _log.warning(
-                "store away (%s): the agenda rings again for a doorbell that found no slot", type(error).__name__
+                "store away (%s): a doorbell that found no slot will be sent again from the agenda",
+                type(error).__name__,
             )
 
     def _run(self, conversation: Conversation) -> tuple[str, bool]:

@@ -90,7 +90,7 @@ class CarefulConsumer(Consumer):
     def _say(self, error: BaseException) -> None:
         trouble = trouble_of(error)
         if self._saying.now(trouble):
-            _log.warning("broker %s", trouble.told("no doorbells are taken, this worker holds on"))
+            _log.warning("broker %s", trouble.told("no doorbell is taken, this worker waits for it"))
 
     def _pause(self) -> None:
         until = time.monotonic() + _PAUSES_SECONDS[min(self._refused, len(_PAUSES_SECONDS) - 1)]

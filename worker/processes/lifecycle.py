@@ -131,7 +131,12 @@ def _beat_begins(sender: Any, **_: Any) -> None:
 
     figures = StoreFigures(measure, list(settings.personas), every_seconds)
     silent_seconds = max(_BEAT_SILENT_SECONDS, 4 * settings.agenda.tick_seconds)
-    health = BeatHealth(lambda: sender.scheduler.ticked_at, figures.store_answers, silent_seconds)
+    health = BeatHealth(
+        lambda: sender.scheduler.ticked_at,
+        figures.store_answers,
+        lambda: sender.scheduler.broker_answers,
+        silent_seconds,
+    )
 
     def sent(sender: str, **_: Any) -> None:
         metrics.beat_sent(sender)

@@ -38,6 +38,7 @@ class SteadyScheduler(Scheduler):
         self._room_until = 0.0
         # Read by the health of this process.
         self.ticked_at = time.monotonic()
+        self.broker_answers = True
         self._saying = Saying()
         super().__init__(*args, **kwargs)
 
@@ -65,11 +66,16 @@ class SteadyScheduler(Scheduler):
     def _ensure_connected(self) -> Any:
         # Celery's own pauses grow to 30 s, and for that time nothing would recover after the broker is back.
         return self.connection.ensure_connection(
-            lambda error, _: self._say(error),
+            self._not_connected,
             interval_start=_PAUSE_SECONDS,
             interval_step=0,
             interval_max=_PAUSE_SECONDS,
         )
+
+    def _not_connected(self, error: BaseException, _: float) -> None:
+        # Each attempt is progress: a restart would not bring the broker back.
+        self.ticked_at = time.monotonic()
+        self._say(error)
 
     def _has_room(self, now: float) -> bool:
         broker: Any = self.connection
@@ -78,6 +84,7 @@ class SteadyScheduler(Scheduler):
         except (*broker.connection_errors, *broker.channel_errors, StoreError, KombuError) as error:
             self._broker_away(error)
             return False
+        self.broker_answers = True
         has_room = waiting < MOST_WAITING
         if has_room:
             self._room_until = now + _ROOM_SECONDS
@@ -89,14 +96,16 @@ class SteadyScheduler(Scheduler):
         self.close()
 
     def _broker_answers(self) -> None:
+        self.broker_answers = True
         seconds = self._saying.over()
         if seconds is not None:
             _log.warning("broker answers again after %.0f s", seconds)
 
     def _say(self, error: BaseException) -> None:
+        self.broker_answers = False
         trouble = trouble_of(error)
         if self._saying.now(trouble):
-            _log.warning("broker %s", trouble.told("nothing is sent, this scheduler holds on"))
+            _log.warning("broker %s", trouble.told("no task is sent, this scheduler waits for it"))
 
     def _waiting(self, channel: Any) -> int:
         if isinstance(channel, redis.Channel):

@@ -82,10 +82,12 @@ def scene():
     """A scheduler, its clock and its store."""
 
     class Scene:
-        now, ticked_at, store_answers = 1000.0, 1000.0, True
+        now, ticked_at, store_answers, broker_answers = 1000.0, 1000.0, True, True
 
     made = Scene()
-    made.health = BeatHealth(lambda: made.ticked_at, lambda: made.store_answers, 30.0, lambda: made.now)
+    made.health = BeatHealth(
+        lambda: made.ticked_at, lambda: made.store_answers, lambda: made.broker_answers, 30.0, lambda: made.now
+    )
     return made
 
 
@@ -104,3 +106,9 @@ def test_a_scheduler_that_waits_for_the_store_is_not_restarted(scene):
     scene.now, scene.store_answers = 2000.0, False
     assert scene.health.live().good
     assert scene.health.ready() == (False, "the store is unreachable")
+
+
+def test_a_scheduler_without_its_broker_is_live_and_not_ready(scene):
+    scene.broker_answers = False
+    assert scene.health.live().good
+    assert scene.health.ready() == (False, "the broker is unreachable, or refuses")

@@ -180,7 +180,7 @@ def test_it_holds_on_whatever_the_broker_answers(make_consumer, caplog, error, c
     assert careful.blueprint.starts == 8
     lines = [record.getMessage() for record in caplog.records if record.name == "parley.worker"]
     assert len(lines) == 2, "once, and once that it is over"
-    assert lines[0] == "broker " + trouble_of(error).told("no doorbells are taken, this worker holds on")
+    assert lines[0] == "broker " + trouble_of(error).told("no doorbell is taken, this worker waits for it")
     assert lines[1].startswith("broker answers again after ")
 
 

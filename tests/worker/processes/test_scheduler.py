@@ -132,11 +132,15 @@ def test_it_waits_for_a_broker_that_is_away_and_then_goes_on(make_beat, clock, c
         clock.now += 1
         waits = threading.Thread(target=steady.tick)
         waits.start()
-        away = "broker cannot be reached (ConnectionError): nothing is sent, this scheduler holds on"
+        away = "broker cannot be reached (ConnectionError): no task is sent, this scheduler waits for it"
         eventually(lambda: away in said(), "it says so")
+        clock.now += 60
+        eventually(lambda: steady.ticked_at == clock.now, "each attempt is progress, so it stays live")
+        assert not steady.broker_answers
         broker.restart()
         waits.join(10)
         assert redis.llen("schedule") >= 1
+        assert steady.broker_answers
     assert len(said()) == 2
     assert said()[0] == away
     assert said()[1].startswith("broker answers again after ")
@@ -150,7 +154,7 @@ def test_it_notices_a_broker_that_is_away_also_when_it_asks_for_room(make_beat, 
         clock.now += 60
         steady.tick()
     assert [record.getMessage() for record in caplog.records if record.levelname == "WARNING"] == [
-        "broker cannot be reached (ConnectionError): nothing is sent, this scheduler holds on"
+        "broker cannot be reached (ConnectionError): no task is sent, this scheduler waits for it"
     ]
 
 
