@@ -130,7 +130,7 @@ def test_it_waits_for_a_broker_that_is_away_and_then_goes_on(make_beat, clock, c
         clock.now += 1
         steady.tick()
         clock.now += 1
-        waits = threading.Thread(target=steady.tick)
+        waits = threading.Thread(target=steady.tick, daemon=True)
         waits.start()
         away = "broker cannot be reached (ConnectionError): no task is sent, this scheduler waits for it"
         eventually(lambda: away in said(), "it says so")
