@@ -174,14 +174,23 @@ def make_consumer(make_settings, monkeypatch):
 @pytest.mark.parametrize("connected", [True, False])
 @pytest.mark.filterwarnings("ignore::celery.exceptions.CPendingDeprecationWarning")
 def test_it_holds_on_whatever_the_broker_answers(make_consumer, caplog, error, connected):
-    careful = make_consumer([error] * 7)
+    careful = make_consumer([error] * 4)
     careful.connection = SimpleNamespace(collect=lambda **_: None, close=lambda: None) if connected else None
     careful.start()
-    assert careful.blueprint.starts == 8
+    assert careful.blueprint.starts == 5
     lines = [record.getMessage() for record in caplog.records if record.name == "parley.worker"]
     assert len(lines) == 2, "once, and once that it is over"
     assert lines[0] == "broker " + trouble_of(error).told("no doorbell is taken, this worker waits for it")
     assert lines[1].startswith("broker answers again after ")
+
+
+@pytest.mark.filterwarnings("ignore::celery.exceptions.CPendingDeprecationWarning")
+def test_it_holds_on_when_celery_finds_that_it_restarts_too_often(make_consumer):
+    """From the sixth time in a second on, Celery itself waits for a second."""
+    careful = make_consumer([exceptions.ReadOnlyError()] * 7)
+    careful.connection = None
+    careful.start()
+    assert careful.blueprint.starts == 8
 
 
 def test_a_fault_of_our_own_is_none_of_the_broker(make_consumer):

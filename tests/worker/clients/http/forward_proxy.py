@@ -18,7 +18,15 @@ class ForwardProxy(Server):
         self.asked: list[str] = []
         self._login = f"Basic {b64encode(login.encode()).decode()}" if login else ""
         self._names = names or {}
+        self._passing: list[socket.socket] = []
         super().__init__(self._serve)
+
+    def close(self) -> None:
+        # A server that keeps its connection is read for as long.
+        for server in self._passing:
+            with suppress(OSError):
+                server.shutdown(socket.SHUT_RDWR)
+        super().close()
 
     def _serve(self, client: socket.socket) -> None:
         while head := _head(client):
@@ -57,6 +65,7 @@ class ForwardProxy(Server):
         head = "".join(f"{name}: {value}\r\n" for name, value in own.items())
         host = url.hostname or ""
         with socket.create_connection((self._names.get(host, host), url.port or 80), 5) as server:
+            self._passing.append(server)
             server.sendall(f"{method} {url.path or '/'} HTTP/1.1\r\n{head}\r\n".encode() + body)
             _pour(server, client)
             client.shutdown(socket.SHUT_RDWR)

@@ -52,7 +52,7 @@ class Shop:
             if phrase == "nothing to do":
                 break
             phrases.append(phrase.rpartition(",")[0] or phrase)
-            self._let_holds_run_out()
+            self.let_holds_run_out()
         return phrases
 
     def texts(self, session_id: str = "session-1") -> list[list[str | None]]:
@@ -79,7 +79,8 @@ class Shop:
         """Let calls go wrong."""
         self._upstreams.add_fault(FaultRule(kind=kind, **fields))
 
-    def _let_holds_run_out(self) -> None:
+    def let_holds_run_out(self) -> None:
+        """What waits for a time waits no longer."""
         # One look at all keys: one for each shard and kind takes longer than the turn.
         holding = tuple(
             prefix for shard in self._store.keys.shards for prefix in (shard.conversation_prefix, shard.key("persona:"))
