@@ -7,8 +7,9 @@ PEERS := $(VENV)/.peers
 COMPILE = $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate \
 	--custom-compile-command "make lock"
 ARGS ?=
+# Compiled code is kept also where the environment says otherwise, as images do: the tests start hundreds of processes.
+PYTEST = PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest
 # A process for each core, four at most: each has servers of its own.
-PYTEST = $(BIN)/python -m pytest
 BESIDE = --numprocesses auto --maxprocesses 4 --dist worksteal
 
 .DEFAULT_GOAL := help
@@ -33,7 +34,7 @@ test: $(READY) ## run the tests that need nothing but Python, about 4 min on two
 	@$(PYTEST) $(BESIDE) -m 'not slow' $(ARGS)
 
 # The slow ones one after the other: they load the machine as they need it. That ARGS chose none (5) is no failure.
-test-all: $(READY) ## run these and all others, about 35 min: RabbitMQ, TLS, browser, compose, chaos ... as far as they are installed
+test-all: $(READY) ## run these and all others, about 25 min: RabbitMQ, TLS, browser, compose, chaos ... as far as they are installed
 	@$(PYTEST) $(BESIDE) -m 'not slow' $(ARGS); fast=$$?; $(PYTEST) -m slow $(ARGS); slow=$$?; \
 	for status in $$fast $$slow; do [ $$status -eq 0 ] || [ $$status -eq $(if $(ARGS),5,0) ] || exit $$status; done
 

@@ -123,9 +123,9 @@ def test_a_quarantined_persona_is_resumed(system, run, look, say, store, eventua
     )
 
 
-def test_status_knows_the_processes_that_run(system, run, eventually):
-    well = eventually(lambda: (ended := run("status", "--check")).returncode == 0 and ended, "signs of life", 60)
-    assert well.stdout.startswith("All well: 1 worker, 1 beat; nothing waits.")
+def test_status_knows_the_processes_that_run(system, look, eventually):
+    well = eventually(lambda: (ended := look("status", "--check")).status == 0 and ended, "signs of life", 60)
+    assert well.out.startswith("All well: 1 worker, 1 beat; nothing waits.")
 
 
 def test_help_names_every_command(run_command):
