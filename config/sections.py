@@ -92,11 +92,13 @@ class Pacing(Section):
     reply.
 
     The pause before a bubble is its length at ``characters_per_second``, at least ``minimum_seconds``, at most
-    ``maximum_seconds``. Up to ``jitter``, a share of it, is then added or subtracted at random. A photo is the last
-    bubble and comes after the shortest pause.
+    ``maximum_seconds``. Up to ``jitter``, a share of it, is then added or subtracted at random. A photo comes after
+    the shortest pause. ``timing``: by the length of the bubbles (``typing``), or as the persona says (``vendor``, which
+    only the Characters API does), up to ``maximum_seconds``.
     """
 
     enabled: bool = False
+    timing: Literal["typing", "vendor"] = "typing"
     characters_per_second: Annotated[float, Field(ge=0.01, le=1_000_000, allow_inf_nan=False)] = 12.0
     minimum_seconds: SecondsOrZero = 1.0
     maximum_seconds: Seconds = 12.0
@@ -186,42 +188,6 @@ class Outreach(Section):
         if self.stop_minimum > self.stop_window:
             raise ValueError("stop_minimum must not exceed stop_window: no more than stop_window are ever counted")
         return self
-
-
-class Persona(Section):
-    """One FluidTalk identity. Workers and the command ``parley`` need ``api_key``. What ``join``, ``follow_ups``,
-    ``quiet_hours`` and ``pacing`` do not set is taken from the general sections.
-
-    ``calls_per_second`` (at most 1000) and ``calls_at_once`` limit the calls with this key, of all processes together.
-    By default there is no limit.
-    """
-
-    api_key: Secret | None = None
-    own_username: str | None = None
-    calls_per_second: Annotated[float, Field(ge=0.001, le=1000)] | None = None
-    calls_at_once: Count | None = None
-    join: Join | None = None
-    follow_ups: PersonaFollowUps | None = None
-    quiet_hours: QuietHours | None = None
-    pacing: Pacing | None = None
-    unknown: Unknown = Unknown()
-    on_sealed: Escalation = Escalation()
-    on_dead: Escalation = Escalation()
-    takeover: Takeover = Takeover()
-    outreach: Outreach = Outreach()
-
-    @field_validator("api_key")
-    @classmethod
-    def _key_can_be_used(cls, secret: SecretStr | None) -> SecretStr | None:
-        key = secret.get_secret_value() if secret else ""
-        if not key.isascii() or not key.isprintable() or " " in key:
-            raise ValueError("must be one line of printable ASCII without spaces: copy the key again")
-        if key.lower().startswith("ftc_"):
-            raise ValueError(
-                "is a token of FluidTalk's newer Characters API (ftc_...), which this version does not support yet: "
-                "ask FluidTalk for a Handshake key (ft_sk_...)"
-            )
-        return secret
 
 
 class Way(Section):

@@ -29,6 +29,7 @@ from pydantic import (
 
 from config import addresses, budgets, variables
 from config.addresses import Address
+from config.personas import Persona, TextLost
 from config.processes import Flower, Metrics, Tracing, Worker
 from config.refusing import Refusal
 from config.secret_files import SettingsError, text_of, with_password
@@ -46,7 +47,6 @@ from config.sections import (
     Limits,
     Outreach,
     Pacing,
-    Persona,
     Privacy,
     QuietHours,
     Retention,
@@ -84,6 +84,7 @@ __all__ = [
     "Settings",
     "SettingsError",
     "Takeover",
+    "TextLost",
     "Tls",
     "Tracing",
     "Unknown",
@@ -170,9 +171,20 @@ class Settings(BaseModel):
                 "PARLEY_BROKER_URL is missing: the store is a Redis Cluster, which Celery cannot use as broker; "
                 "give a single Redis, Sentinel or RabbitMQ for the doorbells"
             )
+        faults += self._tests_on_a_real_channel()
         if faults:
             raise ValueError("\n".join(faults))
         return self
+
+    def _tests_on_a_real_channel(self) -> list[str]:
+        if self.captivate.environment != "prod":
+            return []
+        return [
+            f"PARLEY_PERSONAS__{name.upper()}__MODE is {persona.mode}, and PARLEY_CAPTIVATE__ENVIRONMENT is prod: "
+            "a persona that is only tried out must not reach real leads; use live, or dev"
+            for name, persona in self.personas.items()
+            if persona.mode != "live"
+        ]
 
     def _missing(self, role: Role) -> list[str]:
         target = self.captivate
@@ -180,7 +192,7 @@ class Settings(BaseModel):
         for name, persona in self.personas.items() if role == "worker" else ():
             variable = f"PARLEY_PERSONAS__{name.upper()}__API_KEY"
             if persona.api_key is None:
-                faults.append(f"{variable} is missing: set the persona's FluidTalk key (ft_sk_...)")
+                faults.append(f"{variable} is missing: set the persona's FluidTalk key (ft_sk_... or ftc_...)")
             elif self._is_demo(persona.api_key):
                 faults.append(
                     f"{variable} is a key of the demo, which only simulated upstreams know: "
@@ -261,6 +273,9 @@ class Settings(BaseModel):
     def follow_ups_of(self, persona: str) -> FollowUps:
         """The cadence of one persona."""
         own = self.personas[persona].follow_ups
+        if self.personas[persona].speaks == "characters":
+            # Its follow-ups are written by FluidTalk.
+            return self.follow_ups.model_copy(update={"delays_seconds": ()})
         return self.follow_ups.model_copy(update=own.model_dump(exclude_unset=True)) if own else self.follow_ups
 
     def quiet_hours_of(self, persona: str) -> QuietHours:

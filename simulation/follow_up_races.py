@@ -75,6 +75,10 @@ class _Persona:
     def try_out(self) -> None:
         """Always there."""
 
+    def echo_of(self, group: tuple[Event, ...]) -> str:
+        """It answers the same words again."""
+        return ""
+
 
 class _Channel:
     def message_of(self, context: ChannelContext, reply: Reply, sent: int) -> dict[str, Any]:

@@ -173,7 +173,7 @@ def heeds_ctrl_c() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def upstreams_process() -> Iterator[SimulatedUpstreams]:
     """Both doubles as one process."""
-    with SimulatedUpstreams(personas={"ava": "ft_sk_ava", "bea": "ft_sk_bea"}) as upstreams:
+    with SimulatedUpstreams(personas={"ava": "ft_sk_ava", "bea": "ft_sk_bea", "cleo": "ftc_live_cleo"}) as upstreams:
         yield upstreams
 
 

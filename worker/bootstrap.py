@@ -11,16 +11,17 @@ from config import settings as configuration
 from config.sections import Way
 from config.settings import Settings
 from worker.adapters.channel import CaptivateChannel
+from worker.adapters.characters import CharactersPersona
 from worker.adapters.handshake import Handshake
 from worker.adapters.images import ImageFetcher
 from worker.clients.captivate import CaptivateClient
-from worker.clients.fluidtalk import FluidTalk
+from worker.clients.fluidtalk import Characters, FluidTalk
 from worker.clients.http.connections import Connections, Timeouts
 from worker.domain.handles import Handles
 from worker.observability import tracing
 from worker.observability.http_calls import CountedConnections
 from worker.pipeline import failpoints
-from worker.pipeline.ask import Asking
+from worker.pipeline.ask import Asking, AsksPersona
 from worker.pipeline.celery_intake import Intake
 from worker.pipeline.due import Upkeep
 from worker.pipeline.producer import Producer
@@ -103,22 +104,33 @@ def hand_over() -> None:
         _parts.turns.hand_over()
 
 
-def _personas(settings: Settings, connections: Connections) -> dict[str, Handshake]:
-    times = settings.fluidtalk
-    return {
-        name: Handshake(
-            FluidTalk(
-                settings.api_key_of(name),
-                times.base_url,
-                persona.own_username,
-                times.read_seconds,
-                connect_timeout=times.connect_seconds,
-                total_timeout=times.total_seconds,
-                connections=connections,
-            )
+def _personas(settings: Settings, connections: Connections) -> dict[str, AsksPersona]:
+    return {name: _persona(settings, name, connections) for name in settings.personas}
+
+
+def _persona(settings: Settings, name: str, connections: Connections) -> AsksPersona:
+    times, persona, key = settings.fluidtalk, settings.personas[name], settings.api_key_of(name)
+    if persona.speaks == "handshake":
+        client = FluidTalk(
+            key,
+            times.base_url,
+            persona.own_username,
+            times.read_seconds,
+            connect_timeout=times.connect_seconds,
+            total_timeout=times.total_seconds,
+            connections=connections,
         )
-        for name, persona in settings.personas.items()
-    }
+        return Handshake(client)
+    characters = Characters(
+        key,
+        base_url=times.base_url,
+        mode=persona.mode,
+        timeout=times.read_seconds,
+        connect_timeout=times.connect_seconds,
+        total_timeout=times.total_seconds,
+        connections=connections,
+    )
+    return CharactersPersona(characters, name, persona.platform or "", persona.own_username)
 
 
 def _captivate(settings: Settings) -> CaptivateClient:

@@ -139,12 +139,12 @@ def test_what_may_be_a_key_is_one(accepted, key):
 
 
 @pytest.mark.parametrize("token", ["ftc_live_123456", "FTC_live_123456", '"ftc_live_123456"'])
-def test_a_token_of_the_newer_api_is_told_what_it_is(refused, token):
+def test_a_token_of_the_newer_api_needs_a_platform(refused, accepted, token):
     (line,) = refused(PARLEY_PERSONAS__AVA__API_KEY=token)
-    assert "is a token of FluidTalk's newer Characters API (ftc_...)" in line
-    assert "not support yet" in line
-    assert "ask FluidTalk for a Handshake key (ft_sk_...)" in line
+    assert "platform is missing" in line
     assert "123456" not in line
+    settings = accepted(PARLEY_PERSONAS__AVA__API_KEY=token, PARLEY_PERSONAS__AVA__PLATFORM="instagram")
+    assert settings.personas["ava"].speaks == "characters"
 
 
 def test_the_key_of_the_demo_is_refused_by_a_worker_of_the_real_service(refused, accepted):
@@ -246,7 +246,7 @@ def test_a_byte_order_mark_and_windows_lines_do_no_harm(monkeypatch, tmp_path):
         (b"[Bea]\napi_key = 'ft_sk_of_bea'\n", "is no name of a persona"),
         (b"[ava]\n", "PARLEY_PERSONAS__AVA__API_KEY is missing: set the persona's FluidTalk key"),
         (b"# [ava]\n", "no persona is configured"),
-        (b"[ava]\napi_key = 'ftc_live_1'\n", "is a token of FluidTalk's newer Characters API"),
+        (b"[ava]\napi_key = 'ftc_live_1'\n", "platform is missing"),
     ],
 )
 def test_a_personas_file_that_cannot_be_used_says_why(refused, tmp_path, content, says):
@@ -255,7 +255,7 @@ def test_a_personas_file_that_cannot_be_used_says_why(refused, tmp_path, content
     lines = refused(PARLEY_PERSONAS_FILE=str(file), PARLEY_PERSONAS__AVA__API_KEY=None)
     assert len(lines) == 1
     assert says in lines[0]
-    assert "ft_sk" not in lines[0].replace("(ft_sk_...)", "")
+    assert "ft_sk" not in lines[0].replace("(ft_sk_... or ftc_...)", "")
 
 
 def test_an_empty_file_of_a_secret_is_told(refused, tmp_path):

@@ -66,7 +66,10 @@ def fill(conversation: Captivate, reply: Reply, sent: int = 0) -> Captivate:
 
     Source: seed FluidTalk "Send replies as separate bubbles; when should_send_photo, also send photo_url".
     """
-    messages: list[TextMessageModel | FileCollectionModel] = [TextMessageModel(text=bubble) for bubble in reply.bubbles]
+    messages: list[TextMessageModel | FileCollectionModel] = [
+        FileCollectionModel(files=[_photo(bubble)]) if place in reply.photos else TextMessageModel(text=bubble)
+        for place, bubble in enumerate(reply.bubbles)
+    ]
     if reply.photo_url:
         messages.append(FileCollectionModel(files=[_photo(reply.photo_url)]))
     conversation.set_response(messages[sent : sent + 1] if reply.pauses else messages)

@@ -58,6 +58,10 @@ class Handshake:
         """Make a call without consequences for any lead, to see whether the persona can be reached."""
         self.host(_PIXEL, "pixel.png")
 
+    def echo_of(self, group: tuple[Event, ...]) -> str:
+        """Always '': this API answers the same words again."""
+        return ""
+
     def _call(self, group: tuple[Event, ...], image_url: str | None) -> ChatResult | ActionResult:
         client, event = self._client, group[-1]
         match event:

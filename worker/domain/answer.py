@@ -14,6 +14,10 @@ class Answer:
     ``bubbles``: separate text messages in order; ``photo_url``: to be sent after them. ``ignored``: the lead belongs to
     another account of the persona, and nothing is to be sent. ``continued``: there was a live conversation already.
     ``left_out``: the parts of the answer that could not be read.
+
+    Some APIs say more. ``photos``: the places in ``bubbles`` that hold the address of a photo instead of a text.
+    ``delays``: the persona's own pause before each bubble, in seconds; empty = it names none. ``repeated``: the server
+    took the call for a repeat of an earlier one. ``silence``: why there are no bubbles, as one word.
     """
 
     bubbles: tuple[str, ...] = ()
@@ -21,3 +25,7 @@ class Answer:
     ignored: bool = False
     continued: bool = False
     left_out: tuple[LeftOut, ...] = ()
+    photos: tuple[int, ...] = ()
+    delays: tuple[float, ...] = ()
+    repeated: bool = False
+    silence: str = ""

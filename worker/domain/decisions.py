@@ -16,7 +16,7 @@ import random
 from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol
 
-from config.settings import Persona, Retry, Validity
+from config.settings import Persona, Retry, TextLost, Validity
 from worker.domain import failures
 from worker.domain.answer import Answer
 from worker.domain.failures import CallFailed, ImageUnavailable
@@ -40,6 +40,8 @@ from worker.domain.vocabulary import Cause, Fate, Gate, Mark, figures, rules_of,
 # An event whose worker vanished this often is taken to be the cause: poison. A worker that was stopped with a signal
 # counts only against the retry budget: a supervisor that stops what does not answer any more may be seeing poison.
 VANISHED_LIMIT = 3
+
+_SILENT = TextLost()
 
 # How long an event waits whose content this process cannot read; another process may have the key.
 _UNDECRYPTABLE_SECONDS = 60.0
@@ -144,7 +146,7 @@ class Rules:
 
     def may_repeat(self, kind: str) -> bool:
         """Whether an event of this kind is asked again although its call may have been acted on."""
-        return rules_of(kind).unknown(self.persona.unknown) in ("ask_again", "probe")
+        return rules_of(kind).unknown(self.persona.on_unknown) in ("ask_again", "probe")
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,17 +219,30 @@ def without_content(reason: Reason, sealed: bool, jitter: random.Random) -> End 
     return Wait(_UNDECRYPTABLE_SECONDS * jitter.uniform(0.8, 1.2), reason.cause, reason.detail, asked=False)
 
 
-def of_answer(kind: str, answer: Answer, *, second: bool) -> Deliver | End:
-    """What the persona's answer means. ``second``: an earlier call may have been acted on."""
+def of_answer(kind: str, answer: Answer, *, second: bool, lost: TextLost = _SILENT) -> Deliver | End:
+    """What the persona's answer means. ``second``: an earlier call may have been acted on. ``lost``: what the lead gets
+    when it was, and its words did not arrive."""
     if answer.ignored:
         return End("ignored", Cause.OWNED_ELSEWHERE, mark="owned_elsewhere")
     if answer.bubbles or answer.photo_url:
-        return Deliver(Reply(bubbles=answer.bubbles, photo_url=answer.photo_url))
-    if answer.continued and kind == "ai_opener" and second:
-        return End("answered", Cause.TEXT_LOST, mark="started")
+        return Deliver(
+            Reply(answer.bubbles, photo_url=answer.photo_url, pauses=answer.delays[1:], photos=answer.photos)
+        )
+    if second and (answer.repeated or (answer.continued and kind == "ai_opener")):
+        return _text_lost(lost)
     if answer.continued:
         return End("skipped", Cause.ALREADY_LIVE, mark="started")
-    return End("answered", Cause.NOTHING_SAID, mark="started")
+    return End("answered", Cause.NOTHING_SAID, figures(reason=answer.silence), mark="started")
+
+
+def _text_lost(lost: TextLost) -> Deliver | End:
+    end = End("answered", Cause.TEXT_LOST, mark="started")
+    if lost.action == "silence":
+        return end
+    reason = stored(end.cause)
+    if lost.action == "line" and lost.line:
+        return Deliver(Reply((lost.line,), reason=reason))
+    return Deliver(Reply(escalation={"action": "escalate_to_human"}, reason=reason, mark="escalated"))
 
 
 def of_ask_failure(
@@ -264,7 +279,7 @@ def _of_key(head: Attempts, failure: CallFailed, rules: Rules, jitter: random.Ra
         case failures.KeyRefused():
             return Wait(rules.retry.pause_seconds, Cause.KEY_REFUSED, status_of(failure), gate=Gate.QUARANTINED)
         case failures.CreditsOut():
-            return Wait(seconds, Cause.CREDITS_OUT, gate=Gate.CREDITS)
+            return Wait(seconds, Cause.CREDITS_OUT, figures(reason=failure.why), gate=Gate.CREDITS)
         case failures.Throttled():
             for_all = pause_for_all(head.asks, failure.retry_after, rules.retry, jitter)
             behind = max(seconds, for_all) + rules.retry.pause_seconds * jitter.uniform(0.5, 1.0)
@@ -394,7 +409,7 @@ def _quiet(known: Known) -> Wait | End | None:
 
 
 def _after_unknown_ask(kind: str, rules: Rules) -> Ask | Deliver | End:
-    policy = rules_of(kind).unknown(rules.persona.unknown)
+    policy = rules_of(kind).unknown(rules.persona.on_unknown)
     if policy == "skip":
         return End("skipped", Cause.NUDGE_UNKNOWN, follow_up="next_step")
     if policy == "dead_letter":

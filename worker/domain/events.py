@@ -52,6 +52,7 @@ _SAYS = ("message", "image_url", "attachments")
 
 Identifier = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,256}$")]
 PersonaName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
+Platform = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]{1,32}$")]
 Target = Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f]+$")]
 Handle = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 WebAddress = Annotated[str, StringConstraints(pattern=r"^https?://[^\s]+$", max_length=MAX_LINK)]
@@ -155,7 +156,9 @@ class Attachment(_Value):
 
 class _EventBase(_Value):
     """``event_id``: the sender's id of what happened, by which repetitions are recognised (default: a new one).
-    ``target``: the lead's handle. ``channel``: optional when the conversation already has one.
+    ``target``: the lead's handle. ``platform``: where the lead writes, for a persona of the Characters API (default:
+    that of the persona); the target is then ``platform/handle``. ``channel``: optional when the conversation already
+    has one.
     ``traceparent``: the sender's position in a trace (W3C Trace Context); an invalid one is left out.
 
     A link, a file name or a part of the channel that cannot be used is left out and listed in ``left_out``; the event
@@ -164,6 +167,7 @@ class _EventBase(_Value):
     event_id: Identifier = Field(default_factory=lambda: uuid.uuid4().hex)
     persona: PersonaName
     target: Target
+    platform: Platform | None = None
     channel: ChannelContext | None = None
     own_username: Handle | None = None
     traceparent: TracePosition = None

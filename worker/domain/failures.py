@@ -6,6 +6,7 @@ CallFailed                         the other side acted
 ├── Throttled       too fast                                   no
 ├── KeyRefused      the key or the login is not accepted       no
 ├── CreditsOut      no credits to start a conversation         no
+│   └── WalletEmpty no credits for any conversation, or paused no
 ├── Sealed          the conversation is finished               no
 ├── NoConversation  there is no conversation yet               no
 ├── Rejected        any other refusal                          no
@@ -62,6 +63,10 @@ class KeyRefused(CallFailed):
 
 class CreditsOut(CallFailed):
     """There are no credits to start a conversation. Not acted on; conversations that have begun may continue."""
+
+
+class WalletEmpty(CreditsOut):
+    """There are no credits for any conversation, or the persona is paused (``why``, a word). Not acted on."""
 
 
 class Sealed(CallFailed):

@@ -22,7 +22,7 @@ class Reply:
     ``bubbles``: separate text messages in order. ``photo_url``: sent after them. ``escalation``: an action for the
     channel, with or without messages. ``fate``, ``reason``, ``mark`` and ``detail`` are what settle writes afterwards.
     ``pauses``: seconds before each message after the first, each of which is then a send of its own; empty: one send
-    carries everything.
+    carries everything. ``photos``: the places in ``bubbles`` that hold the address of a photo instead of a text.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid", hide_input_in_errors=True)
@@ -35,6 +35,7 @@ class Reply:
     mark: Mark = "started"
     detail: str = ""
     pauses: tuple[float, ...] = ()
+    photos: tuple[int, ...] = ()
 
     @property
     def sends(self) -> int:
@@ -44,9 +45,10 @@ class Reply:
     def to_json(self) -> str:
         """For the journal; ``of_json`` reads it back."""
         values = {name: getattr(self, name) for name in _FIELDS}
-        if not self.pauses:
-            # Workers of a release without pacing may run beside this one, and refuse unknown fields.
-            del values["pauses"]
+        for name in ("pauses", "photos"):
+            if not values[name]:
+                # Workers of a release without it may run beside this one, and refuse unknown fields.
+                del values[name]
         return _COMPACT.encode(values)
 
     @classmethod

@@ -38,13 +38,14 @@ from worker.domain.failures import (
     Unavailable,
 )
 from worker.domain.retry import Tries
-from worker.domain.vocabulary import Cause, Gate, stored
+from worker.domain.vocabulary import Cause, Fate, Gate, stored
 from worker.observability import metrics
 from worker.pipeline import failpoints
 from worker.pipeline.reach import Reach, if_possible
 from worker.pipeline.short_retries import quickly
 from worker.store import Store
 from worker.store.conversations.leases import Lease
+from worker.store.conversations.turn_steps import Grant
 
 _log = logging.getLogger("parley.ask")
 
@@ -63,11 +64,16 @@ class FetchesImages(Protocol):
 
 
 class AsksPersona(Protocol):
-    """One persona: ``worker.adapters.handshake.Handshake``. Each method makes one call and raises ``CallFailed``."""
+    """One persona: ``worker.adapters.handshake.Handshake`` or ``worker.adapters.characters.CharactersPersona``.
+
+    Each method but ``echo_of`` makes one call and raises ``CallFailed``. ``echo_of``: what the words of a chat are
+    recognised by when they come twice, without the words; '' where no server minds.
+    """
 
     def ask(self, group: tuple[Event, ...], image_url: str | None) -> Answer: ...
     def host(self, image: bytes, filename: str) -> str: ...
     def try_out(self) -> None: ...
+    def echo_of(self, group: tuple[Event, ...]) -> str: ...
 
 
 class Asking:
@@ -159,7 +165,18 @@ class Asking:
         failpoints.reached("after ask")
         self._learn(lease, None, begun_at)
         self._left_out(lease, answer.left_out)
-        return of_answer(grant.head.kind, answer, second=step.second)
+        # The lead may have written the same as before: then a repeat says nothing about the call in doubt.
+        honest = (
+            answer.repeated and grant.last_words and grant.last_words == self._personas[persona].echo_of(grant.events)
+        )
+        second = step.second and not honest
+        return of_answer(grant.head.kind, answer, second=second, lost=rules.persona.on_text_lost)
+
+    def echo_of(self, grant: Grant, fate: Fate) -> str:
+        """What the lead's words are recognised by, after an answer to them; '' where nobody needs to know."""
+        if fate != "answered" or grant.undecryptable or grant.head.kind != "inbound_chat":
+            return ""
+        return self._personas[grant.conversation.persona].echo_of(grant.events)
 
     def _left_out(self, lease: Lease, left_out: Sequence[LeftOut]) -> None:
         if left_out:

@@ -9,10 +9,11 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 from worker.domain.conversation import Conversation
 from worker.domain.events import AiOpener, EventTrigger, FollowUp, InboundChat, with_left_out
+from worker.domain.platforms import full_target, platform_and_handle, target_on
 from worker.domain.refusals import InboxFull, InvalidEvent, MissingChannel, Refused, TooLarge, UnknownPersona
 from worker.observability import tracing
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from worker.store import Store
     from worker.store.conversations.follow_ups import Scheduled
     from worker.store.conversations.inbox import Acceptance
+
+_LONGEST_TARGET = 256
 
 AnyEvent = InboundChat | AiOpener | EventTrigger | FollowUp
 SomeEvent = TypeVar("SomeEvent", bound=AnyEvent)
@@ -159,6 +162,7 @@ class Producer:
         if event.persona not in self._personas:
             known = ", ".join(sorted(self._personas))
             raise UnknownPersona(f"persona {event.persona!r} is not configured; known: {known}")
+        event = self._on_its_platform(event)
         if isinstance(event, InboundChat):
             _within("message", len(event.message), self._limits.message_characters, "characters")
         if isinstance(event, EventTrigger):
@@ -169,6 +173,27 @@ class Producer:
             if left_out := self._conversation_of(event.channel).left_out:
                 return with_left_out(event, [*event.left_out, *left_out])
         return event
+
+    def _on_its_platform(self, event: SomeEvent) -> SomeEvent:
+        persona = self._personas[event.persona]
+        if persona.speaks == "handshake":
+            if event.platform is not None:
+                raise InvalidEvent(
+                    f"platform: persona {event.persona} has none (Handshake API): leave it out, or set "
+                    f"PARLEY_PERSONAS__{event.persona.upper()}__PLATFORM in this process as well"
+                )
+            return event
+        if event.kind == "follow_up":
+            raise InvalidEvent(f"kind: follow-ups of persona {event.persona} are written by FluidTalk (Characters API)")
+        usual = persona.platform or ""
+        target = target_on(event.platform, event.target) if event.platform else full_target(event.target, usual)
+        if persona.mode != "live" and not platform_and_handle(target, usual)[1].startswith("test_"):
+            raise InvalidEvent(f"target: with MODE={persona.mode} a handle has to begin with test_")
+        if len(target) > _LONGEST_TARGET:
+            raise InvalidEvent(
+                f"target: with its platform it has {len(target)} characters, the limit is {_LONGEST_TARGET}"
+            )
+        return cast(SomeEvent, event.model_copy(update={"target": target, "platform": None}))
 
     def _receipt(self, event: AnyEvent, acceptance: Acceptance | Scheduled) -> Receipt:
         match acceptance.status:

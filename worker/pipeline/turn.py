@@ -35,7 +35,7 @@ from worker.domain.decisions import (
 from worker.domain.events import ChannelContext
 from worker.domain.failures import CallFailed, KeyRefused, OutcomeUnknown, Unavailable
 from worker.domain.handles import Handles
-from worker.domain.pacing import pauses
+from worker.domain.pacing import paced
 from worker.domain.quiet_hours import Window, window_of, zone_unreadable
 from worker.domain.reply import Reply
 from worker.domain.retry import UNTRIED, Tries, tries
@@ -295,7 +295,7 @@ class Turns:
 
     def _record(self, lease: Lease, reply: Reply) -> TurnResult:
         asked_at = time.monotonic()
-        reply = self._paced(lease.grant.conversation.persona, reply)
+        reply = paced(reply, self._pacings[lease.grant.conversation.persona], self._jitter)
         text = reply.to_json()
         farewell, seals = reply.fate == "dead", reply.fate == "sealed"
         recorded = self._surely(
@@ -324,10 +324,6 @@ class Turns:
     def _keep(self, lease: Lease, cause: Cause) -> TurnResult:
         held = self._hold(lease, Wait(0.0, cause))
         return LEFT if held == LEFT else TurnResult("kept", cause)
-
-    def _paced(self, persona: str, reply: Reply) -> Reply:
-        rhythm = pauses(reply.bubbles, bool(reply.photo_url), self._pacings[persona], self._jitter)
-        return replace(reply, pauses=rhythm) if rhythm else reply
 
     def _deliver(self, lease: Lease, head: Entry, reply: Reply, made: Tries) -> TurnResult:
         if not lease.held():
@@ -376,9 +372,10 @@ class Turns:
             )
         )
         failpoints.reached("before settle")
-        reason = stored(end.cause, end.detail)
+        reason, words = stored(end.cause, end.detail), self._asking.echo_of(grant, end.fate)
         settled = self._surely(
-            "settle", lambda: self._store.leases.settle(grant, end.fate, reason, end.mark, end.quote, follow_up)
+            "settle",
+            lambda: self._store.leases.settle(grant, end.fate, reason, end.mark, end.quote, follow_up, words),
         )
         failpoints.reached("after settle")
         if settled.status == "lost":

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from config.sections import Persona, Retry
+from config.settings import Persona, Retry
 from worker.domain.decisions import Known, Rules, Wait, before_asking
 from worker.domain.vocabulary import Cause
 

@@ -57,7 +57,7 @@ class Grant:
     ``undecryptable``: why this process cannot read the entries, whose content is then left out; None = it can.
     ``gives_way``: outreach is stopped; the head ends without a call, because something that happened on the platform
     waits behind it. ``probe``: the closed ``Gate`` that this turn tries, '' = none. ``lead_wrote``: after the head was
-    accepted.
+    accepted. ``last_words``: what the words are recognised by that were answered last, '' = not kept.
     """
 
     conversation: Conversation
@@ -75,6 +75,7 @@ class Grant:
     gives_way: bool = False
     probe: str = ""
     lead_wrote: bool = False
+    last_words: str = ""
 
     @property
     def head(self) -> Entry:
@@ -148,6 +149,7 @@ class Leases:
         self._conversation_ms = int(settings.retention.conversation_seconds * 1000)
         self._timeline_entries = settings.retention.timeline_entries
         self._environment = settings.captivate.name
+        self._pay_each_turn = {name for name, persona in settings.personas.items() if persona.speaks == "characters"}
         self._policies = {name: _policy(persona) for name, persona in settings.personas.items()}
 
     def begin(self, conversation: Conversation, token: str) -> Grant | NotNow:
@@ -170,6 +172,7 @@ class Leases:
             quiet_takeover_ms=self._quiet_takeover_ms[conversation.persona],
             preparing_kinds=preparing,
             resends=resends,
+            whole_wallet=conversation.persona in self._pay_each_turn,
         )
         if answer[0] != "granted":
             return NotNow(*answer)
@@ -213,11 +216,13 @@ class Leases:
         mark: Mark = "",
         detail: str = "",
         follow_up: Planned | Literal["drop"] | None = None,
+        words: str = "",
     ) -> Settled:
         """Give the events of the turn their fate and take them off the inbox.
 
         ``mark``: what was learned about the conversation. ``detail``: for the journal only, may quote content.
         ``follow_up``: how the cadence goes on; ``drop`` = there is no next touch; None = that stays as it is.
+        ``words``: what the lead's words are recognised by, '' = that stays as it is.
         """
         conversation = grant.conversation
         keys = self._keys.conversation(conversation)
@@ -245,6 +250,7 @@ class Leases:
             detail=self._content.encrypt("detail", conversation, detail),
             quiet_from=quiet_from,
             rule=rule,
+            words=words,
         )
         if ring:
             self._doorbells.ring([(conversation, TURNS)])
@@ -293,6 +299,7 @@ class Leases:
             gives_way="gives_way" in state,
             probe=state.get("probe", ""),
             lead_wrote=lead_wrote,
+            last_words=state.get("last_words", ""),
         )
 
     def asking(self, grant: Grant) -> bool:
@@ -421,7 +428,7 @@ class Leases:
 def _policy(persona: Persona) -> tuple[str, str, bool]:
     # Kinds with a space around each: those that may be asked twice, those that have more to do before the call; and
     # whether a delivery may be repeated.
-    unknown = persona.unknown
+    unknown = persona.on_unknown
     repeatable = [kind for kind, rules in KINDS.items() if rules.unknown(unknown) in ("ask_again", "probe")]
     bounded = persona.calls_at_once or persona.calls_per_second
     preparing = [kind for kind, rules in KINDS.items() if rules.prepares or bounded]

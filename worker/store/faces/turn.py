@@ -26,6 +26,7 @@ def begin(
     quiet_takeover_ms: int,
     preparing_kinds: str,
     resends: bool,
+    whole_wallet: bool,
 ) -> Any:
     """Take the lease of a conversation, or say why not now."""
 
@@ -72,6 +73,7 @@ def settle(
     detail: str,
     quiet_from: Text,
     rule: str,
+    words: str,
 ) -> Any:
     """End a turn: its events get their fate."""
 

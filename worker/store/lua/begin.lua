@@ -3,6 +3,7 @@
 -- repeatable_kinds: those that may be asked again although their call may have been acted on, a space around each.
 -- preparing_kinds: those whose turn has more to do before the call, likewise. resends: a delivery may be repeated.
 -- quiet_takeover_ms: after so long a quiet takeover ends by itself, or 0. jitter_ms: 0..999.
+-- whole_wallet: without credits nobody is asked; else only conversations that would start wait.
 -- Returns {'granted', now, fence, conversation fields, {id, journal fields} ...}, where the field gives_way says that the
 --          head ends without a call: outreach is stopped, and something that happened on the platform waits behind it;
 --          and the field probe names the closed gate that this turn tries
@@ -98,7 +99,7 @@ if not repeated then
     if number(gates[3]) > now then return later('held', number(gates[3]) + jitter_ms / 4, gates[4] or '') end
     if stopped and not gives_way then return later('outreach', far, stopped) end
     -- The try of the circuit needs no other right: were all who wait new to the persona, none of them could make it.
-    gate = (gates[5] and probing ~= 'circuit' and 'circuit') or (gates[6] and not state[6] and not probing and 'credits')
+    gate = (gates[5] and probing ~= 'circuit' and 'circuit') or (gates[6] and (whole_wallet or not state[6]) and not probing and 'credits')
   elseif probing ~= 'channel' and redis.call('HEXISTS', channel, 'channel_until') == 1 then
     gate = 'channel'
   end

@@ -5,6 +5,7 @@
 -- as it is. quiet_from: the delivery that the cadence counts from (ms). rule: of the next follow-up, or why there is none.
 -- settled_ms, dead_ms, conversation_ms: retentions.
 -- doorbells: the queue of leads who wait; the doorbell in it is '' unless broker and store are the same Redis.
+-- words: what the lead's words are recognised by when they come again, or '' = as it is.
 -- Returns {'settled' | 'repeated' | 'lost', how many events, events left, ring}; ring = 1 when the caller must ring.
 -- Twice for one caller: the second time answers `repeated` and changes nothing.
 
@@ -52,6 +53,7 @@ redis.call('LTRIM', timeline, -timeline_entries, -1)
 
 redis.call('HDEL', conversation, 'owner', 'lease_until', 'hold_until', 'hold_reason', 'group')
 redis.call('HSET', conversation, 'settled_by', token, 'last_rank', last_rank, 'answered_rank', answered_rank)
+if words ~= '' then redis.call('HSET', conversation, 'last_words', words) end
 if mark == 'started' then
   redis.call('HSET', conversation, 'started', 1)
   redis.call('HDEL', conversation, 'owned_elsewhere')

@@ -69,9 +69,12 @@ class Shop:
 
     def fates(self) -> dict[str, int]:
         """How many events have which fate; ``waiting`` and ``unexplained`` only when there are any."""
-        accounts = self._store.books.accounts()
+        accounts = self.parts.store.books.accounts()
         counts = [(fate, n) for one in accounts for fate, n in dataclasses.asdict(one).items() if isinstance(n, int)]
-        found = {fate: n for fate, n in counts if n and fate != "accepted"}
+        sums: dict[str, int] = {}
+        for fate, n in counts:
+            sums[fate] = sums.get(fate, 0) + n
+        found = {fate: n for fate, n in sums.items() if n and fate != "accepted"}
         unexplained = sum(account.unexplained for account in accounts)
         return {**found, "unexplained": unexplained} if unexplained else found
 
@@ -106,11 +109,16 @@ def make_shop(
             "images": {"allow_private_addresses": True},
             "retry": {"quick_pause_seconds": 0},
         }
-        built.append(Shop(make_settings(**{**usual, **overrides}), store, upstreams))
+        settings = make_settings(**{**usual, **overrides})
+        built.append(Shop(settings, store, upstreams))
+        if not settings.personas.keys() <= {"ava", "bea"}:
+            # The store has to know them too.
+            built[-1].producer = Producer(settings)
         return built[-1]
 
     yield make
     for shop in built:
+        shop.producer.close()
         shop.parts.close()
 
 

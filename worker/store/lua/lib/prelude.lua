@@ -26,6 +26,8 @@
 --                    handed_back_by                 name of the last call that handed it back, how many events it dropped
 --                    probing                        the closed gate that this conversation may try, until when (ms), token
 --                                                   of the turn that does
+--                    last_words                     keyed digest of the lead's words that were answered last, where the
+--                                                   persona's server is silent when they come again
 --                    sealed_by, sealing             operator and reason of a seal; name of the last call that sealed or opened
 -- inbox        LIST  event ids in the order of acceptance
 -- journal      HASH  kind, payload (content), accepted_at (or replayed), first_accepted_at (when replayed)

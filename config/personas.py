@@ -1,0 +1,112 @@
+"""What is set for one persona: which FluidTalk identity it is, and its own policies."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Annotated, Literal
+
+from pydantic import Field, SecretStr, StringConstraints, field_validator, model_validator
+
+from config.placeholders import Secret
+from config.sections import (
+    Escalation,
+    Join,
+    Outreach,
+    Pacing,
+    PersonaFollowUps,
+    QuietHours,
+    Takeover,
+    Unknown,
+)
+from config.values import Count, Platform, Section
+
+
+class TextLost(Section):
+    """What a lead gets when the persona has answered and its words are lost: the server took a call for a repeat of one
+    that broke off. ``action``: nothing, one ``line`` of your own, or a person. Only with the Characters API."""
+
+    action: Literal["silence", "line", "person"] = "silence"
+    line: Annotated[str, StringConstraints(min_length=1, max_length=1000)] | None = None
+
+    @model_validator(mode="after")
+    def _line_is_there(self) -> TextLost:
+        if self.action == "line" and not self.line:
+            raise ValueError("action=line needs a line")
+        return self
+
+
+class Persona(Section):
+    """One FluidTalk identity. Workers and the command ``parley`` need ``api_key``. What ``join``, ``follow_ups``,
+    ``quiet_hours`` and ``pacing`` do not set is taken from the general sections.
+
+    ``api``: which of FluidTalk's APIs it has; the key tells: ``ft_sk_...`` is Handshake, a token ``ftc_...`` is
+    Characters. ``platform`` (needed by Characters, and the same in all processes): where its leads write, such as
+    ``instagram``, for events that name none. ``mode``: of the Characters API; ``mock`` and ``sandbox`` want handles
+    that begin with ``test_``, and no real channel.
+
+    ``calls_per_second`` (at most 1000) and ``calls_at_once`` limit the calls with this key, of all processes together.
+    By default there is no limit.
+    """
+
+    api_key: Secret | None = None
+    api: Literal["handshake", "characters"] | None = None
+    platform: Platform | None = None
+    mode: Literal["live", "mock", "sandbox"] = "live"
+    own_username: str | None = None
+    calls_per_second: Annotated[float, Field(ge=0.001, le=1000)] | None = None
+    calls_at_once: Count | None = None
+    join: Join | None = None
+    follow_ups: PersonaFollowUps | None = None
+    quiet_hours: QuietHours | None = None
+    pacing: Pacing | None = None
+    unknown: Unknown = Unknown()
+    on_text_lost: TextLost = TextLost()
+    on_sealed: Escalation = Escalation()
+    on_dead: Escalation = Escalation()
+    takeover: Takeover = Takeover()
+    outreach: Outreach = Outreach()
+
+    @field_validator("api_key")
+    @classmethod
+    def _key_can_be_used(cls, secret: SecretStr | None) -> SecretStr | None:
+        key = secret.get_secret_value() if secret else ""
+        if not key.isascii() or not key.isprintable() or " " in key:
+            raise ValueError("must be one line of printable ASCII without spaces: copy the key again")
+        return secret
+
+    @property
+    def speaks(self) -> Literal["handshake", "characters"]:
+        """The API that it is asked through. A process without keys tells it by ``platform``."""
+        if self.api:
+            return self.api
+        if self.api_key is None:
+            return "characters" if self.platform else "handshake"
+        return "characters" if _is_token(self.api_key) else "handshake"
+
+    @cached_property
+    def on_unknown(self) -> Unknown:
+        """``unknown``, as far as the API leaves a choice: with Characters an opener and a trigger can be repeated."""
+        if self.speaks == "handshake":
+            return self.unknown
+        return self.unknown.model_copy(update={"ai_opener": "probe", "event_trigger": "ask_again"})
+
+    @model_validator(mode="after")
+    def _key_and_api_agree(self) -> Persona:
+        if self.api_key is not None and self.api:
+            key = self.api_key.get_secret_value().lower()
+            if self.api == "characters" and key.startswith("ft_sk_"):
+                raise ValueError("api=characters needs a connector token (ftc_...), and the key is one of Handshake")
+            if self.api == "handshake" and _is_token(self.api_key):
+                raise ValueError("api=handshake needs a key (ft_sk_...), and a connector token (ftc_...) was given")
+        if self.speaks == "characters" and self.platform is None:
+            raise ValueError(
+                "platform is missing: a persona of the Characters API (token ftc_...) needs the platform of its leads, "
+                "such as PLATFORM=instagram"
+            )
+        if self.speaks == "handshake" and (self.platform or self.mode != "live"):
+            raise ValueError("platform and mode belong to the Characters API (token ftc_...), and this is Handshake")
+        return self
+
+
+def _is_token(key: SecretStr) -> bool:
+    return key.get_secret_value().lower().startswith("ftc_")

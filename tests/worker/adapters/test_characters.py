@@ -1,0 +1,147 @@
+"""Events become calls of the Characters API; its results and errors become the domain's words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from worker.adapters.characters import CharactersPersona
+from worker.clients import fluidtalk
+from worker.clients.fluidtalk import Bubble, CharacterReply
+from worker.domain import failures
+from worker.domain.answer import Answer
+from worker.domain.events import AiOpener, EventTrigger, FollowUp, InboundChat
+
+NAMED = {"persona": "cleo", "target": "instagram/mark"}
+
+
+class Client(fluidtalk.Characters):
+    """Notes each call and answers it with what it was given: a result, or an error to raise."""
+
+    def __init__(self, answer: Any) -> None:
+        super().__init__("ftc_live_1")
+        self.answer = answer
+        self.named: list[dict[str, Any]] = []
+
+    def _noted(self, **named: Any) -> Any:
+        self.named.append({name: value for name, value in named.items() if value is not None})
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+    chat = trigger = inbound_media = self_test = _noted
+
+
+def persona(answer: Any, own_username: str | None = None) -> tuple[CharactersPersona, Client]:
+    client = Client(answer)
+    return CharactersPersona(client, "cleo", "telegram", own_username), client
+
+
+def answer_to(kind: type = InboundChat, **reply: Any) -> Answer:
+    fields = {"message": "hi"} if kind is InboundChat else {}
+    return persona(CharacterReply(**reply))[0].ask((kind(**NAMED, **fields),), None)
+
+
+def test_a_chat_says_where_the_lead_writes() -> None:
+    cleo, client = persona(CharacterReply(), "@our_account")
+    cleo.ask(
+        (InboundChat(**NAMED, message="one"), InboundChat(**NAMED, message="two", own_username="@other")),
+        "https://i.test",
+    )
+    assert client.named == [
+        {
+            "platform": "instagram",
+            "handle": "mark",
+            "message": "one\ntwo",
+            "image_url": "https://i.test",
+            "own_username": "@other",
+        }
+    ]
+
+
+def test_a_target_without_a_platform_is_on_the_usual_one() -> None:
+    cleo, client = persona(CharacterReply())
+    cleo.ask((AiOpener(persona="cleo", target="mark"),), None)
+    assert (client.named[0]["platform"], client.named[0]["handle"]) == ("telegram", "mark")
+
+
+def test_the_id_of_a_trigger_is_the_same_at_each_try_and_another_for_each_lead_and_event() -> None:
+    def id_of(target: str, event_id: str) -> str:
+        cleo, client = persona(CharacterReply())
+        cleo.ask((EventTrigger(persona="cleo", target=target, event_id=event_id, event_type="e"),), None)
+        made: str = client.named[0]["external_event_id"]
+        return made
+
+    ids = {id_of(target, event_id) for target in ("x/a", "x/b") for event_id in ("1", "2") for _ in range(3)}
+    assert len(ids) == 4
+    assert all(made.isascii() and len(made) == 32 for made in ids)
+
+
+def test_bubbles_keep_their_order_photos_and_pauses() -> None:
+    photo = Bubble("", 500, "https://i.test/1.jpg")
+    found = answer_to(bubbles=[Bubble("look", 0), photo, Bubble("nice?")])
+    assert found.bubbles == ("look", "https://i.test/1.jpg", "nice?")
+    assert (found.photos, found.delays) == ((1,), (0.0, 0.5, 0.0))
+
+
+def test_only_a_claimed_lead_is_owned_elsewhere() -> None:
+    assert answer_to(ignored=True, ignore_reason="lead_claimed_by_other_account").ignored
+    other = answer_to(ignored=True, ignore_reason="some_reason")
+    assert (other.ignored, other.continued, other.silence) == (False, False, "some_reason")
+    assert answer_to(AiOpener, ignored=True, ignore_reason="live_chat").continued
+
+
+@pytest.mark.parametrize(
+    ("reply", "repeated", "silence"),
+    [
+        ({"silent": "duplicate_message"}, True, "duplicate_message"),
+        ({"deduped": True}, True, ""),
+        ({"silent": "the persona thinks @mark is rude"}, False, "other"),
+        ({}, False, ""),
+    ],
+)
+def test_why_it_says_nothing_is_a_word(reply: dict[str, Any], repeated: bool, silence: str) -> None:
+    found = answer_to(**reply)
+    assert (found.repeated, found.silence) == (repeated, silence)
+
+
+def test_a_paused_persona_is_no_silence() -> None:
+    with pytest.raises(failures.WalletEmpty) as failed:
+        answer_to(paused=True, pause_reason="plan_limit")
+    assert failed.value.why == "plan_limit"
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (fluidtalk.NotFound, failures.Rejected),
+        (fluidtalk.Conflict, failures.OutcomeUnknown),
+        (fluidtalk.CreditsExhausted, failures.WalletEmpty),
+        (fluidtalk.Unauthorized, failures.KeyRefused),
+        (fluidtalk.Throttled, failures.Throttled),
+        (fluidtalk.OutcomeUnknown, failures.OutcomeUnknown),
+    ],
+)
+def test_errors_become_the_domains_words(error: Any, kind: type[Exception]) -> None:
+    cleo, _ = persona(error(402, None, "said", retry_after=3.0))
+    for call in (lambda: cleo.ask((AiOpener(**NAMED),), None), lambda: cleo.host(b"x", "a.png"), cleo.try_out):
+        with pytest.raises(failures.CallFailed) as failed:
+            call()
+        assert type(failed.value) is kind
+        assert (failed.value.status, failed.value.retry_after) == (402, 3.0)
+
+
+def test_a_follow_up_on_demand_is_not_sent() -> None:
+    cleo, client = persona(CharacterReply())
+    with pytest.raises(failures.Unsendable):
+        cleo.ask((FollowUp(**NAMED),), None)
+    assert client.named == []
+
+
+def test_words_are_recognised_without_being_kept() -> None:
+    cleo, _ = persona(CharacterReply())
+    one, same, other = ((InboundChat(**NAMED, message=text),) for text in ("hi", "hi", "hello"))
+    assert cleo.echo_of(one) == cleo.echo_of(same) != cleo.echo_of(other)
+    assert "hi" not in cleo.echo_of(one)
+    assert cleo.echo_of((AiOpener(**NAMED),)) == ""

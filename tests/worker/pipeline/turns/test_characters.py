@@ -1,0 +1,233 @@
+"""A persona of the Characters API beside one of Handshake, in one worker, on real HTTP and a real store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from simulation.upstreams.control import SimulatedUpstreams
+from simulation.upstreams.faults import FaultKind
+from worker.domain.conversation import Conversation
+from worker.domain.events import AiOpener, EventTrigger, FollowUp, InboundChat
+from worker.domain.refusals import InvalidEvent
+from worker.store import Store
+
+CLEO = Conversation("cleo", "instagram/mark")
+PERSONAS: dict[str, Any] = {
+    "ava": {"api_key": "ft_sk_ava"},
+    "cleo": {"api_key": "ftc_live_cleo", "platform": "instagram"},
+}
+
+
+@pytest.fixture
+def make_cleo(make_shop: Callable[..., Any]) -> Callable[..., Any]:
+    """A shop with both kinds of personas. Named values are settings of cleo; ``shop`` those of the shop."""
+
+    def make(shop: dict[str, Any] | None = None, **own: Any) -> Any:
+        return make_shop(personas={**PERSONAS, "cleo": {**PERSONAS["cleo"], **own}}, **(shop or {}))
+
+    return make
+
+
+@pytest.fixture
+def cleo(make_cleo: Callable[..., Any]) -> Any:
+    return make_cleo()
+
+
+@pytest.fixture
+def tell(channel: dict[str, Any]) -> Callable[..., Any]:
+    """An event of the lead mark."""
+
+    def make(kind: type = InboundChat, **fields: Any) -> Any:
+        content = {"message": "hi"} if kind is InboundChat else {}
+        return kind(**{"persona": "cleo", "target": "mark", "channel": channel, **content, **fields})
+
+    return make
+
+
+def test_both_kinds_answer_in_one_worker(cleo: Any, tell: Callable[..., Any], say: Callable[..., Any]) -> None:
+    cleo.producer.enqueue(tell(message="one\ntwo"))
+    cleo.producer.enqueue(say("three"))
+    assert cleo.work(CLEO) == ["answered"]
+    assert cleo.work() == ["answered"]
+    assert cleo.texts() == [["You said: one", "You said: two"], ["You said: three"]]
+    assert [call.path for call in cleo.asked()] == ["/api/v1/characters/chat", "/api/v1/bot/chat"]
+    assert cleo.fates() == {"answered": 2}
+
+
+def test_the_conversation_is_of_a_platform(cleo: Any, tell: Callable[..., Any]) -> None:
+    for event in (tell(platform="telegram"), tell(target="telegram/mark"), tell(target="instagram/mark"), tell()):
+        cleo.producer.enqueue(event)
+    assert cleo.work(Conversation("cleo", "telegram/mark")) == ["answered, joined 1"]
+    assert cleo.work(CLEO) == ["answered, joined 1"]
+    assert [call.target for call in cleo.asked()] == ["telegram/mark", "instagram/mark"]
+
+
+def test_messages_join_and_a_photo_keeps_its_place(cleo: Any, tell: Callable[..., Any], upstreams: Any) -> None:
+    cleo.producer.enqueue(tell(message="photo please"))
+    cleo.producer.enqueue(tell(message="thank you"))
+    assert cleo.work(CLEO) == ["answered, joined 1"]
+    [delivery] = cleo.delivered()
+    first, photo, last = delivery.messages
+    assert (first["text"], last["text"]) == ("You said: photo please", "You said: thank you")
+    assert photo["files"][0]["url"].endswith("/media/photo.png")
+
+
+def test_bubbles_are_paced_as_the_persona_says(make_cleo: Callable[..., Any], tell: Callable[..., Any]) -> None:
+    cleo = make_cleo(pacing={"enabled": True, "timing": "vendor", "minimum_seconds": 30, "maximum_seconds": 60})
+    cleo.producer.enqueue(tell(message="one\ntwo"))
+    assert cleo.work(CLEO) == ["held for 0.0 s: next bubble 2 of 2", "answered"]
+    assert cleo.texts() == [["You said: one"], ["You said: two"]]
+
+
+def test_an_opener_is_an_outreach_trigger(cleo: Any, tell: Callable[..., Any]) -> None:
+    cleo.producer.enqueue(tell(AiOpener))
+    assert cleo.work(CLEO) == ["answered"]
+    assert cleo.texts() == [["Hello mark, this is cleo."]]
+    assert cleo.asked()[0].action == "outreach"
+
+
+def test_an_opener_to_a_live_chat_says_nothing(cleo: Any, tell: Callable[..., Any]) -> None:
+    cleo.producer.enqueue(tell())
+    cleo.work(CLEO)
+    cleo.producer.enqueue(tell(AiOpener))
+    assert cleo.work(CLEO) == ["skipped: the lead already has a live conversation"]
+
+
+def test_a_trigger_goes_with_its_context(cleo: Any, tell: Callable[..., Any]) -> None:
+    cleo.producer.enqueue(tell(EventTrigger, event_type="story_reaction", context={"reaction": "🔥"}))
+    assert cleo.work(CLEO) == ["answered"]
+    assert cleo.texts() == [['You did: story_reaction {"reaction": "🔥"}']]
+
+
+def test_an_attachment_is_hosted_first(cleo: Any, tell: Callable[..., Any], presigned: str) -> None:
+    cleo.producer.enqueue(tell(message="", attachments=[{"url": presigned}]))
+    assert cleo.work(CLEO) == ["answered"]
+    assert [call.path for call in cleo.asked() if call.persona == "cleo"] == [
+        "/api/v1/characters/inbound-media",
+        "/api/v1/characters/chat",
+    ]
+    assert cleo.texts()[0][0].startswith("You sent an image: http://")
+
+
+# Unknown outcomes
+
+
+@pytest.mark.parametrize("kind", [AiOpener, EventTrigger])
+def test_a_trigger_in_doubt_is_asked_again_under_the_same_id(cleo: Any, tell: Callable[..., Any], kind: type) -> None:
+    """With Handshake a trigger would be a dead letter now."""
+    cleo.fail(FaultKind.DROP, persona="cleo", first=1)
+    cleo.producer.enqueue(tell(kind, **({"event_type": "story_reaction"} if kind is EventTrigger else {})))
+    assert cleo.work(CLEO)[-1] == "answered"
+    first, second = (call.fields["external_event_id"] for call in cleo.asked())
+    assert first == second
+    assert cleo.fates() == {"answered": 1}
+
+
+def test_a_trigger_that_had_landed_is_not_said_twice(cleo: Any, tell: Callable[..., Any]) -> None:
+    cleo.fail(FaultKind.ACT_THEN_DROP, persona="cleo", first=1)
+    cleo.producer.enqueue(tell(EventTrigger, event_type="story_reaction"))
+    assert cleo.work(CLEO)[-1].startswith("answered: text lost")
+    assert cleo.texts() == []
+
+
+def test_two_leads_with_one_event_id_are_two_events_for_the_server(cleo: Any, tell: Callable[..., Any]) -> None:
+    for target in ("mark", "eve"):
+        cleo.producer.enqueue(tell(EventTrigger, target=target, event_id="e-1", event_type="new_follower"))
+        cleo.work(Conversation("cleo", f"instagram/{target}"))
+    first, second = (call.fields["external_event_id"] for call in cleo.asked())
+    assert first != second
+    assert len(first) == 32
+
+
+def test_a_chat_that_had_landed_is_text_lost_and_never_nothing_to_say(cleo: Any, tell: Callable[..., Any]) -> None:
+    cleo.fail(FaultKind.ACT_THEN_DROP, persona="cleo", first=1)
+    cleo.producer.enqueue(tell())
+    assert cleo.work(CLEO)[-1].startswith("answered: text lost")
+    assert [call.status for call in cleo.asked()] == [None, 200]
+
+
+def test_text_lost_can_be_followed_by_a_line(make_cleo: Callable[..., Any], tell: Callable[..., Any]) -> None:
+    cleo = make_cleo(on_text_lost={"action": "line", "line": "Sorry, say that again?"})
+    cleo.fail(FaultKind.ACT_THEN_DROP, persona="cleo", first=1)
+    cleo.producer.enqueue(tell())
+    assert cleo.work(CLEO)[-1].startswith("answered: text lost")
+    assert cleo.texts() == [["Sorry, say that again?"]]
+
+
+def test_text_lost_can_call_a_person(make_cleo: Callable[..., Any], tell: Callable[..., Any]) -> None:
+    cleo = make_cleo(on_text_lost={"action": "person"})
+    cleo.fail(FaultKind.ACT_THEN_DROP, persona="cleo", first=1)
+    cleo.producer.enqueue(tell())
+    cleo.work(CLEO)
+    [delivery] = cleo.delivered()
+    assert delivery.actions
+    assert delivery.actions[0]["id"] == "escalateToHuman"
+
+
+def test_a_lead_who_repeats_himself_is_told_apart_from_our_own_repeat(cleo: Any, tell: Callable[..., Any]) -> None:
+    cleo.producer.enqueue(tell())
+    cleo.work(CLEO)
+    cleo.fail(FaultKind.DROP, persona="cleo", first=1)
+    cleo.producer.enqueue(tell())
+    assert cleo.work(CLEO)[-1].startswith("answered: the persona had nothing to say"), (
+        "the server would be silent in any case"
+    )
+    cleo.producer.enqueue(tell(message="something else"))
+    assert cleo.work(CLEO) == ["answered"]
+
+
+# Credits
+
+
+def test_an_empty_wallet_holds_conversations_that_have_begun_too(
+    cleo: Any, tell: Callable[..., Any], upstreams: SimulatedUpstreams, store: Store, try_gate: Callable[..., Any]
+) -> None:
+    cleo.producer.enqueue(tell(message="one"))
+    assert cleo.work(CLEO) == ["answered"]
+    upstreams.set_credits("cleo", 0)
+    cleo.producer.enqueue(tell(message="two"))
+    cleo.run(CLEO)
+    cleo.producer.enqueue(tell(target="eve", message="three"))
+    asked = len(cleo.asked())
+    assert cleo.run(Conversation("cleo", "instagram/eve")).startswith("held")
+    assert len(cleo.asked()) == asked, "nobody else asks"
+    upstreams.set_credits("cleo", None)
+    assert try_gate("credits", "cleo") == Conversation("cleo", "instagram/eve")
+    assert cleo.work(Conversation("cleo", "instagram/eve"))[-1] == "answered"
+    assert cleo.work(CLEO)[-1] == "answered"
+
+
+# At the door
+
+
+@pytest.mark.parametrize(
+    ("fields", "says"),
+    [
+        ({"kind": FollowUp}, "follow-ups of persona cleo are written by FluidTalk"),
+        ({"persona": "ava", "platform": "instagram"}, "platform: persona ava has none"),
+        ({"target": "x" * 250}, "the limit is 256"),
+    ],
+)
+def test_what_this_api_cannot_do_is_refused_at_the_door(
+    cleo: Any, tell: Callable[..., Any], fields: dict[str, Any], says: str
+) -> None:
+    with pytest.raises(InvalidEvent, match=says):
+        cleo.producer.enqueue(tell(**fields))
+
+
+def test_a_sandbox_wants_handles_of_its_own(make_cleo: Callable[..., Any], tell: Callable[..., Any]) -> None:
+    cleo = make_cleo(mode="sandbox")
+    with pytest.raises(InvalidEvent, match="begin with test_"):
+        cleo.producer.enqueue(tell())
+    cleo.producer.enqueue(tell(target="test_mark"))
+    assert cleo.work(Conversation("cleo", "instagram/test_mark")) == ["answered"]
+
+
+def test_no_cadence_runs_for_it(make_cleo: Callable[..., Any], tell: Callable[..., Any], store: Store) -> None:
+    cleo = make_cleo({"follow_ups": {"delays_seconds": (60,)}})
+    cleo.producer.enqueue(tell())
+    cleo.work(CLEO)
+    assert store.redis.zcard(store.keys.of(CLEO).follow_ups) == 0

@@ -1,0 +1,143 @@
+"""A persona behind FluidTalk's Characters API: events become calls; results and errors become the domain's words."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+
+from worker.adapters.handshake import failure_of
+from worker.clients.fluidtalk import Bubble, CharacterReply, Characters, Conflict, FluidTalkError, NotFound
+from worker.domain import failures
+from worker.domain.answer import Answer
+from worker.domain.events import AiOpener, Event, EventTrigger, FollowUp, InboundChat
+from worker.domain.failures import CallFailed, Unsendable
+from worker.domain.platforms import platform_and_handle
+
+OUTREACH = "outreach"
+
+_OWNED_ELSEWHERE = "lead_claimed_by_other_account"
+_REPEATED = "duplicate"
+_WORD = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+
+
+class CharactersPersona:
+    """One persona. ``platform``: of targets that name none. Safe for threads, as its client is.
+
+    Each method makes one call and raises ``worker.domain.failures.CallFailed``, in the class that says what is known.
+    """
+
+    def __init__(self, client: Characters, persona: str, platform: str, own_username: str | None = None) -> None:
+        self._client = client
+        self._key = client.token.encode()
+        self._persona = persona
+        self._platform = platform
+        self._own_username = own_username
+
+    def ask(self, group: tuple[Event, ...], image_url: str | None) -> Answer:
+        """Ask once for events that are answered together; see ``Handshake.ask``. An opener and a trigger may be asked
+        again: the server knows them by their ``external_event_id``."""
+        try:
+            return _answer(self._call(group, image_url), opens=isinstance(group[-1], AiOpener))
+        except FluidTalkError as error:
+            raise _failure_of(error) from error
+
+    def host(self, image: bytes, filename: str) -> str:
+        """Host an image of a lead. Returns its address, to ask with."""
+        try:
+            hosted = self._client.inbound_media(platform=self._platform, data=image, filename=filename)
+        except FluidTalkError as error:
+            raise _failure_of(error) from error
+        return hosted.url or ""
+
+    def try_out(self) -> None:
+        """Make a call without consequences for any lead, to see whether the persona can be reached."""
+        try:
+            self._client.self_test(platform=self._platform)
+        except FluidTalkError as error:
+            raise _failure_of(error) from error
+
+    def echo_of(self, group: tuple[Event, ...]) -> str:
+        """A keyed digest of the words of chats: the server is silent when a lead repeats them."""
+        words = _words(group)
+        return hmac.digest(self._key, words.encode("utf-8", "surrogatepass"), "sha256").hex()[:16] if words else ""
+
+    def _call(self, group: tuple[Event, ...], image_url: str | None) -> CharacterReply:
+        event = group[-1]
+        platform, handle = platform_and_handle(event.target, self._platform)
+        own_username = next((part.own_username for part in reversed(group) if part.own_username), self._own_username)
+        match event:
+            case InboundChat():
+                return self._client.chat(
+                    platform=platform,
+                    handle=handle,
+                    message=_words(group),
+                    image_url=image_url,
+                    own_username=own_username,
+                )
+            case AiOpener() | EventTrigger():
+                event_id, context = OUTREACH, None
+                if isinstance(event, EventTrigger):
+                    event_id, context = event.event_type, event.context or None
+                return self._client.trigger(
+                    platform=platform,
+                    handle=handle,
+                    event_id=event_id,
+                    external_event_id=self._external_id(event),
+                    context=context,
+                    image_url=image_url,
+                    own_username=own_username,
+                )
+            case FollowUp():
+                raise Unsendable("the Characters API has no follow-up on demand: FluidTalk writes them itself")
+
+    def _external_id(self, event: AiOpener | EventTrigger) -> str:
+        # The same at each try; two leads may have one event_id, and nobody knows how long it may be.
+        name = f"{self._persona}:{event.target} {event.event_id}"
+        return hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+def _words(group: tuple[Event, ...]) -> str:
+    return "\n".join(part.message for part in group if isinstance(part, InboundChat) and part.message)
+
+
+def _failure_of(error: FluidTalkError) -> CallFailed:
+    failure = failure_of(error)
+    if isinstance(error, NotFound):
+        kind: type[CallFailed] = failures.Rejected
+    elif isinstance(error, Conflict):
+        # Of a repeat: the first call may still be under way.
+        kind = failures.OutcomeUnknown
+    elif isinstance(failure, failures.CreditsOut):
+        kind = failures.WalletEmpty
+    else:
+        return failure
+    return kind(
+        str(failure), status=failure.status, retry_after=failure.retry_after, detail=failure.detail, why=failure.why
+    )
+
+
+def _answer(reply: CharacterReply, *, opens: bool) -> Answer:
+    if reply.paused:
+        raise failures.WalletEmpty(f"the persona is paused: {_word(reply.pause_reason)}", why=_word(reply.pause_reason))
+    claimed = reply.ignored and reply.ignore_reason == _OWNED_ELSEWHERE
+    bubbles = reply.bubbles
+    return Answer(
+        bubbles=tuple(bubble.image_url if _is_photo(bubble) else bubble.text for bubble in bubbles),  # type: ignore[misc]
+        photos=tuple(place for place, bubble in enumerate(bubbles) if _is_photo(bubble)),
+        delays=tuple((bubble.delay_ms or 0) / 1000 for bubble in bubbles),
+        ignored=claimed,
+        # Outreach is ignored in a live chat: there is nothing to open.
+        continued=opens and reply.ignored and not claimed,
+        repeated=reply.deduped or (reply.silent or "").startswith(_REPEATED),
+        silence=_word(reply.silent or reply.ignore_reason) if not bubbles else "",
+    )
+
+
+def _is_photo(bubble: Bubble) -> bool:
+    return bubble.image_url is not None and not bubble.text
+
+
+def _word(reason: str | None) -> str:
+    # A name for logs and metrics; a sentence of the server could quote anything.
+    return reason if reason and _WORD.fullmatch(reason) else "other" if reason else ""

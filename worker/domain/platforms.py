@@ -1,0 +1,26 @@
+"""Where a lead of a Characters persona writes: its target is ``platform/handle``, because one handle can be two people.
+
+Pure. Source: characters.md 8.
+"""
+
+from __future__ import annotations
+
+import re
+
+_ON_A_PLATFORM = re.compile(r"([a-z0-9_-]{1,32})/(.+)", re.DOTALL)
+
+
+def target_on(platform: str, target: str) -> str:
+    """The target of a lead on a platform. One that names its platform already stays as it is."""
+    return target if target.startswith(f"{platform}/") else f"{platform}/{target}"
+
+
+def full_target(target: str, usual: str) -> str:
+    """The target with its platform: ``usual`` when it names none."""
+    return target if _ON_A_PLATFORM.fullmatch(target) else f"{usual}/{target}"
+
+
+def platform_and_handle(target: str, usual: str) -> tuple[str, str]:
+    """The two parts of a target; ``usual``: the platform of a target that names none."""
+    found = _ON_A_PLATFORM.fullmatch(target)
+    return (found[1], found[2]) if found else (usual, target)
