@@ -9,7 +9,6 @@ producer. Events are made before the clock starts; what that costs stands beside
 
 from __future__ import annotations
 
-import argparse
 import random
 import statistics
 import sys
@@ -18,8 +17,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import count
 
-from benchmarks.leads import ONE_BY_ONE, message, settings_of
-from benchmarks.report import Goal, Section, Table
+from benchmarks.leads import ONE_BY_ONE, message
+from benchmarks.report import Goal, Section, Table, run
 from benchmarks.samples import median_percentile, ms
 from benchmarks.usage import cpu_seconds
 from simulation.servers.system import RunningSystem
@@ -47,14 +46,14 @@ class Batches:
 
 def section(rounds: int) -> Section:
     """Measure, so many rounds."""
-    with RunningSystem(workers=0, beats=0) as system, Producer(settings_of(system.environment)) as producer:
+    with RunningSystem(workers=0, beats=0) as system, Producer(system.load_settings()) as producer:
         _batches(system, producer, _BATCHES[0], 5 * _BATCHES[0])
         by_size: dict[int, list[Batches]] = {size: [] for size in _BATCHES}
         for _ in range(rounds):
             for size in _BATCHES:
                 by_size[size].append(_batches(system, producer, size, _EVENTS))
         making_us = _making_us()
-    with RunningSystem(settings=ONE_BY_ONE) as system, Producer(settings_of(system.environment)) as producer:
+    with RunningSystem(settings=ONE_BY_ONE) as system, Producer(system.load_settings()) as producer:
         singles = [_singles(producer) for _ in range(rounds + 1)][1:]
     worst = min(statistics.median(one.per_second for one in of) for of in by_size.values())
     p99 = median_percentile(singles, 0.99)
@@ -128,14 +127,5 @@ def _singles(producer: Producer) -> list[float]:
     return seconds
 
 
-def main() -> int:
-    """Measure and print. 1 when a goal was missed."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.acceptance", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=3)
-    measured = section(parser.parse_args().rounds)
-    print(measured.markdown())
-    return int(not measured.reached)
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run("acceptance", __doc__, section))

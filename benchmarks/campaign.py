@@ -22,13 +22,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from config.settings import Settings, load
+from simulation.feeding import event_of
+from simulation.judge.percentile import percentile
+from simulation.messages import metadata
 from simulation.servers.system import RunningSystem
-from worker.domain.events import AiOpener, InboundChat
+from worker.domain.events import AiOpener, ChannelContext
 from worker.pipeline.producer import Producer
 
 GOAL = 1.2
 
-_CHANNEL_METADATA = {"internal": {"channelMetadata": {"channelMetadata": {"channel": "custom-channel"}}}}
 _WARM_SECONDS = 5.0
 
 
@@ -41,8 +43,7 @@ class Phase:
 
     def percentile(self, share: float) -> float:
         """Seconds within which this share was sent."""
-        ordered = sorted(self.seconds)
-        return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+        return percentile(self.seconds, share)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,29 +71,28 @@ def measure(options: argparse.Namespace, ramp: dict[str, str]) -> Case:
     }
     alone: dict[str, float] = {}
     beside: dict[str, float] = {}
-    with RunningSystem(latency_seconds=options.latency, settings=settings, workers=options.workers) as system:
-        os.environ.update(system.environment)
-        with Producer(load(env_file=None)) as producer:
-            _write(producer, "warm", options.rate, _WARM_SECONDS)
-            command = [sys.executable, "-m", "benchmarks.campaign", "--enqueue", str(options.openers)]
-            campaign = subprocess.Popen(command, stdout=subprocess.PIPE, env=os.environ.copy())
-            accepting: dict[str, float] = {}
-            while campaign.poll() is None:
-                accepting |= _write(producer, f"accepting-{len(accepting)}", options.rate, 1.0)
-            printed, _ = campaign.communicate()
-            for number in range(options.pairs):
-                _signal(system, signal.SIGSTOP)
-                _write(producer, f"calms-down-{number}", options.rate, options.latency + 1)
-                alone |= _write(producer, f"alone-{number}", options.rate, options.seconds)
-                _signal(system, signal.SIGCONT)
-                _write(producer, f"starts-{number}", options.rate, options.latency + 1)
-                beside |= _write(producer, f"beside-{number}", options.rate, options.seconds)
+    with (
+        RunningSystem(latency_seconds=options.latency, settings=settings, workers=options.workers) as system,
+        Producer(system.load_settings()) as producer,
+    ):
+        _write(producer, "warm", options.rate, _WARM_SECONDS)
+        command = [sys.executable, "-m", "benchmarks.campaign", "--enqueue", str(options.openers)]
+        campaign = subprocess.Popen(command, stdout=subprocess.PIPE, env={**os.environ, **system.environment})
+        accepting: dict[str, float] = {}
+        while campaign.poll() is None:
+            accepting |= _write(producer, f"accepting-{len(accepting)}", options.rate, 1.0)
+        printed, _ = campaign.communicate()
+        for number in range(options.pairs):
             _signal(system, signal.SIGSTOP)
-            time.sleep(options.latency + 3)
-            calls = system.upstreams.calls()
+            _write(producer, f"calms-down-{number}", options.rate, options.latency + 1)
+            alone |= _write(producer, f"alone-{number}", options.rate, options.seconds)
             _signal(system, signal.SIGCONT)
-    for name in system.environment:
-        del os.environ[name]
+            _write(producer, f"starts-{number}", options.rate, options.latency + 1)
+            beside |= _write(producer, f"beside-{number}", options.rate, options.seconds)
+        _signal(system, signal.SIGSTOP)
+        time.sleep(options.latency + 3)
+        calls = system.upstreams.calls()
+        _signal(system, signal.SIGCONT)
     sent_at = {call.session_id: call.start_wall for call in calls if call.service == "captivate"}
     openers = sum(call.action == "OUTREACH" for call in calls)
     ringing_seconds = len(accepting) / options.rate + options.pairs * (options.seconds + options.latency + 1)
@@ -110,7 +110,11 @@ def enqueue(openers: int, settings: Settings) -> float:
     # It stands for a producer on another machine: what it costs to make events must not be taken from the workers.
     os.nice(10)
     events = [
-        AiOpener.model_validate({"persona": "ava", "target": f"@cold-{number}", "channel": _channel(f"cold-{number}")})
+        AiOpener(
+            persona="ava",
+            target=f"@cold-{number}",
+            channel=ChannelContext(session_id=f"cold-{number}", metadata=metadata()),
+        )
         for number in range(openers)
     ]
     with Producer(settings) as producer:
@@ -123,8 +127,7 @@ def _write(producer: Producer, stamp: str, rate: float, seconds: float) -> dict[
     accepted_at = {}
     for number in _evenly(rate, seconds):
         name = f"{stamp}-{number}"
-        fields = {"persona": "ava", "target": f"@{name}", "message": f"hey {name}", "channel": _channel(name)}
-        producer.enqueue(InboundChat.model_validate(fields))
+        producer.enqueue(event_of(("ava", f"@{name}", name, metadata(), f"hey {name}")))
         accepted_at[name] = time.time()
     return accepted_at
 
@@ -134,10 +137,6 @@ def _evenly(rate: float, seconds: float) -> Iterator[int]:
     for number in range(int(rate * seconds)):
         time.sleep(max(0.0, started_at + number / rate - time.monotonic()))
         yield number
-
-
-def _channel(session_id: str) -> dict[str, object]:
-    return {"session_id": session_id, "metadata": _CHANNEL_METADATA, "hasLivechat": False}
 
 
 def _phase(accepted_at: dict[str, float], sent_at: dict[str | None, float]) -> Phase:

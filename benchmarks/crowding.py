@@ -7,8 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 
-from benchmarks.leads import ONE_BY_ONE, message, settings_of
+from benchmarks.leads import ONE_BY_ONE, message
+from simulation.feeding import enqueue
 from simulation.servers.system import RunningSystem
+from simulation.until import until
 from worker.domain.conversation import Conversation
 from worker.pipeline.producer import Producer
 from worker.store import Store
@@ -37,7 +39,7 @@ def measure(rounds: int, waiting: int) -> tuple[list[Others], list[Others]]:
     end. All leads are those of one persona."""
     settings = {**ONE_BY_ONE, "PARLEY_LIMITS__INBOX_EVENTS": str(2 * waiting)}
     with RunningSystem(settings=settings) as system:
-        own = settings_of(system.environment)
+        own = system.load_settings()
         store = Store(own, connections=4)
         with Producer(own, store=store) as producer:
             _others(system, store, producer)
@@ -57,8 +59,7 @@ _BUSY = Conversation("ava", "@busy")
 
 def _fill_up(store: Store, producer: Producer, waiting: int) -> None:
     events = [message(_BUSY.target) for _ in range(waiting - store.inbox.waiting(_BUSY))]
-    for start in range(0, len(events), _BATCH):
-        producer.enqueue_many(events[start : start + _BATCH])
+    enqueue(producer, events, _BATCH)
 
 
 def _others(system: RunningSystem, store: Store, producer: Producer) -> Others:
@@ -81,23 +82,22 @@ def _burst(store: Store, producer: Producer) -> float:
     leads = [f"@burst-{next(_numbers)}" for _ in range(_LEADS)]
     events = [message(leads[number % _LEADS]) for number in range(_BURST)]
     started_at = time.monotonic()
-    for start in range(0, _BURST, _BATCH):
-        producer.enqueue_many(events[start : start + _BATCH])
+    enqueue(producer, events, _BATCH)
     _await_settled(store, leads)
     return _BURST / (time.monotonic() - started_at)
 
 
 def _await_settled(store: Store, targets: Sequence[str]) -> None:
-    deadline = time.monotonic() + _DEADLINE_SECONDS
     left = [Conversation("ava", target) for target in targets]
-    while left:
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"{len(left)} conversations still wait after {_DEADLINE_SECONDS:g} s")
-        time.sleep(0.02)
+
+    def settled() -> bool:
         with store.redis.pipeline(transaction=False) as pipeline:
             for lead in left:
                 pipeline.exists(store.keys.of(lead).inbox(lead))
-            left = [lead for lead, waits in zip(left, pipeline.execute(), strict=True) if waits]
+            left[:] = [lead for lead, waits in zip(left, pipeline.execute(), strict=True) if waits]
+        return not left
+
+    until(settled, "all conversations are settled", _DEADLINE_SECONDS)
 
 
 def _sent_at(system: RunningSystem) -> Mapping[str | None, float]:

@@ -20,8 +20,10 @@ import time
 from datetime import UTC, datetime
 
 from config.settings import load
+from simulation.judge.percentile import percentile
 from simulation.servers.embedded_redis import EmbeddedRedis
 from simulation.servers.system import RunningSystem
+from simulation.until import until
 from worker.domain.conversation import Conversation
 from worker.domain.events import ChannelContext, FollowUp, InboundChat
 from worker.pipeline.follow_up_dispatch import Dispatch
@@ -122,16 +124,12 @@ def normal_load(per_second: float, seconds: float) -> int:
     """Follow-ups fall due one after the other."""
     count = int(per_second * seconds)
     with RunningSystem(latency_seconds=0.5, settings={"PARLEY_JOIN__SETTLE_SECONDS": "0"}) as system:
-        for name in [name for name in os.environ if name.startswith("PARLEY_")]:
-            del os.environ[name]
-        os.environ.update(system.environment)
-        settings = load(env_file=None)
+        settings = system.load_settings()
         store = Store(settings, connections=4)
         with Producer(settings) as producer:
             leads = [Conversation("ava", f"@{number}") for number in range(count)]
             producer.enqueue_many([_words(lead) for lead in leads])
-            while any(account.waiting for account in store.books.accounts()):
-                time.sleep(0.2)
+            until(lambda: not any(account.waiting for account in store.books.accounts()), "all have written")
             start = store.follow_ups.now() / 1000 + count / 500 + 1
             due = [start + number / per_second for number in range(count)]
             producer.enqueue_many([_asked_for(lead, at) for lead, at in zip(leads, due, strict=True)])
@@ -146,9 +144,8 @@ def normal_load(per_second: float, seconds: float) -> int:
     print(f"{per_second:g} a second for {seconds:g} s, one worker, one beat, persona at 0.5 s:")
     worst = 0.0
     for title, index in (("late as an event", 0), ("late as a turn", 1)):
-        ordered = sorted(each[index] for each in late)
-        p50, p99 = ordered[len(ordered) // 2], ordered[int(len(ordered) * 0.99)]
-        worst = ordered[-1]
+        seconds_late = [each[index] for each in late]
+        p50, p99, worst = (percentile(seconds_late, share) for share in (0.5, 0.99, 1.0))
         print(f"  {title:<20}p50 {p50:.2f} s, p99 {p99:.2f} s, at most {worst:.2f} s of {len(late)}")
     return int(worst > GOAL_SECONDS)
 

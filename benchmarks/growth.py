@@ -10,7 +10,6 @@ machine does falls on both alike. The processor time of worker and Redis is the 
 
 from __future__ import annotations
 
-import argparse
 import statistics
 import sys
 import time
@@ -19,12 +18,13 @@ from dataclasses import dataclass
 
 from benchmarks import crowding, ringing
 from benchmarks.known import copy, known_lead, memory_by_kind
-from benchmarks.leads import ONE_BY_ONE, message, settings_of
-from benchmarks.report import Goal, Section, Table
+from benchmarks.leads import ONE_BY_ONE, message
+from benchmarks.report import Goal, Section, Table, run
 from benchmarks.samples import median_percentile, ms
 from benchmarks.usage import cpu_seconds
 from simulation.load import run_load
 from simulation.servers.system import RunningSystem
+from simulation.until import until
 from worker.pipeline.producer import Producer
 from worker.store import Store
 
@@ -133,15 +133,11 @@ def _known(rounds: int, conversations: int) -> tuple[Rest, list[tuple[Work, Work
 
 
 def _fill(system: RunningSystem, conversations: int) -> Rest:
-    settings = settings_of(system.environment)
+    settings = system.load_settings()
     store = Store(settings, connections=2)
     with Producer(settings, store=store) as producer:
         producer.enqueue(message(known_lead(0).target))
-    deadline = time.monotonic() + _DEADLINE_SECONDS
-    while store.inbox.waiting(known_lead(0)):
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"the first turn was not settled after {_DEADLINE_SECONDS:g} s; see the worker's log")
-        time.sleep(0.02)
+    until(lambda: not store.inbox.waiting(known_lead(0)), "the first turn is settled; see the worker's log")
     before = _settled_memory(store)
     copy(store, conversations)
     each = (_settled_memory(store) - before) / conversations
@@ -167,7 +163,7 @@ def _work(system: RunningSystem, messages: int) -> Work:
     system.upstreams.reset()
     processes = (system.workers[0].pid, system.redis.pid)
     before = [cpu_seconds([process]) for process in processes]
-    run = run_load(system, settings_of(system.environment), messages=messages, conversations=min(messages, _LEADS))
+    run = run_load(system, system.load_settings(), messages=messages, conversations=min(messages, _LEADS))
     if not run.verdict.clean:
         raise RuntimeError(f"the run was not clean, so its rate says nothing: {run.verdict}")
     used = [cpu_seconds([process]) - seconds for process, seconds in zip(processes, before, strict=True)]
@@ -213,16 +209,5 @@ def _rung_table(rung: ringing.Rung) -> Table:
     return Table(("due at once", "seconds until all are rung for", "worker CPU s", "Redis CPU s"), [row])
 
 
-def main() -> int:
-    """Measure and print. 1 when a goal was missed."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.growth", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--conversations", type=int, default=100_000)
-    options = parser.parse_args()
-    measured = section(options.rounds, options.conversations)
-    print(measured.markdown())
-    return int(not measured.reached)
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run("growth", __doc__, section, conversations={"type": int, "default": 100_000}))

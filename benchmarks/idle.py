@@ -9,7 +9,6 @@ turns, one after the other, and what producer and worker send for them.
 
 from __future__ import annotations
 
-import argparse
 import os
 import statistics
 import subprocess
@@ -18,16 +17,18 @@ import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.util import find_spec
 
 from redis import Redis
 
-from benchmarks.leads import ONE_BY_ONE, message, settings_of
+from benchmarks.leads import ONE_BY_ONE, message
 from benchmarks.monitor import Commands
-from benchmarks.report import Goal, Section, Table
+from benchmarks.report import Goal, Section, Table, run
 from benchmarks.usage import cpu_seconds
 from simulation.servers.embedded_redis import free_port
 from simulation.servers.system import RunningSystem
+from simulation.until import until
 from worker.domain.conversation import Conversation
 from worker.pipeline.producer import Producer
 from worker.store.keys import Keys
@@ -37,7 +38,6 @@ GOAL_SCRIPTS = 4.0
 
 _WARM_UP_SECONDS = 8.0
 _TURNS = 300
-_DEADLINE_SECONDS = 60.0
 _INSIDE = "(called by scripts)"
 
 
@@ -130,7 +130,7 @@ def _quiet_row(name: str, rounds: Sequence[Quiet], seconds: float) -> Sequence[s
 
 
 def _turns(redis: Redis, system: RunningSystem) -> Mapping[str, Mapping[str, float]]:
-    with Producer(settings_of(system.environment)) as producer:
+    with Producer(system.load_settings()) as producer:
         # What is loaded into the server, and the connections, belong to the start.
         _one_by_one(system, producer, "warm")
         commands = Commands(redis)
@@ -143,13 +143,13 @@ def _turns(redis: Redis, system: RunningSystem) -> Mapping[str, Mapping[str, flo
 
 def _one_by_one(system: RunningSystem, producer: Producer, stamp: str) -> None:
     system.upstreams.reset()
-    deadline = time.monotonic() + _DEADLINE_SECONDS
     for number in range(_TURNS):
         producer.enqueue(message(f"@{stamp}-{number}"))
-        while system.upstreams.summary()["captivate"].calls <= number:
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"not {_TURNS} turns within {_DEADLINE_SECONDS:g} s; see the worker's log")
-            time.sleep(0.002)
+        until(partial(_has_sent, system, number + 1), f"turn {number + 1}; see the worker's log", pause_seconds=0.002)
+
+
+def _has_sent(system: RunningSystem, number: int) -> bool:
+    return system.upstreams.summary()["captivate"].calls >= number
 
 
 def _three(counts: Mapping[str, float]) -> tuple[float, float, float]:
@@ -169,17 +169,14 @@ def _start_flower(environment: Mapping[str, str]) -> subprocess.Popen[bytes] | N
     )
 
 
-def main() -> int:
-    """Measure and print. 1 when a goal was missed."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.idle", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=1)
-    parser.add_argument("--seconds", type=float, default=30.0)
-    parser.add_argument("--planned", type=int, default=0, help="follow-ups that are planned for later")
-    options = parser.parse_args()
-    measured = section(options.rounds, options.seconds, options.planned)
-    print(measured.markdown())
-    return int(not measured.reached)
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(
+        run(
+            "idle",
+            __doc__,
+            section,
+            rounds={"type": int, "default": 1},
+            seconds={"type": float, "default": 30.0},
+            planned={"type": int, "default": 0, "help": "follow-ups that are planned for later"},
+        )
+    )

@@ -11,16 +11,16 @@ the beginning of the turn, both as the timeline has them.
 
 from __future__ import annotations
 
-import argparse
 import random
 import sys
 import time
 from collections.abc import Iterator, Sequence
 
-from benchmarks.leads import ONE_BY_ONE, message, settings_of
-from benchmarks.report import Goal, Section, Table
+from benchmarks.leads import ONE_BY_ONE, message
+from benchmarks.report import Goal, Section, Table, run
 from benchmarks.samples import median_percentile, ms
 from simulation.servers.system import RunningSystem
+from simulation.until import until
 from simulation.upstreams.call_log import Call
 from simulation.upstreams.faults import FaultKind, FaultRule
 from worker.domain.conversation import Conversation
@@ -42,7 +42,6 @@ _RETRY_AFTER_SECONDS = 1.0
 _PERSONAS = 16
 _LATE_PER_SECOND = 7.3
 _LATE_MESSAGES = 110
-_DEADLINE_SECONDS = 30.0
 _KINDS = ("settle time of joining", "429 with Retry-After", "send again after a 503")
 
 
@@ -93,7 +92,7 @@ def section(rounds: int) -> Section:
 def _added(latency_seconds: float, messages: int) -> list[float]:
     called_at = {}
     with RunningSystem(latency_seconds=latency_seconds, settings=ONE_BY_ONE) as system:
-        with Producer(settings_of(system.environment)) as producer:
+        with Producer(system.load_settings()) as producer:
             for number in range(_WARM_UP + messages):
                 target = f"@lead-{number}"
                 event = message(target)
@@ -120,8 +119,8 @@ def _late() -> dict[str, list[float]]:
         for lead in leads:
             system.upstreams.add_fault(_first_call(429, target=lead.target))
             system.upstreams.add_fault(_first_call(503, session_id=lead.target))
-        store = Store(settings_of(system.environment), connections=2)
-        with Producer(settings_of(system.environment), store=store) as producer:
+        store = Store(system.load_settings(), connections=2)
+        with Producer(system.load_settings(), store=store) as producer:
             for lead in leads:
                 producer.enqueue(message(lead.target, persona=lead.persona))
                 time.sleep(random.uniform(0.5, 1.5) / _LATE_PER_SECOND)
@@ -162,23 +161,11 @@ def late_seconds(moments: Sequence[Moment], settle_seconds: float) -> Iterator[f
 
 
 def _await_calls(system: RunningSystem, captivate_calls: int) -> None:
-    deadline = time.monotonic() + _DEADLINE_SECONDS
-    while system.upstreams.summary()["captivate"].calls < captivate_calls:
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"not {captivate_calls} sends after {_DEADLINE_SECONDS:g} s; see the worker's log")
-        time.sleep(0.05)
+    done = f"{captivate_calls} sends; see the worker's log"
+    until(lambda: system.upstreams.summary()["captivate"].calls >= captivate_calls, done)
     # The last turns settle.
     time.sleep(0.2)
 
 
-def main() -> int:
-    """Measure and print. 1 when a goal was missed."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.latency", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=3)
-    measured = section(parser.parse_args().rounds)
-    print(measured.markdown())
-    return int(not measured.reached)
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run("latency", __doc__, section))

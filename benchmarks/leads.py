@@ -1,12 +1,7 @@
-"""What leads write in the benchmarks, and the settings of a running system for whoever enqueues it."""
+"""What leads write in the benchmarks."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
-from unittest.mock import patch
-
-from config.settings import Settings, load
 from worker.domain.events import ChannelContext, InboundChat
 
 # Every message is a turn of its own, and begins at once.
@@ -30,12 +25,6 @@ _METADATA = {
         }
     }
 }
-
-
-def settings_of(environment: Mapping[str, str]) -> Settings:
-    """The settings that processes with these variables have."""
-    with patch.dict(os.environ, environment):
-        return load(env_file=None)
 
 
 def message(target: str, text: str = _WORDS, persona: str = "ava") -> InboundChat:

@@ -8,14 +8,13 @@ its start takes. Wall rates are those of this machine: compare the ratios.
 
 from __future__ import annotations
 
-import argparse
 import importlib.util
 import statistics
 import sys
 from dataclasses import dataclass
 
-from benchmarks.leads import ONE_BY_ONE, settings_of
-from benchmarks.report import Goal, Section, Table
+from benchmarks.leads import ONE_BY_ONE
+from benchmarks.report import Goal, Section, Table, run
 from benchmarks.usage import cpu_seconds, resident_mb
 from simulation.load import Run, run_load
 from simulation.servers.system import RunningSystem
@@ -65,7 +64,7 @@ def cases() -> list[Case]:
 def measure(case: Case) -> Measured:
     """One round on a system of its own."""
     with RunningSystem(latency_seconds=case.latency, settings=ONE_BY_ONE, worker_options=case.options) as system:
-        settings = settings_of(system.environment)
+        settings = system.load_settings()
         worker = [system.workers[0].pid]
         # Connections and code that is loaded with the first turn belong to the start.
         run_load(system, settings, messages=_WARM_UP, conversations=_WARM_UP)
@@ -110,16 +109,5 @@ def row(name: str, rounds: list[Measured]) -> tuple[str, ...]:
     )
 
 
-def main() -> int:
-    """Print the section. 1 when a run was not clean."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.pools", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--rounds", type=int, default=3)
-    found = section(parser.parse_args().rounds)
-    print(found.markdown())
-    return int(not found.reached)
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run("pools", __doc__, section))

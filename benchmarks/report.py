@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import argparse
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,3 +59,20 @@ def goals_table(goals: Sequence[Goal]) -> Table:
     """Goals as a table: figure, goal, measured, whether reached."""
     rows = [(goal.figure, goal.wanted, goal.measured, "yes" if goal.reached else "**no**") for goal in goals]
     return Table(("figure", "goal", "measured", "reached"), rows)
+
+
+def run(module: str, about: str | None, section: Callable[..., Section], **options: dict[str, Any]) -> int:
+    """Be the command of one benchmark: read its options, measure, print. 1 when a goal was missed.
+
+    ``section`` takes ``rounds`` and whatever else has an option of its name.
+    """
+    parser = argparse.ArgumentParser(
+        prog=f"python -m benchmarks.{module}",
+        description=about,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    for name, option in {"rounds": {"default": 3, "type": int}, **options}.items():
+        parser.add_argument(f"--{name}", **option)
+    found = section(**vars(parser.parse_args()))
+    print(found.markdown())
+    return int(not found.reached)

@@ -6,9 +6,11 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.leads import message, settings_of
+from benchmarks.leads import message
 from benchmarks.usage import cpu_seconds
+from simulation.feeding import enqueue
 from simulation.servers.system import RunningSystem
+from simulation.until import until
 from worker.pipeline.producer import Producer
 from worker.store import Store
 
@@ -33,12 +35,10 @@ def ring(conversations: int) -> Rung:
     Raises ``TimeoutError`` when it does not come to an end.
     """
     with RunningSystem(settings=_SETTINGS, worker_options=("-Q", "schedule")) as system:
-        settings = settings_of(system.environment)
+        settings = system.load_settings()
         store = Store(settings, connections=2)
         with Producer(settings, store=store) as producer:
-            for start in range(0, conversations, _BATCH):
-                end = min(start + _BATCH, conversations)
-                producer.enqueue_many([message(f"@due-{number}") for number in range(start, end)])
+            enqueue(producer, (message(f"@due-{number}") for number in range(conversations)), _BATCH)
         worker, redis = [system.workers[0].pid], [system.redis.pid]
         before = cpu_seconds(worker), cpu_seconds(redis)
         # As if the hour were over, for all in one step.
@@ -51,12 +51,12 @@ def ring(conversations: int) -> Rung:
             started_at = time.monotonic()
             pipeline.execute()
         # A doorbell moves its conversation to the time of the next one.
-        while sum(int(store.redis.zcount(shard.agenda, "-inf", due_ms)) for shard in store.keys.shards):
-            if time.monotonic() > started_at + _DEADLINE_SECONDS:
-                raise TimeoutError(
-                    f"not all were rung for after {_DEADLINE_SECONDS:g} s; see the logs of worker and beat"
-                )
-            time.sleep(0.05)
+        until(
+            lambda: not sum(int(store.redis.zcount(shard.agenda, "-inf", due_ms)) for shard in store.keys.shards),
+            "all are rung for; see the logs of worker and beat",
+            _DEADLINE_SECONDS,
+            0.05,
+        )
         seconds = time.monotonic() - started_at
         used = Rung(seconds, cpu_seconds(worker) - before[0], cpu_seconds(redis) - before[1])
         store.close()

@@ -13,7 +13,6 @@ import argparse
 import asyncio
 import functools
 import json
-import os
 import resource
 import time
 from pathlib import Path
@@ -22,6 +21,8 @@ from urllib.parse import urlencode
 
 import uvloop
 
+from benchmarks.usage import cpu_seconds
+from simulation.judge.percentile import percentile
 from simulation.upstreams.control import SimulatedUpstreams
 
 _KEY = "ft_sk_headroom"
@@ -91,11 +92,6 @@ async def _load(port: int, connections: int, seconds: float) -> list[float]:
     return latencies
 
 
-def _processor_seconds(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--connections", type=int, default=200)
@@ -108,10 +104,10 @@ def main() -> None:
 
     with SimulatedUpstreams(personas={"ava": _KEY}, latency=options.latency, call_log=options.call_log) as upstreams:
         port = int(upstreams.fluidtalk_url.rpartition(":")[2])
-        before = _processor_seconds(upstreams.pid)
+        before = cpu_seconds([upstreams.pid])
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            latencies = sorted(runner.run(_load(port, options.connections, options.seconds)))
-        used = _processor_seconds(upstreams.pid) - before
+            latencies = runner.run(_load(port, options.connections, options.seconds))
+        used = cpu_seconds([upstreams.pid]) - before
         most_in_flight = upstreams.summary()["fluidtalk"].max_in_flight
     figures = {
         "connections": options.connections,
@@ -121,7 +117,7 @@ def main() -> None:
         "processor_share": round(used / options.seconds, 2),
         "max_in_flight": most_in_flight,
         "latency_ms": {
-            name: round(1000 * latencies[int(share * (len(latencies) - 1))], 1)
+            name: round(1000 * percentile(latencies, share), 1)
             for name, share in (("p50", 0.5), ("p99", 0.99), ("max", 1.0))
         }
         if latencies

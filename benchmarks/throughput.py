@@ -8,7 +8,6 @@ so what a turn costs all of these together decides the rate. About 4 minutes a r
 
 from __future__ import annotations
 
-import argparse
 import os
 import statistics
 import sys
@@ -19,7 +18,7 @@ from benchmarks.peers.ceiling import TASKS, Ceiling, reach
 from benchmarks.peers.comparison import cost_table, faults, median, median_ratio, rates, trials_table
 from benchmarks.peers.contenders import Contender, afternoon, expert, parley, procrastinate
 from benchmarks.peers.trial import Case, Trial, attempt
-from benchmarks.report import Goal, Section, Table
+from benchmarks.report import Goal, Section, Table, run
 
 AT_ONCE = Case("Persona at once, 3000 messages, 400 conversations", 0.0, 3000, 400, seconds=30)
 THINKING = Case("Persona at 0.5 s, 2000 messages, 400 conversations", 0.5, 2000, 400, seconds=30)
@@ -196,18 +195,5 @@ def _say(words: str) -> None:
     print(words, file=sys.stderr, flush=True)
 
 
-def main() -> int:
-    """Print the section. 1 when a goal is missed."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.throughput",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--rounds", type=int, default=3)
-    found = section(parser.parse_args().rounds)
-    print(found.markdown())
-    return int(not found.reached)
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run("throughput", __doc__, section))

@@ -10,7 +10,6 @@ says how fast the process is; with slower answers the same slots are full whatev
 
 from __future__ import annotations
 
-import argparse
 import statistics
 import sys
 import threading
@@ -19,10 +18,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import count
 
-from benchmarks.leads import ONE_BY_ONE, message, settings_of
-from benchmarks.report import Goal, Section, Table
+from benchmarks.leads import ONE_BY_ONE, message
+from benchmarks.report import Goal, Section, Table, run
 from benchmarks.samples import slope
 from benchmarks.usage import cpu_seconds, resident_mb
+from config.settings import Settings
 from simulation.servers.system import RunningSystem
 from worker.pipeline.producer import Producer
 from worker.store import Store
@@ -139,9 +139,10 @@ def _row(run: Waited) -> Sequence[str]:
 def _run(slots: int, seconds: float, minutes: float) -> Waited:
     settings = {**ONE_BY_ONE, "PARLEY_WORKER__CONCURRENCY": str(slots)}
     with RunningSystem(latency_seconds=seconds, settings=settings) as system:
-        store = Store(settings_of(system.environment), connections=2)
+        own = system.load_settings()
+        store = Store(own, connections=2)
         stop = threading.Event()
-        topping_up = threading.Thread(target=_top_up, args=(system, slots + _IN_LINE, stop))
+        topping_up = threading.Thread(target=_top_up, args=(own, slots + _IN_LINE, stop))
         topping_up.start()
         try:
             time.sleep(_RISE_SECONDS)
@@ -175,10 +176,10 @@ def _watch(system: RunningSystem, store: Store, slots: int, seconds: float, minu
     )
 
 
-def _top_up(system: RunningSystem, backlog: int, stop: threading.Event) -> None:
+def _top_up(settings: Settings, backlog: int, stop: threading.Event) -> None:
     numbers = count()
-    store = Store(settings_of(system.environment), connections=2)
-    with Producer(settings_of(system.environment), store=store) as producer:
+    store = Store(settings, connections=2)
+    with Producer(settings, store=store) as producer:
         while not stop.is_set():
             lacking = backlog - sum(account.waiting for account in store.books.accounts())
             if lacking > 0:
@@ -192,16 +193,12 @@ def _answered(store: Store) -> int:
     return sum(account.answered for account in store.books.accounts())
 
 
-def main() -> int:
-    """Measure and print. 1 when a goal was missed."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.waiting", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--minutes", type=float, help="length of the main run (default: 20 s for each round)")
-    options = parser.parse_args()
-    measured = section(options.rounds, options.minutes)
-    print(measured.markdown())
-    return int(not measured.reached)
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(
+        run(
+            "waiting",
+            __doc__,
+            section,
+            minutes={"type": float, "help": "length of the main run (default: 20 s for each round)"},
+        )
+    )

@@ -14,6 +14,7 @@ import threading
 from collections.abc import Sequence
 
 from config.settings import SettingsError, load
+from simulation.messages import metadata
 from worker.domain.events import ChannelContext, InboundChat
 from worker.domain.refusals import Refused
 from worker.observability import logs
@@ -74,10 +75,7 @@ def _message(persona: str, lead: int) -> InboundChat:
         persona=persona,
         target=name,
         message=f"{random.choice(_OPENINGS)}, {random.choice(_SUBJECTS)}?",
-        channel=ChannelContext(
-            session_id=f"session-of-{name}",
-            metadata={"internal": {"channelMetadata": {"channelMetadata": {"channel": "custom-channel"}}}},
-        ),
+        channel=ChannelContext(session_id=f"session-of-{name}", metadata=metadata()),
     )
 
 

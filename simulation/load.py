@@ -7,14 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from config.settings import Settings
+from simulation.feeding import enqueue, event_of
 from simulation.judge.checker import Verdict, judge
-from simulation.judge.log import Sent
+from simulation.messages import messages as texts
 from simulation.servers.system import RunningSystem
-from worker.domain.events import InboundChat
 from worker.pipeline.producer import Producer
 from worker.store import Store
-
-BATCH = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,15 +48,11 @@ def run_load(
     since = max((call.seq for call in system.upstreams.calls()), default=0)
     store = Store(settings, connections=4)
     before = {account.persona: account for account in store.books.accounts()}
-    events = list(_events(sorted(settings.personas), messages, conversations, burst))
-    sent: list[Sent] = []
+    batch = texts(f"{time.time_ns():x}", messages, conversations, burst, sorted(settings.personas))
+    events = list(map(event_of, batch))
     started_at = time.monotonic()
     with Producer(settings, store=store) as producer:
-        for start in range(0, len(events), BATCH):
-            batch = events[start : start + BATCH]
-            producer.enqueue_many(batch)
-            now = time.time()
-            sent += [Sent(event.persona, event.target, event.message, now) for event in batch]
+        sent = enqueue(producer, events)
     deadline = time.monotonic() + timeout_seconds
     while (waiting := sum(account.waiting for account in store.books.accounts())) and time.monotonic() < deadline:
         if meanwhile:
@@ -74,27 +68,3 @@ def run_load(
         unexplained=sum(account.unexplained for account in accounts) + (messages - accepted),
         waiting=waiting,
     )
-
-
-def _events(personas: list[str], messages: int, conversations: int, burst: int) -> list[InboundChat]:
-    stamp = f"{time.time_ns():x}"
-    events = []
-    for number in range(messages):
-        lead = (number // burst) % conversations
-        target = f"@lead-{stamp}-{lead}"
-        channel = {
-            "session_id": f"session-{stamp}-{lead}",
-            "metadata": {"internal": {"channelMetadata": {"channelMetadata": {"channel": "custom-channel"}}}},
-            "hasLivechat": False,
-        }
-        events.append(
-            InboundChat.model_validate(
-                {
-                    "persona": personas[lead % len(personas)],
-                    "target": target,
-                    "message": f"message {stamp} {number}",
-                    "channel": channel,
-                }
-            )
-        )
-    return events

@@ -9,6 +9,7 @@ from benchmarks.peers.feeder import Feeder
 from benchmarks.peers.trial import WARM_UP
 from benchmarks.usage import cpu_seconds
 from simulation.servers.system import RunningSystem
+from simulation.until import until
 
 TASKS = 4000
 
@@ -37,16 +38,8 @@ def reach(*options: str) -> Ceiling:
     ):
         feeder.send("ceiling", TASKS + WARM_UP, TASKS, 1)
         worker = [system.start_worker(wait=False).pid]
-        _await_waiting(feeder, TASKS)
+        until(lambda: feeder.waiting() <= TASKS, "the first tasks; see the worker's log", _SECONDS, _POLL_SECONDS)
         left, used, began_at = feeder.waiting(), cpu_seconds(worker), time.monotonic()
-        _await_waiting(feeder, 0)
+        until(lambda: not feeder.waiting(), "all tasks; see the worker's log", _SECONDS, _POLL_SECONDS)
         seconds = time.monotonic() - began_at
         return Ceiling(left / seconds, 1000 * (cpu_seconds(worker) - used) / left)
-
-
-def _await_waiting(feeder: Feeder, count: int) -> None:
-    deadline = time.monotonic() + _SECONDS
-    while feeder.waiting() > count:
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"more than {count} tasks still waited after {_SECONDS:g} s; see the worker's log")
-        time.sleep(_POLL_SECONDS)

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from benchmarks.leads import ONE_BY_ONE
 from benchmarks.peers.embedded_postgresql import EmbeddedPostgresql, find_binaries
+from simulation.processes import end, start
 from simulation.servers.system import RunningSystem, SystemFailed
-from simulation.tied_process import tied_command
 from simulation.upstreams.control import SimulatedUpstreams
 
 Latency = float | tuple[float, float]
@@ -76,8 +76,8 @@ def procrastinate() -> Contender | None:
 @contextmanager
 def running(contender: Contender, latency: Latency) -> Iterator[Running]:
     """The contender with simulated services of its own. Raises ``SystemFailed`` when a process does not come up."""
-    start = _with_redis if contender.app else _with_postgresql
-    with start(contender, latency) as system:
+    made = _with_redis if contender.app else _with_postgresql
+    with made(contender, latency) as system:
         yield system
 
 
@@ -123,26 +123,13 @@ def _with_postgresql(contender: Contender, latency: Latency) -> Iterator[Running
 def _processes(command: Sequence[str], count: int, variables: Mapping[str, str]) -> Iterator[list[int]]:
     with tempfile.TemporaryDirectory(prefix="peer-") as directory:
         logs = [Path(directory) / f"worker-{number}.log" for number in range(count)]
-        processes = []
+        processes: list[subprocess.Popen[bytes]] = []
         try:
-            for log in logs:
-                with log.open("wb") as file:
-                    processes.append(
-                        subprocess.Popen(
-                            tied_command(command), stdout=file, stderr=subprocess.STDOUT, env=variables, cwd=directory
-                        )
-                    )
+            processes += [start(command, cwd=Path(directory), env=variables, log=log) for log in logs]
             _await(processes, logs)
             yield [process.pid for process in processes]
         finally:
-            for process in processes:
-                process.terminate()
-            for process in processes:
-                try:
-                    process.wait(_STOP_SECONDS)
-                except subprocess.TimeoutExpired:
-                    process.kill()
-                    process.wait()
+            end(*processes, seconds=_STOP_SECONDS)
 
 
 def _await(processes: Sequence[subprocess.Popen[bytes]], logs: Sequence[Path]) -> None:

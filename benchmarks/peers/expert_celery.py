@@ -30,7 +30,7 @@ from redis import Redis
 from redis.exceptions import LockError
 
 from benchmarks.peers.http_calls import ask, delivery
-from benchmarks.peers.messages import Message
+from simulation.messages import Message
 
 REDIS_URL = os.environ.get("PARLEY_REDIS_URL", "redis://127.0.0.1:6379/0")
 CALL_SECONDS = 10.0

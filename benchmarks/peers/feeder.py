@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from benchmarks.peers.messages import messages
+from simulation.messages import messages
 from simulation.tied_process import tied_command
 
 _SOURCE = Path(__file__).absolute().parents[2]

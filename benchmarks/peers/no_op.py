@@ -11,7 +11,7 @@ from typing import Any
 from celery import Celery, signals
 from redis import Redis
 
-from benchmarks.peers.messages import Message
+from simulation.messages import Message
 
 REDIS_URL = os.environ.get("PARLEY_REDIS_URL", "redis://127.0.0.1:6379/0")
 

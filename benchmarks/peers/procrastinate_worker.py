@@ -18,7 +18,7 @@ import psycopg
 from procrastinate import App, PsycopgConnector, RetryStrategy, SyncPsycopgConnector, tasks
 
 from benchmarks.peers.http_calls import ask, delivery
-from benchmarks.peers.messages import Message
+from simulation.messages import Message
 
 CONNINFO = os.environ.get("PEER_POSTGRESQL", "")
 CONCURRENCY = 500

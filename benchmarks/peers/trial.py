@@ -11,10 +11,10 @@ from pathlib import Path
 
 from benchmarks.peers.contenders import Contender, Latency, Running, running
 from benchmarks.peers.feeder import Feeder
-from benchmarks.peers.messages import messages
 from benchmarks.usage import cpu_seconds
 from simulation.judge.checker import Verdict, judge
 from simulation.judge.log import Sent
+from simulation.messages import messages
 from simulation.servers.system import SystemFailed
 from simulation.upstreams.call_log import Call
 

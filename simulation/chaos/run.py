@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from unittest.mock import patch
 
 from config.settings import load
 from simulation.chaos.feed import Feed
@@ -93,7 +94,7 @@ def run(plan: Plan, progress: Callable[[str], object] = str) -> Ledger:
             appendfsync="always",
         )
         stack.enter_context(system)
-        stack.enter_context(_environment(system.environment))
+        stack.enter_context(patch.dict(os.environ, system.environment))
         subject: Subject = OtherSubject(plan.app, system.redis.url) if plan.app else _parley(plan)
         stack.callback(subject.close)
         replica = stack.enter_context(_replica_of(system.redis)) if "replica" in plan.faults else None
@@ -110,17 +111,6 @@ def _parley(plan: Plan) -> ParleySubject:
 
 def _replica_of(server: EmbeddedRedis) -> EmbeddedRedis:
     return EmbeddedRedis(options={"replicaof": f"127.0.0.1 {server.port}"})
-
-
-@contextmanager
-def _environment(variables: Mapping[str, str]) -> Iterator[None]:
-    before = dict(os.environ)
-    os.environ.update(variables)
-    try:
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
 
 
 class _Running:

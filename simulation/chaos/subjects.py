@@ -15,6 +15,7 @@ from config.settings import Settings
 from simulation.chaos.endings import Ending
 from simulation.chaos.feed import NoReceipt
 from simulation.chaos.messages import Message, event_id, number_of
+from simulation.messages import metadata
 from worker.domain.conversation import Conversation
 from worker.domain.events import Event, parse
 from worker.domain.reasons import read
@@ -154,7 +155,7 @@ class ParleySubject:
             "event_id": name,
             "persona": message.persona,
             "target": message.target,
-            "channel": {"session_id": message.session_id, "metadata": _metadata(event=name), "hasLivechat": False},
+            "channel": {"session_id": message.session_id, "metadata": metadata(event=name), "hasLivechat": False},
         }
         if message.kind == "inbound_chat":
             fields["message"] = message.text
@@ -185,7 +186,7 @@ class OtherSubject:
         """Publish one task for each message."""
         try:
             self._send(
-                [(message.persona, message.target, message.session_id, _metadata(), message.text) for message in batch]
+                [(message.persona, message.target, message.session_id, metadata(), message.text) for message in batch]
             )
         except (OSError, RedisError) as error:
             raise NoReceipt from error
@@ -232,7 +233,3 @@ def whole_rows(moments: Sequence[Moment]) -> list[str]:
             numbers[asks] = number
         words.append(moment.word)
     return words
-
-
-def _metadata(**own: str) -> dict[str, Any]:
-    return {"internal": {"channelMetadata": {"channelMetadata": {"channel": "custom-channel", **own}}}}

@@ -8,7 +8,6 @@ holds, 1 if one fails or a process dies, 130 if it was interrupted before it cou
 from __future__ import annotations
 
 import argparse
-import os
 import shutil
 import signal
 import sys
@@ -20,7 +19,6 @@ from pathlib import Path
 
 from redis.exceptions import RedisError
 
-from config.settings import Settings, load
 from simulation.demo.director import Director
 from simulation.demo.interruption import Interruption, held_back
 from simulation.demo.leads import PERSONAS, SETTINGS
@@ -77,7 +75,7 @@ def _run(screen: Screen, interruption: Interruption, logs: Path, *, forever: boo
 
 
 def _perform(system: RunningSystem, screen: Screen, interruption: Interruption, *, forever: bool) -> int:
-    settings = _settings(system)
+    settings = system.load_settings()
     try:
         with closing(Store(settings, connections=8)) as store:
             running = processes(system, settings, store.redis)
@@ -93,14 +91,6 @@ def _perform(system: RunningSystem, screen: Screen, interruption: Interruption, 
         screen.remark("\nInterrupted: nothing was judged.", "bold")
         return INTERRUPTED
     return _verdict(summary, screen)
-
-
-def _settings(system: RunningSystem) -> Settings:
-    # The demo is a producer like any other: it reads the settings that its worker reads, and no others.
-    for name in [name for name in os.environ if name.startswith("PARLEY_")]:
-        del os.environ[name]
-    os.environ.update(system.environment)
-    return load(env_file=None)
 
 
 def _verdict(summary: Summary, screen: Screen) -> int:

@@ -16,8 +16,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from simulation.processes import end, start
 from simulation.servers.embedded_redis import free_port
-from simulation.tied_process import tied_command
 
 _PLACES = (Path("/usr/lib/rabbitmq/bin/rabbitmq-server"), Path("/usr/local/sbin/rabbitmq-server"))
 _START_SECONDS = 60.0
@@ -85,14 +85,14 @@ class EmbeddedRabbitMQ:
 
     def restart(self) -> None:
         """Start again with the same data, after ending it in order if it still runs."""
-        self._end(self._server)
+        end(self._server, seconds=_STOP_SECONDS)
         self._server = None
         self.start()
 
     def stop(self) -> None:
         """End it and remove its data."""
-        self._end(self._server)
-        self._end(self._epmd)
+        end(self._server, seconds=_STOP_SECONDS)
+        end(self._epmd, seconds=_STOP_SECONDS)
         self._server = self._epmd = None
         shutil.rmtree(self._directory, ignore_errors=True)
 
@@ -121,11 +121,7 @@ class EmbeddedRabbitMQ:
         self.stop()
 
     def _spawn(self, command: list[str]) -> subprocess.Popen[bytes]:
-        here = self._directory
-        with (here / "log").open("ab") as log:
-            return subprocess.Popen(
-                tied_command(command), stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=here, env=self._environment
-            )
+        return start(command, cwd=self._directory, env=self._environment, log=self._directory / "log")
 
     def _prepare(self, erlang_port: int) -> dict[str, str]:
         here = self._directory
@@ -161,13 +157,3 @@ class EmbeddedRabbitMQ:
                 return len(connection.recv(8)) == 8
         except OSError:
             return False
-
-    def _end(self, process: subprocess.Popen[bytes] | None) -> None:
-        if process is None:
-            return
-        process.terminate()
-        try:
-            process.wait(_STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()

@@ -19,15 +19,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
 
+from simulation.processes import end, start
 from simulation.servers.redis_binary import find_redis_binary
-from simulation.tied_process import tied_command
 
 # Below the range from which Linux takes ports for outgoing connections: a client that keeps trying to reconnect while
 # the server is down could otherwise be given the server's own port.
 _PORTS = range(20_000, 32_000)
 _ATTEMPTS = 8
 _START_SECONDS = 15.0
-_STOP_SECONDS = 10.0
 _POLL_SECONDS = 0.01
 
 
@@ -159,13 +158,7 @@ class EmbeddedRedis:
         return [port for port in random.SystemRandom().sample(_PORTS, 20 * _ATTEMPTS) if _is_free(port)][:_ATTEMPTS]
 
     def _launch(self, binary: Path, directory: Path, port: int) -> bool:
-        self._process = subprocess.Popen(
-            tied_command([str(binary), *_options(directory, port, self._more_options)]),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            cwd=directory,
-        )
+        self._process = start([str(binary), *_options(directory, port, self._more_options)], cwd=directory)
         deadline = time.monotonic() + _START_SECONDS
         while self._process.poll() is None:
             if _answers(port, self._process.pid):
@@ -181,14 +174,7 @@ class EmbeddedRedis:
         return False
 
     def _end_process(self) -> None:
-        if self._process is None:
-            return
-        self._process.terminate()
-        try:
-            self._process.wait(_STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        end(self._process)
         self._process = None
 
     def _last_lines(self) -> str:

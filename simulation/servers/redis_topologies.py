@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import subprocess
 import tempfile
-import time
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -13,17 +12,12 @@ from typing import Any, Self
 from redis import Redis
 from redis.exceptions import RedisError
 
+from simulation.processes import start
 from simulation.servers.embedded_redis import EmbeddedRedis, free_port
 from simulation.servers.redis_binary import find_redis_binary
-from simulation.tied_process import tied_command
+from simulation.until import until
 
 _SLOTS = 16_384
-_READY_SECONDS = 30.0
-_POLL_SECONDS = 0.05
-
-
-class TopologyFailed(RuntimeError):
-    """The servers run but do not work together."""
 
 
 class _Servers:
@@ -74,7 +68,7 @@ class EmbeddedCluster(_Servers):
             client.execute_command("CLUSTER", "SET-CONFIG-EPOCH", number + 1)
         for node, bus in zip(self.nodes[1:], self._buses[1:], strict=True):
             clients[0].execute_command("CLUSTER", "MEET", "127.0.0.1", node.port, bus)
-        _until(lambda: all(_is_whole(client, len(clients)) for client in clients), "the cluster is whole")
+        until(lambda: all(_is_whole(client, len(clients)) for client in clients), "the cluster is whole")
 
 
 class EmbeddedSentinels(_Servers):
@@ -112,12 +106,12 @@ class EmbeddedSentinels(_Servers):
         self._running.enter_context(self.master)
         self._running.enter_context(self.replica)
         client = self._running.enter_context(client_of(self.replica))
-        _until(lambda: client.info("replication")["master_link_status"] == "up", "the replica follows its master")
+        until(lambda: client.info("replication")["master_link_status"] == "up", "the replica follows its master")
         for port in self._sentinel_ports:
             self._start_sentinel(port)
         for port in self._sentinel_ports:
             sentinel = self._running.enter_context(Redis(host="127.0.0.1", port=port, decode_responses=True))
-            _until(lambda known=sentinel: _knows_all(known, self.SERVICE), "the Sentinels know each other")
+            until(partial(_knows_all, sentinel, self.SERVICE), "the Sentinels know each other")
 
     def _start_sentinel(self, port: int) -> None:
         directory = Path(self._running.enter_context(tempfile.TemporaryDirectory(prefix="embedded-sentinel-")))
@@ -130,12 +124,7 @@ class EmbeddedSentinels(_Servers):
             f"sentinel down-after-milliseconds {name} 1000\n"
             f"sentinel failover-timeout {name} 10000\n"
         )
-        process = subprocess.Popen(
-            tied_command([str(find_redis_binary()), str(config), "--sentinel"]),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+        process = start([str(find_redis_binary()), str(config), "--sentinel"])
         self._running.callback(process.wait)
         self._running.callback(process.kill)
 
@@ -157,11 +146,3 @@ def _knows_all(sentinel: Any, service: str) -> bool:
     except RedisError:
         return False
     return int(state["num-other-sentinels"]) == 2 and int(state["num-slaves"]) == 1
-
-
-def _until(condition: Any, what: str) -> None:
-    deadline = time.monotonic() + _READY_SECONDS
-    while not condition():
-        if time.monotonic() > deadline:
-            raise TopologyFailed(f"not within {_READY_SECONDS:g} s: {what}")
-        time.sleep(_POLL_SECONDS)

@@ -6,7 +6,6 @@ Everything runs as the operator would run it, by the same commands, as processes
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 import tempfile
@@ -15,9 +14,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
+from unittest.mock import patch
 
+from config.settings import Settings, load
+from simulation.processes import end, start
 from simulation.servers.embedded_redis import EmbeddedRedis
-from simulation.tied_process import tied_command
 from simulation.upstreams.control import SimulatedUpstreams
 
 # Until a worker that is started takes messages, also where many other processes want the same cores.
@@ -88,6 +89,12 @@ class RunningSystem:
             **self._settings,
         }
 
+    def load_settings(self) -> Settings:
+        """The settings of all processes, for a producer in this one. What is set outside does not count."""
+        outside = {name: value for name, value in os.environ.items() if not name.startswith("PARLEY_")}
+        with patch.dict(os.environ, {**outside, **self.environment}, clear=True):
+            return load(env_file=None)
+
     def __enter__(self) -> Self:
         try:
             self.redis.start()
@@ -121,15 +128,7 @@ class RunningSystem:
 
     def stop(self) -> None:
         """End everything, the processes that use Redis first."""
-        for process in (*self.beats, *self.workers):
-            if process.poll() is None:
-                process.send_signal(signal.SIGTERM)
-        for process in (*self.beats, *self.workers):
-            try:
-                process.wait(15)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+        end(*self.beats, *self.workers, seconds=15)
         self.upstreams.stop()
         self.redis.stop()
         if self._temporary:
@@ -151,15 +150,8 @@ class RunningSystem:
         outside = {name: value for name, value in os.environ.items() if not name.startswith("PARLEY_")}
         # Away from the working directory, where an operator's .env could join them to a real broker.
         path = os.pathsep.join(filter(None, (str(_SOURCE), outside.get("PYTHONPATH"))))
-        with (self.logs / f"{kind}-{number}.log").open("wb") as log:
-            return subprocess.Popen(
-                tied_command(command),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                env={**_MEMORY, **outside, "PYTHONPATH": path, **self.environment, **(settings or {})},
-                cwd=self.logs,
-            )
+        variables = {**_MEMORY, **outside, "PYTHONPATH": path, **self.environment, **(settings or {})}
+        return start(command, cwd=self.logs, env=variables, log=self.logs / f"{kind}-{number}.log")
 
     def _await_workers(self) -> None:
         deadline = time.monotonic() + _READY_SECONDS

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import selectors
 import subprocess
@@ -15,13 +14,13 @@ from typing import Any, Self
 
 import httpx
 
+from simulation.processes import end
 from simulation.tied_process import tied_command
 from simulation.upstreams.call_log import Call, Service, ServiceSummary
 from simulation.upstreams.faults import FaultRule
 from simulation.upstreams.simulation import Delivery
 
 _START_SECONDS = 20.0
-_STOP_SECONDS = 10.0
 _ANSWER_SECONDS = 30.0
 _PAGE = 2_000
 # The package has to be found by the new process, installed or not.
@@ -194,9 +193,7 @@ class SimulatedUpstreams(SimulationControl):
         """SIGTERM, after 10 s SIGKILL. Harmless if nothing runs."""
         if self._process is None:
             return
-        self._process.terminate()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(_STOP_SECONDS)
+        end(self._process)
         self.kill()
 
     def kill(self) -> None:

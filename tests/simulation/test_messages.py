@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks.peers.messages import messages
+from simulation.messages import messages
 
 
 def test_conversations_take_turns_in_bursts():
