@@ -2,54 +2,41 @@
 
 from __future__ import annotations
 
-import http.server
 import json
-import threading
 
 import pytest
 
+from tests.http_server import Handler, serving
 
-class Recorder(http.server.ThreadingHTTPServer):
+
+class Recorder:
     """Keeps what was posted; answers with ``status``."""
 
-    daemon_threads = True
-
     def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
         self.posts: list[tuple[str, bytes]] = []
         self.status = 200
-
-
-class Handler(http.server.BaseHTTPRequestHandler):
-    server: Recorder
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.server.posts.append((self.path, body))
-        self.send_response(self.server.status)
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        self.origin = ""
 
 
 @pytest.fixture
 def recorder():
     """A running recorder."""
-    with Recorder() as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
-        thread.start()
-        yield server
-        server.shutdown()
-        thread.join()
+    found = Recorder()
+
+    class Recording(Handler):
+        def respond(self) -> None:
+            found.posts.append((self.path, self.body()))
+            self.answer(found.status)
+
+    with serving(Recording) as found.origin:
+        yield found
 
 
 @pytest.fixture
 def run(run_example, recorder):
     """The example, sent to the recorder."""
-    url = f"http://127.0.0.1:{recorder.server_port}"
-    return lambda: run_example("-m", "examples.every_message_type", "--base-url", url, "--session-id", "session-1")
+    where = ("--base-url", recorder.origin, "--session-id", "session-1")
+    return lambda: run_example("-m", "examples.every_message_type", *where)
 
 
 def test_one_message_of_each_type_arrives_in_one_send(run, recorder):

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 import socket
-import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -13,6 +11,7 @@ import pytest
 from config.settings import Settings
 from simulation.upstreams.control import SimulatedUpstreams
 from simulation.upstreams.faults import FaultKind, FaultRule
+from tests.socket_server import Server
 from worker.bootstrap import build
 from worker.domain.conversation import Conversation
 from worker.pipeline.celery_intake import Intake
@@ -23,57 +22,22 @@ from worker.store import Store
 Respond = Callable[[socket.socket], None]
 
 
-class RawServer:
+class RawServer(Server):
     """Reads one request of each connection and hands the connection over: what goes back need not be HTTP."""
 
     def __init__(self, respond: Respond) -> None:
         self.respond = respond
-        self._listening = socket.create_server(("127.0.0.1", 0))
-        self.port: int = self._listening.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}"
-        self.hits = 0
-        self._thread = threading.Thread(target=self._serve, daemon=True)
-        self._thread.start()
+        super().__init__(self._one)
 
-    def close(self) -> None:
-        """Take no further connection."""
-        self._listening.close()
-        # A connection wakes up the accept that is under way.
-        with socket.socket() as waker:
-            waker.connect_ex(("127.0.0.1", self.port))
-        self._thread.join(5)
-
-    def _serve(self) -> None:
-        while True:
-            try:
-                connection, _ = self._listening.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._one, args=(connection,), daemon=True).start()
+    @property
+    def hits(self) -> int:
+        """How many connections there were."""
+        return len(self.accepted)
 
     def _one(self, connection: socket.socket) -> None:
-        self.hits += 1
-        with connection:
-            connection.settimeout(10)
-            try:
-                self._read_request(connection)
-                self.respond(connection)
-            except OSError:
-                return
-
-    @staticmethod
-    def _read_request(connection: socket.socket) -> None:
-        data = b""
-        while b"\r\n\r\n" not in data:
-            piece = connection.recv(65_536)
-            if not piece:
-                raise ConnectionError("the client left")
-            data += piece
-        head, _, body = data.partition(b"\r\n\r\n")
-        length = re.search(rb"(?i)content-length: *([0-9]+)", head)
-        missing = int(length[1]) - len(body) if length else 0
-        while missing > 0:
-            missing -= len(connection.recv(65_536)) or missing
+        connection.settimeout(10)
+        if self.read_request(connection):
+            self.respond(connection)
 
 
 class Process:

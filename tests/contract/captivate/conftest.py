@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import importlib
 import json
-import threading
 import warnings
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.http_server import Handler, serving
 from worker.clients.captivate.client import shared_client
 
 
@@ -28,32 +27,20 @@ class Recorder:
 def recorder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Recorder]:
     """A server on loopback that takes every send with 200 ``{"ok": true}``."""
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            found.requests.append((self.path, {k.lower(): v for k, v in self.headers.items()}, body))
-            self.send_response(200)
-            self.send_header("Content-Length", "12")
-            self.end_headers()
-            self.wfile.write(b'{"ok": true}')
-
-        def log_message(self, *args: object) -> None:
-            """Say nothing."""
+    class Recording(Handler):
+        def respond(self) -> None:
+            if self.command != "POST":
+                self.answer(501)
+                return
+            found.requests.append((self.path, {k.lower(): v for k, v in self.headers.items()}, self.body()))
+            self.answer(200, b'{"ok": true}')
 
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"):
         monkeypatch.delenv(name, raising=False)  # the published client reads them
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        server.daemon_threads = True
-        server.block_on_close = False
-        found = Recorder(f"http://127.0.0.1:{server.server_address[1]}")
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
-        thread.start()
+    with serving(Recording) as origin:
+        found = Recorder(origin)
         yield found
-        shared_client("dev", found.origin).close()
-        server.shutdown()
-        thread.join()
+        shared_client("dev", origin).close()
 
 
 @pytest.fixture

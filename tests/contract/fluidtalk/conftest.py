@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl
 
 import pytest
+
+from tests.http_server import Handler, serving
 
 CHAT = {
     "reply": "Hey you! What are you up to?",
@@ -66,8 +66,8 @@ class Recorder:
         return 200 if body in DOCUMENTED.values() else 404, json.dumps(body).encode(), {}
 
 
-def recorded(handler: BaseHTTPRequestHandler) -> Recorded:
-    body = handler.rfile.read(int(handler.headers.get("Content-Length") or 0))
+def recorded(handler: Handler) -> Recorded:
+    body = handler.body()
     content_type = handler.headers.get("Content-Type") or ""
     fields: list[tuple[str, Any]] = []
     files: list[tuple[str, str, bytes]] = []
@@ -116,34 +116,18 @@ def text_of(pattern: re.Pattern[bytes], head: bytes) -> str | None:
 
 @pytest.fixture(scope="session")
 def _recording() -> Iterator[Recorder]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+    class Recording(Handler):
         timeout = 5
 
-        def do_POST(self) -> None:
+        def respond(self) -> None:
             recorder.requests.append(recorded(self))
             status, body, headers = recorder.answer_to(self.path)
-            self.send_response(status)
-            for name, value in {"Content-Type": "application/json", **headers}.items():
-                self.send_header(name.replace("_", "-"), value)
-            self.send_header("Content-Length", str(len(body)))
-            self.send_header("Connection", "close")
-            self.end_headers()
-            self.wfile.write(body)
+            own = {name.replace("_", "-"): value for name, value in headers.items()}
+            self.answer(status, body, {"Content-Type": "application/json", "Connection": "close", **own})
 
-        def do_GET(self) -> None:
-            self.do_POST()
-
-        def log_message(self, *args: Any) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        recorder = Recorder(f"http://127.0.0.1:{server.server_port}")
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
+    with serving(Recording) as origin:
+        recorder = Recorder(origin)
         yield recorder
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture

@@ -9,12 +9,12 @@ import threading
 import tracemalloc
 import zlib
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.http_server import Handler, serving
 from worker.adapters.images import FetchedImage, ImageFetcher, image_type
 from worker.clients.http.connections import Timeouts
 from worker.domain.failures import ImageUnavailable
@@ -90,37 +90,16 @@ class Site:
 def site() -> Iterator[Site]:
     """A file server on loopback that declares everything as text/plain."""
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_GET(self) -> None:
+    class Files(Handler):
+        def respond(self) -> None:
             found.asked += 1
             status, body = found.pages[self.path.partition("?")[0]]
-            self.send_response(status)
-            self.send_header("Content-Type", "text/plain")
-            if found.coding:
-                self.send_header("Content-Encoding", found.coding)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+            coding = {"Content-Encoding": found.coding} if found.coding else {}
+            self.answer(status, body, {"Content-Type": "text/plain", **coding})
 
-        def log_message(self, *args: object) -> None:
-            """Say nothing."""
-
-    class Quiet(ThreadingHTTPServer):
-        daemon_threads = True
-        block_on_close = False
-
-        def handle_error(self, *args: object) -> None:
-            """A client that hangs up early is part of the tests."""
-
-    with Quiet(("127.0.0.1", 0), Handler) as server:
-        found = Site(f"http://127.0.0.1:{server.server_address[1]}")
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
-        thread.start()
+    with serving(Files) as origin:
+        found = Site(origin)
         yield found
-        server.shutdown()
-        thread.join()
 
 
 Fetcher = Callable[..., ImageFetcher]

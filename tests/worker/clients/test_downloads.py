@@ -7,7 +7,6 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import httpx
@@ -15,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.http_server import Handler, serving
 from worker.clients import downloads as public
 from worker.clients.downloads import (
     MAX_REDIRECTS,
@@ -121,44 +121,24 @@ class Site:
 def site() -> Iterator[Site]:
     """A file server on loopback; path /hang never answers, /drip answers a byte at a time, /cut breaks off."""
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_GET(self) -> None:
+    class Files(Handler):
+        def respond(self) -> None:
             found.asked.append((self.path, self.headers["Host"].partition(":")[0]))
             if self.path == "/hang":
                 found.released.wait(30)
                 self.close_connection = True
                 return
             status, headers, body = found.pages.get(self.path, (200, {}, b"content"))
-            self.send_response(status)
-            for name, value in {"Content-Length": str(len(body)), **headers}.items():
-                self.send_header(name, value)
-            self.end_headers()
-            if self.path == "/drip":
-                while not found.released.wait(0.05):
-                    self.wfile.write(b"x")
-            self.wfile.write(body)
+            drips = self.path == "/drip"
+            self.answer(status, b"" if drips else body, {"Content-Length": str(len(body)), **headers})
+            while drips and not found.released.wait(0.05):
+                self.wfile.write(b"x")
             self.close_connection = self.path == "/cut"
 
-        def log_message(self, *args: object) -> None:
-            """Say nothing."""
-
-    class Quiet(ThreadingHTTPServer):
-        daemon_threads = True
-        block_on_close = False
-
-        def handle_error(self, *args: object) -> None:
-            """A client that hangs up is part of the tests."""
-
-    with Quiet(("127.0.0.1", 0), Handler) as server:
-        found = Site(server.server_address[1])
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
-        thread.start()
+    with serving(Files) as origin:
+        found = Site(int(origin.rpartition(":")[2]))
         yield found
         found.released.set()
-        server.shutdown()
-        thread.join()
 
 
 def _guard(host: str, port: int) -> list[str]:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-import socketserver
+import socket
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
+from tests.socket_server import Server as SocketServer
 from worker.clients.captivate import Captivate, CaptivateClient
 from worker.clients.captivate.client import shared_client
 from worker.clients.captivate.files import shared_downloads
@@ -29,16 +30,23 @@ class Recorded:
         return json.loads(self.body)
 
 
-@dataclass
-class Server:
+class Server(SocketServer):
     """``reply``: the raw bytes of the next answers (b"" closes the connection without one). ``hang``: never answer."""
 
-    origin: str = ""
-    reply: bytes = b""
-    hang: bool = False
-    requests: list[Recorded] = field(default_factory=list)
-    connections: int = 0
-    released: threading.Event = field(default_factory=threading.Event)
+    def __init__(self) -> None:
+        self.reply = b""
+        self.hang = False
+        self.requests: list[Recorded] = []
+        self.released = threading.Event()
+        super().__init__(self._answer)
+
+    @property
+    def origin(self) -> str:
+        return self.url
+
+    @property
+    def connections(self) -> int:
+        return len(self.accepted)
 
     def answers(self, status: int, body: bytes = b"", **headers: str) -> None:
         """Make the next answers complete ones."""
@@ -46,47 +54,31 @@ class Server:
         lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
         self.reply = "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body
 
-
-class _Handler(socketserver.StreamRequestHandler):
-    def handle(self) -> None:
-        server: Server = self.server.recorder  # type: ignore[attr-defined]
-        server.connections += 1
-        while (line := self.rfile.readline()).strip():
-            headers = {}
-            while (header := self.rfile.readline()).strip():
-                name, _, value = header.decode("latin-1").partition(":")
-                headers[name.lower()] = value.strip()
-            body = self.rfile.read(int(headers.get("content-length", 0)))
-            server.requests.append(Recorded(line.decode().strip(), headers, body))
-            if server.hang:
-                server.released.wait(30)
+    def _answer(self, connection: socket.socket) -> None:
+        while request := self.read_request(connection):
+            head, _, body = request.partition(b"\r\n\r\n")
+            line, *fields = head.decode("latin-1").split("\r\n")
+            pairs = (field.partition(":") for field in fields)
+            headers = {name.lower(): value.strip() for name, _, value in pairs}
+            self.requests.append(Recorded(line, headers, body))
+            if self.hang:
+                self.released.wait(30)
                 return
-            self.wfile.write(server.reply)
-            if not server.reply or b"Content-Length" not in server.reply:
+            connection.sendall(self.reply)
+            if b"Content-Length" not in self.reply:
                 return
-
-
-class _TcpServer(socketserver.ThreadingTCPServer):
-    daemon_threads = True
-    block_on_close = False
-    allow_reuse_address = True
 
 
 @pytest.fixture
 def server() -> Iterator[Server]:
     """A running recorder; answers 200 with ``{"ok": true}`` until told otherwise."""
-    with _TcpServer(("127.0.0.1", 0), _Handler) as tcp:
-        recorder = Server(origin=f"http://127.0.0.1:{tcp.server_address[1]}")
-        recorder.answers(200, b'{"ok": true}')
-        tcp.recorder = recorder  # type: ignore[attr-defined]
-        thread = threading.Thread(target=tcp.serve_forever, args=(0.01,), daemon=True)
-        thread.start()
-        yield recorder
-        shared_client("dev", recorder.origin).close()
-        shared_downloads(True).close()
-        recorder.released.set()
-        tcp.shutdown()
-        thread.join()
+    recorder = Server()
+    recorder.answers(200, b'{"ok": true}')
+    yield recorder
+    shared_client("dev", recorder.origin).close()
+    shared_downloads(True).close()
+    recorder.released.set()
+    recorder.close()
 
 
 @pytest.fixture

@@ -4,25 +4,26 @@ from __future__ import annotations
 
 import json
 import socket
-import threading
 from collections.abc import Iterator
-from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
 import pytest
 
+from tests.socket_server import Server as SocketServer
 from worker.clients.fluidtalk import FluidTalk
 
 
-@dataclass
-class Server:
+class Server(SocketServer):
     """``wire`` is sent after each complete request; then the connection is closed."""
 
-    url: str
-    wire: bytes = b""
-    requests: list[bytes] = field(default_factory=list)
+    def __init__(self) -> None:
+        self.wire = b""
+        super().__init__(self._answer)
+
+    @property
+    def requests(self) -> list[bytes]:
+        return self.received
 
     def answers(self, status: int, body: Any = b"", **headers: str) -> None:
         """Answer with ``body``: bytes as they are, anything else as JSON. Underscores in header names become dashes."""
@@ -31,15 +32,10 @@ class Server:
         lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
         self.wire = "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + content
 
-    def receive(self, connection: socket.socket) -> None:
-        data = b""
-        while b"\r\n\r\n" not in data:
-            data += connection.recv(65536) or b"\r\n\r\n"
-        head, _, body = data.partition(b"\r\n\r\n")
-        lengths = [int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")]
-        while lengths and len(body) < lengths[0]:
-            body += connection.recv(65536)
-        self.requests.append(head + b"\r\n\r\n" + body)
+    def _answer(self, connection: socket.socket) -> None:
+        connection.settimeout(5)
+        if self.read_request(connection):
+            connection.sendall(self.wire)
 
     @property
     def last_form(self) -> dict[str, str]:
@@ -49,26 +45,9 @@ class Server:
 
 @pytest.fixture(scope="session")
 def _listening() -> Iterator[Server]:
-    listener = socket.create_server(("127.0.0.1", 0), backlog=256)
-    server = Server(f"http://127.0.0.1:{listener.getsockname()[1]}")
-
-    def serve() -> None:
-        while True:
-            try:
-                connection, _ = listener.accept()
-            except OSError:
-                return
-            with connection, suppress(OSError):
-                connection.settimeout(5)
-                server.receive(connection)
-                connection.sendall(server.wire)
-
-    thread = threading.Thread(target=serve, daemon=True)
-    thread.start()
+    server = Server()
     yield server
-    listener.shutdown(socket.SHUT_RDWR)
-    listener.close()
-    thread.join(timeout=5)
+    server.close()
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ import gzip
 import inspect
 import pickle
 import socket
-import threading
 import traceback
 from collections.abc import Callable, Iterator
 from email.parser import BytesParser
@@ -19,6 +18,7 @@ import httpx
 import pytest
 
 import worker.clients.fluidtalk
+from tests.socket_server import Server as SocketServer
 from worker.clients.fluidtalk import (
     DEFAULT_BASE_URL,
     FluidTalk,
@@ -202,32 +202,17 @@ def test_the_total_time_leaves_room_for_connecting_and_reading() -> None:
 @pytest.fixture
 def patient_server() -> Iterator[tuple[str, list[bytes]]]:
     """Its address, and what each connection said: ``begin`` and, when the client has closed it, ``end``."""
-    listener = socket.create_server(("127.0.0.1", 0))
     log: list[bytes] = []
 
-    def serve() -> None:
-        while True:
-            try:
-                connection, _ = listener.accept()
-            except OSError:
-                return
-            with connection:
-                log.append(b"begin")
-                received = b""
-                while piece := connection.recv(65536):
-                    received += piece
-                    head, _, body = received.partition(b"\r\n\r\n")  # they may come apart
-                    if body and b"content-length: %d" % len(body) in head.lower():
-                        received = b""
-                        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
-                log.append(b"end")
+    def answer(connection: socket.socket) -> None:
+        log.append(b"begin")
+        while server.read_request(connection):
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+        log.append(b"end")
 
-    thread = threading.Thread(target=serve, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{listener.getsockname()[1]}", log
-    listener.shutdown(socket.SHUT_RDWR)
-    listener.close()
-    thread.join(timeout=5)
+    server = SocketServer(answer)
+    yield server.url, log
+    server.close()
 
 
 def test_clients_of_several_personas_share_connections(patient_server: tuple[str, list[bytes]]) -> None:

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.worker.clients.http.servers import OK, Server, ServerFactory
+from tests.socket_server import Server
+from tests.worker.clients.http.servers import OK, ServerFactory
 from worker.clients.http.connections import Connections
 
 

@@ -8,7 +8,7 @@ from base64 import b64encode
 from contextlib import suppress
 from urllib.parse import urlsplit
 
-from tests.worker.clients.http.servers import Server
+from tests.socket_server import Server
 
 
 class ForwardProxy(Server):

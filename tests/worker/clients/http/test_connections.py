@@ -12,10 +12,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from simulation.servers.embedded_redis import free_port
+from tests.socket_server import Server
 from tests.worker.clients.http.servers import (
     OK,
     PATIENT,
-    Server,
     ServerFactory,
     post,
     then_close,

@@ -11,10 +11,10 @@ import httpx
 import pytest
 
 from simulation.servers.embedded_redis import free_port
+from tests.socket_server import Server
 from tests.worker.clients.http.servers import (
     KEY,
     PATIENT,
-    Server,
     ServerFactory,
     post,
     then_close,

@@ -13,7 +13,8 @@ from typing import Literal
 
 import pytest
 
-from tests.worker.clients.http.servers import Server, ServerFactory, post
+from tests.socket_server import Server
+from tests.worker.clients.http.servers import ServerFactory, post
 from worker.clients.http.connections import Answer, Connections, Timeouts, Unanswered
 
 BODY = b'{"a":1}'

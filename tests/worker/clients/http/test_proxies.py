@@ -16,8 +16,9 @@ import pytest
 
 from simulation.servers.certificates import Certificates, make
 from simulation.servers.embedded_redis import free_port
+from tests.socket_server import Server
 from tests.worker.clients.http.forward_proxy import ForwardProxy
-from tests.worker.clients.http.servers import KEY, OK, PATIENT, Server, ServerFactory, post, then_close
+from tests.worker.clients.http.servers import KEY, OK, PATIENT, ServerFactory, post, then_close
 from worker.adapters.images import ImageFetcher
 from worker.clients.downloads import ForbiddenAddress, public_addresses_of
 from worker.clients.http.connections import AnswerTooLarge, Connections, NotSent, Timeouts, Unanswered

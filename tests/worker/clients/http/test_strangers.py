@@ -16,7 +16,8 @@ import pytest
 
 from simulation.servers.certificates import make
 from simulation.servers.embedded_redis import free_port
-from tests.worker.clients.http.servers import OK, PATIENT, Server, ServerFactory, post, then_close, wait_until
+from tests.socket_server import Server
+from tests.worker.clients.http.servers import OK, PATIENT, ServerFactory, post, then_close, wait_until
 from worker.clients.http import streams
 from worker.clients.http.connections import AnswerTooLarge, Connections, NotSent, Timeouts, Unanswered
 
