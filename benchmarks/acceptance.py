@@ -21,6 +21,7 @@ from benchmarks.leads import ONE_BY_ONE, message
 from benchmarks.report import Goal, Section, Table, run
 from benchmarks.samples import median_percentile, ms
 from benchmarks.usage import cpu_seconds
+from simulation.feeding import settings_of
 from simulation.servers.system import RunningSystem
 from worker.pipeline.producer import Producer
 
@@ -46,14 +47,14 @@ class Batches:
 
 def section(rounds: int) -> Section:
     """Measure, so many rounds."""
-    with RunningSystem(workers=0, beats=0) as system, Producer(system.load_settings()) as producer:
+    with RunningSystem(workers=0, beats=0) as system, Producer(settings_of(system)) as producer:
         _batches(system, producer, _BATCHES[0], 5 * _BATCHES[0])
         by_size: dict[int, list[Batches]] = {size: [] for size in _BATCHES}
         for _ in range(rounds):
             for size in _BATCHES:
                 by_size[size].append(_batches(system, producer, size, _EVENTS))
         making_us = _making_us()
-    with RunningSystem(settings=ONE_BY_ONE) as system, Producer(system.load_settings()) as producer:
+    with RunningSystem(settings=ONE_BY_ONE) as system, Producer(settings_of(system)) as producer:
         singles = [_singles(producer) for _ in range(rounds + 1)][1:]
     worst = min(statistics.median(one.per_second for one in of) for of in by_size.values())
     p99 = median_percentile(singles, 0.99)

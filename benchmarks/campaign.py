@@ -22,7 +22,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from config.settings import Settings, load
-from simulation.feeding import event_of
+from simulation.feeding import event_of, settings_of
 from simulation.judge.percentile import percentile
 from simulation.messages import metadata
 from simulation.servers.system import RunningSystem
@@ -73,7 +73,7 @@ def measure(options: argparse.Namespace, ramp: dict[str, str]) -> Case:
     beside: dict[str, float] = {}
     with (
         RunningSystem(latency_seconds=options.latency, settings=settings, workers=options.workers) as system,
-        Producer(system.load_settings()) as producer,
+        Producer(settings_of(system)) as producer,
     ):
         _write(producer, "warm", options.rate, _WARM_SECONDS)
         command = [sys.executable, "-m", "benchmarks.campaign", "--enqueue", str(options.openers)]

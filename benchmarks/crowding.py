@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import count
 
 from benchmarks.leads import ONE_BY_ONE, message
-from simulation.feeding import enqueue
+from simulation.feeding import enqueue, settings_of
 from simulation.servers.system import RunningSystem
 from simulation.until import until
 from worker.domain.conversation import Conversation
@@ -39,7 +39,7 @@ def measure(rounds: int, waiting: int) -> tuple[list[Others], list[Others]]:
     end. All leads are those of one persona."""
     settings = {**ONE_BY_ONE, "PARLEY_LIMITS__INBOX_EVENTS": str(2 * waiting)}
     with RunningSystem(settings=settings) as system:
-        own = system.load_settings()
+        own = settings_of(system)
         store = Store(own, connections=4)
         with Producer(own, store=store) as producer:
             _others(system, store, producer)

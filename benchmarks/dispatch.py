@@ -20,6 +20,7 @@ import time
 from datetime import UTC, datetime
 
 from config.settings import load
+from simulation.feeding import settings_of
 from simulation.judge.percentile import percentile
 from simulation.servers.embedded_redis import EmbeddedRedis
 from simulation.servers.system import RunningSystem
@@ -124,7 +125,7 @@ def normal_load(per_second: float, seconds: float) -> int:
     """Follow-ups fall due one after the other."""
     count = int(per_second * seconds)
     with RunningSystem(latency_seconds=0.5, settings={"PARLEY_JOIN__SETTLE_SECONDS": "0"}) as system:
-        settings = system.load_settings()
+        settings = settings_of(system)
         store = Store(settings, connections=4)
         with Producer(settings) as producer:
             leads = [Conversation("ava", f"@{number}") for number in range(count)]

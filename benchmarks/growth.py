@@ -22,6 +22,7 @@ from benchmarks.leads import ONE_BY_ONE, message
 from benchmarks.report import Goal, Section, Table, run
 from benchmarks.samples import median_percentile, ms
 from benchmarks.usage import cpu_seconds
+from simulation.feeding import settings_of
 from simulation.load import run_load
 from simulation.servers.system import RunningSystem
 from simulation.until import until
@@ -133,7 +134,7 @@ def _known(rounds: int, conversations: int) -> tuple[Rest, list[tuple[Work, Work
 
 
 def _fill(system: RunningSystem, conversations: int) -> Rest:
-    settings = system.load_settings()
+    settings = settings_of(system)
     store = Store(settings, connections=2)
     with Producer(settings, store=store) as producer:
         producer.enqueue(message(known_lead(0).target))
@@ -163,7 +164,7 @@ def _work(system: RunningSystem, messages: int) -> Work:
     system.upstreams.reset()
     processes = (system.workers[0].pid, system.redis.pid)
     before = [cpu_seconds([process]) for process in processes]
-    run = run_load(system, system.load_settings(), messages=messages, conversations=min(messages, _LEADS))
+    run = run_load(system, settings_of(system), messages=messages, conversations=min(messages, _LEADS))
     if not run.verdict.clean:
         raise RuntimeError(f"the run was not clean, so its rate says nothing: {run.verdict}")
     used = [cpu_seconds([process]) - seconds for process, seconds in zip(processes, before, strict=True)]

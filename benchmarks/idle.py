@@ -26,6 +26,7 @@ from benchmarks.leads import ONE_BY_ONE, message
 from benchmarks.monitor import Commands
 from benchmarks.report import Goal, Section, Table, run
 from benchmarks.usage import cpu_seconds
+from simulation.feeding import settings_of
 from simulation.servers.embedded_redis import free_port
 from simulation.servers.system import RunningSystem
 from simulation.until import until
@@ -130,7 +131,7 @@ def _quiet_row(name: str, rounds: Sequence[Quiet], seconds: float) -> Sequence[s
 
 
 def _turns(redis: Redis, system: RunningSystem) -> Mapping[str, Mapping[str, float]]:
-    with Producer(system.load_settings()) as producer:
+    with Producer(settings_of(system)) as producer:
         # What is loaded into the server, and the connections, belong to the start.
         _one_by_one(system, producer, "warm")
         commands = Commands(redis)

@@ -19,6 +19,7 @@ from collections.abc import Iterator, Sequence
 from benchmarks.leads import ONE_BY_ONE, message
 from benchmarks.report import Goal, Section, Table, run
 from benchmarks.samples import median_percentile, ms
+from simulation.feeding import settings_of
 from simulation.servers.system import RunningSystem
 from simulation.until import until
 from simulation.upstreams.call_log import Call
@@ -92,7 +93,7 @@ def section(rounds: int) -> Section:
 def _added(latency_seconds: float, messages: int) -> list[float]:
     called_at = {}
     with RunningSystem(latency_seconds=latency_seconds, settings=ONE_BY_ONE) as system:
-        with Producer(system.load_settings()) as producer:
+        with Producer(settings_of(system)) as producer:
             for number in range(_WARM_UP + messages):
                 target = f"@lead-{number}"
                 event = message(target)
@@ -119,8 +120,8 @@ def _late() -> dict[str, list[float]]:
         for lead in leads:
             system.upstreams.add_fault(_first_call(429, target=lead.target))
             system.upstreams.add_fault(_first_call(503, session_id=lead.target))
-        store = Store(system.load_settings(), connections=2)
-        with Producer(system.load_settings(), store=store) as producer:
+        store = Store(settings_of(system), connections=2)
+        with Producer(settings_of(system), store=store) as producer:
             for lead in leads:
                 producer.enqueue(message(lead.target, persona=lead.persona))
                 time.sleep(random.uniform(0.5, 1.5) / _LATE_PER_SECOND)

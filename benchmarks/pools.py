@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from benchmarks.leads import ONE_BY_ONE
 from benchmarks.report import Goal, Section, Table, run
 from benchmarks.usage import cpu_seconds, resident_mb
+from simulation.feeding import settings_of
 from simulation.load import Run, run_load
 from simulation.servers.system import RunningSystem
 
@@ -64,7 +65,7 @@ def cases() -> list[Case]:
 def measure(case: Case) -> Measured:
     """One round on a system of its own."""
     with RunningSystem(latency_seconds=case.latency, settings=ONE_BY_ONE, worker_options=case.options) as system:
-        settings = system.load_settings()
+        settings = settings_of(system)
         worker = [system.workers[0].pid]
         # Connections and code that is loaded with the first turn belong to the start.
         run_load(system, settings, messages=_WARM_UP, conversations=_WARM_UP)

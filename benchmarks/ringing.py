@@ -8,7 +8,7 @@ from typing import Any
 
 from benchmarks.leads import message
 from benchmarks.usage import cpu_seconds
-from simulation.feeding import enqueue
+from simulation.feeding import enqueue, settings_of
 from simulation.servers.system import RunningSystem
 from simulation.until import until
 from worker.pipeline.producer import Producer
@@ -35,7 +35,7 @@ def ring(conversations: int) -> Rung:
     Raises ``TimeoutError`` when it does not come to an end.
     """
     with RunningSystem(settings=_SETTINGS, worker_options=("-Q", "schedule")) as system:
-        settings = system.load_settings()
+        settings = settings_of(system)
         store = Store(settings, connections=2)
         with Producer(settings, store=store) as producer:
             enqueue(producer, (message(f"@due-{number}") for number in range(conversations)), _BATCH)

@@ -23,6 +23,7 @@ from benchmarks.report import Goal, Section, Table, run
 from benchmarks.samples import slope
 from benchmarks.usage import cpu_seconds, resident_mb
 from config.settings import Settings
+from simulation.feeding import settings_of
 from simulation.servers.system import RunningSystem
 from worker.pipeline.producer import Producer
 from worker.store import Store
@@ -139,7 +140,7 @@ def _row(run: Waited) -> Sequence[str]:
 def _run(slots: int, seconds: float, minutes: float) -> Waited:
     settings = {**ONE_BY_ONE, "PARLEY_WORKER__CONCURRENCY": str(slots)}
     with RunningSystem(latency_seconds=seconds, settings=settings) as system:
-        own = system.load_settings()
+        own = settings_of(system)
         store = Store(own, connections=2)
         stop = threading.Event()
         topping_up = threading.Thread(target=_top_up, args=(own, slots + _IN_LINE, stop))

@@ -26,6 +26,7 @@ from simulation.demo.processes import ProcessDied, keep_logs, processes
 from simulation.demo.screen import Screen
 from simulation.demo.summary import Summary, show, show_verdict
 from simulation.extra import need
+from simulation.feeding import settings_of
 from simulation.servers.embedded_redis import EmbeddedRedisFailed
 from simulation.servers.redis_binary import NoRedisBinary
 from simulation.servers.system import RunningSystem, SystemFailed
@@ -75,7 +76,7 @@ def _run(screen: Screen, interruption: Interruption, logs: Path, *, forever: boo
 
 
 def _perform(system: RunningSystem, screen: Screen, interruption: Interruption, *, forever: bool) -> int:
-    settings = system.load_settings()
+    settings = settings_of(system)
     try:
         with closing(Store(settings, connections=8)) as store:
             running = processes(system, settings, store.redis)

@@ -14,9 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
-from unittest.mock import patch
 
-from config.settings import Settings, load
 from simulation.processes import end, start
 from simulation.servers.embedded_redis import EmbeddedRedis
 from simulation.upstreams.control import SimulatedUpstreams
@@ -88,12 +86,6 @@ class RunningSystem:
             "PARLEY_IMAGES__ALLOW_PRIVATE_ADDRESSES": "true",
             **self._settings,
         }
-
-    def load_settings(self) -> Settings:
-        """The settings of all processes, for a producer in this one. What is set outside does not count."""
-        outside = {name: value for name, value in os.environ.items() if not name.startswith("PARLEY_")}
-        with patch.dict(os.environ, {**outside, **self.environment}, clear=True):
-            return load(env_file=None)
 
     def __enter__(self) -> Self:
         try:
