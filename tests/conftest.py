@@ -8,7 +8,6 @@ import logging
 import os
 import signal
 import sys
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ from hypothesis import settings as hypothesis_settings
 
 from config.settings import Settings, load
 from simulation.servers.embedded_redis import EmbeddedRedis
+from simulation.until import until
 from simulation.upstreams.control import SimulatedUpstreams
 from worker.cli import main
 from worker.store import Store
@@ -108,16 +108,7 @@ def channel() -> dict[str, Any]:
 def eventually() -> Callable[..., Any]:
     """Poll until a condition holds; returns its value. Only a failing test waits as long as that."""
 
-    def wait(condition: Callable[[], Any], what: str, seconds: float = 30.0) -> Any:
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            value = condition()
-            if value:
-                return value
-            time.sleep(0.01)
-        pytest.fail(f"not within {seconds} s: {what}")
-
-    return wait
+    return until
 
 
 @pytest.fixture(scope="session")

@@ -79,15 +79,13 @@ class ServiceSummary:
     """Counts of one service since the start or the last reset.
 
     ``calls`` and what follows count ended calls; ``by_status`` has the key "none" for calls left without an answer.
-    ``in_flight`` counts calls not ended, also those whose client has gone. ``overlapping_calls`` counts calls that
-    arrived while another one of their conversation was under way.
+    ``in_flight`` counts calls not ended, also those whose client has gone.
     """
 
     in_flight: int = 0
     max_in_flight: int = 0
     calls: int = 0
     acted: int = 0
-    overlapping_calls: int = 0
     client_gone: int = 0
     by_status: dict[str, int] = field(default_factory=dict)
     by_fault: dict[str, int] = field(default_factory=dict)
@@ -176,7 +174,6 @@ class CallLog:
 def _count(summary: ServiceSummary, call: Call) -> None:
     summary.calls += 1
     summary.acted += call.acted
-    summary.overlapping_calls += call.overlaps > 0
     summary.client_gone += call.client_gone
     status = "none" if call.status is None else str(call.status)
     summary.by_status[status] = summary.by_status.get(status, 0) + 1

@@ -1,4 +1,4 @@
-"""The doubles run once for all tests of this folder, as the process that demo and acceptance tests start too."""
+"""Clients of the doubles, and the bytes of calls to them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import importlib
 import json
 import socket
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from types import ModuleType
 from urllib.parse import urlencode, urlsplit
 
@@ -16,19 +16,6 @@ from fluidtalk import FluidTalk
 from simulation.upstreams.control import SimulatedUpstreams
 
 KEYS = {"ava": "ft_sk_ava", "bea": "ft_sk_bea"}
-
-
-@pytest.fixture(scope="session")
-def running_upstreams() -> Iterator[SimulatedUpstreams]:
-    with SimulatedUpstreams(personas=KEYS) as upstreams:
-        yield upstreams
-
-
-@pytest.fixture
-def upstreams(running_upstreams: SimulatedUpstreams) -> SimulatedUpstreams:
-    """Both doubles as if just started."""
-    running_upstreams.reset()
-    return running_upstreams
 
 
 @pytest.fixture

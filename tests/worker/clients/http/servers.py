@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import time
 from collections.abc import Callable
 
 import httpx
@@ -20,13 +19,6 @@ ServerFactory = Callable[..., Server]
 
 def post(url: str, content: bytes = b"hello", **headers: str) -> httpx.Request:
     return httpx.Request("POST", url, content=content, headers=headers)
-
-
-def wait_until(condition: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + 5
-    while not condition():
-        assert time.monotonic() < deadline, f"waited 5 s in vain until {what}"
-        time.sleep(0.005)
 
 
 def then_close(answer: bytes) -> Callable[[Server, socket.socket], None]:

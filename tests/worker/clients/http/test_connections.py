@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from simulation.servers.embedded_redis import free_port
+from simulation.until import until
 from tests.socket_server import Server
 from tests.worker.clients.http.servers import (
     OK,
@@ -19,7 +20,6 @@ from tests.worker.clients.http.servers import (
     ServerFactory,
     post,
     then_close,
-    wait_until,
 )
 from worker.clients.http.connections import Connections
 
@@ -140,7 +140,7 @@ def test_a_call_that_waits_holds_little_memory(serve: ServerFactory, connections
         tracemalloc.start()
         try:
             answers = [threads.submit(connections.send, post(server.url), PATIENT) for _ in range(calls)]
-            wait_until(lambda: len(server.received) == calls, "all calls wait")
+            until(lambda: len(server.received) == calls, "all calls wait")
             held, _ = tracemalloc.get_traced_memory()
         finally:
             tracemalloc.stop()
@@ -153,7 +153,7 @@ def test_a_connection_that_the_server_closed_is_replaced(serve: ServerFactory, c
     server = serve(then_close(OK))
     for calls in range(1, 4):
         assert connections.send(post(server.url), PATIENT).body == b"ok"
-        wait_until(lambda calls=calls: server.ended == calls, "the server has closed")
+        until(lambda calls=calls: server.ended == calls, "the server has closed")
     assert len(server.accepted) == 3
 
 
@@ -185,7 +185,7 @@ def test_idle_connections_at_the_bottom_are_closed(serve: ServerFactory) -> None
         connections.send(post(server.url), PATIENT)
         return server.ended >= 2
 
-    wait_until(call_and_count_closed, "the two connections that nobody needs are closed")
+    until(call_and_count_closed, "the two connections that nobody needs are closed")
     connections.close()
     assert len(server.accepted) == 3
 
@@ -221,7 +221,7 @@ def test_close_ends_idle_connections(serve: ServerFactory, connections: Connecti
     connections.send(post(server.url), PATIENT)
     assert server.ended == 0
     connections.close()
-    wait_until(lambda: server.ended == 1, "the server sees the end")
+    until(lambda: server.ended == 1, "the server sees the end")
 
 
 def test_a_call_in_flight_survives_close_and_takes_its_connection_along(
@@ -242,7 +242,7 @@ def test_a_call_in_flight_survives_close_and_takes_its_connection_along(
         connections.close()
         closed.set()
         assert call.result(timeout=5).body == b"ok"
-    wait_until(lambda: server.ended == 1, "the connection of the call is closed")
+    until(lambda: server.ended == 1, "the connection of the call is closed")
 
 
 def test_closing_twice_and_calling_after_close_are_harmless(serve: ServerFactory, connections: Connections) -> None:
@@ -250,4 +250,4 @@ def test_closing_twice_and_calling_after_close_are_harmless(serve: ServerFactory
     connections.close()
     connections.close()
     assert connections.send(post(server.url), PATIENT).body == b"ok"
-    wait_until(lambda: server.ended == 1, "the connection is not kept")
+    until(lambda: server.ended == 1, "the connection is not kept")

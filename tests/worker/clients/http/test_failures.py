@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from simulation.servers.embedded_redis import free_port
+from simulation.until import until
 from tests.socket_server import Server
 from tests.worker.clients.http.servers import (
     KEY,
@@ -18,7 +19,6 @@ from tests.worker.clients.http.servers import (
     ServerFactory,
     post,
     then_close,
-    wait_until,
 )
 from worker.clients.http.connections import Answer, Connections, NotSent, Timeouts, Unanswered
 
@@ -150,7 +150,7 @@ def test_a_connection_that_failed_is_not_used_again(serve: ServerFactory, connec
     server = serve(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n" + b"x" * 1000)
     with pytest.raises(Unanswered):
         connections.send(post(server.url), PATIENT, max_response_bytes=10)
-    wait_until(lambda: server.ended == 1, "the connection is closed")
+    until(lambda: server.ended == 1, "the connection is closed")
     assert connections.send(post(server.url), PATIENT).status == 200
 
 

@@ -16,8 +16,9 @@ import pytest
 
 from simulation.servers.certificates import make
 from simulation.servers.embedded_redis import free_port
+from simulation.until import until
 from tests.socket_server import Server
-from tests.worker.clients.http.servers import OK, PATIENT, ServerFactory, post, then_close, wait_until
+from tests.worker.clients.http.servers import OK, PATIENT, ServerFactory, post, then_close
 from worker.clients.http import streams
 from worker.clients.http.connections import AnswerTooLarge, Connections, NotSent, Timeouts, Unanswered
 
@@ -300,7 +301,7 @@ def test_look_ups_that_hang_take_a_bounded_number_of_threads(
     monkeypatch.setattr(streams, "MOST_LOOK_UPS", 2)
     look_ups()
     bounded = Connections()
-    wait_until(lambda: helpers() == 0, "those of other tests have ended")
+    until(lambda: helpers() == 0, "those of other tests have ended")
     for _ in range(5):
         with pytest.raises(NotSent, match="look-up"):
             bounded.send(post("http://hangs.test/"), Timeouts(connect=0.1, read=5, total=5))
