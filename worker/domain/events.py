@@ -59,7 +59,8 @@ WebAddress = Annotated[str, StringConstraints(pattern=r"^https?://[^\s]+$", max_
 
 
 def _repair_value(value: object) -> object:
-    held, faults = json_part(value)
+    # From 0: what 0.1.0 has accepted can be a level deeper than what a client builds.
+    held, faults = json_part(value, first_level=0)
     if faults:
         raise ValueError(min(faults))
     return held

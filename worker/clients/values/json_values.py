@@ -53,14 +53,14 @@ def _leaf_fault(item: object) -> str | None:
     return f"a {type(item).__name__} is not JSON"
 
 
-def json_part(value: object) -> tuple[Any, set[str]]:
+def json_part(value: object, *, first_level: int = 1) -> tuple[Any, set[str]]:
     """A copy of ``value`` with all that JSON can hold, and the reasons why other parts are missing in it.
 
     NaN and infinity become null, half a character becomes U+FFFD. A part that JSON cannot hold is missing in its object
-    and null in its list.
+    and null in its list. ``first_level``: of ``value``; a part at level ``MAX_DEPTH`` is too deep.
     """
     faults: set[str] = set()
-    held = _held(value, 1, faults)
+    held = _held(value, first_level, faults)
     return None if held is _NOTHING else held, faults
 
 
