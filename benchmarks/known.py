@@ -66,4 +66,5 @@ def _commands(store: Store, lead: Conversation) -> Iterator[tuple[Any, ...]]:
     key = shard.timeline(lead)
     yield ("RPUSH", key, *redis.lrange(key, 0, -1))
     yield ("PEXPIRE", key, redis.pttl(key))
+    yield ("ZADD", shard.conversations, redis.zscore(shard.conversations, lead.name), lead.name)
     yield ("ZADD", shard.follow_ups, redis.zscore(shard.follow_ups, lead.name), lead.name)

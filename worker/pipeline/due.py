@@ -121,6 +121,8 @@ class Upkeep:
         return counts["accepted"]
 
     def trim(self) -> int:
-        """Remove dead letters whose record has expired. Returns how many."""
+        """Remove dead letters whose record has expired, and take conversations off their list that had no event for as
+        long as a quiet one is kept. Returns how many letters."""
         self._store.layout.ensure()
+        self._store.known.trim()
         return self._store.dead_letters.trim()

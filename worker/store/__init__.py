@@ -38,6 +38,7 @@ from worker.store.redis.layout import LayoutGuard
 from worker.store.redis.scripts import Scripts
 from worker.store.views.books import Books
 from worker.store.views.figures import Measures
+from worker.store.views.known_conversations import KnownConversations
 from worker.store.views.timeline import Timeline
 
 __all__ = ["Store", "StoreError", "StoreFull"]
@@ -94,6 +95,7 @@ class Store:
         self.follow_ups = FollowUpIndex(self.redis, self.keys, scripts, content, settings)
         self.follow_up_caps = FollowUpCaps(self.keys, scripts, settings)
         self.timeline = Timeline(self.redis, self.keys)
+        self.known = KnownConversations(self.redis, self.keys, int(settings.retention.conversation_seconds * 1000))
         self.books = Books(self.redis, self.keys, scripts)
         self.measures = Measures(self.redis, self.keys, scripts, self.queues, settings, self.processes)
         self.rotation = Rotation(self.redis, scripts, content)

@@ -11,6 +11,8 @@ All keys of a conversation carry one hash tag, its shard, together with that sha
                                                      while sealed or taken   hold settle renew
                                                      over                    replay hand_over
                                                                              claim hand_back seal
+    parley:{NN}:conversations                  ZSET  90 days without an      accept                lists, parley find
+                                                     event (trim)
     parley:{NN}:inbox:<conversation>           LIST  with its last event     accept settle replay  begin ring
                                                                              hand_back
     parley:{NN}:journal:<event id> <conv.>     HASH  7 days settled,         accept begin record   the same, explain
@@ -112,6 +114,11 @@ class Shard:
     def agenda(self) -> Key:
         """Conversation name to milliseconds."""
         return self.key("agenda")
+
+    @cached_property
+    def conversations(self) -> Key:
+        """Conversation name to milliseconds of its last accepted event."""
+        return self.key("conversations")
 
     @cached_property
     def follow_ups(self) -> Key:

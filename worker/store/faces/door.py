@@ -9,7 +9,7 @@ from worker.store.faces.face import Text, face
 from worker.store.keys import ConversationKeys, Key
 
 
-@face("conversation inbox agenda timeline books follow_ups ready taken_over dead journal_prefix")
+@face("conversation inbox agenda timeline books conversations follow_ups ready taken_over dead journal_prefix")
 def accept(
     keys: ConversationKeys,
     *,

@@ -58,7 +58,8 @@ def replay(
 
 
 @face(
-    "conversation inbox agenda timeline books follow_ups dead sealed ready taken_over queue parked rung journal_prefix"
+    "conversation inbox agenda timeline books conversations follow_ups dead sealed ready taken_over queue parked rung "
+    "journal_prefix"
 )
 def forget(keys: ConversationKeys, *, name: str, reason: str, events: Sequence[str]) -> Any:
     """Erase all that is stored of one conversation in its shard."""

@@ -125,6 +125,7 @@ if takeover == 'hold' then
   if not state[1] and not state[2] then take_over(keys, name, 'livechat', now) end
 end
 redis.call('RPUSH', inbox, id)
+redis.call('ZADD', conversations, now, name)
 count(books, name, 'accepted')
 note(timeline, now, 'accepted', kind, id)
 if left_out ~= '' then note(timeline, now, 'left out', left_out, id) end

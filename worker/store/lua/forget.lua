@@ -27,7 +27,7 @@ end
 redis.call('DEL', conversation, inbox, timeline, own_refused)
 redis.call('ZREM', agenda, name)
 redis.call('ZREM', follow_ups, name)
-for _, index in ipairs({ready, queue, parked, rung}) do redis.call('ZREM', index, name) end
+for _, index in ipairs({ready, queue, parked, rung, conversations}) do redis.call('ZREM', index, name) end
 redis.call('HDEL', sealed, name)
 redis.call('HDEL', taken_over, name)
 return {'forgotten', #waiting, erased}

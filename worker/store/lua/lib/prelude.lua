@@ -60,6 +60,7 @@
 --                    digest (of a refused payload, whole, as it would be stored: SHA-1), whole_bytes (of a refused
 --                    payload that was cut: how many it had)
 -- agenda       ZSET  conversation -> milliseconds when to look at it next
+-- conversations ZSET conversation -> milliseconds of the last accepted event
 -- ready        ZSET  conversation -> milliseconds of acceptance of its head, an opener or a follow-up that became ready
 --                    since the last tick
 -- queued       SET   personas that have a queue or parked conversations here
