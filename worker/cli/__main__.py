@@ -1,6 +1,6 @@
 """``python -m worker.cli``."""
 
-from worker.cli.command import main
+from worker.cli import main
 
 if __name__ == "__main__":
     main()

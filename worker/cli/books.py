@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from worker.cli import screen
-from worker.cli.screen import AsJson
-from worker.cli.session import No, session
+from worker.cli.arguments import AsJson
+from worker.cli.ending import No
+from worker.cli.session import session
 
 _COLUMNS = ("accepted", "answered", "joined", "ignored", "sealed", "skipped", "dead", "waiting", "unexplained")
 

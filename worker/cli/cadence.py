@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pydantic import ValidationError
 
 from config.sections import FollowUps, QuietHours
-from worker.cli.session import Usage
+from worker.cli.ending import Usage
 from worker.domain.cadence import DAY_MS, Drop, Move, Policy, TouchState, replanned, upcoming
 
 DAYS = 7

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from config.settings import SettingsError
 from worker.cli import screen
-from worker.cli.screen import AsJson
-from worker.cli.session import No, session
+from worker.cli.arguments import AsJson
+from worker.cli.ending import No
+from worker.cli.session import session
 from worker.observability.checks import Finding
 from worker.processes.start_up import examine
 

@@ -9,17 +9,14 @@ from typing import Annotated
 import typer
 
 from worker.cli import screen
-from worker.cli.dead import PersonaOption
-from worker.cli.explain import TargetArgument
-from worker.cli.screen import AsJson
-from worker.cli.session import No, Session, conversation_of, operator, session
+from worker.cli.arguments import AsJson, ByOption, PersonaOption, ReasonOption, TargetArgument
+from worker.cli.ending import No
+from worker.cli.session import Session, conversation_of, operator, session
 from worker.domain.conversation import Conversation
 from worker.store.operator.takeovers import Answer
 from worker.store.views.situation import situation
 
 PersonaArgument = Annotated[str, typer.Argument(metavar="PERSONA", help="The persona that is to be silent.")]
-ReasonOption = Annotated[str, typer.Option(help="Why; shown by explain.")]
-ByOption = Annotated[str | None, typer.Option("--by", help="Who, if not the user who runs this.")]
 
 UNKNOWN = "Nothing is known of this conversation: check the spelling of persona and target (parley explain)."
 

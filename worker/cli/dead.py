@@ -12,18 +12,16 @@ from typing import Annotated, Any
 import typer
 
 from worker.cli import screen
-from worker.cli.explain import TargetArgument
-from worker.cli.screen import AsJson
-from worker.cli.session import No, conversation_of, operator, session
+from worker.cli.arguments import AsJson, EventArgument, PersonaOption, TargetArgument
+from worker.cli.ending import No
+from worker.cli.session import conversation_of, operator, session
 from worker.domain.reasons import read
 from worker.domain.sentences import of_stored
 from worker.store.operator.dead_letters import DeadLetter, OpenedLetter
 
 _log = logging.getLogger("parley.cli")
 
-EventArgument = Annotated[str, typer.Argument(metavar="EVENT_ID", help="As parley dead list shows it.")]
 PersonaArgument = Annotated[str, typer.Argument(metavar="PERSONA", help="As parley dead list shows it.")]
-PersonaOption = Annotated[str | None, typer.Option("--persona", help="Only of this persona.")]
 
 
 def list_letters(

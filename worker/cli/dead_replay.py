@@ -10,9 +10,10 @@ from typing import Annotated
 import typer
 
 from worker.cli import screen
-from worker.cli.dead import EventArgument, PersonaArgument, PersonaOption, about
-from worker.cli.explain import TargetArgument
-from worker.cli.session import No, Session, conversation_of, session
+from worker.cli.arguments import EventArgument, PersonaOption, TargetArgument
+from worker.cli.dead import PersonaArgument, about
+from worker.cli.ending import No
+from worker.cli.session import Session, conversation_of, session
 from worker.domain.sentences import of_stored
 from worker.pipeline.producer import Producer
 from worker.pipeline.replay import Outcome, Replay

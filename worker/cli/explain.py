@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Any
-
-import typer
+from typing import Any
 
 from worker.cli import screen
+from worker.cli.arguments import AsJson, PersonaArgument, TargetArgument
 from worker.cli.explanation import explain as sentence_for
 from worker.cli.explanation import next_follow_up
-from worker.cli.gates import PersonaArgument
-from worker.cli.screen import AsJson
 from worker.cli.session import conversation_of, session
 from worker.cli.times import relative
 from worker.domain.handles import Handles
@@ -20,8 +17,6 @@ from worker.domain.sentences import of_stored
 from worker.domain.vocabulary import FATES
 from worker.store.views.situation import situation
 from worker.store.views.timeline import Moment
-
-TargetArgument = Annotated[str, typer.Argument(metavar="TARGET", help="The lead's handle, such as @john_doe.")]
 
 # What each number or text behind a word of the timeline means, in the order in which the scripts write them.
 _DETAILS: dict[str, tuple[str, ...]] = {

@@ -10,12 +10,11 @@ from typing import Annotated, Any
 import typer
 
 from worker.cli import screen
+from worker.cli.arguments import AsJson, PersonaArgument, PersonaOption, TargetArgument
 from worker.cli.cadence import DAYS, WORDS, Tally, policy_of
-from worker.cli.dead import PersonaOption
-from worker.cli.explain import TargetArgument
-from worker.cli.gates import PersonaArgument, closed_gates
-from worker.cli.screen import AsJson
-from worker.cli.session import No, Session, conversation_of, operator, session
+from worker.cli.ending import No
+from worker.cli.gates import closed_gates
+from worker.cli.session import Session, conversation_of, operator, session
 from worker.cli.times import both, relative, utc
 from worker.domain.cadence import Drop, Move, NoTouch, Policy, TouchState, next_touch, replanned
 from worker.domain.cadence import upcoming as touches_to_come

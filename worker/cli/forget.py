@@ -9,8 +9,9 @@ from typing import Annotated
 import typer
 
 from worker.cli import screen
-from worker.cli.explain import TargetArgument
-from worker.cli.session import No, Session, conversation_of, operator, session
+from worker.cli.arguments import TargetArgument
+from worker.cli.ending import No
+from worker.cli.session import Session, conversation_of, operator, session
 from worker.domain.conversation import Conversation
 from worker.store.operator.erasure import Forgotten, Traces
 

@@ -7,14 +7,12 @@ from typing import Annotated
 import typer
 
 from worker.cli import screen
+from worker.cli.arguments import PersonaArgument
 from worker.cli.session import session
 from worker.domain.sentences import of_stored
 from worker.domain.vocabulary import Gate
 from worker.store.personas.gates import Owner
 from worker.store.redis.connection import clock_ms
-
-PersonaArgument = Annotated[str, typer.Argument(metavar="PERSONA", help="Name of a configured persona.")]
-
 
 _BY_A_PERSON = (Gate.PAUSED, Gate.QUARANTINED)
 

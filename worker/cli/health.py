@@ -9,8 +9,8 @@ from typer import Option
 
 from config.settings import load
 from worker.cli import screen
-from worker.cli.screen import AsJson
-from worker.cli.session import No, Usage
+from worker.cli.arguments import AsJson
+from worker.cli.ending import No, Usage
 
 _SECONDS = 5.0
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - where it listens, not where we do

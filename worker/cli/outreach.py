@@ -8,8 +8,8 @@ from typing import Any
 
 from config.settings import Outreach
 from worker.cli import screen
-from worker.cli.gates import PersonaArgument, closed_gates
-from worker.cli.screen import AsJson
+from worker.cli.arguments import AsJson, PersonaArgument
+from worker.cli.gates import closed_gates
 from worker.cli.session import session
 from worker.domain.vocabulary import Gate
 from worker.store.personas.ramp import OutreachState

@@ -8,14 +8,16 @@ from typing import Annotated
 import typer
 
 from worker.cli import screen
-from worker.cli.session import No, session
+from worker.cli.arguments import AsJson
+from worker.cli.ending import No
+from worker.cli.session import session
 from worker.store.operator.key_rotation import Tally
 
 _PROGRESS_SECONDS = 2.0
 
 
 def rotate_keys(
-    json: screen.AsJson = False,
+    json: AsJson = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress on standard error.")] = False,
 ) -> None:
     """Encrypt all stored content with the first of PARLEY_ENCRYPTION__KEYS, beside running workers.

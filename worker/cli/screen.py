@@ -6,22 +6,44 @@ import dataclasses
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Any
-
-import typer
-from rich.box import SIMPLE_HEAD
-from rich.console import Console, RenderableType
-from rich.table import Table
-from rich.text import Text
+from io import TextIOWrapper
+from typing import TYPE_CHECKING, Any
 
 from config.plain_text import printable, printable_json, printable_lines
 
-__all__ = ["AsJson", "as_json", "complain", "fields", "grid", "lines", "moment", "printable", "say", "show", "table"]
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.table import Table
+    from rich.text import Text
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+__all__ = [
+    "as_json",
+    "complain",
+    "fields",
+    "grid",
+    "lines",
+    "moment",
+    "printable",
+    "say",
+    "show",
+    "table",
+    "take_any_text",
+]
+
 
 # Wide enough for any table: on a pipe nothing may be wrapped or cut.
 _PIPE_WIDTH = 2000
+
+
+def take_any_text() -> None:
+    """From now on a character that the encoding of the terminal has not is shown as an escape, and ends nothing.
+
+    Words of the command line that were read as ASCII, for want of a locale, are read as UTF-8.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    sys.argv[1:] = [word.encode("utf-8", "surrogateescape").decode("utf-8", "replace") for word in sys.argv[1:]]
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -31,6 +53,10 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
 
 def grid(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
     """Rows below their headings; numbers to the right."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+    from rich.text import Text
+
     texts = [[printable(value) for value in row] for row in rows]
     drawn = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for index, column in enumerate(columns):
@@ -43,11 +69,16 @@ def grid(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
 
 def lines(sentences: Iterable[str]) -> Text:
     """Lines of text, wrapped where the terminal ends."""
+    from rich.text import Text
+
     return Text("\n".join(printable(sentence) for sentence in sentences))
 
 
 def fields(values: Mapping[str, object]) -> Table:
     """Names and values, one line each."""
+    from rich.table import Table
+    from rich.text import Text
+
     drawn = Table.grid(padding=(0, 2))
     drawn.add_column(no_wrap=True)
     drawn.add_column(overflow="fold")
@@ -58,6 +89,8 @@ def fields(values: Mapping[str, object]) -> Table:
 
 def show(*drawn: RenderableType) -> None:
     """Print what was drawn, as wide as the terminal; on a pipe nothing is wrapped or cut."""
+    from rich.console import Console
+
     width = None if sys.stdout.isatty() else _PIPE_WIDTH
     console = Console(width=width, highlight=False, markup=False, emoji=False)
     with console.capture() as capture:
@@ -71,8 +104,11 @@ def say(sentence: str) -> None:
 
 
 def as_json(value: Any) -> None:
-    """Print a value as indented JSON; times in ISO 8601."""
-    print(printable_json(value, indent=2, ensure_ascii=False, default=_plain))
+    """Print a value as indented JSON; times in ISO 8601. What the encoding of the output has not is escaped."""
+    text = printable_json(value, indent=2, ensure_ascii=False, default=_plain)
+    if not _has(text):
+        text = printable_json(value, indent=2, default=_plain)
+    print(text)
 
 
 def complain(sentences: str) -> None:
@@ -83,6 +119,14 @@ def complain(sentences: str) -> None:
 def moment(at: datetime) -> str:
     """A time as it stands in tables: UTC, to the second."""
     return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _has(text: str) -> bool:
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _plain(value: Any) -> Any:

@@ -7,11 +7,10 @@ from typing import Annotated
 import typer
 
 from worker.cli import screen
-from worker.cli.claims import UNKNOWN, ByOption, ReasonOption
-from worker.cli.dead import PersonaArgument, PersonaOption
-from worker.cli.explain import TargetArgument
-from worker.cli.screen import AsJson
-from worker.cli.session import No, conversation_of, operator, session
+from worker.cli.arguments import AsJson, ByOption, PersonaArgument, PersonaOption, ReasonOption, TargetArgument
+from worker.cli.claims import UNKNOWN
+from worker.cli.ending import No
+from worker.cli.session import conversation_of, operator, session
 from worker.store.views.situation import situation
 
 

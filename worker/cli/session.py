@@ -1,4 +1,4 @@
-"""What every command stands on: the settings, the store, and the two ways to say that it cannot be done."""
+"""What every command stands on: the settings and the store."""
 
 from __future__ import annotations
 
@@ -9,17 +9,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from config.settings import Settings, load
+from worker.cli.ending import Usage
 from worker.domain.conversation import Conversation
 from worker.observability import logs
 from worker.store import Store, StoreError
-
-
-class No(Exception):
-    """The answer is no: exit status 1. The text is a sentence for the operator."""
-
-
-class Usage(Exception):
-    """The command was given something it cannot use: exit status 2."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import RenderableType
 
 from worker.cli import screen
+from worker.cli.arguments import AsJson
 from worker.cli.condition import Condition, PersonaCondition, needs, persona_condition, sentence
-from worker.cli.screen import AsJson
-from worker.cli.session import No, Session, session
+from worker.cli.ending import No
+from worker.cli.session import Session, session
 from worker.cli.times import relative, span
 from worker.store.views.figures import OTHER, Figures
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
 
 
 def status(

@@ -7,8 +7,9 @@ from typing import Annotated
 import typer
 
 from worker.cli import screen
-from worker.cli.screen import AsJson
-from worker.cli.session import No, Usage, session
+from worker.cli.arguments import AsJson
+from worker.cli.ending import No, Usage
+from worker.cli.session import session
 from worker.domain.handles import Handles
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from config.sections import FollowUps, QuietHours
 from worker.cli.cadence import Tally, delays, policy_of
-from worker.cli.session import Usage
+from worker.cli.ending import Usage
 from worker.domain.cadence import DAY_MS, Drop, Move, Policy, TouchState
 
 NOW = 1_800_000_000_000

@@ -9,6 +9,7 @@ from typer.main import get_command
 
 import worker
 from worker.cli.command import app
+from worker.cli.groups import LazyGroup
 
 COMMAND: Any = get_command(app)
 ALL = [
@@ -23,6 +24,14 @@ ALL = [
 def test_each_command_and_each_option_says_what_it_is_for(name, command, group):
     assert command.help
     assert [parameter.name for parameter in command.params if not parameter.help] == []
+
+
+@pytest.mark.parametrize(("name", "command", "group"), ALL, ids=[f"{group.name} {name}" for name, _, group in ALL])
+def test_a_group_says_of_a_command_what_the_command_says_of_itself(name, command, group):
+    assert isinstance(group, LazyGroup)
+    entry = group.entries[name]
+    assert entry.summary == " ".join(command.help.partition("\n\n")[0].split())
+    assert entry.panel == command.rich_help_panel
 
 
 @pytest.mark.parametrize(("name", "command", "group"), ALL, ids=[f"{group.name} {name}" for name, _, group in ALL])

@@ -1,0 +1,148 @@
+"""Which commands there are: where each one stands, and what the help of its group says of it."""
+
+from __future__ import annotations
+
+from worker.cli.groups import Entry
+
+_LOOK, _PERSONA, _LEAD, _MORE = "Look", "A whole persona", "One lead", "More"
+
+PARLEY = {
+    "status": Entry(
+        "status:status",
+        "Say how everything is: what waits, each persona, workers and beats, dead letters; first what needs you.",
+        _LOOK,
+    ),
+    "watch": Entry(
+        "watch:watch",
+        "Show the status and what turns do, once a second, until Ctrl-C; on a pipe once.",
+        _LOOK,
+    ),
+    "explain": Entry(
+        "explain:explain",
+        "Say in one sentence why a lead has no answer and what will end that; then the timeline, without content.",
+        _LOOK,
+    ),
+    "books": Entry(
+        "books:books",
+        "Count every accepted event, by persona. Exit status 1 when one is unexplained.",
+        _LOOK,
+    ),
+    "check": Entry(
+        "check:check",
+        "Check the settings and the store. Exit status 1 when something is sure to go wrong.",
+        _LOOK,
+    ),
+    "health": Entry(
+        "health:health",
+        "Ask the worker or scheduler on this machine whether it makes progress. Exit status 1 when not.",
+        _LOOK,
+    ),
+    "which": Entry(
+        "which:which",
+        "Say which lead a hash stands for, of those of whom anything is kept. More than one can have it, rarely.",
+        _LEAD,
+    ),
+    "rotate-keys": Entry(
+        "rotate_keys:rotate_keys",
+        "Encrypt all stored content with the first of PARLEY_ENCRYPTION__KEYS, beside running workers.",
+        _MORE,
+    ),
+    "pause": Entry(
+        "gates:pause",
+        "Start no further call for a persona. Its events are accepted and wait; turns under way finish.",
+        _PERSONA,
+    ),
+    "resume": Entry(
+        "gates:resume",
+        "Open the gates that wait for a person (paused, quarantined), or those named, and go on at once.",
+        _PERSONA,
+    ),
+    "outreach": Entry(
+        "outreach:outreach",
+        "Show a persona's ramp, what waits for it, how the last openers ended, and what keeps it from writing first.",
+        _PERSONA,
+    ),
+    "claim": Entry(
+        "claims:claim",
+        "Take a conversation over: the persona is silent in it until hand-back, its events wait in order.",
+        _LEAD,
+    ),
+    "hand-back": Entry(
+        "claims:hand_back",
+        "Let the persona go on. Asks first when events that wait are to be dropped.",
+        _LEAD,
+    ),
+    "claims": Entry(
+        "claims:claims",
+        "List the conversations that a person has, whether by claim, by escalation or by the channel; longest first.",
+        _LEAD,
+    ),
+    "seal": Entry(
+        "seals:seal",
+        "End a conversation: what waits and what comes ends as sealed, without a call and without follow-ups.",
+        _LEAD,
+    ),
+    "unseal": Entry(
+        "seals:unseal",
+        "Take a seal away: later events are asked again. When the persona itself ended the conversation, it will "
+        "again.",
+        _LEAD,
+    ),
+    "seals": Entry(
+        "seals:seals",
+        "List sealed conversations, the oldest seal first.",
+        _LEAD,
+    ),
+    "forget": Entry(
+        "forget:forget",
+        "Erase all that is stored of one lead with one persona: messages, answers, timeline, dead letters, seal ...",
+        _LEAD,
+    ),
+}
+
+DEAD = {
+    "list": Entry(
+        "dead:list_letters",
+        "List dead letters, newest first, without content.",
+    ),
+    "show": Entry(
+        "dead:show",
+        "Show all that is known of one dead letter; its content only on demand.",
+    ),
+    "replay": Entry(
+        "dead_replay:replay",
+        "Give one dead event back to its conversation. A stored reply is delivered, not asked for again.",
+    ),
+    "replay-all": Entry(
+        "dead_replay:replay_all",
+        "Give back all dead events with a cause, each to its place. Shows first how many there are of which cause.",
+    ),
+    "discard": Entry(
+        "dead_replay:discard",
+        "Take one dead event off the list: it ends without an answer. Until its record expires, replay can call "
+        "it back.",
+    ),
+}
+
+FOLLOW_UPS = {
+    "list": Entry(
+        "follow_ups:list_touches",
+        "List the next follow-ups, the earliest first: when, to whom, and the rule behind it.",
+    ),
+    "show": Entry(
+        "follow_ups:show",
+        "Show the follow-ups of the next 7 days that one lead gets who stays quiet, each with its rule.",
+    ),
+    "preview": Entry(
+        "follow_ups:preview",
+        "Say what the configured cadence, or one to try, would do to all conversations as they stand. Changes nothing.",
+    ),
+    "apply": Entry(
+        "follow_ups:apply",
+        "Plan the next follow-up of all conversations anew by the configured cadence. Shows first what that changes.",
+    ),
+    "cancel": Entry(
+        "follow_ups:cancel",
+        "Drop the next follow-up of one lead. The cadence starts again with the next reply that reaches the lead.",
+    ),
+}
