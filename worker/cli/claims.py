@@ -11,14 +11,13 @@ import typer
 from worker.cli import screen
 from worker.cli.arguments import AsJson, ByOption, PersonaOption, ReasonOption, TargetArgument
 from worker.cli.ending import No
+from worker.cli.near import unknown
 from worker.cli.session import Session, conversation_of, operator, session
 from worker.domain.conversation import Conversation
 from worker.store.operator.takeovers import Answer
 from worker.store.views.situation import situation
 
 PersonaArgument = Annotated[str, typer.Argument(metavar="PERSONA", help="The persona that is to be silent.")]
-
-UNKNOWN = "Nothing is known of this conversation: check the spelling of persona and target (parley explain)."
 
 _POLL_SECONDS = 0.1
 
@@ -53,7 +52,7 @@ def claim(persona: PersonaArgument, target: TargetArgument, reason: ReasonOption
     with session() as opened:
         claimed = opened.store.takeovers.claim(conversation, by or operator(), reason)
         if claimed.status == "unknown":
-            raise No(UNKNOWN)
+            raise No(unknown(opened, conversation, "claim"))
         if claimed.status == "already":
             raise No(f"Already {claimed.reason}, since {screen.moment(claimed.since)} UTC.")
         if claimed.delivering:
@@ -86,8 +85,8 @@ def hand_back(
             if not typer.confirm("Hand back?"):
                 raise No("Nothing was changed.")
         done = takeovers.hand_back(conversation, chosen)
-    if done.status == "unknown":
-        raise No(UNKNOWN)
+        if done.status == "unknown":
+            raise No(unknown(opened, conversation, "hand-back"))
     if done.status == "not_taken_over":
         raise No("No person has taken this conversation over, so there is nothing to hand back.")
     dropped = f"; dropped: {done.dropped}" if done.dropped else ""

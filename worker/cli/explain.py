@@ -8,8 +8,10 @@ from typing import Any
 
 from worker.cli import screen
 from worker.cli.arguments import AsJson, PersonaArgument, TargetArgument
+from worker.cli.ending import No
 from worker.cli.explanation import explain as sentence_for
 from worker.cli.explanation import next_follow_up
+from worker.cli.near import did_you_mean, near_misses, not_configured
 from worker.cli.session import conversation_of, session
 from worker.cli.times import relative
 from worker.domain.handles import Handles
@@ -54,6 +56,8 @@ _MOMENTS = {("held", "until"), ("follow-up planned", "for"), ("follow-up moved",
 def explain(persona: PersonaArgument, target: TargetArgument, json: AsJson = False) -> None:
     """Say in one sentence why a lead has no answer and what will end that; then the timeline, without content.
 
+    Exit status 1 when nothing is known of the conversation; then those with nearly this name are named.
+
     Example: parley explain ava @john_doe
     """
     conversation = conversation_of(persona, target)
@@ -64,6 +68,8 @@ def explain(persona: PersonaArgument, target: TargetArgument, json: AsJson = Fal
         touch = store.follow_ups.state_of(conversation)
         sentence = sentence_for(now, moments, opened.settings)
         follow_up = next_follow_up(now, touch, opened.settings)
+        near = [] if now.known else near_misses(opened, conversation)
+        stranger = "" if now.known else not_configured(opened, persona)
     if json:
         timeline = [{"at": moment.at, "word": moment.word, "details": moment.details} for moment in moments]
         screen.as_json(
@@ -75,8 +81,12 @@ def explain(persona: PersonaArgument, target: TargetArgument, json: AsJson = Fal
                 "waiting": now.waiting,
                 "next_follow_up": {"at_ms": touch.due, "rule": touch.rule} if touch.due else None,
                 "timeline": timeline,
+                "did_you_mean": [each._asdict() for each in near],
             }
         )
+    if not now.known:
+        raise No("\n".join(line for line in (sentence, stranger, did_you_mean("explain", near)) if line))
+    if json:
         return
     screen.show(screen.lines([sentence, *([follow_up] if follow_up else [])]))
     if handles.hashed:

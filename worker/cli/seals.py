@@ -8,8 +8,8 @@ import typer
 
 from worker.cli import screen
 from worker.cli.arguments import AsJson, ByOption, PersonaArgument, PersonaOption, ReasonOption, TargetArgument
-from worker.cli.claims import UNKNOWN
 from worker.cli.ending import No
+from worker.cli.near import unknown
 from worker.cli.session import conversation_of, operator, session
 from worker.store.views.situation import situation
 
@@ -33,8 +33,8 @@ def seal(
             if not typer.confirm("Seal?"):
                 raise No("Nothing was changed.")
         done = opened.store.seals.seal(conversation, by or operator(), reason)
-    if done == "unknown":
-        raise No(UNKNOWN)
+        if done == "unknown":
+            raise No(unknown(opened, conversation, "seal"))
     if done == "nothing":
         raise No("It is sealed already.")
     screen.say(f"Sealed. To open it again: parley unseal {persona} {target}")
@@ -45,8 +45,8 @@ def unseal(persona: PersonaArgument, target: TargetArgument, reason: ReasonOptio
     conversation = conversation_of(persona, target)
     with session() as opened:
         done = opened.store.seals.unseal(conversation, by or operator(), reason)
-    if done == "unknown":
-        raise No(UNKNOWN)
+        if done == "unknown":
+            raise No(unknown(opened, conversation, "unseal"))
     if done == "nothing":
         raise No("It is not sealed.")
     screen.say("Unsealed. What comes from now on is asked again.")

@@ -27,6 +27,16 @@ PARLEY = {
         "Count every accepted event, by persona. Exit status 1 when one is unexplained.",
         _LOOK,
     ),
+    "find": Entry(
+        "conversations:find",
+        "Find conversations by a part of the lead's handle, those with the newest event first.",
+        _LOOK,
+    ),
+    "conversations": Entry(
+        "conversations:conversations",
+        "List conversations, those with the newest event first. Several states: those that are in all of them.",
+        _LOOK,
+    ),
     "check": Entry(
         "check:check",
         "Check the settings and the store. Exit status 1 when something is sure to go wrong.",
