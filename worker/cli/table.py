@@ -44,7 +44,7 @@ PARLEY = {
     ),
     "health": Entry(
         "health:health",
-        "Ask the worker or scheduler on this machine whether it makes progress. Exit status 1 when not.",
+        "Ask the workers and schedulers of this machine, or this container, whether they make progress.",
         _LOOK,
     ),
     "which": Entry(

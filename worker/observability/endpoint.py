@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import socket
 import threading
@@ -10,6 +11,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from http import HTTPStatus
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
@@ -17,6 +19,7 @@ from prometheus_client import CollectorRegistry, make_wsgi_app
 from prometheus_client.exposition import ThreadingWSGIServer
 
 from config.settings import Metrics
+from worker.observability import announcements
 from worker.observability.health import Health, Verdict
 
 _log = logging.getLogger("parley.metrics")
@@ -127,8 +130,9 @@ class _Server6(_Server):
 class Endpoint:
     """Serves one process, from a thread of its own, until the process ends."""
 
-    def __init__(self, server: WSGIServer) -> None:
+    def __init__(self, server: WSGIServer, announcement: Path | None = None) -> None:
         self._server = server
+        self._announcement = announcement
         self.port: int = server.server_port
 
     @classmethod
@@ -137,7 +141,8 @@ class Endpoint:
         which is logged: a process works without its endpoint."""
         if settings.port == 0:
             return None
-        app = application(registry, health)
+        token = announcements.new_token()
+        app = application(registry, health, token)
         family = _Server6 if ":" in settings.address else _Server
         for port in range(settings.port, settings.port + settings.ports):
             try:
@@ -148,7 +153,10 @@ class Endpoint:
             server.set_app(app)
             threading.Thread(target=server.serve_forever, name="parley-endpoint", daemon=True).start()
             _log.info("metrics and health on %s port %d", settings.address, port)
-            return cls(server)
+            said = announcements.announce(settings.port, settings.address, server.server_port, token)
+            atexit.register(announcements.withdraw, said)
+            return cls(server, said)
+        atexit.register(announcements.withdraw, announcements.announce(settings.port, settings.address, 0, token))
         _log.warning(
             "no metrics and no health: no port of %d to %d on %s could be opened (%s). Set PARLEY_METRICS__PORT",
             settings.port,
@@ -160,12 +168,15 @@ class Endpoint:
 
     def close(self) -> None:
         """Stop listening."""
+        announcements.withdraw(self._announcement)
         self._server.shutdown()
         self._server.server_close()
 
 
-def application(registry: CollectorRegistry, health: Health) -> Callable[[dict[str, Any], Respond], Iterable[bytes]]:
-    """The WSGI application of an endpoint."""
+def application(
+    registry: CollectorRegistry, health: Health, token: str
+) -> Callable[[dict[str, Any], Respond], Iterable[bytes]]:
+    """The WSGI application of an endpoint. ``token``: the name of this process, which its verdicts carry."""
     metrics: Callable[[dict[str, Any], Respond], Iterable[bytes]] = make_wsgi_app(registry)
     verdicts = {"/live": health.live, "/ready": health.ready}
 
@@ -174,18 +185,19 @@ def application(registry: CollectorRegistry, health: Health) -> Callable[[dict[s
         if path == "/metrics":
             return metrics(environ, respond)
         if verdict := verdicts.get(path):
-            return _tell(verdict(), respond)
+            return _tell(verdict(), token, respond)
         return _answer(HTTPStatus.NOT_FOUND, "there is /metrics, /live and /ready", respond)
 
     return serve
 
 
-def _tell(verdict: Verdict, respond: Respond) -> Iterable[bytes]:
-    return _answer(HTTPStatus.OK if verdict.good else HTTPStatus.SERVICE_UNAVAILABLE, verdict.says, respond)
+def _tell(verdict: Verdict, token: str, respond: Respond) -> Iterable[bytes]:
+    status = HTTPStatus.OK if verdict.good else HTTPStatus.SERVICE_UNAVAILABLE
+    return _answer(status, verdict.says, respond, (announcements.HEADER, token))
 
 
-def _answer(status: HTTPStatus, text: str, respond: Respond) -> Iterable[bytes]:
+def _answer(status: HTTPStatus, text: str, respond: Respond, *more: tuple[str, str]) -> Iterable[bytes]:
     body = f"{text}\n".encode()
-    head = [("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", str(len(body)))]
+    head = [("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", str(len(body))), *more]
     respond(f"{status.value} {status.phrase}", head)
     return [body]
