@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import queue
+import signal
 import sys
-import time
+import threading
 from collections.abc import Iterator
-
-from rich.console import Console, Group, RenderableType
-from rich.live import Live
+from typing import TYPE_CHECKING
 
 from worker.cli import screen
 from worker.cli.explain import details_of
@@ -16,8 +17,14 @@ from worker.cli.status import condition_of, drawn
 from worker.store import StoreError
 from worker.store.views.recent_moments import Glimpses, Seen
 
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
 _EVERY_SECONDS = 1.0
 _MOMENTS = 12
+_LOOK_SECONDS = 0.2
+# After Ctrl-C; a terminal that takes nothing must not keep the command.
+_END_SECONDS = 3.0
 
 
 def watch() -> None:
@@ -25,28 +32,64 @@ def watch() -> None:
 
     Turns that begin and end between two looks are not shown: parley explain has all of them.
     """
+    if sys.stdout.isatty():
+        _live()
+        return
     with session() as opened:
-        glimpses = Glimpses(opened.store.redis, opened.store.keys)
-        if not sys.stdout.isatty():
-            screen.show(*_view(opened, glimpses))
-            return
-        try:
-            _live(opened, glimpses)
-        except KeyboardInterrupt:
-            return
+        screen.show(*_view(opened, Glimpses(opened.store.redis, opened.store.keys)))
 
 
-def _live(opened: Session, glimpses: Glimpses) -> None:
+def _live() -> None:
+    # The store is read in a thread, so that Ctrl-C need not wait for its answer. A handler that raises would not do:
+    # what is raised while an object is collected is lost.
+    stopped, ended = threading.Event(), threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopped.set())
+    views: queue.SimpleQueue[RenderableType | Exception] = queue.SimpleQueue()
+    threading.Thread(target=_read, args=(views, stopped), daemon=True).start()
+    threading.Thread(target=_end, args=(stopped, ended), daemon=True).start()
+    try:
+        _show(views, stopped)
+    finally:
+        ended.set()
+
+
+def _show(views: queue.SimpleQueue[RenderableType | Exception], stopped: threading.Event) -> None:
+    from rich.console import Console
+    from rich.live import Live
+
     console = Console(highlight=False, markup=False, emoji=False)
-    with Live(console=console, screen=True, auto_refresh=False) as live:
-        while True:
-            started_at = time.monotonic()
+    with Live(screen.lines(["Reading the store ..."]), console=console, screen=True, auto_refresh=False) as live:
+        while not stopped.is_set():
             try:
-                shown: RenderableType = Group(*_view(opened, glimpses))
-            except StoreError as error:
-                shown = screen.lines([f"The store gives no answer ({type(error).__name__}); trying again."])
-            live.update(shown, refresh=True)
-            time.sleep(max(0.1, started_at + _EVERY_SECONDS - time.monotonic()))
+                view = views.get(timeout=_LOOK_SECONDS)
+            except queue.Empty:
+                continue
+            if isinstance(view, Exception):
+                raise view
+            live.update(view, refresh=True)
+
+
+def _read(views: queue.SimpleQueue[RenderableType | Exception], stopped: threading.Event) -> None:
+    from rich.console import Group
+
+    try:
+        with session() as opened:
+            glimpses = Glimpses(opened.store.redis, opened.store.keys)
+            while not stopped.is_set():
+                try:
+                    views.put(Group(*_view(opened, glimpses)))
+                except StoreError as error:
+                    views.put(screen.lines([f"The store gives no answer ({type(error).__name__}); trying again."]))
+                stopped.wait(_EVERY_SECONDS)
+    except Exception as fault:
+        views.put(fault)
+
+
+def _end(stopped: threading.Event, ended: threading.Event) -> None:
+    stopped.wait()
+    if not ended.wait(_END_SECONDS):
+        os._exit(0)
 
 
 def _view(opened: Session, glimpses: Glimpses) -> Iterator[RenderableType]:
