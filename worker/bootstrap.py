@@ -54,6 +54,8 @@ def build(settings: Settings, *, ahead: bool = False) -> Parts:
     ``ahead``: the store's clock runs ahead (``worker/store/redis/ahead.py``); only tests and simulations ask for it.
     """
     store = Store(settings, connections=min(settings.worker.concurrency, 64) + 4, ahead=ahead)
+    # So that no turn waits for a module.
+    store.complete()
     reach = Reach(settings, store)
 
     def beside(leases: list[Lease]) -> None:

@@ -1,6 +1,6 @@
 """``python -m worker.cli``."""
 
-from worker.cli import main
+from worker.cli import run
 
 if __name__ == "__main__":
-    main()
+    run()

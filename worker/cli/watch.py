@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import queue
 import signal
@@ -42,6 +43,7 @@ def watch() -> None:
 def _live() -> None:
     # The store is read in a thread, so that Ctrl-C need not wait for its answer. A handler that raises would not do:
     # what is raised while an object is collected is lost.
+    gc.enable()
     stopped, ended = threading.Event(), threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopped.set())

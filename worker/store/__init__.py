@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+from typing import TYPE_CHECKING
+
 from redis import Redis
 
 from config.settings import Settings
 from worker.domain.handles import Handles
-from worker.store.conversations.agenda import Agenda
 from worker.store.conversations.follow_ups import FollowUpIndex
-from worker.store.conversations.inbox import Inbox
-from worker.store.conversations.turn_steps import Leases
 from worker.store.encryption import Content
 from worker.store.heartbeats import Processes
 from worker.store.keys import Keys
-from worker.store.operator.dead_letters import DeadLetters
-from worker.store.operator.erasure import Forgetting
-from worker.store.operator.key_rotation import Rotation
-from worker.store.operator.seals import Seals
-from worker.store.operator.takeovers import Takeovers
-from worker.store.personas.errands import Errands
-from worker.store.personas.follow_up_caps import FollowUpCaps
 from worker.store.personas.gates import Gates
-from worker.store.personas.places import Places
-from worker.store.personas.ramp import Outreach
 from worker.store.personas.rate_limits import Personas
 from worker.store.personas.unconfigured import Unconfigured
 from worker.store.queues.accept_queue import AcceptList, AcceptQueue, BrokerQueue
@@ -36,16 +27,32 @@ from worker.store.redis.connection import StoreError, StoreFull, connect
 from worker.store.redis.connection_stack import Lines
 from worker.store.redis.layout import LayoutGuard
 from worker.store.redis.scripts import Scripts
-from worker.store.views.books import Books
 from worker.store.views.figures import Measures
-from worker.store.views.known_conversations import KnownConversations
 from worker.store.views.timeline import Timeline
+
+if TYPE_CHECKING:
+    from worker.store.conversations.agenda import Agenda
+    from worker.store.conversations.inbox import Inbox
+    from worker.store.conversations.turn_steps import Leases
+    from worker.store.operator.dead_letters import DeadLetters
+    from worker.store.operator.erasure import Forgetting
+    from worker.store.operator.key_rotation import Rotation
+    from worker.store.operator.seals import Seals
+    from worker.store.operator.takeovers import Takeovers
+    from worker.store.personas.errands import Errands
+    from worker.store.personas.follow_up_caps import FollowUpCaps
+    from worker.store.personas.places import Places
+    from worker.store.personas.ramp import Outreach
+    from worker.store.views.books import Books
+    from worker.store.views.known_conversations import KnownConversations
 
 __all__ = ["Store", "StoreError", "StoreFull"]
 
 
 class Store:
     """All parts of the store over one connection pool. Opens no connection before the first call.
+
+    Parts that a process may do without are made when they are first used, or by ``complete``.
 
     ``ahead``: the store's clock runs ahead (``worker/store/redis/ahead.py``); only tests and simulations ask for it.
     """
@@ -56,7 +63,8 @@ class Store:
         self.layout = LayoutGuard(self.redis, settings.agenda.shards)
         self._lines = None if isinstance(self.redis, LateCluster) else Lines(self.redis, connections)
         lease_ms = int(settings.lease.ttl_seconds * 1000)
-        scripts = Scripts(
+        self._settings = settings
+        self._scripts = scripts = Scripts(
             self.redis,
             ahead,
             self._lines,
@@ -71,7 +79,6 @@ class Store:
             StoreDoorbells(self.redis, handles) if broker is None else BrokerDoorbells(broker, handles)
         )
         self.content = content = Content(settings.encryption)
-        self.inbox = Inbox(self.redis, self.keys, scripts, self.doorbells, content, settings)
         self._broker_redis: Redis | None = None
         self.accept_queue: AcceptQueue = AcceptList(self.redis)
         self.queues: QueueLook = ListLook(self.redis, is_store=True)
@@ -84,25 +91,117 @@ class Store:
             self.queues = BrokerLook(self.redis, broker)
         self.parked = Parked(self.redis, int(settings.retention.dead_seconds * 1000))
         self.processes = Processes(self.redis)
-        self.leases = Leases(self.keys, scripts, self.doorbells, content, self.processes, settings)
         self.unconfigured = Unconfigured()
-        self.agenda = Agenda(self.redis, self.keys, scripts, self.doorbells, settings, self.unconfigured)
         self.gates = Gates(self.redis, self.keys, scripts, int(settings.agenda.grace_seconds * 1000))
         self.personas = Personas(self.redis, self.keys, self.gates, settings)
-        self.places = Places(self.redis, self.keys, scripts, self.doorbells, settings)
-        self.errands = Errands(self.keys, scripts)
-        self.outreach = Outreach(self.redis, self.keys, scripts, self.personas, settings)
         self.follow_ups = FollowUpIndex(self.redis, self.keys, scripts, content, settings)
-        self.follow_up_caps = FollowUpCaps(self.keys, scripts, settings)
         self.timeline = Timeline(self.redis, self.keys)
-        self.known = KnownConversations(self.redis, self.keys, int(settings.retention.conversation_seconds * 1000))
-        self.books = Books(self.redis, self.keys, scripts)
         self.measures = Measures(self.redis, self.keys, scripts, self.queues, settings, self.processes)
-        self.rotation = Rotation(self.redis, scripts, content)
-        self.takeovers = Takeovers(self.redis, self.keys, scripts, self.doorbells, settings)
-        self.seals = Seals(self.redis, self.keys, scripts, settings)
-        self.forgetting = Forgetting(self.redis, self._broker_redis, self.keys, scripts, settings)
-        self.dead_letters = DeadLetters(self.redis, self.keys, scripts, self.doorbells, content, settings)
+
+    @cached_property
+    def known(self) -> KnownConversations:
+        """Which conversations there are."""
+        from worker.store.views.known_conversations import KnownConversations
+
+        retention_ms = int(self._settings.retention.conversation_seconds * 1000)
+        return KnownConversations(self.redis, self.keys, retention_ms)
+
+    @cached_property
+    def inbox(self) -> Inbox:
+        """The door: accepts events."""
+        from worker.store.conversations.inbox import Inbox
+
+        return Inbox(self.redis, self.keys, self._scripts, self.doorbells, self.content, self._settings)
+
+    @cached_property
+    def leases(self) -> Leases:
+        """The steps of turns."""
+        from worker.store.conversations.turn_steps import Leases
+
+        return Leases(self.keys, self._scripts, self.doorbells, self.content, self.processes, self._settings)
+
+    @cached_property
+    def agenda(self) -> Agenda:
+        """When to look at which conversation."""
+        from worker.store.conversations.agenda import Agenda
+
+        return Agenda(self.redis, self.keys, self._scripts, self.doorbells, self._settings, self.unconfigured)
+
+    @cached_property
+    def places(self) -> Places:
+        """Places for calls with a persona's key."""
+        from worker.store.personas.places import Places
+
+        return Places(self.redis, self.keys, self._scripts, self.doorbells, self._settings)
+
+    @cached_property
+    def errands(self) -> Errands:
+        """What has to be done for an owner."""
+        from worker.store.personas.errands import Errands
+
+        return Errands(self.keys, self._scripts)
+
+    @cached_property
+    def outreach(self) -> Outreach:
+        """The ramps of openers."""
+        from worker.store.personas.ramp import Outreach
+
+        return Outreach(self.redis, self.keys, self._scripts, self.personas, self._settings)
+
+    @cached_property
+    def follow_up_caps(self) -> FollowUpCaps:
+        """How many follow-ups may go."""
+        from worker.store.personas.follow_up_caps import FollowUpCaps
+
+        return FollowUpCaps(self.keys, self._scripts, self._settings)
+
+    @cached_property
+    def rotation(self) -> Rotation:
+        """Encrypts anew what is stored."""
+        from worker.store.operator.key_rotation import Rotation
+
+        return Rotation(self.redis, self._scripts, self.content)
+
+    @cached_property
+    def takeovers(self) -> Takeovers:
+        """Conversations that a person has."""
+        from worker.store.operator.takeovers import Takeovers
+
+        return Takeovers(self.redis, self.keys, self._scripts, self.doorbells, self._settings)
+
+    @cached_property
+    def seals(self) -> Seals:
+        """Sealed conversations."""
+        from worker.store.operator.seals import Seals
+
+        return Seals(self.redis, self.keys, self._scripts, self._settings)
+
+    @cached_property
+    def forgetting(self) -> Forgetting:
+        """Erases leads."""
+        from worker.store.operator.erasure import Forgetting
+
+        return Forgetting(self.redis, self._broker_redis, self.keys, self._scripts, self._settings)
+
+    @cached_property
+    def dead_letters(self) -> DeadLetters:
+        """Events that ended without an answer."""
+        from worker.store.operator.dead_letters import DeadLetters
+
+        return DeadLetters(self.redis, self.keys, self._scripts, self.doorbells, self.content, self._settings)
+
+    @cached_property
+    def books(self) -> Books:
+        """What was counted."""
+        from worker.store.views.books import Books
+
+        return Books(self.redis, self.keys, self._scripts)
+
+    def complete(self) -> None:
+        """Make all parts now. Others are made when they are first used: a command needs few of them."""
+        for name, part in vars(Store).items():
+            if isinstance(part, cached_property):
+                getattr(self, name)
 
     def ping(self) -> None:
         """Ask the store for a sign of life. Raises ``StoreError``."""

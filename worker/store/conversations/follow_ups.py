@@ -5,21 +5,22 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from redis import Redis
 
 from config.settings import Settings
-from worker.domain import event_ids
 from worker.domain.cadence import Drop, Miss, Move, Touch, TouchState
 from worker.domain.conversation import Conversation
-from worker.domain.event_parts import told
-from worker.domain.events import FollowUp
 from worker.store.encryption import Content, Undecryptable
 from worker.store.faces.face import Words
 from worker.store.keys import Keys
 from worker.store.redis.connection import clock_ms
 from worker.store.redis.scripts import Scripts
+
+if TYPE_CHECKING:
+    from worker.domain.events import FollowUp
+
 
 _FIELDS = (
     "plan",
@@ -139,6 +140,9 @@ class FollowUpIndex:
         conversation = Conversation(event.persona, event.target)
         keys = self._keys.conversation(conversation)
         channel = event.channel.model_dump_json() if event.channel else ""
+        from worker.domain import event_ids
+        from worker.domain.event_parts import told
+
         other_id = event_ids.instead_of(event.event_id, "") or event.event_id
         answer = self._schedule(
             keys,

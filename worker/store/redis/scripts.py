@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property, partial
 from importlib import resources
 from typing import Any, Generic, ParamSpec
 
@@ -26,12 +27,20 @@ P = ParamSpec("P")
 class Script(Generic[P]):
     """One script. Every script may run twice for one call, because the client repeats a call that timed out."""
 
-    def __init__(self, redis: Redis, text: str, face: Face[P], lines: Lines | None = None) -> None:
+    def __init__(self, redis: Redis, text: Callable[[], str], face: Face[P], lines: Lines | None = None) -> None:
         self._redis = redis
         self._lines = lines
-        self._text = text
         self._words = face.words
-        self._digest = hashlib.sha1(text.encode()).hexdigest()  # noqa: S324 - the name Redis gives a script
+        # Made when it is first run: a process runs few of them, and a command one or two.
+        self._made = text
+
+    @cached_property
+    def _text(self) -> str:
+        return self._made()
+
+    @cached_property
+    def _digest(self) -> str:
+        return hashlib.sha1(self._text.encode()).hexdigest()  # noqa: S324 - the name Redis gives a script
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Any:
         """Run it. Raises ``StoreFull`` when there is no memory for new work, else ``redis.RedisError``."""
@@ -128,13 +137,13 @@ class Scripts:
         clock = _known(lease_ms, personas, channel) + read("lib/clock") if mends else _ONLY_READS
         mending = plain + clock
 
-        def text_of(name: str, preamble: str, clock: str) -> str:
-            body = read(name)
+        def text_of(face: Face[P], clock: str) -> str:
+            body = read(face.name)
             own = needed(shared, body)
-            return needed(prelude, clock + own + body) + clock + own + preamble + body
+            return needed(prelude, clock + own + body) + clock + own + face.preamble() + body
 
         def script(face: Face[P], clock: str = mending) -> Script[P]:
-            return Script(redis, text_of(face.name, face.preamble(), clock), face, lines)
+            return Script(redis, partial(text_of, face, clock), face, lines)
 
         # Most scripts of the hot path do without a look at the clock that was seen last: `begin`, and what beat runs at
         # each tick, have mended what a step left behind.
