@@ -17,7 +17,7 @@ def books(json: AsJson = False) -> None:
 
     Example: parley books
     """
-    with session() as opened:
+    with session(reads=True) as opened:
         accounts = opened.store.books.accounts()
     if json:
         screen.as_json([{**asdict(account), "unexplained": account.unexplained} for account in accounts])

@@ -95,7 +95,7 @@ def hand_back(
 
 def claims(persona: PersonaOption = None, json: AsJson = False) -> None:
     """List the conversations that a person has, whether by claim, by escalation or by the channel; longest first."""
-    with session() as opened:
+    with session(reads=True) as opened:
         found = opened.store.takeovers.all(persona)
     if json:
         screen.as_json(

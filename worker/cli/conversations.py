@@ -32,7 +32,7 @@ def find(
 
     Example: parley find john
     """
-    with session() as opened:
+    with session(reads=True) as opened:
         known = opened.store.known
         found = known.find(text, persona, limit)
         # Those that an older release accepted are not in the index yet.
@@ -76,7 +76,7 @@ def conversations(
     }
     states = [state for state, is_wanted in wanted.items() if is_wanted]
     start = _read(after) if after else None
-    with session() as opened:
+    with session(reads=True) as opened:
         page = opened.store.known.page(states, persona, limit, start)
     further = _written(page.next) if page.next else None
     if json:

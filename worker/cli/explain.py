@@ -61,10 +61,10 @@ def explain(persona: PersonaArgument, target: TargetArgument, json: AsJson = Fal
     Example: parley explain ava @john_doe
     """
     conversation = conversation_of(persona, target)
-    with session() as opened:
+    with session(reads=True) as opened:
         store, handles = opened.store, Handles(opened.settings.privacy)
         moments = store.timeline.of(conversation)
-        now = situation(store.redis, store.keys, conversation, opened.settings.captivate.name)
+        now = situation(store.redis, store.keys, conversation, opened.channel)
         touch = store.follow_ups.state_of(conversation)
         sentence = sentence_for(now, moments, opened.settings)
         follow_up = next_follow_up(now, touch, opened.settings)

@@ -54,7 +54,7 @@ def unseal(persona: PersonaArgument, target: TargetArgument, reason: ReasonOptio
 
 def seals(persona: PersonaOption = None, json: AsJson = False) -> None:
     """List sealed conversations, the oldest seal first."""
-    with session() as opened:
+    with session(reads=True) as opened:
         found = opened.store.seals.all(persona)
     if json:
         screen.as_json(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import pwd
 from collections.abc import Iterator
@@ -22,6 +23,11 @@ class Session:
     settings: Settings
     store: Store
 
+    @property
+    def channel(self) -> str:
+        """The name of the channel, by these settings or as workers told it. May raise ``redis.RedisError``."""
+        return self.settings.captivate.name or self.store.processes.served().channel
+
     def need_persona(self, persona: str) -> None:
         """Raises ``Usage`` unless the persona is configured."""
         if persona not in self.settings.personas:
@@ -30,13 +36,17 @@ class Session:
 
 
 @contextmanager
-def session(*, any_layout: bool = False) -> Iterator[Session]:
+def session(*, any_layout: bool = False, reads: bool = False) -> Iterator[Session]:
     """Settings from the environment and ``.env`` as everywhere, and a store; closed at the end.
 
     Raises ``SettingsError`` when the store was made with another number of shards, unless ``any_layout``: then the
-    caller says so by itself.
+    caller says so by itself. ``reads``: for a command that only looks, which needs no API key and no address.
     """
-    settings = load()
+    settings = load(role="producer" if reads else "worker")
+    if not gc.isenabled():
+        # All that a command needs is loaded now; a long one makes garbage.
+        gc.freeze()
+        gc.enable()
     logs.configure(settings.worker, settings.privacy)
     store = Store(settings, connections=2)
     try:

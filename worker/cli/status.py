@@ -30,7 +30,7 @@ def status(
 
     Example: parley status --check || page-me
     """
-    with session() as opened:
+    with session(reads=True) as opened:
         condition = condition_of(opened)
     if json:
         screen.as_json(_plain(condition))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import queue
 import signal
@@ -36,14 +35,13 @@ def watch() -> None:
     if sys.stdout.isatty():
         _live()
         return
-    with session() as opened:
+    with session(reads=True) as opened:
         screen.show(*_view(opened, Glimpses(opened.store.redis, opened.store.keys)))
 
 
 def _live() -> None:
     # The store is read in a thread, so that Ctrl-C need not wait for its answer. A handler that raises would not do:
     # what is raised while an object is collected is lost.
-    gc.enable()
     stopped, ended = threading.Event(), threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopped.set())
@@ -76,7 +74,7 @@ def _read(views: queue.SimpleQueue[RenderableType | Exception], stopped: threadi
     from rich.console import Group
 
     try:
-        with session() as opened:
+        with session(reads=True) as opened:
             glimpses = Glimpses(opened.store.redis, opened.store.keys)
             while not stopped.is_set():
                 try:

@@ -23,7 +23,7 @@ def which(
     Example: parley which 3f9a2c1b
     """
     persona, _, digits = shown.rpartition(":")
-    with session() as opened:
+    with session(reads=True) as opened:
         handles = Handles(opened.settings.privacy)
         if not handles.hashed:
             raise Usage("Handles are shown as they are (PARLEY_PRIVACY__HANDLES=plain): there are no hashes.")

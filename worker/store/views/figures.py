@@ -116,8 +116,9 @@ class Measures:
         self._redis = redis
         self._keys = keys
         self._own = Served(tuple(settings.personas), settings.captivate.name)
-        # A scheduler may do without the names; the workers tell them.
-        self._served = processes.served if settings.role == "scheduler" else Served
+        # A scheduler, or a command that looks, may do without the names; the workers tell them.
+        is_told = settings.role == "scheduler" or not settings.captivate.name
+        self._served = processes.served if is_told else Served
         self._personas = sorted(settings.personas)
         self._queues = queues
         self._measure = scripts.measure

@@ -1,0 +1,79 @@
+"""What a command costs: it loads what it needs, and nothing of a worker."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+
+_LOADED = """
+import sys
+from worker.cli import main
+sys.argv = ["parley", *sys.argv[1:]]
+try:
+    main()
+except SystemExit:
+    pass
+print("\\n" + " ".join(sys.modules))
+"""
+# What a worker needs: clients, Celery, servers, the parts that change something.
+_OF_WORKERS = (
+    "celery",
+    "cryptography.hazmat",
+    "httpx",
+    "kombu",
+    "prometheus_client",
+    "starlette",
+    "tenacity",
+    "worker.adapters",
+    "worker.bootstrap",
+    "worker.clients.captivate",
+    "worker.clients.fluidtalk",
+    "worker.clients.http",
+    "worker.domain.events",
+    "worker.pipeline",
+    "worker.processes",
+    "worker.store.conversations.turn_steps",
+    "worker.store.operator.erasure",
+)
+
+
+@pytest.fixture
+def loaded(command_settings, store):
+    """The modules that a run of the command has loaded at its end."""
+
+    def run(*words):
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        command = [sys.executable, "-c", _LOADED, *words]
+        ended = subprocess.run(command, capture_output=True, text=True, env=environment, check=True)
+        return set(ended.stdout.rpartition("\n\n")[2].split() or ended.stdout.splitlines()[-1].split())
+
+    return run
+
+
+@pytest.mark.parametrize("words", [("status",), ("explain", "ava", "@lead"), ("conversations",), ("find", "x")])
+def test_a_command_that_looks_loads_nothing_of_a_worker(loaded, store, chat, words):
+    store.inbox.accept(chat("e1"))
+    assert {name for name in loaded(*words) if name.startswith(_OF_WORKERS)} == set()
+
+
+@pytest.mark.parametrize("words", [("--help",), ("--version",), ("dead", "--help"), ("nonsense",)])
+def test_help_loads_neither_settings_nor_store(loaded, words):
+    assert loaded(*words) & {"redis", "config.settings", "worker.store"} == set()
+
+
+def test_a_command_that_looks_needs_no_key(parley, monkeypatch, store, chat):
+    store.inbox.accept(chat("e1"))
+    for name in ("PARLEY_PERSONAS__AVA__API_KEY", "PARLEY_PERSONAS__BEA__API_KEY", "PARLEY_CAPTIVATE__ENVIRONMENT"):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("PARLEY_PERSONAS", "ava,bea")
+    for words in (("status",), ("explain", "ava", "@lead"), ("conversations",), ("find", "lead"), ("claims",)):
+        assert parley(*words).status == 0, words
+    refused = parley("claim", "ava", "@lead")
+    assert refused.status == 2
+    assert "API_KEY is missing" in refused.err
