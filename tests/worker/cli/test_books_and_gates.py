@@ -107,7 +107,7 @@ def test_wrong_usage_is_status_2_and_a_sentence(words, parley):
 
 def test_unusable_settings_are_status_2_and_name_the_variable(parley, monkeypatch):
     monkeypatch.delenv("PARLEY_CAPTIVATE__ENVIRONMENT")
-    ended = parley("books")
+    ended = parley("pause", "ava")
     assert ended.status == 2
     assert "PARLEY_CAPTIVATE__ENVIRONMENT" in ended.err
 

@@ -63,7 +63,7 @@ def test_of_each_kind_the_last_may_be_as_many_as_there_are(keys):
 
 def test_the_script_has_a_name_for_each_and_numbers_are_numbers(store, keys):
     def answer(of, say, *args, **values):
-        return Script(store.redis, f"{of.preamble()}return {say}", of)(*args, **values)
+        return Script(store.redis, lambda: f"{of.preamble()}return {say}", of)(*args, **values)
 
     lead = keys.conversation(Conversation("ava", "@lead"))
     values = {"journal": "parley:{00}:j", "name": "5", "at_ms": 3, "share": 0.5, "fence": 7}

@@ -73,7 +73,7 @@ def test_a_broken_connection_says_so_once_and_is_replaced(lines, store):
 
 
 def test_a_script_whose_connection_broke_runs_all_the_same(lines, store):
-    script = Script(store.redis, count.preamble() + "return redis.call('INCR', counter)", count, lines)
+    script = Script(store.redis, lambda: count.preamble() + "return redis.call('INCR', counter)", count, lines)
     assert script(counter="counted") == 1
     store.redis.client_kill_filter(_id=address_of(lines))
     assert script(counter="counted") == 2
