@@ -50,13 +50,15 @@ class Metrics(Section):
     It has no authentication, so it listens on loopback.
 
     ``port``: the first port that is tried; 0 = no endpoint. ``ports``: how many ports are tried, for several processes
-    on one machine. ``measure_seconds``: how often a scheduler measures the store.
+    on one machine. ``measure_seconds``: how often a scheduler measures the store. ``patience_seconds``: a lead who
+    waits longer than this needs an operator, whatever the reason: `parley status` and the alerts say so then.
     """
 
     address: Annotated[str, StringConstraints(min_length=1)] = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 9540
     ports: Annotated[int, Field(ge=1, le=1000)] = 20
     measure_seconds: Annotated[float, Field(ge=0.001, le=3600)] = 15.0
+    patience_seconds: Seconds = 60.0
 
     @model_validator(mode="after")
     def _ports_exist(self) -> Metrics:

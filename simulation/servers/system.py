@@ -104,9 +104,11 @@ class RunningSystem:
     ) -> None:
         self.stop()
 
-    def start_worker(self, settings: Mapping[str, str] | None = None, *, wait: bool = True) -> subprocess.Popen[bytes]:
-        """One more worker, with further variables of its own; returns when it takes messages, or at once."""
-        process = self._launch("worker", len(self.workers), settings)
+    def start_worker(
+        self, settings: Mapping[str, str] | None = None, *, wait: bool = True, options: Sequence[str] = ()
+    ) -> subprocess.Popen[bytes]:
+        """One more worker, with more variables and options; returns when it takes messages, or at once."""
+        process = self._launch("worker", len(self.workers), settings, options)
         self.workers.append(process)
         if wait:
             self._await_workers()
@@ -135,10 +137,12 @@ class RunningSystem:
         """Whether a worker, by its number, has begun to take messages."""
         return "worker ready" in self.log_of("worker", number)
 
-    def _launch(self, kind: str, number: int, settings: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
+    def _launch(
+        self, kind: str, number: int, settings: Mapping[str, str] | None = None, options: Sequence[str] = ()
+    ) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "celery", "-A", self._app, kind]
         if kind == "worker":
-            command += ["--hostname", f"worker-{number}@parley", *self._worker_options]
+            command += ["--hostname", f"worker-{number}@parley", *self._worker_options, *options]
         outside = {name: value for name, value in os.environ.items() if not name.startswith("PARLEY_")}
         # Away from the working directory, where an operator's .env could join them to a real broker.
         path = os.pathsep.join(filter(None, (str(_SOURCE), outside.get("PYTHONPATH"))))

@@ -5,17 +5,25 @@ from __future__ import annotations
 from config.settings import SettingsError
 from worker.cli import screen
 from worker.cli.arguments import AsJson
+from worker.cli.condition import Condition
 from worker.cli.ending import No
+from worker.cli.needs import needs, sentence
 from worker.cli.session import session
+from worker.cli.status import condition_of
 from worker.observability.checks import Finding
 from worker.processes.start_up import examine
 
+# Looked at by the checks of the store already.
+_CHECKED = ("store", "queues")
+
 
 def check(json: AsJson = False) -> None:
-    """Check the settings and the store. Exit status 1 when something is sure to go wrong."""
+    """Check the settings, the store and what goes on. Exit status 1 when something is sure to go wrong."""
     try:
         with session(any_layout=True) as opened:
-            found, _ = examine(opened.settings, opened.store)
+            found, answers = examine(opened.settings, opened.store)
+            if answers and not any(finding.forbids_work for finding in found):
+                found += of_work(condition_of(opened))
     except SettingsError as fault:
         found = [Finding("settings", "failure", str(fault), "correct these variables or .env")]
     if json:
@@ -25,6 +33,17 @@ def check(json: AsJson = False) -> None:
     failures = [finding.check for finding in found if finding.level == "failure"]
     if failures:
         raise No(f"Failed: {', '.join(failures)}.")
+
+
+def of_work(condition: Condition) -> list[Finding]:
+    """What needs a person at this moment, in the words of ``parley status``. It says nothing of settings or store, so
+    it is no failure: a check before the first start must be passed."""
+    found = [
+        Finding(need.about, "warning", need.what, f"{need.do} ({need.page})")
+        for need in needs(condition)
+        if need.about not in _CHECKED
+    ]
+    return found or [Finding("work", "ok", sentence(condition))]
 
 
 def _print(found: list[Finding]) -> None:

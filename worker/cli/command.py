@@ -86,16 +86,22 @@ def main() -> None:
         # Their modules are not loaded for what needs neither settings nor store.
         from config.settings import SettingsError
         from worker.store import StoreError
-        from worker.store.redis.failures import code_of, is_own_fault
 
         if isinstance(error, SettingsError):
             _end(str(error), 2)
         if not isinstance(error, StoreError):
             raise
-        said = (
-            f"refuses this ({code_of(error)})" if is_own_fault(error) else f"gives no answer ({type(error).__name__})"
-        )
-        _end(f"The store {said}. What to do about it: parley check", 1)
+        _end(f"The store {_said(error)}. What to do about it: parley check", 1)
+
+
+def _said(error: Exception) -> str:
+    from worker.store.redis.failures import code_of, is_own_fault
+    from worker.store.redis.troubles import trouble_of
+
+    if is_own_fault(error):
+        return f"refuses this ({code_of(error)})"
+    trouble = trouble_of(error)
+    return f"{trouble.means} ({trouble.code})" if trouble.answered else f"gives no answer ({trouble.code})"
 
 
 def _end(sentence: str, status: int) -> None:

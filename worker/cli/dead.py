@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json as json_text
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any
@@ -17,7 +17,7 @@ from worker.cli.ending import No
 from worker.cli.session import conversation_of, operator, session
 from worker.domain.reasons import read
 from worker.domain.sentences import of_stored
-from worker.store.operator.dead_letters import DeadLetter, OpenedLetter
+from worker.store.operator.dead_letters import DeadLetter, Deaths, OpenedLetter
 
 _log = logging.getLogger("parley.cli")
 
@@ -55,6 +55,33 @@ def list_letters(
             f"{only_counted} refused events were only counted so far, as there was no room for their letters "
             "(PARLEY_LIMITS__REFUSED_PER_CONVERSATION, PARLEY_LIMITS__REFUSED_IN_ALL)."
         )
+
+
+def causes(persona: PersonaOption = None, json: AsJson = False) -> None:
+    """Group dead letters by what they died of: how many, since when, until when.
+
+    Example: parley dead causes --persona ava
+    """
+    with session() as opened:
+        found = opened.store.dead_letters.by_cause(persona)
+    if json:
+        screen.as_json(plain_deaths(found))
+    elif found:
+        screen.table(
+            ["persona", "cause", "letters", "first (UTC)", "last (UTC)"],
+            [
+                [each.persona, of_stored(each.cause), each.count, screen.moment(each.first), screen.moment(each.last)]
+                for each in found
+            ],
+        )
+    else:
+        screen.say("No dead letters match." if persona else "No dead letters.")
+
+
+def plain_deaths(deaths: Iterable[Deaths]) -> list[dict[str, Any]]:
+    """Groups of dead letters for JSON: the cause as a sentence, and its code."""
+    found = [(each, read(each.cause)) for each in deaths]
+    return [{**asdict(each), "cause": of_stored(each.cause), "code": reason and reason.cause} for each, reason in found]
 
 
 def show(

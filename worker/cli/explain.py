@@ -9,15 +9,16 @@ from typing import Any
 from worker.cli import screen
 from worker.cli.arguments import AsJson, PersonaArgument, TargetArgument
 from worker.cli.ending import No
+from worker.cli.explanation import Around, next_follow_up
 from worker.cli.explanation import explain as sentence_for
-from worker.cli.explanation import next_follow_up
 from worker.cli.near import did_you_mean, near_misses, not_configured
 from worker.cli.session import conversation_of, session
 from worker.cli.times import relative
 from worker.domain.handles import Handles
 from worker.domain.sentences import of_stored
 from worker.domain.vocabulary import FATES
-from worker.store.views.situation import situation
+from worker.store import Store
+from worker.store.views.situation import Situation, situation
 from worker.store.views.timeline import Moment
 
 # What each number or text behind a word of the timeline means, in the order in which the scripts write them.
@@ -66,7 +67,7 @@ def explain(persona: PersonaArgument, target: TargetArgument, json: AsJson = Fal
         moments = store.timeline.of(conversation)
         now = situation(store.redis, store.keys, conversation, opened.channel)
         touch = store.follow_ups.state_of(conversation)
-        sentence = sentence_for(now, moments, opened.settings)
+        sentence = sentence_for(now, moments, opened.settings, _around(store, now))
         follow_up = next_follow_up(now, touch, opened.settings)
         near = [] if now.known else near_misses(opened, conversation)
         stranger = "" if now.known else not_configured(opened, persona)
@@ -97,6 +98,13 @@ def explain(persona: PersonaArgument, target: TargetArgument, json: AsJson = Fal
             ["at (UTC)", "when", "what", "details"],
             [[screen.moment(each.at), _age(each, now.now), each.word, details_of(each)] for each in moments],
         )
+
+
+def _around(store: Store, now: Situation) -> Around:
+    if now.waiting:
+        return Around(store.processes.alive(), store.refusal())
+    # Only then somebody looks for an event that did not arrive.
+    return Around() if now.known else Around(unread=store.queues.look().unread)
 
 
 def _age(moment: Moment, now: int) -> str:

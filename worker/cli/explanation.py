@@ -2,45 +2,102 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from config.settings import Settings
-from worker.cli.gates import closed_gates
-from worker.cli.times import relative, utc
+from worker.cli.gates import closed_gates, stored_reason
+from worker.cli.needs import FOLLOW_UPS_LATE_SECONDS, missing
+from worker.cli.times import relative, span, utc
 from worker.domain.cadence import NoTouch, Policy, TouchState, next_touch
+from worker.domain.diagnoses import (
+    Diagnosis,
+    channel_closed,
+    credits_out,
+    doorbells_late,
+    follow_ups_late,
+    gate_behind,
+    key_refused,
+    outreach_stopped,
+    paused,
+    persona_silent,
+    store_refuses,
+    unconfigured,
+    unread_queues,
+)
 from worker.domain.reasons import read
 from worker.domain.sentences import of_stored
 from worker.domain.vocabulary import FATES, Cause, Gate
+from worker.store.heartbeats import Alive
+from worker.store.redis.troubles import FULL, Trouble
 from worker.store.views.situation import Situation
 from worker.store.views.timeline import Moment
 
-# Beat rings what is due every half second; later than this and no beat can be running.
+# What is due is rung for every half second; later than this and no worker can be at it.
 _LATE_MS = 10_000
 _RINGS_UNANSWERED = 3
+_ONE_OF_EACH = Alive(1, 1)
 
 
-def explain(now: Situation, moments: Sequence[Moment], settings: Settings) -> str:
-    """One plain sentence. ``moments``: the conversation's timeline, oldest first."""
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What is around a conversation. ``alive``: which processes are. ``refusal``: why the store takes no writes, None =
+    it takes them. ``unread``: messages in queues that no worker reads."""
+
+    alive: Alive = _ONE_OF_EACH
+    refusal: Trouble | None = None
+    unread: Mapping[str, int] = field(default_factory=dict)
+
+
+def explain(now: Situation, moments: Sequence[Moment], settings: Settings, around: Around | None = None) -> str:
+    """One plain sentence. ``moments``: the conversation's timeline, oldest first. ``around``: None = all is well."""
+    around = around or Around()
     if not now.known:
+        unread = f"; {unread_queues(around.unread).what}" if around.unread else ""
         return (
             "Nothing is known of this conversation: no event was accepted, or it was so long ago that it expired; "
-            "check the spelling of persona and target (parley books shows whether anything arrives)."
+            f"check the spelling of persona and target (parley books shows whether anything arrives){unread}."
         )
     if now.taken_over:
         return _taken_over(now, settings)
     if not now.waiting:
         return _nothing_waits(now, moments)
-    reasons: tuple[Callable[[Situation, Settings], str | None], ...] = (_unconfigured, _at_work, _held, _gated, _quiet)
-    found = next((reason for each in reasons if (reason := each(now, settings))), None)
-    return f"{_events(now.waiting)}: {found or _rung(now)}"
+    return f"{_events(now.waiting)}: {_why(now, settings, around)}"
+
+
+def _why(now: Situation, settings: Settings, around: Around) -> str:
+    if around.refusal and (around.refusal.code != FULL or not _turn_runs(now)):
+        return _cured(store_refuses(around.refusal.code, around.refusal.means, around.refusal.remedy))
+    by_a_person = _unconfigured(now, settings) or _stopped(now)
+    if by_a_person or _turn_runs(now):
+        found = _at_work(now, settings, around.alive) if _turn_runs(now) else by_a_person
+        besides = [diagnosis.what for diagnosis in missing(around.alive)] if not _turn_runs(now) else []
+        return "; besides, ".join([str(found), *besides])
+    if gone := missing(around.alive):
+        return _cured(*gone)
+    at_work = _at_work(now, settings, around.alive)
+    reasons: tuple[Callable[[Situation, Settings], str | None], ...] = (_held, _gated, _quiet)
+    return at_work or next((reason for each in reasons if (reason := each(now, settings))), None) or _rung(now)
+
+
+def _cured(*diagnoses: Diagnosis) -> str:
+    whats = " and ".join(diagnosis.what for diagnosis in diagnoses)
+    return f"{whats}; {'; '.join(diagnosis.do for diagnosis in diagnoses)}"
+
+
+def _turn_runs(now: Situation) -> bool:
+    return now.leased and now.lease_until > now.now
 
 
 def next_follow_up(now: Situation, touch: TouchState, settings: Settings) -> str:
     """One plain sentence about the next follow-up and the rule behind it; '' when nobody expects one."""
     persona = now.conversation.persona
+    if touch.due and now.now - touch.due > FOLLOW_UPS_LATE_SECONDS * 1000:
+        why = follow_ups_late(span((now.now - touch.due) / 1000))
+        return f"Its next one too: {why.what}; {why.do}."
     if touch.due:
-        held = "" if persona in settings.personas else f"; but persona {persona} is not in these settings"
+        held = "" if persona in settings.personas else f"; but {unconfigured(persona).what}"
         return f"Next follow-up {_in(touch.due, now)}: {touch.rule}{held}."
     if not now.known or persona not in settings.personas:
         return ""
@@ -96,14 +153,26 @@ def _unconfigured(now: Situation, settings: Settings) -> str | None:
     persona = now.conversation.persona
     if persona in settings.personas:
         return None
-    return f"persona {persona} is not in these settings; configure it and restart the workers."
+    return _cured(unconfigured(persona))
 
 
-def _at_work(now: Situation, settings: Settings) -> str | None:
+def _stopped(now: Situation) -> str | None:
+    closed, persona = closed_gates(now.gates, now.now), now.conversation.persona
+    if now.replied:
+        return None
+    if Gate.PAUSED in closed:
+        return _cured(paused(persona, now.gates[Gate.PAUSED]))
+    if Gate.QUARANTINED in closed:
+        return _cured(key_refused(persona, now.gates[Gate.QUARANTINED]))
+    return None
+
+
+def _at_work(now: Situation, settings: Settings, alive: Alive) -> str | None:
     if not now.leased:
         return None
     if now.lease_until <= now.now:
-        return f"the worker that had it vanished; another one takes over {_in(now.due, now)}, when a beat rings."
+        others = "another one" if alive.workers > 1 else "another one, if one runs,"
+        return f"the worker that had it is frozen or dead: {others} takes over {_in(now.due, now)}; see parley status."
     if now.step == "delivering":
         limit = settings.captivate.total_seconds
         what = f"bubble {now.bubbles_sent + 1} of the answer" if now.bubbles_sent else "the answer"
@@ -113,8 +182,7 @@ def _at_work(now: Situation, settings: Settings) -> str | None:
 
 
 def _held(now: Situation, settings: Settings) -> str | None:
-    stopped = not now.replied and any(gate in now.gates for gate in (Gate.PAUSED, Gate.QUARANTINED))
-    if now.hold_until <= now.now or stopped:
+    if now.hold_until <= now.now:
         return None
     told, reason = of_stored(now.hold_reason), read(now.hold_reason)
     cause = reason and reason.cause
@@ -133,34 +201,37 @@ def _held(now: Situation, settings: Settings) -> str | None:
             f"it waits in line for a call with the key of {persona} (calls_at_once="
             f"{settings.personas[persona].calls_at_once}), the longest waiting first; it is asked when a place is free."
         )
+    if _is_for_all(now):
+        return None
     attempts = now.sends if now.replied else now.asks
     return f"held because of: {told}; tried again {_in(now.hold_until, now)} ({attempts} attempts so far)."
 
 
+def _is_for_all(now: Situation) -> bool:
+    # What the last attempt found has meanwhile closed a gate: then that is the reason, and opens it for all.
+    gate = gate_behind(now.hold_reason)
+    if gate is Gate.CREDITS and now.started:
+        return False
+    return gate is not None and gate in closed_gates(now.gates, now.now)
+
+
 def _gated(now: Situation, _: Settings) -> str | None:
-    closed = closed_gates(now.gates, now.now)
-    persona = now.conversation.persona
+    closed, persona = closed_gates(now.gates, now.now), now.conversation.persona
     if now.replied:
-        reason = closed.get(Gate.CHANNEL)
-        return reason and f"its answer is kept: {_tried(Gate.CHANNEL, reason, now)}"
-    if reason := closed.get(Gate.PAUSED):
-        return f"persona {persona} is paused ({reason}); it goes on after: parley resume {persona}"
-    if reason := closed.get(Gate.QUARANTINED):
-        return (
-            f"persona {persona} is quarantined ({reason}); correct its key, restart the workers, "
-            f"then: parley resume {persona}"
-        )
+        if Gate.CHANNEL not in closed:
+            return None
+        why = channel_closed(stored_reason(now.gates, Gate.CHANNEL))
+        return f"its answer is kept: {why.what}; {_tried(Gate.CHANNEL, now)}"
     if reason := closed.get(Gate.HOLD):
         until = int(now.gates["hold_until"])
         return f"the whole persona {persona} waits ({reason}); it goes on {_in(until, now)}."
-    if now.outreach and (reason := closed.get(Gate.OUTREACH)):
-        return (
-            f"persona {persona} sends no openers and follow-ups ({reason}); when the cause is mended: "
-            f"parley resume {persona} --gate outreach"
-        )
-    for gate in (Gate.CIRCUIT, Gate.CREDITS):
-        if gate in closed and not (gate == Gate.CREDITS and now.started):
-            return _tried(gate, closed[gate], now)
+    if now.outreach and Gate.OUTREACH in closed:
+        return _cured(outreach_stopped(persona, now.gates[Gate.OUTREACH]))
+    if Gate.CIRCUIT in closed:
+        why = persona_silent(persona, stored_reason(now.gates, Gate.CIRCUIT))
+        return f"{why.what}; {_tried(Gate.CIRCUIT, now)}"
+    if Gate.CREDITS in closed and not now.started:
+        return f"{credits_out(persona).what}; {_tried(Gate.CREDITS, now)}"
     return None
 
 
@@ -181,7 +252,7 @@ def _rung(now: Situation) -> str:
         )
     if now.due < now.now - _LATE_MS:
         late = (now.now - now.due) / 1000
-        return f"due for {late:.0f} s, but no beat has sent its doorbell; start a beat: celery -A worker beat"
+        return _cured(doorbells_late(f"{late:.0f} s"))
     if now.rings >= _RINGS_UNANSWERED:
         return (
             f"its doorbell was rung {now.rings} times and no worker took it; start a worker or give the present ones "
@@ -190,13 +261,8 @@ def _rung(now: Situation) -> str:
     return f"a worker takes it as soon as one is free; its doorbell rings again {_in(now.due, now)}."
 
 
-def _tried(gate: Gate, reason: str, now: Situation) -> str:
-    what = {
-        Gate.CIRCUIT: f"the circuit is open ({reason})",
-        Gate.CREDITS: f"no credits to begin with ({reason})",
-        Gate.CHANNEL: f"the channel takes no messages ({reason})",
-    }[gate]
-    return f"{what}; one call tries it {_in(int(now.gates[f'{gate}_until']), now)}, an answer lets all go on."
+def _tried(gate: Gate, now: Situation) -> str:
+    return f"one call tries it {_in(int(now.gates[f'{gate}_until']), now)}, an answer lets all go on."
 
 
 def _events(count: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated
 
 import typer
@@ -78,3 +79,8 @@ def closed_gates(fields: dict[str, str], now: int) -> dict[Gate, str]:
     if Gate.OUTREACH in fields:
         closed[Gate.OUTREACH] = of_stored(fields[Gate.OUTREACH])
     return closed
+
+
+def stored_reason(fields: Mapping[str, str], gate: Gate) -> str:
+    """Why a gate is closed, as the store keeps it; '' when it is not."""
+    return fields.get(f"{gate}_reason", fields.get(gate, ""))

@@ -4,20 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from worker.cli import screen
 from worker.cli.arguments import AsJson
-from worker.cli.condition import Condition, PersonaCondition, needs, persona_condition, sentence
+from worker.cli.condition import Condition, PersonaCondition, persona_condition
+from worker.cli.dead import plain_deaths
 from worker.cli.ending import No
+from worker.cli.needs import needs, sentence
 from worker.cli.session import Session, session
 from worker.cli.times import relative, span
+from worker.domain.sentences import of_stored
 from worker.store.views.figures import OTHER, Figures
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+
+# Of these the causes are told; to look at all of many would take long.
+_LETTERS_OF_A_SHARD = 100
+_CAUSES_NAMED = 3
+_GONE_NAMED = 3
+_STATES = {"frozen": "frozen", "dead": "dead", "silent": "frozen or dead"}
 
 
 def status(
@@ -50,8 +60,18 @@ def condition_of(opened: Session) -> Condition:
     ]
     if any(persona == OTHER for persona, _ in figures.waiting):
         personas.append(persona_condition(OTHER, figures, {}, now))
-    only_counted, parked = store.dead_letters.only_counted(), store.parked.count()
-    return Condition(now, figures, store.processes.alive(), tuple(personas), due, first, only_counted, parked)
+    return Condition(
+        now,
+        figures,
+        store.processes.alive(),
+        tuple(personas),
+        due,
+        first,
+        store.dead_letters.only_counted(),
+        store.parked.count(),
+        opened.settings.metrics.patience_seconds,
+        tuple(store.dead_letters.by_cause(most=_LETTERS_OF_A_SHARD)),
+    )
 
 
 def drawn(condition: Condition) -> Iterator[RenderableType]:
@@ -59,7 +79,8 @@ def drawn(condition: Condition) -> Iterator[RenderableType]:
     yield screen.lines([sentence(condition)])
     found = needs(condition)
     for number, need in enumerate(found, 1):
-        yield screen.lines(["", f"{number}. {need.what}", f"   to do: {need.do}"])
+        page = f" ({need.page})" if need.page else ""
+        yield screen.lines(["", f"{number}. {need.what}", f"   to do: {need.do}{page}"])
     yield screen.lines([""])
     yield screen.fields(_fields(condition))
     yield screen.lines([""])
@@ -96,10 +117,11 @@ def _fields(condition: Condition) -> dict[str, str]:
     return {
         "events": backlog,
         "agenda": f"late by {lag}" if figures.agenda_lag_seconds >= 1 else "nothing is late",
-        "processes": f"workers {condition.alive.workers}, beats {condition.alive.beats}",
+        "processes": _processes(condition),
+        "memory": _memory(figures),
         "queues": _queues(condition.figures),
         "follow-ups": follow_ups,
-        "dead letters": str(figures.dead_letters) + _only_counted(condition),
+        "dead letters": _dead_letters(condition),
         "taken over": f"{figures.taken_over} (parley claims)" if figures.taken_over else "0",
         "sealed": f"{figures.seals} (parley seals)" if figures.seals else "0",
     }
@@ -110,6 +132,40 @@ def _queues(figures: Figures) -> str:
         return "the broker cannot be looked into: see parley check"
     unread = [f"{name} {messages} (read by no worker)" for name, messages in figures.unread.items()]
     return ", ".join([f"{name} {messages}" for name, messages in figures.queues.items()] + unread)
+
+
+def _processes(condition: Condition) -> str:
+    if not condition.signs_tell:
+        return "not known while the store takes no writes"
+    alive = condition.alive
+    gone = [each for each in alive.gone if each.state != "stopped"][:_GONE_NAMED]
+    named = [f"{each.role} {each.name} is {_STATES[each.state]}, {_since(each.at, condition)}" for each in gone]
+    return "; ".join([f"workers {alive.workers}, beats {alive.beats}", *named])
+
+
+def _since(at: int, condition: Condition) -> str:
+    return f"its sign of life ran out {relative(at, condition.now)}"
+
+
+def _memory(figures: Figures) -> str:
+    memory = figures.memory
+    if memory is None:
+        return "the store does not tell"
+    return f"{memory.told}, {memory.eviction or 'maxmemory-policy not told'}"
+
+
+def _dead_letters(condition: Condition) -> str:
+    named = [
+        f"{each.count} of {each.persona} {of_stored(each.cause)}, {_between(each.first, each.last)}"
+        for each in condition.deaths[:_CAUSES_NAMED]
+    ]
+    more = len(condition.deaths) - len(named)
+    count = f"{condition.figures.dead_letters}{_only_counted(condition)}"
+    return "; ".join([count, *named, *([f"{more} more causes"] if more else [])])
+
+
+def _between(first: datetime, last: datetime) -> str:
+    return screen.moment(first) + ("" if first == last else f" to {screen.moment(last)}")
 
 
 def _only_counted(condition: Condition) -> str:
@@ -141,6 +197,10 @@ def _plain(condition: Condition) -> dict[str, Any]:
         "unconfigured": {name: asdict(row) for name, row in figures.unconfigured.items()},
         "agenda": {"conversations": figures.agenda, "lag_seconds": figures.agenda_lag_seconds},
         "alive": asdict(condition.alive),
+        "store": {
+            "refuses_writes": figures.refusal.code if figures.refusal else None,
+            "memory": asdict(figures.memory) if figures.memory else None,
+        },
         "queues": figures.queues,
         "unread": figures.unread,
         "follow_ups": {
@@ -150,6 +210,7 @@ def _plain(condition: Condition) -> dict[str, Any]:
             "late_seconds": figures.follow_up_lateness_seconds,
         },
         "dead_letters": figures.dead_letters,
+        "dead_letters_by_cause": plain_deaths(condition.deaths),
         "refused_only_counted": condition.only_counted,
         "parked": condition.parked,
         "taken_over": figures.taken_over,

@@ -115,6 +115,7 @@ DEAD = {
         "dead:list_letters",
         "List dead letters, newest first, without content.",
     ),
+    "causes": Entry("dead:causes", "Group dead letters by what they died of: how many, since when, until when."),
     "show": Entry(
         "dead:show",
         "Show all that is known of one dead letter; its content only on demand.",

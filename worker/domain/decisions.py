@@ -193,7 +193,7 @@ def before_asking(head: Attempts, known: Known, rules: Rules) -> Ask | Deliver |
     if gave_up and not image_is_missing:
         return _dead(gave_up[0], rules, gave_up[1])
     unknown = head.asks_vanished or head.ask_unknowns
-    step = _after_unknown_ask(head.kind, rules) if unknown else Ask(second=False)
+    step = _after_unknown_ask(head.kind, rules, _last_answer(head)) if unknown else Ask(second=False)
     if not isinstance(step, Ask):
         return step
     return _quiet(known) or Ask(step.second, without_image=image_is_missing)
@@ -205,7 +205,7 @@ def before_sending(head: Attempts, tries: Tries, rules: Rules) -> Send | End:
         return _undelivered(head, Cause.POISON_DELIVERING, figures(times=head.sends_vanished))
     unknown = bool(head.send_unknowns or head.sends_vanished)
     if unknown and rules.persona.unknown.delivery == "hold":
-        return _undelivered(head, Cause.DELIVERY_UNCONFIRMED)
+        return _undelivered(head, Cause.DELIVERY_UNCONFIRMED, _last_answer(head))
     if gave_up := spent(head, tries, rules.retry):
         return _undelivered(head, *gave_up)
     return Send(resent=unknown)
@@ -256,7 +256,7 @@ def of_ask_failure(
         case failures.NoConversation() if head.kind == "follow_up":
             return End("skipped", Cause.NO_CONVERSATION, follow_up="dropped")
         case failures.OutcomeUnknown():
-            step = _after_unknown_ask(head.kind, rules)
+            step = _after_unknown_ask(head.kind, rules, status_of(failure))
             if not isinstance(step, Ask):
                 return step
             reason = Reason(Cause.PERSONA_UNKNOWN, status_of(failure))
@@ -347,7 +347,7 @@ def of_delivery(
         case failures.Unavailable():
             return again("unavailable", Cause.CHANNEL_UNAVAILABLE)
         case failures.OutcomeUnknown() if rules.persona.unknown.delivery == "hold":
-            return _undelivered(head, Cause.DELIVERY_UNCONFIRMED)
+            return _undelivered(head, Cause.DELIVERY_UNCONFIRMED, status_of(failure))
         case failures.OutcomeUnknown():
             return replace(again("unavailable", Cause.CHANNEL_UNKNOWN), unknown=True)
         case failures.KeyRefused():
@@ -408,12 +408,17 @@ def _quiet(known: Known) -> Wait | End | None:
     return Wait(known.quiet_seconds, Cause.QUIET_HOURS, asked=False)
 
 
-def _after_unknown_ask(kind: str, rules: Rules) -> Ask | Deliver | End:
+def _last_answer(head: Attempts) -> str:
+    last = head.failed and read(head.failed.why)
+    return last.detail if last and last.detail.startswith("status=") else ""
+
+
+def _after_unknown_ask(kind: str, rules: Rules, answer: str) -> Ask | Deliver | End:
     policy = rules_of(kind).unknown(rules.persona.on_unknown)
     if policy == "skip":
         return End("skipped", Cause.NUDGE_UNKNOWN, follow_up="next_step")
     if policy == "dead_letter":
-        return _dead(Cause.OUTCOME_UNKNOWN, rules)
+        return _dead(Cause.OUTCOME_UNKNOWN, rules, answer)
     return Ask(second=True)
 
 

@@ -105,7 +105,8 @@ def spent(head: Tried, made: Tries, retry: Retry) -> tuple[Cause, str] | None:
     last = read(failed.why) or Reason(Cause.OTHER)
     match failed.what:
         case "unknown":
-            return Cause.OUTCOME_UNKNOWN, figures(times=made.counted)
+            answer = last.detail if last.detail.startswith("status=") else ""
+            return Cause.OUTCOME_UNKNOWN, f"{figures(times=made.counted)} {answer}".rstrip()
         case "refused":
             return Cause.DELIVERY_REFUSED, last.detail
         case _:

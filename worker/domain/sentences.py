@@ -57,7 +57,13 @@ def _of(template: str) -> Callable[[_Figures], str]:
 
 def _outcome_unknown(found: _Figures) -> str:
     times = f" {found['times']} times while others were answered" if "times" in found else ""
-    return f"outcome unknown{times}: it may have been acted on"
+    answer = f" (status {found['status']})" if "status" in found else ""
+    return f"outcome unknown{times}{answer}: it may have been acted on"
+
+
+def _unconfirmed(found: _Figures) -> str:
+    answer = f" (status {found['status']})" if "status" in found else ""
+    return f"delivery unconfirmed{answer}: it may have arrived"
 
 
 def _gave_up(found: _Figures) -> str:
@@ -97,7 +103,7 @@ _SENTENCES: dict[Cause, str | Callable[[_Figures], str]] = {
     Cause.CHANNEL_REFUSED: _with_status("delivery refused by the channel"),
     Cause.CHANNEL_CLOSED: "the channel takes nothing now",
     Cause.DELIVERY_REFUSED: _with_status("delivery refused by the channel"),
-    Cause.DELIVERY_UNCONFIRMED: "delivery unconfirmed: it may have arrived",
+    Cause.DELIVERY_UNCONFIRMED: _unconfirmed,
     Cause.PACING: _of("next bubble {bubble} of {of}"),
     Cause.TAKEN_OVER: "taken over",
     Cause.NO_ANSWER: lambda found: _status(found, "no answer"),

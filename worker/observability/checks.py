@@ -13,10 +13,12 @@ from urllib.parse import urlsplit
 
 from config.addresses import Address
 from config.settings import Settings
+from worker.domain.diagnoses import store_fills_up, store_refuses, unread_queues
 from worker.store.operator.key_rotation import Tally
 from worker.store.redis.layout import Layout
 from worker.store.redis.server_facts import Facts
 from worker.store.redis.troubles import Trouble
+from worker.store.redis.writes import Memory
 
 Level = Literal["ok", "warning", "failure"]
 _LEVELS: tuple[Level, ...] = ("ok", "warning", "failure")
@@ -24,6 +26,8 @@ _LEVELS: tuple[Level, ...] = ("ok", "warning", "failure")
 OLDEST_VERSION = (6, 2)
 # No decision depends on it. From here on times in logs of different machines are hard to compare.
 LARGEST_SKEW_SECONDS = 2.0
+# The same limit as that of the alert.
+FULLEST_SHARE = 0.9
 
 UNSEEN = "cannot be seen: the server does not show it. "
 
@@ -137,16 +141,31 @@ def of_broker(address: Address, trouble: str) -> Finding:
     )
 
 
+def of_writes(refusal: Trouble | None) -> Finding:
+    """Whether the store takes writes. ``refusal``: why it does not."""
+    if refusal is None:
+        return Finding("writes", "ok", "the store takes them")
+    said = store_refuses(refusal.code, refusal.means, refusal.remedy)
+    return Finding("writes", "failure", said.what, said.do)
+
+
+def of_memory(memory: Memory | None) -> Finding:
+    """How much memory the store has left. None: it does not tell."""
+    if memory is None:
+        return Finding("memory", "warning", UNSEEN + "A full store takes no new events", "ask its operator")
+    if not memory.limit_bytes:
+        return Finding("memory", "ok", f"{memory.told}: the memory of its machine is the limit")
+    if memory.share <= FULLEST_SHARE:
+        return Finding("memory", "ok", memory.told)
+    said = store_fills_up(memory.told)
+    return Finding("memory", "warning", said.what, said.do)
+
+
 def of_queues(unread: Mapping[str, int], *, complete: bool) -> Finding:
     """Whether messages wait in queues that no worker reads. ``unread``: by queue. ``complete``: all were seen."""
     if unread:
-        named = ", ".join(f"{name} {messages}" for name, messages in unread.items())
-        return Finding(
-            "queues",
-            "warning",
-            f"messages lie in queues that no worker reads: {named}",
-            "have the sender use the queue accept, then move or delete them (docs/alerts/queue-unread.md)",
-        )
+        said = unread_queues(unread)
+        return Finding("queues", "warning", said.what, f"{said.do} (docs/alerts/{said.page}.md)")
     if complete:
         return Finding("queues", "ok", "no message lies in a queue that no worker reads")
     return Finding(

@@ -28,7 +28,7 @@ _STALE_INTERVALS = 4
 class StoreFigures(Collector):
     """``measure()`` may raise ``redis.RedisError``; any other error is logged, and the next round measures again.
 
-    ``personas``: the configured ones.
+    ``personas``: the configured ones. ``patience_seconds``: how long a lead may wait, which alerts compare with.
     """
 
     def __init__(
@@ -37,7 +37,9 @@ class StoreFigures(Collector):
         personas: Sequence[str],
         every_seconds: float,
         clock: Callable[[], float] = time.monotonic,
+        patience_seconds: float = 60.0,
     ) -> None:
+        self._patience_seconds = patience_seconds
         self._measure = measure
         self._personas = personas
         self._every_seconds = every_seconds
@@ -79,7 +81,7 @@ class StoreFigures(Collector):
         fresh = self._last and self._clock() - self._last[0] < _STALE_INTERVALS * self._every_seconds
         yield _gauge("parley_store_up", "1 when the store answered.", [], [([], int(self._answers))])
         if self._last and fresh:
-            yield from _totals(self._last[1])
+            yield from _totals(self._last[1], self._patience_seconds)
             yield from _by_persona(self._last[1], self._personas)
 
     def _run(self) -> None:
@@ -87,6 +89,9 @@ class StoreFigures(Collector):
         while not self._stopped.wait(self._every_seconds):
             self.look()
 
+
+# What a store that takes no writes answers (``worker.store.redis.troubles``); all else is "other".
+CODES = ("OOM", "MISCONF", "NOREPLICAS", "READONLY")
 
 Row = tuple[list[str], float]
 
@@ -98,7 +103,8 @@ def _gauge(name: str, says: str, labels: list[str], rows: Iterable[Row]) -> Metr
     return family
 
 
-def _totals(figures: Figures) -> Iterator[Metric]:
+def _totals(figures: Figures, patience_seconds: float) -> Iterator[Metric]:
+    memory = figures.memory
     for name, says, value in (
         ("parley_store_agenda_conversations", "Conversations that have work.", figures.agenda),
         ("parley_store_agenda_lag_seconds", "How long the first one is due.", figures.agenda_lag_seconds),
@@ -109,10 +115,23 @@ def _totals(figures: Figures) -> Iterator[Metric]:
         ("parley_store_taken_over_conversations", "Conversations that a person has.", figures.taken_over),
         ("parley_store_channel_closed", "1 when the channel's gate is closed.", int(bool(figures.channel))),
         ("parley_store_unread_messages", "Messages in queues that no worker reads.", sum(figures.unread.values())),
+        ("parley_store_evicts", "1 when a full store throws keys away.", int(bool(memory and memory.evicts))),
         ("parley_store_sampled", "1 when what waits is an estimate.", int(figures.sampled)),
+        ("parley_store_patience_seconds", "A lead who waits longer needs a person.", patience_seconds),
         ("parley_store_measuring_seconds", "How long measuring took.", figures.measuring_seconds),
     ):
         yield _gauge(name, says, [], [([], value)])
+    refused = figures.refusal and figures.refusal.code
+    yield _gauge(
+        "parley_store_refuses_writes",
+        "1 when the store takes no writes, by what it answers.",
+        ["code"],
+        [([code], int(code == refused)) for code in CODES] + [(["other"], int(bool(refused) and refused not in CODES))],
+    )
+    used: list[Row] = [] if memory is None else [([], memory.used_bytes)]
+    limit: list[Row] = [] if memory is None or not memory.limit_bytes else [([], memory.limit_bytes)]
+    yield _gauge("parley_store_memory_bytes", "Memory that the store uses, its fullest server.", [], used)
+    yield _gauge("parley_store_memory_limit_bytes", "Its maxmemory, when one is set.", [], limit)
     queues = [([queue], messages) for queue, messages in figures.queues.items()]
     yield _gauge("parley_store_queue_messages", "Messages that wait in the broker's queues.", ["queue"], queues)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import logging
 import os
@@ -18,21 +19,23 @@ from worker.observability.endpoint import Endpoint
 from worker.observability.health import BeatHealth, WorkerHealth
 from worker.observability.store_metrics import StoreFigures
 from worker.processes.cpu_affinity import OneCore
+from worker.processes.signs import Signs
 from worker.processes.start_up import StartUpCheck, examine_layout
 from worker.processes.watchdog import Watchdog
 from worker.store import Store, encryption
 from worker.store.heartbeats import Served
-from worker.store.views.figures import Figures
 
 _log = logging.getLogger("parley.worker")
 
 # Beat sends its tasks several times a second, but a slow broker may delay it.
 _BEAT_SILENT_SECONDS = 30.0
+_BEAT_SIGN_SECONDS = 5.0
 _HAND_OVER_SECONDS = 1.0
 # Looks at the young objects for each look at all of them; Python's default is 10.
 _YOUNG_LOOKS_FOR_GARBAGE = 40
 
 _health = WorkerHealth()
+_signs: list[Signs] = []
 
 
 def connect() -> None:
@@ -43,6 +46,7 @@ def connect() -> None:
     signals.beat_init.connect(_beat_begins)
     signals.celeryd_after_setup.connect(_check_store)
     signals.setup_logging.connect(_configure_logging)
+    atexit.register(_leave)
 
 
 def _ready(sender: Any, **_: Any) -> None:
@@ -52,6 +56,11 @@ def _ready(sender: Any, **_: Any) -> None:
         OneCore().start()
     _health.takes_messages(_watch(sender), lambda: sender.connection is not None)
     _look_less_for_garbage()
+
+
+def _leave() -> None:
+    for signs in _signs:
+        signs.end()
 
 
 def _look_less_for_garbage() -> None:
@@ -79,6 +88,7 @@ def _hand_over() -> None:
     giving = threading.Thread(target=bootstrap.hand_over, daemon=True)
     giving.start()
     giving.join(_HAND_OVER_SECONDS)
+    _leave()
     logging.shutdown()
     os._exit(0)
 
@@ -91,15 +101,18 @@ def _watch(consumer: Any) -> Watchdog:
 
     serves = Served(tuple(settings.personas), settings.captivate.name)
 
-    def sign() -> None:
-        store.processes.sign("worker", watchdog.look_seconds, serves)
+    signs = Signs(store.processes, "worker", lambda: watchdog.look_seconds, serves)
+    _signs.append(signs)
 
     # The parent of forked workers runs no task: taking one counts as progress, and only its supervisor may end it.
     forks = _pool_of(consumer) == "prefork"
     if not forks:
         bootstrap.parts()
     watchdog = Watchdog(
-        lambda: store.doorbells.backlog(queues), settings.worker.stuck_seconds, None if forks else os._exit, sign=sign
+        lambda: store.doorbells.backlog(queues),
+        settings.worker.stuck_seconds,
+        None if forks else os._exit,
+        sign=signs.give,
     )
 
     def progress(**_: Any) -> None:
@@ -125,11 +138,12 @@ def _beat_begins(sender: Any, **_: Any) -> None:
     every_seconds = settings.metrics.measure_seconds
     StartUpCheck(settings, _refuse_to_schedule, only=examine_layout).begin()
 
-    def measure() -> Figures:
-        store.processes.sign("beat", every_seconds)
-        return store.measures.take()
-
-    figures = StoreFigures(measure, list(settings.personas), every_seconds)
+    figures = StoreFigures(
+        store.measures.take,
+        list(settings.personas),
+        every_seconds,
+        patience_seconds=settings.metrics.patience_seconds,
+    )
     silent_seconds = max(_BEAT_SILENT_SECONDS, 4 * settings.agenda.tick_seconds)
     health = BeatHealth(
         lambda: sender.scheduler.ticked_at,
@@ -137,6 +151,10 @@ def _beat_begins(sender: Any, **_: Any) -> None:
         lambda: sender.scheduler.broker_answers,
         silent_seconds,
     )
+    # Over a connection of its own: to measure takes long when much is stored.
+    signs = Signs(Store(settings, connections=1).processes, "beat", lambda: min(_BEAT_SIGN_SECONDS, every_seconds))
+    _signs.append(signs)
+    signs.start(lambda: health.live().good)
 
     def sent(sender: str, **_: Any) -> None:
         metrics.beat_sent(sender)

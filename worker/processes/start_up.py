@@ -14,6 +14,7 @@ from worker.observability.checks import Finding
 from worker.store import Store, StoreError
 from worker.store.redis import server_facts
 from worker.store.redis.troubles import trouble_of
+from worker.store.redis.writes import memory
 
 _log = logging.getLogger("parley.check")
 
@@ -29,12 +30,14 @@ def examine(settings: Settings, store: Store) -> tuple[list[Finding], bool]:
         layout = checks.of_layout(store.layout.look())
         encryption = checks.of_encryption(store.content.writes_with, store.rotation.sample())
         lying = store.queues.look()
+        used, refusal = memory(store.redis), store.refusal()
     except StoreError as error:
         trouble = trouble_of(error)
         found = checks.refusing(address, trouble) if trouble.answered else checks.unreachable(address, trouble.code)
         return [*known, found], False
     queues = checks.of_queues(lying.unread, complete=lying.complete)
-    return [*known, *checks.of_store(address, facts), layout, encryption, queues], True
+    writes = checks.of_writes(refusal), checks.of_memory(used)
+    return [*known, *checks.of_store(address, facts), *writes, layout, encryption, queues], True
 
 
 def _of_broker(settings: Settings, store: Store) -> list[Finding]:

@@ -100,8 +100,10 @@ class Watchdog:
             self._unexpected.note(error)
 
     def _run(self) -> None:
-        while not self._stopped.wait(self.look_seconds):
+        # At once: a worker that is ready has told the store that it lives.
+        while not self._stopped.is_set():
             try:
                 self.look()
             except Exception as error:
                 self._unexpected.note(error)
+            self._stopped.wait(self.look_seconds)

@@ -21,12 +21,14 @@ from worker.store.queues.broker import Broker
 from worker.store.queues.doorbells import BrokerDoorbells, Doorbells, StoreDoorbells
 from worker.store.queues.parked import Parked
 from worker.store.queues.queue_figures import BrokerLook, ListLook, QueueLook
+from worker.store.redis import writes
 from worker.store.redis.ahead import AheadRedis
 from worker.store.redis.cluster import LateCluster
 from worker.store.redis.connection import StoreError, StoreFull, connect
 from worker.store.redis.connection_stack import Lines
 from worker.store.redis.layout import LayoutGuard
 from worker.store.redis.scripts import Scripts
+from worker.store.redis.troubles import Trouble
 from worker.store.views.figures import Measures
 from worker.store.views.timeline import Timeline
 
@@ -90,7 +92,7 @@ class Store:
             self.accept_queue = BrokerQueue(self.redis, broker)
             self.queues = BrokerLook(self.redis, broker)
         self.parked = Parked(self.redis, int(settings.retention.dead_seconds * 1000))
-        self.processes = Processes(self.redis)
+        self.processes = Processes(self.redis, scripts)
         self.unconfigured = Unconfigured()
         self.gates = Gates(self.redis, self.keys, scripts, int(settings.agenda.grace_seconds * 1000))
         self.personas = Personas(self.redis, self.keys, self.gates, settings)
@@ -206,6 +208,10 @@ class Store:
     def ping(self) -> None:
         """Ask the store for a sign of life. Raises ``StoreError``."""
         self.redis.ping()
+
+    def refusal(self) -> Trouble | None:
+        """Why the store takes no writes; None = it takes them. Changes nothing. Raises ``StoreError``."""
+        return writes.refusal(self.redis, self.keys.shards)
 
     def close(self) -> None:
         """Close all connections."""

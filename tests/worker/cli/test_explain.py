@@ -8,10 +8,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from worker.cli.explanation import explain, next_follow_up
+from worker.cli.explanation import Around, explain, next_follow_up
 from worker.domain.cadence import TouchState
 from worker.domain.conversation import Conversation
 from worker.domain.events import FollowUp
+from worker.store.heartbeats import Alive, Gone
+from worker.store.redis.troubles import Trouble
 from worker.store.views.situation import Situation
 from worker.store.views.timeline import Moment
 
@@ -49,7 +51,7 @@ WAITING = Situation(
 ASKING = {"leased": True, "lease_until": NOW + 5000, "step": "asking", "asks": 2}
 HELD = {"hold_until": NOW + 30_000, "hold_reason": "no answer (status 502)", "asks": 3}
 BETWEEN_BUBBLES = {"hold_until": NOW + 5000, "hold_reason": "next bubble 2 of 3", "replied": True, "bubbles_sent": 1}
-CIRCUIT = {"circuit_until": str(NOW + 9000), "circuit_reason": "unavailable"}
+CIRCUIT = {"circuit_until": str(NOW + 9000), "circuit_reason": "no_answer status=503"}
 CREDITS = {"credits_until": str(NOW + 9000), "credits_reason": "credits out (402)"}
 STOPPED = {"gates": {"outreach": "15 of the last 50"}}
 PLANNED = TouchState("ava:@lead", due=NOW + 14_400_000, rule="step 1 of 2, after 5 h of silence")
@@ -74,10 +76,16 @@ TYPING = {"joining": "open", "due": NOW + 1100}
         ({"taken_over": "escalated", "taken_over_at": NOW, "waiting": 0}, "(Parley escalated it), so the persona is"),
         ({**ASKING, "taken_over": "claimed by kim", "taken_over_at": NOW}, "(claimed by kim), so the persona"),
         ({"waiting": 0}, "Nothing waits, and the timeline no longer says"),
-        ({"conversation": Conversation("zoe", "@x")}, "persona zoe is not in these settings"),
+        (
+            {"conversation": Conversation("zoe", "@x")},
+            "persona zoe is not configured; configure it and restart the workers",
+        ),
         (ASKING, "a worker is asking the persona (attempt 2); that takes 75 s at most"),
         ({**ASKING, "step": "delivering", "sends": 1}, "delivering the answer (attempt 1); that takes 25 s at most"),
-        ({**ASKING, "lease_until": NOW - 1}, "vanished; another one takes over in 4 s"),
+        (
+            {**ASKING, "lease_until": NOW - 1},
+            "the worker that had it is frozen or dead: another one, if one runs, takes over in 4 s",
+        ),
         (HELD, "held because of: no answer (status 502); tried again in 30 s (3 attempts so far)"),
         (
             {"hold_until": NOW + 14_400_000, "hold_reason": "outreach ramp", "kind": "ai_opener"},
@@ -95,12 +103,15 @@ TYPING = {"joining": "open", "due": NOW + 1100}
             {**ASKING, **BETWEEN_BUBBLES, "step": "delivering", "sends": 1},
             "delivering bubble 2 of the answer (attempt 1)",
         ),
-        ({"gates": {"paused": "holiday"}}, "paused (holiday); it goes on after: parley resume ava"),
-        ({"gates": {"quarantined": "key refused (401)"}}, "correct its key, restart the workers"),
+        ({"gates": {"paused": "holiday"}}, "paused (holiday); when its reason is gone: parley resume ava"),
+        (
+            {"gates": {"quarantined": "key_refused status=401"}},
+            "FluidTalk refuses the key of ava (status 401); correct its",
+        ),
         ({"gates": {"hold_until": str(NOW + 20_000), "hold_reason": "429"}}, "waits (429); it goes on in 20 s"),
         ({"gates": {"hold_until": str(NOW - 1), "hold_reason": "429"}}, "as soon as one is free"),
-        ({"gates": CIRCUIT}, "the circuit is open (unavailable); one call tries it in 9 s"),
-        ({"gates": CREDITS, "started": False}, "no credits to begin with (credits out (402))"),
+        ({"gates": CIRCUIT}, "FluidTalk does not answer for ava (status 503); one call tries it in 9 s"),
+        ({"gates": CREDITS, "started": False}, "ava has no credits for new leads (402); one call tries it in 9 s"),
         ({"gates": CREDITS}, "as soon as one is free"),
         ({"gates": {"paused": "holiday"}, "replied": True}, "as soon as one is free"),
         ({**STOPPED, "kind": "ai_opener"}, "sends no openers and follow-ups (15 of the last 50); when the cause is"),
@@ -109,7 +120,10 @@ TYPING = {"joining": "open", "due": NOW + 1100}
         ({"kind": "follow_up", "ready": True}, "it is ready; a beat rings for so many openers and follow-ups at each"),
         (TYPING, "the lead may still be typing; asked in 1 s unless more comes"),
         ({**TYPING, "waiting": 3}, "3 events wait: the lead may still be typing"),
-        ({"due": NOW - 60_000}, "due for 60 s, but no beat has sent its doorbell; start a beat"),
+        (
+            {"due": NOW - 60_000},
+            "no worker takes the queue schedule: what is due is 60 s late; start a worker for all queues",
+        ),
         ({"rings": 4}, "rung 4 times and no worker took it; start a worker"),
         ({}, "1 event waits: a worker takes it as soon as one is free; its doorbell rings again in 4 s"),
     ],
@@ -117,6 +131,45 @@ TYPING = {"joining": "open", "due": NOW + 1100}
 def test_each_situation_has_its_sentence(changes, said, make_settings):
     settings = make_settings(join={"settle_seconds": 1.2})
     assert said in explain(replace(WAITING, **changes), [], settings)
+
+
+GONE = {
+    "worker": Alive(0, 1, (Gone("worker", "host:7", NOW - 9000, "frozen"),)),
+    "beat": Alive(1, 0, (Gone("beat", "host:8", NOW - 9000, "dead"),)),
+    "both": Alive(0, 0, (Gone("worker", "host:7", NOW, "dead"), Gone("beat", "host:8", NOW, "dead"))),
+}
+FROZEN = "no worker is alive: host:7 is frozen; end it (kill -9 7), then start one: celery -A worker worker"
+REPLICA = Trouble("READONLY", "is a replica", "wait for the fail-over to end")
+
+
+@pytest.mark.parametrize(
+    ("changes", "around", "said"),
+    [
+        ({}, Around(GONE["worker"]), f"1 event waits: {FROZEN}"),
+        ({**ASKING, "lease_until": NOW - 1, "due": NOW - 60_000}, Around(GONE["worker"]), f"1 event waits: {FROZEN}"),
+        (ASKING, Around(GONE["worker"]), "a worker is asking the persona"),
+        (ASKING, Around(refusal=Trouble("OOM", "is full", "make room")), "a worker is asking the persona"),
+        ({"due": NOW - 60_000}, Around(GONE["beat"]), "no beat is alive: host:8 is dead; look at the end of its log"),
+        ({"gates": CIRCUIT}, Around(GONE["beat"]), "1 event waits: no beat is alive: host:8 is dead"),
+        (HELD, Around(GONE["both"]), "no worker is alive: host:7 is dead and no beat is alive: host:8 is dead; look"),
+        ({}, Around(Alive(0, 1)), "no worker is alive: none has run so far; start one: celery -A worker worker"),
+        ({"gates": {"paused": "x"}}, Around(GONE["worker"]), "ava; besides, no worker is alive: host:7 is frozen"),
+        ({**ASKING, "lease_until": NOW - 1}, Around(Alive(2, 1)), "frozen or dead: another one takes over in 4 s"),
+        (
+            {},
+            Around(GONE["both"], REPLICA),
+            "1 event waits: the store takes no writes: it is a replica (READONLY); wait",
+        ),
+        (ASKING, Around(refusal=REPLICA), "the store takes no writes: it is a replica (READONLY); wait"),
+        (
+            {"known": False, "waiting": 0},
+            Around(unread={"acept": 1}),
+            "arrives); messages lie in queues that no worker reads (acept: 1).",
+        ),
+    ],
+)
+def test_it_looks_which_processes_live_before_it_speaks(changes, around, said, make_settings):
+    assert said in explain(replace(WAITING, **changes), [], make_settings(), around)
 
 
 @pytest.mark.parametrize(
@@ -137,6 +190,11 @@ def test_when_nothing_waits_the_last_end_is_told(word, details, said, make_setti
 @pytest.mark.parametrize(
     ("touch", "said"),
     [
+        (
+            replace(PLANNED, due=NOW - 400_000),
+            "Its next one too: follow-ups are 7 min late; see whether workers take the queue schedule, and whether "
+            "many are due at once.",
+        ),
         (PLANNED, "Next follow-up in 4 h (2027-01-15 12:00:00 UTC): step 1 of 2, after 5 h of silence."),
         (TouchState("ava:@lead"), ""),
         (TouchState("ava:@lead", quiet_from=NOW, step=2), "No follow-up: the cadence is over."),
@@ -175,16 +233,23 @@ def test_the_next_follow_up_stands_below_the_sentence(parley, store, channel):
     assert json.loads(parley("explain", "ava", "@lead", "--json").out)["next_follow_up"]["at_ms"] > NOW / 2
 
 
-def test_the_sentence_comes_first_then_the_timeline(parley, store, chat, turn):
+@pytest.fixture
+def alive(store):
+    """A worker and a beat give signs of life."""
+    store.processes.sign("worker", 60)
+    store.processes.sign("beat", 60)
+
+
+def test_the_sentence_comes_first_then_the_timeline(parley, store, chat, turn, alive):
     store.inbox.accept(chat("a"))
     store.inbox.accept(chat("b"))
     store.personas.pause("ava", "key rotation")
     lines = parley("explain", "ava", "@lead").out.splitlines()
-    assert lines[0] == "2 events wait: persona ava is paused (key rotation); it goes on after: parley resume ava"
+    assert lines[0] == "2 events wait: persona ava is paused (key rotation); when its reason is gone: parley resume ava"
     assert [line.split()[-4:] for line in lines[4:]] == [["accepted", "inbound_chat,", "event", name] for name in "ab"]
 
 
-def test_every_word_of_a_whole_life_is_told_without_content(parley, store, chat, turn):
+def test_every_word_of_a_whole_life_is_told_without_content(parley, store, chat, turn, alive):
     store.inbox.accept(chat("a"))
     grant = store.leases.begin(Conversation("ava", "@lead"), "t")
     store.leases.hold(grant, 60, "no answer (status 502)", unknown=True)

@@ -50,8 +50,13 @@ def test_what_needs_a_person_comes_first(parley, store, die):
     ended = parley("status")
     assert ended.status == 0
     lines = ended.out.splitlines()
-    assert lines[0].startswith("4 things need you: no worker is alive; no beat is alive; persona bea is quarantined")
-    assert "   to do: parley dead list, then parley dead replay or parley dead discard" in lines
+    assert lines[0].startswith(
+        "4 things need you: no worker is alive: none has run so far; no beat is alive: none has run so far; "
+        "FluidTalk refuses the key of bea (key refused (401))"
+    )
+    assert (
+        "   to do: parley dead causes, then parley dead replay-all or parley dead discard (docs/alerts/dead-letters.md)"
+    ) in lines
     ended = parley("status", "--check")
     assert (ended.status, ended.err) == (1, "Something needs you.\n")
 
@@ -64,7 +69,10 @@ def test_as_json(parley, store, alive, chat, turn):
     told = json.loads(parley("status", "--json").out)
     assert told["needs"] == []
     assert (told["waiting"]["events"], told["waiting"]["conversations"]) == (2, 1)
-    assert (told["alive"], told["taken_over"]) == ({"workers": 1, "beats": 1}, 1)
+    assert (told["alive"], told["taken_over"]) == (
+        {"workers": 1, "beats": 1, "gone": []},
+        1,
+    )
     assert told["queues"].keys() == {"turns", "outreach", "schedule", "accept"}
     (ava, bea) = told["personas"]
     (gate,) = ava["gates"]

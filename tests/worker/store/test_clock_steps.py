@@ -12,9 +12,10 @@ from worker.domain.conversation import Conversation
 from worker.domain.events import FollowUp
 from worker.store.conversations.turn_steps import Grant, NotNow
 from worker.store.heartbeats import KEY as ALIVE
-from worker.store.heartbeats import Alive, Processes
+from worker.store.heartbeats import Processes
 from worker.store.queues.accept_queue import AcceptList
 from worker.store.redis.ahead import KEY
+from worker.store.redis.scripts import Scripts
 
 HOUR = 3_600_000
 LEAD = Conversation("ava", "@lead")
@@ -464,12 +465,13 @@ def test_a_reply_belongs_to_the_group_that_it_was_given_to(
 
 
 def test_a_process_that_is_gone_is_not_alive_for_an_hour(store, step):
-    other = Processes(store.redis)
+    other = Processes(store.redis, Scripts(store.redis))
     other.sign("worker", 5)
     store.redis.zadd(ALIVE, {"worker gone:1": now(store) + 15_000})
     step(store, 0)
     other.sign("worker", 5)
-    assert other.alive() == Alive(workers=1, beats=0)
+    alive = other.alive()
+    assert (alive.workers, alive.beats) == (1, 0)
 
 
 def test_a_reader_that_is_gone_keeps_nobody_from_reading(store):

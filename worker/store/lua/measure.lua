@@ -4,9 +4,10 @@
 -- Returns {now, {counter field, count, ...}, conversations on the agenda, how many of them were looked at,
 --          earliest time on the agenda or now, follow-ups planned, earliest of them or now, dead letters, seals,
 --          conversations that a person has,
---          {persona, reason, conversations, events, earliest acceptance, ...}}.
+--          {persona, reason, conversations, events, earliest acceptance, why the earliest is held or '', ...}}.
 -- When more wait than may be looked at, those that are looked at are drawn by lot. Reasons:
---      turn      a turn is under way        hold      held for itself, for a retry or between two bubbles
+--      turn      a turn is under way        hold      held for itself, for a retry or in line for a call
+--      moment    between two bubbles, or it speaks first and is held
 --      person    a person has taken the conversation over
 --      channel   its answer waits, the channel's gate is closed
 --      paused | quarantined | persona_hold | outreach_stopped | circuit | credits          a gate of the persona is closed
@@ -38,13 +39,18 @@ end
 
 local function why(name, persona, accepted_at, replied, kind, seq)
   local state = redis.call('HMGET', conversation_prefix .. name, 'lease_until', 'hold_until', 'started', 'taken_over', 'last_inbound',
-    'inbound_seq')
+    'inbound_seq', 'hold_reason')
   if number(state[1]) > now then return 'turn' end
   if state[4] then return 'person' end
-  if number(state[2]) > now then return 'hold' end
+  local lane = lane_of({kind, accepted_at, seq}, {state[5], state[6]})
+  if number(state[2]) > now then
+    local reason = state[7] or ''
+    local paced = string.find(reason, '^pacing') or string.find(reason, '^next bubble')
+    if paced or (lane == 'outreach' and not replied) then return 'moment' end
+    return 'hold', reason
+  end
   if replied then return channel_closed and 'channel' or 'worker' end
   local closed = gates_of(persona)
-  local lane = lane_of({kind, accepted_at, seq}, {state[5], state[6]})
   if lane == 'outreach' and closed.outreach then return closed.all or closed.outreach end
   return closed.all or closed.unreachable or (not state[3] and closed.new) or (lane == 'outreach' and lane) or 'worker'
 end
@@ -57,17 +63,18 @@ for _, name in ipairs(names) do
   if id then
     local persona = string.match(name, '^[^:]*')
     local head = redis.call('HMGET', journal_prefix .. id .. ' ' .. name, 'accepted_at', 'reply', 'kind', 'seq')
-    local reason = why(name, persona, unpack(head, 1, 4))
+    local reason, held_for = why(name, persona, unpack(head, 1, 4))
     local key = persona .. ' ' .. reason
     local row = rows[key]
     if not row then
-      row = {persona, reason, 0, 0, now}
+      row = {persona, reason, 0, 0, now, ''}
       rows[key] = row
       order[#order + 1] = key
     end
     row[3] = row[3] + 1
     row[4] = row[4] + redis.call('LLEN', inbox_prefix .. name)
-    row[5] = math.min(row[5], number(head[1] or now))
+    local accepted_at = number(head[1] or now)
+    if accepted_at <= row[5] then row[5], row[6] = accepted_at, held_for or '' end
   end
 end
 

@@ -63,6 +63,17 @@ class DeadLetter:
 
 
 @dataclass(frozen=True, slots=True)
+class Deaths:
+    """Dead letters of one persona with the same cause, as the store keeps it; ``first`` and ``last`` of them died."""
+
+    persona: str
+    cause: str
+    count: int
+    first: datetime
+    last: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class OpenedLetter:
     """All that is kept of a dead event. The last three fields are content: never for logs or an uninvited eye.
 
@@ -128,6 +139,19 @@ class DeadLetters:
         """All that match, in the order in which they died: to be replayed in this order."""
         found = list(_about(about, self._read(sorted(self._members(persona)))))
         return sorted(found, key=lambda letter: (letter.died_at, letter.rank))
+
+    def by_cause(self, persona: str | None = None, most: int | None = None) -> list[Deaths]:
+        """All by what they died of, most of one cause first.
+
+        ``persona``: only of this one. ``most``: look at so many of each shard at most, the newest.
+        """
+        found: dict[tuple[str, str], Deaths] = {}
+        for letter in self._read(list(self._members(persona, most))):
+            owner, at = letter.conversation.persona, letter.died_at
+            known = found.get((owner, letter.cause)) or Deaths(owner, letter.cause, 0, at, at)
+            first, last = min(known.first, at), max(known.last, at)
+            found[owner, letter.cause] = Deaths(owner, letter.cause, known.count + 1, first, last)
+        return sorted(found.values(), key=lambda each: (-each.count, each.persona, each.cause))
 
     def only_counted(self, persona: str | None = None) -> int:
         """How many refused events were only counted so far, because there was no room for their letters.
@@ -201,9 +225,10 @@ class DeadLetters:
             self._doorbells.ring([(conversation, TURNS)])
         return Replayed(status, str(detail))
 
-    def _members(self, persona: str | None) -> Iterator[tuple[float, str]]:
+    def _members(self, persona: str | None, most: int | None = None) -> Iterator[tuple[float, str]]:
         for shard in self._keys.shards:
-            rows: list[tuple[str, float]] = self._redis.zrange(shard.dead, 0, -1, withscores=True)  # type: ignore[assignment]
+            last = -1 if most is None else most - 1
+            rows: list[tuple[str, float]] = self._redis.zrevrange(shard.dead, 0, last, withscores=True)  # type: ignore[assignment]
             for member, died_at in rows:
                 if persona is None or _parts(member)[1].persona == persona:
                     yield died_at, member

@@ -91,7 +91,8 @@ class Takeovers:
     def is_delivering(self, conversation: Conversation) -> bool:
         """Whether a turn that holds its lease is delivering at this moment."""
         shard = self._keys.of(conversation)
-        with self._redis.pipeline() as pipeline:
+        # No transaction: a store that is full refuses to queue what only reads.
+        with self._redis.pipeline(transaction=False) as pipeline:
             pipeline.hget(shard.conversation(conversation), "lease_until")
             pipeline.lindex(shard.inbox(conversation), 0)
             lease_until, head = pipeline.execute()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any, cast
 
 from redis import BlockingConnectionPool, Redis, exceptions
@@ -54,8 +55,23 @@ def connect(address: Address, tls: Tls, connections: int, client: type[Redis] = 
         return cast(Redis, LateCluster(address, _retry(), {**options, **secured}))
     options |= {"health_check_interval": 15, "retry": _retry(), "retry_on_error": _RETRIED}
     if address.kind == "sentinel":
-        return client.from_pool(_sentinel_pool(address, {**options, "ssl": address.tls, **secured}))
-    return client.from_pool(BlockingConnectionPool.from_url(address.url, **options, **secured))
+        return _patient(client.from_pool(_sentinel_pool(address, {**options, "ssl": address.tls, **secured})))
+    return _patient(client.from_pool(BlockingConnectionPool.from_url(address.url, **options, **secured)))
+
+
+class _AnyAnswer:
+    """A connection that takes any answer to its PING for a sign of health: a server that cannot write to its disk
+    refuses it, and still tells what it holds."""
+
+    def _send_ping(self) -> None:
+        with suppress(exceptions.ResponseError):
+            super()._send_ping()  # type: ignore[misc]
+
+
+def _patient(client: Redis) -> Redis:
+    pool = client.connection_pool
+    pool.connection_class = type("AnyAnswerConnection", (_AnyAnswer, pool.connection_class), {})
+    return client
 
 
 def clock_ms(redis: Redis) -> int:

@@ -11,7 +11,7 @@ from typing import Any, Generic, ParamSpec
 from redis import Redis
 from redis.exceptions import NoScriptError, ResponseError
 
-from worker.store.faces import agenda, door, follow_ups, gates, operators, outreach, places, turn, views
+from worker.store.faces import agenda, door, follow_ups, gates, operators, outreach, places, processes, turn, views
 from worker.store.faces.face import Face, Words
 from worker.store.redis.ahead import LUA
 from worker.store.redis.cluster import LateCluster
@@ -155,6 +155,7 @@ class Scripts:
         self.stumble = script(turn.stumble)
         self.hand_over = script(turn.hand_over)
         self.renew = script(turn.renew, plain)
+        self.sign = script(processes.sign, "")
         self.keep_image = script(turn.keep_image)
         self.note = script(turn.note)
         self.touch = script(follow_ups.touch)

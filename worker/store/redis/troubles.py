@@ -37,7 +37,7 @@ _KNOWN = (
     Trouble(FULL, "is full", "make room or raise its maxmemory: redis-cli INFO memory"),
     Trouble("NOREPLICAS", "has too few replicas to write", "start its replica, or see min-replicas-to-write"),
     Trouble("MISCONF", "cannot write to its disk", "look at disk space and its log: redis-cli INFO persistence"),
-    Trouble("READONLY", "is a replica and takes no writes", _WAITS_FOR_MASTER),
+    Trouble("READONLY", "is a replica", _WAITS_FOR_MASTER),
     Trouble("UNBLOCKED", "became a replica", _WAITS_FOR_MASTER),
     Trouble("MASTERDOWN", "is a replica that misses its master", _WAITS_FOR_MASTER),
     Trouble("CLUSTERDOWN", "misses a part of its cluster", "redis-cli CLUSTER INFO"),

@@ -13,8 +13,11 @@ from worker.domain.vocabulary import FATES
 from worker.store.heartbeats import Processes, Served
 from worker.store.keys import Keys
 from worker.store.queues.queue_figures import QueueLook
+from worker.store.redis import writes
 from worker.store.redis.connection import clock_ms
 from worker.store.redis.scripts import Scripts
+from worker.store.redis.troubles import Trouble
+from worker.store.redis.writes import Memory
 
 # Looking at one conversation costs the server about 8 microseconds, and it does nothing else meanwhile: 4 ms.
 LOOK_AT_MOST = 500
@@ -40,17 +43,19 @@ GATES = tuple(_GATE_FIELDS)
 @dataclass(slots=True)
 class Waiting:
     """What waits for one reason (``lua/measure.lua``). ``oldest_seconds``: age of the oldest event that is first in its
-    conversation."""
+    conversation; ``held_for``: why that one is held, as the store keeps it, '' = it is not."""
 
     conversations: int = 0
     events: int = 0
     oldest_seconds: float = 0.0
+    held_for: str = ""
 
     def add(self, more: Waiting) -> None:
         """Count ``more`` in."""
         self.conversations += more.conversations
         self.events += more.events
-        self.oldest_seconds = max(self.oldest_seconds, more.oldest_seconds)
+        if more.oldest_seconds >= self.oldest_seconds:
+            self.oldest_seconds, self.held_for = more.oldest_seconds, more.held_for
 
 
 @dataclass(slots=True)
@@ -67,6 +72,7 @@ class Figures:
     gate is closed, '' = it is open; ``channel_cause``: why, as the store keeps it.
     ``queues``: messages in each queue that workers read; empty when the broker cannot be looked into. ``unread``: in
     queues that no worker reads, by their names; ``unread_complete``: whether all could be looked for.
+    ``refusal``: why the store takes no writes, None = it takes them. ``memory``: of the store; None = it does not tell.
     """
 
     counters: dict[str, dict[str, int]]
@@ -86,6 +92,8 @@ class Figures:
     queues: dict[str, int] = field(default_factory=dict)
     unread: dict[str, int] = field(default_factory=dict)
     unread_complete: bool = True
+    refusal: Trouble | None = None
+    memory: Memory | None = None
     measuring_seconds: float = 0.0
 
     def unaccounted(self, persona: str) -> int:
@@ -138,6 +146,8 @@ class Measures:
             self._add(figures, self._measure(shard, channel=shard.channel(self._channel), most=look_at_most))
         figures.gates = self._gates()
         figures.channel, figures.channel_cause = self._channel_closed()
+        figures.refusal = writes.refusal(self._redis, self._keys.shards)
+        figures.memory = writes.memory(self._redis)
         found = self._queues.look()
         figures.queues, figures.unread, figures.unread_complete = found.waiting, found.unread, found.complete
         figures.measuring_seconds = time.perf_counter() - started_at
@@ -170,9 +180,9 @@ class Measures:
             counted = figures.counters.setdefault(self._known(persona), {})
             counted[word] = counted.get(word, 0) + int(count)
         scale = waiting / looked_at if looked_at else 1
-        for start in range(0, len(rows), 5):
-            persona, reason, conversations, events, oldest = rows[start : start + 5]
-            more = Waiting(round(conversations * scale), round(events * scale), (now - oldest) / 1000)
+        for start in range(0, len(rows), 6):
+            persona, reason, conversations, events, oldest, held_for = rows[start : start + 6]
+            more = Waiting(round(conversations * scale), round(events * scale), (now - oldest) / 1000, held_for)
             if persona not in self._personas:
                 reason = reason if reason == "turn" else UNCONFIGURED
                 figures.unconfigured.setdefault(persona, Waiting()).add(more)

@@ -63,11 +63,12 @@ class Situation:
 def situation(redis: Redis, keys: Keys, conversation: Conversation, channel: str) -> Situation:
     """Read it. ``channel``: the name of its environment.
 
-    Two round trips, so a turn that ends in between may show half. Raises ``StoreError``.
+    Not one moment, so a turn that ends in between may show half. Raises ``StoreError``.
     """
     shard, name = keys.of(conversation), conversation.name
     now = clock_ms(redis)
-    with redis.pipeline() as pipeline:
+    # No transaction: a store that is full refuses to queue what only reads.
+    with redis.pipeline(transaction=False) as pipeline:
         pipeline.hgetall(shard.conversation(conversation))
         pipeline.llen(shard.inbox(conversation))
         pipeline.lindex(shard.inbox(conversation), 0)

@@ -1,0 +1,14 @@
+"""Signs of life of processes. They belong to no shard."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from worker.store.faces.face import face
+from worker.store.keys import Key
+
+
+@face()
+def sign(*, signs: Key, ends_at: int, forgotten: int, latest: str, members: Sequence[str]) -> Any:
+    """Somebody is there; who has not been for long is forgotten."""
