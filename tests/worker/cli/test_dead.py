@@ -212,3 +212,20 @@ def test_replay_all_leaves_what_has_no_place_and_says_why(parley, store, chat, o
 def test_replay_all_without_a_match_or_a_cause(parley, outage):
     assert parley("dead", "replay-all", "--cause", "nothing like it", "--yes").status == 1
     assert parley("dead", "replay-all", "--yes").status == 2
+
+
+def test_causes_are_grouped_with_the_status_the_first_and_the_last(parley, die):
+    for number, status in enumerate((502, 502, 500)):
+        die(f"e{number}", f"outcome_unknown status={status}", target=f"@lead{number}")
+    lines = parley("dead", "causes").out.splitlines()
+    assert [line.split("   ")[1].strip() for line in lines[2:]] == [
+        "outcome unknown (status 502): it may have been acted on",
+        "outcome unknown (status 500): it may have been acted on",
+    ]
+    first, second = json.loads(parley("dead", "causes", "--json").out)
+    assert (first["count"], first["code"], first["persona"]) == (2, "outcome_unknown", "ava")
+    assert first["first"] <= first["last"]
+    assert second["count"] == 1
+    assert parley("dead", "causes", "--persona", "bea").out == "No dead letters match.\n"
+    told = json.loads(parley("status", "--json").out)["dead_letters_by_cause"]
+    assert [row["count"] for row in told] == [2, 1]
