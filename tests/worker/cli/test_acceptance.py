@@ -112,7 +112,7 @@ def test_a_quarantined_persona_is_resumed(system, run, look, say, store, eventua
     system.upstreams.add_fault(FaultRule(kind=FaultKind.ANSWER, service="fluidtalk", status=401))
     say("e1", "hi")
     eventually(lambda: store.personas.gates("ava"), "the quarantine")
-    assert "quarantined" in look("explain", "ava", "@lead").out.splitlines()[0]
+    assert "FluidTalk refuses the key of ava" in look("explain", "ava", "@lead").out.splitlines()[0]
     say("e2", "anybody there?")
     system.upstreams.clear_faults()
     resumed = run("resume", "ava")

@@ -155,7 +155,7 @@ class Scripts:
         self.stumble = script(turn.stumble)
         self.hand_over = script(turn.hand_over)
         self.renew = script(turn.renew, plain)
-        self.sign = script(processes.sign, "")
+        self.sign = script(processes.sign, plain)
         self.keep_image = script(turn.keep_image)
         self.note = script(turn.note)
         self.touch = script(follow_ups.touch)
