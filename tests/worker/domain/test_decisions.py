@@ -371,7 +371,7 @@ def test_bubbles_go_out_one_by_one_and_the_last_one_ends_the_turn():
     ("failure", "cause", "detail"),
     [
         (failures.Rejected(status=422), Cause.DELIVERY_REFUSED, "status=422"),
-        (failures.OutcomeUnknown(status=500), Cause.DELIVERY_UNCONFIRMED, ""),
+        (failures.OutcomeUnknown(status=500), Cause.DELIVERY_UNCONFIRMED, "status=500"),
     ],
 )
 def test_who_finds_half_a_reply_among_the_dead_letters_reads_how_much_the_lead_has(failure, cause, detail):

@@ -28,6 +28,8 @@ def test_each_cause_has_a_sentence_also_without_figures(cause):
         ("no_answer", "no answer"),
         ("pacing bubble=2 of=3", "next bubble 2 of 3"),
         ("outcome_unknown", "outcome unknown: it may have been acted on"),
+        ("outcome_unknown status=502", "outcome unknown (status 502): it may have been acted on"),
+        ("delivery_unconfirmed status=504", "delivery unconfirmed (status 504): it may have arrived"),
         (
             "outcome_unknown times=5",
             "outcome unknown 5 times while others were answered: it may have been acted on",
