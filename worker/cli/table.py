@@ -39,7 +39,7 @@ PARLEY = {
     ),
     "check": Entry(
         "check:check",
-        "Check the settings and the store. Exit status 1 when something is sure to go wrong.",
+        "Check the settings, the store and what goes on. Exit status 1 when something is sure to go wrong.",
         _LOOK,
     ),
     "health": Entry(
