@@ -108,17 +108,19 @@ def store(running: RunningSystem) -> Iterator[Store]:
 
 
 def parley(*words: str) -> str:
-    """What the command prints, run in this process: to start one for each look would take most of the time."""
-    out, arguments = io.StringIO(), sys.argv
+    """What the command prints, run in this process: to start one for each look would take most of the time.
+
+    Of a command whose answer is no, the sentence on standard error."""
+    out, err, arguments = io.StringIO(), io.StringIO(), sys.argv
     sys.argv = ["parley", *words]
     try:
-        with redirect_stdout(out), redirect_stderr(io.StringIO()):
+        with redirect_stdout(out), redirect_stderr(err):
             main()
     except SystemExit:
         pass
     finally:
         sys.argv = arguments
-    return out.getvalue()
+    return out.getvalue() or err.getvalue()
 
 
 def needs() -> list[dict[str, str]]:
