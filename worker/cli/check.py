@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from config.settings import SettingsError
+from worker.adapters.self_tests import of_personas
 from worker.cli import screen
 from worker.cli.arguments import AsJson
 from worker.cli.condition import Condition
@@ -22,6 +23,7 @@ def check(json: AsJson = False) -> None:
     try:
         with session(any_layout=True) as opened:
             found, answers = examine(opened.settings, opened.store)
+            found += of_personas(opened.settings)
             if answers and not any(finding.forbids_work for finding in found):
                 found += of_work(condition_of(opened))
     except SettingsError as fault:

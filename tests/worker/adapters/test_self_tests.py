@@ -1,0 +1,70 @@
+"""What ``parley check`` says of personas of the Characters API, asked at the double."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from config.settings import Settings
+from simulation.upstreams.control import SimulatedUpstreams
+from simulation.upstreams.faults import FaultKind, FaultRule
+from worker.adapters.self_tests import of_personas
+
+
+@pytest.fixture
+def found(make_settings: Callable[..., Settings], upstreams: SimulatedUpstreams) -> Callable[..., Any]:
+    def look(token: str = "ftc_live_cleo", base_url: str = upstreams.fluidtalk_url) -> Any:
+        personas = {"ava": {"api_key": "ft_sk_ava"}, "cleo": {"api_key": token, "platform": "instagram"}}
+        (finding,) = of_personas(make_settings(personas=personas, fluidtalk={"base_url": base_url}))
+        assert finding.check == "persona cleo"
+        return finding
+
+    return look
+
+
+def test_a_persona_that_is_wired_right_is_ok(found: Callable[..., Any]) -> None:
+    assert found().level == "ok"
+
+
+def test_a_refused_token_is_a_failure_that_does_not_quote_it(found: Callable[..., Any]) -> None:
+    finding = found(token="ftc_live_wrong")
+    assert (finding.level, finding.means) == ("failure", "FluidTalk refuses its token (401)")
+    assert "PARLEY_PERSONAS__CLEO__API_KEY" in finding.remedy
+    assert "ftc_live_wrong" not in repr(finding)
+
+
+def test_an_empty_wallet_is_named(found: Callable[..., Any], upstreams: SimulatedUpstreams) -> None:
+    upstreams.set_credits("cleo", 0)
+    finding = found()
+    assert (finding.level, finding.means) == ("failure", "its self test at FluidTalk failed (wallet)")
+
+
+def test_a_platform_that_is_not_bound_is_a_failure(found: Callable[..., Any], upstreams: SimulatedUpstreams) -> None:
+    body = {"data": {"ok": True, "checks": [], "bound_platforms": ["telegram"]}}
+    upstreams.add_fault(FaultRule(kind=FaultKind.ANSWER, status=200, body=body))
+    finding = found()
+    assert finding.level == "failure"
+    assert "platform instagram is not bound at FluidTalk (bound: telegram)" in finding.means
+
+
+@pytest.mark.parametrize("status", [500, 503, 404])
+def test_no_result_is_a_warning(found: Callable[..., Any], upstreams: SimulatedUpstreams, status: int) -> None:
+    upstreams.add_fault(FaultRule(kind=FaultKind.ANSWER, status=status))
+    finding = found()
+    assert finding.level == "warning"
+    assert f"status {status}" in finding.means
+
+
+def test_a_server_that_cannot_be_reached_is_a_warning(found: Callable[..., Any]) -> None:
+    finding = found(base_url="http://127.0.0.1:1")
+    assert finding.level == "warning"
+    assert "no answer" in finding.means
+
+
+def test_without_such_a_persona_nobody_is_asked(
+    make_settings: Callable[..., Settings], upstreams: SimulatedUpstreams
+) -> None:
+    assert of_personas(make_settings(fluidtalk={"base_url": upstreams.fluidtalk_url})) == []
+    assert upstreams.calls() == []
