@@ -93,11 +93,11 @@ class Processes:
         # The clock has stepped back: what others signed before would hold for too long, and who lives signs again.
         latest = str(until) if now < self._signed_at else ""
         own = [f"{role} {_own_name()} {_NAMES}"]
-        self._sign(signs=KEY, ends_at=until, forgotten=now - _KEPT_MS, latest=latest, members=own)
+        self._sign.run(signs=KEY, ends_at=until, forgotten=now - _KEPT_MS, latest=latest, members=own)
         if serves is not None:
             # What has expired goes only when another worker signs: the last ones are still known when none is alive.
             names = [*(f"persona {name}" for name in serves.personas), f"channel {serves.channel}"]
-            self._sign(signs=SERVED, ends_at=until, forgotten=now, latest=latest, members=names)
+            self._sign.run(signs=SERVED, ends_at=until, forgotten=now, latest=latest, members=names)
         self._signed_at = now
         self._name_connection(role)
 

@@ -264,18 +264,18 @@ class Shard:
 
 
 class ConversationKeys(NamedTuple):
-    """The keys of one conversation. ``name``: as it stands in keys and indexes; ``conversation``: its own state."""
+    """The keys of one conversation.
+
+    ``name``: as it stands in keys and indexes. ``conversation``: its own state. ``persona``: the gates of its persona
+    as its shard knows them.
+    """
 
     shard: Shard
     name: str
     conversation: Key
     inbox: Key
     timeline: Key
-
-    @property
-    def persona(self) -> Key:
-        """The gates of its persona as its shard knows them."""
-        return self.shard.persona(self._persona)
+    persona: Key
 
     @property
     def queue(self) -> Key:
@@ -369,6 +369,8 @@ class Keys:
     def __init__(self, shards: int) -> None:
         self.shards = tuple(Shard.numbered(number) for number in range(shards))
         self._shard_number = lru_cache(maxsize=4096)(self._hash)
+        # Each turn asks for the same at every step.
+        self._conversation_keys = lru_cache(maxsize=1024)(self._made)
 
     def of(self, conversation: Conversation) -> Shard:
         """The shard of a conversation."""
@@ -376,11 +378,7 @@ class Keys:
 
     def conversation(self, conversation: Conversation) -> ConversationKeys:
         """All keys of a conversation."""
-        name = conversation.name
-        shard = self.shards[self._shard_number(name)]
-        return ConversationKeys(
-            shard, name, shard.conversation_prefix + name, shard.inbox_prefix + name, shard.timeline_prefix + name
-        )
+        return self._conversation_keys(conversation)
 
     def persona(self, persona: str) -> PersonaKeys:
         """All keys of what exists once for a persona."""
@@ -389,6 +387,18 @@ class Keys:
     def home(self, persona: str) -> Shard:
         """The shard where something that exists once per persona lives."""
         return self.shards[self._shard_number(persona)]
+
+    def _made(self, conversation: Conversation) -> ConversationKeys:
+        name = conversation.name
+        shard = self.shards[self._shard_number(name)]
+        return ConversationKeys(
+            shard=shard,
+            name=name,
+            conversation=shard.conversation_prefix + name,
+            inbox=shard.inbox_prefix + name,
+            timeline=shard.timeline_prefix + name,
+            persona=shard.persona_prefix + conversation.persona,
+        )
 
     def _hash(self, text: str) -> int:
         return shard_of(text, len(self.shards))

@@ -118,12 +118,13 @@ def test_the_script_may_run_twice_for_one_call(store, turn, replay, inbox, books
     turn("a")
     calls = []
     script = store.dead_letters._replay
+    once = script.run
 
-    def twice(keys, arguments):
-        calls.append((script(keys, arguments), script(keys, arguments)))
+    def twice(*keys, **values):
+        calls.append((once(*keys, **values), once(*keys, **values)))
         return calls[-1][1]
 
-    monkeypatch.setattr(store.dead_letters, "_replay", twice)
+    monkeypatch.setattr(script, "run", twice)
     assert replay("a") == ("replayed", "1")
     assert (inbox(), books("dead", "waiting")) == (["a"], (0, 1))
     turn(fate="dead")

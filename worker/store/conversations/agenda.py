@@ -14,6 +14,7 @@ from config.settings import Settings
 from worker.domain.conversation import Conversation
 from worker.domain.vocabulary import OUTREACH, Lane
 from worker.store.conversations.fair_room import Wish, in_turn, share
+from worker.store.faces.face import Words
 from worker.store.keys import Keys, Shard
 from worker.store.personas.unconfigured import Unconfigured
 from worker.store.queues.doorbells import Doorbells
@@ -64,8 +65,9 @@ class Agenda:
         # Where the shards are on several servers no script sees all of them, and each job looks for itself.
         self._one_server = not isinstance(redis, LateCluster)
         self._sees_accept = settings.doorbells_in_store
-        self._looked_at = [key for shard in keys.shards for key in _looked_at(shard)]
-        self._events = [*EVENTS, *SHARED] if self._sees_accept else []
+        self._sees_shared = self._sees_accept
+        # The same at each tick.
+        self._looking = self._look_into([*EVENTS, *SHARED] if self._sees_accept else [])
         self._limit = settings.agenda.ring_limit
         self._outreach_limit = settings.agenda.outreach_limit
         self._grace_ms = int(settings.agenda.grace_seconds * 1000)
@@ -81,17 +83,21 @@ class Agenda:
         return Due(shards, bool(follow_ups), bool(accept) or not self._sees_accept, bool(errands), next_seconds)
 
     def _seen(self) -> list[int]:
-        looked_at = [*self._looked_at, *self._events]
         try:
-            found: list[int] = self._look(looked_at=looked_at, shards=len(self._keys.shards), personas=self._personas)
+            found: list[int] = self._look.send(self._looking)
         except StoreError as error:
-            if trouble_of(error).code != "NOPERM" or len(self._events) <= len(EVENTS):
+            if trouble_of(error).code != "NOPERM" or not self._sees_shared:
                 raise
             # The user of an older release: what is due is seen, and what came without a queue waits.
             _log.warning("queue %s not looked into: our user may not (docs/stores.md, users with few rights)", NO_QUEUE)
-            self._events = [*EVENTS]
+            self._sees_shared = False
+            self._looking = self._look_into(EVENTS)
             return self._seen()
         return found
+
+    def _look_into(self, queues: Sequence[str]) -> Words:
+        looked_at = [key for shard in self._keys.shards for key in _looked_at(shard)]
+        return self._look.call(looked_at=[*looked_at, *queues], shards=len(self._keys.shards), personas=self._personas)
 
     def claim_due(
         self, shards: Sequence[Shard] | None = None, *, outreach: bool = True
@@ -139,7 +145,7 @@ class Agenda:
 
     def give_back(self, conversation: Conversation) -> None:
         """Outreach whose doorbell found no room in a process goes back to its place, and is rung for again."""
-        self._wake(self._keys.of(conversation), held_for="", names=[conversation.name])
+        self._wake.run(self._keys.of(conversation), held_for="", names=[conversation.name])
 
     def _take(self, shards: Sequence[Shard], rooms: dict[int, dict[str, int]]) -> list[Sequence[str]]:
         calls = []

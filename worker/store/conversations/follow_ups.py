@@ -131,7 +131,7 @@ class FollowUpIndex:
     def cancel(self, conversation: Conversation, why: str = "cancelled by a producer") -> bool:
         """Drop the next touch, whoever asked for it. False when none was planned. ``why``: for the timeline."""
         call = self._call(TouchState(conversation.name), _Change("cancel", rule=why))
-        return bool(self._touch.run(call))
+        return bool(self._touch.send(call))
 
     def schedule(self, event: FollowUp) -> Scheduled:
         """Make a follow-up with ``not_before`` the next touch of its conversation, in place of the one planned."""
@@ -144,7 +144,7 @@ class FollowUpIndex:
         from worker.domain.event_parts import told
 
         other_id = event_ids.instead_of(event.event_id, "") or event.event_id
-        answer = self._schedule(
+        answer = self._schedule.run(
             keys,
             journal=keys.journal(event.event_id),
             other_journal=keys.journal(other_id),

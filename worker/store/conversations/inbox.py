@@ -88,7 +88,7 @@ class Inbox:
         Raises ``redis.RedisError``; then the event may or may not be in: the same event again is recognised.
         """
         call = self._call(event, plan, room, derived_from)
-        return self._done(call, self._accept.run(call.words))
+        return self._done(call, self._accept.send(call.words))
 
     def accept_many(
         self,
@@ -118,7 +118,7 @@ class Inbox:
             if answer[0] == "behind":
                 # All calls were answered, so the one in front of it was refused for good, and nothing is waited for.
                 again = self._call(events[index], plans[index] if plans else None, room, derived_from)
-                answer = self._accept.run(again.words)
+                answer = self._accept.send(again.words)
             accepted.append(self._done(call, answer))
         return accepted
 
@@ -143,7 +143,7 @@ class Inbox:
         keys = self._keys.conversation(conversation)
         kept, whole_bytes = _cut(payload, OWN_FAULT_BYTES if own_fault else self._limits.refused_bytes)
         most_of_conversation, most_of_shard = self._room(conversation, own_fault)
-        letter: str | None = self._refuse(
+        letter: str | None = self._refuse.run(
             keys,
             name=keys.name,
             event_id=event_id,

@@ -157,7 +157,7 @@ class Leases:
         keys = self._keys.conversation(conversation)
         join = self._joins[conversation.persona]
         repeatable, preparing, resends = self._policies[conversation.persona]
-        answer = self._scripts.begin(
+        answer = self._scripts.begin.run(
             keys,
             channel=keys.shard.channel(self._environment),
             name=keys.name,
@@ -188,7 +188,7 @@ class Leases:
         conversation = grant.conversation
         keys = self._keys.conversation(conversation)
         stored = self._content.encrypt("reply", conversation, reply)
-        status, first, reply_id = self._scripts.record(
+        status, first, reply_id = self._scripts.record.run(
             keys,
             journal=keys.journal(grant.head.event_id),
             channel=keys.shard.channel(self._environment),
@@ -228,7 +228,7 @@ class Leases:
         keys = self._keys.conversation(conversation)
         join = self._joins[conversation.persona]
         at, step, quiet_from, rule = _follow_up(follow_up)
-        status, _, left, ring = self._scripts.settle(
+        status, _, left, ring = self._scripts.settle.run(
             keys,
             doorbells=self._doorbells.list_of(TURNS, keys.shard.agenda),
             name=keys.name,
@@ -309,13 +309,13 @@ class Leases:
         """
         keys = self._keys.conversation(grant.conversation)
         journal = keys.journal(grant.head.event_id)
-        return bool(self._scripts.asking(keys, journal=journal, token=grant.token, fence=grant.fence))
+        return bool(self._scripts.asking.run(keys, journal=journal, token=grant.token, fence=grant.fence))
 
     def not_called(self, grant: Grant) -> None:
         """A turn that has lost its lease made no call, so that its open step is no sign of poison."""
         journal = self._keys.conversation(grant.conversation).journal(grant.head.event_id)
         counter = "asks_handed_over" if grant.head.reply is None else "sends_handed_over"
-        self._scripts.not_called(journal=journal, counter=counter)
+        self._scripts.not_called.run(journal=journal, counter=counter)
 
     def hold(
         self,
@@ -337,7 +337,7 @@ class Leases:
         """
         keys = self._keys.conversation(grant.conversation)
         wait_ms = int(seconds * 1000)
-        status, _ = self._scripts.hold(
+        status, _ = self._scripts.hold.run(
             keys,
             journal=keys.journal(grant.head.event_id),
             name=keys.name,
@@ -361,7 +361,7 @@ class Leases:
         ``called``: the outside may have been called in this attempt. ``answered``: events of the persona so far.
         """
         keys = self._keys.conversation(grant.conversation)
-        status, in_all, own, replied = self._scripts.stumble(
+        status, in_all, own, replied = self._scripts.stumble.run(
             keys,
             journal=keys.journal(grant.head.event_id),
             token=grant.token,
@@ -390,7 +390,7 @@ class Leases:
         """Remember where an event's attachment is hosted, so that a further attempt does not host it again."""
         conversation = grant.conversation
         (accepted_at,) = (entry.accepted_at for entry in grant.entries if entry.event_id == event_id)
-        self._scripts.keep_image(
+        self._scripts.keep_image.run(
             journal=self._keys.conversation(conversation).journal(event_id),
             image_url=self._content.encrypt("image_url", conversation, image_url),
             accepted_at=accepted_at,
@@ -399,7 +399,7 @@ class Leases:
     def left_out(self, grant: Grant, what: str) -> None:
         """Note in the timeline what this turn had to leave out. ``what``: names of parts and reasons, no content."""
         keys = self._keys.conversation(grant.conversation)
-        self._scripts.note(keys, word="left out", what=what, event_id=grant.head.event_id)
+        self._scripts.note.run(keys, word="left out", what=what, event_id=grant.head.event_id)
 
     def renew(self, grants: list[Grant]) -> list[Grant]:
         """Renew many leases in one round trip. Returns those that are lost."""

@@ -1,7 +1,5 @@
 """The door: events come in, or are refused."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

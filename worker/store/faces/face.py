@@ -17,13 +17,13 @@ given by name: keys first, then arguments. The last of each may be a ``Sequence`
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from operator import attrgetter, itemgetter
-from typing import Annotated, Any, Generic, ParamSpec, cast, get_origin, get_type_hints
+from collections.abc import Callable, Mapping, Sequence
+from typing import Annotated, Any, Generic, ParamSpec, TypeVar, get_args, get_origin, get_type_hints
 
 from worker.store.keys import Key, Shard
 
 P = ParamSpec("P")
+T = TypeVar("T")
 
 # How a script reads an argument: int and float as numbers, bool as true or false, str and this as the text that came.
 # Of what is stored, or compared with what is stored, the text counts: Lua writes numbers in its own way.
@@ -41,54 +41,49 @@ class Face(Generic[P]):
         hints = get_type_hints(signature, include_extras=True)
         hints.pop("return", None)
         owner = hints.pop("keys", None)
-        self._taken = [_path(owner, name) for name in taken]
-        self._keys = [name for name, hint in hints.items() if hint == Key]
-        self._key_tail = [name for name, hint in hints.items() if hint == Sequence[Key]]
-        arguments = {name: hint for name, hint in hints.items() if name not in (*self._keys, *self._key_tail)}
-        self._tail = [name for name, hint in arguments.items() if get_origin(hint) is Sequence]
-        self._arguments = {name: hint for name, hint in arguments.items() if name not in self._tail}
-        self._check([*taken, *hints], [*self._keys, *self._key_tail, *self._arguments, *self._tail], list(hints))
-        self.named_keys = (*taken, *self._keys, *self._key_tail)
-        self.named_arguments = (*self._arguments, *self._tail)
-        self._number = len(taken) + len(self._keys)
-        self._given = len(hints)
-        self._take = _picker(attrgetter, self._taken)
-        self._order = _picker(itemgetter, [*self._keys, *self._arguments])
-        self._flags = [1 + self._number + place for place, hint in enumerate(self._arguments.values()) if hint is bool]
-
-    def _check(self, names: list[str], in_order: list[str], as_written: list[str]) -> None:
-        if len(set(names)) < len(names):
-            raise TypeError(f"the face {self.name} gives one name to two things: {' '.join(names)}")
-        if in_order != as_written or len(self._key_tail) > 1 or len(self._tail) > 1:
+        tails = {name: get_args(hint)[0] for name, hint in hints.items() if get_origin(hint) is Sequence}
+        keys = [name for name, hint in hints.items() if hint is Key]
+        key_tail = [name for name, hint in tails.items() if hint is Key]
+        tail = [name for name, hint in tails.items() if hint is not Key]
+        single = {name: hint for name, hint in hints.items() if hint is not Key and name not in tails}
+        if [*keys, *key_tail, *single, *tail] != list(hints) or len(key_tail) > 1 or len(tail) > 1:
             raise TypeError(f"the face {self.name} names keys first, then arguments, and one Sequence last of each")
+        self.names = (*taken, *hints)
+        if len(set(self.names)) < len(self.names):
+            raise TypeError(f"the face {self.name} gives one name to two things: {' '.join(self.names)}")
+        self.preamble = _preamble([*taken, *keys], key_tail, single, tail)
+        parameters = [*([] if owner is None else ["keys"]), *(["*", *hints] if hints else [])]
+        paths = [*(_path(owner, name) for name in taken), *keys]
+        self._text = _text(parameters, paths, key_tail, single, tail)
 
-    def words(self, *args: P.args, **kwargs: P.kwargs) -> Words:
-        """What a call sends. Raises ``TypeError`` or ``KeyError`` when it is not what the signature names."""
-        if len(kwargs) != self._given:
-            raise TypeError(f"{self.name} is given {len(kwargs)} values by name, and has {self._given}")
-        words: Words = [self._number, *self._take(*args), *self._order(kwargs)]
-        for place in self._flags:
-            words[place] = int(words[place])
-        for name in self._key_tail:
-            tail = cast("Sequence[str]", kwargs[name])
-            words[1 + self._number : 1 + self._number] = tail
-            words[0] += len(tail)
-        for name in self._tail:
-            words += cast("Sequence[str]", kwargs[name])
-        return words
+    def then(self, use: Callable[[Words], T]) -> Callable[P, T]:
+        """A function with this signature that hands what a call sends to ``use``.
 
-    def preamble(self) -> str:
-        """The first lines of the script: a local variable for each key and argument."""
-        fixed = [*self.named_keys[: self._number]]
-        conversions = {int: "tonumber({0})", float: "tonumber({0})", bool: "{0} == '1'"}
-        converted = {name: conversions[hint] for name, hint in self._arguments.items() if hint in conversions}
-        lines = [
-            *_locals("KEYS", fixed, self._key_tail),
-            *_locals("ARGV", list(self._arguments), self._tail),
-        ]
-        if converted:
-            lines.append(f"{', '.join(converted)} = {', '.join(how.format(name) for name, how in converted.items())}")
-        return "".join(f"{line}\n" for line in lines)
+        It raises ``TypeError`` when it is not given what the signature names.
+        """
+        made: dict[str, Any] = {}
+        exec(self._text, {"use": use}, made)  # noqa: S102 - nothing but names of ours
+        function: Callable[P, T] = made["call"]
+        return function
+
+
+def _text(
+    parameters: list[str], keys: list[str], key_tail: list[str], single: Mapping[str, Any], tail: list[str]
+) -> str:
+    # A function as one would write it by hand, and as a named tuple makes it: no call looks anything up.
+    number = " + ".join([str(len(keys)), *(f"len({name})" for name in key_tail)])
+    arguments = [f"1 if {name} else 0" if hint is bool else name for name, hint in single.items()]
+    words = [number, *keys, *(f"*{name}" for name in key_tail), *arguments, *(f"*{name}" for name in tail)]
+    return f"def call({', '.join(parameters)}): return use([{', '.join(words)}])\n"
+
+
+def _preamble(keys: Sequence[str], key_tail: Sequence[str], single: Mapping[str, Any], tail: Sequence[str]) -> str:
+    conversions = {int: "tonumber({0})", float: "tonumber({0})", bool: "{0} == '1'"}
+    converted = {name: conversions[hint] for name, hint in single.items() if hint in conversions}
+    lines = [*_locals("KEYS", keys, key_tail), *_locals("ARGV", list(single), tail)]
+    if converted:
+        lines.append(f"{', '.join(converted)} = {', '.join(how.format(name) for name, how in converted.items())}")
+    return "".join(f"{line}\n" for line in lines)
 
 
 def face(keys: str = "") -> Callable[[Callable[P, Any]], Face[P]]:
@@ -99,23 +94,15 @@ def face(keys: str = "") -> Callable[[Callable[P, Any]], Face[P]]:
 def _path(owner: Any, name: str) -> str:
     # Where an object has the key: itself, or its shard.
     if _has(owner, name):
-        return name
+        return f"keys.{name}"
     if _has(owner, "shard") and _has(Shard, name):
-        return f"shard.{name}"
+        return f"keys.shard.{name}"
     raise TypeError(f"{getattr(owner, '__name__', owner)} has no key {name}")
 
 
 def _has(owner: Any, name: str) -> bool:
     # A method makes a key of what it is given, so it is none by itself.
     return not callable(getattr(owner, name, callable))
-
-
-def _picker(getter: Callable[..., Callable[[Any], Any]], names: Sequence[str]) -> Callable[..., Sequence[Any]]:
-    if len(names) > 1:
-        return getter(*names)
-    # Of one name the getters of the library return what it stands for, and of none they cannot be made.
-    found = [getter(name) for name in names]
-    return lambda *owners: [get(*owners) for get in found]
 
 
 def _locals(table: str, names: Sequence[str], tails: Sequence[str]) -> list[str]:

@@ -1,7 +1,5 @@
 """The next touch of a conversation."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from worker.store.faces.face import Text, face

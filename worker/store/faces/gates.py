@@ -1,7 +1,5 @@
 """Gates of personas and channels, and what has to be done for them."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

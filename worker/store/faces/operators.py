@@ -1,7 +1,5 @@
 """What operators do, and what is done for them."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

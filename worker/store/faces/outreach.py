@@ -1,7 +1,5 @@
 """The ramp of a persona's openers, and how they ended."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from worker.store.faces.face import Text, face

@@ -1,7 +1,5 @@
 """Places and moments for calls with a persona's key."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Signs of life of processes. They belong to no shard."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

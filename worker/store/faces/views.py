@@ -1,7 +1,5 @@
 """Looks at one shard that change nothing."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from worker.store.faces.face import face

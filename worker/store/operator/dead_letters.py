@@ -209,7 +209,7 @@ class DeadLetters:
 
     def _run(self, conversation: Conversation, event_id: str, mode: str, accepted_as: str = "") -> Replayed:
         keys = self._keys.conversation(conversation)
-        status, detail, ring = self._replay(
+        status, detail, ring = self._replay.run(
             keys,
             journal=keys.journal(event_id),
             doorbells=self._doorbells.list_of(TURNS, keys.shard.agenda),

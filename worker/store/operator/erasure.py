@@ -109,7 +109,7 @@ class Forgetting:
     def forget(self, conversation: Conversation, traces: Traces) -> Forgotten:
         """Erase it; what waits ends as skipped. While a turn runs nothing is changed. ``traces``: as just read."""
         keys = self._keys.conversation(conversation)
-        status, skipped, events = self._forget(keys, name=keys.name, reason=_REASON, events=traces.events)
+        status, skipped, events = self._forget.run(keys, name=keys.name, reason=_REASON, events=traces.events)
         if status == "forgotten":
             self._forget_elsewhere(conversation)
         return Forgotten(status, skipped, events)

@@ -67,7 +67,7 @@ class Seals:
 
     def _run(self, conversation: Conversation, step: Literal["seal", "unseal"], who: str, why: str) -> Sealed:
         keys = self._keys.conversation(conversation)
-        status: Sealed = self._seal(
+        status: Sealed = self._seal.run(
             keys,
             name=keys.name,
             step=step,

@@ -83,7 +83,7 @@ class Takeovers:
         """
         keys = self._keys.conversation(conversation)
         reason = f"claimed by {who}: {why}" if why else f"claimed by {who}"
-        status, kept, since, delivering = self._claim(
+        status, kept, since, delivering = self._claim.run(
             keys, name=keys.name, claimed_by=reason, timeline_ms=self._timeline_ms
         )
         return Claimed(status, kept, _moment(since), bool(delivering))
@@ -143,7 +143,7 @@ class Takeovers:
 
     def _run(self, conversation: Conversation, answer: Answer, quiet_ms: int | str) -> HandedBack:
         keys = self._keys.conversation(conversation)
-        status, dropped, left, ring = self._hand_back(
+        status, dropped, left, ring = self._hand_back.run(
             keys,
             doorbells=self._doorbells.list_of(TURNS, keys.shard.agenda),
             name=keys.name,

@@ -106,7 +106,7 @@ class Gates:
                 owner=owner.name if shard == home else "",
             )
 
-        _, closed = self._gate.run(close(home))
+        _, closed = self._gate.send(close(home))
         self._gate.many([close(shard) for shard in self._keys.shards if shard != home])
         return bool(closed)
 
@@ -116,7 +116,7 @@ class Gates:
         Once the home shard knows, another process finishes what this one did not.
         """
         home = self._keys.home(owner.name)
-        self._open(
+        self._open.run(
             home, gates=owner.state(home), gate=gate, owner=owner.name, finish_ms=_FINISH_MS, fields=FIELDS[gate]
         )
         self.finish_opening(owner, gate)
@@ -151,7 +151,7 @@ class Gates:
             keys = self._keys.conversation(conversation)
             waits = keys.shard.waiting(gate, owner.name)
             try_ms = int(seconds * 1000)
-            if self._probe(keys, waiting=waits, name=name, gate=gate, try_ms=try_ms, grace_ms=self._grace_ms):
+            if self._probe.run(keys, waiting=waits, name=name, gate=gate, try_ms=try_ms, grace_ms=self._grace_ms):
                 return conversation
         return None
 
@@ -193,5 +193,5 @@ class Gates:
     def _wake_all(self, shard: Shard, names: Sequence[str], held_for: str) -> int:
         woken = 0
         for start in range(0, len(names), _WAKE_AT_ONCE):
-            woken += int(self._wake(shard, held_for=held_for, names=names[start : start + _WAKE_AT_ONCE]))
+            woken += int(self._wake.run(shard, held_for=held_for, names=names[start : start + _WAKE_AT_ONCE]))
         return woken

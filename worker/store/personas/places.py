@@ -65,7 +65,7 @@ class Places:
             return Admission(0.0)
         persona = conversation.persona
         interval_ms, most = bounds
-        wait_ms, *kept = self._admit(
+        wait_ms, *kept = self._admit.run(
             self._keys.persona(persona),
             name=conversation.name,
             token=token,
@@ -94,7 +94,7 @@ class Places:
             if self._most(persona):
                 tokens.setdefault(persona, []).append(token)
         for persona, those in tokens.items():
-            self._renew(self._keys.persona(persona), lease_ms=self._lease_ms, tokens=those)
+            self._renew.run(self._keys.persona(persona), lease_ms=self._lease_ms, tokens=those)
 
     def _most(self, persona: str) -> int:
         return self._bounds.get(persona, (0, 0))[1]
@@ -110,7 +110,7 @@ class Places:
         if not most:
             return []
         keys = self._keys.persona(persona)
-        kept: list[str] = self._release(keys, token=token, most=most, keep_ms=_KEEP_MS, persona=persona)
+        kept: list[str] = self._release.run(keys, token=token, most=most, keep_ms=_KEEP_MS, persona=persona)
         return kept
 
     def _wake(self, persona: str, names: list[str]) -> None:
@@ -118,7 +118,7 @@ class Places:
         while waiting:
             conversation = Conversation.of_name(waiting.popleft())
             keys = self._keys.conversation(conversation)
-            answer = self._next(keys, name=keys.name, reason=stored(Cause.IN_LINE), grace_ms=self._grace_ms)
+            answer = self._next.run(keys, name=keys.name, reason=stored(Cause.IN_LINE), grace_ms=self._grace_ms)
             if answer == "elsewhere":
                 # It waits for something else, or for nothing any more: the place is for another one.
                 waiting.extend(self._give_back(persona, f"for {conversation.name}"))

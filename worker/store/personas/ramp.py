@@ -84,7 +84,7 @@ class Outreach:
         if rules.openers_per_hour is None and persona in self._without_ramp:
             return 0.0
         keys = self._keys.persona(persona)
-        wait_ms, _, woken = self._ramp(
+        wait_ms, _, woken = self._ramp.run(
             keys,
             opener=_opener(conversation, event_id),
             settings=_as_text(rules),
@@ -112,7 +112,7 @@ class Outreach:
         """
         persona = conversation.persona
         rules = self._rules[persona]
-        counted, bad, closed, closed_now = self._outcome(
+        counted, bad, closed, closed_now = self._outcome.run(
             self._keys.persona(persona),
             opener=_opener(conversation, event_id),
             ended=ended,

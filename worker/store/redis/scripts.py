@@ -30,7 +30,7 @@ class Script(Generic[P]):
     def __init__(self, redis: Redis, text: Callable[[], str], face: Face[P], lines: Lines | None = None) -> None:
         self._redis = redis
         self._lines = lines
-        self._words = face.words
+        self._face = face
         # Made when it is first run: a process runs few of them, and a command one or two.
         self._made = text
 
@@ -42,16 +42,18 @@ class Script(Generic[P]):
     def _digest(self) -> str:
         return hashlib.sha1(self._text.encode()).hexdigest()  # noqa: S324 - the name Redis gives a script
 
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Any:
-        """Run it. Raises ``StoreFull`` when there is no memory for new work, else ``redis.RedisError``."""
-        return self.run(self._words(*args, **kwargs))
+    @cached_property
+    def run(self) -> Callable[P, Any]:
+        """Runs it. Raises what ``send`` raises."""
+        return self._face.then(self.send)
 
-    def call(self, *args: P.args, **kwargs: P.kwargs) -> Words:
-        """A call for ``run`` or ``many``."""
-        return self._words(*args, **kwargs)
+    @cached_property
+    def call(self) -> Callable[P, Words]:
+        """What a call sends, for ``send`` or ``many``."""
+        return self._face.then(_as_it_is)
 
-    def run(self, words: Words) -> Any:
-        """Run a call that ``call`` has made. Raises what a call raises."""
+    def send(self, words: Words) -> Any:
+        """Run a call. Raises ``StoreFull`` when there is no memory for new work, else ``redis.RedisError``."""
         try:
             try:
                 return self._evalsha(words)
@@ -76,7 +78,7 @@ class Script(Generic[P]):
         """
         if isinstance(self._redis, LateCluster):
             # A pipeline over several nodes keeps no order while slots move, and the client refuses scripts in it.
-            return [self.run(words) for words in calls]
+            return [self.send(words) for words in calls]
         try:
             try:
                 return self._pipeline(calls)
@@ -92,6 +94,10 @@ class Script(Generic[P]):
             for words in calls:
                 pipeline.evalsha(self._digest, *map(as_read, words))
             return pipeline.execute()
+
+
+def _as_it_is(words: Words) -> Words:
+    return words
 
 
 def _tell_when_full(error: ResponseError) -> None:
@@ -140,7 +146,7 @@ class Scripts:
         def text_of(face: Face[P], clock: str) -> str:
             body = read(face.name)
             own = needed(shared, body)
-            return needed(prelude, clock + own + body) + clock + own + face.preamble() + body
+            return needed(prelude, clock + own + body) + clock + own + face.preamble + body
 
         def script(face: Face[P], clock: str = mending) -> Script[P]:
             return Script(redis, partial(text_of, face, clock), face, lines)

@@ -47,7 +47,7 @@ class Books:
         """
         totals: dict[str, dict[str, int]] = {}
         for shard in self._keys.shards:
-            counters, waiting = self._books(shard)
+            counters, waiting = self._books.run(shard)
             for field, count in zip(counters[::2], counters[1::2], strict=True):
                 persona, _, word = field.partition(":")
                 _add(totals, persona, word, int(count))

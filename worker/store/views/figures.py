@@ -143,7 +143,7 @@ class Measures:
         self._personas = sorted({*self._own.personas, *served.personas})
         self._channel = self._own.channel or served.channel
         for shard in self._keys.shards:
-            self._add(figures, self._measure(shard, channel=shard.channel(self._channel), most=look_at_most))
+            self._add(figures, self._measure.run(shard, channel=shard.channel(self._channel), most=look_at_most))
         figures.gates = self._gates()
         figures.channel, figures.channel_cause = self._channel_closed()
         figures.refusal = writes.refusal(self._redis, self._keys.shards)

@@ -108,7 +108,7 @@ def test_what_cannot_be_read_stays_as_it_is_and_is_told(store_with, accept_many,
 def test_a_text_that_changed_since_it_was_read_is_not_touched(store_with, store, accept_many, reencrypt):
     accept_many(store_with(OLD), 1)
     key = next(iter(store.redis.scan_iter(match="parley:*:journal:*")))
-    assert reencrypt(holder=key, texts=["payload", "as it was read", "encrypted anew"]) == 0
+    assert reencrypt.run(holder=key, texts=["payload", "as it was read", "encrypted anew"]) == 0
     assert store.redis.hget(key, "payload") != "encrypted anew"
 
 
@@ -121,7 +121,7 @@ def test_what_has_expired_does_not_come_back_and_what_expires_still_does(store_w
     assert 0 < store.redis.pttl(key) <= 60_000
     stored = store.redis.hget(key, "payload")
     store.redis.delete(key)
-    assert reencrypt(holder=key, texts=["payload", stored, "encrypted anew"]) == 0
+    assert reencrypt.run(holder=key, texts=["payload", stored, "encrypted anew"]) == 0
     assert not store.redis.exists(key)
 
 

@@ -73,10 +73,10 @@ def test_a_broken_connection_says_so_once_and_is_replaced(lines, store):
 
 
 def test_a_script_whose_connection_broke_runs_all_the_same(lines, store):
-    script = Script(store.redis, lambda: count.preamble() + "return redis.call('INCR', counter)", count, lines)
-    assert script(counter="counted") == 1
+    script = Script(store.redis, lambda: count.preamble + "return redis.call('INCR', counter)", count, lines)
+    assert script.run(counter="counted") == 1
     store.redis.client_kill_filter(_id=address_of(lines))
-    assert script(counter="counted") == 2
+    assert script.run(counter="counted") == 2
 
 
 def test_a_server_that_does_not_answer_in_time_does_not_hold_the_thread(store):

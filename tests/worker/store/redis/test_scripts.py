@@ -79,7 +79,7 @@ def test_every_script_has_a_face_and_every_face_a_script():
 @pytest.mark.parametrize("name", ALL)
 def test_a_script_uses_all_names_of_its_face_and_no_others(name):
     face, code = ALL[name], body_of(name)
-    declared = {*face.named_keys, *face.named_arguments}
+    declared = set(face.names)
     assert declared - used_names(code) == set(), "declared, and never used"
     assert used_names(code) - declared - given_names(code) - SHARED - BUILT_IN == set(), "used, and never declared"
 
@@ -91,7 +91,7 @@ def test_a_script_has_no_numbers_for_what_has_a_name(name):
 
 @pytest.mark.parametrize("name", ALL)
 def test_no_name_of_a_face_stands_for_something_shared(name):
-    assert {*ALL[name].named_keys, *ALL[name].named_arguments} & (SHARED | BUILT_IN | KEYWORDS) == set()
+    assert set(ALL[name].names) & (SHARED | BUILT_IN | KEYWORDS) == set()
 
 
 def test_the_scan_finds_what_is_declared_nowhere_and_a_name_that_stands_in_a_comment_or_a_text_only():
