@@ -38,12 +38,13 @@ test-all: $(READY) ## run these and all others, about 25 min: RabbitMQ, TLS, bro
 	@$(PYTEST) $(BESIDE) -m 'not slow' $(ARGS); fast=$$?; $(PYTEST) -m slow $(ARGS); slow=$$?; \
 	for status in $$fast $$slow; do [ $$status -eq 0 ] || [ $$status -eq $(if $(ARGS),5,0) ] || exit $$status; done
 
-check: $(READY) ## lint, format, types, direction of imports, length of modules
+check: $(READY) ## lint, format, types, direction of imports, length of modules, public names in tests
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/python tests/module_lengths.py
+	@$(BIN)/python tests/private_names.py
 
 docs: $(READY) ## build the docs site into build/site and check it: dead links, pages left out, anything from outside
 	@$(BIN)/python -m docs_build

@@ -11,7 +11,7 @@ import pytest
 from config.settings import load
 from simulation.load import run_load
 from simulation.servers.system import RunningSystem
-from worker.processes.cpu_affinity import _claimed
+from worker.processes.cpu_affinity import claim_core
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.slow]
 
@@ -21,7 +21,7 @@ ALLOWED = os.sched_getaffinity(0)
 @pytest.fixture
 def free_cores():
     """Cores that no worker on this machine has taken."""
-    claims = {core: _claimed(core) for core in ALLOWED}
+    claims = {core: claim_core(core) for core in ALLOWED}
     free = sorted(core for core, claim in claims.items() if claim)
     for claim in filter(None, claims.values()):
         claim.close()

@@ -8,6 +8,8 @@ import pytest
 
 from simulation.follow_up_races import Races
 from simulation.servers.embedded_redis import EmbeddedRedis
+from worker.domain.decisions import before_asking
+from worker.pipeline import turn
 
 
 @pytest.fixture
@@ -34,8 +36,9 @@ def test_nothing_is_sent_after_an_accepted_reply_nothing_lost_nothing_doubled(ma
     assert min(verdict.reply_first, verdict.gave_way, verdict.sent_first) > 20, f"no race: {verdict}"
 
 
-def test_the_judge_sees_a_follow_up_that_is_sent_after_the_reply(make_races):
-    careless = make_races(dispatchers=2, seed=1)
-    with_eyes = careless._turns._known
-    careless._turns._known = lambda grant: replace(with_eyes(grant), lead_wrote=False)
-    assert careless.run(200).sent_after_reply > 0
+def test_the_judge_sees_a_follow_up_that_is_sent_after_the_reply(make_races, monkeypatch):
+    def careless(head, known, rules):
+        return before_asking(head, replace(known, lead_wrote=False), rules)
+
+    monkeypatch.setattr(turn, "before_asking", careless)
+    assert make_races(dispatchers=2, seed=1).run(200).sent_after_reply > 0

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from dataclasses import dataclass
 from http import HTTPStatus
 from io import BytesIO
 from pathlib import Path
@@ -26,11 +27,17 @@ _log = logging.getLogger("parley.metrics")
 
 MOST_CONNECTIONS = 32
 _MOST_HEAD_BYTES = 8 * 1024
-# For the request, and for the answer.
-_ASK_SECONDS = 5.0
-_ANSWER_SECONDS = 10.0
+
 
 Respond = Callable[[str, list[tuple[str, str]]], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a caller may take to ask, and each time to take a part of the answer."""
+
+    ask_seconds: float = 5.0
+    answer_seconds: float = 10.0
 
 
 class _Handler(WSGIRequestHandler):
@@ -39,7 +46,7 @@ class _Handler(WSGIRequestHandler):
     def setup(self) -> None:
         """Read the request within its limits, before the library does."""
         super().setup()
-        self._request = _head(self.connection)
+        self._request = _head(self.connection, self.server.patience)
         self.rfile.close()
         self.rfile = BytesIO(self._request)
         self.server.asked(self.connection)
@@ -59,7 +66,8 @@ class _Server(ThreadingWSGIServer):
 
     request_queue_size = 128
 
-    def __init__(self, *args: Any) -> None:
+    def __init__(self, *args: Any, patience: Patience) -> None:
+        self.patience = patience
         # Whether each connection has sent its request. The oldest first.
         self._open: dict[socket.socket, bool] = {}
         self._lock = threading.Lock()
@@ -104,9 +112,9 @@ class _Server(ThreadingWSGIServer):
         """Log nothing: the client has hung up."""
 
 
-def _head(connection: socket.socket) -> bytes:
+def _head(connection: socket.socket, patience: Patience) -> bytes:
     """Read a request up to its blank line. Empty if it is late or too long. No body is ever read."""
-    until, head = time.monotonic() + _ASK_SECONDS, b""
+    until, head = time.monotonic() + patience.ask_seconds, b""
     while not (b"\r\n\r\n" in head or b"\n\n" in head):
         left = until - time.monotonic()
         if left <= 0 or len(head) > _MOST_HEAD_BYTES:
@@ -119,7 +127,7 @@ def _head(connection: socket.socket) -> bytes:
         if not piece:
             return b""
         head += piece
-    connection.settimeout(_ANSWER_SECONDS)
+    connection.settimeout(patience.answer_seconds)
     return head
 
 
@@ -136,9 +144,11 @@ class Endpoint:
         self.port: int = server.server_port
 
     @classmethod
-    def start(cls, settings: Metrics, registry: CollectorRegistry, health: Health) -> Endpoint | None:
+    def start(
+        cls, settings: Metrics, registry: CollectorRegistry, health: Health, patience: Patience | None = None
+    ) -> Endpoint | None:
         """Listen on the first free port of the settings' range. None when the endpoint is off, or when no port is free,
-        which is logged: a process works without its endpoint."""
+        which is logged: a process works without its endpoint. ``patience``: with each caller."""
         if settings.port == 0:
             return None
         token = announcements.new_token()
@@ -146,7 +156,7 @@ class Endpoint:
         family = _Server6 if ":" in settings.address else _Server
         for port in range(settings.port, settings.port + settings.ports):
             try:
-                server = family((settings.address, port), _Handler)
+                server = family((settings.address, port), _Handler, patience=patience or Patience())
             except OSError as error:
                 refusal = error
                 continue

@@ -6,7 +6,7 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from config.settings import Settings
 from worker.domain.unexpected import UnexpectedErrors
@@ -28,9 +28,13 @@ _APART_SECONDS = 0.1
 
 
 class Upkeep:
-    """Sends doorbells for what is due, tries closed gates, dispatches follow-ups, removes expired dead letters."""
+    """Sends doorbells for what is due, tries closed gates, dispatches follow-ups, removes expired dead letters.
 
-    def __init__(self, store: Store, settings: Settings) -> None:
+    ``sleep``: makes the pauses between groups of outreach.
+    """
+
+    def __init__(self, store: Store, settings: Settings, sleep: Callable[[float], None] = time.sleep) -> None:
+        self._sleep = sleep
         self._store = store
         self._dispatch = Dispatch(store, settings)
         self._errands = Errands(store)
@@ -63,7 +67,7 @@ class Upkeep:
         group = math.ceil(len(outreach) / _GROUPS)
         for start in range(0, len(outreach), group or 1):
             if start:
-                time.sleep(_SPREAD * self._tick_seconds * group / len(outreach))
+                self._sleep(_SPREAD * self._tick_seconds * group / len(outreach))
             self._store.doorbells.ring(outreach[start : start + group])
         return len(due)
 

@@ -30,8 +30,6 @@ _Steps: Any = cast(Any, Consumer).Blueprint
 # Too short for an operator to notice; a busy worker then publishes tens of times a second, not once for each task.
 _EVENTS_LATE_SECONDS = 0.05
 
-# Between two connections to a broker that accepts them and then refuses. A fail-over takes seconds, a full disk hours.
-_PAUSES_SECONDS = (0.25, 0.5, 1.0, 2.0)
 _CELERY_SAYS = ("celery.worker.consumer.consumer", "celery.worker.consumer.connection")
 # Celery's own pauses grow to 30 s, and for that time no lead would be answered after the broker is back.
 _CONNECT_SECONDS = 1
@@ -40,7 +38,12 @@ _CONNECT_SECONDS = 1
 class CarefulConsumer(Consumer):
     """Celery's consumer that survives what would end Celery's own: it discards messages that kombu or Celery cannot
     read, and waits when the broker answers with an error. It also publishes task events in batches.
+
+    ``pauses_seconds``: between two connections to a broker that accepts them and then refuses.
     """
+
+    # A fail-over takes seconds, a full disk hours.
+    pauses_seconds = (0.25, 0.5, 1.0, 2.0)
 
     _events_wait = False
     _refused = 0
@@ -93,7 +96,7 @@ class CarefulConsumer(Consumer):
             _log.warning("broker %s", trouble.told("no doorbell is taken, this worker waits for it"))
 
     def _pause(self) -> None:
-        until = time.monotonic() + _PAUSES_SECONDS[min(self._refused, len(_PAUSES_SECONDS) - 1)]
+        until = time.monotonic() + self.pauses_seconds[min(self._refused, len(self.pauses_seconds) - 1)]
         self._refused += 1
         while (left := until - time.monotonic()) > 0:
             maybe_shutdown()

@@ -14,7 +14,7 @@ import random
 import socket
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -26,10 +26,6 @@ _LOOK_SECONDS = 1.0
 _FULL = 0.9
 _MUCH = 0.1
 
-# The name of a socket that has no file and ends with its process: who has it has the core.
-_CLAIM = "\0parley worker on core {}"
-
-_STAT = Path("/proc/stat")
 _THREADS = Path("/proc/self/task")
 _TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 
@@ -55,10 +51,20 @@ class OneCore:
     """Chooses a core about once a second, in a thread of its own. Does nothing on one core, or without ``/proc/stat``.
 
     Workers of one machine (one network namespace) take different cores. A worker that finds no free one runs on all.
+
+    ``claim``: takes a core, or finds that another worker has it. ``worked``: for how many seconds each core has worked
+    since the machine started.
     """
 
-    def __init__(self, look_seconds: float = _LOOK_SECONDS) -> None:
+    def __init__(
+        self,
+        look_seconds: float = _LOOK_SECONDS,
+        claim: Callable[[int], socket.socket | None] | None = None,
+        worked: Callable[[], Mapping[int, float]] | None = None,
+    ) -> None:
         self._look_seconds = look_seconds
+        self._claim_core = claim or claim_core
+        self._worked = worked or seconds_worked
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="parley-one-core", daemon=True)
         self._here: int | None = None
@@ -77,10 +83,10 @@ class OneCore:
         allowed = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()
         pause = self._look_seconds / 5
         try:
-            worked, own, at = _worked(), time.process_time(), time.monotonic()
+            worked, own, at = self._worked(), time.process_time(), time.monotonic()
             while len(allowed) > 1 and not self._stopped.wait(pause):
                 before, own_before, at_before = worked, own, at
-                worked, own, at = _worked(), time.process_time(), time.monotonic()
+                worked, own, at = self._worked(), time.process_time(), time.monotonic()
                 seconds = at - at_before
                 busy = {core: (worked[core] - before[core]) / seconds for core in allowed}
                 self._move(busy, (own - own_before) / seconds)
@@ -97,7 +103,7 @@ class OneCore:
 
     def _move(self, busy: dict[int, float], own: float) -> None:
         while busy and (core := best_core(self._here, busy, own)) != self._here:
-            claim = _claimed(core)
+            claim = self._claim_core(core)
             if claim is not None:
                 if self._claim is not None:
                     self._claim.close()
@@ -108,10 +114,12 @@ class OneCore:
             del busy[core]
 
 
-def _claimed(core: int) -> socket.socket | None:
+def claim_core(core: int, group: str = "parley worker") -> socket.socket | None:
+    """Take a core; the claim ends when it is closed, or with the process. None: a process of ``group`` has it."""
     claim = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     try:
-        claim.bind(_CLAIM.format(core))
+        # A name without a file: who has it has the core.
+        claim.bind(f"\0{group} on core {core}")
     except OSError as error:
         claim.close()
         if error.errno != errno.EADDRINUSE:
@@ -120,10 +128,11 @@ def _claimed(core: int) -> socket.socket | None:
     return claim
 
 
-def _worked() -> dict[int, float]:
-    # Seconds for which each core has worked since the machine started.
+def seconds_worked(stat: Path = Path("/proc/stat")) -> dict[int, float]:
+    """For how many seconds each core has worked since the machine started. Raises ``OSError`` or ``ValueError`` where
+    the system does not tell."""
     found = {}
-    for line in _STAT.read_text().splitlines():
+    for line in stat.read_text().splitlines():
         name, *ticks = line.split()
         if name.startswith("cpu") and name != "cpu":
             user, nice, system, _, _, interrupts, soft_interrupts, stolen = map(int, ticks[:8])

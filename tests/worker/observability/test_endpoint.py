@@ -12,8 +12,8 @@ import pytest
 
 from config.settings import Metrics
 from simulation.servers.embedded_redis import free_port
-from worker.observability import endpoint, metrics
-from worker.observability.endpoint import Endpoint
+from worker.observability import metrics
+from worker.observability.endpoint import MOST_CONNECTIONS, Endpoint, Patience
 from worker.observability.health import Verdict
 
 
@@ -32,8 +32,8 @@ def start():
     """Endpoints from a free port on."""
     port, started = free_port(), []
 
-    def run(**settings):
-        found = Endpoint.start(Metrics(**{"port": port, **settings}), metrics.worker_registry(), Health())
+    def run(patience=None, **settings):
+        found = Endpoint.start(Metrics(**{"port": port, **settings}), metrics.worker_registry(), Health(), patience)
         if found:
             started.append(found)
         return found
@@ -127,16 +127,15 @@ def threads_of_endpoint():
 
 
 @pytest.mark.parametrize("said", [b"", b"GET /live", b"GET /live HTTP/1.1\r\nA: b\r\n"])
-def test_idle_callers_keep_nobody_out_and_cost_a_bounded_number_of_threads(start, eventually, monkeypatch, said):
-    monkeypatch.setattr(endpoint, "_ASK_SECONDS", 60.0)
-    port = start().port
+def test_idle_callers_keep_nobody_out_and_cost_a_bounded_number_of_threads(start, eventually, said):
+    port = start(Patience(ask_seconds=60)).port
     before = threads_of_endpoint()
-    idle = [dial(port, said) for _ in range(3 * endpoint.MOST_CONNECTIONS)]
+    idle = [dial(port, said) for _ in range(3 * MOST_CONNECTIONS)]
     try:
         assert get(port, "/live") == (200, "going\n")
         assert get(port, "/ready")[0] == 503
-        eventually(lambda: threads_of_endpoint() - before <= endpoint.MOST_CONNECTIONS, "few threads are left")
-        eventually(lambda: sum(ended(one) for one in idle) >= 2 * endpoint.MOST_CONNECTIONS, "the oldest are dropped")
+        eventually(lambda: threads_of_endpoint() - before <= MOST_CONNECTIONS, "few threads are left")
+        eventually(lambda: sum(ended(one) for one in idle) >= 2 * MOST_CONNECTIONS, "the oldest are dropped")
     finally:
         for one in idle:
             one.close()
@@ -154,25 +153,23 @@ def test_a_caller_that_has_asked_is_not_given_up_for_one_that_is_silent(start, e
     port = start().port
     patient = dial(port, b"GET /live HTTP/1.0\r\n\r\n")
     assert asked.wait(10)
-    idle = [dial(port) for _ in range(2 * endpoint.MOST_CONNECTIONS)]
-    eventually(lambda: sum(ended(one) for one in idle) >= endpoint.MOST_CONNECTIONS, "silent ones are dropped")
+    idle = [dial(port) for _ in range(2 * MOST_CONNECTIONS)]
+    eventually(lambda: sum(ended(one) for one in idle) >= MOST_CONNECTIONS, "silent ones are dropped")
     answer.set()
     assert b"late" in patient.makefile("rb").read()
     for one in (patient, *idle):
         one.close()
 
 
-def test_a_caller_that_says_nothing_is_dropped(start, eventually, monkeypatch):
-    monkeypatch.setattr(endpoint, "_ASK_SECONDS", 0.3)
-    silent = dial(start().port)
+def test_a_caller_that_says_nothing_is_dropped(start, eventually):
+    silent = dial(start(Patience(ask_seconds=0.3)).port)
     eventually(lambda: ended(silent), "the caller is dropped", seconds=6.0)
     silent.close()
 
 
-def test_a_request_that_drips_in_is_dropped(start, eventually, monkeypatch):
+def test_a_request_that_drips_in_is_dropped(start, eventually):
     """Each drop comes in time; only the whole of it takes too long."""
-    monkeypatch.setattr(endpoint, "_ASK_SECONDS", 0.5)
-    slow = dial(start().port, b"GET /live HTTP/1.0\r\n")
+    slow = dial(start(Patience(ask_seconds=0.5)).port, b"GET /live HTTP/1.0\r\n")
 
     def dripped_until_the_end():
         with contextlib.suppress(OSError):
@@ -183,9 +180,8 @@ def test_a_request_that_drips_in_is_dropped(start, eventually, monkeypatch):
     slow.close()
 
 
-def test_a_request_without_an_end_is_dropped(start, eventually, monkeypatch):
-    monkeypatch.setattr(endpoint, "_ASK_SECONDS", 60.0)
-    endless = dial(start().port)
+def test_a_request_without_an_end_is_dropped(start, eventually):
+    endless = dial(start(Patience(ask_seconds=60)).port)
     endless.settimeout(1)
 
     def poured_until_the_end():
@@ -199,11 +195,9 @@ def test_a_request_without_an_end_is_dropped(start, eventually, monkeypatch):
 
 
 def test_a_caller_that_does_not_take_its_answer_is_dropped(start, eventually, monkeypatch):
-    monkeypatch.setattr(endpoint, "_ASK_SECONDS", 1.0)
-    monkeypatch.setattr(endpoint, "_ANSWER_SECONDS", 0.4)
     monkeypatch.setattr(Health, "live", lambda self: Verdict(True, "x" * 50_000_000))
     before = threads_of_endpoint()
-    greedy = dial(start().port, b"GET /live HTTP/1.0\r\n\r\n")
+    greedy = dial(start(Patience(ask_seconds=1.0, answer_seconds=0.4)).port, b"GET /live HTTP/1.0\r\n\r\n")
     eventually(lambda: threads_of_endpoint() > before, "it is answered")
     eventually(lambda: threads_of_endpoint() == before, "it is dropped")
     greedy.close()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 
 import pytest
 
@@ -11,16 +10,21 @@ from worker.domain.events import AiOpener, InboundChat
 from worker.pipeline.due import Upkeep
 
 
-@pytest.fixture
-def pauses(monkeypatch, store):
+class Pauses(list):
     """The pauses that were made, each with how many doorbells had been rung before it: leads, outreach."""
-    made = []
 
-    def note(seconds):
-        made.append((seconds, store.redis.llen("turns"), store.redis.llen("outreach")))
+    def __init__(self, redis):
+        super().__init__()
+        self.redis = redis
 
-    monkeypatch.setattr(time, "sleep", note)
-    return made
+    def make(self, seconds):
+        self.append((seconds, self.redis.llen("turns"), self.redis.llen("outreach")))
+
+
+@pytest.fixture
+def pauses(store):
+    """Makes no pause, and notes it."""
+    return Pauses(store.redis)
 
 
 def due(store, channel, leads, openers):
@@ -36,7 +40,7 @@ def due(store, channel, leads, openers):
 
 def test_leads_are_rung_for_before_the_first_pause_and_outreach_one_by_one(make_settings, store, channel, pauses):
     due(store, channel, leads=30, openers=5)
-    assert Upkeep(store, make_settings(agenda={"outreach_limit": 100})).ring_due() <= 35
+    assert Upkeep(store, make_settings(agenda={"outreach_limit": 100}), pauses.make).ring_due() <= 35
     assert [leads for _, leads, _ in pauses] == [30] * len(pauses)
     assert [outreach for _, _, outreach in pauses] == list(range(1, len(pauses) + 1))
     assert sum(seconds for seconds, _, _ in pauses) < 0.5
@@ -45,7 +49,7 @@ def test_leads_are_rung_for_before_the_first_pause_and_outreach_one_by_one(make_
 def test_much_outreach_is_rung_for_in_groups(make_settings, make_store, channel, pauses):
     store = make_store(agenda={"outreach_limit": 1000})
     due(store, channel, leads=0, openers=200)
-    assert Upkeep(store, make_settings()).ring_due() == 200
+    assert Upkeep(store, make_settings(), pauses.make).ring_due() == 200
     assert store.redis.llen("outreach") == 200
     assert 0 < len(pauses) <= 50
     assert sum(seconds for seconds, _, _ in pauses) < 0.5
@@ -53,7 +57,7 @@ def test_much_outreach_is_rung_for_in_groups(make_settings, make_store, channel,
 
 def test_without_outreach_there_is_no_pause(make_settings, store, channel, pauses):
     due(store, channel, leads=10, openers=0)
-    assert Upkeep(store, make_settings()).ring_due() == 10
+    assert Upkeep(store, make_settings(), pauses.make).ring_due() == 10
     assert pauses == []
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
-from collections import deque
+from collections import Counter, deque
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -68,15 +68,23 @@ def test_the_first_who_waits_goes_before_a_newcomer():
 
 def test_two_busy_personas_come_to_equal_shares():
     slots = Slots(100, 2)
-    fill(slots, "ava", 200)
-    fill(slots, "bea", 200)
+    running = Counter()
+
+    def doorbells_of_both():
+        for persona in ("ava", "bea"):
+            running[persona] += sum(one is not None for one in fill(slots, persona, 200))
+
+    doorbells_of_both()
+    assert running == {"ava": 80, "bea": 40}, "one was there first"
     for _ in range(300):
         for persona in ("ava", "bea"):
-            if slots._used.get(persona):
-                slots.leave(inbound(0, persona))
-        fill(slots, "ava", 200)
-        fill(slots, "bea", 200)
-    assert slots._used == {"ava": 40, "bea": 40}
+            if running[persona]:
+                running[persona] -= 1
+                following = slots.leave(inbound(0, persona))
+                if following:
+                    running[following[0].persona] += 1
+        doorbells_of_both()
+    assert running == {"ava": 40, "bea": 40}
 
 
 def test_when_the_process_stops_nobody_else_is_served():
@@ -188,4 +196,11 @@ def test_every_lead_is_served_once_and_every_slot_comes_back(personas):
     assert sorted(bell for bell in served if bell[1] == TURNS) == sorted(leads)
     assert len(served) == len(set(served))
     assert busy["most"] <= 4 + personas
-    assert (slots._used, slots._outreach, slots._waiting) == ({}, {}, {})
+    assert free_slots(slots, personas) == free_slots(Slots(8, personas, outreach_share=0.5), personas)
+
+
+def free_slots(slots, personas):
+    """Which doorbells find a slot at once: openers first, then leads, of all personas in turn."""
+    bells = [opener(number, f"persona-{number % personas}") for number in range(100)]
+    bells += [inbound(number, f"persona-{number % personas}") for number in range(100, 200)]
+    return [slots.enter(*bell) for bell in bells]

@@ -19,7 +19,6 @@ from kombu.exceptions import OperationalError
 from redis import exceptions
 
 from config.celery import options
-from worker.processes import consumer
 from worker.processes.consumer import CarefulConsumer, hand_over_unread, throw_away_unreadable
 from worker.store.queues import celery_messages, decompression
 from worker.store.redis.troubles import trouble_of
@@ -91,7 +90,7 @@ def telling(monkeypatch):
     monkeypatch.setattr(CeleryConsumer, "create_task_handler", lambda self: None)
     consumer, published = CarefulConsumer.__new__(CarefulConsumer), []
     consumer.hub, consumer.task_consumer = Hub(), SimpleNamespace(channel=None)
-    consumer._flush_events = lambda: published.append("all that waits")
+    consumer.event_dispatcher = SimpleNamespace(flush=lambda: published.append("all that waits"))
     yield consumer, published
     consumer.hub.close()
 
@@ -109,7 +108,8 @@ def test_task_events_of_one_moment_are_published_once(telling, eventually):
 def test_task_events_are_published_again_after_a_loop_that_broke(telling, eventually):
     consumer, published = telling
     consumer.on_send_event_buffered()
-    consumer.hub._pop_ready()
+    broken, consumer.hub = consumer.hub, Hub()
+    broken.timer.clear()
     consumer.create_task_handler()
     consumer.on_send_event_buffered()
     eventually(lambda: consumer.hub.run_once() or published, "they are published")
@@ -125,7 +125,10 @@ class Steps:
         self.starts += 1
         if self.errors:
             raise self.errors.pop(0)
-        consumer._answered()
+        consumer.task_consumer = SimpleNamespace(channel=None)
+        consumer.strategies = {"any task": lambda *_: None}
+        a_message = SimpleNamespace(headers={"task": "any task"}, ack_log_error=None, reject_log_error=None)
+        consumer.create_task_handler()(a_message)
         self.state = TERMINATE
 
     def restart(self, consumer):
@@ -133,17 +136,18 @@ class Steps:
 
 
 @pytest.fixture
-def make_consumer(make_settings, monkeypatch):
-    """Consumers as a worker makes them, whose connections break as told."""
-    monkeypatch.setattr(consumer, "_PAUSES_SECONDS", (0.0,))
+def make_consumer(make_settings):
+    """Consumers as a worker makes them, without their pauses, whose connections break as told."""
+
+    class Hasty(CarefulConsumer):
+        pauses_seconds = (0.0,)
+
     app = Celery(set_as_current=False)
     app.conf.update(options(make_settings()))
 
     def make(errors):
         pool = SimpleNamespace(is_green=False, num_processes=1, flush=None)
-        careful = CarefulConsumer(
-            None, app=app, pool=pool, controller=SimpleNamespace(semaphore=None, use_eventloop=False)
-        )
+        careful = Hasty(None, app=app, pool=pool, controller=SimpleNamespace(semaphore=None, use_eventloop=False))
         careful.blueprint = Steps(errors)
         return careful
 

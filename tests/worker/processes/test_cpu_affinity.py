@@ -8,8 +8,7 @@ from contextlib import suppress
 
 import pytest
 
-from worker.processes import cpu_affinity as one_core_module
-from worker.processes.cpu_affinity import OneCore, best_core
+from worker.processes.cpu_affinity import OneCore, best_core, claim_core, seconds_worked
 
 
 def test_at_first_it_is_a_core_that_others_leave():
@@ -41,10 +40,9 @@ def test_a_core_that_may_not_be_used_any_more_is_left():
     assert best_core(7, {0: 0.5, 1: 0.0}, 0.5) == 1
 
 
-@pytest.fixture(autouse=True)
-def _no_other_workers(monkeypatch):
-    """Whoever runs Parley on this machine has cores of its own."""
-    monkeypatch.setattr(one_core_module, "_CLAIM", f"\0test {os.getpid()} on core {{}}")
+def claim(core):
+    """Workers of Parley on this machine have cores of their own."""
+    return claim_core(core, group=f"test {os.getpid()}")
 
 
 @pytest.fixture
@@ -71,7 +69,7 @@ def cores_of_all() -> set[frozenset[int]]:
 
 def test_all_threads_are_on_one_core_until_it_stops(waiting_threads, eventually):
     allowed = frozenset(os.sched_getaffinity(0))
-    one_core = OneCore(look_seconds=0.02)
+    one_core = OneCore(0.02, claim)
     one_core.start()
     try:
         eventually(lambda: {len(cores) for cores in cores_of_all()} == {1}, "each thread is on one core")
@@ -82,12 +80,12 @@ def test_all_threads_are_on_one_core_until_it_stops(waiting_threads, eventually)
     assert cores_of_all() == {allowed}
 
 
-def test_a_core_that_another_worker_has_is_not_taken(monkeypatch, eventually):
+def test_a_core_that_another_worker_has_is_not_taken(eventually):
     allowed = os.sched_getaffinity(0)
-    claims = [one_core_module._claimed(core) for core in allowed]
+    claims = [claim(core) for core in allowed]
+    assert [claim(core) for core in allowed] == [None] * len(allowed)
     looks = []
-    monkeypatch.setattr(one_core_module, "_worked", lambda: looks.append(1) or dict.fromkeys(allowed, 0.0))
-    one_core = OneCore(look_seconds=0.01)
+    one_core = OneCore(0.01, claim, lambda: looks.append(1) or dict.fromkeys(allowed, 0.0))
     one_core.start()
     try:
         eventually(lambda: len(looks) > 5, "some looks")
@@ -96,14 +94,19 @@ def test_a_core_that_another_worker_has_is_not_taken(monkeypatch, eventually):
         eventually(lambda: {len(cores) for cores in cores_of_all()} == {1} or len(allowed) == 1, "one is free")
     finally:
         one_core.stop()
-        for claim in claims:
-            claim.close()
+        for each in claims:
+            each.close()
 
 
-def test_a_system_that_does_not_tell_is_left_alone(monkeypatch, tmp_path, caplog):
+def test_the_system_tells_how_long_each_core_has_worked(tmp_path):
+    assert os.sched_getaffinity(0) <= seconds_worked().keys()
+    (stat := tmp_path / "stat").write_text("cpu 1 1 1 1 1 1 1 1 0\ncpu0 100 0 50 9 9 0 0 50 0\nintr 7 8\n")
+    assert seconds_worked(stat) == {0: 200 / os.sysconf("SC_CLK_TCK")}
+
+
+def test_a_system_that_does_not_tell_is_left_alone(tmp_path, caplog):
     allowed = os.sched_getaffinity(0)
-    monkeypatch.setattr("worker.processes.cpu_affinity._STAT", tmp_path / "none")
-    one_core = OneCore(look_seconds=0.01)
+    one_core = OneCore(0.01, claim, lambda: seconds_worked(tmp_path / "none"))
     with caplog.at_level("INFO"):
         one_core.start()
         one_core.stop()
@@ -122,10 +125,9 @@ def test_a_system_that_does_not_let_us_gets_all_threads_back(monkeypatch, waitin
         set_affinity(thread, cores)
 
     monkeypatch.setattr(os, "sched_setaffinity", refuse_the_second)
-    one_core = OneCore(look_seconds=0.02)
+    one_core = OneCore(0.02, claim)
     with caplog.at_level("INFO"):
         one_core.start()
-        eventually(lambda: not one_core._thread.is_alive() or len(allowed) == 1, "it gives up")
+        eventually(lambda: "stay on all cores (PermissionError)" in caplog.text or len(allowed) == 1, "it gives up")
         one_core.stop()
     assert cores_of_all() == {frozenset(allowed)}
-    assert "PermissionError" in caplog.text or len(allowed) == 1

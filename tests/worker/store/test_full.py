@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import re
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from importlib import resources
 
 import pytest
 from redis.exceptions import OutOfMemoryError
 
 from simulation.servers.embedded_redis import EmbeddedRedis
 from worker.domain.cadence import TouchState
+from worker.domain.conversation import Conversation
 from worker.domain.events import AiOpener
 from worker.domain.refusals import Refused
 from worker.pipeline.producer import Producer
 from worker.store import StoreError, StoreFull
 from worker.store.conversations.turn_steps import NotNow
+from worker.store.personas.gates import owner_of
+from worker.store.personas.places import Admission
 from worker.store.redis.troubles import trouble_of
-
-READ_ONLY = {"look", "measure", "books"}
-SHARED = {"prelude", "touches", "takeover", "places", "clock"}
 
 
 @pytest.fixture(scope="module")
@@ -58,19 +57,6 @@ def _value(store, key):
             return store.redis.smembers(key)
         case _:
             return store.redis.get(key)
-
-
-def test_every_script_that_writes_says_whether_a_full_store_may_refuse_it():
-    folder = resources.files("worker.store") / "lua"
-    scripts = {
-        file.name.removesuffix(".lua"): file.read_text() for file in folder.iterdir() if file.name.endswith(".lua")
-    }
-    says = {
-        name
-        for name, text in scripts.items()
-        if re.search(r"^ *(finish_even_when|begin_only_with|-- First write)", text, re.M)
-    }
-    assert says == set(scripts) - READ_ONLY - SHARED
 
 
 def test_what_brings_new_work_is_refused_and_changes_nothing(
@@ -183,6 +169,52 @@ def test_gates_close_and_open(store, accept, fill):
     assert "circuit_until" not in store.personas.gates("ava")
 
 
+def test_a_call_under_way_begins_and_ends(store, accept, begin, fill, journal):
+    accept("a")
+    grant = begin()
+    fill()
+    assert store.leases.asking(grant)
+    with pytest.raises(StoreFull):
+        store.leases.left_out(grant, "image")
+    store.leases.not_called(grant)
+    assert journal("a")["asks_handed_over"] == "1"
+
+
+def test_an_error_of_our_own_is_counted(store, accept, begin, fill):
+    accept("a")
+    grant = begin()
+    fill()
+    assert store.leases.stumble(grant, called=False, answered=0).in_all == 1
+
+
+def test_places_are_renewed_and_given_to_the_next_in_line(make_store, conversation, event_of, fill):
+    store = make_store(personas={"ava": {"api_key": "ft_sk_ava", "calls_at_once": 1}})
+    behind = Conversation("ava", "@behind")
+    for target in (conversation.target, behind.target):
+        store.inbox.accept(event_of("event_trigger", target=target))
+    assert store.places.admit(conversation, "first", 1) == Admission(0.0)
+    fill()
+    assert store.places.admit(behind, "second", 2).in_line
+    store.places.renew([("ava", "first")])
+    store.places.release(conversation, "first")
+    assert store.places.admit(behind, "second", 2) == Admission(0.0)
+
+
+def test_who_waits_at_a_gate_tries_it_and_what_is_held_for_it_is_woken(store, accept, begin, chat, fill, due):
+    accept("a")
+    grant, at_gate = begin(), Conversation("ava", "@at-gate")
+    store.inbox.accept(chat(target=at_gate.target))
+    store.personas.close_for_probing("ava", "circuit", "away")
+    store.leases.hold(grant, 500, "persona_unavailable", unknown=False)
+    assert store.leases.begin(at_gate, "token").status == "held"
+    fill()
+    assert store.errands.take() == []
+    assert store.gates.let_one_try(owner_of("circuit", "ava"), "circuit", 60) == at_gate
+    store.personas.open_gate("ava", "circuit")
+    assert store.gates.wake("ava", held_for="persona_unavailable") == 2
+    assert due() < store.redis.time()[0] * 1000
+
+
 def test_an_opener_under_way_has_its_moment_and_its_outcome(make_store, conversation, channel, fill):
     rules = {"openers_per_hour": 3600}
     store = make_store(personas={"ava": {"api_key": "ft_sk_ava", "outreach": rules}})
@@ -219,28 +251,43 @@ def test_a_lead_can_be_forgotten(store, conversation, accept, fill):
     assert store.forgetting.traces(conversation).nothing
 
 
-def room_again_after(store, monkeypatch, number):
-    """A full store that has room again in the middle of a pipeline, as it looks to the scripts of it."""
-    script, pipeline = store.inbox._accept, store.inbox._accept._pipeline
+class RoomInTheMiddle:
+    """A pipeline to a full store that has room again after so many scripts of it."""
 
-    def run(calls):
-        store.redis.config_set("maxmemory", "100kb")
+    def __init__(self, redis, number):
+        self.redis, self.number, self.calls = redis, number, []
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    def evalsha(self, *call):
+        self.calls.append(call)
+
+    def execute(self):
+        self.redis.config_set("maxmemory", "100kb")
         with pytest.raises(OutOfMemoryError):
-            pipeline(calls[:number])
-        store.redis.config_set("maxmemory", "0")
-        pipeline(calls[number:])
+            self.redis.evalsha(*self.calls[0])
+        for call in self.calls[1 : self.number]:
+            # It may know that it stands behind the first.
+            with suppress(OutOfMemoryError):
+                self.redis.evalsha(*call)
+        self.redis.config_set("maxmemory", "0")
+        for call in self.calls[self.number :]:
+            self.redis.evalsha(*call)
         raise OutOfMemoryError
-
-    monkeypatch.setattr(script, "_pipeline", run)
 
 
 @pytest.mark.parametrize("refused", [1, 2, 3])
 def test_room_in_the_middle_of_many_events_changes_no_order(store, fill, chat, monkeypatch, conversation, refused):
     fill("0")
+    store.inbox.accept(chat(target="@earlier"))
     mine = [chat(event_id=f"e{number}") for number in range(4)]
     events = [*mine, chat(event_id="other", target="@other")]
     with monkeypatch.context() as patched:
-        room_again_after(store, patched, refused)
+        patched.setattr(store.redis, "pipeline", lambda **_: RoomInTheMiddle(store.redis, refused))
         with pytest.raises(StoreFull):
             store.inbox.accept_many(events)
     assert [answer.status for answer in store.inbox.accept_many(events)][:4] == ["accepted"] * 4

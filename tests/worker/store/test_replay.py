@@ -11,7 +11,9 @@ from worker.domain.retry import Failed
 from worker.pipeline.celery_intake import Intake
 from worker.pipeline.producer import Producer
 from worker.pipeline.replay import Replay
+from worker.store import StoreError
 from worker.store.redis.connection import clock_ms
+from worker.store.redis.scripts import Script
 
 ANSWER = json.dumps({"bubbles": ["hello"], "fate": "answered"})
 FAREWELL = json.dumps({"bubbles": [], "fate": "dead", "escalation": {"action": "escalate_to_human"}})
@@ -116,15 +118,8 @@ def test_the_budget_of_attempts_is_fresh(store, chat, begin, let_hold_run_out, l
 
 def test_the_script_may_run_twice_for_one_call(store, turn, replay, inbox, books, conversation, monkeypatch):
     turn("a")
-    calls = []
-    script = store.dead_letters._replay
-    once = script.run
-
-    def twice(*keys, **values):
-        calls.append((once(*keys, **values), once(*keys, **values)))
-        return calls[-1][1]
-
-    monkeypatch.setattr(script, "run", twice)
+    once = Script.run
+    monkeypatch.setattr(Script, "run", lambda *given, **named: (once(*given, **named), once(*given, **named))[1])
     assert replay("a") == ("replayed", "1")
     assert (inbox(), books("dead", "waiting")) == (["a"], (0, 1))
     turn(fate="dead")
@@ -473,12 +468,21 @@ def test_what_is_refused_again_stays_one_letter(store, door, channel, books):
     assert sum(account.unexplained for account in store.books.accounts()) == 0
 
 
-def test_a_replay_cut_short_after_the_door_makes_one_event(store, door, channel, books, inbox, conversation):
+def cut_short(*_):
+    raise StoreError
+
+
+def test_a_replay_cut_short_after_the_door_makes_one_event(
+    store, door, channel, books, inbox, conversation, monkeypatch
+):
     strict, _ = door(limits={"message_characters": 5})
     event = {"kind": "inbound_chat", "persona": "ava", "target": "@lead", "message": "far too long", "channel": channel}
     strict.accept(event, "m1")
     _, replay = door()
-    replay._enqueue(json.loads(store.dead_letters.open(conversation, "m1").payload), "m1")
+    with monkeypatch.context() as patched:
+        patched.setattr(store.dead_letters, "readmitted", cut_short)
+        with pytest.raises(StoreError):
+            replay.run(conversation, "m1", "place")
     assert books("accepted", "dead", "waiting") == (2, 1, 1)
     assert replay.run(conversation, "m1", "place").done
     assert (inbox(), books("accepted", "dead", "waiting")) == (["m1#replay"], (1, 0, 1))

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import ast
 import subprocess
 import sys
-from pathlib import Path
 
 import worker.clients.captivate as package
 
@@ -22,27 +20,6 @@ def test_the_documented_names_are_there() -> None:
         "HtmlMessageModel", "TableMessageModel", "TextMessageModel", "UserModel",
     }  # fmt: skip
     assert documented <= set(package.__all__)
-
-
-def test_nothing_else_of_the_worker_is_imported() -> None:
-    """Only connections, downloads and values, so that the package can become a library."""
-    imported = set()
-    for file in Path(str(package.__file__)).parent.glob("*.py"):
-        for node in ast.walk(ast.parse(file.read_text())):
-            if isinstance(node, ast.ImportFrom):
-                imported.add(node.module or "")
-            elif isinstance(node, ast.Import):
-                imported.update(name.name for name in node.names)
-    ours = {name for name in imported if name.split(".")[0] in ("worker", "config", "tasks")}
-    outside = {name for name in ours if not name.startswith("worker.clients.captivate")}
-    assert outside == {
-        "worker.clients.downloads",
-        "worker.clients.http.connections",
-        "worker.clients.values.json_values",
-        "worker.clients.values.odd_values",
-        "worker.clients.values.reader",
-        "worker.clients.values.wire_text",
-    }
 
 
 def test_importing_opens_no_socket_and_starts_no_thread() -> None:

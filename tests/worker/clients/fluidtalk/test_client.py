@@ -51,25 +51,6 @@ def test_the_public_names_are_sorted_and_there() -> None:
     assert all(hasattr(worker.clients.fluidtalk, name) for name in names)
 
 
-def test_the_only_imports_from_the_product_are_connections_and_what_knows_only_bytes() -> None:
-    folder = Path(worker.clients.fluidtalk.__file__).parent
-    imports = {
-        line.split()[1]
-        for file in folder.glob("*.py")
-        for line in file.read_text().splitlines()
-        if line.startswith(("from worker", "import worker", "from config", "from tasks"))
-    }
-    others = {name for name in imports if not name.startswith("worker.clients.fluidtalk")}
-    assert others == {
-        "worker.clients.http.codings",
-        "worker.clients.http.connections",
-        "worker.clients.values.odd_values",
-        "worker.clients.values.reader",
-        "worker.clients.values.wire_text",
-        "worker.clients.pictures",
-    }
-
-
 @pytest.mark.parametrize(
     ("method", "names"),
     [

@@ -29,14 +29,12 @@ Converse = Callable[[Server, socket.socket], None]
 
 
 @pytest.fixture(scope="module")
-def contexts(tmp_path_factory: pytest.TempPathFactory) -> tuple[ssl.SSLContext, ssl.SSLContext]:
-    """TLS of a server, and of a client that trusts it."""
+def secured(tmp_path_factory: pytest.TempPathFactory) -> tuple[ssl.SSLContext, Path]:
+    """TLS of a server, and who has signed its certificate."""
     made = make(tmp_path_factory.mktemp("certificates"))
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     server.load_cert_chain(made.server.certificate, made.server.key)
-    client = ssl.create_default_context(cafile=Path(made.ca))
-    client.check_hostname = False
-    return server, client
+    return server, made.ca
 
 
 Talk = Callable[[Converse], tuple[str, Connections]]
@@ -48,11 +46,11 @@ def talk(request: pytest.FixtureRequest, serve: ServerFactory) -> Iterator[Talk]
     made: list[Connections] = []
 
     def start(conversation: Converse) -> tuple[str, Connections]:
-        made.append(Connections())
         if request.param == "plain":
+            made.append(Connections())
             return serve(conversation).url, made[-1]
-        server_side, client_side = request.getfixturevalue("contexts")
-        made[-1]._ssl_context = client_side
+        server_side, ca = request.getfixturevalue("secured")
+        made.append(Connections(ca_path=ca))
 
         def over_tls(server: Server, connection: socket.socket) -> None:
             # As servers do; else what is said last may never leave.
@@ -159,14 +157,14 @@ def test_without_an_answer_a_reset_is_one(talk: Talk) -> None:
 
 
 def test_a_peer_that_ends_tls_and_not_its_connection_has_ended(
-    serve: ServerFactory, contexts: tuple[ssl.SSLContext, ssl.SSLContext]
+    serve: ServerFactory, secured: tuple[ssl.SSLContext, Path]
 ) -> None:
     """Without a length the end of TLS is the end of the body."""
     over = threading.Event()
 
     def conversation(_server: Server, connection: socket.socket) -> None:
         incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        tls = contexts[0].wrap_bio(incoming, outgoing, server_side=True)
+        tls = secured[0].wrap_bio(incoming, outgoing, server_side=True)
 
         def waits_for(step: Callable[[], object]) -> bool:
             try:
@@ -185,8 +183,7 @@ def test_a_peer_that_ends_tls_and_not_its_connection_has_ended(
         connection.sendall(outgoing.read())
         over.wait(20)
 
-    server, connections = serve(conversation), Connections()
-    connections._ssl_context = contexts[1]
+    server, connections = serve(conversation), Connections(ca_path=secured[1])
     answer = connections.send(post(server.url.replace("http:", "https:")), Timeouts(connect=5, read=3, total=30))
     over.set()
     connections.close()

@@ -66,7 +66,7 @@ def test_a_stored_reply_without_its_key_is_kept_and_delivered_once(shop_with, sa
     owner.fail(FaultKind.ANSWER, service="captivate", status=503, first=1)
     owner.producer.enqueue(say("hello"))
     owner.run()
-    owner._let_holds_run_out()
+    owner.let_holds_run_out()
     assert all("content cannot be decrypted" in phrase for phrase in other.work(turns=3))
     assert [phrase.partition(",")[0] for phrase in owner.work()] == ["answered"]
     assert (len(owner.asked()), len(owner.texts())) == (1, 1)

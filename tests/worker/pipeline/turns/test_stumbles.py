@@ -13,6 +13,7 @@ from worker.domain.conversation import Conversation
 from worker.domain.decisions import End, Rules, Wait
 from worker.domain.events import EventTrigger
 from worker.pipeline import turn
+from worker.pipeline.openers import Openers
 from worker.pipeline.stumbles import LIMIT, of_stumble
 from worker.store.conversations.turn_steps import Stumbled
 
@@ -125,7 +126,7 @@ def test_an_error_after_each_send_repeats_it_a_few_times_at_most(shop, say, upst
 
 @pytest.mark.parametrize("beside", ["after_delivery", "ended"])
 def test_what_is_noted_beside_the_end_does_not_undo_it(shop, say, break_in, beside, caplog):
-    break_in(beside, place=turn if beside == "after_delivery" else shop.parts.turns._openers)
+    break_in(beside, place=turn if beside == "after_delivery" else Openers)
     shop.producer.enqueue(say("a"))
     assert shop.work() == ["answered"]
     assert len(shop.texts()) == 1
