@@ -35,12 +35,13 @@ class Script(Generic[P]):
         self._made = text
 
     @cached_property
-    def _text(self) -> str:
+    def text(self) -> str:
+        """What the server gets: the parts of the library that it needs, its names, its body."""
         return self._made()
 
     @cached_property
     def _digest(self) -> str:
-        return hashlib.sha1(self._text.encode()).hexdigest()  # noqa: S324 - the name Redis gives a script
+        return hashlib.sha1(self.text.encode()).hexdigest()  # noqa: S324 - the name Redis gives a script
 
     @cached_property
     def run(self) -> Callable[P, Any]:
@@ -58,7 +59,7 @@ class Script(Generic[P]):
             try:
                 return self._evalsha(words)
             except NoScriptError:
-                return self._redis.eval(self._text, *map(as_read, words))
+                return self._redis.eval(self.text, *map(as_read, words))
         except ResponseError as error:
             _tell_when_full(error)
             raise
@@ -83,7 +84,7 @@ class Script(Generic[P]):
             try:
                 return self._pipeline(calls)
             except NoScriptError:
-                self._redis.script_load(self._text)
+                self._redis.script_load(self.text)
                 return self._pipeline(calls)
         except ResponseError as error:
             _tell_when_full(error)

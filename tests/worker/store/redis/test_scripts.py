@@ -106,7 +106,7 @@ def test_the_scan_finds_what_is_declared_nowhere_and_a_name_that_stands_in_a_com
 def test_the_server_takes_every_script(store, ahead, mends):
     """Lua allows 200 local variables at once, and 60 of those around it in one function."""
     scripts = Scripts(store.redis, ahead, personas=["ava", "bea"], channel="dev", mends=mends)
-    texts = {name: script._text for name, script in vars(scripts).items() if isinstance(script, Script)}
+    texts = {name: script.text for name, script in vars(scripts).items() if isinstance(script, Script)}
     assert set(texts) == set(ALL)
     for text in texts.values():
         store.redis.script_load(text)

@@ -52,11 +52,12 @@ def test_all_shards_together_are_read_newest_first(store, index):
     assert targets(store.known.newest()) == [f"@{number}" for number in reversed(range(60))]
 
 
-def test_many_of_one_moment_are_all_read_once(store, index, monkeypatch):
-    monkeypatch.setattr("worker.store.views.known_conversations._AT_ONCE", 3)
-    index(**{f"@{number:03d}": 7 if number < 150 else number for number in range(200)})
+def test_many_of_one_moment_are_all_read_once(make_store):
+    store = make_store(agenda={"shards": 1})  # so that one read does not bring all of them
+    names = {Conversation("ava", f"@{number:04d}").name: max(7, number - 1500) for number in range(2000)}
+    store.redis.zadd(store.keys.shards[0].conversations, names)
     found = list(store.known.newest())
-    assert len(found) == len(set(found)) == 200
+    assert len(found) == len(set(found)) == 2000
     assert all(one.place > two.place for one, two in pairwise(found))
 
 
