@@ -113,13 +113,12 @@ if seq == 1 then
   seq = now
   redis.call('HSET', conversation, 'seq', seq)
 end
-redis.call('HSET', journal, 'kind', kind, 'payload', payload, 'accepted_at', now, 'seq', seq, 'step', 'waiting',
-  'joining', joining, 'size', size)
+local accepted_at = stamp(now)
+seq = stamp(seq)
+redis.call('HSET', journal, 'kind', kind, 'payload', payload, 'accepted_at', accepted_at, 'seq', seq, 'step', 'waiting',
+  'joining', joining, 'size', size, unpack(channel ~= '' and {'own_channel', 1} or {}))
 if other_id ~= '' then redis.call('HSET', journal, 'derived_from', derived_from) end
-if channel ~= '' then
-  redis.call('HSET', conversation, 'channel', channel)
-  redis.call('HSET', journal, 'own_channel', 1)
-end
+if channel ~= '' then redis.call('HSET', conversation, 'channel', channel) end
 if takeover == 'hold' then
   local state = redis.call('HMGET', conversation, 'taken_over', 'sealed')
   if not state[1] and not state[2] then take_over(keys, name, 'livechat', now) end
@@ -131,10 +130,10 @@ note(timeline, now, 'accepted', kind, id)
 if left_out ~= '' then note(timeline, now, 'left out', left_out, id) end
 if kind == 'inbound_chat' then
   -- A lead who wrote is not quiet: the running plan is over, also one that is just being dispatched.
-  redis.call('HSET', conversation, 'last_inbound', now, 'inbound_seq', seq .. ' ' .. now, 'plan_step', 0)
-  redis.call('HDEL', conversation, 'quiet_from')
+  redis.call('HSET', conversation, 'last_inbound', accepted_at, 'inbound_seq', seq .. ' ' .. accepted_at,
+    'plan_step', 0)
   redis.call('HINCRBY', conversation, 'plan', 1)
-  drop_touch(conversation, follow_ups, timeline, name, now, 'the lead wrote')
+  drop_touch(conversation, follow_ups, timeline, name, now, 'the lead wrote', 'quiet_from')
 elseif kind == 'follow_up' then
   redis.call('HINCRBY', conversation, 'touches', 1)
   if plan ~= '' then end_touch(conversation, follow_ups, name) end
@@ -171,9 +170,7 @@ elseif not handed_back then
   end
 end
 if ring == 1 and doorbell ~= '' then
-  due = now + grace_behind(doorbells, grace_ms)
-  redis.call('LPUSH', doorbells, doorbell)
-  ring = 0
+  due, ring = now + ring_behind(doorbells, doorbell, grace_ms), 0
 end
-redis.call('ZADD', agenda, due, name)
+redis.call('ZADD', agenda, stamp(due), name)
 return {'accepted', waiting + 1, ring}

@@ -31,19 +31,24 @@ if #ids == 0 then
   return {'empty', 0, ''}
 end
 
-local state = redis.call('HMGET', conversation,
-  'owner', 'lease_until', 'hold_until', 'hold_reason', 'group', 'started', 'fence',
-  'taken_over', 'taken_over_at', 'last_inbound', 'settled_by', 'held_by', 'probing', 'awaited', 'inbound_seq')
-local owner, group = state[1], number(state[5])
+-- All of it is an answer as well: a turn needs nothing of what is written below.
+local known, state = redis.call('HGETALL', conversation), {}
+for index = 1, #known, 2 do state[known[index]] = known[index + 1] end
+local owner, group = state.owner, number(state.group)
+local head = journal_of(ids[1])
+local past = redis.call('HMGET', head, 'step', 'reply', 'failed', 'bubbles_sent', 'kind', 'asks', 'sends',
+  'ask_unknowns', 'asks_vanished', 'send_unknowns', 'sends_vanished', 'accepted_at', 'seq', 'joining', 'size')
+local kind, accepted_at = past[5] or '', past[12]
 -- A reply that is already stored costs no call: the persona's gates do not keep it from the lead.
-local unanswered = redis.call('HEXISTS', journal_of(ids[1]), 'reply') == 0
+local unanswered = not past[2]
+local gates = unanswered and redis.call('HMGET', persona, 'paused', 'quarantined', 'hold_until', 'hold_reason',
+  'circuit_until', 'credits_until', 'outreach')
 
 -- Why outreach is stopped, if the head is outreach and not answered.
 local function stopped_by()
-  local reason = unanswered and redis.call('HGET', persona, 'outreach')
+  local reason = unanswered and gates[7]
   if not reason then return nil end
-  local head = redis.call('HMGET', journal_of(ids[1]), 'kind', 'accepted_at', 'seq')
-  return lane_of(head, {state[10], state[15]}) == 'outreach' and reason or nil
+  return lane_of({kind, accepted_at, past[13]}, {state.last_inbound, state.inbound_seq}) == 'outreach' and reason or nil
 end
 
 local function platform_event_waits()
@@ -58,64 +63,62 @@ local gives_way = stopped and platform_event_waits()
 local repeated = owner == token
 
 -- The closed gate that this turn may try (probe.lua).
-local probing, probe_until, probe_by = string.match(state[13] or '', '^(%l+) (%d+) ?(.*)$')
+local probing, probe_until, probe_by = string.match(state.probing or '', '^(%l+) (%d+) ?(.*)$')
 if probing and not ((repeated and probe_by == token) or (not repeated and number(probe_until) > now)) then probing = nil end
 
-if token == state[11] or token == state[12] then
+if token == state.settled_by or token == state.held_by then
   -- Its turn has ended: this call was on its way for so long that its own repetition came before it.
   return {'busy', now, ''}
 end
 
 if not repeated then
-  if owner and number(state[2]) > now then
-    return {'busy', number(state[2]), ''}
+  if owner and number(state.lease_until) > now then
+    return {'busy', number(state.lease_until), ''}
   end
-  local late, spare = now - number(state[2]), math.max(2000, math.floor(lease_ms / 2))
-  if owner and late > spare and late < 300000 and state[14] ~= state[7] then
+  local late, spare = now - number(state.lease_until), math.max(2000, math.floor(lease_ms / 2))
+  if owner and late > spare and late < 300000 and state.awaited ~= state.fence then
     -- The lease ran out a while ago and nobody has begun since: the store was away or refused to write, or all workers
     -- were away. A holder that lives may have its answer in hand, at most for some minutes; it renews as soon as it can,
     -- and comes first. It is waited for once.
-    redis.call('HSET', conversation, 'lease_until', now + spare, 'awaited', state[7])
+    redis.call('HSET', conversation, 'lease_until', now + spare, 'awaited', state.fence)
     return later('busy', now + spare)
   end
-  if state[8] then
+  if state.taken_over then
     -- A person has the conversation: not even a reply that is stored goes out.
-    local first = number(redis.call('HGET', journal_of(ids[1]), 'accepted_at'))
-    local ends = takeover_end(number(state[9]), number(state[10]), first, quiet_takeover_ms)
-    if ends and ends <= now then return later('hand_back', now + lease_ms, state[8]) end
+    local first = number(accepted_at)
+    local ends = takeover_end(number(state.taken_over_at), number(state.last_inbound), first, quiet_takeover_ms)
+    if ends and ends <= now then return later('hand_back', now + lease_ms, state.taken_over) end
     local far = now + 3600000 + jitter_ms
-    return later('taken_over', math.min(far, ends or far), state[8])
+    return later('taken_over', math.min(far, ends or far), state.taken_over)
   end
-  if number(state[3]) > now then
-    return later('held', number(state[3]), state[4] or '')
+  if number(state.hold_until) > now then
+    return later('held', number(state.hold_until), state.hold_reason or '')
   end
   local gate
   if unanswered then
-    local gates = redis.call('HMGET', persona, 'paused', 'quarantined', 'hold_until', 'hold_reason',
-      'circuit_until', 'credits_until')
     local far = now + 3600000 + jitter_ms
     if gates[1] then return later('paused', far, gates[1]) end
     if gates[2] then return later('quarantined', far, gates[2]) end
     if number(gates[3]) > now then return later('held', number(gates[3]) + jitter_ms / 4, gates[4] or '') end
     if stopped and not gives_way then return later('outreach', far, stopped) end
     -- The try of the circuit needs no other right: were all who wait new to the persona, none of them could make it.
-    gate = (gates[5] and probing ~= 'circuit' and 'circuit') or (gates[6] and (whole_wallet or not state[6]) and not probing and 'credits')
+    gate = (gates[5] and probing ~= 'circuit' and 'circuit')
+      or (gates[6] and (whole_wallet or not state.started) and not probing and 'credits')
   elseif probing ~= 'channel' and redis.call('HEXISTS', channel, 'channel_until') == 1 then
     gate = 'channel'
   end
   if gate then
     -- It opens when a call succeeds: one of those that wait tries at each interval, the longest waiting first. What must
     -- not be repeated comes after all others: a try may end without an answer.
-    local head = redis.call('HMGET', journal_of(ids[1]), 'kind', 'accepted_at')
     local repeatable, owned_by = resends, string.match(channel, ':channel:(.*)$')
     if gate ~= 'channel' then
-      repeatable = string.find(repeatable_kinds, ' ' .. (head[1] or '') .. ' ', 1, true) ~= nil
+      repeatable = string.find(repeatable_kinds, ' ' .. kind .. ' ', 1, true) ~= nil
       owned_by = string.match(name, '^[^:]*')
     end
     local waiting = waiting_prefix .. gate .. ':' .. owned_by
-    local past = redis.call('ZSCORE', waiting, name)
-    if not past or (repeatable and tonumber(past) >= LAST_TO_TRY) then
-      redis.call('ZADD', waiting, (repeatable and 0 or LAST_TO_TRY) + number(head[2]), name)
+    local place = redis.call('ZSCORE', waiting, name)
+    if not place or (repeatable and tonumber(place) >= LAST_TO_TRY) then
+      redis.call('ZADD', waiting, (repeatable and 0 or LAST_TO_TRY) + number(accepted_at), name)
     end
     return later('held', now + 3600000 + jitter_ms, gate)
   end
@@ -126,15 +129,15 @@ if group == 0 then
   -- Not asked yet: consecutive messages join, an image closes the group, another kind ends it.
   local size, first_at, last_at, open = 0, 0, 0, true
   for index, id in ipairs(ids) do
-    local fields = redis.call('HMGET', journal_of(id), 'joining', 'size', 'accepted_at')
+    local fields = index == 1 and {past[14], past[15], accepted_at}
+      or redis.call('HMGET', journal_of(id), 'joining', 'size', 'accepted_at')
     if index > 1 and (fields[1] == 'no' or size + number(fields[2]) > most_characters) then
       open = false
       break
     end
-    group, size, last_at = index, size + number(fields[2]), number(fields[3])
+    group, size, last_at, closing = index, size + number(fields[2]), number(fields[3]), fields[1] == 'closing'
     if index == 1 then first_at = last_at end
     if fields[1] ~= 'open' then
-      closing = fields[1] == 'closing'
       open = false
       break
     end
@@ -148,19 +151,16 @@ elseif group > #ids then
 end
 if closing == nil and group > 0 then closing = redis.call('HGET', journal_of(ids[group]), 'joining') == 'closing' end
 
-local head = journal_of(ids[1])
-local fence = number(state[7])
+local fence = number(state.fence)
 if not repeated then
   fence = fence + 1
-  local lease_until = now + lease_ms
+  local lease_until = stamp(now + lease_ms)
   redis.call('HSET', conversation, 'owner', token, 'lease_until', lease_until, 'fence', fence, 'group', group)
   redis.call('HDEL', conversation, 'hold_until', 'hold_reason', 'rings')
   redis.call('ZADD', agenda, lease_until, name)
-  local past = redis.call('HMGET', head, 'step', 'reply', 'failed', 'bubbles_sent', 'kind', 'asks', 'sends',
-    'ask_unknowns', 'asks_vanished', 'send_unknowns', 'sends_vanished')
   if probing then
     redis.call('HSET', conversation, 'probing', probing .. ' 0 ' .. token)
-  elseif state[13] then
+  elseif state.probing then
     redis.call('HDEL', conversation, 'probing')
   end
   -- A step left open: its holder crashed or lost its lease. Counted before the work, so that poison is found out.
@@ -173,14 +173,13 @@ if not repeated then
     note(timeline, now, word, attempt, fence, past[4] and number(past[4]) + 1 or '')
   else
     -- What has more to do before the call says so when it calls (asking.lua): left before, it asked nothing.
-    local prepares = past[3] or closing or string.find(preparing_kinds, ' ' .. (past[5] or '') .. ' ', 1, true)
+    local prepares = past[3] or closing or string.find(preparing_kinds, ' ' .. kind .. ' ', 1, true)
     local attempt = number(past[6]) + (past[1] == 'begun' and 0 or 1)
     redis.call('HSET', head, 'step', prepares and 'begun' or 'asking', 'asks', attempt)
     note(timeline, now, (past[8] or past[9] or asked) and 'second ask' or 'asking', attempt, fence, group)
   end
 end
 
-local known = redis.call('HGETALL', conversation)
 if gives_way then
   known[#known + 1] = 'gives_way'
   known[#known + 1] = stopped

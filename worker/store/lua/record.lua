@@ -48,7 +48,8 @@ end
 if wanted then
   -- A worker without ids that sends this reply again knows one name for it: then it has that name for all.
   reply, id = own_reply, ids_known and token or ''
-  first_write('HSET', journal, 'reply', reply, 'replied_at', now, unpack(id ~= '' and {'reply_id', now .. ' ' .. id} or {}))
+  local at = stamp(now)
+  first_write('HSET', journal, 'reply', reply, 'replied_at', at, unpack(id ~= '' and {'reply_id', at .. ' ' .. id} or {}))
   -- Delivering has a budget of its own.
   if past[8] then redis.call('HDEL', journal, 'failures', 'failures_ms', 'failed') end
   if past[5] then
@@ -61,7 +62,7 @@ end
 if not holder then
   return {'lost', reply or '', id}
 end
-local lease_until = now + lease_ms
+local lease_until = stamp(now + lease_ms)
 first_write('HSET', conversation, 'lease_until', lease_until)
 redis.call('ZADD', agenda, lease_until, name)
 local delivering = past[2] == 'delivering'

@@ -51,31 +51,32 @@ end
 note(timeline, now, fate, reason, #ids + covered)
 redis.call('LTRIM', timeline, -timeline_entries, -1)
 
-redis.call('HDEL', conversation, 'owner', 'lease_until', 'hold_until', 'hold_reason', 'group')
-redis.call('HSET', conversation, 'settled_by', token, 'last_rank', last_rank, 'answered_rank', answered_rank)
+local ended = {'owner', 'lease_until', 'hold_until', 'hold_reason', 'group'}
+local learned = {'settled_by', token, 'last_rank', stamp(last_rank), 'answered_rank', stamp(answered_rank)}
 if words ~= '' then redis.call('HSET', conversation, 'last_words', words) end
 if mark == 'started' then
-  redis.call('HSET', conversation, 'started', 1)
-  redis.call('HDEL', conversation, 'owned_elsewhere')
+  ended[6], learned[7], learned[8] = 'owned_elsewhere', 'started', 1
 elseif mark == 'escalated' then
   if redis.call('HEXISTS', conversation, 'taken_over') == 0 then
     local keys = {conversation = conversation, taken_over = taken_over, follow_ups = follow_ups, timeline = timeline}
     take_over(keys, name, 'escalated', now)
   end
 elseif mark ~= '' then
-  redis.call('HSET', conversation, mark, now)
+  learned[7], learned[8] = mark, now
   if mark == 'sealed' then redis.call('HSET', sealed, name, now) end
 end
+redis.call('HDEL', conversation, unpack(ended))
+redis.call('HSET', conversation, unpack(learned))
 
 local left = redis.call('LLEN', inbox)
-local frozen = redis.call('HMGET', conversation, 'sealed', 'taken_over')
+local frozen = redis.call('HMGET', conversation, 'sealed', 'taken_over', 'touch_event')
 if mark == 'sealed' or mark == 'owned_elsewhere' or touch_at == 'drop' then
   drop_touch(conversation, follow_ups, timeline, name, now, reason)
 elseif plan_step ~= '' and left == 0 and not frozen[2] then
   -- The turn has counted on from the clock of its beginning: one that stepped back since is behind it.
   local late = math.max(0, number(quiet_from) - now)
-  redis.call('HSET', conversation, 'quiet_from', number(quiet_from) - late, 'plan_step', plan_step)
-  local asked_for = redis.call('HEXISTS', conversation, 'touch_event') == 1 and redis.call('ZSCORE', follow_ups, name)
+  redis.call('HSET', conversation, 'quiet_from', stamp(number(quiet_from) - late), 'plan_step', plan_step)
+  local asked_for = frozen[3] and redis.call('ZSCORE', follow_ups, name)
   if not asked_for then
     redis.call('HINCRBY', conversation, 'plan', 1)
     if touch_at ~= '' then
@@ -88,7 +89,7 @@ end
 
 if left == 0 then
   redis.call('ZREM', agenda, name)
-  expire_quiet(conversation, follow_ups, name, now, conversation_ms)
+  expire_quiet(conversation, follow_ups, name, now, conversation_ms, frozen)
   redis.call('PEXPIRE', timeline, dead_ms)
   return {'settled', #ids, 0, 0}
 end
@@ -109,8 +110,7 @@ if lane_of({head[3], head[1], head[4]}, lead) == 'outreach' then
   return {'settled', #ids, left, 0}
 end
 if doorbell ~= '' then
-  redis.call('ZADD', agenda, now + grace_behind(doorbells, grace_ms), name)
-  redis.call('LPUSH', doorbells, doorbell)
+  redis.call('ZADD', agenda, now + ring_behind(doorbells, doorbell, grace_ms), name)
   return {'settled', #ids, left, 0}
 end
 redis.call('ZADD', agenda, now + grace_ms, name)

@@ -36,6 +36,11 @@ def test_what_is_only_talked_about_is_not_carried():
     assert needed([LIBRARY], "-- never late, says the clock\nreturn 1") == ""
 
 
+def test_what_is_only_said_in_a_string_is_not_carried():
+    assert needed([LIBRARY], """return {'late', "clock", 'it\\'s late'}""") == ""
+    assert "late" in needed([LIBRARY], "return {'late', late(1), 'late'}")
+
+
 def test_a_part_of_a_name_is_another_name():
     assert needed([LIBRARY], "local clocks = 1\nreturn clocks") == ""
 

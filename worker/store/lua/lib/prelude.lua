@@ -121,6 +121,13 @@ local function begin_only_with_room(key)
   redis.call('LPUSHX', nothing(key), '')
 end
 
+-- A time, or another whole number from 0 on, as Redis writes the numbers that a script passes to it. Its own way costs a
+-- large part of a command; and a time is too large for a %d of some builds.
+local function stamp(time)
+  if time < 1000000 then return tostring(time) end
+  return string.format('%d%03d', math.floor(time / 1000), time % 1000)
+end
+
 local function number(value)
   return tonumber(value or '0') or 0
 end
@@ -133,10 +140,10 @@ local function note(timeline, ...)
   redis.call('RPUSH', timeline, cjson.encode({...}))
 end
 
--- For how long nobody rings again for a conversation whose doorbell comes last in this queue: a doorbell that waits its
--- turn is not lost. 10 ms for each one in front of it, which is 100 a second.
-local function grace_behind(queue, grace)
-  return tonumber(grace) + 10 * redis.call('LLEN', queue)
+-- Put a doorbell last into this queue. Returns for how long nobody rings again for its conversation: a doorbell that waits
+-- its turn is not lost. 10 ms for each one in front of it, which is 100 a second.
+local function ring_behind(queue, doorbell, grace)
+  return grace + 10 * (redis.call('LPUSH', queue, doorbell) - 1)
 end
 
 -- The indexes of refused letters: of the shard, of one conversation. Made from the journal prefix, so in the same slot.
@@ -155,7 +162,7 @@ end
 -- Give one event its fate: journal, retention, books. Whoever calls takes it off the inbox. Only who is dead can be
 -- replayed: of all others nobody needs what was said, which is most of their memory.
 local function end_event(journal, books, name, fate, reason, now, retention)
-  redis.call('HSET', journal, 'fate', fate, 'reason', reason, 'step', 'settled', 'settled_at', now)
+  redis.call('HSET', journal, 'fate', fate, 'reason', reason, 'step', 'settled', 'settled_at', stamp(now))
   if fate ~= 'dead' then redis.call('HDEL', journal, 'payload', 'reply', 'image_url') end
   redis.call('PEXPIRE', journal, retention)
   count(books, name, fate)

@@ -12,9 +12,8 @@ local function take_over(keys, name, reason, now)
   redis.call('PERSIST', keys.conversation)
   -- The plan is over, also one that is just being dispatched.
   redis.call('HSET', keys.conversation, 'plan_step', 0)
-  redis.call('HDEL', keys.conversation, 'quiet_from')
   redis.call('HINCRBY', keys.conversation, 'plan', 1)
-  drop_touch(keys.conversation, keys.follow_ups, keys.timeline, name, now, 'taken over: ' .. reason)
+  drop_touch(keys.conversation, keys.follow_ups, keys.timeline, name, now, 'taken over: ' .. reason, 'quiet_from')
   note(keys.timeline, now, 'taken over', reason)
 end
 

@@ -1,13 +1,13 @@
 -- Put before the scripts that plan, move or end the next touch of a conversation.
 
--- Returns whether one was planned.
-local function end_touch(conversation, follow_ups, name)
-  redis.call('HDEL', conversation, 'touch_at', 'touch_rule', 'touch_event', 'touch_requested')
+-- Returns whether one was planned. `...`: further fields of the conversation that end with it.
+local function end_touch(conversation, follow_ups, name, ...)
+  redis.call('HDEL', conversation, 'touch_at', 'touch_rule', 'touch_event', 'touch_requested', ...)
   return redis.call('ZREM', follow_ups, name) == 1
 end
 
-local function drop_touch(conversation, follow_ups, timeline, name, now, reason)
-  if end_touch(conversation, follow_ups, name) then note(timeline, now, 'follow-up dropped', reason) end
+local function drop_touch(conversation, follow_ups, timeline, name, now, reason, ...)
+  if end_touch(conversation, follow_ups, name, ...) then note(timeline, now, 'follow-up dropped', reason) end
 end
 
 -- In place of the one that was planned, if any.
@@ -18,11 +18,12 @@ local function plan_touch(conversation, follow_ups, timeline, name, now, at, rul
   note(timeline, now, 'follow-up planned', tonumber(at), rule)
 end
 
--- A quiet conversation expires, but not before its next touch has been looked at.
-local function expire_quiet(conversation, follow_ups, name, now, retention)
-  local state = redis.call('HMGET', conversation, 'sealed', 'taken_over')
-  if not state[1] and not state[2] then
+-- A quiet conversation expires, but not before its next touch has been looked at. `frozen`: its fields sealed and
+-- taken_over, when the script has just read them.
+local function expire_quiet(conversation, follow_ups, name, now, retention, frozen)
+  frozen = frozen or redis.call('HMGET', conversation, 'sealed', 'taken_over')
+  if not frozen[1] and not frozen[2] then
     local due = number(redis.call('ZSCORE', follow_ups, name))
-    redis.call('PEXPIRE', conversation, tonumber(retention) + math.max(0, due - now))
+    redis.call('PEXPIRE', conversation, stamp(tonumber(retention) + math.max(0, due - now)))
   end
 end
