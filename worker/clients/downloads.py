@@ -130,7 +130,7 @@ class Downloads:
             answer = self._exchange(target, deadline, max_bytes)
             if answer.status not in _REDIRECTS:
                 return _content(target, answer, max_bytes)
-            target = _checked(answer.headers.get("location", ""), target)
+            target = _checked(answer.header(b"location"), target)
         raise DownloadError(f"{target.host}: more than {MAX_REDIRECTS} redirects, given up")
 
     def close(self) -> None:
@@ -170,7 +170,7 @@ def _checked(url: str, base: httpx.URL | None = None) -> httpx.URL:
 def _content(target: httpx.URL, answer: Answer, max_bytes: int) -> Download:
     if not 200 <= answer.status < 300:
         raise _failure(target, answer.status)
-    coding = answer.headers.get("content-encoding", "")
+    coding = answer.header(b"content-encoding")
     body = plain(answer.body, coding, max_bytes)
     if len(body) > max_bytes:
         raise TooLarge(f"{target.host}: the content is larger than {max_bytes} bytes when it is unpacked")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import io
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator
 
@@ -69,7 +69,8 @@ class Captivate(BaseModel):
 
     _messages: list[Message] = PrivateAttr(default_factory=list)
     _actions: list[ActionModel] | None = PrivateAttr(default=None)
-    _left_out: tuple[LeftOut, ...] = PrivateAttr(default=())
+    # No private attribute: each of them costs every conversation as much as a field.
+    _left_out: ClassVar[tuple[LeftOut, ...]] = ()
 
     @classmethod
     def parse(cls, payload: object) -> Captivate:
@@ -89,7 +90,7 @@ class Captivate(BaseModel):
             captivate = cls.model_validate(request)
         except ValidationError as error:
             raise CaptivatePayloadError(faults(error, "request")) from None
-        captivate._left_out = left_out
+        captivate.__dict__["_left_out"] = left_out
         return captivate
 
     @property

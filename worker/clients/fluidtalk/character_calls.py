@@ -112,15 +112,15 @@ class CharacterCalls:
         return self._read(answer, read, any_body)
 
     def _read(self, answer: Answer, read: Read[Result], any_body: bool) -> Result:
-        body = plain(answer.body, answer.headers.get("Content-Encoding", ""), MAX_RESPONSE_BYTES)
+        body = plain(answer.body, answer.header(b"content-encoding"), MAX_RESPONSE_BYTES)
         # Q8: what the server says may quote the token, and ends in a caller's hands.
-        text = json_text(body, answer.headers.get("Content-Type", "")).replace(self._token, _HIDDEN)
+        text = json_text(body, lambda: answer.header(b"content-type")).replace(self._token, _HIDDEN)
         detail: Any
         try:
             detail, unreadable = from_json(text), ""
         except (ValueError, RecursionError):
             detail, unreadable = {"detail": text}, "the body is not JSON"
-        header = answer.headers.get("X-Request-Id", "").replace(self._token, _HIDDEN) or None
+        header = answer.header(b"x-request-id").replace(self._token, _HIDDEN) or None
         if not 200 <= answer.status < 300:
             raise character_error_for(answer.status, detail, answer.retry_after, header)
         if any_body:

@@ -263,8 +263,8 @@ def _server_address(address: str) -> httpx.URL:
 
 
 def _read_answer(answer: Answer, read: Callable[[dict[str, Any]], Result]) -> Result:
-    body = plain(answer.body, answer.headers.get("Content-Encoding", ""), MAX_RESPONSE_BYTES)
-    text = json_text(body, answer.headers.get("Content-Type", ""))  # F18: never Latin-1 by default
+    body = plain(answer.body, answer.header(b"content-encoding"), MAX_RESPONSE_BYTES)
+    text = json_text(body, lambda: answer.header(b"content-type"))  # F18: never Latin-1 by default
     detail: Any
     try:
         detail, unreadable = from_json(text), None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -55,20 +56,31 @@ class Timeouts:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A complete HTTP answer: status code, headers, and the body as it came.
+    """A complete HTTP answer: status code, header fields in their order, and the body as it came.
 
     No content coding is asked for and none is undone: a compressed answer reads as an unreadable one.
     """
 
     status: int
-    headers: httpx.Headers
+    fields: Sequence[tuple[bytes, bytes]]
     body: bytes
+
+    @property
+    def headers(self) -> httpx.Headers:
+        """The header fields, to look up. Each use reads all of them."""
+        return httpx.Headers(list(self.fields))
+
+    def header(self, name: bytes) -> str:
+        """The value of one header, '' if it is not there. ``name``: in lower case."""
+        # Most are not there, and reading all fields costs more than the rest of an answer.
+        is_there = any(len(field) == len(name) and field.lower() == name for field, _ in self.fields)
+        return self.headers[name.decode()] if is_there else ""
 
     @property
     def sent_at(self) -> datetime:
         """When it was sent by the clock of the server (its Date header), which is also the clock that a date in
         Retry-After counts by; by our own clock if the server does not say."""
-        return _moment(self.headers.get("Date", "")) or datetime.now(UTC)
+        return _moment(self.header(b"date")) or datetime.now(UTC)
 
     @property
     def retry_after(self) -> float | None:
@@ -76,7 +88,7 @@ class Answer:
 
         The header Retry-After is a number of seconds or an HTTP date (RFC 9110, 10.2.3).
         """
-        value = self.headers.get("Retry-After", "").strip()
+        value = self.header(b"retry-after").strip()
         if _SECONDS.fullmatch(value):
             seconds = float(value)
         elif moment := _moment(value):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 import zlib
+from collections.abc import Callable
 
 _UNDONE = frozenset({"gzip", "x-gzip", "deflate"})
 _NOT_UNDONE = frozenset({"br", "zstd", "compress", "x-compress"})
@@ -39,12 +40,13 @@ def _words(named: str) -> set[str]:
     return {each.strip().lower() for each in named.split(",")}
 
 
-def json_text(body: bytes, content_type: str) -> str:
+def json_text(body: bytes, content_type: Callable[[], str]) -> str:
     """The text of a JSON body: UTF-8, with or without a mark at its begin, or UTF-16 or UTF-32 as its zeros show.
 
-    What is none of them is read as Latin-1 if ``content_type`` says so; else what cannot be read becomes U+FFFD.
+    What is none of them is read as Latin-1 if its header, ``content_type()``, says so; else what cannot be read becomes
+    U+FFFD.
     """
     try:
         return body.decode(json.detect_encoding(body))
     except UnicodeDecodeError:
-        return body.decode("cp1252" if _CHARSET.search(content_type) else "utf-8-sig", "replace")
+        return body.decode("cp1252" if _CHARSET.search(content_type()) else "utf-8-sig", "replace")

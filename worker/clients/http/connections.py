@@ -172,19 +172,19 @@ class _Line:
             if status == _TOO_LARGE or (status >= 300 and not all_sent):
                 # The server refused the request; the rest of its answer is lost.
                 self.close()
-                return Answer(status, reader.headers, b"")
+                return Answer(status, reader.fields, b"")
             raise self._failure(error, reader) from error
         self._used_at = time.monotonic()
         if not (all_sent and reader.reusable):
             # Bytes that are left over would be taken for the next answer, and may belong to another request.
             self.close()
-        return Answer(reader.status or 0, reader.headers, reader.body)
+        return Answer(reader.status or 0, reader.fields, reader.body)
 
     def _failure(self, error: Exception, reader: AnswerReader) -> NotSent | Unanswered:
         if not self._deadline.written:
             return NotSent(description(error))
         kind = AnswerTooLarge if isinstance(error, AnswerOutOfBounds) else Unanswered
-        begun = None if reader.status is None else Answer(reader.status, reader.headers, b"")
+        begun = None if reader.status is None else Answer(reader.status, reader.fields, b"")
         return kind(description(error), begun)
 
     def close(self) -> None:

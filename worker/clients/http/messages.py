@@ -5,8 +5,6 @@ The size of everything that is kept of an answer is limited: the peer decides wh
 
 from __future__ import annotations
 
-import re
-
 import httpx
 
 from worker.clients.http.bodies import Body, WholeBody, announces_body, body_of
@@ -17,8 +15,6 @@ __all__ = ["MOST_HEAD_BYTES", "AnswerReader", "NoSuchAnswer", "NoSuchRequest", "
 # Of the answer and of all hints before it.
 MOST_HEAD_BYTES = 100 * 1024
 
-_BREAKS_THE_HEAD = re.compile(rb"[\x00\r\n]")
-
 
 class NoSuchRequest(Exception):
     """The request cannot be written as HTTP/1.1 with a counted body."""
@@ -26,21 +22,21 @@ class NoSuchRequest(Exception):
 
 def request_bytes(request: httpx.Request) -> bytes:
     """Head and body of ``request``. Raises ``NoSuchRequest`` for what would be read as something else."""
-    words = [request.method.encode("ascii", "replace"), request.url.raw_path]
-    lines = [b"%b %b HTTP/1.1" % (words[0], words[1])]
+    path = request.url.raw_path
+    lines = [b"%b %b HTTP/1.1" % (request.method.encode("ascii", "replace"), path)]
     counted = 0
     for name, value in request.headers.raw:
         # Comparing lengths first: lower case costs more.
         if len(name) == 14 and name.lower() == b"content-length":
             counted = int(value)
-        words += (name, value)
         lines.append(b"%b: %b" % (name, value))
-    if _BREAKS_THE_HEAD.search(b"".join(words)) or b" " in words[1]:
+    head, breaks = b"\r\n".join(lines), len(lines) - 1
+    if head.count(b"\r") != breaks or head.count(b"\n") != breaks or b"\0" in head or b" " in path:
         raise NoSuchRequest("a line break or a space where none can be")
     body = request.read()
     if counted != len(body):
         raise NoSuchRequest("the body is not counted")
-    return b"\r\n".join((*lines, b"", body))
+    return b"\r\n".join((head, b"", body))
 
 
 class AnswerReader:
@@ -60,9 +56,9 @@ class AnswerReader:
         self._unusual = False
 
     @property
-    def headers(self) -> httpx.Headers:
-        """The headers of the answer, in their order."""
-        return httpx.Headers(self._head.fields if self._head else [])
+    def fields(self) -> list[tuple[bytes, bytes]]:
+        """The header fields of the answer, in their order."""
+        return self._head.fields if self._head else []
 
     @property
     def size(self) -> int:

@@ -120,8 +120,7 @@ class _Call:
     def make(self, pool: httpcore.HTTPProxy, request: httpx.Request, max_response_bytes: int) -> Answer:
         response = pool.handle_request(self._plain(request))
         try:
-            headers = httpx.Headers(response.headers)
-            self._begun = Answer(response.status, headers, b"")
+            self._begun = Answer(response.status, response.headers, b"")
             if response.status == _PROXY_WANTS_A_LOGIN:
                 raise httpcore.ProxyError(str(response.status))
             content = bytearray()
@@ -129,7 +128,7 @@ class _Call:
                 content += piece
                 if len(content) > max_response_bytes:
                     raise AnswerOutOfBounds(f"the answer is larger than {max_response_bytes} bytes")
-            return Answer(response.status, headers, bytes(content))
+            return Answer(response.status, response.headers, bytes(content))
         finally:
             response.close()
 

@@ -65,6 +65,8 @@ def json_part(value: object, *, first_level: int = 1) -> tuple[Any, set[str]]:
 
 
 def _held(value: object, depth: int, faults: set[str]) -> object:
+    if isinstance(value, str):
+        return repair(value)
     if isinstance(value, dict | list | tuple):
         if depth >= MAX_DEPTH:
             faults.add(f"nested more than {MAX_DEPTH} levels deep")
@@ -72,12 +74,13 @@ def _held(value: object, depth: int, faults: set[str]) -> object:
         if not isinstance(value, dict):
             items = (_held(item, depth + 1, faults) for item in value)
             return [None if item is _NOTHING else item for item in items]
-        if not all(isinstance(key, str) for key in value):
-            faults.add("a key is not text")
-        parts = {repair(key): _held(item, depth + 1, faults) for key, item in value.items() if isinstance(key, str)}
-        return {key: item for key, item in parts.items() if item is not _NOTHING}
-    if isinstance(value, str):
-        return repair(value)
+        parts: dict[str, object] = {}
+        for key, item in value.items():
+            if not isinstance(key, str):
+                faults.add("a key is not text")
+            elif (part := _held(item, depth + 1, faults)) is not _NOTHING:
+                parts[repair(key)] = part
+        return parts
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if (fault := _leaf_fault(value)) is not None:

@@ -31,12 +31,15 @@ def _whole_number(digits: str) -> int | str:
     return int(digits) if len(digits) <= _MOST_DIGITS else digits
 
 
+_DECODER = json.JSONDecoder(parse_int=_whole_number)
+
+
 def from_json(text: str) -> Any:
     """The value that ``text`` holds, every string in it repaired.
 
     Raises ``ValueError`` or ``RecursionError`` if it is not readable.
     """
-    value = json.loads(text, parse_int=_whole_number)
+    value = _DECODER.decode(text)
     if "\\u" not in text:
         return value
     # An escape is the only way by which half a character gets into decoded text.

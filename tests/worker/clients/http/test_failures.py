@@ -7,7 +7,6 @@ import time
 import traceback
 from collections.abc import Callable
 
-import httpx
 import pytest
 
 from simulation.servers.embedded_redis import free_port
@@ -219,5 +218,10 @@ def test_a_refused_address_ends_the_call_with_the_reason_given(serve: ServerFact
 
 
 def test_an_answer_is_a_value() -> None:
-    headers = httpx.Headers({"a": "b"})
-    assert Answer(200, headers, b"x") == Answer(200, headers, b"x")
+    assert Answer(200, [(b"A", b"b")], b"x") == Answer(200, [(b"A", b"b")], b"x")
+
+
+def test_a_header_is_found_whatever_its_case_and_all_of_its_values_count() -> None:
+    answer = Answer(200, [(b"Retry-After", b"3"), (b"X", b"1"), (b"x", b"2"), (b"Xy", b"4")], b"")
+    assert (answer.header(b"retry-after"), answer.header(b"x"), answer.header(b"absent")) == ("3", "1, 2", "")
+    assert answer.headers.get_list("x") == ["1", "2"]

@@ -71,7 +71,7 @@ def test_an_answer_does_not_depend_on_how_it_is_cut(wire: bytes, cuts: list[int]
     reader = read(*(wire[start:end] for start, end in itertools.pairwise(places)))
     assert (reader.status, reader.body, reader.size, reader.complete) == (200, b"hello", 5, True)
     assert reader.reusable == (wire in USUAL)
-    assert reader.headers.get_list("A") == ["1", "2"]
+    assert httpx.Headers(reader.fields).get_list("A") == ["1", "2"]
 
 
 @given(st.lists(st.integers(1, 160), max_size=6))
@@ -79,7 +79,7 @@ def test_an_odd_answer_does_not_depend_on_how_it_is_cut_either(cuts: list[int]) 
     places = sorted({0, len(ODD), *(cut for cut in cuts if cut < len(ODD))})
     reader = read(*(ODD[start:end] for start, end in itertools.pairwise(places)))
     assert (reader.status, reader.body, reader.complete, reader.reusable) == (200, b"hello", True, False)
-    assert reader.headers.get_list("A") == ["1", "2"]
+    assert httpx.Headers(reader.fields).get_list("A") == ["1", "2"]
 
 
 @pytest.mark.parametrize(
@@ -172,7 +172,7 @@ def test_without_a_length_the_end_of_the_connection_is_the_end() -> None:
 @pytest.mark.parametrize("together", [True, False])
 def test_what_follows_an_answer_is_not_in_it(more: bytes, together: bool) -> None:
     reader = read(COUNTED + more) if together else read(COUNTED, more)
-    assert (reader.status, reader.body, reader.headers.get_list("A")) == (200, b"hello", ["1", "2"])
+    assert (reader.status, reader.body, httpx.Headers(reader.fields).get_list("A")) == (200, b"hello", ["1", "2"])
     assert (reader.complete, reader.reusable) == (True, False)
 
 

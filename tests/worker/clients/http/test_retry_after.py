@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import httpx
 import pytest
 
 from worker.clients.http.answers import LONGEST_WAIT_SECONDS, Answer
@@ -42,4 +41,4 @@ RETRY_AFTER: list[tuple[str | None, float | None]] = [
 def test_f20_retry_after_is_read_as_seconds_or_as_a_date(header: str | None, seconds: float | None) -> None:
     headers = {"Date": "Mon, 04 May 2026 12:00:00 GMT", **({} if header is None else {"Retry-After": header})}
     raw = [(name.encode(), value.encode()) for name, value in headers.items()]
-    assert Answer(429, httpx.Headers(raw), b"").retry_after == seconds
+    assert Answer(429, raw, b"").retry_after == seconds
