@@ -74,7 +74,7 @@ class Persona(Section):
             raise ValueError("must be one line of printable ASCII without spaces: copy the key again")
         return secret
 
-    @property
+    @cached_property
     def speaks(self) -> Literal["handshake", "characters"]:
         """The API that it is asked through. A process without keys tells it by ``platform``."""
         if self.api:

@@ -45,6 +45,8 @@ def usable(event: Mapping[str, Any], optional: frozenset[str]) -> tuple[dict[str
 
 def told(left_out: Sequence[LeftOut]) -> str:
     """What was left out, as one line that may be stored and shown; '' when nothing was."""
+    if not left_out:
+        return ""
     lines = [str(each) for each in left_out[:_TOLD_PARTS]]
     if len(left_out) > _TOLD_PARTS:
         lines.append(f"and {len(left_out) - _TOLD_PARTS} more")

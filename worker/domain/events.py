@@ -9,7 +9,7 @@ import re
 import uuid
 from collections.abc import Iterable
 from functools import cache
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 
 from pydantic import (
     AwareDatetime,
@@ -18,7 +18,6 @@ from pydantic import (
     ConfigDict,
     Field,
     ModelWrapValidatorHandler,
-    PrivateAttr,
     StringConstraints,
     TypeAdapter,
     ValidationError,
@@ -107,7 +106,9 @@ class ChannelContext(BaseModel):
     metadata: JsonObject
     hasLivechat: bool = False  # noqa: N815 - Captivate's spelling, protocols.md 2.3
 
-    _left_out: tuple[LeftOut, ...] = PrivateAttr(default=())
+    # No private attribute of pydantic, which costs every event as much as a field. Only an instance that has left
+    # something out has this in its own ``__dict__``.
+    _left_out: ClassVar[tuple[LeftOut, ...]] = ()
 
     @property
     def left_out(self) -> tuple[LeftOut, ...]:
@@ -126,8 +127,8 @@ class ChannelContext(BaseModel):
     @classmethod
     def _stored_by_this_release(cls, value: Any, info: ValidationInfo) -> Any:
         # A sender may give a whole Captivate request. In a stored record, an additional field has a meaning.
-        if info.context is _ACCEPTED and isinstance(value, dict) and not value.keys() <= cls.model_fields.keys():
-            unknown = min(value.keys() - cls.model_fields.keys())
+        if info.context is _ACCEPTED and isinstance(value, dict) and not value.keys() <= _fields(cls):
+            unknown = min(value.keys() - _fields(cls))
             raise PydanticCustomError("extra_forbidden", "an unknown field", {"field": unknown})
         return value
 
@@ -144,7 +145,7 @@ class ChannelContext(BaseModel):
             parts, left_out = _channel_parts(value)
             context = read(parts)
         if left_out:
-            context._left_out = tuple(left_out[:MAX_LEFT_OUT])
+            context.__dict__["_left_out"] = tuple(left_out[:MAX_LEFT_OUT])
         return context
 
 
@@ -173,7 +174,8 @@ class _EventBase(_Value):
     own_username: Handle | None = None
     traceparent: TracePosition = None
 
-    _left_out: tuple[LeftOut, ...] = PrivateAttr(default=())
+    # As in ``ChannelContext``.
+    _left_out: ClassVar[tuple[LeftOut, ...]] = ()
 
     @property
     def left_out(self) -> tuple[LeftOut, ...]:
@@ -197,7 +199,7 @@ class _EventBase(_Value):
         return event
 
     def _leave_out(self, left_out: Iterable[LeftOut]) -> None:
-        self._left_out = tuple(dict.fromkeys(left_out))[:MAX_LEFT_OUT]
+        self.__dict__["_left_out"] = tuple(dict.fromkeys(left_out))[:MAX_LEFT_OUT]
 
     @field_validator("event_id")
     @classmethod
@@ -327,6 +329,11 @@ def faults(error: ValidationError) -> str:
 
 def _errors(error: ValidationError, *, of_stored: bool = False) -> list[Any]:
     return error.errors(include_input=False, include_url=False, include_context=of_stored)
+
+
+@cache
+def _fields(model: type[BaseModel]) -> frozenset[str]:
+    return frozenset(model.model_fields)
 
 
 @cache

@@ -109,20 +109,22 @@ class Asking:
         image = self._fetched(lease, rules, step, tries)
         if isinstance(image, End | Wait | Deliver):
             return image
+        if not self._store.places.bounded(lease.grant.conversation.persona):
+            return self._with_key(lease, rules, step, image, tries)
         with self._place(lease) as wait:
-            if wait:
-                return wait
-            hosted = self._hosted(lease, rules, image, tries) if isinstance(image, FetchedImage) else image
-            if isinstance(hosted, End | Wait | Deliver):
-                return hosted
-            return self._harmless_first(lease, rules) or self._called(lease, rules, step, hosted, tries)
+            return wait or self._with_key(lease, rules, step, image, tries)
+
+    def _with_key(
+        self, lease: Lease, rules: Rules, step: Ask, image: str | FetchedImage | None, tries: Tries
+    ) -> Deliver | End | Wait:
+        hosted = self._hosted(lease, rules, image, tries) if isinstance(image, FetchedImage) else image
+        if isinstance(hosted, End | Wait | Deliver):
+            return hosted
+        return self._harmless_first(lease, rules) or self._called(lease, rules, step, hosted, tries)
 
     @contextmanager
     def _place(self, lease: Lease) -> Iterator[Wait | None]:
         conversation, token, places = lease.grant.conversation, lease.grant.token, self._store.places
-        if not places.bounded(conversation.persona):
-            yield None
-            return
         admission = places.admit(conversation, token, lease.grant.head.accepted_at)
         if admission.in_line:
             yield Wait(_IN_LINE_SECONDS, Cause.IN_LINE, asked=False)

@@ -55,7 +55,9 @@ class Slots:
                 lanes[lane][conversation.name] = conversation
             elif conversation.name not in lanes[OUTREACH]:
                 self._left_out.append(conversation)
-            return None if others_wait and self._no_slot_for_the_busy() else self._take(persona)
+            if others_wait and self._crowded() and self._full():
+                return None
+            return self._take(persona)
 
     def leave(self, ended: Doorbell, *, serve: bool = True) -> Doorbell | None:
         """Give the slot of a turn back, or keep it for the doorbell that is returned, which the caller runs now.
@@ -67,9 +69,10 @@ class Slots:
             _less(self._used, persona)
             if ended[1] == OUTREACH:
                 _less(self._outreach, persona)
-            if not serve or self._closed or self._no_slot_for_the_busy():
+            crowded = self._crowded()
+            if not serve or self._closed or (crowded and self._full()):
                 return None
-            return (None if self._crowded() else self._take(persona)) or self._take_next()
+            return (None if crowded else self._take(persona)) or self._take_next()
 
     def left_out(self) -> list[Conversation]:
         """Outreach that was not noted since the last call; the caller gives it back to the agenda."""
@@ -109,9 +112,9 @@ class Slots:
                 return taken
         return None
 
-    def _no_slot_for_the_busy(self) -> bool:
-        # What is left is for those who come next: else a persona whose first doorbell comes now never finds a thread.
-        return self._crowded() and sum(self._used.values()) >= self._shared
+    def _full(self) -> bool:
+        # For the busy. What is left is for others: else a persona whose first doorbell comes now never finds a thread.
+        return sum(self._used.values()) >= self._shared
 
     def _crowded(self) -> bool:
         return len(self._heavy()) > self._shared

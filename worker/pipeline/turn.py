@@ -233,7 +233,7 @@ class Turns:
             if isinstance(resume, End):
                 return self._end(lease, resume)
             return self._deliver(lease, head, Reply.of_json(head.reply), made)
-        known = replace(self._known(grant), tries=made)
+        known = self._known(grant, made)
         step = before_asking(head, known, rules)
         valid_seconds = rules.validity.ai_opener_seconds - known.waited_seconds
         if not isinstance(step, Ask):
@@ -261,7 +261,7 @@ class Turns:
             if_possible(partial(self._store.leases.not_called, lease.grant))
         return LEFT
 
-    def _known(self, grant: Grant) -> Known:
+    def _known(self, grant: Grant, made: Tries) -> Known:
         # Never negative, though the clock may have stepped back.
         accepted_at, kind = min(grant.entries[-1].accepted_at, grant.now), grant.head.kind
         known = Known(
@@ -270,6 +270,7 @@ class Turns:
             lead_wrote=grant.lead_wrote,
             gives_way=grant.gives_way,
             waited_seconds=(grant.now - accepted_at) / 1000,
+            tries=made,
         )
         rules = self._policies[grant.conversation.persona].quiet_hours
         if kind != "follow_up" and not (kind == "ai_opener" and rules.openers):
@@ -319,7 +320,7 @@ class Turns:
             return self._carry_out(lease, without_content(reason, False, self._jitter), UNTRIED)
         head = lease.grant.head
         # `record` has counted this send, after the head was read.
-        return self._deliver(lease, replace(head, sends=head.sends + 1, reply_id=recorded.reply_id), first, UNTRIED)
+        return self._deliver(lease, head._replace(sends=head.sends + 1, reply_id=recorded.reply_id), first, UNTRIED)
 
     def _keep(self, lease: Lease, cause: Cause) -> TurnResult:
         held = self._hold(lease, Wait(0.0, cause))

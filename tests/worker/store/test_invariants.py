@@ -119,7 +119,7 @@ class Interleavings(RuleBasedStateMachine):
         assert answer.head.asks == model.inbox[0].asks
         if answer.head.step == "begun":
             assert self.store.leases.asking(answer)
-            answer = replace(answer, entries=(replace(answer.head, step="asking"), *answer.entries[1:]))
+            answer = replace(answer, entries=(answer.head._replace(step="asking"), *answer.entries[1:]))
         again = self.store.leases.begin(conversation, token)
         assert (again.fence, again.entries) == (answer.fence, answer.entries)
         return answer

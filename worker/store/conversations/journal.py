@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from worker.domain.retry import Failure
 from worker.store.encryption import Field
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """An event as its turn finds it. Times are milliseconds of the store's clock.
 
     ``asks`` and ``sends`` count attempts, the present one included. ``..._unknowns``: those that ended without an

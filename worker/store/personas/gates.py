@@ -15,8 +15,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from redis import Redis
 
@@ -43,8 +42,7 @@ _LOOKS = 5
 _WAKE_AT_ONCE = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class Owner:
+class Owner(NamedTuple):
     """Whose gate it is: a persona, or a channel by the name of its environment."""
 
     kind: Literal["persona", "channel"]
