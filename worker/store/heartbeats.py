@@ -119,7 +119,7 @@ class Processes:
         now = clock_ms(self._redis)
         signs: list[tuple[str, float]] = self._redis.zrevrange(KEY, 0, -1, withscores=True)  # type: ignore[assignment]
         roles = [sign.partition(" ")[0] for sign, until in signs if until >= now]
-        silent = [(sign.split(" "), int(until)) for sign, until in signs if until < now]
+        silent = [(sign.split(" "), int(until)) for sign, until in signs if until < now or sign.startswith(_STOPPED)]
         connected = self._connected() if silent else None
         gone = tuple(_gone(words[0], words[1], until, connected) for words, until in silent if len(words) > 1)
         return Alive(roles.count("worker"), roles.count("beat"), gone)

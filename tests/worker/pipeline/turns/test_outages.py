@@ -86,7 +86,7 @@ def test_one_message_that_alone_gets_no_answer_ends_and_stalls_nobody(shop, say,
         time.sleep(0.002)
     (letter,) = store.dead_letters.newest()
     assert letter.conversation == bad
-    assert letter.cause == "outcome_unknown times=5"
+    assert letter.cause == "outcome_unknown times=5 status=500"
     assert store.personas.gates("ava") == {}
 
 
