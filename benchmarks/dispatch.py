@@ -164,7 +164,7 @@ def _fall_silent(store: Store, conversations: int) -> None:
                 quiet = {
                     "quiet_from": at - 4_000_000,
                     "touch_at": at,
-                    "touch_rule": "step 1 of 2, after 1 h of silence",
+                    "touch_rule": "cadence_step step=1 of=2 silence=3600",
                 }
                 pipeline.hset(shard.conversation(lead), mapping={**state, **quiet})
                 pipeline.zadd(shard.follow_ups, {lead.name: at})

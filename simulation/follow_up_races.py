@@ -21,6 +21,7 @@ from worker.domain.cadence import Planned, Touch
 from worker.domain.conversation import Conversation
 from worker.domain.events import ChannelContext, Event, InboundChat
 from worker.domain.reply import Reply
+from worker.domain.vocabulary import Cause
 from worker.pipeline.ask import Asking
 from worker.pipeline.follow_up_dispatch import Dispatch
 from worker.pipeline.reach import Reach
@@ -206,7 +207,7 @@ class Races:
             return Verdict(doubled=1)
         if not follow_ups:
             dropped = [moment.details[0] for moment in moments[start:] if moment.word == "follow-up dropped"]
-            return Verdict(reply_first=1) if dropped == ["the lead wrote"] else Verdict(lost=1)
+            return Verdict(reply_first=1) if dropped == [Cause.LEAD_WROTE] else Verdict(lost=1)
         at, event_id = follow_ups[0]
         shard = self._store.keys.of(lead)
         fate = self._store.redis.hget(shard.journal(lead, event_id), "fate")

@@ -79,7 +79,7 @@ def test_a_producer_that_only_speaks_celery(shared, open_store, channel, eventua
         celery.send_task("tasks.accept", args=[wrong], queue="accept", ignore_result=True)
     celery.close()
     letters = eventually(lambda: (found := new_letters(store, before)) and len(found) == 5 and found, "dead letters")
-    assert {letter.cause.partition(":")[0] for letter in letters} == {"UnknownPersona", "InvalidEvent", "TooLarge"}
+    assert {letter.cause.partition(" ")[0] for letter in letters} == {"persona_not_known", "invalid_event", "too_large"}
     assert sum(account.unexplained for account in store.books.accounts()) == 0
     assert "PLANTED" not in system.log_of("worker")
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from worker.domain import events
 from worker.domain.conversation import Conversation
+from worker.domain.sentences import of_stored
 
 PLANTED = "PLANTED words"
 
@@ -56,7 +57,7 @@ def deliver(intake, store, caplog):
             case "refused:":
                 assert (accepted_now, dead_now) == (accepted + 1, dead + 1)
                 letter = next(letter for letter in store.dead_letters.newest(2000) if letter.event_id == message_id)
-                assert phrase == f"refused: {letter.cause}"
+                assert phrase == f"refused: {of_stored(letter.cause)}"
             case other:
                 pytest.fail(f"neither accepted nor duplicate nor dead letter: {other}")
         assert PLANTED not in phrase + caplog.text

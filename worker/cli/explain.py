@@ -48,8 +48,11 @@ _DETAILS: dict[str, tuple[str, ...]] = {
     "follow-up dropped": ("",),
     "follow-up missed": ("",),
 }
-# Behind these words a reason comes first.
-_WITH_A_REASON = ("held", "follow-up dropped", *FATES)
+# Where the details behind these words say a reason.
+_REASONS = dict.fromkeys(("held", "refused", "follow-up dropped", "follow-up missed", *FATES), 0) | {
+    "follow-up planned": 1,
+    "follow-up moved": 1,
+}
 # Of these details the value is a moment, in milliseconds.
 _MOMENTS = {("held", "until"), ("follow-up planned", "for"), ("follow-up moved", "to")}
 
@@ -80,7 +83,7 @@ def explain(persona: PersonaArgument, target: TargetArgument, json: AsJson = Fal
                 "shown_as": handles.shown(conversation.name),
                 "sentence": sentence,
                 "waiting": now.waiting,
-                "next_follow_up": {"at_ms": touch.due, "rule": touch.rule} if touch.due else None,
+                "next_follow_up": {"at_ms": touch.due, "rule": of_stored(touch.rule)} if touch.due else None,
                 "timeline": timeline,
                 "did_you_mean": [each._asdict() for each in near],
             }
@@ -118,7 +121,7 @@ def details_of(moment: Moment) -> str:
     for index, value in enumerate(moment.details):
         name = names[index] if index < len(names) else ""
         if value != "":
-            is_reason = not index and moment.word in _WITH_A_REASON
+            is_reason = _REASONS.get(moment.word) == index
             shown = of_stored(str(value)) if is_reason else _value((moment.word, name), value)
             parts.append(f"{name} {shown}".strip())
     return ", ".join(parts)

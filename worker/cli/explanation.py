@@ -98,13 +98,13 @@ def next_follow_up(now: Situation, touch: TouchState, settings: Settings) -> str
         return f"Its next one too: {why.what}; {why.do}."
     if touch.due:
         held = "" if persona in settings.personas else f"; but {unconfigured(persona).what}"
-        return f"Next follow-up {_in(touch.due, now)}: {touch.rule}{held}."
+        return f"Next follow-up {_in(touch.due, now)}: {of_stored(touch.rule)}{held}."
     if not now.known or persona not in settings.personas:
         return ""
     policy = Policy(settings.follow_ups_of(persona), settings.quiet_hours_of(persona))
     planned = next_touch(policy, touch)
     if isinstance(planned, NoTouch) and planned.reason:
-        return f"No follow-up: {planned.reason}."
+        return f"No follow-up: {of_stored(planned.reason)}."
     return ""
 
 

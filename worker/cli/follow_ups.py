@@ -19,6 +19,7 @@ from worker.cli.times import both, relative, utc
 from worker.domain.cadence import Drop, Move, NoTouch, Policy, TouchState, next_touch, replanned
 from worker.domain.cadence import upcoming as touches_to_come
 from worker.domain.conversation import Conversation
+from worker.domain.sentences import of_stored
 from worker.domain.vocabulary import Gate
 
 _AT_ONCE = 500
@@ -56,7 +57,7 @@ def list_touches(
                     utc(state.due).removesuffix(" UTC"),
                     relative(state.due, now),
                     *Conversation.of_name(state.conversation),
-                    state.rule,
+                    of_stored(state.rule),
                 ]
                 for state in found
             ],
@@ -85,18 +86,18 @@ def show(persona: PersonaArgument, target: TargetArgument, json: AsJson = False)
     if waiting and state.due:
         waits_for.append(f"{waiting} events that wait in front of it")
     if json:
-        touches = [{"at_ms": touch.at, "rule": touch.rule} for touch in outlook.touches]
-        screen.as_json({"touches": touches, "ends": outlook.ends, "waits_for": waits_for})
+        touches = [{"at_ms": touch.at, "rule": of_stored(touch.rule)} for touch in outlook.touches]
+        screen.as_json({"touches": touches, "ends": of_stored(outlook.ends), "waits_for": waits_for})
         return
     if not state.due:
         reason = next_touch(policy, state)
-        why = f": {reason.reason}" if isinstance(reason, NoTouch) and reason.reason else ""
+        why = f": {of_stored(reason.reason)}" if isinstance(reason, NoTouch) and reason.reason else ""
         screen.say(
             f"No follow-up is planned{why}. One is planned when a reply reaches the lead and nothing else waits."
         )
         return
     if not outlook.touches:
-        screen.say(f"None in the next {DAYS} days{f': {outlook.ends}' if outlook.ends else ''}.")
+        screen.say(f"None in the next {DAYS} days{f': {of_stored(outlook.ends)}' if outlook.ends else ''}.")
     else:
         count = len(outlook.touches)
         screen.say(
@@ -108,10 +109,13 @@ def show(persona: PersonaArgument, target: TargetArgument, json: AsJson = False)
         screen.say("")
         screen.table(
             ["at (UTC)", "when", "why then"],
-            [[utc(touch.at).removesuffix(" UTC"), relative(touch.at, now), touch.rule] for touch in outlook.touches],
+            [
+                [utc(touch.at).removesuffix(" UTC"), relative(touch.at, now), of_stored(touch.rule)]
+                for touch in outlook.touches
+            ],
         )
     if outlook.touches and outlook.ends:
-        screen.say(f"Then no more: {outlook.ends}.")
+        screen.say(f"Then no more: {of_stored(outlook.ends)}.")
 
 
 def preview(
@@ -187,10 +191,10 @@ def cancel(
         follow_ups = opened.store.follow_ups
         state = follow_ups.state_of(conversation)
         if state.due and not yes:
-            screen.say(f"Planned for {both(state.due, follow_ups.now())}: {state.rule}.")
+            screen.say(f"Planned for {both(state.due, follow_ups.now())}: {of_stored(state.rule)}.")
             if not typer.confirm("Cancel it?"):
                 raise No("Nothing was changed.")
-        if not follow_ups.cancel(conversation, f"cancelled by {operator()}"):
+        if not follow_ups.cancel(conversation, operator()):
             raise No("No follow-up is planned for this lead.")
     screen.say("Cancelled. The cadence starts again with the next reply that reaches the lead.")
 
@@ -246,4 +250,10 @@ def _plain_tally(tally: Tally, now: int) -> dict[str, Any]:
 
 def _plain(state: TouchState) -> dict[str, Any]:
     persona, target = Conversation.of_name(state.conversation)
-    return {"persona": persona, "target": target, "due_ms": state.due, "rule": state.rule, "step": state.step}
+    return {
+        "persona": persona,
+        "target": target,
+        "due_ms": state.due,
+        "rule": of_stored(state.rule),
+        "step": state.step,
+    }

@@ -1,7 +1,8 @@
 """When a quiet lead gets a follow-up: pure. One next touch for each conversation, with the rule that set it.
 
-All moments are milliseconds of the store's clock. A touch is computed from the policy whenever it is needed, and the
-same state gives the same moment. So a planned touch moves only when policy or zone have changed.
+All moments are milliseconds of the store's clock. Every rule and reason is as the store keeps it: a cause and its
+detail, of which ``worker.domain.sentences.of_stored`` makes the sentence. A touch is computed from the policy whenever
+it is needed, and the same state gives the same moment. So a planned touch moves only when policy or zone have changed.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from config.sections import FollowUps, QuietHours
 from config.zones import name_of
 from worker.domain.quiet_hours import Window, ZoneUnknown, window_of
+from worker.domain.vocabulary import Cause, figures, stored
 
 DAY_MS = 86_400_000
 # Touches that waited for a morning or for the next day are spread over this time.
@@ -123,12 +125,13 @@ def next_touch(policy: Policy, state: TouchState) -> Touch | NoTouch:
         if not steps or not state.quiet_from:
             return NoTouch("")
         if state.step >= steps:
-            return NoTouch("the cadence is over")
+            return NoTouch(stored(Cause.CADENCE_OVER))
     if cadence.per_lead is not None and state.touches >= cadence.per_lead:
-        return NoTouch(f"the lead has had {state.touches} follow-ups, the limit is {cadence.per_lead}")
+        detail = figures(touches=str(state.touches), limit=str(cadence.per_lead))
+        return NoTouch(stored(Cause.LIMIT_OF_LEAD, detail))
     window = window_of(policy.quiet_hours, state.channel)
     if isinstance(window, ZoneUnknown):
-        return NoTouch("the lead's zone is not known")
+        return NoTouch(stored(Cause.ZONE_UNKNOWN))
     at, rule = _intended(policy, state)
     return _after_quiet_hours(Touch(at, rule), window, policy, state)
 
@@ -137,7 +140,7 @@ def decide(policy: Policy, state: TouchState, now: int) -> Fire | Move | Drop | 
     """Decide about a touch that is due. The store checks caps, gates and whether the lead has written."""
     touch = next_touch(policy, state)
     if isinstance(touch, NoTouch):
-        return Drop(touch.reason or "the cadence has no further step")
+        return Drop(touch.reason or stored(Cause.NO_FURTHER_STEP))
     if touch.at > now:
         return Move(touch.at, touch.rule)
     late_seconds = (now - max(touch.at, state.meant_for)) / 1000
@@ -165,7 +168,7 @@ def replanned(policy: Policy, state: TouchState, now: int) -> Move | Drop | None
     """What a change of policy means for a conversation in its present state; None = nothing."""
     touch = next_touch(policy, state)
     if isinstance(touch, NoTouch):
-        return Drop(touch.reason or "the cadence has no further step") if state.due else None
+        return Drop(touch.reason or stored(Cause.NO_FURTHER_STEP)) if state.due else None
     if state.due and (touch.at == state.meant_for or max(touch.at, state.due) <= now):
         return None
     return Move(max(touch.at, now), touch.rule)
@@ -196,7 +199,7 @@ def upcoming(policy: Policy, state: TouchState, now: int, days: float) -> Outloo
         else:
             planned = step.planned
         if isinstance(planned.then, NoTouch):
-            return Outlook(tuple(touches), planned.then.reason or "the cadence is over")
+            return Outlook(tuple(touches), planned.then.reason or stored(Cause.CADENCE_OVER))
         fired = isinstance(step, Fire)
         at = planned.then.at
         state = replace(
@@ -208,7 +211,7 @@ def upcoming(policy: Policy, state: TouchState, now: int, days: float) -> Outloo
             due=at,
             meant_for=at,
         )
-    return Outlook(tuple(touches), "" if state.due else "no follow-up is planned")
+    return Outlook(tuple(touches), "" if state.due else stored(Cause.NONE_PLANNED))
 
 
 def spread(state: TouchState) -> float:
@@ -219,12 +222,12 @@ def spread(state: TouchState) -> float:
 
 def _intended(policy: Policy, state: TouchState) -> tuple[int, str]:
     if state.requested_at:
-        return state.requested_at, "asked for by a producer"
+        return state.requested_at, stored(Cause.ASKED_FOR)
     cadence = policy.cadence
     delay_seconds = cadence.delays_seconds[state.step]
     delay_ms = int(delay_seconds * 1000 * (1 + cadence.jitter * spread(state)))
-    rule = f"step {state.step + 1} of {len(cadence.delays_seconds)}, after {_span(delay_seconds)} of silence"
-    return state.quiet_from + delay_ms, rule
+    detail = figures(step=state.step + 1, of=len(cadence.delays_seconds), silence=f"{delay_seconds:g}")
+    return state.quiet_from + delay_ms, stored(Cause.CADENCE_STEP, detail)
 
 
 def _after_quiet_hours(touch: Touch, window: Window | None, policy: Policy, state: TouchState) -> Touch:
@@ -234,23 +237,15 @@ def _after_quiet_hours(touch: Touch, window: Window | None, policy: Policy, stat
     # Spread, so that not all leads who waited for the morning get theirs in its first second.
     longest_ms = min(MORNING_MS, int(policy.cadence.jitter * DAY_MS))
     at = end + int(longest_ms * spread(state))
-    return Touch(end if window.holds(at) else at, f"{touch.rule}, moved out of quiet hours in {name_of(window.zone)}")
+    return Touch(end if window.holds(at) else at, f"{touch.rule} {figures(zone=name_of(window.zone))}")
 
 
 def _miss(policy: Policy, state: TouchState, now: int, late_seconds: float) -> Miss:
     # Without a delivered reply, only requested follow-ups: no cadence starts.
     planned = _from(policy, state, state.step + 1, now if state.quiet_from else 0)
-    return Miss(f"late by {_span(late_seconds)}", planned)
+    return Miss(stored(Cause.LATE, figures(seconds=f"{late_seconds:.0f}")), planned)
 
 
 def _from(policy: Policy, state: TouchState, step: int, now: int) -> Planned:
     following = replace(state, step=step, quiet_from=now, requested_at=0)
     return Planned(step, now, next_touch(policy, following))
-
-
-def _span(seconds: float) -> str:
-    for unit_seconds, unit in ((86_400, "day"), (3600, "h"), (60, "min")):
-        if seconds >= unit_seconds:
-            number = f"{seconds / unit_seconds:.1f}".removesuffix(".0")
-            return f"{number} {unit}{'s' if unit == 'day' and number != '1' else ''}"
-    return f"{seconds:.0f} s"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from worker.domain.vocabulary import Cause, stored
+from worker.domain.vocabulary import STORED_OF_PERSONA, Cause, figures, stored
 
 # How 0.1.0 took the cause of a hold or of a death from the beginning of its sentence, and the causes that it joined.
 _OF_0_1_0 = (
@@ -45,6 +45,31 @@ _OF_0_1_0 = (
     ("text lost", Cause.TEXT_LOST),
     ("the lead already has a live conversation", Cause.ALREADY_LIVE),
     ("no conversation yet", Cause.NO_CONVERSATION),
+    ("dropped at hand-back", Cause.DROPPED_AT_HAND_BACK),
+    ("InvalidEvent:", Cause.INVALID_EVENT),
+    ("UnknownPersona:", Cause.PERSONA_NOT_KNOWN),
+    ("MissingChannel:", Cause.CHANNEL_MISSING),
+    ("TooLarge:", Cause.TOO_LARGE),
+    ("InboxFull:", Cause.INBOX_FULL),
+    ("the store refuses it", Cause.STORE_REFUSES),
+    ("internal error (", Cause.STUMBLED_AT_THE_DOOR),
+    ("step ", Cause.CADENCE_STEP),
+    ("asked for by a producer", Cause.ASKED_FOR),
+    ("all personas had their", Cause.CAP_OF_ALL),
+    ("its moment, at", Cause.PACE),
+    ("another event waits", Cause.EVENT_IN_FRONT),
+    ("the inbox is full", Cause.NO_ROOM),
+    ("late by", Cause.LATE),
+    ("the cadence is over", Cause.CADENCE_OVER),
+    ("the cadence has no further step", Cause.NO_FURTHER_STEP),
+    ("the lead has had", Cause.LIMIT_OF_LEAD),
+    ("the conversation has expired", Cause.CONVERSATION_EXPIRED),
+    ("the conversation has no channel", Cause.CHANNEL_MISSING),
+    ("the event asked for can no longer be read", Cause.EVENT_GONE),
+    ("an event with its id was accepted before", Cause.ID_TAKEN),
+    ("cancelled by", Cause.CANCELLED),
+    ("sealed by an operator", Cause.SEALED_BY_OPERATOR),
+    ("the lead wrote", Cause.LEAD_WROTE),
 )
 
 # 0.1.0 takes the label of a death from how the reason of a stored farewell begins.
@@ -76,6 +101,11 @@ def read(text: str) -> Reason | None:
         return None
     if of_code := _of_code(text):
         return of_code
+    persona, _, behind = text.partition(" ")
+    if cause := _OF_PERSONA.get(behind):
+        return Reason(cause, figures(persona=persona))
+    if behind.startswith("had its "):
+        return Reason(Cause.CAP_OF_PERSONA, f"text={text}")
     for beginning, cause in _OF_0_1_0:
         if text.startswith(beginning):
             behind = text[len(beginning) :]
@@ -98,3 +128,4 @@ def of_farewell(cause: Cause, detail: str = "") -> str:
 
 
 _CODES = {cause.value: cause for cause in Cause}
+_OF_PERSONA = {behind: cause for cause, behind in STORED_OF_PERSONA.items()}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from urllib.parse import unquote
 
 from worker.domain.reasons import Reason, read
 from worker.domain.vocabulary import Cause
@@ -23,7 +24,7 @@ def sentence(cause: Cause | None, detail: str = "") -> str:
     before, is_text, text = detail.partition("text=")
     if is_text:
         return text
-    found = dict(_FIGURE.findall(before))
+    found = {name: unquote(value) for name, value in _FIGURE.findall(before)}
     made = _SENTENCES[cause]
     said = made if isinstance(made, str) else made(found)
     # An operator who replays it has to know that the lead has seen a part.
@@ -80,6 +81,30 @@ def _undecryptable(found: _Figures) -> str:
     return f"content cannot be decrypted: {what}"
 
 
+def _touch(beginning: Callable[[_Figures], str]) -> Callable[[_Figures], str]:
+    def made(found: _Figures) -> str:
+        moved = f", moved out of quiet hours in {found['zone']}" if "zone" in found else ""
+        return beginning(found) + moved
+
+    return made
+
+
+def _cadence_step(found: _Figures) -> str:
+    return f"step {found.get('step', '?')} of {found.get('of', '?')}, after {_span(found, 'silence')} of silence"
+
+
+def _span(found: _Figures, name: str) -> str:
+    try:
+        seconds = float(found.get(name, "0"))
+    except ValueError:
+        return "?"
+    for unit_seconds, unit in ((86_400, "day"), (3600, "h"), (60, "min")):
+        if seconds >= unit_seconds:
+            number = f"{seconds / unit_seconds:.1f}".removesuffix(".0")
+            return f"{number} {unit}{'s' if unit == 'day' and number != '1' else ''}"
+    return f"{seconds:.0f} s"
+
+
 # Figures of the last failed attempt, among those of giving up.
 _OF_THE_LAST = ("status",)
 
@@ -134,6 +159,38 @@ _SENTENCES: dict[Cause, str | Callable[[_Figures], str]] = {
     Cause.ALREADY_LIVE: "the lead already has a live conversation",
     Cause.NO_CONVERSATION: "no conversation yet (404)",
     Cause.LEASE_LOST: "left to another turn: lease lost",
+    Cause.DROPPED_AT_HAND_BACK: "dropped at hand-back",
     Cause.REFUSED_AT_THE_DOOR: "refused at the door",
+    Cause.INVALID_EVENT: "not an event",
+    Cause.PERSONA_NOT_KNOWN: (
+        "UnknownPersona: the settings do not have its persona; parley dead show --show-content has the name"
+    ),
+    Cause.CHANNEL_MISSING: "the conversation has no channel",
+    Cause.TOO_LARGE: "a part of the event is over its limit",
+    Cause.INBOX_FULL: "the conversation has too many events waiting",
+    Cause.EXPIRED: "its expires was over when it was read",
+    Cause.STORE_REFUSES: _of("the store refuses it ({code})"),
+    Cause.STUMBLED_AT_THE_DOOR: _of("internal error ({error})"),
+    Cause.CADENCE_STEP: _touch(_cadence_step),
+    Cause.ASKED_FOR: _touch(_of("asked for by a producer")),
+    Cause.CAP_OF_PERSONA: _of("{persona} had its {limit} of the day: the next day"),
+    Cause.CAP_OF_ALL: _of("all personas had their {limit} of the day: the next day"),
+    Cause.PACE: _of("its moment, at {limit} an hour"),
+    Cause.TOUCH_PAUSED: _of("{persona} is paused"),
+    Cause.TOUCH_QUARANTINED: _of("{persona} is quarantined"),
+    Cause.TOUCH_STOPPED: _of("{persona} is stopped in its outreach"),
+    Cause.TOUCH_UNCONFIGURED: _of("{persona} is not configured"),
+    Cause.EVENT_IN_FRONT: "another event waits",
+    Cause.NO_ROOM: "the inbox is full",
+    Cause.LATE: lambda found: f"late by {_span(found, 'seconds')}",
+    Cause.CADENCE_OVER: "the cadence is over",
+    Cause.NO_FURTHER_STEP: "the cadence has no further step",
+    Cause.LIMIT_OF_LEAD: _of("the lead has had {touches} follow-ups, the limit is {limit}"),
+    Cause.CONVERSATION_EXPIRED: "the conversation has expired",
+    Cause.EVENT_GONE: "the event asked for can no longer be read",
+    Cause.ID_TAKEN: "an event with its id was accepted before",
+    Cause.CANCELLED: lambda found: f"cancelled by {found.get('by', 'a producer')}",
+    Cause.SEALED_BY_OPERATOR: "sealed by an operator",
+    Cause.NONE_PLANNED: "no follow-up is planned",
     Cause.OTHER: "a reason that this release does not know",
 }

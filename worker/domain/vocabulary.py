@@ -90,7 +90,7 @@ def rules_of(kind: str) -> KindRules:
 
 
 class Cause(StrEnum):
-    """Why a turn waits, why an event ended, why a gate is closed."""
+    """Why a turn waits, why an event ended or was refused, why a gate is closed, why a touch is planned or dropped."""
 
     # The persona.
     PERSONA_THROTTLED = "persona_throttled"
@@ -147,21 +147,69 @@ class Cause(StrEnum):
     NO_CONVERSATION = "no_conversation"
     # Turns that left their event to another one, and events that never came in.
     LEASE_LOST = "lease_lost"
+    DROPPED_AT_HAND_BACK = "dropped_at_hand_back"
     REFUSED_AT_THE_DOOR = "refused_at_the_door"
+    INVALID_EVENT = "invalid_event"
+    PERSONA_NOT_KNOWN = "persona_not_known"
+    CHANNEL_MISSING = "channel_missing"
+    TOO_LARGE = "too_large"
+    INBOX_FULL = "inbox_full"
+    EXPIRED = "message_expired"
+    STORE_REFUSES = "store_refuses"
+    STUMBLED_AT_THE_DOOR = "stumbled_at_the_door"
+    # The next touch of a lead: why at that moment, why later, why none.
+    CADENCE_STEP = "cadence_step"
+    ASKED_FOR = "asked_for"
+    CAP_OF_PERSONA = "cap_of_persona"
+    CAP_OF_ALL = "cap_of_all"
+    PACE = "hourly_pace"
+    TOUCH_PAUSED = "touch_paused"
+    TOUCH_QUARANTINED = "touch_quarantined"
+    TOUCH_STOPPED = "touch_stopped"
+    TOUCH_UNCONFIGURED = "touch_unconfigured"
+    EVENT_IN_FRONT = "event_in_front"
+    NO_ROOM = "no_room"
+    LATE = "touch_late"
+    CADENCE_OVER = "cadence_over"
+    NO_FURTHER_STEP = "no_further_step"
+    LIMIT_OF_LEAD = "limit_of_lead"
+    CONVERSATION_EXPIRED = "conversation_expired"
+    EVENT_GONE = "event_gone"
+    ID_TAKEN = "id_taken"
+    CANCELLED = "touch_cancelled"
+    SEALED_BY_OPERATOR = "sealed_by_operator"
+    NONE_PLANNED = "none_planned"
     # In a record of another release.
     OTHER = "other"
 
 
-# Scripts of 0.1.0 compare these two texts with what is stored, and may run beside this release.
-_STORED_AS = {Cause.QUIET_HOURS: "quiet hours", Cause.RAMP: "outreach ramp"}
+# Scripts of 0.1.0 compare these texts with what is stored, and may run beside this release.
+STORED_AS = {
+    Cause.QUIET_HOURS: "quiet hours",
+    Cause.RAMP: "outreach ramp",
+    Cause.EVENT_IN_FRONT: "another event waits",
+    Cause.NO_ROOM: "the inbox is full",
+}
+# Likewise, behind the name of the persona.
+STORED_OF_PERSONA = {
+    Cause.TOUCH_PAUSED: "is paused",
+    Cause.TOUCH_QUARANTINED: "is quarantined",
+    Cause.TOUCH_STOPPED: "is stopped in its outreach",
+    Cause.TOUCH_UNCONFIGURED: "is not configured",
+}
 
 
 def stored(cause: Cause | None, detail: str = "") -> str:
     """A reason as the store keeps it: the code and its detail; '' without a cause. ``reasons.read`` reads it."""
     if cause is None:
         return ""
-    word = _STORED_AS.get(cause, cause.value)
+    word = STORED_AS.get(cause, cause.value)
     return f"{word} {detail}" if detail else word
+
+
+def stored_of_persona(cause: Cause, persona: str) -> str:
+    """Why a touch of this persona waits, as the store keeps it."""
+    return f"{persona} {STORED_OF_PERSONA[cause]}"
 
 
 def figures(**values: object) -> str:

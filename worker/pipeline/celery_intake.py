@@ -12,7 +12,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from worker.domain import event_ids, events
+from worker.domain.reasons import Reason
 from worker.domain.refusals import Expired, InvalidEvent, Refused, UnknownPersona
+from worker.domain.sentences import of_reason
+from worker.domain.vocabulary import Cause, figures, stored
 from worker.observability import metrics
 from worker.pipeline.producer import AnyEvent, Producer
 from worker.pipeline.short_retries import patiently
@@ -125,14 +128,14 @@ class Intake:
         except StoreError as error:
             if not self._fails_for_ever(error, event):
                 raise
-            reason = f"the store refuses it ({code_of(error)})"
+            reason = Reason(Cause.STORE_REFUSES, figures(code=code_of(error)))
         except Exception as error:
             # A fault of ours.
-            reason = f"internal error ({type(error).__name__})"
+            reason = Reason(Cause.STUMBLED_AT_THE_DOOR, figures(error=type(error).__name__))
         # It must not hold up the messages behind this one for ever, nor lose this one. Any part of it may be what we
         # stumble over, so none is looked at again, and its id at the door stays free.
         payload = _json(event)
-        letter = self._store.inbox.refuse(UNKNOWN, UNKNOWN, _digest(payload), payload, reason, own_fault=True)
+        letter = self._store.inbox.refuse(UNKNOWN, UNKNOWN, _digest(payload), payload, stored(*reason), own_fault=True)
         return self._refused(reason, letter, message_id)
 
     def _fails_for_ever(self, error: StoreError, event: object) -> bool:
@@ -188,31 +191,32 @@ class Intake:
     def _refuse(self, event: object, message_id: str, refusal: Refused) -> str:
         reason = _reason(refusal)
         persona, target = _text(event, "persona"), _text(event, "target")
-        letter = self._store.inbox.refuse(persona, target, message_id, _json(event), reason)
+        letter = self._store.inbox.refuse(persona, target, message_id, _json(event), stored(*reason))
         return self._refused(reason, letter, message_id)
 
-    def _refused(self, reason: str, letter: str | None, message_id: str) -> str:
+    def _refused(self, reason: Reason, letter: str | None, message_id: str) -> str:
         metrics.refused()
+        phrase = f"refused: {of_reason(reason)}"
+        codes = {"cause": reason.cause.value, "detail": reason.detail}
         if letter is not None:
-            _log.error("event refused: %s", reason, extra={"event_id": letter or message_id})
-            return f"refused: {reason}"
+            _log.error("event refused: %s", reason.cause, extra={"event_id": letter or message_id, **codes})
+            return phrase
         self._only_counted += 1
         if self._only_counted & (self._only_counted - 1) == 0:
             # The 1st, 2nd, 4th, 8th ...: a flood of events must not become one of lines.
             _log.error(
                 "event refused, no room for its letter: %s (%d so far by this process)",
-                reason,
+                reason.cause,
                 self._only_counted,
-                extra={"event_id": message_id},
+                extra={"event_id": message_id, **codes},
             )
-        return f"refused: {reason}"
+        return phrase
 
 
-def _reason(refusal: Refused) -> str:
-    if isinstance(refusal, UnknownPersona):
-        # Its text names what a stranger took for a persona, which may be a lead.
-        return "UnknownPersona: the settings do not have its persona; parley dead show --show-content has the name"
-    return f"{type(refusal).__name__}: {refusal}"
+def _reason(refusal: Refused) -> Reason:
+    # The text of an unknown persona names what a stranger took for one, which may be a lead.
+    is_nameless = isinstance(refusal, UnknownPersona)
+    return Reason(refusal.cause, "" if is_nameless else f"text={type(refusal).__name__}: {refusal}")
 
 
 def _usable(message_id: str) -> str:

@@ -13,6 +13,7 @@ from worker.domain.cadence import Drop, Fire, Miss, Move, Policy, TouchState, de
 from worker.domain.conversation import Conversation
 from worker.domain.events import FollowUp
 from worker.domain.unreadable import Unreadable
+from worker.domain.vocabulary import Cause, Gate, stored, stored_of_persona
 from worker.store import Store
 from worker.store.conversations.inbox import Acceptance
 from worker.store.encryption import Undecryptable
@@ -26,6 +27,11 @@ RUN_SECONDS = 5.0
 _WAIT_MS = 300_000
 # A persona that is not in the settings is a mistake, or an older process that runs next to a newer one.
 _UNCONFIGURED_MS = 3_600_000
+_STOPPING = {
+    Gate.PAUSED: Cause.TOUCH_PAUSED,
+    Gate.QUARANTINED: Cause.TOUCH_QUARANTINED,
+    Gate.OUTREACH: Cause.TOUCH_STOPPED,
+}
 
 
 class Dispatch:
@@ -82,15 +88,16 @@ class Dispatch:
     def _decide(self, state: TouchState, now: int, gates: dict[str, str]) -> Fire | Move | Drop | Miss:
         persona = Conversation.of_name(state.conversation).persona
         if not state.plan:
-            return Drop("the conversation has expired")
+            return Drop(stored(Cause.CONVERSATION_EXPIRED))
         if persona not in self._policies:
-            return Move(now + _UNCONFIGURED_MS, f"{persona} is not configured", meant=False)
+            rule = stored_of_persona(Cause.TOUCH_UNCONFIGURED, persona)
+            return Move(now + _UNCONFIGURED_MS, rule, meant=False)
         if persona not in gates:
-            gates[persona] = _closed(self._store.personas.gates(persona))
+            gates[persona] = _closed(persona, self._store.personas.gates(persona))
         if gates[persona]:
             # Spread, so that they do not become due in one batch again.
             at = now + _WAIT_MS + int(_WAIT_MS * spread(state) / 5)
-            return Move(at, f"{persona} is {gates[persona]}", meant=False)
+            return Move(at, gates[persona], meant=False)
         if state.undecryptable and not state.over:
             return Move(now + _WAIT_MS, state.undecryptable, meant=False)
         return decide(self._policies[persona], state, now)
@@ -102,10 +109,13 @@ class Dispatch:
             match event:
                 case FollowUp():
                     batch.append((state, event))
-                case Undecryptable() | Unreadable():
+                case Undecryptable():
+                    # As 0.1.0 says it: its scripts compare a rule with the one before.
                     refused.append((state, Move(now + _WAIT_MS, str(event), meant=False)))
+                case Unreadable():
+                    refused.append((state, Move(now + _WAIT_MS, stored(*event.reason), meant=False)))
                 case None:
-                    refused.append((state, Drop("the event asked for can no longer be read")))
+                    refused.append((state, Drop(stored(Cause.EVENT_GONE))))
         acceptances = (
             self._store.inbox.accept_many([event for _, event in batch], plans=[state.plan for state, _ in batch])
             if batch
@@ -152,22 +162,21 @@ def _event(text: str | Undecryptable) -> FollowUp | Undecryptable | Unreadable |
 def _refused(acceptance: Acceptance, now: int) -> Move | Drop | None:
     match acceptance.status:
         case "waits":
-            return Move(now + _WAIT_MS, "another event waits", meant=False)
+            return Move(now + _WAIT_MS, stored(Cause.EVENT_IN_FRONT), meant=False)
         case "full":
-            return Move(now + _WAIT_MS, "the inbox is full", meant=False)
+            return Move(now + _WAIT_MS, stored(Cause.NO_ROOM), meant=False)
         case "no_channel":
-            return Drop("the conversation has no channel")
+            return Drop(stored(Cause.CHANNEL_MISSING))
         case "duplicate":
             # Another process has just accepted this touch, and there is nothing to drop; or another event has its id.
-            return Drop("an event with its id was accepted before")
+            return Drop(stored(Cause.ID_TAKEN))
     return None
 
 
-def _closed(gates: dict[str, str]) -> str:
-    for gate, words in (("paused", "paused"), ("quarantined", "quarantined"), ("outreach", "stopped in its outreach")):
-        if gate in gates:
-            return words
-    return ""
+def _closed(persona: str, gates: dict[str, str]) -> str:
+    """Why its touches wait, as the store keeps it; '' when nothing stops them."""
+    cause = next((cause for gate, cause in _STOPPING.items() if gate in gates), None)
+    return stored_of_persona(cause, persona) if cause else ""
 
 
 def _word(change: Move | Drop | Miss) -> str:

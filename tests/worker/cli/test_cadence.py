@@ -56,12 +56,12 @@ def test_what_cannot_be_used_is_wrong_usage(words):
     ("state", "hours", "word", "change", "touches"),
     [
         (PLANNED, (4,), "unchanged", None, 1),
-        (PLANNED, (2,), "earlier", Move(NOW + HOUR_MS, "step 1 of 1, after 2 h of silence"), 1),
-        (PLANNED, (6, 6), "later", Move(NOW + 5 * HOUR_MS, "step 1 of 2, after 6 h of silence"), 2),
-        (PLANNED, (), "dropped", Drop("the cadence has no further step"), 0),
-        (QUIET, (4,), "new", Move(NOW + 3 * HOUR_MS, "step 1 of 1, after 4 h of silence"), 1),
+        (PLANNED, (2,), "earlier", Move(NOW + HOUR_MS, "cadence_step step=1 of=1 silence=7200"), 1),
+        (PLANNED, (6, 6), "later", Move(NOW + 5 * HOUR_MS, "cadence_step step=1 of=2 silence=21600"), 2),
+        (PLANNED, (), "dropped", Drop("no_further_step"), 0),
+        (QUIET, (4,), "new", Move(NOW + 3 * HOUR_MS, "cadence_step step=1 of=1 silence=14400"), 1),
         (QUIET, (), None, None, 0),
-        (PLANNED, (400,), "later", Move(NOW + 399 * HOUR_MS, "step 1 of 1, after 16.7 days of silence"), 0),
+        (PLANNED, (400,), "later", Move(NOW + 399 * HOUR_MS, "cadence_step step=1 of=1 silence=1.44e+06"), 0),
     ],
 )
 def test_one_conversation_is_counted_by_what_changes(state, hours, word, change, touches):

@@ -171,7 +171,7 @@ def test_cancel(parley, store, quiet, channel):
     assert "Planned for 20" in ended.out
     assert parley("follow-ups", "cancel", "ava", "@lead", answer="y\n").status == 0
     assert store.follow_ups.upcoming(10) == []
-    assert store.timeline.of(Conversation("ava", "@lead"))[-1].details[0].startswith("cancelled by ")
+    assert store.timeline.of(Conversation("ava", "@lead"))[-1].details[0].startswith("touch_cancelled by=")
     ended = parley("follow-ups", "cancel", "ava", "@lead", "--yes")
     assert (ended.status, ended.err) == (1, "No follow-up is planned for this lead.\n")
 

@@ -193,7 +193,7 @@ def test_a_request_of_a_newer_release_waits(make_city, channel, newer):
     store.redis.hset(key, "touch_event", json.dumps(written))
     assert dispatch.run() == {"moved": 1}
     touch = store.follow_ups.state_of(conversation)
-    assert touch.rule.startswith("written by a newer release: an event, ")
+    assert touch.rule.startswith("newer_release text=written by a newer release: an event, ")
     assert "SECRET" not in touch.rule
     store.redis.hset(key, "touch_event", known)
     advance(store.redis, 301)

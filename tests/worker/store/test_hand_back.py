@@ -45,7 +45,7 @@ def test_last_keeps_the_newest_message_only(store, accept, claim, begin, event_o
     done = store.takeovers.hand_back(conversation, "last")
     assert (done.dropped, done.left, inbox()) == (3, 1, ["c"])
     for event_id in "abd":
-        assert (journal(event_id)["fate"], journal(event_id)["reason"]) == ("skipped", "dropped at hand-back")
+        assert (journal(event_id)["fate"], journal(event_id)["reason"]) == ("skipped", "dropped_at_hand_back")
         assert 0 < store.redis.pttl(store.keys.of(conversation).journal(conversation, event_id)) <= 7 * 86_400_000
     assert [entry.event_id for entry in begin().entries] == ["c"]
 

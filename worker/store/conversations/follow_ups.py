@@ -6,12 +6,14 @@ import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, NamedTuple
+from urllib.parse import quote
 
 from redis import Redis
 
 from config.settings import Settings
 from worker.domain.cadence import Drop, Miss, Move, Touch, TouchState
 from worker.domain.conversation import Conversation
+from worker.domain.vocabulary import Cause, figures, stored
 from worker.store.encryption import Content, Undecryptable
 from worker.store.faces.face import Words
 from worker.store.keys import Keys
@@ -128,8 +130,10 @@ class FollowUpIndex:
         calls = [self._call(state, _change(change)) for state, change in changes]
         return sum(self._touch.many(calls)) if calls else 0
 
-    def cancel(self, conversation: Conversation, why: str = "cancelled by a producer") -> bool:
-        """Drop the next touch, whoever asked for it. False when none was planned. ``why``: for the timeline."""
+    def cancel(self, conversation: Conversation, by: str = "") -> bool:
+        """Drop the next touch, whoever asked for it. False when none was planned. ``by``: the operator who cancels it;
+        '' = a producer. For the timeline."""
+        why = stored(Cause.CANCELLED, figures(by=quote(by)))
         call = self._call(TouchState(conversation.name), _Change("cancel", rule=why))
         return bool(self._touch.send(call))
 
@@ -153,7 +157,7 @@ class FollowUpIndex:
             other_id=other_id,
             event=self._content.encrypt("touch_event", conversation, event.model_dump_json(exclude_none=True)),
             not_before_ms=int(event.not_before.timestamp() * 1000),
-            rule="asked for by a producer",
+            rule=stored(Cause.ASKED_FOR),
             channel=self._content.encrypt("channel", conversation, channel),
             conversation_ms=self._conversation_ms,
             timeline_ms=self._timeline_ms,
@@ -247,11 +251,11 @@ def touch_state(name: str, fields: Mapping[str, str | None], channel: str | None
 
 def _over(fields: Mapping[str, str | None]) -> str:
     if fields.get("sealed"):
-        return "the conversation is sealed"
+        return stored(Cause.SEALED)
     if fields.get("owned_elsewhere"):
-        return "the lead belongs to another account of the persona"
-    if reason := fields.get("taken_over"):
-        return f"taken over: {reason}"
+        return stored(Cause.OWNED_ELSEWHERE)
+    if fields.get("taken_over"):
+        return stored(Cause.TAKEN_OVER)
     return ""
 
 

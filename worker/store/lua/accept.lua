@@ -133,7 +133,7 @@ if kind == 'inbound_chat' then
   redis.call('HSET', conversation, 'last_inbound', accepted_at, 'inbound_seq', seq .. ' ' .. accepted_at,
     'plan_step', 0)
   redis.call('HINCRBY', conversation, 'plan', 1)
-  drop_touch(conversation, follow_ups, timeline, name, now, 'the lead wrote', 'quiet_from')
+  drop_touch(conversation, follow_ups, timeline, name, now, 'lead_wrote', 'quiet_from')
 elseif kind == 'follow_up' then
   redis.call('HINCRBY', conversation, 'touches', 1)
   if plan ~= '' then end_touch(conversation, follow_ups, name) end

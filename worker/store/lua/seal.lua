@@ -18,7 +18,7 @@ if sealing then
   redis.call('HSET', conversation, 'sealed', now, 'sealed_by', by, 'plan_step', 0)
   redis.call('HSET', sealed, name, now)
   redis.call('HINCRBY', conversation, 'plan', 1)
-  drop_touch(conversation, follow_ups, timeline, name, now, 'sealed by an operator')
+  drop_touch(conversation, follow_ups, timeline, name, now, 'sealed_by_operator')
   redis.call('PERSIST', conversation)
 else
   redis.call('HDEL', conversation, 'sealed', 'sealed_by')

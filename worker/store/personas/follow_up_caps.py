@@ -8,6 +8,7 @@ from typing import Any
 from config.settings import Settings
 from worker.domain.cadence import DAY_MS, MORNING_MS, Move, TouchState, spread
 from worker.domain.conversation import Conversation
+from worker.domain.vocabulary import Cause, figures, stored
 from worker.store.keys import Keys
 from worker.store.redis.scripts import Scripts
 
@@ -33,9 +34,10 @@ class FollowUpCaps:
         for state, (answer, at) in zip(capped, self._ask(capped, day), strict=True):
             cap = self._caps[_persona(state)]
             if answer == "day":
-                moved[state.conversation] = _tomorrow(state, day, f"{_persona(state)} had its {cap.per_day} of the day")
+                rule = stored(Cause.CAP_OF_PERSONA, figures(persona=_persona(state), limit=str(cap.per_day)))
+                moved[state.conversation] = _tomorrow(state, day, rule)
             elif answer == "pace":
-                moved[state.conversation] = Move(at, f"its moment, at {cap.per_hour} an hour")
+                moved[state.conversation] = Move(at, stored(Cause.PACE, figures(limit=cap.per_hour)))
         if self._in_all is None:
             return moved
         open_ = [state for state in states if state.conversation not in moved]
@@ -55,7 +57,8 @@ class FollowUpCaps:
         ]
         for state, (answer, _) in zip(open_, self._allow.many(calls) if calls else [], strict=True):
             if answer == "day":
-                moved[state.conversation] = _tomorrow(state, day, f"all personas had their {self._in_all} of the day")
+                rule = stored(Cause.CAP_OF_ALL, figures(limit=str(self._in_all)))
+                moved[state.conversation] = _tomorrow(state, day, rule)
         return moved
 
     def _is_capped(self, persona: str) -> bool:
@@ -88,5 +91,5 @@ def _touch(state: TouchState) -> str:
     return f"{state.conversation} {state.plan}"
 
 
-def _tomorrow(state: TouchState, day: int, reason: str) -> Move:
-    return Move((day + 1) * DAY_MS + int(MORNING_MS * spread(state)), f"{reason}: the next day")
+def _tomorrow(state: TouchState, day: int, rule: str) -> Move:
+    return Move((day + 1) * DAY_MS + int(MORNING_MS * spread(state)), rule)

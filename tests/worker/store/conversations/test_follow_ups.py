@@ -92,7 +92,7 @@ def test_a_reply_accepted_before_the_dispatch_wins(store, chat, answered):
     store.inbox.accept(chat())
     assert fire(store, touch) == "stale"
     assert due(store) == []
-    assert words(store)[-1] == ("follow-up dropped", "the lead wrote")
+    assert words(store)[-1] == ("follow-up dropped", "lead_wrote")
 
 
 def test_a_reply_accepted_after_the_dispatch_is_known_to_the_turn(store, chat, answered, begin):
@@ -134,10 +134,10 @@ def test_a_takeover_drops_the_touch_also_one_that_is_just_being_dispatched(store
 def test_a_reply_that_goes_on_without_a_touch_drops_the_one_that_was_planned(store, answered, event_of, begin):
     answered(3600)
     store.inbox.accept(event_of("event_trigger"))
-    over = Planned(3, store.follow_ups.now(), NoTouch("the cadence is over"))
+    over = Planned(3, store.follow_ups.now(), NoTouch("cadence_over"))
     store.leases.settle(begin(), "answered", follow_up=over)
     assert touch_of(store).due == 0
-    assert words(store)[-1] == ("follow-up dropped", "the cadence is over")
+    assert words(store)[-1] == ("follow-up dropped", "cadence_over")
 
 
 def test_a_turn_that_says_nothing_of_the_plan_leaves_it(store, answered, event_of, begin):
@@ -258,7 +258,7 @@ def test_what_is_cancelled_does_not_fire(store, answered):
     touch = answered()
     assert [store.follow_ups.cancel(LEAD) for _ in range(2)] == [True, False]
     assert fire(store, touch) == "stale"
-    assert words(store)[-1] == ("follow-up dropped", "cancelled by a producer")
+    assert words(store)[-1] == ("follow-up dropped", "touch_cancelled")
 
 
 def test_a_quiet_conversation_is_kept_until_its_touch_was_looked_at(make_store, chat, ask_for):

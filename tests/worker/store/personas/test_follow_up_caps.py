@@ -41,7 +41,7 @@ def test_what_is_over_the_cap_of_a_day_moves_to_the_next_day(make_capped):
     assert len(moved) == 7
     tomorrow = (store.follow_ups.now() // DAY_MS + 1) * DAY_MS
     assert all(tomorrow <= move.at < tomorrow + 1_800_000 for move in moved.values())
-    assert {move.rule for move in moved.values()} == {"ava had its 3 of the day: the next day"}
+    assert {move.rule for move in moved.values()} == {"cap_of_persona persona=ava limit=3"}
     advance(store.redis, DAY_MS / 1000)
     assert len(held_back(store, touches(10, plan=2))) == 7
 
@@ -57,7 +57,7 @@ def test_personas_have_caps_of_their_own_and_one_in_all(make_capped):
     store = make_capped(per_day=3, per_day_in_all=5)
     assert len(held_back(store, touches(3) + touches(3, "bea"))) == 1
     (move,) = held_back(store, touches(1, "bea", plan=9)).values()
-    assert move.rule.startswith(("bea had its 3", "all personas had their 5"))
+    assert move.rule.startswith(("cap_of_persona persona=bea limit=3", "cap_of_all limit=5"))
 
 
 def test_an_hourly_rate_hands_out_moments_in_the_order_of_asking(make_capped):

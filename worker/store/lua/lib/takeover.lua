@@ -4,7 +4,7 @@
 -- until it is handed back. `keys`: conversation, inbox, timeline, books, dead, follow_ups, taken_over,
 -- journals (a prefix).
 
-local DROPPED = 'dropped at hand-back'
+local DROPPED = 'dropped_at_hand_back'
 
 local function take_over(keys, name, reason, now)
   redis.call('HSET', keys.conversation, 'taken_over', reason, 'taken_over_at', now)
@@ -13,7 +13,7 @@ local function take_over(keys, name, reason, now)
   -- The plan is over, also one that is just being dispatched.
   redis.call('HSET', keys.conversation, 'plan_step', 0)
   redis.call('HINCRBY', keys.conversation, 'plan', 1)
-  drop_touch(keys.conversation, keys.follow_ups, keys.timeline, name, now, 'taken over: ' .. reason, 'quiet_from')
+  drop_touch(keys.conversation, keys.follow_ups, keys.timeline, name, now, 'taken_over', 'quiet_from')
   note(keys.timeline, now, 'taken over', reason)
 end
 
