@@ -13,7 +13,7 @@ PYTEST = PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest
 BESIDE = --numprocesses auto --maxprocesses 4 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run flower secrets test test-all check docs bench chaos soak lock clean
+.PHONY: help demo run flower secrets test test-all coverage check docs bench chaos soak lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ test: $(READY) ## run the tests that need nothing but Python, about 4 min on two
 test-all: $(READY) ## run these and all others, about 25 min: RabbitMQ, TLS, browser, compose, chaos ... as far as they are installed
 	@$(PYTEST) $(BESIDE) -m 'not slow' $(ARGS); fast=$$?; $(PYTEST) -m slow $(ARGS); slow=$$?; \
 	for status in $$fast $$slow; do [ $$status -eq 0 ] || [ $$status -eq $(if $(ARGS),5,0) ] || exit $$status; done
+
+coverage: $(READY) ## run the tests of worker/domain, pipeline and store; every branch there must be reached
+	@$(PYTEST) $(BESIDE) --cov --cov-report term tests/worker/domain tests/worker/pipeline tests/worker/store $(ARGS)
 
 check: $(READY) ## lint, format, types, direction of imports, length of modules, public names in tests
 	@$(BIN)/ruff check .

@@ -11,6 +11,7 @@ from simulation.upstreams.faults import FaultKind, FaultRule
 from worker.bootstrap import build
 from worker.domain.conversation import Conversation
 from worker.domain.events import AiOpener, EventTrigger, FollowUp, InboundChat
+from worker.domain.sentences import of_stored
 from worker.pipeline.producer import Producer
 from worker.store.redis.ahead import advance
 from worker.store.redis.connection import clock_ms
@@ -175,7 +176,7 @@ def test_a_week_without_a_beat_releases_no_flood(make_world):
     advance(world.store.redis, 7 * DAY)
     world.work()
     assert world.follow_ups_seen() == []
-    assert world.words("follow-up missed", "@0") == ["touch_late seconds=585000"]
+    assert [of_stored(late) for late in world.words("follow-up missed", "@0")] == ["late by 6.8 days"]
     assert all(state.step == 1 for state in world.store.follow_ups.upcoming(100))
     world.live(timedelta(hours=27))
     assert len(world.follow_ups_seen()) == 20
