@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from worker.domain.conversation import Conversation
+from worker.domain.sentences import of_stored
 from worker.pipeline.celery_intake import Intake
 from worker.pipeline.producer import Producer
 
@@ -39,7 +40,7 @@ def ask(store, channel, intake):
         store.redis.lpush("accept", json.dumps({**message, "properties": {"body_encoding": "base64"}}))
         assert intake.take_in() == 1
         letters = store.dead_letters.newest()
-        return letters[0].cause if letters else store.inbox.waiting(LEAD)
+        return of_stored(letters[0].cause) if letters else store.inbox.waiting(LEAD)
 
     return run
 

@@ -58,7 +58,6 @@ _OF_0_1_0 = (
     ("all personas had their", Cause.CAP_OF_ALL),
     ("its moment, at", Cause.PACE),
     ("another event waits", Cause.EVENT_IN_FRONT),
-    ("the inbox is full", Cause.NO_ROOM),
     ("late by", Cause.LATE),
     ("the cadence is over", Cause.CADENCE_OVER),
     ("the cadence has no further step", Cause.NO_FURTHER_STEP),

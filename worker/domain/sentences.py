@@ -181,7 +181,6 @@ _SENTENCES: dict[Cause, str | Callable[[_Figures], str]] = {
     Cause.TOUCH_STOPPED: _of("{persona} is stopped in its outreach"),
     Cause.TOUCH_UNCONFIGURED: _of("{persona} is not configured"),
     Cause.EVENT_IN_FRONT: "another event waits",
-    Cause.NO_ROOM: "the inbox is full",
     Cause.LATE: lambda found: f"late by {_span(found, 'seconds')}",
     Cause.CADENCE_OVER: "the cadence is over",
     Cause.NO_FURTHER_STEP: "the cadence has no further step",

@@ -168,7 +168,6 @@ class Cause(StrEnum):
     TOUCH_STOPPED = "touch_stopped"
     TOUCH_UNCONFIGURED = "touch_unconfigured"
     EVENT_IN_FRONT = "event_in_front"
-    NO_ROOM = "no_room"
     LATE = "touch_late"
     CADENCE_OVER = "cadence_over"
     NO_FURTHER_STEP = "no_further_step"
@@ -188,7 +187,6 @@ STORED_AS = {
     Cause.QUIET_HOURS: "quiet hours",
     Cause.RAMP: "outreach ramp",
     Cause.EVENT_IN_FRONT: "another event waits",
-    Cause.NO_ROOM: "the inbox is full",
 }
 # Likewise, behind the name of the persona.
 STORED_OF_PERSONA = {

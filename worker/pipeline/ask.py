@@ -211,7 +211,7 @@ class Asking:
             case Gate.HOLD:
                 _log.warning("persona held for %.1f s", wait.gate_seconds, extra=ids)
                 personas.hold(persona, wait.gate_seconds, reason)
-            case Gate.CREDITS:
+            case _:  # No decision about a call closes another gate than that of the credits.
                 failed_by = grant.token if grant.probe == "credits" else ""
                 if personas.close_for_probing(persona, Gate.CREDITS, reason, failed_by):
                     _log.error("persona out of credits: conversations that would start wait", extra=ids)

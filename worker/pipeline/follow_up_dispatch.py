@@ -114,7 +114,7 @@ class Dispatch:
                     refused.append((state, Move(now + _WAIT_MS, str(event), meant=False)))
                 case Unreadable():
                     refused.append((state, Move(now + _WAIT_MS, stored(*event.reason), meant=False)))
-                case None:
+                case _:
                     refused.append((state, Drop(stored(Cause.EVENT_GONE))))
         acceptances = (
             self._store.inbox.accept_many([event for _, event in batch], plans=[state.plan for state, _ in batch])
@@ -163,8 +163,6 @@ def _refused(acceptance: Acceptance, now: int) -> Move | Drop | None:
     match acceptance.status:
         case "waits":
             return Move(now + _WAIT_MS, stored(Cause.EVENT_IN_FRONT), meant=False)
-        case "full":
-            return Move(now + _WAIT_MS, stored(Cause.NO_ROOM), meant=False)
         case "no_channel":
             return Drop(stored(Cause.CHANNEL_MISSING))
         case "duplicate":

@@ -103,14 +103,14 @@ class Slots:
 
     def _take_next(self) -> Doorbell | None:
         # Of those that have no turn whose end would serve them.
-        for persona in [name for name in self._waiting if name not in self._used]:
-            taken = self._take(persona)
-            if taken:
-                if persona in self._waiting:
-                    # Behind the others, which come first next time.
-                    self._waiting[persona] = self._waiting.pop(persona)
-                return taken
-        return None
+        persona = next((name for name in self._waiting if name not in self._used), None)
+        if persona is None:
+            return None
+        taken = self._take(persona)
+        if persona in self._waiting:
+            # Behind the others, which come first next time.
+            self._waiting[persona] = self._waiting.pop(persona)
+        return taken
 
     def _full(self) -> bool:
         # For the busy. What is left is for others: else a persona whose first doorbell comes now never finds a thread.

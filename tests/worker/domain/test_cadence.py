@@ -202,3 +202,9 @@ def test_a_change_of_policy_over_conversations_as_they_stand():
     assert replanned(policy(delays_seconds=()), planned, NOW) == Drop("no_further_step")
     assert replanned(policy(), state(due=0), NOW) == Move(NOW + 4 * HOUR_MS, "cadence_step step=1 of=3 silence=14400")
     assert replanned(policy(), state(due=0, step=3), NOW) is None
+
+
+def test_an_outlook_ends_somewhere():
+    dense = policy(delays_seconds=[60] * 1500)
+    outlook = upcoming(dense, state(due=NOW + 60_000), NOW, days=7)
+    assert (len(outlook.touches), outlook.ends) == (1000, "")

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.worker.unusable_links import UNUSABLE_LINKS
+from worker.clients.values.odd_values import LeftOut
 from worker.domain.event_parts import told
 from worker.domain.events import AiOpener, EventTrigger, FollowUp, InboundChat, parse, parse_json
 from worker.domain.refusals import InvalidEvent
@@ -165,3 +166,27 @@ def test_what_has_many_faults_is_told_briefly():
         parse({"kind": "ai_opener", **{f"f{number}": 1 for number in range(60)}})
     with pytest.raises(InvalidEvent, match="1002 fields, at most 64"):
         parse({"kind": "ai_opener", "persona": "ava", **{f"f{number}": 1 for number in range(1000)}})
+
+
+def test_an_image_of_its_own_and_attachments_are_refused():
+    with pytest.raises(InvalidEvent, match="give image_url or attachments, not both"):
+        parse({"kind": "inbound_chat", "persona": "ava", "target": "@l", "image_url": "https://a.test/1.png",
+               "attachments": [{"url": "https://a.test/2.png"}]})  # fmt: skip
+
+
+def test_an_empty_username_is_none():
+    event = {"kind": "inbound_chat", "persona": "ava", "target": "@l", "message": "hi", "own_username": ""}
+    assert parse(event).own_username is None
+
+
+def test_much_that_was_left_out_is_told_in_one_line():
+    line = told([LeftOut(f"part {number}", "it is no text") for number in range(13)])
+    assert line.endswith("; and 3 more")
+    assert "part 9" in line
+    assert "part 10" not in line
+
+
+@pytest.mark.parametrize(("part", "missing"), [({"session_id": "s"}, "metadata"), ({"metadata": {}}, "session_id")])
+def test_a_channel_without_a_part_is_refused_by_its_field(part, missing):
+    with pytest.raises(InvalidEvent, match=rf"channel\.{missing}"):
+        parse({"kind": "ai_opener", "persona": "ava", "target": "@l", "channel": part})

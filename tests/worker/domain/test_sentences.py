@@ -52,6 +52,10 @@ def test_each_cause_has_a_sentence_also_without_figures(cause):
         ),
         ("too_old waited=7300 valid=7200", "too old: waited 7300 s, valid for 7200 s"),
         ("openers_bad bad=12 counted=40", "12 of the last 40 openers were ignored, sealed or refused by the channel"),
+        (
+            "undecryptable key=1f field=payload",
+            "content cannot be decrypted: what is stored as payload is not what was encrypted with key 1f",
+        ),
         ("undecryptable key=1f", "content cannot be decrypted: key 1f is not in PARLEY_ENCRYPTION__KEYS"),
         ("newer_release text=written by a newer release: a=b c", "written by a newer release: a=b c"),
         ("cadence_step step=1 of=3 silence=14400", "step 1 of 3, after 4 h of silence"),
@@ -85,3 +89,7 @@ def test_the_figures_stand_in_the_sentence(stored, told):
 )
 def test_what_is_no_code_is_shown_as_it_is(words):
     assert of_stored(words) == words
+
+
+def test_without_a_cause_there_is_no_sentence():
+    assert sentence(None) == ""

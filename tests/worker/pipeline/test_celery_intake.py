@@ -6,6 +6,7 @@ import base64
 import json
 
 import pytest
+from redis.exceptions import ConnectionError as RedisConnectionError
 
 from simulation.servers.embedded_redis import EmbeddedRedis
 from worker.domain import events
@@ -467,3 +468,26 @@ def test_a_reason_is_short_whatever_is_wrong(intake, store, chat):
     (letter,) = store.dead_letters.newest()
     assert letter.cause.endswith("; and 30 more")
     assert len(letter.cause) < 1000
+
+
+def test_an_event_that_breaks_every_connection_waits_while_the_store_does_not_answer(
+    make_settings, chat, store, monkeypatch
+):
+    """Only a store that answers meanwhile shows that it is the event's own fault."""
+
+    def breaks(*_, **__):
+        raise RedisConnectionError("Connection closed by server.")
+
+    monkeypatch.setattr(store.inbox, "accept", breaks)
+    monkeypatch.setattr(store, "ping", breaks)
+    settings = make_settings(limits={"message_characters": 10_000_000})
+    intake = Intake(Producer(settings, store=store), store, wait_seconds=5)
+    with pytest.raises(StoreError):
+        intake.accept(chat(message="x" * 2_000_000), "m1")
+
+
+def test_a_message_that_is_off_the_broker_already_is_accepted(intake, store, chat, waiting):
+    """As a worker meets it in one of its own queues."""
+    push(store, chat(), "m1")
+    assert intake.accept_message(store.redis.rpop("accept")) == "accepted at position 1"
+    assert waiting() == ["m1"]

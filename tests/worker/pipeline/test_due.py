@@ -8,6 +8,7 @@ import pytest
 
 from worker.domain.events import AiOpener, InboundChat
 from worker.pipeline.due import Upkeep
+from worker.store import StoreError
 
 
 class Pauses(list):
@@ -126,3 +127,44 @@ def test_a_system_without_room_for_a_thread_costs_no_later_tick(long_tick, chann
     assert "unexpected error in the look between two ticks: RuntimeError" in caplog.text
     upkeep.ring_until_next_tick(upkeep.look())
     eventually(lambda: store.redis.llen("turns") == 1, "the doorbell", seconds=3)
+
+
+def test_a_store_that_is_away_between_two_ticks_leaves_it_to_the_next_one(
+    long_tick, channel, eventually, monkeypatch, caplog
+):
+    store, upkeep = long_tick
+    store.inbox.accept(InboundChat(persona="ava", target="@lead", message="hi", channel=channel))
+    due = upkeep.look()
+    monkeypatch.setattr(store.agenda, "look", lambda: fail(StoreError("PLANTED")))
+    upkeep.ring_until_next_tick(due)
+    eventually(lambda: "store away (RedisError): the next tick rings for what is due" in caplog.text, "the line")
+    assert "PLANTED" not in caplog.text
+
+
+def test_with_nothing_to_come_nobody_waits(store, make_settings):
+    before = set(threading.enumerate())
+    upkeep = Upkeep(store, make_settings())
+    upkeep.ring_until_next_tick(upkeep.look())
+    assert set(threading.enumerate()) <= before
+
+
+def test_follow_ups_are_planned_once_at_a_time(store, make_settings, monkeypatch):
+    upkeep, counts = Upkeep(store, make_settings()), []
+
+    def due(limit):
+        counts.append(upkeep.plan_follow_ups())
+        return iter([])
+
+    monkeypatch.setattr(store.follow_ups, "due", due)
+    assert upkeep.plan_follow_ups() == 0
+    assert counts == [0], "while one runs, another one does nothing"
+
+
+def test_letters_are_removed_when_their_record_has_expired(store, make_settings):
+    store.inbox.refuse("ava", "@lead", "m1", "{}", "invalid_event")
+    upkeep = Upkeep(store, make_settings())
+    assert upkeep.trim() == 0
+    for shard in store.keys.shards:
+        for letter in store.redis.zrange(shard.dead, 0, -1):
+            store.redis.zadd(shard.dead, {letter: 1})
+    assert upkeep.trim() == 1

@@ -11,8 +11,9 @@ import pytest
 
 from worker.domain.cadence import Planned, Touch
 from worker.domain.conversation import Conversation
-from worker.domain.events import FollowUp
+from worker.domain.events import AiOpener, FollowUp
 from worker.pipeline.follow_up_dispatch import Dispatch
+from worker.store.conversations.inbox import Acceptance
 from worker.store.redis.ahead import advance
 
 
@@ -200,7 +201,7 @@ def test_a_request_of_a_newer_release_waits(make_city, channel, newer):
     assert dispatch.run() == {"accepted": 1}
 
 
-@pytest.mark.parametrize("asked_for", [True, False])
+@pytest.mark.parametrize("asked_for", [True, False, "without a channel"])
 def test_a_touch_whose_content_cannot_be_decrypted_waits(make_city, channel, fall_silent, asked_for):
     keys = [{"encryption": {"keys": [base64.b64encode(bytes([number]) * 32).decode()]}} for number in (1, 2)]
     store, dispatch = make_city(**keys[0])
@@ -210,10 +211,16 @@ def test_a_touch_whose_content_cannot_be_decrypted_waits(make_city, channel, fal
         advance(store.redis, 61)
     else:
         fall_silent(store, ["@one"])
+    if asked_for == "without a channel":
+        key = store.keys.of(Conversation("ava", "@one")).conversation(Conversation("ava", "@one"))
+        context = store.redis.hget(key, "channel")
+        store.redis.hdel(key, "channel")
     _, without_key = make_city(**keys[1])
     assert without_key.run() == {"moved": 1}
     touch = store.follow_ups.state_of(Conversation("ava", "@one"))
     assert "is not in PARLEY_ENCRYPTION__KEYS" in touch.rule
+    if asked_for == "without a channel":
+        store.redis.hset(key, "channel", context)
     advance(store.redis, 301)
     assert dispatch.run() == {"accepted": 1}
 
@@ -251,3 +258,39 @@ def test_a_run_ends_when_its_time_is_used_up_and_the_next_one_goes_on(make_city,
     store, dispatch = make_city(agenda={"shards": 1})
     fall_silent(store, [f"@{number}" for number in range(12)])
     assert [dispatch.run()["accepted"] for _ in range(4)] == [5, 5, 2, 0]
+
+
+@pytest.mark.parametrize("stored", ["", "{", '{"kind": "ai_opener", "persona": "ava", "target": "@one"}'])
+def test_a_request_that_is_gone_or_damaged_is_dropped(make_city, channel, stored):
+    store, dispatch = make_city()
+    at = datetime.fromtimestamp(store.follow_ups.now() / 1000, UTC)
+    store.follow_ups.schedule(FollowUp(persona="ava", target="@one", not_before=at, channel=channel))
+    conversation = Conversation("ava", "@one")
+    store.redis.hset(store.keys.of(conversation).conversation(conversation), "touch_event", stored)
+    assert dispatch.run() == {"dropped": 1}
+    assert store.timeline.of(conversation)[-1].details == ("event_gone",)
+
+
+def test_a_touch_behind_another_event_waits(make_city, fall_silent, channel):
+    store, dispatch = make_city(limits={"inbox_events": 1})
+    fall_silent(store, ["@one"])
+    store.inbox.accept(AiOpener(persona="ava", target="@one", channel=channel))
+    assert dispatch.run() == {"moved": 1}
+    assert store.follow_ups.state_of(Conversation("ava", "@one")).rule == "another event waits"
+
+
+def test_a_touch_without_a_channel_is_dropped(make_city, fall_silent):
+    store, dispatch = make_city()
+    fall_silent(store, ["@one"])
+    conversation = Conversation("ava", "@one")
+    store.redis.hdel(store.keys.of(conversation).conversation(conversation), "channel")
+    assert dispatch.run() == {"dropped": 1}
+    assert store.timeline.of(conversation)[-1].details == ("channel_missing",)
+
+
+def test_a_touch_whose_id_another_event_has_is_dropped(make_city, fall_silent, monkeypatch):
+    store, dispatch = make_city()
+    fall_silent(store, ["@one"])
+    monkeypatch.setattr(store.inbox, "accept_many", lambda events, plans: [Acceptance("duplicate", 0)] * len(events))
+    assert dispatch.run() == {"dropped": 1}
+    assert store.timeline.of(Conversation("ava", "@one"))[-1].details == ("id_taken",)

@@ -14,7 +14,7 @@ from worker.domain.events import AiOpener, Attachment, EventTrigger, FollowUp, I
 from worker.domain.refusals import InboxFull, InvalidEvent, MissingChannel, TooLarge, UnknownPersona
 from worker.pipeline.follow_up_dispatch import Dispatch
 from worker.pipeline.producer import Producer
-from worker.store.conversations.inbox import Inbox
+from worker.store.conversations.inbox import Acceptance, Inbox
 
 
 @pytest.fixture
@@ -202,3 +202,16 @@ def test_what_captivate_cannot_get_back_is_noted_and_the_event_of_the_sender_sta
             "metadata.internal.channelMetadata.user: it is a number, not an object"
         ]
         assert event.left_out == ()
+
+
+def test_the_event_of_a_letter_that_has_a_time_is_scheduled(producer, store, channel):
+    later = datetime.now(UTC) + timedelta(hours=1)
+    event = FollowUp(persona="ava", target="@l", channel=channel, not_before=later)
+    assert producer.enqueue_again(event, "letter").status == "scheduled"
+    assert store.follow_ups.state_of(Conversation("ava", "@l")).due
+
+
+def test_an_answer_that_only_a_plan_can_get_is_a_fault_of_ours(producer, channel, monkeypatch):
+    monkeypatch.setattr(Inbox, "accept", lambda *_, **__: Acceptance("waits", 0))
+    with pytest.raises(AssertionError, match="accept answered waits"):
+        producer.enqueue(InboundChat(persona="ava", target="@l", message="hi", channel=channel))

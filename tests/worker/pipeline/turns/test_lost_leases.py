@@ -9,6 +9,7 @@ import pytest
 
 from simulation.upstreams.faults import FaultKind
 from worker.domain.conversation import Conversation
+from worker.domain.events import AiOpener, EventTrigger, InboundChat
 from worker.store import StoreError
 from worker.store.conversations.turn_steps import Leases
 
@@ -222,3 +223,32 @@ def test_the_first_reply_that_was_stored_is_delivered_also_by_a_turn_with_anothe
     stand_still("after ask", lambda: store.leases.record(stale, '{"bubbles":["the first"]}'))
     assert shop.run().startswith("answered")
     assert shop.texts() == [["the first"]]
+
+
+@pytest.mark.parametrize("kind", [EventTrigger, AiOpener])
+def test_a_turn_that_finds_its_lease_lost_when_it_is_about_to_ask_makes_no_call(shop, say, lose_lease, kind):
+    """It had to prepare something between begin and call, and says so to the store first."""
+    others = lose_lease("after begin")
+    shop.producer.enqueue(say(kind=kind, **({"event_type": "t"} if kind is EventTrigger else {})))
+    assert shop.run().startswith(LEFT)
+    assert others == ["answered"]
+    assert len(chats(shop)) <= 1
+    assert len(shop.asked()) == 1
+
+
+def test_a_turn_that_could_not_send_in_time_holds_its_event(mute, say, stand_still):
+    """Nobody else has begun meanwhile, so that the lease is still its own in the store."""
+    stand_still("after record", lambda: time.sleep(1.6))
+    mute.producer.enqueue(say("a"))
+    assert mute.run().startswith(LEFT)
+    assert mute.work() == ["answered"]
+    assert (len(chats(mute)), mute.texts()) == (1, [["You said: a"]])
+
+
+@pytest.mark.parametrize("kind", [EventTrigger, InboundChat])
+def test_a_turn_that_was_not_in_time_to_ask_makes_no_call_although_nobody_else_has_begun(mute, say, stand_still, kind):
+    stand_still("after begin", lambda: time.sleep(1.6))
+    mute.producer.enqueue(say(kind=kind, **({"event_type": "t"} if kind is EventTrigger else {})))
+    assert mute.run().startswith(LEFT)
+    assert mute.asked() == []
+    assert mute.work() == ["answered"]

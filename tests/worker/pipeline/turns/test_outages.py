@@ -160,3 +160,23 @@ def test_a_conversation_that_the_channel_alone_refuses_ends(shop, say, write, up
 def _channel(session_id: str) -> dict[str, object]:
     metadata = {"internal": {"channelMetadata": {"channelMetadata": {"channel": "custom-channel"}}}}
     return {"session_id": session_id, "metadata": metadata, "hasLivechat": False}
+
+
+def test_a_reply_that_must_not_be_sent_twice_is_not_risked_for_a_try_of_the_channel(
+    make_shop, say, upstreams, store, calls, try_gate, lead
+):
+    shop = make_shop(personas={"ava": {"api_key": "ft_sk_ava", "unknown": {"delivery": "hold"}}})
+    shop.fail(status=503, service="captivate", first=1)
+    shop.producer.enqueue(say("a"))
+    shop.work(turns=1)
+    store.gates.close(owner_of("channel", "custom"), "channel", 5, "no_answer", failed_by="")
+    shop.run()
+    shop.fail(status=500, service="captivate")
+    assert try_gate("channel", "custom") == lead
+    assert "the channel takes nothing now" in shop.run()
+    assert shop.fates() == {"waiting": 1}
+    upstreams.clear_faults()
+    shop.work()
+    if shop.fates() != {"answered": 1}:
+        shop.work(try_gate("channel", "custom"))
+    assert shop.fates() == {"answered": 1}

@@ -15,7 +15,8 @@ from worker.domain.events import EventTrigger
 from worker.pipeline import turn
 from worker.pipeline.openers import Openers
 from worker.pipeline.stumbles import LIMIT, of_stumble
-from worker.store.conversations.turn_steps import Stumbled
+from worker.store import StoreError
+from worker.store.conversations.turn_steps import Leases, Stumbled
 
 OTHER = Conversation("ava", "@other")
 ESCALATES = {"ava": {"api_key": "ft_sk_ava", "on_dead": {"action": "escalate_to_human"}}}
@@ -165,3 +166,43 @@ def test_one_that_gives_way_does_not_come_again_at_once():
     assert decide(Stumbled(1, 0, False), kind="follow_up").asked
     assert not decide(Stumbled(1, 0, False)).asked
     assert decide(Stumbled(1, 0, False), called=True).unknown
+
+
+def test_a_farewell_that_stumbles_too_leaves_the_dead_letter(make_shop, say, break_in, answer_another, caplog, store):
+    shop = make_shop(personas=ESCALATES)
+    break_in("before_asking", when=of_lead)
+    break_in("fill", place=channel, when=lambda _, reply, *__: reply.fate == "dead")
+    shop.producer.enqueue(say("a", event_id="e1"))
+    for _ in range(LIMIT):
+        shop.work(turns=1)
+        answer_another(shop)
+    (phrase,) = shop.work(turns=1)
+    assert phrase.startswith("dead: poison: internal error")
+    assert "farewell not sent: error=LookupError at=worker." in caplog.text
+    assert [letter.event_id for letter in store.dead_letters.newest()] == ["e1"]
+
+
+def test_a_store_that_is_away_is_no_stumble_of_the_farewell(make_shop, say, break_in, answer_another, monkeypatch):
+    shop = make_shop(personas=ESCALATES, worker={"store_wait_seconds": 0.1})
+    break_in("before_asking", when=of_lead)
+    shop.producer.enqueue(say("a", event_id="e1"))
+    for _ in range(LIMIT):
+        shop.work(turns=1)
+        answer_another(shop)
+    with monkeypatch.context() as patched:
+        patched.setattr(Leases, "record", unreachable)
+        assert shop.work(turns=1)[0].startswith("left: store")
+    assert shop.fates()["waiting"] == 1
+
+
+def unreachable(*_, **__):
+    raise StoreError
+
+
+def test_a_store_that_is_away_beside_the_end_is_no_stumble(make_shop, say, monkeypatch):
+    shop = make_shop(worker={"store_wait_seconds": 0.1})
+    shop.producer.enqueue(say("a"))
+    with monkeypatch.context() as patched:
+        patched.setattr(Openers, "ended", unreachable)
+        assert shop.work(turns=1)[0].startswith("left: store")
+    assert len(shop.texts()) == 1

@@ -7,8 +7,11 @@ import threading
 import pytest
 
 from simulation.upstreams.faults import FaultKind, FaultRule
+from worker.adapters.channel import CaptivateChannel
+from worker.adapters.images import ImageFetcher
 from worker.domain.conversation import Conversation
 from worker.domain.events import AiOpener, EventTrigger, FollowUp
+from worker.domain.failures import Unsendable
 
 
 def test_a_busy_persona_is_asked_again_later_and_newer_messages_join(shop, say, upstreams, store):
@@ -242,3 +245,79 @@ def test_a_delivery_whose_worker_vanished_is_not_made_again_where_a_person_is_to
     lose_lease_now()
     assert shop.work() == ["dead: delivery unconfirmed: it may have arrived"]
     assert (shop.asked(), shop.delivered()) == ([], [])
+
+
+@pytest.mark.parametrize("fault", [{"status": 503}, {"status": 500}, {"kind": FaultKind.DROP}])
+def test_an_image_that_can_never_be_hosted_costs_its_message_only_the_image(
+    make_shop, say, presigned, fault, counted, store, lead
+):
+    shop = make_shop(retry={"quick_pause_seconds": 0, "attempts": 3, "unknown_attempts": 3})
+    shop.fail(service="fluidtalk", path="/api/v1/bot/upload", persona="ava", **fault)
+    shop.producer.enqueue(say("look", attachments=[{"url": presigned}]))
+    for number in range(8):
+        shop.work(turns=1)
+        # Others are answered meanwhile, so it is the image's own fault.
+        shop.producer.enqueue(say("hi", target=f"@{number}"))
+        assert shop.work(Conversation("ava", f"@{number}")) == ["answered"]
+    assert shop.fates() == {"answered": 9}
+    assert ("left out", "image: it could not be hosted in all its tries") in [
+        (moment.word, moment.details[0]) for moment in store.timeline.of(lead) if moment.word == "left out"
+    ]
+
+
+def test_credits_that_are_known_to_be_out_are_told_once(shop, say, upstreams, store, stand_still, caplog):
+    upstreams.set_credits("ava", 0)
+    stand_still("before ask", lambda: store.personas.close_for_probing("ava", "credits", "credits_out"))
+    shop.producer.enqueue(say("a"))
+    assert "credits out (402)" in shop.run()
+    assert "persona out of credits" not in caplog.text
+
+
+def test_a_persona_that_answers_the_harmless_call_with_a_refusal_is_there(shop, say, store, try_gate, lead):
+    store.personas.close_for_probing("ava", "circuit", "no_answer")
+    shop.producer.enqueue(say(kind=EventTrigger, event_type="t"))
+    shop.run()
+    shop.fail(status=429, service="fluidtalk", path="/api/v1/bot/upload")
+    assert try_gate("circuit") == lead
+    assert shop.work(turns=1)[0].startswith("answered")
+
+
+def test_a_lease_that_ran_out_while_an_image_was_fetched_hosts_nothing(
+    make_shop, say, presigned, monkeypatch, lose_lease_now
+):
+    shop, other = make_shop(), make_shop()
+    fetch, others = ImageFetcher.fetch, []
+
+    def slowly(fetcher, url):
+        image = fetch(fetcher, url)
+        if not others:
+            others.append("begun")
+            shop.parts.turns.hand_over()
+            others.extend(other.work())
+        return image
+
+    monkeypatch.setattr(ImageFetcher, "fetch", slowly)
+    shop.producer.enqueue(say("look", attachments=[{"url": presigned}]))
+    assert shop.run().startswith("left to another turn")
+    assert others == ["begun", "answered"]
+    uploads = [call for call in shop.asked() if call.path.endswith("/upload") and call.persona == "ava"]
+    assert len(uploads) == 1
+
+
+def test_an_image_that_the_persona_does_not_take_is_left_out(shop, say, presigned, caplog):
+    shop.fail(status=422, service="fluidtalk", path="/api/v1/bot/upload", persona="ava")
+    shop.producer.enqueue(say("look", attachments=[{"url": presigned}]))
+    assert shop.work() == ["answered"]
+    assert "image left out: " in caplog.text
+
+
+def test_a_reply_of_which_no_message_can_be_made_is_a_dead_letter(shop, say, store, monkeypatch):
+    """Nothing was sent, so the channel has not answered, and its gate is none of this."""
+    shop.producer.enqueue(say("a"))
+
+    def cannot(*_, **__):
+        raise Unsendable("no JSON")
+
+    monkeypatch.setattr(CaptivateChannel, "message_of", cannot)
+    assert shop.work()[0].startswith("dead: delivery refused by the channel")
+    assert shop.delivered() == []
