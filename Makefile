@@ -38,8 +38,9 @@ test-all: $(READY) ## run these and all others, about 25 min: RabbitMQ, TLS, bro
 	@$(PYTEST) $(BESIDE) -m 'not slow' $(ARGS); fast=$$?; $(PYTEST) -m slow $(ARGS); slow=$$?; \
 	for status in $$fast $$slow; do [ $$status -eq 0 ] || [ $$status -eq $(if $(ARGS),5,0) ] || exit $$status; done
 
-coverage: $(READY) ## run the tests of worker/domain, pipeline and store; every branch there must be reached
-	@$(PYTEST) $(BESIDE) --cov --cov-report term tests/worker/domain tests/worker/pipeline tests/worker/store $(ARGS)
+coverage: $(READY) ## run the tests of worker/domain, pipeline and store, about 6 min: every branch there must be reached
+	@$(PYTEST) $(BESIDE) --cov --cov-report term tests/worker/domain tests/worker/pipeline tests/worker/store \
+		tests/worker/cli tests/worker/test_intake_terms.py $(ARGS)
 
 check: $(READY) ## lint, format, types, direction of imports, length of modules, public names in tests
 	@$(BIN)/ruff check .

@@ -491,3 +491,10 @@ def test_a_message_that_is_off_the_broker_already_is_accepted(intake, store, cha
     push(store, chat(), "m1")
     assert intake.accept_message(store.redis.rpop("accept")) == "accepted at position 1"
     assert waiting() == ["m1"]
+
+
+def test_what_no_json_can_say_is_kept_as_a_letter_without_it(intake, store):
+    endless = {"kind": "inbound_chat", "persona": "ava", "target": "@lead"}
+    endless["channel"] = endless
+    assert intake.accept(endless, "m1").startswith("refused: InvalidEvent")
+    assert store.dead_letters.open(LEAD, "m1").payload == '"(nested too deeply to be kept)"'

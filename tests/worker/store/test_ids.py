@@ -6,6 +6,7 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from redis.exceptions import ResponseError
 
 from worker.domain import event_ids
 from worker.domain.events import FollowUp
@@ -138,3 +139,9 @@ def test_a_replay_that_was_cut_short_makes_one_event(store, producer, make_setti
     store.dead_letters.readmitted = readmitted
     assert replay.run(conversation, "m", "append").done
     assert inbox() == ["m#replay"]
+
+
+def test_many_events_of_a_spoilt_store_end_with_its_error(store, chat, conversation):
+    store.redis.set(store.keys.of(conversation).inbox(conversation), "foreign")
+    with pytest.raises(ResponseError, match="WRONGTYPE"):
+        store.inbox.accept_many([chat(), chat()])

@@ -168,3 +168,16 @@ def test_a_conversation_that_nobody_rang_for_is_found_by_the_agenda(make_store, 
     assert alone.inbox.accept(chat()).status == "accepted"
     let_all_fall_due()
     assert store.agenda.claim_due() == [(Conversation("ava", "@lead"), "turns")]
+
+
+def test_a_letter_that_is_given_back_is_rung_for(store, accept, begin, rung, conversation):
+    accept("a")
+    store.leases.settle(begin(), "dead", "bad_reply")
+    rung()
+    assert store.dead_letters.replay(conversation, "a", "place").status == "replayed"
+    assert rung() == ["@lead"]
+
+
+def test_doorbells_of_a_lead_are_found_there(store, accept, broker, conversation):
+    accept("a")
+    assert store.forgetting.traces(conversation).messages == 1

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 
+import pytest
+from redis.exceptions import ResponseError
+
 
 def make_due(store):
     for shard in store.keys.shards:
@@ -161,3 +164,9 @@ def test_what_the_agenda_rings_for_is_taken_before_all_that_queues(store, chat):
     store.doorbells.ring(store.agenda.claim_due())
     taken = [json.loads(store.redis.rpop("turns"))["headers"]["argsrepr"] for _ in range(2)]
     assert taken == ["('ava', '@old')", "('ava', '@new')"]
+
+
+def test_a_store_with_a_foreign_value_in_place_of_an_agenda_says_so(store):
+    store.redis.set(store.keys.shards[0].agenda, "foreign")
+    with pytest.raises(ResponseError, match="WRONGTYPE"):
+        store.agenda.look()

@@ -289,3 +289,19 @@ def test_a_touch_of_an_earlier_plan_does_not_fire_in_place_of_the_one_that_is_du
     assert fire(store, earlier) == "stale"
     assert due(store) == [now]
     assert fire(store, now) == "accepted"
+
+
+def test_any_number_of_quiet_conversations_is_read_in_parts(make_store):
+    store = make_store(agenda={"shards": 1})
+    shard = store.keys.shards[0]
+    with store.redis.pipeline(transaction=False) as pipeline:
+        for number in range(1001):
+            pipeline.hset(shard.conversation(Conversation("ava", f"@{number}")), "quiet_from", 1)
+        pipeline.execute()
+    parts = [len(part) for part in store.follow_ups.quiet("ava")]
+    assert (len(parts), sum(parts)) == (2, 1001)
+
+
+def test_a_follow_up_without_a_time_is_not_scheduled(store, channel):
+    with pytest.raises(ValueError, match="only a follow-up with not_before"):
+        store.follow_ups.schedule(FollowUp(persona="ava", target="@lead", channel=channel))

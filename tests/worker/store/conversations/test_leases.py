@@ -176,3 +176,19 @@ def test_after_a_round_without_an_answer_the_next_one_comes_soon(grant, keep, ev
     eventually(lambda: len(rounds) > 3, "four rounds")
     assert rounds[3] - rounds[0] < 2.5
     assert len([record for record in caplog.records if "leases not renewed" in record.getMessage()]) == 1
+
+
+def test_places_that_cannot_be_renewed_are_told_and_tried_again(grant, eventually, caplog):
+    left = [StoreError("away")]
+
+    def beside(leases):
+        if left:
+            raise left.pop()
+        done.append(leases)
+
+    done = []
+    keeper = LeaseKeeper(lambda grants: [], 60.0, 0.01, beside)
+    with keeper.keep(grant, time.monotonic()):
+        eventually(lambda: done, "the next round")
+    keeper.stop()
+    assert "places not renewed: store unreachable (RedisError)" in caplog.text

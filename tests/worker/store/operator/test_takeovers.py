@@ -390,3 +390,10 @@ def test_the_list_names_who_why_and_how_many_wait(store, chat, conversation):
     assert store.takeovers.all("bea") == found[1:]
     store.takeovers.hand_back(conversation, "joined")
     assert store.takeovers.all() == found[1:]
+
+
+def test_one_that_is_handed_back_while_it_is_listed_is_left_out(store, conversation, accept, claim):
+    accept("a")
+    claim()
+    store.redis.hdel(store.keys.of(conversation).conversation(conversation), "taken_over")
+    assert store.takeovers.all() == []

@@ -177,3 +177,7 @@ def test_success_is_known_to_all(store):
     store.gates.succeeded(AVA, 1234)
     assert store.gates.succeeded_at(AVA) == 1234
     assert store.gates.of(AVA) == {}
+
+
+def test_where_nothing_is_due_nothing_is_asked(store):
+    assert store.errands.take([]) == []

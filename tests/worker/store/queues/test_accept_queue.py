@@ -8,6 +8,7 @@ import pytest
 from celery import Celery
 from kombu.transport.redis import Channel
 from redis import Redis
+from redis.exceptions import ResponseError
 
 from worker.pipeline.celery_intake import Intake
 from worker.pipeline.producer import Producer
@@ -166,3 +167,11 @@ def test_a_key_of_that_name_that_is_no_queue_holds_up_nothing(store):
     queue = store.accept_queue
     assert queue.become_reader()
     assert [message.text for message in queue.oldest(10)] == ["1"]
+
+
+def test_a_queue_that_is_no_list_is_an_error_of_the_store(store):
+    store.redis.set("accept", "foreign")
+    token = store.accept_queue.become_reader()
+    with pytest.raises(ResponseError, match="WRONGTYPE"):
+        store.accept_queue.oldest(10)
+    store.accept_queue.stop_reading(token)

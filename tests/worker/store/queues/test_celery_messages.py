@@ -11,13 +11,14 @@ import uuid
 import zlib
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
+from types import SimpleNamespace
 
 import pytest
 from celery import signature
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.store.queues.celery_messages import TaskMessage, UnreadableMessage, read
+from worker.store.queues.celery_messages import TaskMessage, UnreadableMessage, read, text_of
 
 
 def message(arguments=({"kind": "x"},), keywords=None, **headers):
@@ -189,3 +190,48 @@ def test_another_number_of_arguments_is_no_event(arguments):
 def test_nothing_else_comes_out(text):
     with contextlib.suppress(UnreadableMessage):
         read(text)
+
+
+def test_another_encoding_of_the_body_is_refused():
+    with pytest.raises(UnreadableMessage, match="its body_encoding is not base64"):
+        read(envelope("eA==", properties={"body_encoding": "base32"}))
+
+
+def test_a_body_that_kombu_has_as_text_is_read():
+    received = SimpleNamespace(
+        body=json.dumps([[{"kind": "ü"}], {}, {}]),
+        content_type="application/json",
+        content_encoding="utf-8",
+        headers={"id": "i1", "task": "tasks.accept"},
+        properties={},
+        errors=[],
+    )
+    assert read(text_of(received)).argument == {"kind": "ü"}
+
+
+@pytest.mark.parametrize("content", [{"args": 7}, {"args": [], "kwargs": 7}])
+def test_arguments_of_protocol_1_that_are_none_are_refused(content):
+    body = base64.b64encode(json.dumps({"task": "tasks.accept", "id": "i1", **content}).encode()).decode()
+    with pytest.raises(UnreadableMessage):
+        read(envelope(body, headers={}))
+
+
+def test_a_body_that_kombu_could_not_unpack_is_read_as_it_came():
+    packed = zlib.compress(json.dumps([[{"kind": "ü"}], {}, {}]).encode())
+    received = SimpleNamespace(
+        body=packed,
+        content_type="application/json",
+        content_encoding="utf-8",
+        headers={"id": "i1", "task": "tasks.accept", "compression": "application/x-gzip"},
+        properties={},
+        errors=[ValueError("not unpacked")],
+    )
+    assert read(text_of(received)).argument == {"kind": "ü"}
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"), [(7, "its body is not a text"), ("/w==", "its body is not the text in utf-8")]
+)
+def test_a_body_that_is_no_text_is_refused(body, reason):
+    with pytest.raises(UnreadableMessage, match=reason):
+        read(envelope(body))

@@ -6,8 +6,9 @@ import json
 
 import pytest
 from celery import Celery
+from redis.exceptions import ResponseError
 
-from worker.store.queues.queue_figures import ListLook
+from worker.store.queues.queue_figures import ListLook, QueueFigures
 from worker.store.queues.queue_lists import SEPARATOR
 
 
@@ -83,3 +84,33 @@ def test_a_broker_that_is_away_says_nothing(make_store):
 def test_the_name_of_a_list_is_shown_as_people_read_it(store, send):
     store.redis.lpush(f"a{SEPARATOR}3", '{"body": "", "properties": {}}')
     assert store.queues.look().unread == {"a (priority 3)": 1}
+
+
+def refuse(*_, **__):
+    raise ResponseError("NOPERM PLANTED")
+
+
+def test_a_store_that_does_not_answer_is_an_error_and_a_broker_is_not(store, monkeypatch):
+    monkeypatch.setattr(store.redis, "pipeline", refuse)
+    with pytest.raises(ResponseError):
+        store.queues.look()
+    assert ListLook(store.redis, is_store=False).look() == QueueFigures()
+
+
+def test_a_list_that_may_not_be_looked_into_is_nobodys_business(store, send, monkeypatch):
+    send(queue="acept")
+    monkeypatch.setattr(store.redis, "lindex", refuse)
+    assert store.queues.look().unread == {}
+
+
+def test_a_walk_through_many_keys_goes_on_with_the_next_look(store, send):
+    with store.redis.pipeline(transaction=False) as pipeline:
+        for number in range(60_000):
+            pipeline.set(f"other:{number}", "")
+        pipeline.execute()
+    send(queue="acept")
+    looks = [store.queues.look(seconds=0.0)]
+    while not looks[-1].complete:
+        looks.append(store.queues.look(seconds=0.05))
+    assert len(looks) > 1
+    assert looks[-1].unread == {"acept": 1}

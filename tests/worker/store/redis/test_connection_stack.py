@@ -107,3 +107,22 @@ def test_a_forked_process_has_lines_of_its_own(lines):
     assert address_of(lines) == first
     os.close(readable)
     os.close(writable)
+
+
+def test_a_child_process_makes_lines_of_its_own(lines, monkeypatch):
+    """What its parent has open is its parent's."""
+    mine = address_of(lines)
+    monkeypatch.setattr(os, "getpid", lambda: -1)
+    assert address_of(lines) != mine
+
+
+def test_a_line_without_a_time_limit_waits_for_its_answer(store):
+    with Redis(connection_pool=None, **_patient(store)) as patient:
+        made = Lines(patient, 1)
+        assert made.run(["BLPOP", "nothing", "0.2"]) is None
+        made.close()
+
+
+def _patient(store):
+    known = store.redis.connection_pool.connection_kwargs
+    return {"host": known["host"], "port": known["port"], "decode_responses": True, "socket_timeout": None}

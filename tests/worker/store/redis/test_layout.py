@@ -176,3 +176,30 @@ def test_a_check_says_that_the_number_is_right(store, make_settings):
     assert [(finding.level, finding.means) for finding in found if finding.check == "shards"] == [
         ("ok", "16, as the store was made with")
     ]
+
+
+def test_what_agrees_has_no_fault(store):
+    store.layout.ensure()
+    assert store.layout.look().fault == ""
+
+
+def test_a_store_of_very_many_keys_is_looked_through_up_to_a_bound(store):
+    with store.redis.pipeline(transaction=False) as pipeline:
+        for number in range(20_000):
+            pipeline.set(f"other:{number}", "")
+        pipeline.execute()
+    assert store.layout.look().agrees
+    store.layout.ensure()
+
+
+def test_a_store_that_is_away_while_it_is_looked_through_is_no_answer(store, monkeypatch):
+    real = store.redis.pipeline
+
+    def away(**options):
+        pipeline = real(**options)
+        pipeline.execute = lambda **_: [Unreachable("away")]
+        return pipeline
+
+    monkeypatch.setattr(store.redis, "pipeline", away)
+    with pytest.raises(Unreachable):
+        store.layout.look()

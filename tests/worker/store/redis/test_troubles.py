@@ -67,3 +67,10 @@ def test_it_is_said_at_once_then_ever_more_seldom_until_it_is_over():
     assert saying.over() == 199
     assert (saying.lasts, saying.over()) == (False, None)
     assert saying.now(full)
+
+
+def test_a_cluster_without_a_node_cannot_be_reached():
+    trouble = trouble_of(
+        exceptions.RedisError("Redis Cluster cannot be connected. Please provide at least one reachable node")
+    )
+    assert (trouble.means, trouble.answered) == ("cannot be reached", False)
