@@ -44,6 +44,8 @@ class Persona(Section):
     ``instagram``, for events that name none. ``mode``: of the Characters API; ``mock`` and ``sandbox`` want handles
     that begin with ``test_``, and no real channel.
 
+    ``interruptions``: what happens when a lead writes while the bubbles of a paced reply go out: all bubbles are sent,
+    then the message is answered (``collect``); or the bubbles that were not sent yet are withheld (``stop_rest``).
     ``calls_per_second`` (at most 1000) and ``calls_at_once`` limit the calls with this key, of all processes together.
     By default there is no limit.
     """
@@ -65,6 +67,7 @@ class Persona(Section):
     on_dead: Escalation = Escalation()
     takeover: Takeover = Takeover()
     outreach: Outreach = Outreach()
+    interruptions: Literal["collect", "stop_rest"] = "collect"
 
     @field_validator("api_key")
     @classmethod

@@ -357,6 +357,16 @@ def of_delivery(
             return _undelivered(head, Cause.DELIVERY_REFUSED, status_of(failure))
 
 
+def withheld(head: Attempts, reply: Reply, cause: Cause) -> End:
+    """The end of a reply of which the rest is not sent. What the lead has seen of it is an answer.
+
+    The detail says how many messages were surely sent, of how many, and whether one more may have arrived.
+    """
+    doubtful = bool(head.send_unknowns or head.sends_vanished)
+    detail = figures(sent=head.bubbles_sent, of=reply.sends, doubtful=int(doubtful))
+    return replace(of_reply(reply), cause=cause, detail=detail)
+
+
 def verdict_on_opener(kind: str, end: End) -> Literal["good", "bad"] | None:
     """What the end of an opener says about its persona's outreach: ``bad`` when it was ignored, sealed or refused by
     the channel. None when it says nothing: it was never asked, or died of something else, or is no opener."""

@@ -73,6 +73,13 @@ def _gave_up(found: _Figures) -> str:
     return f"gave up after {found.get('attempts', '?')} attempts in {found.get('seconds', '0')} s of pauses: {why}"
 
 
+def _withheld(found: _Figures) -> str:
+    sent, of = found.get("sent", "0"), found.get("of", "?")
+    left = str(int(of) - int(sent)) if sent.isdigit() and of.isdigit() else "the rest"
+    doubt = ", one of these may have arrived" if "doubtful" in found else ""
+    return f"{sent} of {of} sent; {left} written, not sent{doubt}"
+
+
 def _undecryptable(found: _Figures) -> str:
     if "field" in found:
         what = f"what is stored as {found['field']} is not what was encrypted with key {found.get('key', '?')}"
@@ -131,6 +138,7 @@ _SENTENCES: dict[Cause, str | Callable[[_Figures], str]] = {
     Cause.DELIVERY_UNCONFIRMED: _unconfirmed,
     Cause.PACING: _of("next bubble {bubble} of {of}"),
     Cause.TAKEN_OVER: "taken over",
+    Cause.INTERRUPTED: lambda found: f"the lead wrote while bubbles went out: {_withheld(found)}",
     Cause.NO_ANSWER: lambda found: _status(found, "no answer"),
     Cause.OPENERS_BAD: _of("{bad} of the last {counted} openers were ignored, sealed or refused by the channel"),
     Cause.OUTCOME_UNKNOWN: _outcome_unknown,

@@ -114,6 +114,7 @@ class Cause(StrEnum):
     DELIVERY_UNCONFIRMED = "delivery_unconfirmed"
     PACING = "pacing"
     TAKEN_OVER = "taken_over"
+    INTERRUPTED = "interrupted"
     # Either of them, as the cause of a closed gate.
     NO_ANSWER = "no_answer"
     OPENERS_BAD = "openers_bad"

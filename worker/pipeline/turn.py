@@ -30,6 +30,7 @@ from worker.domain.decisions import (
     before_sending,
     of_delivery,
     of_reply,
+    withheld,
     without_content,
 )
 from worker.domain.events import ChannelContext
@@ -229,6 +230,8 @@ class Turns:
             return self._carry_out(lease, without_reading(grant, reason, self._jitter), UNTRIED)
         made = self._tries(grant)
         if head.reply is not None:
+            if grant.interrupted:
+                return self._end(lease, withheld(head, Reply.of_json(head.reply), Cause.INTERRUPTED), delivered=True)
             resume = before_sending(head, made, rules)
             if isinstance(resume, End):
                 return self._end(lease, resume)

@@ -27,6 +27,14 @@ def test_each_cause_has_a_sentence_also_without_figures(cause):
         ("no_answer status=503", "status 503"),
         ("no_answer", "no answer"),
         ("pacing bubble=2 of=3", "next bubble 2 of 3"),
+        (
+            "interrupted sent=1 of=3",
+            "the lead wrote while bubbles went out: 1 of 3 sent; 2 written, not sent",
+        ),
+        (
+            "interrupted sent=2 of=3 doubtful=1",
+            "the lead wrote while bubbles went out: 2 of 3 sent; 1 written, not sent, one of these may have arrived",
+        ),
         ("outcome_unknown", "outcome unknown: it may have been acted on"),
         ("outcome_unknown status=502", "outcome unknown (status 502): it may have been acted on"),
         ("delivery_unconfirmed status=504", "delivery unconfirmed (status 504): it may have arrived"),

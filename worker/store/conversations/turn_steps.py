@@ -57,7 +57,8 @@ class Grant:
     ``undecryptable``: why this process cannot read the entries, whose content is then left out; None = it can.
     ``gives_way``: outreach is stopped; the head ends without a call, because something that happened on the platform
     waits behind it. ``probe``: the closed ``Gate`` that this turn tries, '' = none. ``lead_wrote``: after the head was
-    accepted. ``last_words``: what the words are recognised by that were answered last, '' = not kept.
+    accepted. ``interrupted``: the lead wrote while bubbles of the reply went out, and the rest is not to be sent.
+    ``last_words``: what the words are recognised by that were answered last, '' = not kept.
     """
 
     conversation: Conversation
@@ -76,6 +77,7 @@ class Grant:
     probe: str = ""
     lead_wrote: bool = False
     last_words: str = ""
+    interrupted: bool = False
 
     @property
     def head(self) -> Entry:
@@ -150,6 +152,7 @@ class Leases:
         self._timeline_entries = settings.retention.timeline_entries
         self._environment = settings.captivate.name
         self._pay_each_turn = {name for name, persona in settings.personas.items() if persona.speaks == "characters"}
+        self._stops_rest = {name: each.interruptions == "stop_rest" for name, each in settings.personas.items()}
         self._policies = {name: _policy(persona) for name, persona in settings.personas.items()}
 
     def begin(self, conversation: Conversation, token: str) -> Grant | NotNow:
@@ -173,6 +176,7 @@ class Leases:
             preparing_kinds=preparing,
             resends=resends,
             whole_wallet=conversation.persona in self._pay_each_turn,
+            stop_rest=self._stops_rest[conversation.persona],
         )
         if answer[0] != "granted":
             return NotNow(*answer)
@@ -300,6 +304,7 @@ class Leases:
             probe=state.get("probe", ""),
             lead_wrote=lead_wrote,
             last_words=state.get("last_words", ""),
+            interrupted="interrupted" in state,
         )
 
     def asking(self, grant: Grant) -> bool:

@@ -25,6 +25,7 @@ def begin(
     preparing_kinds: str,
     resends: bool,
     whole_wallet: bool,
+    stop_rest: bool,
 ) -> Any:
     """Take the lease of a conversation, or say why not now."""
 

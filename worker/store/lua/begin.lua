@@ -4,9 +4,11 @@
 -- preparing_kinds: those whose turn has more to do before the call, likewise. resends: a delivery may be repeated.
 -- quiet_takeover_ms: after so long a quiet takeover ends by itself, or 0. jitter_ms: 0..999.
 -- whole_wallet: without credits nobody is asked; else only conversations that would start wait.
+-- stop_rest: when the lead writes, the bubbles that were not sent yet are withheld.
 -- Returns {'granted', now, fence, conversation fields, {id, journal fields} ...}, where the field gives_way says that the
 --          head ends without a call: outreach is stopped, and something that happened on the platform waits behind it;
---          and the field probe names the closed gate that this turn tries
+--          and the field probe names the closed gate that this turn tries; the field interrupted says that the lead wrote
+--          while bubbles went out: the rest is not sent
 --      or {'empty' | 'busy' | 'taken_over' | 'quiet' | 'held' | 'paused' | 'quarantined' | 'outreach', until, reason}
 --      or {'hand_back', until, reason}: the takeover was quiet for long enough; hand back, then begin again.
 -- Twice with the same token: the second time returns the same grant and counts nothing again; once the turn has ended it
@@ -54,6 +56,23 @@ end
 local function platform_event_waits()
   for _, id in ipairs(redis.call('LRANGE', inbox, 1, 9)) do
     if redis.call('HGET', journal_of(id), 'kind') == 'event_trigger' then return true end
+  end
+  return false
+end
+
+-- Whether the lead wrote while the bubbles of this reply went out: then a message of the lead waits behind it. Further
+-- images of what it answers are no new message, and neither is what an operator has replayed.
+local function is_interrupted()
+  if not stop_rest or unanswered or number(past[4]) == 0 then return false end
+  local all = redis.call('LRANGE', inbox, 0, -1)
+  local answered = all[group]
+  local last = redis.call('HMGET', journal_of(answered), 'kind', 'accepted_at', 'derived_from', 'seq')
+  local message = message_of(answered, last) or answered
+  for place = group + 1, #all do
+    local other = redis.call('HMGET', journal_of(all[place]), 'kind', 'accepted_at', 'derived_from', 'seq')
+    local newer = number(other[2]) >= number(last[2])
+    if other[4] and last[4] then newer = number(other[4]) > number(last[4]) end
+    if other[1] == 'inbound_chat' and newer and message_of(all[place], other) ~= message then return true end
   end
   return false
 end
@@ -151,6 +170,7 @@ elseif group > #ids then
 end
 if closing == nil and group > 0 then closing = redis.call('HGET', journal_of(ids[group]), 'joining') == 'closing' end
 
+local interrupted = is_interrupted()
 local fence = number(state.fence)
 if not repeated then
   fence = fence + 1
@@ -166,7 +186,9 @@ if not repeated then
   -- A step left open: its holder crashed or lost its lease. Counted before the work, so that poison is found out.
   local asked, sent = past[1] == 'asking', past[1] == 'delivering'
   if asked or sent then redis.call('HINCRBY', head, asked and 'asks_vanished' or 'sends_vanished', 1) end
-  if past[2] then
+  if interrupted then
+    redis.call('HSET', head, 'step', 'replied')
+  elseif past[2] then
     local attempt = number(past[7]) + 1
     redis.call('HSET', head, 'step', 'delivering', 'sends', attempt)
     local word = (past[10] or past[11] or sent) and 'resent' or 'sending'
@@ -183,6 +205,10 @@ end
 if gives_way then
   known[#known + 1] = 'gives_way'
   known[#known + 1] = stopped
+end
+if interrupted then
+  known[#known + 1] = 'interrupted'
+  known[#known + 1] = 1
 end
 if probing then
   known[#known + 1] = 'probe'
