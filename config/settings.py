@@ -29,6 +29,7 @@ from pydantic import (
 
 from config import addresses, budgets, variables
 from config.addresses import Address
+from config.outreach_rules import Frequency, MessagingWindows
 from config.personas import Persona, TextLost
 from config.processes import Flower, Metrics, Tracing, Worker
 from config.refusing import Refusal
@@ -66,11 +67,13 @@ __all__ = [
     "Flower",
     "FluidTalk",
     "FollowUps",
+    "Frequency",
     "Gates",
     "Images",
     "Join",
     "Lease",
     "Limits",
+    "MessagingWindows",
     "Metrics",
     "Outreach",
     "Pacing",
@@ -124,6 +127,8 @@ class Settings(BaseModel):
     join: Join = Join()
     follow_ups: FollowUps = FollowUps()
     quiet_hours: QuietHours = QuietHours()
+    messaging_windows: MessagingWindows = MessagingWindows()
+    frequency: Frequency = Frequency()
     pacing: Pacing = Pacing()
     lease: Lease = Lease()
     agenda: Agenda = Agenda()
@@ -282,6 +287,14 @@ class Settings(BaseModel):
         """The quiet hours of one persona."""
         own = self.personas[persona].quiet_hours
         return self.quiet_hours.model_copy(update=own.model_dump(exclude_unset=True)) if own else self.quiet_hours
+
+    def messaging_windows_of(self, persona: str) -> MessagingWindows:
+        """Until when one persona may write first. Of ``hours`` it may name some channels only."""
+        own, general = self.personas[persona].messaging_windows, self.messaging_windows
+        if own is None:
+            return general
+        named = {"hours": {**general.hours, **own.hours}}
+        return general.model_copy(update=own.model_dump(exclude_unset=True) | named)
 
 
 def absent(role: Role, *, personas: bool, destination: bool) -> list[str]:

@@ -176,3 +176,22 @@ def test_keys_are_changed_on_all_masters(clustered, make_settings, cluster, brok
             assert (tally.looked_at, tally.changed, tally.undecryptable) == (80, 80, {})
             assert store.rotation.sample().by_key == {store.content.writes_with: 80}
             assert store.rotation.keys_in_all() >= 80
+
+
+@pytest.mark.slow
+def test_the_cap_of_a_lead_is_one_for_personas_of_different_nodes(cluster, broker, make_settings):
+    names = [f"p{number}" for number in range(20)]
+    settings = make_settings(
+        redis_url=cluster.url,
+        broker_url=broker.url,
+        personas={name: {"api_key": f"ft_sk_{name}"} for name in names},
+        frequency={"per_lead_per_day": 3},
+    )
+    with closing(Store(settings, connections=8)) as store:
+        events = [(Conversation(name, "@one-lead"), "e") for name in names]
+        assert len({store.keys.of(conversation).tag for conversation, _ in events}) > 3
+        waits = store.frequency.waits_of(events)
+        assert [bool(wait) for wait in waits] == [False] * 3 + [True] * 17
+        store.frequency.ended(events[:1], sent=False)
+        store.frequency.ended(events[1:3], sent=True)
+        assert [bool(wait) for wait in store.frequency.waits_of(events[3:6])] == [False, True, True]

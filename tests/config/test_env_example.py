@@ -151,7 +151,7 @@ def test_every_line_of_the_example_can_be_taken_as_it_is(in_empty_folder):
     values = {name: value for _, name, value in SHORT} | dict.fromkeys(SECRETS, "filled-in-by-the-operator")
     copy = in_empty_folder / "short.env"
     copy.write_text("".join(f"{name}={value}\n" for name, value in values.items()))
-    assert load(env_file=copy).follow_ups.delays_seconds == (14400, 86400)
+    assert load(env_file=copy).follow_ups.delays_seconds == (14400, 57600)
 
 
 @pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.variable)

@@ -54,6 +54,14 @@ def accepted(monkeypatch):
     ("name", "value", "says"),
     [
         ("FOLLOW_UPS__DELAYS_SECONDS", "14400,soon", ", entry 2 (environment): is not a number: write digits"),
+        (
+            "MESSAGING_WINDOWS__HOURS",
+            '{"a": "never"}',
+            "HOURS__A (environment): must be a number of hours above 0, none",
+        ),
+        ("MESSAGING_WINDOWS__HOURS", '{"a": 1, "A": 2}', "names a channel twice"),
+        ("MESSAGING_WINDOWS__OTHER_CHANNELS", "-1", "must be a number of hours above 0, none (no limit) or off"),
+        ("FREQUENCY__PER_LEAD_PER_DAY", "0", "must be at least 1"),
         ("FOLLOW_UPS__DELAYS_SECONDS", "14400,,1", "an entry of the list is empty"),
         ("FOLLOW_UPS__DELAYS_SECONDS", "[14400, ", "begins like a JSON list and is none: write 14400,86400"),
         ("FOLLOW_UPS__DELAYS_SECONDS", "[" * 100_000, "begins like a JSON list and is none"),

@@ -10,7 +10,18 @@ from pydantic import ValidationError
 
 from config.sections import FollowUps, QuietHours
 from worker.cli.ending import Usage
-from worker.domain.cadence import DAY_MS, Drop, Move, Policy, TouchState, replanned, upcoming
+from worker.domain.cadence import (
+    CADENCE_OVER,
+    DAY_MS,
+    NO_STEP,
+    NONE_PLANNED,
+    Drop,
+    Move,
+    Policy,
+    TouchState,
+    replanned,
+    upcoming,
+)
 
 DAYS = 7
 WORDS = ("unchanged", "earlier", "later", "dropped", "new")
@@ -21,10 +32,12 @@ _SECONDS = {"s": 1, "min": 60, "h": 3600, "d": 86_400}
 @dataclass(slots=True)
 class Tally:
     """``counts``: next touches by word (``WORDS``). ``per_day``: touches of the next ``DAYS`` days, by UTC day since
-    1970, if all leads stay quiet; caps per day and hour are not foreseen."""
+    1970, if all leads stay quiet; caps per day and hour are not foreseen. ``ends``: leads who get no further follow-up
+    in that time, by the rule that ends them before the cadence is over."""
 
     counts: Counter[str] = field(default_factory=Counter)
     per_day: Counter[int] = field(default_factory=Counter)
+    ends: Counter[str] = field(default_factory=Counter)
 
     def add(self, policy: Policy, state: TouchState, now: int) -> Move | Drop | None:
         """Count one conversation. Returns what is to be changed."""
@@ -32,8 +45,12 @@ class Tally:
         word = _word(state, change)
         if word:
             self.counts[word] += 1
-        for touch in upcoming(policy, _after(state, change), now, DAYS).touches:
+        outlook = upcoming(policy, _after(state, change), now, DAYS)
+        for touch in outlook.touches:
             self.per_day[touch.at // DAY_MS] += 1
+        ends = change.reason if isinstance(change, Drop) else outlook.ends if word else ""
+        if ends and ends not in (CADENCE_OVER, NONE_PLANNED, NO_STEP):
+            self.ends[ends] += 1
         return change
 
 
@@ -47,11 +64,12 @@ def delays(text: str) -> tuple[float, ...]:
     return tuple(float(each[1]) * _SECONDS[each[2]] for each in found if each)
 
 
-def policy_of(cadence: FollowUps, quiet_hours: QuietHours, silences: str | None, quiet: str | None) -> Policy:
+def to_try(policy: Policy, silences: str | None, quiet: str | None) -> Policy:
     """The configured policy, but for what an operator wants to try. Raises ``Usage``.
 
     ``silences``: such as ``4h,1d,3d``. ``quiet``: such as ``21:00-09:00``, or ``none``.
     """
+    cadence, quiet_hours = policy.cadence, policy.quiet_hours
     try:
         if silences is not None:
             cadence = FollowUps.model_validate({**cadence.model_dump(), "delays_seconds": delays(silences)})
@@ -60,7 +78,7 @@ def policy_of(cadence: FollowUps, quiet_hours: QuietHours, silences: str | None,
             quiet_hours = QuietHours.model_validate({**quiet_hours.model_dump(), "start": start, "end": end})
     except ValidationError:
         raise Usage(f"{quiet or silences!r} cannot be used. Examples: --delays 4h,1d,3d --quiet 21:00-09:00") from None
-    return Policy(cadence, quiet_hours)
+    return replace(policy, cadence=cadence, quiet_hours=quiet_hours)
 
 
 def _word(state: TouchState, change: Move | Drop | None) -> str:

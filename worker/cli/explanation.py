@@ -10,7 +10,7 @@ from config.settings import Settings
 from worker.cli.gates import closed_gates, stored_reason
 from worker.cli.needs import FOLLOW_UPS_LATE_SECONDS, missing
 from worker.cli.times import relative, span, utc
-from worker.domain.cadence import NoTouch, Policy, TouchState, next_touch
+from worker.domain.cadence import NoTouch, TouchState, next_touch, policy_of
 from worker.domain.diagnoses import (
     Diagnosis,
     channel_closed,
@@ -101,8 +101,7 @@ def next_follow_up(now: Situation, touch: TouchState, settings: Settings) -> str
         return f"Next follow-up {_in(touch.due, now)}: {of_stored(touch.rule)}{held}."
     if not now.known or persona not in settings.personas:
         return ""
-    policy = Policy(settings.follow_ups_of(persona), settings.quiet_hours_of(persona))
-    planned = next_touch(policy, touch)
+    planned = next_touch(policy_of(settings, persona), touch)
     if isinstance(planned, NoTouch) and planned.reason:
         return f"No follow-up: {of_stored(planned.reason)}."
     return ""
@@ -195,6 +194,8 @@ def _held(now: Situation, settings: Settings) -> str | None:
         )
     if not now.replied and cause is Cause.QUIET_HOURS:
         return f"it is night where the lead is (quiet hours); it goes out {_in(now.hold_until, now)}."
+    if not now.replied and cause is Cause.FREQUENCY_CAP:
+        return f"{told}; it goes out {_in(now.hold_until, now)}, unless something else happens first."
     if cause is Cause.IN_LINE:
         persona = now.conversation.persona
         return (

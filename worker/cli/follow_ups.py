@@ -11,12 +11,12 @@ import typer
 
 from worker.cli import screen
 from worker.cli.arguments import AsJson, PersonaArgument, PersonaOption, TargetArgument
-from worker.cli.cadence import DAYS, WORDS, Tally, policy_of
+from worker.cli.cadence import DAYS, WORDS, Tally, to_try
 from worker.cli.ending import No
 from worker.cli.gates import closed_gates
 from worker.cli.session import Session, conversation_of, operator, session
 from worker.cli.times import both, relative, utc
-from worker.domain.cadence import Drop, Move, NoTouch, Policy, TouchState, next_touch, replanned
+from worker.domain.cadence import Drop, Move, NoTouch, Policy, TouchState, next_touch, policy_of, replanned
 from worker.domain.cadence import upcoming as touches_to_come
 from worker.domain.conversation import Conversation
 from worker.domain.sentences import of_stored
@@ -200,14 +200,14 @@ def cancel(
 
 
 def _policy(opened: Session, persona: str) -> Policy:
-    return Policy(opened.settings.follow_ups_of(persona), opened.settings.quiet_hours_of(persona))
+    return policy_of(opened.settings, persona)
 
 
 def _policies(opened: Session, persona: str | None, delays: str | None, quiet: str | None) -> dict[str, Policy]:
     if persona is not None:
         opened.need_persona(persona)
     configured = {name: _policy(opened, name) for name in ([persona] if persona else sorted(opened.settings.personas))}
-    return {name: policy_of(policy.cadence, policy.quiet_hours, delays, quiet) for name, policy in configured.items()}
+    return {name: to_try(policy, delays, quiet) for name, policy in configured.items()}
 
 
 def _rehearse(opened: Session, persona: str, policy: Policy, now: int) -> Tally:
@@ -236,6 +236,11 @@ def _print(tallies: dict[str, Tally], now: int) -> None:
         ["persona", *(f"{day:%a %d}" for day in days.values())],
         [[name, *(tally.per_day[day] for day in days)] for name, tally in tallies.items()],
     )
+    ends = [[name, count, of_stored(why)] for name, tally in tallies.items() for why, count in tally.ends.most_common()]
+    if ends:
+        screen.say("")
+        screen.say(f"Leads whose follow-ups end in the next {DAYS} days before the cadence is over:")
+        screen.table(["persona", "leads", "because"], ends)
 
 
 def _days(now: int) -> dict[int, date]:
@@ -245,7 +250,8 @@ def _days(now: int) -> dict[int, date]:
 
 def _plain_tally(tally: Tally, now: int) -> dict[str, Any]:
     per_day = {str(day): tally.per_day[number] for number, day in _days(now).items()}
-    return {"counts": {word: tally.counts[word] for word in WORDS}, "per_day": per_day}
+    counts = {word: tally.counts[word] for word in WORDS}
+    return {"counts": counts, "per_day": per_day, "ends": {of_stored(why): count for why, count in tally.ends.items()}}
 
 
 def _plain(state: TouchState) -> dict[str, Any]:

@@ -10,14 +10,22 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field, replace
 
+from config.outreach_rules import MessagingWindows
 from config.sections import FollowUps, QuietHours
+from config.settings import Settings
 from config.zones import name_of
+from worker.domain.messaging_windows import MessagingWindow, messaging_window_of
 from worker.domain.quiet_hours import Window, ZoneUnknown, window_of
 from worker.domain.vocabulary import Cause, figures, stored
 
 DAY_MS = 86_400_000
 # Touches that waited for a morning or for the next day are spread over this time.
 MORNING_MS = 1_800_000
+# Why there is no further touch, when no other rule ends it.
+NO_STEP, CADENCE_OVER = stored(Cause.NO_FURTHER_STEP), stored(Cause.CADENCE_OVER)
+NONE_PLANNED = stored(Cause.NONE_PLANNED)
+# A touch that is moved before the end of a messaging window is looked at so long before nothing may begin any more.
+_BEFORE_END_MS = 300_000
 _STEPS_AHEAD = 1000
 
 
@@ -27,6 +35,7 @@ class Policy:
 
     cadence: FollowUps
     quiet_hours: QuietHours
+    windows: MessagingWindows = field(default_factory=MessagingWindows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +47,7 @@ class TouchState:
     planned. ``meant_for``: the moment that the policy chose, from which lateness counts; ``rule``: why this moment.
     ``requested_at``: ``not_before`` of a touch that a producer asked for; else 0.
     ``over``: why this lead gets no follow-up any more, or ''. ``channel``: the channel context as JSON;
-    ``undecryptable``: why this process cannot read it, or ''.
+    ``undecryptable``: why this process cannot read it, or ''. ``last_inbound``: the lead's last message, 0 = none.
     """
 
     conversation: str
@@ -53,6 +62,7 @@ class TouchState:
     over: str = ""
     channel: str | None = field(default=None, repr=False)
     undecryptable: str = ""
+    last_inbound: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +126,18 @@ class Outlook:
     ends: str
 
 
+def policy_of(settings: Settings, persona: str) -> Policy:
+    """The policy of a configured persona."""
+    return Policy(
+        settings.follow_ups_of(persona), settings.quiet_hours_of(persona), settings.messaging_windows_of(persona)
+    )
+
+
+def messaging_window(policy: Policy, state: TouchState) -> MessagingWindow:
+    """Until when the lead's channel takes what it did not ask for."""
+    return messaging_window_of(policy.windows, state.conversation, state.channel, state.last_inbound)
+
+
 def next_touch(policy: Policy, state: TouchState) -> Touch | NoTouch:
     """The one next touch of a conversation, or why there is none."""
     cadence, steps = policy.cadence, len(policy.cadence.delays_seconds)
@@ -125,7 +147,7 @@ def next_touch(policy: Policy, state: TouchState) -> Touch | NoTouch:
         if not steps or not state.quiet_from:
             return NoTouch("")
         if state.step >= steps:
-            return NoTouch(stored(Cause.CADENCE_OVER))
+            return NoTouch(CADENCE_OVER)
     if cadence.per_lead is not None and state.touches >= cadence.per_lead:
         detail = figures(touches=str(state.touches), limit=str(cadence.per_lead))
         return NoTouch(stored(Cause.LIMIT_OF_LEAD, detail))
@@ -133,14 +155,14 @@ def next_touch(policy: Policy, state: TouchState) -> Touch | NoTouch:
     if isinstance(window, ZoneUnknown):
         return NoTouch(stored(Cause.ZONE_UNKNOWN))
     at, rule = _intended(policy, state)
-    return _after_quiet_hours(Touch(at, rule), window, policy, state)
+    return _in_window(_after_quiet_hours(Touch(at, rule), window, policy, state), window, policy, state)
 
 
 def decide(policy: Policy, state: TouchState, now: int) -> Fire | Move | Drop | Miss:
     """Decide about a touch that is due. The store checks caps, gates and whether the lead has written."""
     touch = next_touch(policy, state)
     if isinstance(touch, NoTouch):
-        return Drop(touch.reason or stored(Cause.NO_FURTHER_STEP))
+        return Drop(touch.reason or NO_STEP)
     if touch.at > now:
         return Move(touch.at, touch.rule)
     late_seconds = (now - max(touch.at, state.meant_for)) / 1000
@@ -150,6 +172,8 @@ def decide(policy: Policy, state: TouchState, now: int) -> Fire | Move | Drop | 
     if isinstance(window, Window) and window.holds(now):
         moved = _after_quiet_hours(Touch(now, _intended(policy, state)[1]), window, policy, state)
         return Move(moved.at, moved.rule)
+    if closed := messaging_window(policy, state).closed_for_asking(now):
+        return Drop(stored(*closed))
     return Fire()
 
 
@@ -168,7 +192,7 @@ def replanned(policy: Policy, state: TouchState, now: int) -> Move | Drop | None
     """What a change of policy means for a conversation in its present state; None = nothing."""
     touch = next_touch(policy, state)
     if isinstance(touch, NoTouch):
-        return Drop(touch.reason or stored(Cause.NO_FURTHER_STEP)) if state.due else None
+        return Drop(touch.reason or NO_STEP) if state.due else None
     if state.due and (touch.at == state.meant_for or max(touch.at, state.due) <= now):
         return None
     return Move(max(touch.at, now), touch.rule)
@@ -199,7 +223,7 @@ def upcoming(policy: Policy, state: TouchState, now: int, days: float) -> Outloo
         else:
             planned = step.planned
         if isinstance(planned.then, NoTouch):
-            return Outlook(tuple(touches), planned.then.reason or stored(Cause.CADENCE_OVER))
+            return Outlook(tuple(touches), planned.then.reason or CADENCE_OVER)
         fired = isinstance(step, Fire)
         at = planned.then.at
         state = replace(
@@ -211,7 +235,7 @@ def upcoming(policy: Policy, state: TouchState, now: int, days: float) -> Outloo
             due=at,
             meant_for=at,
         )
-    return Outlook(tuple(touches), "" if state.due else stored(Cause.NONE_PLANNED))
+    return Outlook(tuple(touches), "" if state.due else NONE_PLANNED)
 
 
 def spread(state: TouchState) -> float:
@@ -238,6 +262,22 @@ def _after_quiet_hours(touch: Touch, window: Window | None, policy: Policy, stat
     longest_ms = min(MORNING_MS, int(policy.cadence.jitter * DAY_MS))
     at = end + int(longest_ms * spread(state))
     return Touch(end if window.holds(at) else at, f"{touch.rule} {figures(zone=name_of(window.zone))}")
+
+
+def _in_window(touch: Touch, quiet: Window | None, policy: Policy, state: TouchState) -> Touch | NoTouch:
+    window = messaging_window(policy, state)
+    closed = window.closed_for_asking(touch.at)
+    if closed is None:
+        return touch
+    # What a producer asks for is never sent before its time.
+    if window.last_begin is None or policy.windows.outside == "skip" or state.requested_at:
+        return NoTouch(stored(*closed))
+    latest = window.last_begin - _BEFORE_END_MS
+    at = quiet.begins(latest) - _BEFORE_END_MS if quiet and quiet.holds(latest) else latest
+    if at < state.quiet_from + policy.windows.closest_seconds * 1000 or window.closed_for_asking(at):
+        return NoTouch(stored(*closed))
+    rule = _intended(policy, state)[1]
+    return Touch(at, f"{rule} {figures(window=window.channel)}")
 
 
 def _miss(policy: Policy, state: TouchState, now: int, late_seconds: float) -> Miss:

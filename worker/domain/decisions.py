@@ -157,7 +157,8 @@ class Known:
     on the platform waits behind the opener or follow-up at the head. ``waited_seconds``: how long the newest event of
     the turn has waited; for who speaks first, without quiet hours. ``quiet_seconds``: how long those still last, 0 =
     there are none now. ``zone_unknown``: they cannot be known, and then this persona does not speak first.
-    ``others_wait``: behind the events of the turn. ``tries``: the failed attempts that count against the head.
+    ``closed``: why the channel takes no outreach now, None = it does. ``others_wait``: behind the events of the turn.
+    ``tries``: the failed attempts that count against the head.
     """
 
     sealed: bool = False
@@ -167,6 +168,7 @@ class Known:
     waited_seconds: float = 0.0
     quiet_seconds: float = 0.0
     zone_unknown: bool = False
+    closed: Reason | None = None
     others_wait: bool = False
     tries: Tries = UNTRIED
 
@@ -196,6 +198,8 @@ def before_asking(head: Attempts, known: Known, rules: Rules) -> Ask | Deliver |
     step = _after_unknown_ask(head.kind, rules, _last_answer(head)) if unknown else Ask(second=False)
     if not isinstance(step, Ask):
         return step
+    if known.closed:
+        return End("skipped", *known.closed, follow_up="dropped")
     return _quiet(known) or Ask(step.second, without_image=image_is_missing)
 
 
@@ -357,14 +361,16 @@ def of_delivery(
             return _undelivered(head, Cause.DELIVERY_REFUSED, status_of(failure))
 
 
-def withheld(head: Attempts, reply: Reply, cause: Cause) -> End:
+def withheld(head: Attempts, reply: Reply, cause: Cause, detail: str = "") -> End:
     """The end of a reply of which the rest is not sent. What the lead has seen of it is an answer.
 
     The detail says how many messages were surely sent, of how many, and whether one more may have arrived.
     """
     doubtful = bool(head.send_unknowns or head.sends_vanished)
-    detail = figures(sent=head.bubbles_sent, of=reply.sends, doubtful=int(doubtful))
-    return replace(of_reply(reply), cause=cause, detail=detail)
+    counts = figures(sent=head.bubbles_sent, of=reply.sends, doubtful=int(doubtful))
+    told = f"{detail} {counts}" if detail else counts
+    fate: Fate = "answered" if head.bubbles_sent else "skipped"
+    return End(fate, cause, told, reply.mark, follow_up="" if head.bubbles_sent else "dropped")
 
 
 def verdict_on_opener(kind: str, end: End) -> Literal["good", "bad"] | None:

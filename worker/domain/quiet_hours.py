@@ -5,15 +5,14 @@ All moments are milliseconds since 1970. Local time decides, so a night is an ho
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from functools import lru_cache
-from typing import Any
 
 from config import zones
 from config.sections import QuietHours
+from worker.domain.channel_metadata import metadata_at
 
 _SECOND = timedelta(seconds=1)
 
@@ -41,6 +40,10 @@ class Window:
     def ends(self, at: int) -> int:
         """When the quiet hours that hold at ``at`` end; ``at`` itself when none do."""
         return next((end for begin, end in self._around(at) if begin <= at < end), at)
+
+    def begins(self, at: int) -> int:
+        """When the quiet hours that hold at ``at`` began; ``at`` itself when none do."""
+        return next((begin for begin, end in self._around(at) if begin <= at < end), at)
 
     def awake_ms(self, start: int, end: int) -> int:
         """How much of the time from ``start`` to ``end`` was not in quiet hours."""
@@ -81,25 +84,15 @@ def window_of(rules: QuietHours, channel: str | None) -> Window | ZoneUnknown | 
 def lead_zone(channel: str | None, path: str) -> tzinfo | None:
     """The zone that a channel context names below ``internal.channelMetadata``, as platforms write it; None when there
     is no readable one."""
-    value = _told(channel, path)
+    value = metadata_at(channel, path)
     return zones.zone_of(value) if isinstance(value, str) else None
 
 
 def zone_unreadable(rules: QuietHours, channel: str | None) -> bool:
     """Whether the channel names a zone that cannot be read, and quiet hours would need it."""
-    if rules.start == rules.end or _told(channel, rules.lead_zone_path) in (None, ""):
+    if rules.start == rules.end or metadata_at(channel, rules.lead_zone_path) in (None, ""):
         return False
     return lead_zone(channel, rules.lead_zone_path) is None
-
-
-def _told(channel: str | None, path: str) -> Any:
-    try:
-        value = json.loads(channel or "{}")
-        for key in ("metadata", "internal", "channelMetadata", *path.split(".")):
-            value = value[key]
-    except (KeyError, TypeError, ValueError, IndexError, RecursionError):
-        return None
-    return value
 
 
 @lru_cache(maxsize=8192)

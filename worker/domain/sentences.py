@@ -80,6 +80,12 @@ def _withheld(found: _Figures) -> str:
     return f"{sent} of {of} sent; {left} written, not sent{doubt}"
 
 
+def _unsent(why: str, *, always: bool = False) -> Callable[[_Figures], str]:
+    # Something was written, and is not sent.
+    said = _of(why)
+    return lambda found: f"{said(found)}: {_withheld(found)}" if always or "of" in found else said(found)
+
+
 def _undecryptable(found: _Figures) -> str:
     if "field" in found:
         what = f"what is stored as {found['field']} is not what was encrypted with key {found.get('key', '?')}"
@@ -91,7 +97,8 @@ def _undecryptable(found: _Figures) -> str:
 def _touch(beginning: Callable[[_Figures], str]) -> Callable[[_Figures], str]:
     def made(found: _Figures) -> str:
         moved = f", moved out of quiet hours in {found['zone']}" if "zone" in found else ""
-        return beginning(found) + moved
+        window = f", moved before the messaging window of {found['window']} closes" if "window" in found else ""
+        return beginning(found) + moved + window
 
     return made
 
@@ -138,7 +145,7 @@ _SENTENCES: dict[Cause, str | Callable[[_Figures], str]] = {
     Cause.DELIVERY_UNCONFIRMED: _unconfirmed,
     Cause.PACING: _of("next bubble {bubble} of {of}"),
     Cause.TAKEN_OVER: "taken over",
-    Cause.INTERRUPTED: lambda found: f"the lead wrote while bubbles went out: {_withheld(found)}",
+    Cause.INTERRUPTED: _unsent("the lead wrote while bubbles went out", always=True),
     Cause.NO_ANSWER: lambda found: _status(found, "no answer"),
     Cause.OPENERS_BAD: _of("{bad} of the last {counted} openers were ignored, sealed or refused by the channel"),
     Cause.OUTCOME_UNKNOWN: _outcome_unknown,
@@ -153,11 +160,14 @@ _SENTENCES: dict[Cause, str | Callable[[_Figures], str]] = {
     Cause.NEWER_RELEASE: "written by a newer release",
     Cause.QUIET_HOURS: "quiet hours",
     Cause.RAMP: "outreach ramp",
+    Cause.FREQUENCY_CAP: "the lead has heard enough of all personas for now",
     Cause.SEALED: "the conversation is sealed",
     Cause.PERSONA_ENDED: "the persona ended the conversation",
     Cause.OWNED_ELSEWHERE: "the lead belongs to another account of the persona",
     Cause.LEAD_WROTE: "the lead wrote in the meantime",
     Cause.TOO_OLD: _of("too old: waited {waited} s, valid for {valid} s"),
+    Cause.WINDOW_CLOSED: _unsent("the messaging window of {channel} is closed"),
+    Cause.OUTREACH_OFF_ON_CHANNEL: _unsent("outreach is off on {channel}"),
     Cause.OUTREACH_STOPPED: "outreach is stopped, and another event came",
     Cause.QUIET_GAVE_WAY: "it waited for the end of quiet hours, and another event came",
     Cause.RAMP_GAVE_WAY: "it waited for its moment, and another event came",

@@ -89,6 +89,11 @@ def rules_of(kind: str) -> KindRules:
     return KINDS.get(kind) or KINDS["inbound_chat"]
 
 
+def is_outreach(kind: str) -> bool:
+    """Whether it needs the lead's consent: everything that is no answer to the lead's own words."""
+    return kind in KINDS and kind != "inbound_chat"
+
+
 class Cause(StrEnum):
     """Why a turn waits, why an event ended or was refused, why a gate is closed, why a touch is planned or dropped."""
 
@@ -132,6 +137,7 @@ class Cause(StrEnum):
     # A better moment.
     QUIET_HOURS = "quiet_hours"
     RAMP = "ramp"
+    FREQUENCY_CAP = "frequency_cap"
     # Ends without a call, or without anything to deliver.
     SEALED = "already_sealed"
     PERSONA_ENDED = "persona_ended"
@@ -139,6 +145,8 @@ class Cause(StrEnum):
     LEAD_WROTE = "lead_wrote"
     TOO_OLD = "too_old"
     OUTREACH_STOPPED = "outreach_stopped"
+    WINDOW_CLOSED = "window_closed"
+    OUTREACH_OFF_ON_CHANNEL = "outreach_off_on_channel"
     QUIET_GAVE_WAY = "quiet_gave_way"
     RAMP_GAVE_WAY = "ramp_gave_way"
     ZONE_UNKNOWN = "zone_unknown"

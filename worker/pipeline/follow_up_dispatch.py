@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from config.settings import Settings
 from worker.domain import event_ids, events
-from worker.domain.cadence import Drop, Fire, Miss, Move, Policy, TouchState, decide, spread
+from worker.domain.cadence import Drop, Fire, Miss, Move, TouchState, decide, policy_of, spread
 from worker.domain.conversation import Conversation
 from worker.domain.events import FollowUp
 from worker.domain.unreadable import Unreadable
@@ -22,6 +22,13 @@ _log = logging.getLogger("parley.follow_ups")
 
 AT_ONCE = 500
 RUN_SECONDS = 5.0
+
+# A touch with its event; a touch with what becomes of it instead.
+Firing = tuple[TouchState, FollowUp]
+Change = tuple[TouchState, Move | Drop | Miss]
+
+# The event does not exist, and will not by this call.
+_NOT_ACCEPTED = ("waits", "full", "no_channel")
 
 # How long a touch waits for a closed gate, or for the event in front of it, before it is looked at again.
 _WAIT_MS = 300_000
@@ -44,9 +51,7 @@ class Dispatch:
 
     def __init__(self, store: Store, settings: Settings) -> None:
         self._store = store
-        self._policies = {
-            name: Policy(settings.follow_ups_of(name), settings.quiet_hours_of(name)) for name in settings.personas
-        }
+        self._policies = {name: policy_of(settings, name) for name in settings.personas}
 
     def run(self) -> Counter[str]:
         """Dispatch what is due. Returns how many touches were accepted, moved, dropped, missed, or changed meanwhile.
@@ -68,7 +73,7 @@ class Dispatch:
 
     def _dispatch(self, states: list[TouchState], gates: dict[str, str]) -> Counter[str]:
         now = self._store.follow_ups.now()
-        changes: list[tuple[TouchState, Move | Drop | Miss]] = []
+        changes: list[Change] = []
         firing: list[TouchState] = []
         for state in states:
             decision = self._decide(state, now, gates)
@@ -76,9 +81,11 @@ class Dispatch:
                 firing.append(state)
             else:
                 changes.append((state, decision))
-        held_back = self._store.follow_up_caps.held_back(firing, now)
-        changes += [(state, held_back[state.conversation]) for state in firing if state.conversation in held_back]
-        accepted, refused = self._accept([state for state in firing if state.conversation not in held_back], now)
+        batch, refused = self._readable(firing, now)
+        changes += refused
+        held_back = self._held_back(batch, now)
+        changes += [(state, held_back[state.conversation]) for state, _ in batch if state.conversation in held_back]
+        accepted, refused = self._accept([pair for pair in batch if pair[0].conversation not in held_back], now)
         changes += refused
         counts = Counter(_word(change) for _, change in changes)
         counts["changed meanwhile"] = len(changes) - self._store.follow_ups.apply(changes)
@@ -102,9 +109,9 @@ class Dispatch:
             return Move(now + _WAIT_MS, state.undecryptable, meant=False)
         return decide(self._policies[persona], state, now)
 
-    def _accept(self, states: list[TouchState], now: int) -> tuple[int, list[tuple[TouchState, Move | Drop | Miss]]]:
-        refused: list[tuple[TouchState, Move | Drop | Miss]] = []
-        batch: list[tuple[TouchState, FollowUp]] = []
+    def _readable(self, states: list[TouchState], now: int) -> tuple[list[Firing], list[Change]]:
+        batch: list[Firing] = []
+        refused: list[Change] = []
         for state, event in self._events(states):
             match event:
                 case FollowUp():
@@ -116,17 +123,38 @@ class Dispatch:
                     refused.append((state, Move(now + _WAIT_MS, stored(*event.reason), meant=False)))
                 case _:
                     refused.append((state, Drop(stored(Cause.EVENT_GONE))))
+        return batch, refused
+
+    def _held_back(self, batch: Sequence[Firing], now: int) -> dict[str, Move]:
+        # Of what the lead may hear: reserved under the name of its event, which its turn then finds.
+        waits = self._store.frequency.waits_of([_named(pair) for pair in batch])
+        held_back = {
+            state.conversation: Move(now + int(wait * 1000), stored(Cause.FREQUENCY_CAP))
+            for (state, _), wait in zip(batch, waits, strict=True)
+            if wait
+        }
+        # The other caps count what they let go.
+        free = [pair for pair in batch if pair[0].conversation not in held_back]
+        capped = self._store.follow_up_caps.held_back([state for state, _ in free], now)
+        self._store.frequency.ended([_named(pair) for pair in free if pair[0].conversation in capped], sent=False)
+        return held_back | dict(capped)
+
+    def _accept(self, batch: Sequence[Firing], now: int) -> tuple[int, list[Change]]:
+        refused: list[Change] = []
         acceptances = (
             self._store.inbox.accept_many([event for _, event in batch], plans=[state.plan for state, _ in batch])
             if batch
             else []
         )
         accepted = 0
-        for (state, _), acceptance in zip(batch, acceptances, strict=True):
+        for pair, acceptance in zip(batch, acceptances, strict=True):
             accepted += acceptance.status == "accepted"
             change = _refused(acceptance, now)
             if change:
-                refused.append((state, change))
+                refused.append((pair[0], change))
+        # One that another process has accepted has its reservation under the same name.
+        left = [pair for pair, each in zip(batch, acceptances, strict=True) if each.status in _NOT_ACCEPTED]
+        self._store.frequency.ended([_named(pair) for pair in left], sent=False)
         return accepted, refused
 
     def _events(
@@ -139,6 +167,11 @@ class Dispatch:
         }
         for state in states:
             yield state, asked_for[state.conversation] if state.requested_at else _follow_up(state)
+
+
+def _named(pair: Firing) -> tuple[Conversation, str]:
+    state, event = pair
+    return Conversation.of_name(state.conversation), event.event_id
 
 
 def _follow_up(state: TouchState) -> FollowUp:

@@ -4,7 +4,6 @@ decided in ``worker.domain.decisions``, what is stored in ``worker.store``.
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import random
 import time
@@ -16,7 +15,7 @@ from functools import partial
 from typing import Any, Literal, Protocol, TypeVar
 
 from config.settings import Settings
-from worker.domain.cadence import MORNING_MS, Planned, Policy, after_delivery, after_skip
+from worker.domain.cadence import MORNING_MS, Planned, after_delivery, after_skip, messaging_window, policy_of
 from worker.domain.conversation import Conversation
 from worker.domain.decisions import (
     Ask,
@@ -38,13 +37,16 @@ from worker.domain.failures import CallFailed, KeyRefused, OutcomeUnknown, Unava
 from worker.domain.handles import Handles
 from worker.domain.pacing import paced
 from worker.domain.quiet_hours import Window, window_of, zone_unreadable
+from worker.domain.reasons import Reason
 from worker.domain.reply import Reply
 from worker.domain.retry import UNTRIED, Tries, tries
 from worker.domain.unreadable import Unreadable
-from worker.domain.vocabulary import TURNS, Cause, Lane, stored
+from worker.domain.vocabulary import TURNS, Cause, Lane, is_outreach, stored
 from worker.observability import metrics, tracing
 from worker.pipeline import failpoints
 from worker.pipeline.ask import Asking, LeaseLost
+from worker.pipeline.idempotency_keys import idempotency_key
+from worker.pipeline.lead_frequency import Frequency
 from worker.pipeline.openers import Openers
 from worker.pipeline.reach import Reach, if_possible
 from worker.pipeline.readable import channel_of, unreadable, without_reading
@@ -100,13 +102,12 @@ class Turns:
         self._rules = {
             name: Rules(persona, settings.retry, settings.validity) for name, persona in settings.personas.items()
         }
-        self._policies = {
-            name: Policy(settings.follow_ups_of(name), settings.quiet_hours_of(name)) for name in settings.personas
-        }
+        self._policies = {name: policy_of(settings, name) for name in settings.personas}
         self._pacings = {name: settings.pacing_of(name) for name in settings.personas}
         self._store_wait_seconds = settings.worker.store_wait_seconds
         self._handles = Handles(settings.privacy)
         self._openers = Openers(store)
+        self._frequency = Frequency(store)
         self._slots = Slots(settings.worker.concurrency, len(settings.personas), settings.worker.outreach_share)
         self._jitter = random.Random()
         self._saying = Saying()
@@ -241,14 +242,18 @@ class Turns:
         valid_seconds = rules.validity.ai_opener_seconds - known.waited_seconds
         if not isinstance(step, Ask):
             return self._carry_out(lease, step, made)
-        if instead := self._openers.not_now(grant, valid_seconds):
-            return self._carry_out(lease, instead, made)
+        instead = self._frequency.not_now(grant, rules, known.waited_seconds)
         try:
-            with metrics.asking(grant.conversation.persona):
-                decision = self._asking.ask(lease, rules, step, made)
+            decision = instead or self._openers.not_now(grant, valid_seconds) or self._ask(lease, rules, step, made)
         except LeaseLost:
             return self._leave_uncalled(lease)
+        if isinstance(decision, Wait):
+            if_possible(partial(self._frequency.not_sent, grant))
         return self._carry_out(lease, decision, made)
+
+    def _ask(self, lease: Lease, rules: Rules, step: Ask, made: Tries) -> Deliver | End | Wait:
+        with metrics.asking(lease.grant.conversation.persona):
+            return self._asking.ask(lease, rules, step, made)
 
     def _tries(self, grant: Grant) -> Tries:
         head = grant.head
@@ -275,7 +280,10 @@ class Turns:
             waited_seconds=(grant.now - accepted_at) / 1000,
             tries=made,
         )
-        rules = self._policies[grant.conversation.persona].quiet_hours
+        policy = self._policies[grant.conversation.persona]
+        if is_outreach(kind):
+            known = replace(known, closed=messaging_window(policy, grant.touch).closed_for_asking(grant.now))
+        rules = policy.quiet_hours
         if kind != "follow_up" and not (kind == "ai_opener" and rules.openers):
             return known
         window = window_of(rules, grant.channel)
@@ -334,6 +342,8 @@ class Turns:
             return self._leave_uncalled(lease)
         grant = lease.grant
         rules = self._rules[grant.conversation.persona]
+        if closed := self._closed(lease, reply):
+            return self._end(lease, withheld(head, reply, *closed), delivered=head.bubbles_sent > 0)
         if grant.probe == "channel" and rules.persona.unknown.delivery == "hold" and not self._channel.reachable():
             # A delivery that must not be repeated is not used to try the channel.
             return self._hold(lease, Wait(rules.retry.pause_seconds, Cause.CHANNEL_CLOSED, asked=False))
@@ -344,6 +354,14 @@ class Turns:
         delivered = failure is None and bool(reply.bubbles or reply.photo_url)
         return self._end(lease, decision, delivered=delivered)
 
+    def _closed(self, lease: Lease, reply: Reply) -> Reason | None:
+        # What was written to a lead who did not write. A farewell is for the channel.
+        grant = lease.grant
+        if reply.fate != "answered" or not is_outreach(grant.head.kind):
+            return None
+        policy = self._policies[grant.conversation.persona]
+        return messaging_window(policy, grant.touch).closed_for_sending(lease.now())
+
     def _send(self, lease: Lease, head: Entry, reply: Reply) -> CallFailed | None:
         grant, channel = lease.grant, self._reach.channel
         begun_at = time.monotonic()
@@ -352,7 +370,7 @@ class Turns:
             message = self._channel.message_of(channel_of(grant), reply, head.bubbles_sent)
             lease.called = True
             with metrics.delivering():
-                self._channel.send(message, _idempotency_key(grant, head, reply))
+                self._channel.send(message, idempotency_key(grant, head, reply))
         except CallFailed as error:
             if isinstance(error, OutcomeUnknown):
                 metrics.unknown(grant.conversation.persona, "delivery")
@@ -372,7 +390,7 @@ class Turns:
         follow_up = _beside(lambda: self._follow_up(lease, end, delivered))
         _beside(
             lambda: patiently(
-                lambda: self._openers.ended(grant, end), again_on=StoreError, seconds=self._store_wait_seconds
+                lambda: self._count(grant, end, delivered), again_on=StoreError, seconds=self._store_wait_seconds
             )
         )
         failpoints.reached("before settle")
@@ -389,6 +407,10 @@ class Turns:
             metrics.died(grant.conversation.persona, end.cause or Cause.OTHER, len(grant.entries))
             _log.error("dead letter: %s", end.cause, extra={"conversation": grant.conversation.name, **result.codes})
         return result
+
+    def _count(self, grant: Grant, end: End, delivered: bool) -> None:
+        self._openers.ended(grant, end)
+        self._frequency.ended(grant, end, delivered=delivered)
 
     def _follow_up(self, lease: Lease, end: End, delivered: bool) -> Planned | Literal["drop"] | None:
         grant, kind = lease.grant, lease.grant.head.kind
@@ -461,13 +483,3 @@ def _beside(call: Callable[[], Result]) -> Result | None:
     except Exception as error:
         _log.error("not noted beside the end of an event: %s", place_of(error))
         return None
-
-
-def _idempotency_key(grant: Grant, head: Entry, reply: Reply) -> str:
-    # An event's id can come again, with another reply: after a farewell, after `forget`, after the dedupe window.
-    name = f"{grant.conversation.name} {head.event_id}"
-    if head.reply_id:
-        name = f"{name} {head.reply_id}"
-    if reply.pauses:
-        name = f"bubble {head.bubbles_sent + 1} {name}"
-    return hashlib.sha256(name.encode()).hexdigest()[:32]

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from worker.store.operator.takeovers import Takeovers
     from worker.store.personas.errands import Errands
     from worker.store.personas.follow_up_caps import FollowUpCaps
+    from worker.store.personas.frequency import LeadFrequency
     from worker.store.personas.places import Places
     from worker.store.personas.ramp import Outreach
     from worker.store.views.books import Books
@@ -156,6 +157,13 @@ class Store:
         from worker.store.personas.follow_up_caps import FollowUpCaps
 
         return FollowUpCaps(self.keys, self._scripts, self._settings)
+
+    @cached_property
+    def frequency(self) -> LeadFrequency:
+        """How often one lead hears from all personas."""
+        from worker.store.personas.frequency import LeadFrequency
+
+        return LeadFrequency(self.keys, self._scripts, self._settings)
 
     @cached_property
     def rotation(self) -> Rotation:

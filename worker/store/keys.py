@@ -29,6 +29,8 @@ All keys of a conversation carry one hash tag, its shard, together with that sha
     parley:{NN}:follow_ups_sent:<day>          SET   2 days                  allow                 allow
     parley:{NN}:pace:<persona>                 TEXT  a minute unused         allow                 allow
     parley:{NN}:paced:<persona>                ZSET  ten minutes unused      allow                 allow
+    parley:{NN}:told:<target>                  ZSET  a week unused           reserve tell          reserve
+    parley:{NN}:told_reserved:<target>         ZSET  a week unused           reserve tell          reserve
     parley:{NN}:ready                          ZSET  when nothing is ready   accept settle replay  look ring
                                                                              wake ring
     parley:{NN}:queued                         SET   with the last of them   ring                  look ring
@@ -363,6 +365,13 @@ class PersonaKeys:
         return self.shard.key(f"outcomes:{self.name}")
 
 
+class LeadKeys(NamedTuple):
+    """The keys of what exists once for a lead, whatever the persona, in the shard of its target."""
+
+    told: Key
+    reserved: Key
+
+
 class Keys:
     """All shards. Their number must stay the same while anything is stored (``worker/store/redis/layout.py``)."""
 
@@ -383,6 +392,11 @@ class Keys:
     def persona(self, persona: str) -> PersonaKeys:
         """All keys of what exists once for a persona."""
         return PersonaKeys(self.home(persona), persona)
+
+    def lead_keys(self, target: str) -> LeadKeys:
+        """All keys of what exists once for a lead."""
+        shard = self.shards[self._shard_number(target)]
+        return LeadKeys(shard.key(f"told:{target}"), shard.key(f"told_reserved:{target}"))
 
     def home(self, persona: str) -> Shard:
         """The shard where something that exists once per persona lives."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from config.sections import FollowUps, QuietHours
-from worker.cli.cadence import Tally, delays, policy_of
+from worker.cli.cadence import Tally, delays, to_try
 from worker.cli.ending import Usage
 from worker.domain.cadence import DAY_MS, Drop, Move, Policy, TouchState
 
@@ -34,7 +36,7 @@ def test_what_are_no_silences_is_wrong_usage(text):
 
 def test_what_is_tried_takes_the_place_of_what_is_configured():
     configured = policy(4, start="20:00", end="08:00", zone="Europe/Berlin")
-    tried = policy_of(configured.cadence, configured.quiet_hours, "1h,2h", "21:00-09:00")
+    tried = to_try(configured, "1h,2h", "21:00-09:00")
     assert tried.cadence.delays_seconds == (3600, 7200)
     assert (tried.quiet_hours.start, tried.quiet_hours.end, tried.quiet_hours.zone) == (
         "21:00",
@@ -42,14 +44,14 @@ def test_what_is_tried_takes_the_place_of_what_is_configured():
         "Europe/Berlin",
     )
     assert tried.cadence.jitter == 0
-    none = policy_of(configured.cadence, configured.quiet_hours, None, "none")
+    none = to_try(configured, None, "none")
     assert (none.quiet_hours.start == none.quiet_hours.end, none.cadence) == (True, configured.cadence)
 
 
 @pytest.mark.parametrize("words", [("0h", None), (None, "21-09"), (None, "21:00"), (None, "25:00-09:00")])
 def test_what_cannot_be_used_is_wrong_usage(words):
     with pytest.raises(Usage, match="cannot be used"):
-        policy_of(FollowUps(), QuietHours(), *words)
+        to_try(policy(), *words)
 
 
 @pytest.mark.parametrize(
@@ -77,3 +79,13 @@ def test_touches_are_counted_by_their_day():
         tally.add(policy(4, 24, 24), PLANNED, NOW)
     today = NOW // DAY_MS
     assert dict(tally.per_day) == {today: 3, today + 1: 3, today + 2: 3}
+
+
+def test_the_tally_says_which_rule_ends_follow_ups_before_the_cadence_is_over():
+    whatsapp = '{"metadata": {"internal": {"channelMetadata": {"channelMetadata": {"channel": "whatsapp"}}}}}'
+    tally = Tally()
+    for wrote in (NOW - HOUR_MS, NOW - 30 * HOUR_MS):
+        tally.add(policy(4, 48), replace(PLANNED, channel=whatsapp, last_inbound=wrote), NOW)
+    tally.add(policy(4, 48), PLANNED, NOW)
+    assert tally.ends == {"window_closed channel=whatsapp": 2}
+    assert tally.counts == {"unchanged": 2, "dropped": 1}

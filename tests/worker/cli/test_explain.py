@@ -96,6 +96,10 @@ TYPING = {"joining": "open", "due": NOW + 1100}
             {"hold_until": NOW + 14_400_000, "hold_reason": "quiet hours", "kind": "follow_up"},
             "it is night where the lead is (quiet hours); it goes out in 4 h (2027-01-15 12:00:00 UTC).",
         ),
+        (
+            {"hold_until": NOW + 14_400_000, "hold_reason": "frequency_cap", "kind": "ai_opener"},
+            "the lead has heard enough of all personas for now; it goes out in 4 h (2027-01-15 12:00:00 UTC), unless",
+        ),
         ({**HELD, "hold_until": NOW + 240_000}, "tried again in 4 min (2027-01-15 08:04:00 UTC) (3 attempts"),
         (BETWEEN_BUBBLES, "its answer goes out bubble by bubble; next bubble 2 of 3 at 08:00:05 UTC"),
         ({**BETWEEN_BUBBLES, "sends": 2}, "held because of: next bubble 2 of 3; tried again in 5 s (2 attempts"),

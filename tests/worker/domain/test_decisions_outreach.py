@@ -7,15 +7,18 @@ from types import SimpleNamespace
 import pytest
 
 from config.settings import Persona, Retry
-from worker.domain.decisions import Known, Rules, Wait, before_asking
+from worker.domain.decisions import Known, Rules, Wait, before_asking, withheld
+from worker.domain.reasons import Reason
+from worker.domain.reply import Reply
 from worker.domain.vocabulary import Cause
 
 RULES = Rules(Persona(api_key="k"), Retry())
 FRESH = {"accepted_at": 500_000, "asks_vanished": 0, "asks_handed_over": 0, "ask_unknowns": 0, "failed": None}
+UNSENT = {"bubbles_sent": 0, "send_unknowns": 0, "sends_vanished": 0}
 
 
 def head_of(kind, **fields):
-    return SimpleNamespace(kind=kind, **{**FRESH, **fields})
+    return SimpleNamespace(kind=kind, **{**FRESH, **UNSENT, **fields})
 
 
 @pytest.mark.parametrize("kind", ["ai_opener", "follow_up"])
@@ -41,3 +44,27 @@ def test_a_follow_up_that_was_not_sent_says_how_the_cadence_goes_on():
     assert before_asking(head, Known(waited_seconds=1e9), RULES).follow_up == "next_step"
     assert before_asking(head_of("follow_up", ask_unknowns=1), Known(), RULES).follow_up == "next_step"
     assert before_asking(head, Known(lead_wrote=True), RULES).follow_up == ""
+
+
+PAUSED = Reply(("one", "two", "three"), pauses=(1.0, 1.0))
+
+
+@pytest.mark.parametrize(
+    ("head", "fate", "detail"),
+    [
+        (head_of("event_trigger"), "skipped", "channel=c of=3"),
+        (head_of("event_trigger", sends_vanished=1), "skipped", "channel=c of=3 doubtful=1"),
+        (head_of("event_trigger", bubbles_sent=2), "answered", "channel=c sent=2 of=3"),
+        (head_of("ai_opener", bubbles_sent=1, send_unknowns=1), "answered", "channel=c sent=1 of=3 doubtful=1"),
+    ],
+)
+def test_what_is_withheld_says_how_much_the_lead_has_seen(head, fate, detail):
+    end = withheld(head, PAUSED, Cause.WINDOW_CLOSED, "channel=c")
+    assert (end.fate, end.cause, end.detail, end.mark) == (fate, Cause.WINDOW_CLOSED, detail, "started")
+
+
+@pytest.mark.parametrize("kind", ["ai_opener", "event_trigger", "follow_up"])
+def test_a_closed_window_ends_it_before_the_call(kind):
+    closed = Reason(Cause.WINDOW_CLOSED, "channel=whatsapp")
+    end = before_asking(head_of(kind), Known(closed=closed, quiet_seconds=60), RULES)
+    assert (end.fate, end.cause, end.detail, end.follow_up) == ("skipped", *closed, "dropped")

@@ -35,6 +35,7 @@ _FIELDS = (
     "sealed",
     "owned_elsewhere",
     "taken_over",
+    "last_inbound",
     "channel",
 )
 _AT_ONCE = 1000
@@ -246,6 +247,7 @@ def touch_state(name: str, fields: Mapping[str, str | None], channel: str | None
         requested_at=number("touch_requested"),
         over=_over(fields),
         channel=channel,
+        last_inbound=number("last_inbound"),
     )
 
 

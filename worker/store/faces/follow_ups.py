@@ -50,3 +50,13 @@ def schedule(
 @face()
 def allow(*, sent: Key, pace: Key, paced: Key, touch: str, most: int, interval_ms: int, kept_ms: Text) -> Any:
     """Whether one more follow-up may be sent."""
+
+
+@face()
+def reserve(*, told: Key, reserved: Key, message: str, per_day: int, per_week: int, reserved_ms: int) -> Any:
+    """Reserve one message to a lead among those of all personas."""
+
+
+@face()
+def tell(*, told: Key, reserved: Key, message: str, sent: bool) -> Any:
+    """Count a message to a lead as sent, or give its reservation back."""

@@ -118,6 +118,8 @@ class Forgetting:
         home, name = self._keys.persona(conversation.persona), conversation.name
         for openers in (home.moments, home.gone):
             self._remove(openers, lambda opener: opener.partition(" ")[2] == name)
+        for told in self._keys.lead_keys(conversation.target):
+            self._remove(told, lambda message: message.partition(" ")[2] == name)
         self._remove(home.paced, lambda touch: _touched(touch) == name)
         self._forget_waiting(conversation)
         stopped_by: str | None = self._redis.hget(home.ramp, "stopped_by")  # type: ignore[assignment]

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 
 from worker.domain.vocabulary import KINDS, Cause, stored
 
+# Why an opener or a follow-up waits for a better moment.
+_MOMENTS = (Cause.QUIET_HOURS, Cause.RAMP, Cause.FREQUENCY_CAP)
 # As 0.1.0 stored that a conversation waits for a call with its key.
 _OWN_LIMIT_OF_0_1_0 = "the key's own limit of calls"
 
@@ -20,7 +22,7 @@ def words() -> str:
     return "".join(
         (
             _is_one_of("speaks_first", "kind", speaks_first),
-            _is_one_of("for_its_moment", "reason", map(stored, (Cause.QUIET_HOURS, Cause.RAMP))),
+            _is_one_of("for_its_moment", "reason", map(stored, _MOMENTS)),
             _is_one_of("for_a_place", "reason", [*map(stored, (Cause.OWN_LIMIT, Cause.IN_LINE)), _OWN_LIMIT_OF_0_1_0]),
         )
     )

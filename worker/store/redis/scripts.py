@@ -168,6 +168,8 @@ class Scripts:
         self.touch = script(follow_ups.touch)
         self.schedule = script(follow_ups.schedule)
         self.allow = script(follow_ups.allow)
+        self.reserve = script(follow_ups.reserve)
+        self.tell = script(follow_ups.tell)
         self.look = script(agenda.look)
         self.ring = script(agenda.ring)
         self.ring_outreach = script(agenda.ring_outreach)

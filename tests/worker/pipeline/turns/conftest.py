@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -19,10 +20,13 @@ from worker.domain.conversation import Conversation
 from worker.domain.events import InboundChat
 from worker.observability import metrics
 from worker.pipeline import failpoints
-from worker.pipeline.producer import Producer
+from worker.pipeline.producer import Producer, Receipt
 from worker.pipeline.turn import DeadLetter
 from worker.store import Store
 from worker.store.personas.gates import owner_of
+from worker.store.redis.ahead import advance
+from worker.store.redis.connection import clock_ms
+from worker.store.views.timeline import Moment
 
 LEAD = Conversation("ava", "@lead")
 PICTURE = b"\x89PNG\r\n\x1a\n" + bytes(40)
@@ -212,3 +216,116 @@ def presigned(upstreams: SimulatedUpstreams) -> str:
         files={"file": ("lead.png", PICTURE)},
     ).json()["url"]
     return f"{hosted}?X-Amz-Signature=secret"
+
+
+def channel_of(zone: str | None = None, name: str = "c") -> dict[str, Any]:
+    """The channel context of a lead: zone, name of the channel."""
+    custom = {"timezone": zone} if zone else {}
+    return {
+        "session_id": f"session-{zone}",
+        "metadata": {"internal": {"channelMetadata": {"channelMetadata": {"channel": name}, "custom": custom}}},
+    }
+
+
+class World:
+    """One process with everything, and a clock that the test moves."""
+
+    lead = LEAD
+    channel = staticmethod(channel_of)
+
+    def __init__(self, parts: Any, upstreams: SimulatedUpstreams) -> None:
+        self.parts, self.store, self.upstreams = parts, parts.store, upstreams
+        self.producer = Producer(parts.settings, store=parts.store)
+
+    def now(self) -> datetime:
+        """By the store's clock."""
+        return datetime.fromtimestamp(clock_ms(self.store.redis) / 1000, UTC)
+
+    def go_to(self, moment: datetime) -> None:
+        """Set the clock forward."""
+        advance(self.store.redis, (moment - self.now()).total_seconds())
+
+    def work(self) -> None:
+        """Let beat and workers do what is due now."""
+        for _ in range(20):
+            self.parts.upkeep.plan_follow_ups()
+            due = self.store.agenda.claim_due()
+            for conversation, _ in due:
+                self.parts.turns.run(*conversation)
+            if not due:
+                return
+
+    def live(self, duration: timedelta) -> None:
+        """Let so much time pass, from one moment at which something is due to the next; beat is half a second late."""
+        end = self.now() + duration
+        while (moment := self.next_due()) and moment < end:
+            self.go_to(max(moment, self.now()) + timedelta(seconds=0.5))
+            self.work()
+        self.go_to(end)
+        self.work()
+
+    def next_due(self) -> datetime | None:
+        """When something is due next."""
+        due = [
+            score
+            for shard in self.store.keys.shards
+            for key in (shard.agenda, shard.follow_ups)
+            for _, score in self.store.redis.zrange(key, 0, 0, withscores=True)
+        ]
+        return datetime.fromtimestamp(min(due) / 1000, UTC) if due else None
+
+    def say(
+        self, text: str = "hi", zone: str | None = None, target: str = "@lead", name: str = "c", **fields: Any
+    ) -> Receipt:
+        """The lead writes, and a turn runs. ``name``: of the channel."""
+        channel = channel_of(zone, name)
+        receipt = self.producer.enqueue(
+            InboundChat(**{"persona": "ava", "target": target, "message": text, "channel": channel, **fields})
+        )
+        self.parts.turns.run("ava", target)
+        return receipt
+
+    def asked(self, target: str = "@lead") -> list[datetime]:
+        """When the persona was asked for a follow-up of this lead: by the store's clock."""
+        moments: list[Moment] = self.store.timeline.of(Conversation("ava", target))
+        times: list[datetime] = []
+        kind = ""
+        for moment in moments:
+            if moment.word == "accepted":
+                kind = moment.details[0]
+            if moment.word == "asking" and kind == "follow_up":
+                times.append(moment.at)
+            if moment.word == "held" and kind == "follow_up":
+                times.pop()
+        return times
+
+    def words(self, word: str, target: str = "@lead") -> list[Any]:
+        """The last detail behind each such word of the timeline."""
+        moments = self.store.timeline.of(Conversation("ava", target))
+        return [moment.details[-1] for moment in moments if moment.word == word]
+
+    def follow_ups_seen(self) -> list[Call]:
+        """The calls for follow-ups that FluidTalk saw."""
+        return [call for call in self.upstreams.calls() if call.fields.get("action") == "FOLLOW_UP"]
+
+
+@pytest.fixture
+def make_world(
+    make_settings: Callable[..., Settings], make_store: Callable[..., Store], upstreams: SimulatedUpstreams
+) -> Iterator[Callable[..., World]]:
+    """Worlds with a cadence; every part can be replaced."""
+    make_store(ahead=True)
+    built: list[World] = []
+
+    def make(**overrides: Any) -> World:
+        usual: dict[str, Any] = {
+            "fluidtalk": {"base_url": upstreams.fluidtalk_url, "read_seconds": 2, "total_seconds": 5},
+            "captivate": {"base_url": upstreams.captivate_url, "read_seconds": 2},
+            "follow_ups": {"delays_seconds": (4 * 3600.0, 86_400.0, 3 * 86_400.0)},
+        }
+        built.append(World(build(make_settings(**{**usual, **overrides}), ahead=True), upstreams))
+        return built[-1]
+
+    yield make
+    for world in built:
+        world.parts.close()

@@ -8,116 +8,16 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from simulation.upstreams.faults import FaultKind, FaultRule
-from worker.bootstrap import build
 from worker.domain.conversation import Conversation
-from worker.domain.events import AiOpener, EventTrigger, FollowUp, InboundChat
+from worker.domain.events import AiOpener, EventTrigger, FollowUp
 from worker.domain.sentences import of_stored
-from worker.pipeline.producer import Producer
 from worker.store.redis.ahead import advance
-from worker.store.redis.connection import clock_ms
 
 HOUR, DAY = 3600.0, 86_400.0
 CADENCE = {"delays_seconds": (4 * HOUR, DAY, 3 * DAY)}
 NIGHT = {"start": "21:00", "end": "09:00"}
 ZONES = ("Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kolkata")
 LEAD = Conversation("ava", "@lead")
-
-
-def channel_of(zone=None):
-    custom = {"timezone": zone} if zone else {}
-    return {
-        "session_id": f"session-{zone}",
-        "metadata": {"internal": {"channelMetadata": {"channelMetadata": {"channel": "c"}, "custom": custom}}},
-    }
-
-
-class World:
-    """One process with everything, and a clock that the test moves."""
-
-    def __init__(self, parts, upstreams):
-        self.parts, self.store, self.upstreams = parts, parts.store, upstreams
-        self.producer = Producer(parts.settings, store=parts.store)
-
-    def now(self):
-        return datetime.fromtimestamp(clock_ms(self.store.redis) / 1000, UTC)
-
-    def go_to(self, moment):
-        advance(self.store.redis, (moment - self.now()).total_seconds())
-
-    def work(self):
-        """Let beat and workers do what is due now."""
-        for _ in range(20):
-            self.parts.upkeep.plan_follow_ups()
-            due = self.store.agenda.claim_due()
-            for conversation, _ in due:
-                self.parts.turns.run(*conversation)
-            if not due:
-                return
-
-    def live(self, duration):
-        """Let so much time pass, from one moment at which something is due to the next; beat is half a second late."""
-        end = self.now() + duration
-        while (moment := self.next_due()) and moment < end:
-            self.go_to(max(moment, self.now()) + timedelta(seconds=0.5))
-            self.work()
-        self.go_to(end)
-        self.work()
-
-    def next_due(self):
-        due = [
-            score
-            for shard in self.store.keys.shards
-            for key in (shard.agenda, shard.follow_ups)
-            for _, score in self.store.redis.zrange(key, 0, 0, withscores=True)
-        ]
-        return datetime.fromtimestamp(min(due) / 1000, UTC) if due else None
-
-    def say(self, text="hi", zone=None, target="@lead", **fields):
-        receipt = self.producer.enqueue(
-            InboundChat(persona="ava", target=target, message=text, channel=channel_of(zone), **fields)
-        )
-        self.parts.turns.run("ava", target)
-        return receipt
-
-    def asked(self, target="@lead"):
-        """When the persona was asked for a follow-up of this lead: by the store's clock."""
-        moments, times, kind = self.store.timeline.of(Conversation("ava", target)), [], ""
-        for moment in moments:
-            if moment.word == "accepted":
-                kind = moment.details[0]
-            if moment.word == "asking" and kind == "follow_up":
-                times.append(moment.at)
-            if moment.word == "held" and kind == "follow_up":
-                times.pop()
-        return times
-
-    def words(self, word, target="@lead"):
-        moments = self.store.timeline.of(Conversation("ava", target))
-        return [moment.details[-1] for moment in moments if moment.word == word]
-
-    def follow_ups_seen(self):
-        """The calls for follow-ups that FluidTalk saw."""
-        return [call for call in self.upstreams.calls() if call.fields.get("action") == "FOLLOW_UP"]
-
-
-@pytest.fixture
-def make_world(make_settings, make_store, upstreams):
-    """Worlds with a cadence; every part can be replaced."""
-    make_store(ahead=True)
-    built = []
-
-    def make(**overrides):
-        usual = {
-            "fluidtalk": {"base_url": upstreams.fluidtalk_url, "read_seconds": 2, "total_seconds": 5},
-            "captivate": {"base_url": upstreams.captivate_url, "read_seconds": 2},
-            "follow_ups": CADENCE,
-        }
-        built.append(World(build(make_settings(**{**usual, **overrides}), ahead=True), upstreams))
-        return built[-1]
-
-    yield make
-    for world in built:
-        world.parts.close()
 
 
 @pytest.mark.parametrize("change", ["2027-03-14", "2027-03-28", "2027-04-04", "2027-10-03", "2027-10-31", "2027-11-07"])
@@ -238,10 +138,10 @@ def test_what_happens_on_the_platform_at_night_does_not_wait_behind_a_follow_up(
 
 
 @pytest.mark.parametrize(("keeps", "asked_at_night"), [(True, 0), (False, 1)])
-def test_an_opener_keeps_quiet_hours_unless_it_need_not(make_world, keeps, asked_at_night):
+def test_an_opener_keeps_quiet_hours_unless_it_need_not(make_world, channel, keeps, asked_at_night):
     world = make_world(quiet_hours={**NIGHT, "openers": keeps}, follow_ups={})
     world.go_to(datetime(2027, 6, 1, 23, 0, tzinfo=UTC))
-    world.producer.enqueue(AiOpener(persona="ava", target="@lead", channel=channel_of()))
+    world.producer.enqueue(AiOpener(persona="ava", target="@lead", channel=channel))
     world.live(timedelta(hours=1))
     asked = [call for call in world.upstreams.calls() if call.service == "fluidtalk"]
     assert len(asked) == asked_at_night

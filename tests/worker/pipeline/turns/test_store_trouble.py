@@ -151,4 +151,4 @@ def test_outreach_that_cannot_be_given_back_is_left_to_the_agenda(make_shop, say
     stand_still("before ask", meanwhile)
     shop.producer.enqueue(say("a"))
     shop.run()
-    assert "the agenda rings again for a doorbell that found no slot" in caplog.text
+    assert "a doorbell that found no slot will be sent again" in caplog.text

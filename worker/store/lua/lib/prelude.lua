@@ -84,6 +84,8 @@
 -- moments      ZSET  opener ("<event id> <conversation>") -> its moment in the schedule
 -- gone         ZSET  opener -> milliseconds when the ramp let it go
 -- outcomes     LIST  the last openers' outcomes, newest first: "bad <opener>" or "good <opener>"
+-- told         ZSET  message to a lead, of any persona ("<event id> <conversation>") -> milliseconds when it was reserved or sent
+-- told_reserved ZSET those that may not have been sent -> milliseconds when their reservation ends
 -- timeline     LIST  JSON arrays [milliseconds, word, ...], no content
 -- refused      ZSET  letter of a refused event ("<event id> <conversation>") -> milliseconds when it was refused
 -- refused:<conversation>  ZSET  event id of such a letter -> the same
