@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, StringConstraints, field_validator, model_validator
 
+from config.consent import PersonaConsent
 from config.outreach_rules import MessagingWindows
 from config.placeholders import Secret
 from config.sections import (
@@ -38,7 +39,7 @@ class TextLost(Section):
 
 class Persona(Section):
     """One FluidTalk identity. Workers and the command ``parley`` need ``api_key``. What ``join``, ``follow_ups``,
-    ``quiet_hours``, ``messaging_windows`` and ``pacing`` do not set is taken from the general sections.
+    ``quiet_hours``, ``messaging_windows``, ``pacing`` and ``consent`` do not set is taken from the general sections.
 
     ``api``: which of FluidTalk's APIs it has; the key tells: ``ft_sk_...`` is Handshake, a token ``ftc_...`` is
     Characters. ``platform`` (needed by Characters, and the same in all processes): where its leads write, such as
@@ -63,6 +64,7 @@ class Persona(Section):
     quiet_hours: QuietHours | None = None
     messaging_windows: MessagingWindows | None = None
     pacing: Pacing | None = None
+    consent: PersonaConsent | None = None
     unknown: Unknown = Unknown()
     on_text_lost: TextLost = TextLost()
     on_sealed: Escalation = Escalation()

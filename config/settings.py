@@ -29,6 +29,7 @@ from pydantic import (
 
 from config import addresses, budgets, variables
 from config.addresses import Address
+from config.consent import Consent
 from config.outreach_rules import Frequency, MessagingWindows
 from config.personas import Persona, TextLost
 from config.processes import Flower, Metrics, Tracing, Worker
@@ -62,6 +63,7 @@ from config.values import PersonaName, named
 __all__ = [
     "Agenda",
     "Captivate",
+    "Consent",
     "Encryption",
     "Escalation",
     "Flower",
@@ -130,6 +132,7 @@ class Settings(BaseModel):
     messaging_windows: MessagingWindows = MessagingWindows()
     frequency: Frequency = Frequency()
     pacing: Pacing = Pacing()
+    consent: Consent = Consent()
     lease: Lease = Lease()
     agenda: Agenda = Agenda()
     retry: Retry = Retry()
@@ -274,6 +277,16 @@ class Settings(BaseModel):
         """The pacing of one persona's bubbles."""
         own = self.personas[persona].pacing
         return self.pacing.model_copy(update=own.model_dump(exclude_unset=True)) if own else self.pacing
+
+    def consent_of(self, persona: str) -> Consent:
+        """The rules about consent of one persona."""
+        own = self.personas[persona].consent
+        return self.consent.model_copy(update=own.model_dump(exclude_unset=True)) if own else self.consent
+
+    @property
+    def consent_key(self) -> SecretStr | None:
+        """The key of the hashes by which an erased lead stays opted out; None = there is none."""
+        return self.consent.hash_key or self.privacy.handle_key
 
     def follow_ups_of(self, persona: str) -> FollowUps:
         """The cadence of one persona."""

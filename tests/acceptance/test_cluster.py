@@ -107,6 +107,24 @@ def test_takeovers_in_all_shards(clustered, channel):
         assert isinstance(clustered.leases.begin(conversation, uuid.uuid4().hex), Grant)
 
 
+def test_what_leads_say_about_messages_in_all_shards(cluster, broker, make_settings, clustered, channel):
+    # The lead's own mark is in another shard, and mostly on another master, than the conversation.
+    consent = {"scope": "lead", "hash_key": "a key of sixteen"}
+    settings = make_settings(redis_url=cluster.url, broker_url=broker.url, consent=consent)
+    with closing(Store(settings, connections=8)) as store:
+        for target in LEADS:
+            conversation = Conversation("ava", target)
+            store.inbox.accept(chat(target, "STOP", channel))
+            assert store.consents.of_lead(target).state == "out"
+            assert store.consents.write(Conversation("bea", target), "out", "kim") == "done"
+            store.inbox.accept(chat(target, "START", channel))
+            assert store.consents.of(Conversation("bea", target)).state == "in"
+            store.inbox.accept(chat(target, "STOP", channel))
+            assert store.forgetting.forget(conversation, store.forgetting.traces(conversation)).status == "forgotten"
+            assert store.consents.of_lead(target).state == "out"
+        assert {mark.persona for mark in store.consents.all()} == {"bea"}
+
+
 def test_scripts_that_a_master_forgot_are_sent_again(clustered, cluster, channel):
     clustered.inbox.accept(chat("@a", "one", channel))
     for node in cluster.nodes:

@@ -23,7 +23,12 @@ EXAMPLE = PROJECT / ".env.example"
 ASSIGNMENT = re.compile(r"(?P<off>#?)(?P<name>PARLEY_[A-Z0-9_]+)=(?P<value>.+)")
 LINES = FILE.read_text(encoding="utf-8").splitlines()
 ASSIGNMENTS = [(number, match) for number, line in enumerate(LINES) if (match := ASSIGNMENT.fullmatch(line))]
-SECRETS = {"PARLEY_PERSONAS__AVA__API_KEY", "PARLEY_FLOWER__PASSWORD", "PARLEY_PRIVACY__HANDLE_KEY"}
+SECRETS = {
+    "PARLEY_PERSONAS__AVA__API_KEY",
+    "PARLEY_FLOWER__PASSWORD",
+    "PARLEY_PRIVACY__HANDLE_KEY",
+    "PARLEY_CONSENT__HASH_KEY",
+}
 SHORT = re.findall(r"^(#?)(PARLEY_[A-Z0-9_]+)=(.*)$", EXAMPLE.read_text(encoding="utf-8"), re.MULTILINE)
 
 

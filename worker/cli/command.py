@@ -14,7 +14,7 @@ from worker import __version__
 from worker.cli import screen
 from worker.cli.ending import No, Usage
 from worker.cli.groups import LazyGroup
-from worker.cli.table import DEAD, FOLLOW_UPS, PARLEY
+from worker.cli.table import CONSENT, DEAD, FOLLOW_UPS, PARLEY
 
 _MORE = "More"
 
@@ -29,6 +29,10 @@ class _Dead(LazyGroup):
 
 class _FollowUps(LazyGroup):
     entries = FOLLOW_UPS
+
+
+class _Consent(LazyGroup):
+    entries = CONSENT
 
 
 app = typer.Typer(
@@ -71,6 +75,14 @@ touches = typer.Typer(
     no_args_is_help=True,
 )
 app.add_typer(touches, name="follow-ups", rich_help_panel=_MORE)
+
+
+consent = typer.Typer(
+    cls=_Consent,
+    help="Consent: who opted out of openers, event triggers and follow-ups, who opted in.",
+    no_args_is_help=True,
+)
+app.add_typer(consent, name="consent", rich_help_panel=_MORE)
 
 
 def main() -> None:

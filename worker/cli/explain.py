@@ -8,6 +8,7 @@ from typing import Any
 
 from worker.cli import screen
 from worker.cli.arguments import AsJson, PersonaArgument, TargetArgument
+from worker.cli.consent_told import consent_told, marks_of
 from worker.cli.ending import No
 from worker.cli.explanation import Around, next_follow_up
 from worker.cli.explanation import explain as sentence_for
@@ -40,6 +41,9 @@ _DETAILS: dict[str, tuple[str, ...]] = {
     "readmitted": ("event", "accepted as"),
     "taken over": ("",),
     "handed back": ("answer",),
+    "opted out": ("by",),
+    "opted in": ("by",),
+    "consent removed": ("by",),
     "sealed by": ("",),
     "unsealed by": ("",),
     "content shown": ("event", "to"),
@@ -72,6 +76,9 @@ def explain(persona: PersonaArgument, target: TargetArgument, json: AsJson = Fal
         touch = store.follow_ups.state_of(conversation)
         sentence = sentence_for(now, moments, opened.settings, _around(store, now))
         follow_up = next_follow_up(now, touch, opened.settings)
+        marks = marks_of(opened, conversation)
+        rules = opened.settings.consent_of(persona) if persona in opened.settings.personas else opened.settings.consent
+        consent = consent_told(marks, rules)
         near = [] if now.known else near_misses(opened, conversation)
         stranger = "" if now.known else not_configured(opened, persona)
     if json:
@@ -84,15 +91,17 @@ def explain(persona: PersonaArgument, target: TargetArgument, json: AsJson = Fal
                 "sentence": sentence,
                 "waiting": now.waiting,
                 "next_follow_up": {"at_ms": touch.due, "rule": of_stored(touch.rule)} if touch.due else None,
+                "consent": consent,
                 "timeline": timeline,
                 "did_you_mean": [each._asdict() for each in near],
             }
         )
     if not now.known:
-        raise No("\n".join(line for line in (sentence, stranger, did_you_mean("explain", near)) if line))
+        lines = (sentence, consent if marks else "", stranger, did_you_mean("explain", near))
+        raise No("\n".join(line for line in lines if line))
     if json:
         return
-    screen.show(screen.lines([sentence, *([follow_up] if follow_up else [])]))
+    screen.show(screen.lines([line for line in (sentence, follow_up, consent) if line]))
     if handles.hashed:
         screen.say(f"In Flower and logs this lead is {handles.hash_of(target)}.")
     if moments:

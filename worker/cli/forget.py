@@ -28,16 +28,26 @@ _KEPT = (
 )
 
 
+_WOULD_BE_LOST = (
+    "This lead has opted out, and without a key for its hash that would be forgotten: the lead would get messages "
+    "again. Set PARLEY_CONSENT__HASH_KEY in all processes, or forget it, too: parley forget --also-consent"
+)
+
+
 def forget(
     persona: PersonaArgument,
     target: TargetArgument,
     wait: Annotated[bool, typer.Option("--wait", help="When a turn runs, wait for its end.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    also_consent: Annotated[
+        bool, typer.Option("--also-consent", help="Forget also that the lead opted out or in, for all personas.")
+    ] = False,
 ) -> None:
     """Erase all that is stored of one lead with one persona: messages, answers, timeline, dead letters, seal ...
 
     What waits ends as skipped ("forgotten"), without an answer. It cannot be undone.
-    A lead who writes again begins anew, also one who was sealed.
+    A lead who writes again begins anew, also one who was sealed. But who opted out stays opted out: a keyed hash of the
+    name is kept for that (PARLEY_CONSENT__HASH_KEY).
     An old event that a producer sends again is no longer recognised.
 
     Example: parley forget ava @john_doe
@@ -49,11 +59,13 @@ def forget(
             raise No("Nothing is stored of this conversation: check the spelling of persona and target.")
         if traces.running and not wait:
             raise No("A turn is under way, so nothing was changed. Try again, or: parley forget --wait")
+        if traces.consent == "out" and not (also_consent or opened.store.forgetting.keeps_consent):
+            raise No(_WOULD_BE_LOST)
         if not yes:
             screen.show(screen.fields(_told(traces)), screen.lines([_KEPT]))
             if not typer.confirm("Erase it for good?"):
                 raise No("Nothing was changed.")
-        done = _forget(opened, conversation, wait=wait)
+        done = _forget(opened, conversation, wait=wait, also_consent=also_consent)
         _log.warning("a conversation of persona %s was erased by %s", persona, operator())
         left = opened.store.forgetting.traces(conversation)
     screen.say(f"Erased. Events: {done.events}; of these waited and ended as skipped: {done.skipped}.")
@@ -61,12 +73,12 @@ def forget(
         raise No("But something new has come in meanwhile: run it again, if that is to go, too.")
 
 
-def _forget(opened: Session, conversation: Conversation, *, wait: bool) -> Forgotten:
+def _forget(opened: Session, conversation: Conversation, *, wait: bool, also_consent: bool) -> Forgotten:
     settings, forgetting = opened.settings, opened.store.forgetting
     turn_seconds = settings.fluidtalk.total_seconds + settings.captivate.total_seconds + settings.images.total_seconds
     until = time.monotonic() + turn_seconds + settings.lease.ttl_seconds
     while True:
-        done = forgetting.forget(conversation, forgetting.traces(conversation))
+        done = forgetting.forget(conversation, forgetting.traces(conversation), also_consent=also_consent)
         if done.status == "forgotten":
             return done
         if not wait:
@@ -88,4 +100,5 @@ def _told(traces: Traces) -> dict[str, object]:
         "seal (will be forgotten, too)": "yes" if traces.sealed else "no",
         "takeover (will end)": "yes" if traces.taken_over else "no",
         "messages in queues": traces.messages,
+        "consent (kept as a keyed hash)": {"out": "opted out", "in": "opted in", None: "no"}[traces.consent],
     }

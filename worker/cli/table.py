@@ -157,3 +157,26 @@ FOLLOW_UPS = {
         "Drop the next follow-up of one lead. The cadence starts again with the next reply that reaches the lead.",
     ),
 }
+
+CONSENT = {
+    "list": Entry(
+        "consent:list_marks",
+        "List who opted out or in, the oldest first.",
+    ),
+    "show": Entry(
+        "consent:show",
+        "Say what one lead has consented to, also a lead whose data was erased.",
+    ),
+    "set": Entry(
+        "consent:write",
+        "Write down that a lead opted out or in elsewhere, such as by telephone; or that nothing is known.",
+    ),
+    "import": Entry(
+        "consent:take_in",
+        "Read who opted out or in from a CSV. A line with a fault stops it before anything is changed.",
+    ),
+    "export": Entry(
+        "consent:export",
+        "Write all who opted out or in as CSV: persona, target, state, since, by. Erased leads have no name to write.",
+    ),
+}

@@ -48,6 +48,7 @@ class TouchState:
     ``requested_at``: ``not_before`` of a touch that a producer asked for; else 0.
     ``over``: why this lead gets no follow-up any more, or ''. ``channel``: the channel context as JSON;
     ``undecryptable``: why this process cannot read it, or ''. ``last_inbound``: the lead's last message, 0 = none.
+    ``opted_in``: the lead has asked for messages.
     """
 
     conversation: str
@@ -63,6 +64,7 @@ class TouchState:
     channel: str | None = field(default=None, repr=False)
     undecryptable: str = ""
     last_inbound: int = 0
+    opted_in: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,6 +119,10 @@ def _span(found: _Figures, name: str) -> str:
     return f"{seconds:.0f} s"
 
 
+def _unwanted(why: str) -> Callable[[_Figures], str]:
+    return lambda found: f"{why}; written, not sent: {found['withheld']}" if "withheld" in found else why
+
+
 # Figures of the last failed attempt, among those of giving up.
 _OF_THE_LAST = ("status",)
 
@@ -169,6 +173,8 @@ _SENTENCES: dict[Cause, str | Callable[[_Figures], str]] = {
     Cause.WINDOW_CLOSED: _unsent("the messaging window of {channel} is closed"),
     Cause.OUTREACH_OFF_ON_CHANNEL: _unsent("outreach is off on {channel}"),
     Cause.OUTREACH_STOPPED: "outreach is stopped, and another event came",
+    Cause.OPTED_OUT: _unwanted("the lead opted out"),
+    Cause.NOT_OPTED_IN: _unwanted("the lead has not opted in"),
     Cause.QUIET_GAVE_WAY: "it waited for the end of quiet hours, and another event came",
     Cause.RAMP_GAVE_WAY: "it waited for its moment, and another event came",
     Cause.ZONE_UNKNOWN: "the lead's zone is not known",

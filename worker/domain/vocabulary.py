@@ -147,6 +147,8 @@ class Cause(StrEnum):
     OUTREACH_STOPPED = "outreach_stopped"
     WINDOW_CLOSED = "window_closed"
     OUTREACH_OFF_ON_CHANNEL = "outreach_off_on_channel"
+    OPTED_OUT = "opted_out"
+    NOT_OPTED_IN = "not_opted_in"
     QUIET_GAVE_WAY = "quiet_gave_way"
     RAMP_GAVE_WAY = "ramp_gave_way"
     ZONE_UNKNOWN = "zone_unknown"

@@ -41,6 +41,7 @@ from worker.domain.retry import Tries
 from worker.domain.vocabulary import Cause, Fate, Gate, stored
 from worker.observability import metrics
 from worker.pipeline import failpoints
+from worker.pipeline.consent import Consents
 from worker.pipeline.reach import Reach, if_possible
 from worker.pipeline.short_retries import quickly
 from worker.store import Store
@@ -94,6 +95,7 @@ class Asking:
         self._quick_tries = settings.retry.quick_tries
         self._quick_pause_seconds = settings.retry.quick_pause_seconds
         self._jitter = random.Random()
+        self._consents = Consents(settings, store)
 
     def knows(self, persona: str) -> bool:
         """Whether the persona is configured."""
@@ -144,8 +146,13 @@ class Asking:
     ) -> Deliver | End | Wait:
         grant = lease.grant
         persona = grant.conversation.persona
-        if grant.head.step == "begun" and not self._store.leases.asking(grant):
+        step_taken = self._store.leases.asking(grant) if grant.head.step == "begun" else "asking"
+        if step_taken == "lost":
             raise LeaseLost
+        if step_taken != "asking":
+            return self._consents.unwanted(grant, Cause(step_taken))
+        if unwanted := self._consents.of_lead(grant):
+            return self._consents.unwanted(grant, unwanted)
         if not lease.may_call():
             raise LeaseLost
         failpoints.reached("before ask")

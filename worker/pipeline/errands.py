@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
+from worker.domain.conversation import Conversation
 from worker.domain.vocabulary import TURNS
 from worker.store import Store
 from worker.store.keys import Shard
@@ -42,6 +43,8 @@ class Errands:
                     self._store.doorbells.ring([(chosen, TURNS)])
             case "open":
                 self._store.gates.finish_opening(owner, errand.gate)
+            case "consent":
+                self._store.consents.tell(Conversation.of_name(errand.owner))
             case "places":
                 self._store.places.look(errand.owner)
             case other:

@@ -52,6 +52,11 @@ class Dispatch:
     def __init__(self, store: Store, settings: Settings) -> None:
         self._store = store
         self._policies = {name: policy_of(settings, name) for name in settings.personas}
+        # Of the scope lead, another persona may have the consent: the turn looks there.
+        rules = {name: settings.consent_of(name) for name in settings.personas}
+        self._only_opted_in = {
+            name for name, each in rules.items() if each.outreach == "only_opted_in" and each.scope == "persona"
+        }
 
     def run(self) -> Counter[str]:
         """Dispatch what is due. Returns how many touches were accepted, moved, dropped, missed, or changed meanwhile.
@@ -107,6 +112,8 @@ class Dispatch:
             return Move(at, gates[persona], meant=False)
         if state.undecryptable and not state.over:
             return Move(now + _WAIT_MS, state.undecryptable, meant=False)
+        if persona in self._only_opted_in and not state.opted_in:
+            return Drop(stored(Cause.NOT_OPTED_IN))
         return decide(self._policies[persona], state, now)
 
     def _readable(self, states: list[TouchState], now: int) -> tuple[list[Firing], list[Change]]:

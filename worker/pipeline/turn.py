@@ -45,6 +45,7 @@ from worker.domain.vocabulary import TURNS, Cause, Lane, is_outreach, stored
 from worker.observability import metrics, tracing
 from worker.pipeline import failpoints
 from worker.pipeline.ask import Asking, LeaseLost
+from worker.pipeline.consent import Consents
 from worker.pipeline.idempotency_keys import idempotency_key
 from worker.pipeline.lead_frequency import Frequency
 from worker.pipeline.openers import Openers
@@ -107,6 +108,7 @@ class Turns:
         self._store_wait_seconds = settings.worker.store_wait_seconds
         self._handles = Handles(settings.privacy)
         self._openers = Openers(store)
+        self._consents = Consents(settings, store)
         self._frequency = Frequency(store)
         self._slots = Slots(settings.worker.concurrency, len(settings.personas), settings.worker.outreach_share)
         self._jitter = random.Random()
@@ -225,6 +227,8 @@ class Turns:
     def _proceed(self, lease: Lease) -> TurnResult:
         grant, head = lease.grant, lease.grant.head
         rules = self._rules[grant.conversation.persona]
+        if unasked := self._consents.instead(grant):
+            return self._carry_out(lease, unasked, UNTRIED)
         if reason := unreadable(grant):
             codes = {"cause": reason.cause, "detail": reason.detail}
             _log.error("turn held: %s", reason.cause, extra={"conversation": grant.conversation.name, **codes})
@@ -318,6 +322,8 @@ class Turns:
             return self._keep(lease, Cause.TAKEN_OVER)
         if recorded.status == "closed":
             return self._keep(lease, Cause.CHANNEL_CLOSED)
+        if recorded.status in ("opted_out", "not_opted_in"):
+            return self._end(lease, self._consents.unwanted(lease.grant, Cause(recorded.status), recorded.reply))
         if recorded.status != "holder":
             return LEFT
         lease.renewed(asked_at)
@@ -341,6 +347,8 @@ class Turns:
         if not lease.held():
             return self._leave_uncalled(lease)
         grant = lease.grant
+        if unwanted := self._consents.of_lead(grant):
+            return self._end(lease, self._consents.unwanted(grant, unwanted, reply.to_json()))
         rules = self._rules[grant.conversation.persona]
         if closed := self._closed(lease, reply):
             return self._end(lease, withheld(head, reply, *closed), delivered=head.bubbles_sent > 0)
@@ -387,6 +395,7 @@ class Turns:
 
     def _end(self, lease: Lease, end: End, *, delivered: bool = False) -> TurnResult:
         grant = lease.grant
+        end = self._consents.of_confirmation(grant.head, end)
         follow_up = _beside(lambda: self._follow_up(lease, end, delivered))
         _beside(
             lambda: patiently(

@@ -34,6 +34,7 @@ from worker.store.views.timeline import Timeline
 
 if TYPE_CHECKING:
     from worker.store.conversations.agenda import Agenda
+    from worker.store.conversations.consents import Consents
     from worker.store.conversations.inbox import Inbox
     from worker.store.conversations.turn_steps import Leases
     from worker.store.operator.dead_letters import DeadLetters
@@ -114,7 +115,14 @@ class Store:
         """The door: accepts events."""
         from worker.store.conversations.inbox import Inbox
 
-        return Inbox(self.redis, self.keys, self._scripts, self.doorbells, self.content, self._settings)
+        return Inbox(self.redis, self.keys, self._scripts, self.doorbells, self.content, self.consents, self._settings)
+
+    @cached_property
+    def consents(self) -> Consents:
+        """What leads have consented to."""
+        from worker.store.conversations.consents import Consents
+
+        return Consents(self.redis, self.keys, self._scripts, self._settings)
 
     @cached_property
     def leases(self) -> Leases:
@@ -191,7 +199,7 @@ class Store:
         """Erases leads."""
         from worker.store.operator.erasure import Forgetting
 
-        return Forgetting(self.redis, self._broker_redis, self.keys, self._scripts, self._settings)
+        return Forgetting(self.redis, self._broker_redis, self.keys, self._scripts, self.consents, self._settings)
 
     @cached_property
     def dead_letters(self) -> DeadLetters:

@@ -46,6 +46,11 @@ All keys of a conversation carry one hash tag, its shard, together with that sha
                                                                              forget
     parley:{NN}:only_counted                   HASH  never (a few counters)  refuse                dead letters
     parley:{NN}:sealed                         HASH  never; reversible       settle seal           parley seals
+    parley:{NN}:consents                       HASH  never; reversible       accept consent        accept, parley
+                                                                                                   consent
+    parley:{NN}:consents_of_leads              HASH  never; reversible       consent_of_lead       workers, parley
+                                                                                                   consent
+    parley:{NN}:erased_consents                HASH  never; reversible       forget                accept consent
     parley:{NN}:taken_over                     HASH  with the hand-back      accept settle claim   parley claims
                                                                              hand_back
     parley:{NN}:persona:<persona>              HASH  never; reversible       gates, pause          begin
@@ -176,6 +181,21 @@ class Shard:
     def sealed(self) -> Key:
         """Conversation name to milliseconds of the seal."""
         return self.key("sealed")
+
+    @cached_property
+    def consents(self) -> Key:
+        """Conversation name to what its lead has said about messages, since when, who said it."""
+        return self.key("consents")
+
+    @cached_property
+    def consents_of_leads(self) -> Key:
+        """Lead's handle to what the lead has said for all personas."""
+        return self.key("consents_of_leads")
+
+    @cached_property
+    def erased_consents(self) -> Key:
+        """The same of conversations that were erased, by a keyed hash of their names."""
+        return self.key("erased_consents")
 
     @cached_property
     def taken_over(self) -> Key:
@@ -397,6 +417,10 @@ class Keys:
         """All keys of what exists once for a lead."""
         shard = self.shards[self._shard_number(target)]
         return LeadKeys(shard.key(f"told:{target}"), shard.key(f"told_reserved:{target}"))
+
+    def lead(self, target: str) -> Shard:
+        """The shard where something that exists once per lead lives, whatever the persona."""
+        return self.shards[self._shard_number(target)]
 
     def home(self, persona: str) -> Shard:
         """The shard where something that exists once per persona lives."""

@@ -305,3 +305,12 @@ def test_what_is_behind_an_event_that_finds_no_room_finds_none_either(make_store
     store = make_store(limits={"inbox_events": 2})
     events = [chat(event_id=f"e{number}") for number in range(5)]
     assert [answer.status for answer in store.inbox.accept_many(events)] == ["accepted", "accepted", *["full"] * 3]
+
+
+def test_a_lead_who_opts_out_is_heeded_by_a_full_store(store, fill, chat, event_of, conversation):
+    store.inbox.accept(chat(event_id="a"))
+    fill()
+    with pytest.raises(StoreFull):
+        store.inbox.accept(chat(event_id="b"))
+    assert store.inbox.accept(chat("STOP", event_id="c")).status == "accepted"
+    assert store.consents.of(conversation).state == "out"

@@ -118,7 +118,7 @@ class Interleavings(RuleBasedStateMachine):
             model.inbox[0].asks += 1
         assert answer.head.asks == model.inbox[0].asks
         if answer.head.step == "begun":
-            assert self.store.leases.asking(answer)
+            assert self.store.leases.asking(answer) == "asking"
             answer = replace(answer, entries=(answer.head._replace(step="asking"), *answer.entries[1:]))
         again = self.store.leases.begin(conversation, token)
         assert (again.fence, again.entries) == (answer.fence, answer.entries)

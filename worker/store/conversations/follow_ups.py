@@ -36,6 +36,7 @@ _FIELDS = (
     "owned_elsewhere",
     "taken_over",
     "last_inbound",
+    "consent",
     "channel",
 )
 _AT_ONCE = 1000
@@ -248,6 +249,7 @@ def touch_state(name: str, fields: Mapping[str, str | None], channel: str | None
         over=_over(fields),
         channel=channel,
         last_inbound=number("last_inbound"),
+        opted_in=fields.get("consent") == "in",
     )
 
 
@@ -256,6 +258,8 @@ def _over(fields: Mapping[str, str | None]) -> str:
         return stored(Cause.SEALED)
     if fields.get("owned_elsewhere"):
         return stored(Cause.OWNED_ELSEWHERE)
+    if fields.get("consent") == "out":
+        return stored(Cause.OPTED_OUT)
     if fields.get("taken_over"):
         return stored(Cause.TAKEN_OVER)
     return ""

@@ -10,11 +10,12 @@ from typing import Any, Literal, NamedTuple
 from redis import Redis
 
 from config.settings import Settings
-from worker.domain import event_ids
+from worker.domain import consent, event_ids
 from worker.domain.conversation import Conversation
 from worker.domain.event_parts import told
 from worker.domain.events import AiOpener, EventTrigger, FollowUp, InboundChat
 from worker.domain.vocabulary import OUTREACH, TURNS, rules_of
+from worker.store.conversations.consents import Consents, ErasedNames
 from worker.store.encryption import Content
 from worker.store.faces.face import Words
 from worker.store.keys import Keys
@@ -45,17 +46,25 @@ class Acceptance:
 
 
 class Call(NamedTuple):
-    """One run of the accept script."""
+    """One run of the accept script. ``tells``: the lead says something that the other personas have to be told."""
 
     conversation: Conversation
     words: Words
+    tells: bool
 
 
 class Inbox:
     """Accepts events. The doorbell rings in the same step when the event became the head."""
 
     def __init__(
-        self, redis: Redis, keys: Keys, scripts: Scripts, doorbells: Doorbells, content: Content, settings: Settings
+        self,
+        redis: Redis,
+        keys: Keys,
+        scripts: Scripts,
+        doorbells: Doorbells,
+        content: Content,
+        consents: Consents,
+        settings: Settings,
     ) -> None:
         self._redis = redis
         self._keys = keys
@@ -71,6 +80,11 @@ class Inbox:
         self._settled_ms = int(settings.retention.settled_seconds * 1000)
         self._takeovers = {name: persona.takeover for name, persona in settings.personas.items()}
         self._joins = {name: settings.join_of(name) for name in settings.personas}
+        self._timeline_ms = int(settings.retention.dead_seconds * 1000)
+        self._consents = {name: settings.consent_of(name) for name in settings.personas}
+        self._erased = ErasedNames(settings)
+        self._marks = consents
+        self._words = {name: consent.words_of(rules) for name, rules in self._consents.items()}
 
     def accept(
         self,
@@ -176,6 +190,7 @@ class Inbox:
         keys = self._keys.conversation(conversation)
         join = self._joins[event.persona]
         channel = event.channel.model_dump_json() if event.channel else ""
+        said = self._said(event)
         words = self._accept.call(
             keys,
             journal=keys.journal(event.event_id),
@@ -185,7 +200,7 @@ class Inbox:
             kind=event.kind,
             payload=self._content.encrypt("payload", conversation, event.model_dump_json(exclude_none=True)),
             channel=self._content.encrypt("channel", conversation, channel),
-            joining=_joining(event),
+            joining="no" if said == "stop" else _joining(event),
             size=len(event.message) if isinstance(event, InboundChat) else 0,
             settle_ms=int(join.settle_seconds * 1000),
             settle_limit_ms=int(join.settle_limit_seconds * 1000),
@@ -197,11 +212,23 @@ class Inbox:
             takeover=self._takeover(event),
             other_id=event_ids.instead_of(event.event_id, derived_from),
             derived_from=derived_from,
+            said=said,
+            erased=self._erased.of(keys.name),
+            to_lead=self._consents[event.persona].scope == "lead",
+            timeline_ms=self._timeline_ms,
             left_out=told(event.left_out),
             in_front=in_front,
             in_front_other_id=event_ids.instead_of(in_front, derived_from) if in_front else "",
         )
-        return Call(conversation, words)
+        return Call(conversation, words, bool(said) and self._consents[event.persona].scope == "lead")
+
+    def _said(self, event: InboundChat | AiOpener | EventTrigger | FollowUp) -> str:
+        if not isinstance(event, InboundChat):
+            return ""
+        word = consent.said(event.message, self._words[event.persona])
+        if word == "start" and self._consents[event.persona].keeps_consent:
+            return "opt_in"
+        return word or ""
 
     def _takeover(self, event: InboundChat | AiOpener | EventTrigger | FollowUp) -> str:
         policy = self._takeovers[event.persona]
@@ -213,6 +240,8 @@ class Inbox:
         status, position, ring = answer
         if ring:
             self._doorbells.ring([(call.conversation, TURNS)])
+        if call.tells:
+            self._marks.tell(call.conversation)
         return Acceptance(status, position)
 
 

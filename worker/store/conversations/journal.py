@@ -20,7 +20,8 @@ class Entry(NamedTuple):
     for one that a release without such ids stored. ``replied_at``: when it was stored, or 0.
     ``failures``: failed attempts of the present step (the ask, or the send of one bubble) that count against the event,
     ``failures_ms``: the pauses that they caused; ``failed``: the last one, as long as it is not judged. ``step``: where
-    the event is; ``begun``: nothing has been asked yet.
+    the event is; ``begun``: nothing has been asked yet. ``said``: that the lead opts out, ``stop`` or ``again`` (it
+    changed nothing).
     """
 
     event_id: str
@@ -44,6 +45,7 @@ class Entry(NamedTuple):
     reply: str | None
     reply_id: str = ""
     replied_at: int = 0
+    said: str = ""
 
 
 def entry(event_id: str, flat: Sequence[str], read: Callable[[Field, str], str]) -> Entry:
@@ -78,13 +80,15 @@ def entry(event_id: str, flat: Sequence[str], read: Callable[[Field, str], str])
         reply=content("reply"),
         reply_id=_reply_id(fields),
         replied_at=number("replied_at"),
+        said=fields.get("said", ""),
     )
 
 
 def bare_entry(event_id: str, flat: Sequence[str]) -> Entry:
     """An entry of which nothing is known but its id, its kind and whether it has a reply."""
     fields = pairs(flat)
-    known = ["kind", fields.get("kind", "unknown"), "payload", "{}", *(["reply", ""] if "reply" in fields else [])]
+    known = ["kind", fields.get("kind", "unknown"), "payload", "{}"]
+    known += [word for name in ("reply", "said") if name in fields for word in (name, fields[name] * (name == "said"))]
     return entry(event_id, known, lambda _, text: text)
 
 

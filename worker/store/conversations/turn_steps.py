@@ -20,9 +20,9 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict
 
-from config.settings import Persona, Settings
+from config.settings import Consent, Persona, Settings
 from worker.domain import events
 from worker.domain.cadence import Planned, Touch, TouchState
 from worker.domain.conversation import Conversation
@@ -39,6 +39,7 @@ from worker.store.queues.doorbells import Doorbells
 from worker.store.redis.scripts import Scripts
 
 Held = Literal["held", "repeated", "lost"]
+Asked = Literal["asking", "lost", "opted_out", "not_opted_in"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,8 @@ class Grant:
     waits behind it. ``probe``: the closed ``Gate`` that this turn tries, '' = none. ``lead_wrote``: after the head was
     accepted. ``interrupted``: the lead wrote while bubbles of the reply went out, and the rest is not to be sent.
     ``last_words``: what the words are recognised by that were answered last, '' = not kept.
+    ``consent``: what the lead has said last, ``out`` or ``in`` or nothing. ``unwanted``: why the lead does
+    not want the head, of which nothing is asked or sent then.
     """
 
     conversation: Conversation
@@ -78,6 +81,8 @@ class Grant:
     lead_wrote: bool = False
     last_words: str = ""
     interrupted: bool = False
+    consent: str = ""
+    unwanted: Cause | None = None
 
     @property
     def head(self) -> Entry:
@@ -93,11 +98,12 @@ class Grant:
 @dataclass(frozen=True, slots=True)
 class Recorded:
     """``status``: ``holder`` = deliver ``reply`` now; ``taken_over`` = a person has the conversation: deliver nothing,
-    hold; ``closed`` = the channel's gate is closed: likewise; ``lost`` and ``settled`` = another turn goes on: leave.
+    hold; ``closed`` = the channel's gate is closed: likewise; ``opted_out`` and ``not_opted_in`` = the lead does not
+    want it: deliver nothing, end; ``lost`` and ``settled`` = another turn goes on: leave.
     ``reply_id``: as in its journal entry.
     ``undecryptable``: why this process cannot read the reply, which another one stored before; None = it can."""
 
-    status: Literal["holder", "taken_over", "closed", "lost", "settled"]
+    status: Literal["holder", "taken_over", "closed", "opted_out", "not_opted_in", "lost", "settled"]
     reply: str
     reply_id: str = ""
     undecryptable: Reason | None = None
@@ -154,6 +160,7 @@ class Leases:
         self._pay_each_turn = {name for name, persona in settings.personas.items() if persona.speaks == "characters"}
         self._stops_rest = {name: each.interruptions == "stop_rest" for name, each in settings.personas.items()}
         self._policies = {name: _policy(persona) for name, persona in settings.personas.items()}
+        self._consents = {name: _consent(settings.consent_of(name)) for name in settings.personas}
 
     def begin(self, conversation: Conversation, token: str) -> Grant | NotNow:
         """Take the lease when there is work that may run now. ``token``: names this turn and no other."""
@@ -177,6 +184,7 @@ class Leases:
             resends=resends,
             whole_wallet=conversation.persona in self._pay_each_turn,
             stop_rest=self._stops_rest[conversation.persona],
+            **self._consents[conversation.persona],
         )
         if answer[0] != "granted":
             return NotNow(*answer)
@@ -204,6 +212,7 @@ class Leases:
             farewell="1" if farewell else "sealed" if seals else "",
             accepted_at=grant.head.accepted_at,
             ids_known=self._processes.all_know_names(),
+            **self._consents[conversation.persona],
         )
         if first == stored:
             return Recorded(status, reply, reply_id)
@@ -305,16 +314,26 @@ class Leases:
             lead_wrote=lead_wrote,
             last_words=state.get("last_words", ""),
             interrupted="interrupted" in state,
+            consent=state.get("consent", ""),
+            unwanted=Cause(state["unwanted"]) if "unwanted" in state else None,
         )
 
-    def asking(self, grant: Grant) -> bool:
-        """The persona is called now: from here on the turn may have asked. False: the lease is lost, make no call.
+    def asking(self, grant: Grant) -> Asked:
+        """The persona is called now: from here on the turn may have asked. ``lost``: the lease is, so make no call;
+        ``opted_out`` and ``not_opted_in``: the lead does not want it, likewise.
 
         Only a turn whose head's step is ``begun`` has to say so.
         """
         keys = self._keys.conversation(grant.conversation)
         journal = keys.journal(grant.head.event_id)
-        return bool(self._scripts.asking.run(keys, journal=journal, token=grant.token, fence=grant.fence))
+        answer: Asked = self._scripts.asking.run(
+            keys,
+            journal=journal,
+            token=grant.token,
+            fence=grant.fence,
+            **self._consents[grant.conversation.persona],
+        )
+        return answer
 
     def not_called(self, grant: Grant) -> None:
         """A turn that has lost its lease made no call, so that its open step is no sign of poison."""
@@ -438,6 +457,18 @@ def _policy(persona: Persona) -> tuple[str, str, bool]:
     bounded = persona.calls_at_once or persona.calls_per_second
     preparing = [kind for kind, rules in KINDS.items() if rules.prepares or bounded]
     return f" {' '.join(repeatable)} ", f" {' '.join(preparing)} ", unknown.delivery == "send_again"
+
+
+class _Consent(TypedDict):
+    silence: bool
+    only_opted_in: bool
+
+
+def _consent(rules: Consent) -> _Consent:
+    return {
+        "silence": rules.later_messages == "silence",
+        "only_opted_in": rules.outreach == "only_opted_in" and rules.scope == "persona",
+    }
 
 
 def _left_out(field: Field, _: str) -> str:

@@ -7,7 +7,10 @@ from worker.store.faces.face import Text, face
 from worker.store.keys import ConversationKeys, Key
 
 
-@face("conversation inbox agenda timeline books conversations follow_ups ready taken_over dead journal_prefix")
+@face(
+    "conversation inbox agenda timeline books conversations follow_ups ready taken_over dead consents erased_consents "
+    "errands journal_prefix"
+)
 def accept(
     keys: ConversationKeys,
     *,
@@ -30,6 +33,10 @@ def accept(
     takeover: str,
     other_id: str,
     derived_from: str,
+    said: str,
+    erased: str,
+    to_lead: bool,
+    timeline_ms: Text,
     left_out: str,
     in_front: str,
     in_front_other_id: str,

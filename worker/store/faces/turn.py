@@ -26,6 +26,8 @@ def begin(
     resends: bool,
     whole_wallet: bool,
     stop_rest: bool,
+    silence: bool,
+    only_opted_in: bool,
 ) -> Any:
     """Take the lease of a conversation, or say why not now."""
 
@@ -44,6 +46,8 @@ def record(
     farewell: str,
     accepted_at: Text,
     ids_known: bool,
+    silence: bool,
+    only_opted_in: bool,
 ) -> Any:
     """Store the persona's reply before anything is delivered."""
 
@@ -105,7 +109,7 @@ def stumble(
 
 
 @face("conversation")
-def asking(keys: ConversationKeys, *, journal: Key, token: str, fence: Text) -> Any:
+def asking(keys: ConversationKeys, *, journal: Key, token: str, fence: Text, silence: bool, only_opted_in: bool) -> Any:
     """The call to the persona is made now."""
 
 

@@ -11,6 +11,9 @@ def books(keys: Shard) -> Any:
     """The counters, and what waits for each persona."""
 
 
-@face("books agenda follow_ups dead sealed taken_over inbox_prefix conversation_prefix journal_prefix persona_prefix")
+@face(
+    "books agenda follow_ups dead sealed consents consents_of_leads taken_over inbox_prefix conversation_prefix "
+    "journal_prefix persona_prefix"
+)
 def measure(keys: Shard, *, channel: Key, most: int) -> Any:
     """What waits, and why."""

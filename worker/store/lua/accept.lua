@@ -5,9 +5,12 @@
 -- other_id: the id that this event goes under when another one has its id, or '' when that cannot be.
 -- derived_from: what this event was made from (the field of that name), or ''.
 -- plan: for a follow-up that is the next touch, the plan that it belongs to, else ''. channel: '' when it brings none.
+-- said: '' | 'stop' | 'start' (undoes a stop) | 'opt_in' (counts also without one). It counts also when the event is
+-- refused as full or without a channel. erased: the name of the conversation as a keyed hash, or ''.
 -- left_out: names of parts that were left out of it, and reasons, or ''.
 -- in_front: the event right in front of it in the same pipeline, or ''; in_front_other_id: the id that that one may have
 -- instead, or ''.
+-- to_lead: what is said is told to the lead's other personas (an errand, until that is done). timeline_ms: retention.
 -- Returns {status, position, ring}: accepted | duplicate | no_channel | full | behind (the one in front of it is not
 --      there: nothing was changed); for a follow-up of a plan also stale (it is
 --      not the next touch, or not due) | waits (behind another event); ring = 1 when the caller must ring. `full` keeps
@@ -55,6 +58,22 @@ if known[1] and (known[1] ~= 'refused' or known[2]) then
   return {'duplicate', position and position + 1 or 0, 0}
 end
 local now = clock()
+local consent_keys = {conversation = conversation, follow_ups = follow_ups, timeline = timeline, consents = consents}
+
+-- What the lead says about messages counts whatever becomes of the event. Returns whether it changed anything.
+local function heed()
+  -- A full store must not keep it from that.
+  finish_even_when_full(conversation)
+  local past = recall_consent(consent_keys, erased_consents, name, erased)
+  if to_lead and (past or said ~= 'start') then redis.call('ZADD', errands, now + 5000, 'consent lead ' .. name) end
+  if past == 'in' and said ~= 'stop' then return false end
+  if past == 'out' and said == 'stop' then return false end
+  if not past and said == 'start' then return false end
+  write_consent(consent_keys, name, said == 'stop' and 'out' or 'in', 'lead', now, '')
+  if redis.call('EXISTS', inbox) == 0 then redis.call('PEXPIRE', timeline, timeline_ms) end
+  return true
+end
+
 if plan ~= '' then
   local due = redis.call('ZSCORE', follow_ups, name)
   if redis.call('HGET', conversation, 'plan') ~= plan or not due or tonumber(due) > now then
@@ -66,6 +85,7 @@ if plan ~= '' then
   end
 end
 if channel == '' and redis.call('HEXISTS', conversation, 'channel') == 0 then
+  if said ~= '' then heed() end
   return {'no_channel', 0, 0}
 end
 -- The store may have refused the one in front of it and take events again: this one must not come before it. For what is
@@ -92,6 +112,7 @@ if answer and redis.call('HGET', conversation, 'taken_over') == 'livechat' then
 end
 if waiting >= inbox_limit then
   if handed_back and waiting > 0 then redis.call('ZADD', agenda, now, name) end
+  if said ~= '' then heed() end
   return {'full', waiting, 0}
 end
 
@@ -106,18 +127,26 @@ if known[1] then
   count(books, name, 'dead', -1)
   note(timeline, now, 'readmitted', id, id)
 end
+local changed = said ~= '' and heed()
 -- First write, but for those above: a full store denies it.
 local seq = redis.call('HINCRBY', conversation, 'seq', 1)
 if seq == 1 then
   -- From the clock on, so that numbers grow even after the conversation's state has expired.
   seq = now
   redis.call('HSET', conversation, 'seq', seq)
+  recall_consent(consent_keys, erased_consents, name, erased)
 end
 local accepted_at = stamp(now)
 seq = stamp(seq)
 redis.call('HSET', journal, 'kind', kind, 'payload', payload, 'accepted_at', accepted_at, 'seq', seq, 'step', 'waiting',
   'joining', joining, 'size', size, unpack(channel ~= '' and {'own_channel', 1} or {}))
 if other_id ~= '' then redis.call('HSET', journal, 'derived_from', derived_from) end
+if said == 'stop' then
+  redis.call('HSET', journal, 'said', changed and 'stop' or 'again')
+elseif derived_from ~= '' and redis.call('HEXISTS', journal_prefix .. derived_from .. ' ' .. name, 'said') == 1 then
+  -- A further image of the message that opted out.
+  redis.call('HSET', journal, 'said', 'again')
+end
 if channel ~= '' then redis.call('HSET', conversation, 'channel', channel) end
 if takeover == 'hold' then
   local state = redis.call('HMGET', conversation, 'taken_over', 'sealed')

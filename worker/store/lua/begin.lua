@@ -2,11 +2,13 @@
 --
 -- repeatable_kinds: those that may be asked again although their call may have been acted on, a space around each.
 -- preparing_kinds: those whose turn has more to do before the call, likewise. resends: a delivery may be repeated.
+-- silence, only_opted_in: the persona's rules about consent (lib/consent.lua).
 -- quiet_takeover_ms: after so long a quiet takeover ends by itself, or 0. jitter_ms: 0..999.
 -- whole_wallet: without credits nobody is asked; else only conversations that would start wait.
 -- stop_rest: when the lead writes, the bubbles that were not sent yet are withheld.
 -- Returns {'granted', now, fence, conversation fields, {id, journal fields} ...}, where the field gives_way says that the
 --          head ends without a call: outreach is stopped, and something that happened on the platform waits behind it;
+--          the field unwanted says why the lead does not want it: nothing of it is asked or sent;
 --          and the field probe names the closed gate that this turn tries; the field interrupted says that the lead wrote
 --          while bubbles went out: the rest is not sent
 --      or {'empty' | 'busy' | 'taken_over' | 'quiet' | 'held' | 'paused' | 'quarantined' | 'outreach', until, reason}
@@ -39,7 +41,7 @@ for index = 1, #known, 2 do state[known[index]] = known[index + 1] end
 local owner, group = state.owner, number(state.group)
 local head = journal_of(ids[1])
 local past = redis.call('HMGET', head, 'step', 'reply', 'failed', 'bubbles_sent', 'kind', 'asks', 'sends',
-  'ask_unknowns', 'asks_vanished', 'send_unknowns', 'sends_vanished', 'accepted_at', 'seq', 'joining', 'size')
+  'ask_unknowns', 'asks_vanished', 'send_unknowns', 'sends_vanished', 'accepted_at', 'seq', 'joining', 'size', 'said')
 local kind, accepted_at = past[5] or '', past[12]
 -- A reply that is already stored costs no call: the persona's gates do not keep it from the lead.
 local unanswered = not past[2]
@@ -77,6 +79,10 @@ local function is_interrupted()
   return false
 end
 
+local unwanted = unwanted_because(state.consent, kind, past[16], silence, only_opted_in)
+local opts_out = past[16] and unanswered
+-- What ends without a call waits for no gate.
+local ends = unwanted or opts_out
 local stopped = stopped_by()
 local gives_way = stopped and platform_event_waits()
 local repeated = owner == token
@@ -105,16 +111,18 @@ if not repeated then
   if state.taken_over then
     -- A person has the conversation: not even a reply that is stored goes out.
     local first = number(accepted_at)
-    local ends = takeover_end(number(state.taken_over_at), number(state.last_inbound), first, quiet_takeover_ms)
-    if ends and ends <= now then return later('hand_back', now + lease_ms, state.taken_over) end
+    local takeover_ends = takeover_end(number(state.taken_over_at), number(state.last_inbound), first, quiet_takeover_ms)
+    if takeover_ends and takeover_ends <= now then return later('hand_back', now + lease_ms, state.taken_over) end
     local far = now + 3600000 + jitter_ms
-    return later('taken_over', math.min(far, ends or far), state.taken_over)
+    return later('taken_over', math.min(far, takeover_ends or far), state.taken_over)
   end
   if number(state.hold_until) > now then
     return later('held', number(state.hold_until), state.hold_reason or '')
   end
   local gate
-  if unanswered then
+  if ends then
+    gate = nil
+  elseif unanswered then
     local far = now + 3600000 + jitter_ms
     if gates[1] then return later('paused', far, gates[1]) end
     if gates[2] then return later('quarantined', far, gates[2]) end
@@ -186,7 +194,9 @@ if not repeated then
   -- A step left open: its holder crashed or lost its lease. Counted before the work, so that poison is found out.
   local asked, sent = past[1] == 'asking', past[1] == 'delivering'
   if asked or sent then redis.call('HINCRBY', head, asked and 'asks_vanished' or 'sends_vanished', 1) end
-  if interrupted then
+  if ends then
+    if past[2] then redis.call('HSET', head, 'step', 'replied') end
+  elseif interrupted then
     redis.call('HSET', head, 'step', 'replied')
   elseif past[2] then
     local attempt = number(past[7]) + 1
@@ -209,6 +219,10 @@ end
 if interrupted then
   known[#known + 1] = 'interrupted'
   known[#known + 1] = 1
+end
+if unwanted then
+  known[#known + 1] = 'unwanted'
+  known[#known + 1] = unwanted
 end
 if probing then
   known[#known + 1] = 'probe'

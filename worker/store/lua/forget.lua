@@ -1,6 +1,7 @@
 -- Erase all that is stored of one conversation in its shard. What waits gets its fate first, so the books stay true.
 --
--- queue, parked: of the persona. reason: for what waits. events: ids of journals that were found.
+-- queue, parked: of the persona. reason: for what waits. erased_name: the conversation's name as a keyed hash, under which what
+-- the lead has said about messages is kept, or '' = it is not kept. events: ids of journals that were found.
 -- Returns {'forgotten' | 'busy' (a turn runs, nothing was changed), events that waited, journals erased}.
 -- Twice for one call: the second time finds nothing, and changes nothing.
 
@@ -30,4 +31,11 @@ redis.call('ZREM', follow_ups, name)
 for _, index in ipairs({ready, queue, parked, rung, conversations}) do redis.call('ZREM', index, name) end
 redis.call('HDEL', sealed, name)
 redis.call('HDEL', taken_over, name)
+-- What the lead has said about messages stays, and names nobody any more.
+local kept = redis.call('HGET', consents, name)
+if kept and erased_name ~= '' then
+  redis.call('HSET', erased_consents, erased_name, string.match(kept, '^%l+ %d+ ') .. 'erased')
+end
+redis.call('HDEL', consents, name)
+redis.call('ZREM', errands, 'consent lead ' .. name)
 return {'forgotten', #waiting, erased}

@@ -2,16 +2,18 @@
 --
 -- journal: of the head. farewell: '' = an answer of the persona | '1' = a farewell, no answer | 'sealed' = a farewell that
 -- says what the persona said. accepted_at: of the head when its turn began. ids_known: all workers know ids of replies.
--- Returns {'holder' | 'taken_over' | 'closed' | 'lost' | 'settled', the reply to deliver, its id or '' when a release
+-- silence, only_opted_in: the persona's rules about consent (lib/consent.lua).
+-- Returns {'holder' | 'taken_over' | 'closed' | 'opted_out' | 'not_opted_in' | 'lost' | 'settled', the reply to deliver, its id or '' when a release
 -- without ids stored it}. `holder`: the step is now "delivering", the lease is renewed, go on. `taken_over`: a person took
--- over meanwhile; `closed`: the channel's gate is closed; in both cases deliver nothing, let go of the lease.
+-- over meanwhile; `closed`: the channel's gate is closed; in both cases deliver nothing, let go of the lease. `opted_out`, `not_opted_in`: the
+-- lead does not want it: deliver nothing, end the turn.
 -- A farewell counts only from the holder, and gives way to an answer as long as nothing of it can have been sent.
 -- Twice for one caller: the second time finds its own reply and only renews the lease.
 
 local now = clock()
 
 local past = redis.call('HMGET', journal, 'reply', 'step', 'fate', 'reply_id', 'farewell', 'replied_at', 'sends',
-  'failed')
+  'failed', 'kind', 'said')
 if past[3] or not past[2] then
   return {'settled', past[1] or '', ''}
 end
@@ -21,7 +23,7 @@ if reply then
   local at, named = string.match(past[4] or '', '^(%d+) (.+)$')
   if at == past[6] then id = named or '' end
 end
-local lease = redis.call('HMGET', conversation, 'owner', 'fence', 'taken_over')
+local lease = redis.call('HMGET', conversation, 'owner', 'fence', 'taken_over', 'consent')
 local holder = lease[1] == token and lease[2] == fence
 
 local answer, sends, wanted = farewell == '', number(past[7]), not reply
@@ -66,10 +68,11 @@ local lease_until = stamp(now + lease_ms)
 first_write('HSET', conversation, 'lease_until', lease_until)
 redis.call('ZADD', agenda, lease_until, name)
 local delivering = past[2] == 'delivering'
-if lease[3] or redis.call('HEXISTS', channel, 'channel_until') == 1 then
+local unwanted = unwanted_because(lease[4], past[9], past[10], silence, only_opted_in)
+if unwanted or lease[3] or redis.call('HEXISTS', channel, 'channel_until') == 1 then
   -- Said "holder" to the same caller before, who did not hear it: no send came of that.
   redis.call('HSET', journal, 'step', 'replied', 'sends', sends - (delivering and 1 or 0))
-  return {lease[3] and 'taken_over' or 'closed', reply, id}
+  return {unwanted or lease[3] and 'taken_over' or 'closed', reply, id}
 end
 if not delivering then redis.call('HSET', journal, 'step', 'delivering', 'sends', sends + 1) end
 return {'holder', reply, id}

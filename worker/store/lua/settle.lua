@@ -69,14 +69,14 @@ redis.call('HDEL', conversation, unpack(ended))
 redis.call('HSET', conversation, unpack(learned))
 
 local left = redis.call('LLEN', inbox)
-local frozen = redis.call('HMGET', conversation, 'sealed', 'taken_over', 'touch_event')
+local frozen = redis.call('HMGET', conversation, 'sealed', 'taken_over', 'consent', 'touch_event')
 if mark == 'sealed' or mark == 'owned_elsewhere' or touch_at == 'drop' then
   drop_touch(conversation, follow_ups, timeline, name, now, reason)
-elseif plan_step ~= '' and left == 0 and not frozen[2] then
+elseif plan_step ~= '' and left == 0 and not frozen[2] and frozen[3] ~= 'out' then
   -- The turn has counted on from the clock of its beginning: one that stepped back since is behind it.
   local late = math.max(0, number(quiet_from) - now)
   redis.call('HSET', conversation, 'quiet_from', stamp(number(quiet_from) - late), 'plan_step', plan_step)
-  local asked_for = frozen[3] and redis.call('ZSCORE', follow_ups, name)
+  local asked_for = frozen[4] and redis.call('ZSCORE', follow_ups, name)
   if not asked_for then
     redis.call('HINCRBY', conversation, 'plan', 1)
     if touch_at ~= '' then

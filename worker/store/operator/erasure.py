@@ -12,7 +12,9 @@ from redis.exceptions import NoPermissionError
 
 from config.celery import OUTREACH, TURNS
 from config.settings import Settings
+from worker.domain.consent import State
 from worker.domain.conversation import Conversation
+from worker.store.conversations.consents import Consents, ErasedNames
 from worker.store.keys import Keys
 from worker.store.queues.celery_messages import UnreadableMessage, read
 from worker.store.queues.parked import PARKED
@@ -29,7 +31,8 @@ _DAY_MS = 86_400_000
 class Traces:
     """What is stored of a conversation. ``events``: ids of all records of events, those that ended included.
 
-    ``messages``: what names it in the queues, when they are in the store.
+    ``messages``: what names it in the queues, when they are in the store. ``consent``: what the lead has said to this
+    persona or for all; ``out`` when either of them is.
     """
 
     events: tuple[str, ...]
@@ -42,11 +45,12 @@ class Traces:
     follow_up: bool
     running: bool
     messages: int
+    consent: State | None = None
 
     @property
     def nothing(self) -> bool:
         """Nothing is stored of it."""
-        return not (self.events or self.timeline or self.has_state or self.messages)
+        return not (self.events or self.timeline or self.has_state or self.messages or self.consent)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +67,22 @@ class Forgetting:
     between which it serves others: records of events that ended are found by their name only."""
 
     def __init__(
-        self, redis: Redis, broker_redis: Redis | None, keys: Keys, scripts: Scripts, settings: Settings
+        self,
+        redis: Redis,
+        broker_redis: Redis | None,
+        keys: Keys,
+        scripts: Scripts,
+        consents: Consents,
+        settings: Settings,
     ) -> None:
         self._redis = redis
         # Where the queues are, when they are lists of a Redis server.
         self._queues = redis if settings.doorbells_in_store else broker_redis
         self._keys = keys
         self._forget = scripts.forget
+        self._erase_lead = scripts.erase_lead
+        self._consents = consents
+        self._erased = ErasedNames(settings)
         self._channel = settings.captivate.name
 
     def traces(self, conversation: Conversation) -> Traces:
@@ -98,6 +111,7 @@ class Forgetting:
             follow_up=follow_up is not None,
             running=int(lease_until or 0) > clock_ms(self._redis),
             messages=sum(1 for _ in self._messages(conversation)),
+            consent=self._said(conversation),
         )
 
     def is_running(self, conversation: Conversation) -> bool:
@@ -106,13 +120,33 @@ class Forgetting:
         lease_until: str | None = self._redis.hget(key, "lease_until")  # type: ignore[assignment]
         return int(lease_until or 0) > clock_ms(self._redis)
 
-    def forget(self, conversation: Conversation, traces: Traces) -> Forgotten:
-        """Erase it; what waits ends as skipped. While a turn runs nothing is changed. ``traces``: as just read."""
-        keys = self._keys.conversation(conversation)
-        status, skipped, events = self._forget.run(keys, name=keys.name, reason=_REASON, events=traces.events)
+    @property
+    def keeps_consent(self) -> bool:
+        """Whether what a lead has said about messages outlives the lead's data: there is a key for the hash."""
+        return self._erased.kept
+
+    def forget(self, conversation: Conversation, traces: Traces, *, also_consent: bool = False) -> Forgotten:
+        """Erase it; what waits ends as skipped. While a turn runs nothing is changed. ``traces``: as just read.
+
+        What the lead has said about messages is kept under a keyed hash of the name, unless ``also_consent``.
+        """
+        # What is not told yet would be lost with the conversation.
+        self._consents.tell(conversation)
+        keys, target = self._keys.conversation(conversation), conversation.target
+        erased, erased_lead = ("", "") if also_consent else (self._erased.of(keys.name), self._erased.of(target))
+        status, skipped, events = self._forget.run(
+            keys, name=keys.name, reason=_REASON, erased_name=erased, events=traces.events
+        )
         if status == "forgotten":
+            self._erase_lead.run(self._keys.lead(target), target=target, erased=erased_lead)
             self._forget_elsewhere(conversation)
         return Forgotten(status, skipped, events)
+
+    def _said(self, conversation: Conversation) -> State | None:
+        own = self._consents.of(conversation)
+        kept = self._redis.hget(self._keys.lead(conversation.target).consents_of_leads, conversation.target)
+        lead: State | None = None if kept is None else "out" if str(kept).startswith("out") else "in"
+        return "out" if "out" in (own and own.state, lead) else (own.state if own else lead)
 
     def _forget_elsewhere(self, conversation: Conversation) -> None:
         home, name = self._keys.persona(conversation.persona), conversation.name

@@ -1,6 +1,7 @@
 """What has to be done for a persona or a channel at a time, by whichever process looks first.
 
 An errand lives in its owner's home shard: ``probe`` a closed gate, ``open`` the gate everywhere, look at ``places``.
+One about ``consent`` lives where the lead has said something: tell it to the lead's other personas.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ _AGAIN_MS = 5_000
 
 @dataclass(frozen=True, slots=True)
 class Errand:
-    """``what``: probe, open or places. ``gate``: of which gate. ``owner``: name of a persona or an environment."""
+    """``what``: probe, open, places or consent. ``gate``: of which gate. ``owner``: name of a persona, an environment
+    or a conversation."""
 
     what: str
     gate: str

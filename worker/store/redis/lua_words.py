@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from worker.domain.vocabulary import KINDS, Cause, stored
+from worker.domain.vocabulary import KINDS, Cause, is_outreach, stored
 
 # Why an opener or a follow-up waits for a better moment.
 _MOMENTS = (Cause.QUIET_HOURS, Cause.RAMP, Cause.FREQUENCY_CAP)
@@ -15,13 +15,16 @@ _OWN_LIMIT_OF_0_1_0 = "the key's own limit of calls"
 def words() -> str:
     """Definitions that stand in front of ``lua/lib/prelude.lua``: a script carries those that it uses.
 
-    ``speaks_first(kind)``; ``for_its_moment(reason)``: a hold of an opener or a follow-up for a better moment, which is
-    not kept from what comes in meanwhile; ``for_a_place(reason)``: a hold for a call with the key of the persona.
+    ``speaks_first(kind)``; ``is_outreach(kind)``: it needs the lead's consent; ``for_its_moment(reason)``: a hold of an
+    opener or a follow-up for a better moment, which is not kept from what comes in meanwhile; ``for_a_place(reason)``:
+    a hold for a call with the key of the persona.
     """
     speaks_first = [kind for kind, rules in KINDS.items() if rules.speaks_first]
+    outreach = [kind for kind in KINDS if is_outreach(kind)]
     return "".join(
         (
             _is_one_of("speaks_first", "kind", speaks_first),
+            _is_one_of("is_outreach", "kind", outreach),
             _is_one_of("for_its_moment", "reason", map(stored, _MOMENTS)),
             _is_one_of("for_a_place", "reason", [*map(stored, (Cause.OWN_LIMIT, Cause.IN_LINE)), _OWN_LIMIT_OF_0_1_0]),
         )

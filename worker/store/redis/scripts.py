@@ -11,7 +11,19 @@ from typing import Any, Generic, ParamSpec
 from redis import Redis
 from redis.exceptions import NoScriptError, ResponseError
 
-from worker.store.faces import agenda, door, follow_ups, gates, operators, outreach, places, processes, turn, views
+from worker.store.faces import (
+    agenda,
+    consent,
+    door,
+    follow_ups,
+    gates,
+    operators,
+    outreach,
+    places,
+    processes,
+    turn,
+    views,
+)
 from worker.store.faces.face import Face, Words
 from worker.store.redis.ahead import LUA
 from worker.store.redis.cluster import LateCluster
@@ -138,7 +150,7 @@ class Scripts:
 
         prelude, shared = (
             [words(), read("lib/prelude")],
-            [read(f"lib/{name}") for name in ("touches", "takeover", "places")],
+            [read(f"lib/{name}") for name in ("touches", "takeover", "places", "consent")],
         )
         plain = LUA if ahead else ""
         clock = _known(lease_ms, personas, channel) + read("lib/clock") if mends else _ONLY_READS
@@ -194,6 +206,10 @@ class Scripts:
         self.claim = script(operators.claim)
         self.hand_back = script(operators.hand_back)
         self.seal = script(operators.seal)
+        self.consent = script(consent.consent)
+        self.consent_of_lead = script(consent.consent_of_lead)
+        self.erase_lead = script(consent.erase_lead)
+        self.consent_told = script(consent.consent_told)
         self.forget = script(operators.forget)
 
 

@@ -88,6 +88,7 @@ class Figures:
     follow_up_lateness_seconds: float = 0.0
     dead_letters: int = 0
     seals: int = 0
+    consents: int = 0
     taken_over: int = 0
     queues: dict[str, int] = field(default_factory=dict)
     unread: dict[str, int] = field(default_factory=dict)
@@ -174,7 +175,7 @@ class Measures:
         return (self._channel, str(reason)) if until else ("", "")
 
     def _add(self, figures: Figures, answer: list[Any]) -> None:
-        now, counters, waiting, looked_at, due, planned, planned_due, dead, seals, taken_over, rows = answer
+        now, counters, waiting, looked_at, due, planned, planned_due, dead, seals, consents, taken_over, rows = answer
         for name, count in zip(counters[::2], counters[1::2], strict=True):
             persona, _, word = name.partition(":")
             counted = figures.counters.setdefault(self._known(persona), {})
@@ -194,6 +195,7 @@ class Measures:
         figures.follow_up_lateness_seconds = max(figures.follow_up_lateness_seconds, (now - planned_due) / 1000)
         figures.dead_letters += dead
         figures.seals += seals
+        figures.consents += consents
         figures.taken_over += taken_over
 
     def _known(self, persona: str) -> str:

@@ -14,7 +14,7 @@ from worker.clients.http.connections import Answer
 
 
 def answer(**headers):
-    return Answer(429, httpx.Headers({name.replace("_", "-"): value for name, value in headers.items()}), b"")
+    return Answer(429, [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()], b"")
 
 
 def test_an_answer_was_sent_when_its_date_header_says():

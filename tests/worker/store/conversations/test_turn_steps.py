@@ -304,7 +304,7 @@ def test_a_turn_that_has_more_to_do_before_its_call_and_vanishes_has_asked_nothi
     let_lease_run_out()
     grant = begin()
     assert (grant.head.asks, grant.head.asks_vanished) == (1, 0)
-    assert store.leases.asking(grant)
+    assert store.leases.asking(grant) == "asking"
     let_lease_run_out()
     assert begin().head.asks_vanished == 1
 
@@ -314,7 +314,7 @@ def test_a_turn_that_lost_its_lease_may_not_ask(store, channel, begin, let_lease
     lost = begin()
     let_lease_run_out()
     begin()
-    assert not store.leases.asking(lost)
+    assert store.leases.asking(lost) == "lost"
 
 
 def test_a_holder_that_wakes_up_after_its_lead_was_forgotten_leaves_no_image_behind(

@@ -28,6 +28,7 @@
 --                                                   of the turn that does
 --                    last_words                     keyed digest of the lead's words that were answered last, where the
 --                                                   persona's server is silent when they come again
+--                    consent                        what the lead has said last: out, or in (lua/lib/consent.lua)
 --                    sealed_by, sealing             operator and reason of a seal; name of the last call that sealed or opened
 -- inbox        LIST  event ids in the order of acceptance
 -- journal      HASH  kind, payload (content), accepted_at (or replayed), first_accepted_at (when replayed)
@@ -38,6 +39,7 @@
 --                    joining (open, closing, no), size
 --                    derived_from (of an event whose id Parley made, or looks as if: the message that it is a further
 --                    image of, "replay <letter>", or nothing when it is a producer's own)
+--                    said (of a message that opts out: "stop", or "again" when it changed nothing)
 --                    step (waiting, begun, asking, replied, delivering, settled); begun: not asked yet
 --                    first_begun_at (written and read by 0.1.0 only)
 --                    failures, failures_ms, failed (failed attempts of the present step: those that count against the
@@ -74,7 +76,7 @@
 -- channel      HASH  the same for what all replies go through: channel_..., succeeded_at
 -- waiting      ZSET  conversation -> since when it waits, or tried last; from LAST_TO_TRY on: not to be repeated
 -- errands      ZSET  what has to be done for an owner in this shard -> milliseconds when it is due:
---                    "probe <gate> <owner>", "open <gate> <owner>", "places calls <persona>"
+--                    "probe <gate> <owner>", "open <gate> <owner>", "places calls <persona>", "consent lead <conversation>"
 -- running      ZSET  token of a call, or "for <conversation>" (a place that is kept for it) -> milliseconds of its end
 -- line         ZSET  conversation that waits for a place -> milliseconds since when its head waits
 -- ramp         HASH  settings (of the ramp that holds), since (first opener), next (next free moment), delay (how late
@@ -91,6 +93,9 @@
 -- refused:<conversation>  ZSET  event id of such a letter -> the same
 -- only_counted HASH  <persona> (a configured one, or -) -> refused events of which no letter is kept; :last = SHA-1 of
 --                    the last of them
+-- consents     HASH  conversation -> "out" or "in", milliseconds since when, who said it
+-- consents_of_leads HASH  handle of a lead -> the same, for all personas; in the lead's own shard
+-- erased_consents HASH  keyed hash of the name of an erased conversation, or of an erased lead's handle -> the same
 -- books        HASH  <persona>:accepted, :answered, :joined, :ignored, :sealed, :skipped, :dead
 -- clock        TEXT  the latest time that a script of this shard has seen, to about two seconds (lua/lib/clock.lua)
 -- Content is opaque to scripts: it can be encrypted (worker/store/encryption.py), the same text always alike.

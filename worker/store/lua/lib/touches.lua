@@ -18,11 +18,11 @@ local function plan_touch(conversation, follow_ups, timeline, name, now, at, rul
   note(timeline, now, 'follow-up planned', tonumber(at), rule)
 end
 
--- A quiet conversation expires, but not before its next touch has been looked at. `frozen`: its fields sealed and
--- taken_over, when the script has just read them.
+-- A quiet conversation expires, but not before its next touch has been looked at. `frozen`: its fields sealed,
+-- taken_over and consent, when the script has just read them.
 local function expire_quiet(conversation, follow_ups, name, now, retention, frozen)
-  frozen = frozen or redis.call('HMGET', conversation, 'sealed', 'taken_over')
-  if not frozen[1] and not frozen[2] then
+  frozen = frozen or redis.call('HMGET', conversation, 'sealed', 'taken_over', 'consent')
+  if not frozen[1] and not frozen[2] and frozen[3] ~= 'out' then
     local due = number(redis.call('ZSCORE', follow_ups, name))
     redis.call('PEXPIRE', conversation, stamp(tonumber(retention) + math.max(0, due - now)))
   end

@@ -1,0 +1,166 @@
+"""``parley consent``, and what ``explain``, ``status`` and ``forget`` say of it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+
+import pytest
+
+from worker.domain.conversation import Conversation
+
+LEAD = Conversation("ava", "@lead")
+WHO = ("ava", "@lead")
+HEADER = "persona,target,state,since,by\n"
+
+
+@pytest.fixture
+def stopped(store, chat):
+    """The lead wrote STOP."""
+    store.inbox.accept(chat("stop", message="STOP"))
+
+
+@pytest.fixture
+def file(tmp_path):
+    """Write a CSV and return its path."""
+
+    def make(text):
+        path = tmp_path / "consent.csv"
+        path.write_text(text, encoding="utf-8")
+        return str(path)
+
+    return make
+
+
+def test_nobody_has_said_anything(parley):
+    assert parley("consent", "list").out == "No lead has opted out or in.\n"
+    assert parley("consent", "show", *WHO).status == 1
+    assert json.loads(parley("consent", "list", "--json").out) == []
+
+
+def test_who_opted_out_is_listed_and_shown(parley, stopped):
+    listed = parley("consent", "list").out
+    assert ("ava" in listed, "@lead" in listed, "opted out" in listed) == (True, True, True)
+    (mark,) = json.loads(parley("consent", "list", "--json", "--state", "out").out)
+    assert (mark["persona"], mark["target"], mark["state"], mark["by"]) == ("ava", "@lead", "out", "lead")
+    assert parley("consent", "list", "--state", "in").out == "No lead has opted out or in.\n"
+    assert parley("consent", "list", "--persona", "bea").out == "No lead has opted out or in.\n"
+    assert parley("consent", "show", *WHO).out.startswith("opted out of messages of ava since 20")
+    assert parley("consent", "list", "--state", "maybe").status == 2
+
+
+def test_an_operator_writes_it_down_and_takes_it_back(parley, store):
+    ended = parley("consent", "set", *WHO, "out", "--reason", "called us", "--by", "kim")
+    assert (ended.status, ended.out) == (0, "Written: opted out.\n")
+    assert store.consents.of(LEAD).by == "kim: called us"
+    assert parley("consent", "set", *WHO, "out").status == 1
+    assert parley("consent", "set", *WHO, "in", "--yes").status == 0
+    assert store.consents.of(LEAD).state == "in"
+    assert parley("consent", "set", *WHO, "none", "--yes").status == 0
+    assert store.consents.of(LEAD) is None
+    assert [moment.word for moment in store.timeline.of(LEAD)] == ["opted out", "opted in", "consent removed"]
+
+
+def test_it_asks_before_a_lead_may_get_messages_again(parley, store, stopped):
+    ended = parley("consent", "set", *WHO, "in", answer="n\n")
+    assert (ended.status, store.consents.of(LEAD).state) == (1, "out")
+
+
+@pytest.mark.parametrize("words", [("nobody", "@lead", "out"), ("ava", "@lead", "off")])
+def test_wrong_words_are_told(parley, words):
+    assert parley("consent", "set", *words).status == 2
+
+
+def test_export_and_import_are_the_same(parley, store, stopped, file):
+    parley("consent", "set", "*", "@other", "out", "--by", 'a "quoted", name')
+    text = parley("consent", "export").out
+    rows = list(csv.DictReader(io.StringIO(text)))
+    assert [(row["persona"], row["target"], row["state"]) for row in rows] == [
+        ("ava", "@lead", "out"),
+        ("*", "@other", "out"),
+    ]
+    before = store.consents.all()
+    store.redis.flushdb()
+    assert parley("consent", "import", file(text), "--yes").out == "Changed: 2; so already, or said later: 0.\n"
+    assert store.consents.all() == before
+    assert parley("consent", "import", file(text), "--yes").status == 0
+    assert store.consents.all() == before
+
+
+def test_what_the_lead_said_later_stays(parley, store, stopped, chat, file):
+    text = parley("consent", "export").out
+    store.inbox.accept(chat("start", message="START"))
+    parley("consent", "import", file(text), "--yes")
+    assert store.consents.of(LEAD).state == "in"
+
+
+def test_a_file_with_faults_changes_nothing_and_names_its_lines(parley, store, file):
+    lines = ["ava,@a,out,,", "nobody,@b,out,,", "ava,,out,,", "ava,@c,off,,", "ava,@d,out,tomorrow,"]
+    text = HEADER + "\n".join([*lines, "ava,@e,in,2999-01-01,"])
+    ended = parley("consent", "import", file(text), "--yes")
+    assert ended.status == 1
+    assert [line.partition(":")[0] for line in ended.err.splitlines()] == [
+        *(f"line {number}" for number in range(3, 8)),
+        "Nothing was changed.",
+    ]
+    assert store.consents.all() == []
+
+
+def test_a_file_without_a_header_says_which_column_is_missing(parley, file):
+    assert "has no column persona" in parley("consent", "import", file("ava,@lead,out\n")).err
+
+
+def test_since_and_by_may_be_missing(parley, store, file):
+    parley("consent", "import", file("persona,target,state\nava,@lead,in\n"), "--yes", "--by", "kim")
+    assert (store.consents.of(LEAD).state, store.consents.of(LEAD).by) == ("in", "kim")
+
+
+def test_explain_and_status_tell(parley, store, stopped):
+    lines = parley("explain", *WHO).out
+    assert "The lead opted out of messages of ava on " in lines
+    assert "parley consent set ava @lead in" in lines
+    assert json.loads(parley("status", "--json").out)["opted_out_or_in"] == 1
+    assert json.loads(parley("explain", *WHO, "--json").out)["consent"]
+
+
+def test_explain_tells_of_a_lead_who_was_never_heard_of(parley, store):
+    parley("consent", "set", *WHO, "out")
+    store.redis.delete(store.keys.of(LEAD).timeline(LEAD))
+    ended = parley("explain", *WHO)
+    assert ended.status == 1
+    assert "The lead opted out" in ended.err
+
+
+# --- forget -----------------------------------------------------------------------------------------------------------
+
+
+def test_forget_refuses_to_forget_an_opt_out(parley, store, stopped):
+    ended = parley("forget", *WHO, "--yes")
+    assert ended.status == 1
+    assert "PARLEY_CONSENT__HASH_KEY" in ended.err
+    assert store.consents.of(LEAD)
+    assert parley("forget", *WHO, "--yes", "--also-consent").status == 0
+    assert store.consents.of(LEAD) is None
+    assert not any("@lead" in str(key) for key in store.redis.scan_iter())
+
+
+def test_an_erased_lead_stays_opted_out_and_no_name_is_left(parley, make_store, store, chat, stopped, monkeypatch):
+    monkeypatch.setenv("PARLEY_CONSENT__HASH_KEY", "a key of sixteen")
+    assert parley("forget", *WHO, "--yes").status == 0
+    dump = [(key, store.redis.hgetall(key)) for key in store.redis.scan_iter() if store.redis.type(key) == "hash"]
+    assert "@lead" not in str(dump)
+    keyed = make_store(consent={"hash_key": "a key of sixteen"})
+    keyed.inbox.accept(chat("again", message="hello"))
+    grant = keyed.leases.begin(LEAD, "t")
+    assert (grant.consent, grant.unwanted) == ("out", None)
+    assert keyed.consents.of(LEAD).state == "out"
+
+
+def test_an_erased_lead_who_starts_again_gets_messages_again(parley, make_store, chat, stopped, monkeypatch):
+    monkeypatch.setenv("PARLEY_CONSENT__HASH_KEY", "a key of sixteen")
+    parley("forget", *WHO, "--yes")
+    keyed = make_store(consent={"hash_key": "a key of sixteen"})
+    keyed.inbox.accept(chat("again", message="start"))
+    assert keyed.leases.begin(LEAD, "t").consent == "in"
+    assert keyed.consents.of(LEAD).state == "in"

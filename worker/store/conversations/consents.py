@@ -1,0 +1,188 @@
+"""What leads have said about messages that they did not ask for: written, listed, told to the other personas.
+
+In the scope ``persona`` a mark is in the shard of its conversation, so that ``accept``, ``begin``, ``asking`` and
+``record`` write and read it in the step that they are. In the scope ``lead`` there is a second mark in the lead's own
+shard. ``accept`` leaves an errand in the same step, and whoever accepted the event tells it there before the receipt
+returns; should that process crash, a beat does.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal, cast
+
+from redis import Redis
+
+from config.settings import Settings
+from worker.domain.consent import State
+from worker.domain.conversation import Conversation
+from worker.store.keys import Keys
+from worker.store.redis.scripts import Scripts
+
+ALL_PERSONAS = "*"  # stands for the persona of a mark that a lead has for all of them
+
+ERRAND = "consent lead"
+
+Written = Literal["done", "nothing"]
+
+# 128 bits of a keyed hash.
+_DIGITS = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What a lead has said last. ``persona``: to which, or ``ALL_PERSONAS``. ``by``: ``lead``, or who else and why."""
+
+    persona: str
+    target: str
+    state: State
+    since: datetime
+    by: str
+
+
+class ErasedNames:
+    """The names of leads as keyed hashes, by which an erased lead stays opted out."""
+
+    def __init__(self, settings: Settings) -> None:
+        key = settings.consent_key
+        self._key = key.get_secret_value().encode() if key else b""
+
+    @property
+    def kept(self) -> bool:
+        """Whether there is a key."""
+        return bool(self._key)
+
+    def of(self, name: str) -> str:
+        """The hash of a conversation's name, or of a lead's handle alone; '' without a key."""
+        if not self._key:
+            return ""
+        return hmac.digest(self._key, f"consent {name}".encode("utf-8", "surrogatepass"), "sha256").hex()[:_DIGITS]
+
+
+class Consents:
+    """Reads and writes marks. Every method may raise ``redis.RedisError`` and may be called again."""
+
+    def __init__(self, redis: Redis, keys: Keys, scripts: Scripts, settings: Settings) -> None:
+        self._redis = redis
+        self._keys = keys
+        self._write = scripts.consent
+        self._write_of_lead = scripts.consent_of_lead
+        self._told = scripts.consent_told
+        self._erased = ErasedNames(settings)
+        self._shared = [name for name in settings.personas if settings.consent_of(name).scope == "lead"]
+        self._timeline_ms = int(settings.retention.dead_seconds * 1000)
+        self._conversation_ms = int(settings.retention.conversation_seconds * 1000)
+
+    def of(self, conversation: Conversation) -> Mark | None:
+        """What the lead has said to this persona; None = nothing, or the conversation was erased."""
+        kept: str | None = self._redis.hget(self._keys.of(conversation).consents, conversation.name)  # type: ignore[assignment]
+        return _mark(*conversation, kept)
+
+    def of_lead(self, target: str) -> Mark | None:
+        """What the lead has said for all personas, also one that was erased; None = nothing."""
+        shard = self._keys.lead(target)
+        if not self._erased.kept:
+            return _mark(ALL_PERSONAS, target, self._redis.hget(shard.consents_of_leads, target))
+        with self._redis.pipeline(transaction=False) as pipeline:
+            pipeline.hget(shard.consents_of_leads, target)
+            pipeline.hget(shard.erased_consents, self._erased.of(target))
+            kept, erased = pipeline.execute()
+        return _mark(ALL_PERSONAS, target, kept or erased)
+
+    def all(self, persona: str | None = None) -> list[Mark]:
+        """All marks but those of erased leads, the oldest first. ``persona``: only of this one, or ``ALL_PERSONAS``."""
+        return sorted(self._all(persona), key=lambda mark: (mark.since, mark.persona, mark.target))
+
+    def write(
+        self, conversation: Conversation, state: State | Literal["none"], by: str, since: datetime | None = None
+    ) -> Written:
+        """Write what a lead has consented to towards this persona; in the scope ``lead`` towards all that have it.
+
+        ``none``: nothing is known any more. ``since``: None = now. Returns ``nothing`` when it is so already.
+        """
+        if conversation.persona == ALL_PERSONAS:
+            return self.write_for_all(conversation.target, state, str(_ms(since)) if since else "", by)
+        errand = f"{ERRAND} {conversation.name}" if conversation.persona in self._shared and state != "none" else ""
+        written = self._written(conversation, state, by, since=_ms(since) if since else "", errand=errand)
+        if errand:
+            self.tell(conversation)
+        return written
+
+    def tell(self, conversation: Conversation) -> None:
+        """Tell the lead's other personas what this lead has said last. Does nothing when that is done already."""
+        shard, name = self._keys.of(conversation), conversation.name
+        errand = f"{ERRAND} {name}"
+        with self._redis.pipeline(transaction=False) as pipeline:
+            pipeline.hget(shard.consents, name)
+            pipeline.zscore(shard.errands, errand)
+            said, waits = pipeline.execute()
+        if waits is None:
+            return
+        mark = _mark(*conversation, said)
+        if mark:
+            self.write_for_all(mark.target, mark.state, str(_ms(mark.since)), mark.by)
+            if mark.state == "in":
+                self._undo_for_others(mark)
+        self._told.run(shard, name=name, errand=errand, said=said or "")
+
+    def _undo_for_others(self, mark: Mark) -> None:
+        for persona in self._shared:
+            if persona != mark.persona:
+                self._written(Conversation(persona, mark.target), "in", mark.by, only_later_than=_ms(mark.since))
+
+    def _written(
+        self,
+        conversation: Conversation,
+        state: str,
+        by: str,
+        *,
+        since: int | str = "",
+        errand: str = "",
+        only_later_than: int | str = "",
+    ) -> Written:
+        keys = self._keys.conversation(conversation)
+        written: Written = self._write.run(
+            keys,
+            name=keys.name,
+            state=state,
+            by=by,
+            since=since,
+            erased=self._erased.of(keys.name),
+            errand=errand,
+            only_later_than=only_later_than,
+            timeline_ms=self._timeline_ms,
+            conversation_ms=self._conversation_ms,
+        )
+        return written
+
+    def write_for_all(self, target: str, state: str, at: str, by: str) -> Written:
+        """Write the lead's own mark. ``at``: milliseconds when it was said, '' = now; what was said later stays."""
+        shard = self._keys.lead(target)
+        erased = self._erased.of(target)
+        written: Written = self._write_of_lead.run(shard, target=target, erased=erased, state=state, at=at, by=by)
+        return written
+
+    def _all(self, persona: str | None) -> Iterator[Mark]:
+        for shard in self._keys.shards:
+            for target, kept in self._redis.hscan_iter(shard.consents_of_leads):
+                mark = _mark(ALL_PERSONAS, str(target), str(kept))
+                if mark and persona in (None, ALL_PERSONAS):
+                    yield mark
+            for name, kept in self._redis.hscan_iter(shard.consents):
+                mark = _mark(*Conversation.of_name(str(name)), str(kept))
+                if mark and persona in (None, mark.persona):
+                    yield mark
+
+
+def _mark(persona: str, target: str, kept: object) -> Mark | None:
+    if kept is None:
+        return None
+    state, at, by = str(kept).split(" ", 2)
+    return Mark(persona, target, cast("State", state), datetime.fromtimestamp(int(at) / 1000, UTC), by)
+
+
+def _ms(moment: datetime) -> int:
+    return round(moment.timestamp() * 1000)
