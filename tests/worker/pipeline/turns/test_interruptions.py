@@ -76,9 +76,9 @@ def test_a_bubble_in_doubt_is_not_sent_again(stopping, say, ends):
     stopping.fail(FaultKind.ACT_THEN_DROP, nth=2, service="captivate")
     stopping.producer.enqueue(say(THREE))
     stopping.work(turns=2)
-    stopping.producer.enqueue(say("stop"))
+    stopping.producer.enqueue(say("wait"))
     stopping.work()
-    assert [text for (text,) in stopping.texts()] == ["You said: one", "You said: two", "You said: stop"]
+    assert [text for (text,) in stopping.texts()] == ["You said: one", "You said: two", "You said: wait"]
     assert ends()[0].startswith(
         "the lead wrote while bubbles went out: 1 of 3 sent; 2 written, not sent, one of these may have arrived"
     )
@@ -108,7 +108,7 @@ def test_a_replayed_message_is_no_interruption(stopping, lead, say, store):
 def test_a_worker_that_vanished_then_withholds_once(stopping, say, stand_still, lose_lease_now, store, lead, ends):
     stopping.producer.enqueue(say(THREE))
     stopping.run()
-    stopping.producer.enqueue(say("stop"))
+    stopping.producer.enqueue(say("wait"))
     stopping.let_holds_run_out()
     stand_still("before settle", lose_lease_now)
     assert stopping.run().startswith("left")
