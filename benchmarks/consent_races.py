@@ -9,13 +9,11 @@ On an embedded server of its own, with two beats. Exit status 1 when anything ha
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import sys
-import time
 
+from benchmarks.racing import carry_out
 from config.settings import Settings, load
-from simulation.consent_races import Races, Verdict
-from simulation.servers.embedded_redis import EmbeddedRedis
+from simulation.consent_races import Races
 
 
 def settings_for(redis_url: str, scope: str) -> Settings:
@@ -35,27 +33,13 @@ def settings_for(redis_url: str, scope: str) -> Settings:
 def main() -> int:
     """Run and print. 1 when a race ended as it must not."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.consent_races", description=__doc__)
-    parser.add_argument("--races", type=int, default=100_000)
     parser.add_argument("--scope", choices=("persona", "lead"), default="persona")
-    parser.add_argument("--seed", type=int, default=1)
-    options = parser.parse_args()
-    started_at = time.monotonic()
+    return carry_out(parser, _races, races=100_000, every=10_000)
 
-    def progress(done: int, verdict: Verdict) -> None:
-        if done % 10_000 == 0:
-            print(f"{done} races in {time.monotonic() - started_at:.0f} s: {dataclasses.asdict(verdict)}", flush=True)
 
-    with EmbeddedRedis() as server:
-        told = "bea" if options.scope == "lead" else "ava"
-        races = Races(settings_for(server.url, options.scope), options.seed, told)
-        try:
-            verdict = races.run(options.races, progress)
-        finally:
-            races.close()
-    print(f"{options.races} races, scope {options.scope}, seed {options.seed}:")
-    for name, number in dataclasses.asdict(verdict).items():
-        print(f"  {name.replace('_', ' '):<18}{number:>8}")
-    return 0 if verdict.clean else 1
+def _races(redis_url: str, options: argparse.Namespace) -> Races:
+    told = "bea" if options.scope == "lead" else "ava"
+    return Races(settings_for(redis_url, options.scope), options.seed, told)
 
 
 if __name__ == "__main__":

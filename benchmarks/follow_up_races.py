@@ -9,46 +9,30 @@ On an embedded server of its own. Exit status 1 when anything happened that must
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import sys
-import time
 
+from benchmarks.racing import carry_out
 from config.settings import load
-from simulation.follow_up_races import Races, Verdict
-from simulation.servers.embedded_redis import EmbeddedRedis
+from simulation.follow_up_races import Races
 
 
 def main() -> int:
     """Run and print. 1 when a race ended as it must not."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.follow_up_races", description=__doc__)
-    parser.add_argument("--races", type=int, default=100_000)
     parser.add_argument("--dispatchers", type=int, default=2)
-    parser.add_argument("--seed", type=int, default=1)
-    options = parser.parse_args()
-    started_at = time.monotonic()
+    return carry_out(parser, _races, races=100_000, every=10_000)
 
-    def progress(done: int, verdict: Verdict) -> None:
-        if done % 10_000 == 0:
-            print(f"{done} races in {time.monotonic() - started_at:.0f} s: {dataclasses.asdict(verdict)}", flush=True)
 
-    with EmbeddedRedis() as server:
-        settings = load(
-            env_file=None,
-            redis_url=server.url,
-            captivate={"environment": "dev"},
-            personas={"ava": {"api_key": "ft_sk_ava"}},
-            join={"settle_seconds": 0},
-            follow_ups={"delays_seconds": (3600,), "jitter": 0},
-        )
-        races = Races(settings, options.dispatchers, options.seed)
-        try:
-            verdict = races.run(options.races, progress)
-        finally:
-            races.close()
-    print(f"{options.races} races, {options.dispatchers} dispatchers, seed {options.seed}:")
-    for name, number in dataclasses.asdict(verdict).items():
-        print(f"  {name.replace('_', ' '):<18}{number:>8}")
-    return 0 if verdict.clean else 1
+def _races(redis_url: str, options: argparse.Namespace) -> Races:
+    settings = load(
+        env_file=None,
+        redis_url=redis_url,
+        captivate={"environment": "dev"},
+        personas={"ava": {"api_key": "ft_sk_ava"}},
+        join={"settle_seconds": 0},
+        follow_ups={"delays_seconds": (3600,), "jitter": 0},
+    )
+    return Races(settings, options.dispatchers, options.seed)
 
 
 if __name__ == "__main__":

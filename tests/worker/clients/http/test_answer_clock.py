@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 from datetime import UTC, datetime, timedelta
 
-import httpx
 import pytest
 
 from worker.clients.captivate import Captivate, CaptivateClient, CaptivateError
