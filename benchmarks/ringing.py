@@ -1,4 +1,4 @@
-"""How long it takes until everybody who is due at one moment has been rung for, by the jobs as they really run."""
+"""How long it takes until all conversations due at one moment have a doorbell, by the jobs as they really run."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from worker.store import Store
 
 _BATCH = 1000
 _DEADLINE_SECONDS = 120.0
-# Nothing is rung for while the leads are still counted as writing.
+# No doorbell is sent while the leads are still counted as writing.
 _SETTINGS = {"PARLEY_JOIN__SETTLE_SECONDS": "3600", "PARLEY_JOIN__SETTLE_LIMIT_SECONDS": "3600"}
 
 
@@ -53,7 +53,7 @@ def ring(conversations: int) -> Rung:
         # A doorbell moves its conversation to the time of the next one.
         until(
             lambda: not sum(int(store.redis.zcount(shard.agenda, "-inf", due_ms)) for shard in store.keys.shards),
-            "all are rung for; see the logs of worker and beat",
+            "all have a doorbell; see the logs of worker and beat",
             _DEADLINE_SECONDS,
             0.05,
         )

@@ -136,7 +136,7 @@ class Races(races.Races[Verdict]):
         def run() -> None:
             place = 0
             while not over.is_set():
-                # Doorbells are hints: any conversation may be rung for at any moment.
+                # Doorbells are hints: any conversation may get one at any moment.
                 self._turns.run(*leads[place % len(leads)])
                 place += 1
 

@@ -92,7 +92,7 @@ class Races(races.Races[Verdict]):
                 for conversation, _ in self._store.agenda.claim_due():
                     self._turns.run(*conversation)
                 for lead in leads[:20]:
-                    # Doorbells are hints: any conversation may be rung for at any moment.
+                    # Doorbells are hints: any conversation may get one at any moment.
                     self._turns.run(*lead)
 
         return run

@@ -77,7 +77,7 @@ class Races(races.Races[Verdict]):
     def _working(self, leads: Sequence[Conversation], stop: threading.Event) -> None:
         while not stop.is_set():
             for lead in leads:
-                # Doorbells are hints: any conversation may be rung for at any moment.
+                # Doorbells are hints: any conversation may get one at any moment.
                 self._turns.run(*lead)
 
     def _writing(self, leads: Sequence[Conversation]) -> None:

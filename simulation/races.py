@@ -156,7 +156,7 @@ class Races(ABC, Generic[V]):
     def _fall_silent(self, lead: Conversation, within_seconds: float) -> None:
         self._store.inbox.accept(chat(lead))
         grant = self._store.leases.begin(lead, lead.target)
-        assert isinstance(grant, Grant), "nobody else is there yet"
+        assert isinstance(grant, Grant), "no other turn is there yet"
         now = self._store.follow_ups.now()
         due = now + int(self._chance.uniform(0, within_seconds) * 1000)
         # Quiet for longer than the first silence of the cadence, so that the policy does not move it.

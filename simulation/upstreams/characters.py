@@ -1,7 +1,7 @@
 """The simulated characters: what they remember of each lead, what they say, which follow-ups they have written.
 
 Every text quotes what it answers, so that a test can tell from the answer alone which words reached the character.
-Source: characters.md 2, 3 and 6. Where it says that nobody knows, the double does what is harder for a client.
+Source: characters.md 2, 3 and 6. Where a behaviour is unknown, the double does what is harder for a client.
 """
 
 from __future__ import annotations

@@ -92,7 +92,7 @@ class CharactersPersona:
                 raise Unsendable("the Characters API has no follow-up on demand: FluidTalk writes them itself")
 
     def _external_id(self, event: AiOpener | EventTrigger) -> str:
-        # The same at each try; two leads may have one event_id, and nobody knows how long it may be.
+        # The same at each try; two leads may have one event_id, and its longest length is not known.
         name = f"{self._persona}:{event.target} {event.event_id}"
         return hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 

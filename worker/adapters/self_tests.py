@@ -45,7 +45,7 @@ def _of_persona(client: Characters, name: str, platform: str) -> Finding:
             return Finding(check, "failure", f"FluidTalk refuses its token ({failure.status})", remedy)
         if isinstance(failure, CreditsOut):
             return Finding(
-                check, "failure", "its wallet is empty: nobody is answered", "top up its wallet at FluidTalk"
+                check, "failure", "its wallet is empty: no lead is answered", "top up its wallet at FluidTalk"
             )
         status = f"status {failure.status}" if failure.status else failure.why or "no answer"
         means = f"FluidTalk gave no result of its self test ({status}), so nothing is known"

@@ -55,7 +55,7 @@ class Condition:
 
     @property
     def signs_tell(self) -> bool:
-        """Whether signs of life tell who is alive: while the store takes no writes nobody can give one."""
+        """Whether signs of life tell who is alive: while the store takes no writes no process can give one."""
         return self.figures.refusal is None or self.figures.refusal.code == FULL
 
     @property

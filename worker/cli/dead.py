@@ -106,7 +106,7 @@ def show(
             raise No(f"Its {letter.undecryptable}. Run this where the workers' keys are set: parley check")
         if show_content:
             reader = operator()
-            # First, so that nobody can read without leaving a trace.
+            # First, so that no reading goes without a trace.
             opened.store.dead_letters.note_reader(conversation, event_id, reader)
             _log.warning(
                 "content of a dead letter shown to %s",

@@ -34,7 +34,7 @@ from worker.store.redis.troubles import FULL, Trouble
 from worker.store.views.situation import Situation
 from worker.store.views.timeline import Moment
 
-# What is due is rung for every half second; later than this and no worker can be at it.
+# Doorbells for what is due are sent every half second; later than this, no worker can be at it.
 _LATE_MS = 10_000
 _RINGS_UNANSWERED = 3
 _ONE_OF_EACH = Alive(1, 1)
@@ -91,7 +91,7 @@ def _turn_runs(now: Situation) -> bool:
 
 
 def next_follow_up(now: Situation, touch: TouchState, settings: Settings) -> str:
-    """One plain sentence about the next follow-up and the rule behind it; '' when nobody expects one."""
+    """One plain sentence about the next follow-up and the rule behind it; '' when none is expected."""
     persona = now.conversation.persona
     if touch.due and now.now - touch.due > FOLLOW_UPS_LATE_SECONDS * 1000:
         why = follow_ups_late(span((now.now - touch.due) / 1000))

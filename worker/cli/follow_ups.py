@@ -149,9 +149,9 @@ def apply(
     persona: PersonaOption = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
-    """Plan the next follow-up of all conversations anew by the configured cadence. Shows first what that changes.
+    """Plan the next follow-up of all conversations again by the configured cadence. Shows first what that changes.
 
-    A follow-up that changes meanwhile, because a lead writes or somebody else plans it anew, is left as it is.
+    A follow-up that changes meanwhile, because a lead writes or another command plans it, is left as it is.
 
     Example: parley follow-ups apply --persona ava
     """

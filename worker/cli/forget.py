@@ -46,8 +46,8 @@ def forget(
     """Erase all that is stored of one lead with one persona: messages, answers, timeline, dead letters, seal ...
 
     What waits ends as skipped ("forgotten"), without an answer. It cannot be undone.
-    A lead who writes again begins anew, also one who was sealed. But who opted out stays opted out: a keyed hash of the
-    name is kept for that (PARLEY_CONSENT__HASH_KEY).
+    A lead who writes again starts a new conversation, also one who was sealed. But a lead who opted out stays opted
+    out: a keyed hash of the name is kept for that (PARLEY_CONSENT__HASH_KEY).
     An old event that a producer sends again is no longer recognised.
 
     Example: parley forget ava @john_doe

@@ -1,6 +1,6 @@
 """Groups of commands that load a command when it is asked for: each run pays for the one that it is.
 
-The summaries stand in the table and in the docstrings of the commands; a test keeps them alike.
+The summaries are in the table and in the docstrings of the commands; a test keeps them alike.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from worker.cli.words import Command
 
 class Entry(NamedTuple):
     """A command of a group: where its function is (``module:function`` in ``worker.cli``), the first sentence of its
-    help, and the panel of the group's help that it stands in."""
+    help, and its panel in the group's help."""
 
     place: str
     summary: str
@@ -39,7 +39,7 @@ class Entry(NamedTuple):
 
 
 class _Loading(dict[str, Any]):
-    # Commands by name, in order; one that is not loaded yet is an entry, and whoever reads it gets the command.
+    # Commands by name, in order; one that is not loaded yet is an entry, which is loaded when it is read.
 
     def __getitem__(self, name: str) -> Any:
         found = super().__getitem__(name)
@@ -62,7 +62,7 @@ class _Loading(dict[str, Any]):
 
 
 class LazyGroup(TyperGroup):
-    """A group whose commands stand in ``entries``, in front of those that are added to it."""
+    """A group whose commands are in ``entries``, in front of those that are added to it."""
 
     entries: Mapping[str, Entry] = {}
 

@@ -19,7 +19,7 @@ _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - where it lis
 
 def health(
     ready: Annotated[bool, Option("--ready", help="Ask whether it can work now, not only whether it lives.")] = False,
-    port: Annotated[int | None, Option(help="Ask only whoever has this port.", min=1, max=65535)] = None,
+    port: Annotated[int | None, Option(help="Ask only the process that has this port.", min=1, max=65535)] = None,
     pid: Annotated[int | None, Option(help="Ask only the process with this number.", min=1)] = None,
     json: AsJson = False,
 ) -> None:

@@ -117,7 +117,7 @@ def complain(sentences: str) -> None:
 
 
 def moment(at: datetime) -> str:
-    """A time as it stands in tables: UTC, to the second."""
+    """A time as tables show it: UTC, to the second."""
     return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 

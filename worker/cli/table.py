@@ -150,7 +150,7 @@ FOLLOW_UPS = {
     ),
     "apply": Entry(
         "follow_ups:apply",
-        "Plan the next follow-up of all conversations anew by the configured cadence. Shows first what that changes.",
+        "Plan the next follow-up of all conversations again by the configured cadence. Shows first what that changes.",
     ),
     "cancel": Entry(
         "follow_ups:cancel",

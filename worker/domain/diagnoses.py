@@ -123,7 +123,7 @@ def leads_wait(persona: str) -> Diagnosis:
 
 
 def unread_queues(unread: Mapping[str, int], named_at_most: int = 5) -> Diagnosis:
-    """Messages lie where nobody reads. ``unread``: by queue."""
+    """Messages lie in queues that no worker reads. ``unread``: by queue."""
     named = [f"{name}: {messages}" for name, messages in list(unread.items())[:named_at_most]]
     if len(unread) > named_at_most:
         named.append(f"{len(unread) - named_at_most} more")
@@ -133,7 +133,7 @@ def unread_queues(unread: Mapping[str, int], named_at_most: int = 5) -> Diagnosi
 
 
 def doorbells_late(late: str) -> Diagnosis:
-    """What is due is not rung for, though a beat and a worker live. ``late``: by how much."""
+    """What is due gets no doorbell, though a beat and a worker run. ``late``: by how much."""
     what = f"no worker takes the queue schedule: what is due is {late} late"
     return Diagnosis(what, "start a worker for all queues, without the option -Q", "agenda-late", "agenda")
 

@@ -18,7 +18,7 @@ from worker.domain.vocabulary import Cause
 
 class Refused(ValueError):
     """The event was not accepted. The text says why and what to do, never what the event contains; ``cause`` is the
-    code of the reason, for whoever decides by it."""
+    code of the reason, for programs."""
 
     cause: ClassVar[Cause] = Cause.REFUSED_AT_THE_DOOR
 

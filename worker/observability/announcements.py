@@ -121,6 +121,6 @@ def _directory() -> Path:
     directory.mkdir(mode=0o700, exist_ok=True)
     about = directory.lstat()
     if directory.is_symlink() or about.st_uid != os.getuid() or about.st_mode & 0o022:
-        # Somebody else made it: what stands in it is not ours.
+        # Another user made it: its content is not ours.
         raise OSError(f"{directory} belongs to another user")
     return directory

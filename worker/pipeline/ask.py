@@ -182,7 +182,7 @@ class Asking:
         return of_answer(grant.head.kind, answer, second=second, lost=rules.persona.on_text_lost)
 
     def echo_of(self, grant: Grant, fate: Fate) -> str:
-        """What the lead's words are recognised by, after an answer to them; '' where nobody needs to know."""
+        """What the lead's words are recognised by, after an answer to them; '' where it is not needed."""
         if fate != "answered" or grant.undecryptable or grant.head.kind != "inbound_chat":
             return ""
         return self._personas[grant.conversation.persona].echo_of(grant.events)

@@ -175,7 +175,7 @@ class Store:
 
     @cached_property
     def rotation(self) -> Rotation:
-        """Encrypts anew what is stored."""
+        """Encrypts what is stored with the first key."""
         from worker.store.operator.key_rotation import Rotation
 
         return Rotation(self.redis, self._scripts, self.content)

@@ -83,7 +83,7 @@ All keys of a conversation carry one hash tag, its shard, together with that sha
 
 ``forget`` erases whatever names one conversation, in all of these.
 
-Times in keys are milliseconds of the Redis clock. Field legends stand in ``lua/lib/prelude.lua``.
+Times in keys are milliseconds of the Redis clock. Field legends are in ``lua/lib/prelude.lua``.
 """
 
 from __future__ import annotations
@@ -156,11 +156,11 @@ class Shard:
 
     @cached_property
     def rung(self) -> Key:
-        """Conversations whose outreach was rung for, to milliseconds when; some may not have been looked at yet."""
+        """Conversations whose outreach got a doorbell, to milliseconds when; some may not have been looked at yet."""
         return self.key("rung")
 
     def queue(self, persona: str) -> Key:
-        """Conversations of a persona whose opener or follow-up may be rung for, to their place: milliseconds."""
+        """Conversations of a persona whose opener or follow-up may get a doorbell, to their place: milliseconds."""
         return self.queue_prefix + persona
 
     def parked(self, persona: str) -> Key:
@@ -288,7 +288,7 @@ class Shard:
 class ConversationKeys(NamedTuple):
     """The keys of one conversation.
 
-    ``name``: as it stands in keys and indexes. ``conversation``: its own state. ``persona``: the gates of its persona
+    ``name``: as keys and indexes have it. ``conversation``: its own state. ``persona``: the gates of its persona
     as its shard knows them.
     """
 
@@ -301,7 +301,7 @@ class ConversationKeys(NamedTuple):
 
     @property
     def queue(self) -> Key:
-        """Where it stands when its opener or follow-up may be rung for."""
+        """Where it waits when its opener or follow-up may get a doorbell."""
         return self.shard.queue(self._persona)
 
     @property

@@ -2,8 +2,8 @@
 
 In the scope ``persona`` a mark is in the shard of its conversation, so that ``accept``, ``begin``, ``asking`` and
 ``record`` write and read it in the step that they are. In the scope ``lead`` there is a second mark in the lead's own
-shard. ``accept`` leaves an errand in the same step, and whoever accepted the event tells it there before the receipt
-returns; should that process crash, a beat does.
+shard. ``accept`` leaves an errand in the same step, and the process that accepted the event writes the second mark
+before the receipt returns. If that process crashes, a beat does it.
 """
 
 from __future__ import annotations

@@ -133,7 +133,7 @@ class FollowUpIndex:
         return sum(self._touch.many(calls)) if calls else 0
 
     def cancel(self, conversation: Conversation, by: str = "") -> bool:
-        """Drop the next touch, whoever asked for it. False when none was planned. ``by``: the operator who cancels it;
+        """Drop the next touch, planned or asked for. False when none was planned. ``by``: the operator who cancels it;
         '' = a producer. For the timeline."""
         why = stored(Cause.CANCELLED, figures(by=quote(by)))
         call = self._call(TouchState(conversation.name), _Change("cancel", rule=why))

@@ -32,7 +32,7 @@ def consent_of_lead(keys: Shard, *, target: str, erased: str, state: str, at: Te
 
 @face("consents_of_leads erased_consents")
 def erase_lead(keys: Shard, *, target: str, erased: str) -> Any:
-    """What a lead has said for all personas names nobody any more."""
+    """What a lead has said for all personas is kept without the name."""
 
 
 @face("consents errands")

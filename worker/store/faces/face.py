@@ -8,7 +8,7 @@ first lines of the script, which give each of them its name in Lua::
     def hand_over(keys: ConversationKeys, *, journal: Key, name: str, token: str, fence: Text) -> Any:
         \"\"\"Let go of a lease in the middle of a turn, because its process ends.\"\"\"
 
-The script stands in ``lua/`` under the name of the function (an underscore at its end is left out), and there
+The script is in ``lua/`` under the name of the function (an underscore at its end is left out), and there
 ``conversation``, ``agenda``, ``timeline``, ``journal``, ``name``, ``token`` and ``fence`` are local variables.
 
 ``face`` names the keys that are taken from the first parameter, an object of ``worker/store/keys.py``. All others are

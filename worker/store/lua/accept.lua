@@ -1,7 +1,7 @@
 -- Accept one event: dedupe, append, put the conversation on the agenda; all or nothing.
 --
 -- doorbells: the queue of leads who wait; the doorbell in it is '' unless broker and store are the same Redis.
--- takeover: '' | 'hold' (a person can take over, and then does) | '<answer> <settled retention ms>' (nobody can any more).
+-- takeover: '' | 'hold' (a person can take over, and then does) | '<answer> <settled retention ms>' (no person can any more).
 -- other_id: the id that this event goes under when another one has its id, or '' when that cannot be.
 -- derived_from: what this event was made from (the field of that name), or ''.
 -- plan: for a follow-up that is the next touch, the plan that it belongs to, else ''. channel: '' when it brings none.

@@ -4,7 +4,7 @@
 -- preparing_kinds: those whose turn has more to do before the call, likewise. resends: a delivery may be repeated.
 -- silence, only_opted_in: the persona's rules about consent (lib/consent.lua).
 -- quiet_takeover_ms: after so long a quiet takeover ends by itself, or 0. jitter_ms: 0..999.
--- whole_wallet: without credits nobody is asked; else only conversations that would start wait.
+-- whole_wallet: without credits no call is made; else only conversations that would start wait.
 -- stop_rest: when the lead writes, the bubbles that were not sent yet are withheld.
 -- Returns {'granted', now, fence, conversation fields, {id, journal fields} ...}, where the field gives_way says that the
 --          head ends without a call: outreach is stopped, and something that happened on the platform waits behind it;

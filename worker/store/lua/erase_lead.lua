@@ -1,4 +1,4 @@
--- What a lead has said for all personas stays, and names nobody any more.
+-- What a lead has said for all personas is kept without the name.
 --
 -- target: the lead's handle. erased: the same as a keyed hash, or '' = it is not kept.
 -- Returns 1 when there was something. Twice for one call: the second time finds nothing, and changes nothing.

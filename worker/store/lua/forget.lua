@@ -31,7 +31,7 @@ redis.call('ZREM', follow_ups, name)
 for _, index in ipairs({ready, queue, parked, rung, conversations}) do redis.call('ZREM', index, name) end
 redis.call('HDEL', sealed, name)
 redis.call('HDEL', taken_over, name)
--- What the lead has said about messages stays, and names nobody any more.
+-- What the lead has said about messages is kept without the name.
 local kept = redis.call('HGET', consents, name)
 if kept and erased_name ~= '' then
   redis.call('HSET', erased_consents, erased_name, string.match(kept, '^%l+ %d+ ') .. 'erased')

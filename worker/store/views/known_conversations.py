@@ -45,7 +45,7 @@ class Known(NamedTuple):
 
     @property
     def place(self) -> tuple[int, str]:
-        """Where it stands in a list, which has the highest place first: by time, then by name, as the server sorts."""
+        """Its place in a list, which has the highest place first: by time, then by name, as the server sorts."""
         return self.last_event, self.conversation.name
 
 

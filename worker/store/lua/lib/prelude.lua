@@ -147,7 +147,7 @@ local function note(timeline, ...)
   redis.call('RPUSH', timeline, cjson.encode({...}))
 end
 
--- Put a doorbell last into this queue. Returns for how long nobody rings again for its conversation: a doorbell that waits
+-- Put a doorbell last into this queue. Returns for how long no other doorbell is sent for its conversation: a doorbell that waits
 -- its turn is not lost. 10 ms for each one in front of it, which is 100 a second.
 local function ring_behind(queue, doorbell, grace)
   return grace + 10 * (redis.call('LPUSH', queue, doorbell) - 1)
