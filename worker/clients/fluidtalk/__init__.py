@@ -22,7 +22,7 @@ from worker.clients.fluidtalk.character_results import (
     Vision,
 )
 from worker.clients.fluidtalk.characters import Characters, FollowUps
-from worker.clients.fluidtalk.client import DEFAULT_BASE_URL, FluidTalk
+from worker.clients.fluidtalk.client import FluidTalk
 from worker.clients.fluidtalk.errors import (
     BadReply,
     Conflict,
@@ -39,6 +39,7 @@ from worker.clients.fluidtalk.errors import (
     Unavailable,
 )
 from worker.clients.fluidtalk.results import ActionResult, ChatResult, UploadResult
+from worker.clients.fluidtalk.sending import DEFAULT_BASE_URL
 
 __all__ = [
     "DEFAULT_BASE_URL",

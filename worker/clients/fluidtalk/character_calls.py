@@ -13,22 +13,14 @@ from urllib.parse import quote
 
 import httpx
 
-from worker.clients.fluidtalk.client import seconds_of
-from worker.clients.fluidtalk.errors import (
-    BadReply,
-    InvalidCall,
-    OutcomeUnknown,
-    Unavailable,
-    character_error_for,
-)
+from worker.clients.fluidtalk.errors import BadReply, InvalidCall, character_error_for
 from worker.clients.fluidtalk.form import image_bytes
 from worker.clients.fluidtalk.results import NotAsDocumented
-from worker.clients.http.codings import json_text, plain
-from worker.clients.http.connections import MAX_RESPONSE_BYTES, Answer, Connections, NotSent, Timeouts, Unanswered
-from worker.clients.values.wire_text import from_json, to_json
+from worker.clients.fluidtalk.sending import HEADERS, answer_to, content_of, server_address, timeouts_of, without
+from worker.clients.http.connections import Answer, Connections, Timeouts
+from worker.clients.values.wire_text import to_json
 
 _VERSION = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*")
-_HIDDEN = "[hidden]"
 
 Result = TypeVar("Result")
 Read = Callable[[Any, str | None], Result]
@@ -51,17 +43,13 @@ class CharacterCalls:
         self.base_url = _origin(base_url)
         self.connections = connections
         self._api = f"{self.base_url}/api/{api_version}/characters"
-        read, connect, total = seconds
-        self._connect = seconds_of("connect_timeout", connect)
-        self._total = None if total is None else seconds_of("total_timeout", total)
-        self.timeouts = self._timeouts(read)
+        self._seconds = seconds
+        self.timeouts = timeouts_of(*seconds)
         self._token = token
         self._headers = {
             "X-Connector-Token": token,
             "Accept": "application/json",
-            # A server may choose any coding if none is named.
-            "Accept-Encoding": "identity",
-            "User-Agent": "parley-fluidtalk",
+            **HEADERS,
         }
         if mode != "live":
             self._headers["X-FluidTalk-Mode"] = mode
@@ -88,7 +76,7 @@ class CharacterCalls:
 
         Raises ``FluidTalkError``.
         """
-        timeouts = self.timeouts if timeout is None else self._timeouts(timeout)
+        timeouts = self.timeouts if timeout is None else timeouts_of(timeout, *self._seconds[1:])
         headers, content = self._headers, b""
         if body is not None:
             headers, content = {**headers, "Content-Type": "application/json"}, _json(body)
@@ -96,31 +84,13 @@ class CharacterCalls:
             httpx.Request("POST", self._api + path, headers=headers, content=content), timeouts, read, any_body
         )
 
-    def _timeouts(self, read: float) -> Timeouts:
-        seconds = seconds_of("timeout", read)
-        return Timeouts(self._connect, seconds, self._total or seconds + self._connect + 10)
-
     def _send(self, request: httpx.Request, timeouts: Timeouts, read: Read[Result], any_body: bool = False) -> Result:
-        try:
-            answer = self.connections.send(request, timeouts)
-        except NotSent as error:
-            said = f"nothing was sent to FluidTalk ({error}): {Unavailable.explanation}"
-            raise Unavailable(0, {"error": "network_error"}, said) from error
-        except Unanswered as error:
-            said = f"no complete answer from FluidTalk ({error}): {OutcomeUnknown.explanation}"
-            raise OutcomeUnknown(0, {"error": "network_error"}, said) from error
-        return self._read(answer, read, any_body)
+        return self._read(answer_to(self.connections, request, timeouts), read, any_body)
 
     def _read(self, answer: Answer, read: Read[Result], any_body: bool) -> Result:
-        body = plain(answer.body, answer.header(b"content-encoding"), MAX_RESPONSE_BYTES)
         # Q8: what the server says may quote the token, and ends in a caller's hands.
-        text = json_text(body, lambda: answer.header(b"content-type")).replace(self._token, _HIDDEN)
-        detail: Any
-        try:
-            detail, unreadable = from_json(text), ""
-        except (ValueError, RecursionError):
-            detail, unreadable = {"detail": text}, "the body is not JSON"
-        header = answer.header(b"x-request-id").replace(self._token, _HIDDEN) or None
+        detail, unreadable = content_of(answer, hidden=self._token)
+        header = without(answer.header(b"x-request-id"), self._token) or None
         if not 200 <= answer.status < 300:
             raise character_error_for(answer.status, detail, answer.retry_after, header)
         if any_body:
@@ -161,14 +131,10 @@ def _json(body: Mapping[str, Any]) -> bytes:
 
 
 def _origin(base_url: str) -> str:
-    # Q10: user and password would be sent as another authorization; a query or fragment swallows the path.
-    try:
-        url = httpx.URL(base_url) if isinstance(base_url, str) else httpx.URL("")
-    except (httpx.InvalidURL, ValueError):
-        url = httpx.URL("")
-    extra = url.userinfo or "?" in str(base_url) or "#" in str(base_url)
-    if url.scheme not in ("http", "https") or not url.raw_host or extra:
-        raise InvalidCall("base_url is not the http(s) address of a server, without user name and query; correct it")
+    # Q10. An empty query or fragment takes the path away as well.
+    server_address(base_url)
+    if "?" in base_url or "#" in base_url:
+        raise InvalidCall("base_url holds a query or a fragment; correct it")
     return base_url.rstrip("/")
 
 

@@ -7,10 +7,8 @@ tells a caller whether asking again is safe, and ``trigger`` and ``event`` may a
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
-from types import TracebackType
-from typing import Any, Literal, NoReturn, Self, TypeVar
+from typing import Any, Literal, NoReturn, TypeVar
 
 from worker.clients.fluidtalk.character_calls import CharacterCalls, media, path_segment
 from worker.clients.fluidtalk.character_results import (
@@ -35,20 +33,18 @@ from worker.clients.fluidtalk.character_results import (
     self_test_of,
     sweep_of,
 )
-from worker.clients.fluidtalk.client import DEFAULT_BASE_URL
 from worker.clients.fluidtalk.errors import InvalidCall
 from worker.clients.fluidtalk.form import expect_text
+from worker.clients.fluidtalk.sending import DEFAULT_BASE_URL, OwnsConnections, usable_secret
 from worker.clients.http.connections import Connections
 
 Mode = Literal["live", "mock", "sandbox"]
 MODES: tuple[Mode, ...] = ("live", "mock", "sandbox")
 
-_VISIBLE_ASCII = re.compile(r"[\x21-\x7e]+")
-
 Result = TypeVar("Result")
 
 
-class Characters:
+class Characters(OwnsConnections):
     """A client of one character: the connector token fixes which. Server-side only.
 
     ``token``: ``ftc_live_...``; never shown by ``repr``, never part of an error text; the client cannot be pickled.
@@ -65,7 +61,7 @@ class Characters:
     Raises ``InvalidCall`` for a token, address, version, mode or time that cannot be right; nothing of them is quoted.
     """
 
-    __slots__ = ("__weakref__", "_calls", "_owns_connections", "_token", "base_url", "followups", "mode")
+    __slots__ = ("__weakref__", "_calls", "_token", "base_url", "followups", "mode")
 
     def __init__(
         self,
@@ -79,22 +75,18 @@ class Characters:
         total_timeout: float | None = None,
         connections: Connections | None = None,
     ) -> None:
-        if not isinstance(token, str) or not token:
-            raise InvalidCall("token is empty; give the connector token of the character")
-        if not _VISIBLE_ASCII.fullmatch(token):
-            raise InvalidCall("token holds a line break, a blank or a letter that is not ASCII; copy the token again")
+        self._token = usable_secret("token", token, "the connector token of the character")
         if mode not in (None, *MODES):
             raise InvalidCall(f"mode is none of {', '.join(MODES)}; give one of them")
-        self._token = token
         self.mode: Mode = mode or "live"
-        self._owns_connections = connections is None
+        super().__init__(connections)
         self._calls = CharacterCalls(
             token,
             base_url,
             api_version,
             self.mode,
             (timeout, connect_timeout, total_timeout),
-            connections or Connections(),
+            self._connections,
         )
         self.base_url = self._calls.base_url
         self.followups = FollowUps(self._calls)
@@ -275,19 +267,6 @@ class Characters:
         expect_text("community_ref", community_ref)
         body = {"platform": platform, "community_ref": community_ref, **media(data, filename, content_type)}
         return self._ask("/posts/media", body, lambda data, name: media_of(data, name, may_be_off=True))
-
-    def close(self) -> None:
-        """Close the client's own connections; shared ones stay open for the others."""
-        if self._owns_connections:
-            self._calls.connections.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
 
     def __repr__(self) -> str:
         return f"Characters(base_url={self.base_url!r}, mode={self.mode!r}, timeout={self.timeout!r})"

@@ -6,15 +6,13 @@ is safe to ask again.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache
-from types import TracebackType
-from typing import Any, NoReturn, Self, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import httpx
 
-from worker.clients.fluidtalk.errors import BadReply, InvalidCall, OutcomeUnknown, Unavailable, error_for
+from worker.clients.fluidtalk.errors import BadReply, InvalidCall, error_for
 from worker.clients.fluidtalk.form import (
     File,
     ImagePath,
@@ -35,19 +33,24 @@ from worker.clients.fluidtalk.results import (
     chat_result,
     upload_result,
 )
-from worker.clients.http.codings import json_text, plain
-from worker.clients.http.connections import MAX_RESPONSE_BYTES, Answer, Connections, NotSent, Timeouts, Unanswered
-from worker.clients.values.wire_text import from_json
-
-DEFAULT_BASE_URL = "https://api-talk.fluidvip.com"
-LONGEST_WAIT = 24 * 60 * 60
-
-_VISIBLE_ASCII = re.compile(r"[\x21-\x7e]+")
+from worker.clients.fluidtalk.sending import (
+    DEFAULT_BASE_URL,
+    HEADERS,
+    OwnsConnections,
+    answer_to,
+    content_of,
+    server_address,
+    timeouts_of,
+    usable_secret,
+)
+from worker.clients.http.connections import Answer, Connections
 
 Result = TypeVar("Result")
 
+_address = lru_cache(maxsize=256)(server_address)
 
-class FluidTalk:
+
+class FluidTalk(OwnsConnections):
     """A client of one persona: the API key fixes persona and engine. Server-side only.
 
     ``api_key``: never shown by ``repr``, never part of an error text; the client cannot be pickled.
@@ -69,8 +72,6 @@ class FluidTalk:
     __slots__ = (
         "__weakref__",
         "_api_key",
-        "_connections",
-        "_owns_connections",
         "_timeouts",
         "base_url",
         "own_username",
@@ -87,21 +88,13 @@ class FluidTalk:
         total_timeout: float | None = None,
         connections: Connections | None = None,
     ) -> None:
-        if not isinstance(api_key, str) or not api_key:
-            raise InvalidCall("api_key is empty; give the persona's key")
-        if not _VISIBLE_ASCII.fullmatch(api_key):
-            raise InvalidCall("api_key holds a line break, a blank or a letter that is not ASCII; copy the key again")
+        self._api_key = usable_secret("api_key", api_key, "the persona's key")
         if not isinstance(base_url, str):
             raise InvalidCall("base_url is not a string; give an http(s) address")
-        self._api_key = api_key
         self.base_url = base_url.rstrip("/")
         self.own_username = own_username
-        read = seconds_of("timeout", timeout)
-        connect = seconds_of("connect_timeout", connect_timeout)
-        total = read + connect + 10 if total_timeout is None else seconds_of("total_timeout", total_timeout)
-        self._timeouts = Timeouts(connect=connect, read=read, total=total)
-        self._owns_connections = connections is None
-        self._connections = Connections() if connections is None else connections
+        self._timeouts = timeouts_of(timeout, connect_timeout, total_timeout)
+        super().__init__(connections)
 
     @property
     def api_key(self) -> str:
@@ -188,19 +181,6 @@ class FluidTalk:
             raise InvalidCall("there is no image to upload; give path or data")
         return self._post("/api/v1/bot/upload", {}, file, upload_result)
 
-    def close(self) -> None:
-        """Close the client's own connections; shared ones stay open for the others."""
-        if self._owns_connections:
-            self._connections.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
-
     def __repr__(self) -> str:
         shown_url = self.base_url.rpartition("@")[2]
         return f"FluidTalk(base_url={shown_url!r}, own_username={self.own_username!r}, timeout={self.timeout!r})"
@@ -230,49 +210,19 @@ class FluidTalk:
     ) -> Result:
         request = httpx.Request(
             "POST",
-            _server_address(self.base_url + path),
-            # A server may choose any coding if none is named.
-            headers={"X-API-Key": self._api_key, "Accept-Encoding": "identity", "User-Agent": "parley-fluidtalk"},
+            _address(self.base_url + path),
+            headers={"X-API-Key": self._api_key, **HEADERS},
             data=form,
             files={"file": (*file, content_type(*file))} if file else None,
         )
-        try:
-            answer = self._connections.send(request, self._timeouts)
-        except NotSent as error:
-            raise Unavailable(
-                0, {"error": "network_error"}, f"nothing was sent to FluidTalk ({error}): {Unavailable.explanation}"
-            ) from error
-        except Unanswered as error:
-            raise OutcomeUnknown(
-                0,
-                {"error": "network_error"},
-                f"no complete answer from FluidTalk ({error}): {OutcomeUnknown.explanation}",
-            ) from error
-        return _read_answer(answer, read)
-
-
-@lru_cache(maxsize=256)
-def _server_address(address: str) -> httpx.URL:
-    try:
-        url = httpx.URL(address)
-    except (httpx.InvalidURL, ValueError):
-        url = httpx.URL("")
-    if url.scheme not in ("http", "https") or not url.raw_host or url.userinfo or url.query or url.fragment:
-        raise InvalidCall("base_url is not the http(s) address of a server, without user name and query; correct it")
-    return url
+        return _read_answer(answer_to(self._connections, request, self._timeouts), read)
 
 
 def _read_answer(answer: Answer, read: Callable[[dict[str, Any]], Result]) -> Result:
-    body = plain(answer.body, answer.header(b"content-encoding"), MAX_RESPONSE_BYTES)
-    text = json_text(body, lambda: answer.header(b"content-type"))  # F18: never Latin-1 by default
-    detail: Any
-    try:
-        detail, unreadable = from_json(text), None
-    except (ValueError, RecursionError):
-        detail, unreadable = {"detail": text}, "the body is not JSON"
+    detail, unreadable = content_of(answer)
     if not 200 <= answer.status < 300:
         raise error_for(answer.status, detail, answer.retry_after)
-    if unreadable is None:
+    if not unreadable:
         try:
             if isinstance(detail, dict):
                 return read(detail)
@@ -282,9 +232,3 @@ def _read_answer(answer: Answer, read: Callable[[dict[str, Any]], Result]) -> Re
     raise BadReply(
         answer.status, detail, f"FluidTalk answered {answer.status}, but {unreadable}: {BadReply.explanation}"
     )
-
-
-def seconds_of(name: str, value: float) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= LONGEST_WAIT:
-        raise InvalidCall(f"{name} is {value!r}; give seconds above 0, at most {LONGEST_WAIT}")
-    return float(value)
