@@ -5,10 +5,11 @@ All times are in seconds unless the name says otherwise.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from config.placeholders import Secret
 from config.values import Count, Seconds, Section
@@ -78,16 +79,25 @@ class Tracing(Section):
     ratio: Annotated[float, Field(ge=0, le=1)] = 1.0
 
 
+def _path(text: str) -> str:
+    path = text.strip("/")
+    if path and not re.fullmatch(r"[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*", path):
+        raise ValueError("a path such as /flower: letters, digits, - and _ between slashes, without host or query")
+    return f"/{path}" if path else ""
+
+
 class Flower(Section):
     """The dashboard (``make flower``). ``password`` has no default: without one Flower refuses to start.
 
-    ``database``: the file that keeps its tasks, without content. ``tasks_kept``: most tasks in it; the oldest are
-    removed first.
+    ``url_prefix``: the path below which a proxy shows it, such as ``/flower``. ``database``: the file that keeps its
+    tasks, without content; one for each Flower. ``tasks_kept``: most tasks in it; the oldest are removed first.
     """
 
     address: str = "127.0.0.1"
     port: Annotated[int, Field(ge=1, le=65535)] = 5555
     user: Annotated[str, StringConstraints(pattern=r"^[^:\s]+$")] = "operator"
     password: Secret | None = None
-    database: Path = Path("flower.db")
+    url_prefix: Annotated[str, AfterValidator(_path)] | None = None
+    # Not where it was started: that is often the repository, and the file names leads.
+    database: Path = Path("~/.local/state/parley/flower.db")
     tasks_kept: Count = 20_000

@@ -1,6 +1,7 @@
 """The tasks that beat sends, and those that ``ring_due`` sends when they have work. Any number of beats is safe.
 
-They send no task events: several rows a second would hide the turns that an operator looks for in Flower.
+They send no task events: several rows a second would hide the turns that an operator looks for in Flower. Only an event
+that was refused has a row there.
 """
 
 from __future__ import annotations
@@ -12,12 +13,17 @@ from collections.abc import Callable
 from celery import shared_task
 from kombu.exceptions import OperationalError
 
+from tasks.requests import show_refused
 from worker.bootstrap import parts
+from worker.pipeline.told import Told
 from worker.store import StoreError
 from worker.store.redis.troubles import Saying, trouble_of
 
 _log = logging.getLogger("parley.upkeep")
 _saying = Saying()
+
+# A flood of refused events must not push the turns out of Flower's list.
+_SHOWN_AT_ONCE = 100
 
 
 def _or_next_time(job: Callable[[], str]) -> Callable[[], str]:
@@ -41,7 +47,11 @@ def _or_next_time(job: Callable[[], str]) -> Callable[[], str]:
 @_or_next_time
 def take_in() -> str:
     """Accept the events that producers which only speak Celery have sent to the queue ``accept``."""
-    return f"took {parts().intake.take_in()}"
+    refused: list[Told] = []
+    try:
+        return f"took {parts().intake.take_in(refused.append)}"
+    finally:
+        show_refused(take_in, refused[-_SHOWN_AT_ONCE:])
 
 
 @shared_task(name="tasks.plan_follow_ups", send_events=False)

@@ -5,53 +5,27 @@ from __future__ import annotations
 from typing import Any
 
 from celery import Task, shared_task
-from celery.worker.request import Request
 
-from worker.bootstrap import handles, parts
+from tasks.requests import Shown, shown
+from worker.bootstrap import parts
 from worker.domain.vocabulary import OUTREACH, TURNS
 from worker.pipeline.turn import DeadLetter
-
-
-class RequestWithoutContent(Request):
-    """The arguments of this task are content, so task events, Flower, logs and remote control get a dash instead."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._argsrepr = self._kwargsrepr = "-"
-
-    def info(self, safe: bool = False) -> Any:
-        """What remote control shows of a running task."""
-        return super().info(safe=True)
-
-
-class RequestWithoutHandle(Request):
-    """Task events, Flower, logs and remote control get the conversation as this worker's settings show it."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        if handles().hashed:
-            found = self.args if len(self.args) == 2 else ("-", "-")
-            self._argsrepr, self._kwargsrepr = handles().arguments(*map(str, found)), "{}"
-
-    def info(self, safe: bool = False) -> Any:
-        """What remote control shows of a running task."""
-        return super().info(safe=True)
 
 
 class Turn(Task[Any, Any]):
     """A task whose arguments are shown as the settings say."""
 
-    Request = "tasks.turns:RequestWithoutHandle"
+    Request = "tasks.requests:RequestWithoutHandle"
 
 
 class Accept(Task[Any, Any]):
     """A task whose arguments are never shown."""
 
-    Request = "tasks.turns:RequestWithoutContent"
+    Request = "tasks.requests:RequestWithoutContent"
 
 
 @shared_task(name="tasks.turn", bind=True, base=Turn, throws=(DeadLetter,))
-def turn(self: Turn, persona: str, target: str) -> str:
+def turn(self: Turn, persona: str, target: str) -> str | Shown:
     """Run one turn of the conversation if there is work and it may run now.
 
     Arguments and result have no content, so Flower can show them. Running it too often or too late only changes
@@ -59,15 +33,16 @@ def turn(self: Turn, persona: str, target: str) -> str:
     """
     # The queue it came from: not an argument, which a worker of an older release would refuse.
     came_from = (self.request.delivery_info or {}).get("routing_key")
-    return parts().turns.run(persona, target, OUTREACH if came_from == OUTREACH else TURNS)
+    return shown(parts().turns.run(persona, target, OUTREACH if came_from == OUTREACH else TURNS))
 
 
 @shared_task(name="tasks.accept", base=Accept)
-def accept(message: str) -> str:
+def accept(message: str) -> str | Shown:
     """Accept the event of a message (docs/producers.md). ``message``: as ``processes.consumer`` hands it over, whole
     and unread, so that one reader reads all events, whatever queue they came by.
 
-    An event that cannot be accepted becomes a dead letter with the reason. The message carries content through the
-    broker, and is only as durable as the broker keeps it; ``worker.Producer`` has neither limitation.
+    An event that cannot be accepted becomes a dead letter with the reason, and Flower shows it as failed. The message
+    carries content through the broker, and is only as durable as the broker keeps it; ``worker.Producer`` has neither
+    limitation.
     """
-    return parts().intake.accept_message(message)
+    return shown(parts().intake.accept_message(message))

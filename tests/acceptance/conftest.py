@@ -73,16 +73,17 @@ class Dashboard:
 
 @pytest.fixture
 def open_dashboard(tmp_path: Path, eventually: Callable[..., Any]) -> Iterator[Callable[..., Dashboard]]:
-    """Start Flower as ``make flower`` does; the database is in ``tmp_path``."""
+    """Start Flower as ``make flower`` does; the database is in ``tmp_path``, unless ``more`` settings say another."""
     with ExitStack() as running:
 
-        def start(environment: dict[str, str], password: str) -> Dashboard:
+        def start(environment: dict[str, str], password: str, **more: str) -> Dashboard:
             port = free_port()
             log = tmp_path / f"flower-{port}.log"
             own = {
                 "PARLEY_FLOWER__PASSWORD": password,
                 "PARLEY_FLOWER__PORT": str(port),
                 "PARLEY_FLOWER__DATABASE": str(tmp_path / "flower.db"),
+                **more,
             }
             with log.open("wb") as output:
                 process = subprocess.Popen(

@@ -1,4 +1,5 @@
-"""docs/what-you-see.md: each row is made to happen; ``status``, ``check``, ``explain`` and the alert say it."""
+"""docs/what-you-see.md: each row is made to happen; ``status``, ``check``, ``explain``, the alert and
+Flower say it."""
 
 from __future__ import annotations
 
@@ -26,6 +27,7 @@ from config.settings import load
 from simulation.servers.system import RunningSystem
 from simulation.upstreams.faults import FaultKind, FaultRule
 from tests.acceptance.alert_expressions import Unknown, firing
+from tests.acceptance.flower_rows import Flower, plain
 from worker.cli import main
 from worker.domain.events import FollowUp, InboundChat
 from worker.pipeline.producer import Producer
@@ -56,6 +58,7 @@ SETTINGS = {
     "PARLEY_WORKER__STORE_WAIT_SECONDS": "1",
     # A look, and so a sign of life, each 3 s.
     "PARLEY_WORKER__STUCK_SECONDS": "12",
+    "PARLEY_WORKER__TASK_EVENTS": "true",
 }
 
 # In the place of a figure.
@@ -69,19 +72,13 @@ class Row:
     see: str
     do: str
     alert: str
-
-
-def plain(text: str) -> str:
-    """Without marks, process ids and times."""
-    text = re.sub(r"\[([^]]*)]\([^)]*\)", r"\1", text).replace("`", "")
-    text = re.sub(r"\b[\w.-]+:\d+ is (frozen|dead)", r"HOST:PID is \1", text)
-    return re.sub(r"kill -9 \d+", "kill -9 PID", re.sub(r"\b\d+ (s|min|h|days)\b", "N", text))
+    flower: str
 
 
 def rows() -> dict[str, Row]:
     lines = [line for line in PAGE.read_text().splitlines() if line.startswith("| ")][2:]
     found = [
-        Row(*(plain(cells[index].strip()) for index in (1, 3, 4))) for cells in (line.split("|") for line in lines)
+        Row(*(plain(cells[index].strip()) for index in (1, 3, 4, 5))) for cells in (line.split("|") for line in lines)
     ]
     return {row.see: row for row in found}
 
@@ -125,6 +122,17 @@ def parley(*words: str) -> str:
 
 def needs() -> list[dict[str, str]]:
     return list(loads(parley("status", "--json"))["needs"])
+
+
+@pytest.fixture(scope="module")
+def flower(running: RunningSystem, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flower]:
+    opened = Flower(running, tmp_path_factory.mktemp("flower"))
+    deadline = time.monotonic() + 60
+    while not (opened.answers() and opened.workers()):
+        assert time.monotonic() < deadline, "Flower does not show the worker"
+        time.sleep(0.2)
+    yield opened
+    opened.close()
 
 
 class Seen:
@@ -197,8 +205,9 @@ def until() -> Callable[..., Any]:
 
 
 @pytest.fixture
-def agree(running: RunningSystem, until: Callable[..., Any]) -> Callable[..., None]:
-    """``status``, ``check``, ``explain`` of a target and the alerts say these rows, and nothing else is wrong."""
+def agree(running: RunningSystem, until: Callable[..., Any], flower: Flower) -> Callable[..., None]:
+    """``status``, ``check``, ``explain`` of a target, the alerts and Flower say these rows, and nothing else is
+    wrong."""
     seen = Seen(running)
 
     def check(target: str, *sentences: str, persona: str = "ava", also: tuple[str, ...] = ()) -> None:
@@ -216,11 +225,17 @@ def agree(running: RunningSystem, until: Callable[..., Any]) -> Callable[..., No
             assert plain(need["do"]) == row.do
             assert need["page"].removeprefix("docs/") in PAGE.read_text()
         checked = [plain(finding["means"]) for finding in loads(parley("check", "--json"))]
-        explained = plain("\n".join(parley("explain", persona, target).splitlines()[:2]))
         for row in wanted:
             assert any(means.startswith(row.see) for means in checked), (row.see, checked)
-            # It speaks of one of them.
-            assert row.see.removeprefix("leads of ava are ") in explained
+
+            # It speaks of one of them, and for a moment of the call that tries.
+            def explained(row: Row = row) -> bool:
+                lines = parley("explain", persona, target).splitlines()[:2]
+                return row.see.removeprefix("leads of ava are ") in plain("\n".join(lines))
+
+            until(explained, lambda: parley("explain", persona, target))
+        for row in wanted:
+            until(lambda row=row: flower.shows(row.flower, target), lambda row=row: (row.flower, flower.turns(target)))
         names = {row.alert for row in wanted}
         until(lambda: names <= seen.alerts().keys(), lambda: (names, seen.alerts()))
         for name, summaries in seen.alerts().items():

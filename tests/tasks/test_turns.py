@@ -9,9 +9,11 @@ from celery import Celery
 from kombu.message import Message
 
 from config.settings import Privacy
-from tasks.turns import RequestWithoutHandle, turn
+from tasks.requests import RequestWithoutHandle
+from tasks.turns import turn
 from worker import bootstrap
 from worker.domain.handles import Handles
+from worker.pipeline.told import Told
 
 HASHED = Handles(Privacy(handles="hashed", handle_key="a key of sixteen"))
 PLAIN = Handles(Privacy())
@@ -23,7 +25,7 @@ def request_of(monkeypatch):
     app = Celery(broker="memory://", set_as_current=False)
 
     def make(handles, args, kwargs=None):
-        monkeypatch.setattr("tasks.turns.handles", lambda: handles)
+        monkeypatch.setattr("tasks.requests.handles", lambda: handles)
         message = Message(
             json.dumps([args, kwargs or {}, {}]),
             content_type="application/json",
@@ -76,7 +78,7 @@ def test_a_turn_runs_in_the_lane_of_the_queue_that_its_doorbell_came_from(monkey
 
     class Parts:
         class turns:  # noqa: N801 - its name in the parts
-            run = staticmethod(lambda *given: ran.append(given) or "answered")
+            run = staticmethod(lambda *given: ran.append(given) or Told("answered"))
 
     monkeypatch.setattr("tasks.turns.parts", lambda: Parts)
     turn.push_request(delivery_info={"routing_key": queue} if queue else None)

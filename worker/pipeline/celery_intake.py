@@ -19,6 +19,7 @@ from worker.domain.vocabulary import Cause, figures, stored
 from worker.observability import metrics
 from worker.pipeline.producer import AnyEvent, Producer
 from worker.pipeline.short_retries import patiently
+from worker.pipeline.told import State, Told
 from worker.store import Store, StoreError
 from worker.store.conversations.inbox import UNKNOWN
 from worker.store.queues import celery_messages
@@ -46,7 +47,7 @@ class Intake:
         # The last large event whose call broke the connection, and how often in a row.
         self._broken = ("", 0)
 
-    def accept(self, event: object, message_id: str) -> str:
+    def accept(self, event: object, message_id: str) -> Told:
         """Accept one event. ``message_id`` becomes the event's id when it has none, so that a message that Celery
         delivers twice is one event. While the store is unreachable it waits, for the message is already off the broker.
         Returns one phrase without content. Raises ``redis.RedisError`` after ``wait_seconds``, ``WrongLayout`` when the
@@ -56,18 +57,18 @@ class Intake:
             lambda: self._end_or_park(lambda: self._end(event, message_id), lambda: _json(event)),
         )
 
-    def accept_message(self, message: str) -> str:
+    def accept_message(self, message: str) -> Told:
         """Accept the event of a Celery message that is already off the broker, as ``accept`` does. ``message``: as
         ``celery_messages.read`` takes it."""
         return self._patiently(lambda: self._take(message))
 
-    def _patiently(self, end: Callable[[], str]) -> str:
+    def _patiently(self, end: Callable[[], Told]) -> Told:
         patiently(self._store.layout.ensure, again_on=StoreError, seconds=self._wait_seconds)
         return patiently(end, again_on=StoreError, seconds=self._wait_seconds)
 
-    def take_in(self) -> int:
+    def take_in(self, refused: Callable[[Told], None] = lambda _: None) -> int:
         """Accept all that waits in the queue ``accept``, in order, and the events that wait where Celery puts what has
-        no queue or a priority. Returns how many messages were taken.
+        no queue or a priority. Returns how many messages were taken. ``refused`` is told of each that was not accepted.
 
         A message leaves the queue when it has become an event or a dead letter, so none is lost when this process dies;
         one that is read again by the next is recognised by its id. One process at a time does this. Messages of others
@@ -86,17 +87,19 @@ class Intake:
                     if message.shared and not celery_messages.is_event(message.text):
                         queue.leave(message)
                         continue
-                    self._take(message.text)
+                    told = self._take(message.text)
                     queue.done(message)
+                    if told.state is State.FAILED:
+                        refused(told)
                     taken += 1
         finally:
             queue.stop_reading(token)
         return taken
 
-    def _take(self, message: str) -> str:
+    def _take(self, message: str) -> Told:
         return self._end_or_park(lambda: self._read(message), lambda: message)
 
-    def _read(self, message: str) -> str:
+    def _read(self, message: str) -> Told:
         try:
             sent = celery_messages.read(message)
             if sent.task != celery_messages.TASK:
@@ -106,7 +109,7 @@ class Intake:
             return self._refuse(message, _digest(message), InvalidEvent(str(error)))
         return self._end(event, sent.task_id, sent)
 
-    def _end_or_park(self, end: Callable[[], str], text: Callable[[], str]) -> str:
+    def _end_or_park(self, end: Callable[[], Told], text: Callable[[], str]) -> Told:
         try:
             return end()
         except StoreError as error:
@@ -117,9 +120,9 @@ class Intake:
             if not self._store.parked.keep(text()):
                 raise
             _log.critical("event parked: the store refuses it, and a letter for it (%s): parley status", code_of(error))
-            return f"parked: the store refuses it ({code_of(error)})"
+            return Told(f"parked: the store refuses it ({code_of(error)})", State.FAILED)
 
-    def _end(self, event: object, message_id: str, sent: TaskMessage | None = None) -> str:
+    def _end(self, event: object, message_id: str, sent: TaskMessage | None = None) -> Told:
         message_id = _usable(message_id)
         if isinstance(event, dict) and not event.get("event_id"):
             event = {**event, "event_id": message_id}
@@ -155,13 +158,13 @@ class Intake:
             return False
         return True
 
-    def _accept(self, event: object, message_id: str, sent: TaskMessage | None) -> str:
+    def _accept(self, event: object, message_id: str, sent: TaskMessage | None) -> Told:
         try:
             parsed = events.parse(event)
             receipt = self._producer.enqueue(self._as_asked(parsed, sent) if sent else parsed)
         except Refused as refusal:
             return self._refuse(event, message_id, refusal)
-        return f"{receipt.status} at position {receipt.position}"
+        return Told(f"{receipt.status} at position {receipt.position}")
 
     def _as_asked(self, event: AnyEvent, sent: TaskMessage) -> AnyEvent:
         """What its message asks for beside the event is done or refused, never passed over."""
@@ -188,19 +191,19 @@ class Intake:
             )
         return event.model_copy(update={"not_before": max(not_before, event.not_before or not_before)})
 
-    def _refuse(self, event: object, message_id: str, refusal: Refused) -> str:
+    def _refuse(self, event: object, message_id: str, refusal: Refused) -> Told:
         reason = _reason(refusal)
         persona, target = _text(event, "persona"), _text(event, "target")
         letter = self._store.inbox.refuse(persona, target, message_id, _json(event), stored(*reason))
         return self._refused(reason, letter, message_id)
 
-    def _refused(self, reason: Reason, letter: str | None, message_id: str) -> str:
+    def _refused(self, reason: Reason, letter: str | None, message_id: str) -> Told:
         metrics.refused()
-        phrase = f"refused: {of_reason(reason)}"
+        told = Told(f"refused: {of_reason(reason)}", State.FAILED, about=message_id)
         codes = {"cause": reason.cause.value, "detail": reason.detail}
         if letter is not None:
             _log.error("event refused: %s", reason.cause, extra={"event_id": letter or message_id, **codes})
-            return phrase
+            return told
         self._only_counted += 1
         if self._only_counted & (self._only_counted - 1) == 0:
             # The 1st, 2nd, 4th, 8th ...: a flood of events must not become one of lines.
@@ -210,7 +213,7 @@ class Intake:
                 self._only_counted,
                 extra={"event_id": message_id, **codes},
             )
-        return phrase
+        return told
 
 
 def _reason(refusal: Refused) -> Reason:

@@ -54,6 +54,7 @@ from worker.pipeline.readable import channel_of, unreadable, without_reading
 from worker.pipeline.short_retries import patiently
 from worker.pipeline.slots import Slots
 from worker.pipeline.stumbles import of_stumble, place_of
+from worker.pipeline.told import State, Told, state_of_all
 from worker.pipeline.turn_result import LEFT, TurnResult, not_now
 from worker.store import Store, StoreError
 from worker.store.conversations.journal import Entry
@@ -115,7 +116,7 @@ class Turns:
         self._saying = Saying()
         self._process = uuid.uuid4().hex
 
-    def run(self, persona: str, target: str, lane: Lane = TURNS) -> str:
+    def run(self, persona: str, target: str, lane: Lane = TURNS) -> Told:
         """Run one turn of a conversation if it may run now. Returns its result as one phrase without content.
 
         When the persona has its share of this process's slots, the doorbell waits and the thread is free again. A
@@ -124,10 +125,10 @@ class Turns:
         """
         if not self._asking.knows(persona):
             self._store.unconfigured.met(persona)
-            return f"refused: persona {persona} is not configured"
+            return Told(f"refused: persona {persona} is not configured", State.RETRIED)
         own = Conversation(persona, target)
         # A busy persona keeps this thread for hours: only the last turns are worth showing.
-        phrases: deque[str] = deque(maxlen=3)
+        phrases: deque[Told] = deque(maxlen=3)
         failed = False
         following = self._slots.enter(own, lane)
         self._give_back(self._slots.left_out())
@@ -135,26 +136,29 @@ class Turns:
             conversation = following[0]
             try:
                 self._store.layout.ensure()
-                phrase, is_dead = self._run(conversation)
-                failed = failed or is_dead
+                phrase = self._run(conversation)
+                failed = failed or phrase.state is State.FAILED
             except WrongLayout as error:
                 _log.error("turn refused: %s", error, extra={"persona": persona})
-                phrase = "refused: the store was made with another number of shards"
+                phrase = Told("refused: the store was made with another number of shards", State.RETRIED)
             except StoreError as error:
                 # The doorbell is used up, but beat has another one sent. The next turn continues from what was stored.
                 trouble = trouble_of(error)
                 if self._saying.now(trouble):
                     _log.warning("turns left: store %s", trouble.told("what waits keeps its place"))
-                phrase = f"left: store {trouble.means}"
+                phrase = Told(f"left: store {trouble.means}", State.RETRIED)
             except BaseException:
                 self._slots.leave(following, serve=False)
                 raise
-            phrases.append(phrase if conversation == own else f"{self._handles.shown(conversation.name)} {phrase}")
+            shown = phrase if conversation == own else f"{self._handles.shown(conversation.name)} {phrase}"
+            phrases.append(Told(shown, phrase.state))
             following = self._slots.leave(following)
-        told = "; ".join(phrases) or "waits: the persona has its share of the slots"
+        if not phrases:
+            return Told("waits: the persona has its share of the slots", State.RETRIED)
+        told = "; ".join(phrases)
         if failed:
             raise DeadLetter(told)
-        return told
+        return Told(told, state_of_all(phrases))
 
     def stop(self) -> None:
         """The process is about to stop: running turns finish, and no further one begins in their threads."""
@@ -187,14 +191,13 @@ class Turns:
                 type(error).__name__,
             )
 
-    def _run(self, conversation: Conversation) -> tuple[str, bool]:
-        # Also whether an event ended as a dead letter.
+    def _run(self, conversation: Conversation) -> Told:
         asked_at = time.monotonic()
         with metrics.storing("begin"):
             granted = self._begin(conversation, f"{self._process}-{uuid.uuid4().hex[:12]}")
         metrics.doorbell("granted" if isinstance(granted, Grant) else granted.status)
         if isinstance(granted, NotNow):
-            return not_now(granted), False
+            return not_now(granted)
         self._saying.over()
         failpoints.reached("after begin")
         waited_seconds = max(0, granted.now - granted.head.accepted_at) / 1000
@@ -215,7 +218,7 @@ class Turns:
         seconds = time.monotonic() - asked_at
         known = {"conversation": conversation.name, "kind": granted.head.kind, "seconds": round(seconds, 3)}
         _log.info("turn: %s", result.outcome, extra=known | result.codes if result.cause else known)
-        return f"{result.phrase}, {seconds:.1f} s", result.outcome == "dead"
+        return Told(f"{result.phrase}, {seconds:.1f} s", result.state)
 
     def _begin(self, conversation: Conversation, token: str) -> Grant | NotNow:
         answer = self._store.leases.begin(conversation, token)

@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple
 
 from worker.domain.sentences import of_stored, sentence
 from worker.domain.vocabulary import Cause, Fate
+from worker.pipeline.told import State, Told
 from worker.store.conversations.turn_steps import NotNow
 
 
@@ -30,6 +31,16 @@ class TurnResult(NamedTuple):
         return {"cause": self.cause.value} | ({"detail": self.detail} if self.detail else {})
 
     @property
+    def state(self) -> State:
+        """How Flower shows it."""
+        match self.outcome:
+            case "dead":
+                return State.FAILED
+            case "held" | "kept" | "left":
+                return State.RETRIED
+        return State.SUCCEEDED
+
+    @property
     def phrase(self) -> str:
         """One phrase without content."""
         joined = f", joined {self.joined}" if self.joined else ""
@@ -49,10 +60,11 @@ class TurnResult(NamedTuple):
 LEFT = TurnResult("left", Cause.LEASE_LOST)
 
 
-def not_now(answer: NotNow) -> str:
+def not_now(answer: NotNow) -> Told:
     """Why a turn did not begin, as one phrase."""
     if not answer.until:
-        return "nothing to do"
+        return Told("nothing to do", State.IGNORED)
     until = datetime.fromtimestamp(answer.until / 1000, UTC).strftime("%H:%M:%S")
     reason = of_stored(answer.reason)
-    return f"{answer.status.replace('_', ' ')} until {until} UTC" + (f": {reason}" if reason else "")
+    why = f": {reason}" if reason else ""
+    return Told(f"{answer.status.replace('_', ' ')} until {until} UTC{why}", State.RETRIED)
