@@ -15,7 +15,7 @@ from redis import Redis
 from redis.exceptions import NoPermissionError, ResponseError
 
 from config.celery import ACCEPT, NO_QUEUE
-from worker.store.queues.broker import Broker, BrokerAway
+from worker.store.queues.broker import Broker, BrokerAway, Reading
 from worker.store.queues.celery_messages import text_of
 from worker.store.queues.queue_lists import EVENTS, SHARED
 from worker.store.redis.connection_stack import as_read
@@ -163,7 +163,7 @@ class BrokerQueue(_OneReader):
         super().__init__(redis)
         self._broker = broker
         self._reading = ExitStack()
-        self._queues: dict[str, Any] | None = None
+        self._queues: dict[str, Reading] | None = None
         self._open: dict[Lying, list[Any]] = {}
         self._left: list[Any] = []
 
@@ -176,7 +176,7 @@ class BrokerQueue(_OneReader):
                 if shared and self._left:
                     # What was left comes back to its place only with the end of this reading.
                     continue
-                while len(found) < limit and (message := queue.get(no_ack=False)) is not None:
+                for message in queue.oldest(limit - len(found)):
                     lying = Lying(text_of(message), name, shared)
                     self._open.setdefault(lying, []).append(message)
                     found.append(lying)
@@ -214,7 +214,7 @@ class BrokerQueue(_OneReader):
         if not left:
             super().stop_reading(token)
 
-    def _opened(self) -> dict[str, Any]:
+    def _opened(self) -> dict[str, Reading]:
         if self._queues is None:
             self._queues = {QUEUE: self._reading.enter_context(self._broker.reading(QUEUE))}
             if self._holds_unread(NO_QUEUE):

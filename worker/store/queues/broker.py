@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from worker.store.redis.troubles import trouble_of
 
 _CONNECTIONS = 10
 _CONNECT_SECONDS = 3.0
+_ARRIVES_SECONDS = 1.0
 # Whoever waits for a doorbell to be rung is a producer with a receipt to give, or a worker's thread.
 _PAUSE_SECONDS = 1.0
 # AMQP's codes.
@@ -46,6 +48,33 @@ class Depth:
 
     messages: int
     consumers: int
+
+
+class Reading:
+    """The messages of one queue, taken by a consumer, because RabbitMQ gives back in order what a consumer had, and
+    in any order what was got one by one."""
+
+    def __init__(self, connection: Any, channel: Any, queue: str) -> None:
+        self._connection = connection
+        self._channel = channel
+        self._queue = queue
+
+    def oldest(self, limit: int) -> list[Any]:
+        """At most ``limit`` messages that are not handed out, oldest first, as kombu gives them."""
+        ready = min(limit, int(self._channel.queue_declare(self._queue, passive=True).message_count))
+        if ready <= 0:
+            return []
+        arrived: list[Any] = []
+        tag = uuid.uuid4().hex
+        self._channel.basic_qos(0, limit, False)
+        self._channel.basic_consume(self._queue, no_ack=False, callback=arrived.append, consumer_tag=tag)
+        # Somebody else may have taken what was counted.
+        with suppress(TimeoutError):
+            while len(arrived) < ready:
+                self._connection.drain_events(timeout=_ARRIVES_SECONDS)
+        # What arrives until the broker has heard this counts too.
+        self._channel.basic_cancel(tag)
+        return [self._channel.message_to_python(message) for message in arrived]
 
 
 class Broker:
@@ -113,18 +142,17 @@ class Broker:
             return Depth(int(found.message_count), int(found.consumer_count))
 
     @contextmanager
-    def reading(self, queue: str, *, declare: bool = True) -> Iterator[Any]:
-        """A queue whose messages are taken with ``get`` and stay the broker's until acknowledged. ``declare``: make it
-        when it is not there, as ours are made.
+    def reading(self, queue: str, *, declare: bool = True) -> Iterator[Reading]:
+        """A queue whose messages stay the broker's until acknowledged. ``declare``: make it when it is not there, as
+        ours are made.
 
         What was not acknowledged is back in its place at the end. Raises ``BrokerAway``, at the beginning and at the
         end, and ``errors`` in between.
         """
         with self._connection() as connection, connection.channel() as channel:
-            bound = self._queue(queue)(channel)
             if declare:
-                bound.queue_declare()
-            yield bound
+                self._queue(queue)(channel).queue_declare()
+            yield Reading(connection, channel, queue)
 
     def errors(self) -> tuple[type[Exception], ...]:
         """What a broker that is away may raise."""
