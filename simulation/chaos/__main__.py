@@ -31,6 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         faults=options.faults or _usual_faults(options),
         outage_seconds=options.outage_seconds,
         outage=options.outage,
+        back=options.back,
         workers=options.workers,
         app=PLAIN if options.plain else "",
         chats_only=options.chats_only,
@@ -80,6 +81,11 @@ def _parser() -> argparse.ArgumentParser:
         default="",
         metavar="REF",
         help="a rolling deploy: workers begin as that git version and are replaced one by one",
+    )
+    parser.add_argument(
+        "--back",
+        action="store_true",
+        help="with --old-version: the workers begin as this version and go back",
     )
     parser.add_argument("--plain", action="store_true", help="try the plain Celery worker of benchmarks/ instead")
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="also write the table there")

@@ -48,6 +48,7 @@ class Plan:
 
     ``faults``: names from ``FAULTS``. ``app``: another Celery app to try instead of Parley. ``chats_only``: send no
     other events. ``old_version``: name of a commit; the workers begin as that version and are replaced one by one.
+    ``back``: they begin as this version and are replaced by the old one.
     ``pace``, ``outage_seconds``: see ``troubles.troubles``. ``outage``: one of ``upstream_outages.NAMES``, which comes
     once, at the start, instead of all kinds in turn. ``probe_seconds``: between two tries of a closed gate.
     ``drain_seconds``: how long the rest may take afterwards, when nothing goes wrong any more.
@@ -62,6 +63,7 @@ class Plan:
     app: str = ""
     chats_only: bool = False
     old_version: str = ""
+    back: bool = False
     lease_seconds: float = 6.0
     outage_seconds: float = 10.0
     outage: str = ""
@@ -84,7 +86,7 @@ def run(plan: Plan, progress: Callable[[str], object] = str) -> Ledger:
         call_log = Path(folder, "calls.jsonl")
         system = RunningSystem(
             personas=PERSONAS,
-            workers=0 if old else plan.workers,
+            workers=0 if old and not plan.back else plan.workers,
             beats=0 if plan.app else 1 if old else 2,
             latency_seconds=LATENCY_SECONDS,
             settings=_settings(plan),
@@ -137,6 +139,7 @@ class _Running:
             crash_points="crash" in plan.faults and not plan.app,
             clocks="clock" in plan.faults,
             old=old,
+            back=plan.back,
             replica=replica,
         )
         self._stage.outages_to_come = in_turn(self._stage.dice, plan.outage)

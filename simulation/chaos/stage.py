@@ -32,8 +32,9 @@ class Stage:
     """Changes the system and writes each change down. Used by one thread.
 
     ``crash_points`` and ``clocks``: whether some of the workers that are started die at a step, or have a wrong clock.
-    ``old``: another version, which all workers and one beat have until ``roll_out`` has replaced them; their clocks are
-    right, so that what breaks is the version's doing. ``replica``: of the store's server.
+    ``old``: another version, which all workers and one beat have until ``roll_out`` has replaced them, or with ``back``
+    those that replace them; their clocks are right, so that what breaks is the version's doing. ``replica``: of the
+    store's server.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class Stage:
         crash_points: bool,
         clocks: bool,
         old: Version | None = None,
+        back: bool = False,
         replica: EmbeddedRedis | None = None,
     ) -> None:
         self.system = system
@@ -70,8 +72,10 @@ class Stage:
         self._deaths_at: dict[int, str] = {}
         self._counted: set[int] = set()
         self._stopped: set[int] = set()
-        self._old_version, self._old_left = old, workers if old else 0
-        self._old: set[int] = set()
+        self._old_version, self._back = old, back
+        # How many workers of the version that leaves are left; the processes of that version.
+        self._left = workers if old else 0
+        self._leaving = {process.pid for process in (*system.beats, *system.workers)} if back else set()
         self._rules: dict[str, list[FaultRule]] = {}
         self._later: list[tuple[float, int, Callable[[], object]]] = []
         self._numbers = itertools.count()
@@ -92,10 +96,10 @@ class Stage:
             self._start()
 
     def roll_out(self, seconds: float) -> None:
-        """Replace the workers of the old version one by one within ``seconds``, the old beat with the last of them."""
-        if self._old_left:
+        """Replace workers of the version that leaves one by one within ``seconds``, its beat with the last of them."""
+        if self._left:
             self.start_beat()
-        for number in range(self._old_left):
+        for number in range(self._left):
             self.later(seconds * (number + 1) / (self._workers + 1), self._replace_one)
 
     def living(self) -> list[subprocess.Popen[bytes]]:
@@ -127,12 +131,13 @@ class Stage:
         return worker.pid in self._stopped
 
     def start_beat(self) -> None:
-        """One more beat; of the old version while that has workers and no beat."""
+        """One more beat; of the version that leaves while that has workers and no beat."""
         running = {beat.pid for beat in self.system.beats if beat.poll() is None}
-        if self._old_version and self._old_left and running.isdisjoint(self._old):
-            self._old.add(self.system.start_beat({"PYTHONPATH": str(self._old_version.root)}).pid)
-        else:
-            self.system.start_beat()
+        leaves = bool(self._left) and running.isdisjoint(self._leaving)
+        version = self._version(leaves=leaves)
+        beat = self.system.start_beat({"PYTHONPATH": str(version.root)} if version else {})
+        if leaves:
+            self._leaving.add(beat.pid)
 
     def freeze(self, worker: subprocess.Popen[bytes], seconds: float) -> None:
         """SIGSTOP now, SIGCONT after so long."""
@@ -184,14 +189,15 @@ class Stage:
             self.incidents.note(f"{ENDED_BY_ITSELF} (exit status {worker.returncode})")
 
     def _start(self) -> None:
-        version = self._old_version if len(self._staying_old()) < self._old_left else None
+        leaves = len(self._not_replaced()) < self._left
+        version = self._version(leaves=leaves)
         settings = {"PYTHONPATH": str(version.root)} if version else self._perhaps_wrong_clock()
         point = next(self._points) if self._crash_points and self.dice.random() < 0.5 else None
         if point and (version is None or version.has_crash_point(point)):
             settings["PARLEY_WORKER__CRASH_AT"] = f"{point}:{self.dice.randint(1, _MOST_PASSES)}"
         worker = self.system.start_worker(settings, wait=False)
-        if version:
-            self._old.add(worker.pid)
+        if leaves:
+            self._leaving.add(worker.pid)
         if self._old_version:
             self.incidents.note(f"worker of the {'old' if version else 'new'} version started")
         if point:
@@ -204,19 +210,22 @@ class Stage:
         self.incidents.note("worker with a wrong clock", f"{seconds:+d} s")
         return wrong_clock(seconds)
 
-    def _staying_old(self) -> list[subprocess.Popen[bytes]]:
+    def _version(self, *, leaves: bool) -> Version | None:
+        return self._old_version if leaves != self._back else None
+
+    def _not_replaced(self) -> list[subprocess.Popen[bytes]]:
         return [
             worker
             for worker in self.system.workers
-            if worker.poll() is None and worker.pid in self._old and not self.is_stopping(worker)
+            if worker.poll() is None and worker.pid in self._leaving and not self.is_stopping(worker)
         ]
 
     def _replace_one(self) -> None:
-        self._old_left -= 1
-        staying = self._staying_old()
-        if len(staying) > self._old_left:
+        self._left -= 1
+        staying = self._not_replaced()
+        if len(staying) > self._left:
             self.stop(self.dice.choice(staying))
         for beat in self.system.beats:
-            if not self._old_left and beat.pid in self._old and beat.poll() is None:
+            if not self._left and beat.pid in self._leaving and beat.poll() is None:
                 beat.terminate()
                 self.start_beat()
