@@ -60,17 +60,25 @@ end
 local now = clock()
 local consent_keys = {conversation = conversation, follow_ups = follow_ups, timeline = timeline, consents = consents}
 
--- What the lead says about messages counts whatever becomes of the event. Returns whether it changed anything.
+-- What the lead says about messages counts whatever becomes of the event.
 local function heed()
   -- A full store must not keep it from that.
   finish_even_when_full(conversation)
   local past = recall_consent(consent_keys, erased_consents, name, erased)
   if to_lead and (past or said ~= 'start') then redis.call('ZADD', errands, now + 5000, 'consent lead ' .. name) end
-  if past == 'in' and said ~= 'stop' then return false end
-  if past == 'out' and said == 'stop' then return false end
-  if not past and said == 'start' then return false end
+  if past == 'in' and said ~= 'stop' then return end
+  if past == 'out' and said == 'stop' then return end
+  if not past and said == 'start' then return end
   write_consent(consent_keys, name, said == 'stop' and 'out' or 'in', 'lead', now, '')
   if redis.call('EXISTS', inbox) == 0 then redis.call('PEXPIRE', timeline, timeline_ms) end
+end
+
+-- Whether this event brings the confirmation of the lead's opt-out: the first one that is accepted does. The word that
+-- opted out may have been refused, and this may be the same word sent again, or another one.
+local function confirms()
+  local at, by = string.match(redis.call('HGET', consents, name) or '', '^out (%d+) (.*)$')
+  if by ~= 'lead' or redis.call('HGET', conversation, 'confirmed') == at then return false end
+  redis.call('HSET', conversation, 'confirmed', at)
   return true
 end
 
@@ -97,7 +105,9 @@ end
 if in_front ~= '' and not is_there(in_front) and not is_there(in_front_other_id) then
   local ends_takeover = takeover ~= '' and takeover ~= 'hold'
   local in_line = redis.call('LLEN', inbox)
-  return {in_line >= inbox_limit and not ends_takeover and 'full' or 'behind', in_line, 0}
+  local full = in_line >= inbox_limit and not ends_takeover
+  if full and said ~= '' then heed() end
+  return {full and 'full' or 'behind', in_line, 0}
 end
 local keys = {conversation = conversation, inbox = inbox, timeline = timeline, books = books, follow_ups = follow_ups,
   taken_over = taken_over, dead = dead, journals = journal_prefix}
@@ -127,7 +137,7 @@ if known[1] then
   count(books, name, 'dead', -1)
   note(timeline, now, 'readmitted', id, id)
 end
-local changed = said ~= '' and heed()
+if said ~= '' then heed() end
 -- First write, but for those above: a full store denies it.
 local seq = redis.call('HINCRBY', conversation, 'seq', 1)
 if seq == 1 then
@@ -142,7 +152,7 @@ redis.call('HSET', journal, 'kind', kind, 'payload', payload, 'accepted_at', acc
   'joining', joining, 'size', size, unpack(channel ~= '' and {'own_channel', 1} or {}))
 if other_id ~= '' then redis.call('HSET', journal, 'derived_from', derived_from) end
 if said == 'stop' then
-  redis.call('HSET', journal, 'said', changed and 'stop' or 'again')
+  redis.call('HSET', journal, 'said', confirms() and 'stop' or 'again')
 elseif derived_from ~= '' and redis.call('HEXISTS', journal_prefix .. derived_from .. ' ' .. name, 'said') == 1 then
   -- A further image of the message that opted out.
   redis.call('HSET', journal, 'said', 'again')

@@ -212,6 +212,63 @@ def test_a_lost_turn_sends_the_confirmation_once(shop_with, say, stand_still, lo
     assert len({delivery.idempotency_key for delivery in shop.delivered()}) == 1
 
 
+@pytest.fixture
+def small_shop(shop_with):
+    """A shop that confirms, with room for one event, which it has."""
+    return shop_with({"confirmation": "Bye."}, limits={"inbox_events": 1})
+
+
+def test_a_word_that_was_refused_as_full_and_is_sent_again_is_confirmed_once(small_shop, say):
+    stop = say("stop", event_id="s")
+    small_shop.producer.enqueue(say("hello"))
+    for _ in range(2):
+        with pytest.raises(InboxFull):
+            small_shop.producer.enqueue(stop)
+    small_shop.work()
+    assert small_shop.producer.enqueue(stop).status == "accepted"
+    assert small_shop.producer.enqueue(stop).status == "duplicate"
+    small_shop.work()
+    small_shop.producer.enqueue(say("STOP"))
+    small_shop.work()
+    assert [text for (text,) in small_shop.texts()] == ["You said: hello", "Bye."]
+
+
+def test_another_word_brings_the_confirmation_of_one_that_was_refused(small_shop, say):
+    small_shop.producer.enqueue(say("hello"))
+    with pytest.raises(InboxFull):
+        small_shop.producer.enqueue(say("stop", event_id="s"))
+    small_shop.work()
+    for event_id in ("t", "s"):
+        small_shop.producer.enqueue(say("stop!", event_id=event_id))
+        small_shop.work()
+    assert [text for (text,) in small_shop.texts()] == ["You said: hello", "Bye."]
+
+
+def test_a_word_that_was_refused_without_a_channel_and_comes_with_one_is_confirmed(shop_with, say):
+    shop = shop_with({"confirmation": "Bye."})
+    with pytest.raises(MissingChannel):
+        shop.producer.enqueue(say("stop", event_id="s", channel=None))
+    shop.producer.enqueue(say("stop", event_id="s"))
+    shop.work()
+    assert shop.texts() == [["Bye."]]
+
+
+def test_each_opt_out_has_its_own_confirmation(shop_with, say):
+    shop = shop_with({"confirmation": "Bye."})
+    for text in ("stop", "start", "stop", "stop"):
+        shop.producer.enqueue(say(text))
+        shop.work()
+    assert [text for (text,) in shop.texts()] == ["Bye.", "You said: start", "Bye."]
+
+
+def test_who_was_put_on_the_list_gets_no_confirmation(shop_with, say, store, lead):
+    shop = shop_with({"confirmation": "Bye."})
+    store.consents.write(lead, "out", "kim: called us")
+    shop.producer.enqueue(say("stop"))
+    shop.work()
+    assert shop.texts() == []
+
+
 # --- policies ---------------------------------------------------------------------------------------------------------
 
 
@@ -265,6 +322,15 @@ def test_it_counts_also_when_no_room_is_left(make_shop, say, outreach):
     shop.producer.enqueue(outreach(EventTrigger))
     with pytest.raises(InboxFull):
         shop.producer.enqueue(say("stop"))
+    assert shop.work() == ["skipped: the lead opted out"]
+
+
+def test_it_counts_also_behind_another_event_that_finds_no_room(make_shop, say, outreach):
+    shop = make_shop(limits={"inbox_events": 1})
+    shop.producer = Producer(shop.parts.settings, store=shop.parts.store)
+    shop.producer.enqueue(outreach(EventTrigger))
+    answers = shop.producer.enqueue_many([say("hello"), say("stop")])
+    assert [type(answer) for answer in answers] == [InboxFull] * 2
     assert shop.work() == ["skipped: the lead opted out"]
 
 

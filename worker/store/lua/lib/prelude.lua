@@ -29,6 +29,7 @@
 --                    last_words                     keyed digest of the lead's words that were answered last, where the
 --                                                   persona's server is silent when they come again
 --                    consent                        what the lead has said last: out, or in (lua/lib/consent.lua)
+--                    confirmed                      milliseconds of the opt-out that a word was accepted for (its confirmation)
 --                    sealed_by, sealing             operator and reason of a seal; name of the last call that sealed or opened
 -- inbox        LIST  event ids in the order of acceptance
 -- journal      HASH  kind, payload (content), accepted_at (or replayed), first_accepted_at (when replayed)
@@ -39,7 +40,7 @@
 --                    joining (open, closing, no), size
 --                    derived_from (of an event whose id Parley made, or looks as if: the message that it is a further
 --                    image of, "replay <letter>", or nothing when it is a producer's own)
---                    said (of a message that opts out: "stop", or "again" when it changed nothing)
+--                    said (of a message that opts out: "stop" when it brings the confirmation, else "again")
 --                    step (waiting, begun, asking, replied, delivering, settled); begun: not asked yet
 --                    first_begun_at (written and read by 0.1.0 only)
 --                    failures, failures_ms, failed (failed attempts of the present step: those that count against the
