@@ -124,8 +124,13 @@ def _fields(condition: Condition) -> dict[str, str]:
         "dead letters": _dead_letters(condition),
         "taken over": f"{figures.taken_over} (parley claims)" if figures.taken_over else "0",
         "sealed": f"{figures.seals} (parley seals)" if figures.seals else "0",
-        "consent": f"{figures.consents} opted out or in (parley consent list)" if figures.consents else "0",
+        "consent": _consent(figures),
     }
+
+
+def _consent(figures: Figures) -> str:
+    out = sum(figures.opted_out.values())
+    return f"opt-outs {out}, opt-ins {figures.consents - out} (parley consent list)" if figures.consents else "0"
 
 
 def _queues(figures: Figures) -> str:
@@ -216,6 +221,7 @@ def _plain(condition: Condition) -> dict[str, Any]:
         "parked": condition.parked,
         "taken_over": figures.taken_over,
         "sealed": figures.seals,
+        "opted_out": figures.opted_out,
         "opted_out_or_in": figures.consents,
         "personas": [
             {**asdict(persona), "gates": [gate._asdict() for gate in persona.gates]} for persona in condition.personas

@@ -71,6 +71,7 @@ _store_seconds = _histogram("parley_store_seconds", "One step of a turn in the s
 _holds = _counter("parley_holds_total", "Turns that ended with a hold.", "persona", "cause")
 _unknown = _counter("parley_unknown_outcomes_total", "Calls that may have been acted on.", "persona", "operation")
 _dead = _counter("parley_dead_letters_total", "Events that became dead letters.", "persona", "cause")
+_skipped = _counter("parley_skipped_total", "Events that ended as skipped.", "persona", "cause")
 _zones = _counter("parley_lead_zones_unreadable_total", "Events of leads whose zone could not be read.", "persona")
 _http = _counter("parley_http_calls_total", "HTTP calls, by how they ended.", "upstream", "answer")
 _sent = Counter("parley_beat_sent_total", "Tasks that this scheduler has sent.", ["task"], registry=_BEAT)
@@ -140,6 +141,11 @@ def held(persona: str, cause: Cause) -> None:
 def died(persona: str, cause: Cause, events: int = 1) -> None:
     """Events became dead letters; ``events``: how many."""
     _dead.labels(persona, _label(cause)).inc(events)
+
+
+def skipped(persona: str, cause: Cause, events: int = 1) -> None:
+    """Events ended as skipped; ``events``: how many."""
+    _skipped.labels(persona, _label(cause)).inc(events)
 
 
 def refused() -> None:

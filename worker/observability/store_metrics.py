@@ -17,6 +17,7 @@ from prometheus_client.registry import Collector
 from worker.domain.unexpected import UnexpectedErrors
 from worker.domain.vocabulary import FATES
 from worker.store import StoreError
+from worker.store.conversations.consents import ALL_PERSONAS
 from worker.store.views.figures import GATES, Figures
 
 _log = logging.getLogger("parley.metrics")
@@ -177,6 +178,12 @@ def _by_persona(figures: Figures, personas: Sequence[str]) -> Iterator[Metric]:
         "Conversations that wait, by what they wait for.",
         ["persona", "reason"],
         [([*names], row.conversations) for names, row in waiting],
+    )
+    yield _gauge(
+        "parley_store_opted_out_leads",
+        "Leads who opted out.",
+        ["persona"],
+        [([persona], figures.opted_out.get(persona, 0)) for persona in (*known, ALL_PERSONAS)],
     )
     yield _gauge(
         "parley_store_gate_closed",

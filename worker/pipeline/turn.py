@@ -415,6 +415,8 @@ class Turns:
         if settled.status == "lost":
             return LEFT
         result = TurnResult(end.fate, end.cause, end.detail, joined=len(grant.entries) - 1)
+        if end.fate == "skipped":
+            metrics.skipped(grant.conversation.persona, end.cause or Cause.OTHER, len(grant.entries))
         if end.fate == "dead":
             metrics.died(grant.conversation.persona, end.cause or Cause.OTHER, len(grant.entries))
             _log.error("dead letter: %s", end.cause, extra={"conversation": grant.conversation.name, **result.codes})

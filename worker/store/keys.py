@@ -50,6 +50,9 @@ All keys of a conversation carry one hash tag, its shard, together with that sha
                                                                                                    consent
     parley:{NN}:consents_of_leads              HASH  never; reversible       consent_of_lead       workers, parley
                                                                                                    consent
+    parley:{NN}:opted_out                      HASH  never (a few counters)  accept consent        figures
+                                                                             consent_of_lead
+                                                                             forget
     parley:{NN}:erased_consents                HASH  never; reversible       forget                accept consent
     parley:{NN}:taken_over                     HASH  with the hand-back      accept settle claim   parley claims
                                                                              hand_back
@@ -191,6 +194,11 @@ class Shard:
     def consents_of_leads(self) -> Key:
         """Lead's handle to what the lead has said for all personas."""
         return self.key("consents_of_leads")
+
+    @cached_property
+    def opted_out(self) -> Key:
+        """Persona, or ``*`` for marks that count for all, to how many leads are opted out."""
+        return self.key("opted_out")
 
     @cached_property
     def erased_consents(self) -> Key:

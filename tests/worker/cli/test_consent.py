@@ -120,8 +120,36 @@ def test_explain_and_status_tell(parley, store, stopped):
     lines = parley("explain", *WHO).out
     assert "The lead opted out of messages of ava on " in lines
     assert "parley consent set ava @lead in" in lines
-    assert json.loads(parley("status", "--json").out)["opted_out_or_in"] == 1
+    told = json.loads(parley("status", "--json").out)
+    assert (told["opted_out"], told["opted_out_or_in"]) == ({"ava": 1}, 1)
+    assert "opt-outs 1, opt-ins 0" in parley("status").out
     assert json.loads(parley("explain", *WHO, "--json").out)["consent"]
+
+
+def test_who_is_out_is_counted_through_all_changes(parley, store, stopped, chat, monkeypatch):
+    monkeypatch.setenv("PARLEY_CONSENT__HASH_KEY", "a key of sixteen")
+
+    def counted():
+        listed = json.loads(parley("consent", "list", "--json", "--state", "out").out)
+        figures = store.measures.take().opted_out
+        assert sum(figures.values()) == len(listed)
+        return {name: leads for name, leads in figures.items() if leads}
+
+    assert counted() == {"ava": 1}
+    store.inbox.accept(chat("again", message="stop"))
+    parley("consent", "set", "bea", "@other", "out")
+    for _ in range(2):
+        parley("consent", "set", "*", "@lead", "out")
+    assert counted() == {"ava": 1, "bea": 1, "*": 1}
+    parley("consent", "set", "bea", "@other", "in", "--yes")
+    assert parley("forget", *WHO, "--yes").status == 0
+    assert counted() == {}
+    parley("consent", "set", *WHO, "out")
+    parley("consent", "set", "*", "@third", "out")
+    assert counted() == {"ava": 1, "*": 1}
+    for whose in (WHO, ("*", "@third")):
+        parley("consent", "set", *whose, "none", "--yes")
+    assert counted() == {}
 
 
 def test_explain_tells_of_a_lead_who_was_never_heard_of(parley, store):

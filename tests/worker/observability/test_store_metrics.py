@@ -20,6 +20,7 @@ def scene():
             counters={"ava": {"accepted": 10, "answered": 6, "dead": 1}, "other": {"accepted": 1, "dead": 1}},
             waiting={("ava", "hold"): Waiting(2, 3, 90.0)},
             gates={"ava": ["paused"], "bea": []},
+            opted_out={"ava": 3, "*": 1},
             agenda=2,
             queues={"turns": 4},
         )
@@ -57,6 +58,9 @@ def test_the_figures_are_served(scene):
     assert served['parley_store_events_waiting{persona="ava"}'] == "3.0"
     assert served['parley_store_events_unexplained{persona="ava"}'] == "0.0"
     assert served['parley_store_oldest_event_seconds{persona="ava",reason="hold"}'] == "90.0"
+    assert served['parley_store_opted_out_leads{persona="ava"}'] == "3.0"
+    assert served['parley_store_opted_out_leads{persona="bea"}'] == "0.0"
+    assert served['parley_store_opted_out_leads{persona="*"}'] == "1.0"
     assert served['parley_store_conversations_waiting{persona="ava",reason="hold"}'] == "2.0"
     assert served['parley_store_gate_closed{gate="paused",persona="ava"}'] == "1.0"
     assert served['parley_store_gate_closed{gate="circuit",persona="bea"}'] == "0.0"

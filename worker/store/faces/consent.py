@@ -8,7 +8,7 @@ from worker.store.faces.face import Text, face
 from worker.store.keys import ConversationKeys, Shard
 
 
-@face("conversation inbox follow_ups timeline consents erased_consents errands")
+@face("conversation inbox follow_ups timeline consents erased_consents opted_out errands")
 def consent(
     keys: ConversationKeys,
     *,
@@ -25,12 +25,12 @@ def consent(
     """Write what a lead has said about messages."""
 
 
-@face("consents_of_leads erased_consents")
+@face("consents_of_leads erased_consents opted_out")
 def consent_of_lead(keys: Shard, *, target: str, erased: str, state: str, at: Text, by: str) -> Any:
     """Write what a lead has said for all personas."""
 
 
-@face("consents_of_leads erased_consents")
+@face("consents_of_leads erased_consents opted_out")
 def erase_lead(keys: Shard, *, target: str, erased: str) -> Any:
     """What a lead has said for all personas is kept without the name."""
 

@@ -9,7 +9,7 @@ from worker.store.keys import ConversationKeys, Key
 
 @face(
     "conversation inbox agenda timeline books conversations follow_ups ready taken_over dead consents erased_consents "
-    "errands journal_prefix"
+    "opted_out errands journal_prefix"
 )
 def accept(
     keys: ConversationKeys,

@@ -57,7 +57,7 @@ def replay(
 
 @face(
     "conversation inbox agenda timeline books conversations follow_ups dead sealed ready taken_over queue parked rung "
-    "consents erased_consents errands journal_prefix"
+    "consents erased_consents opted_out errands journal_prefix"
 )
 def forget(keys: ConversationKeys, *, name: str, reason: str, erased_name: str, events: Sequence[str]) -> Any:
     """Erase all that is stored of one conversation in its shard."""

@@ -12,8 +12,8 @@ def books(keys: Shard) -> Any:
 
 
 @face(
-    "books agenda follow_ups dead sealed consents consents_of_leads taken_over inbox_prefix conversation_prefix "
-    "journal_prefix persona_prefix"
+    "books agenda follow_ups dead sealed consents consents_of_leads opted_out taken_over inbox_prefix "
+    "conversation_prefix journal_prefix persona_prefix"
 )
 def measure(keys: Shard, *, channel: Key, most: int) -> Any:
     """What waits, and why."""

@@ -58,7 +58,8 @@ if known[1] and (known[1] ~= 'refused' or known[2]) then
   return {'duplicate', position and position + 1 or 0, 0}
 end
 local now = clock()
-local consent_keys = {conversation = conversation, follow_ups = follow_ups, timeline = timeline, consents = consents}
+local consent_keys = {conversation = conversation, follow_ups = follow_ups, timeline = timeline, consents = consents,
+  opted_out = opted_out}
 
 -- What the lead says about messages counts whatever becomes of the event.
 local function heed()

@@ -7,7 +7,8 @@
 
 finish_even_when_full(conversation)
 local now = clock()
-local keys = {conversation = conversation, follow_ups = follow_ups, timeline = timeline, consents = consents}
+local keys = {conversation = conversation, follow_ups = follow_ups, timeline = timeline, consents = consents,
+  opted_out = opted_out}
 local past = recall_consent(keys, erased_consents, name, erased)
 local past_at, past_by = string.match(redis.call('HGET', consents, name) or '', '^%l+ (%d+) (.*)$')
 if only_later_than ~= '' and (past ~= 'out' or number(past_at) >= tonumber(only_later_than)) then return 'nothing' end
@@ -19,6 +20,7 @@ end
 
 if state == 'none' then
   redis.call('HDEL', consents, name)
+  count_out(opted_out, name, past, nil)
   redis.call('HDEL', conversation, 'consent')
   note(timeline, now, 'consent removed', by)
 else

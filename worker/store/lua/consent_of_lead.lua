@@ -7,12 +7,14 @@
 
 finish_even_when_full(consents_of_leads)
 local kept = redis.call('HGET', consents_of_leads, target)
+local counted = string.match(kept or '', '^%l+')
 if not kept and erased ~= '' then kept = redis.call('HGET', erased_consents, erased) end
 local past, past_at = string.match(kept or '', '^(%l+) (%d+) ')
 if (past or 'none') == state and at == '' then return 'nothing' end
 if at == '' then at = string.format('%.0f', math.max(clock(), number(past_at) + 1)) end
 if number(past_at) >= tonumber(at) then return 'nothing' end
 if erased ~= '' then redis.call('HDEL', erased_consents, erased) end
+count_out(opted_out, '*', counted, state)
 if state == 'none' then
   redis.call('HDEL', consents_of_leads, target)
 else

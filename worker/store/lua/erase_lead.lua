@@ -8,4 +8,5 @@ local kept = redis.call('HGET', consents_of_leads, target)
 if kept and erased ~= '' then
   redis.call('HSET', erased_consents, erased, string.match(kept, '^%l+ %d+ ') .. 'erased')
 end
+count_out(opted_out, '*', string.match(kept or '', '^%l+'), nil)
 return redis.call('HDEL', consents_of_leads, target)

@@ -36,6 +36,7 @@ local kept = redis.call('HGET', consents, name)
 if kept and erased_name ~= '' then
   redis.call('HSET', erased_consents, erased_name, string.match(kept, '^%l+ %d+ ') .. 'erased')
 end
+count_out(opted_out, name, string.match(kept or '', '^%l+'), nil)
 redis.call('HDEL', consents, name)
 redis.call('ZREM', errands, 'consent lead ' .. name)
 return {'forgotten', #waiting, erased}

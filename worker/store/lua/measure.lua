@@ -3,7 +3,7 @@
 -- most: so many of the conversations that wait are looked at, at most.
 -- Returns {now, {counter field, count, ...}, conversations on the agenda, how many of them were looked at,
 --          earliest time on the agenda or now, follow-ups planned, earliest of them or now, dead letters, seals,
---          leads who opted out or in,
+--          leads who opted out or in, {persona or *, how many of its leads are out, ...},
 --          conversations that a person has,
 --          {persona, reason, conversations, events, earliest acceptance, why the earliest is held or '', ...}}.
 -- When more wait than may be looked at, those that are looked at are drawn by lot. Reasons:
@@ -85,5 +85,5 @@ for _, key in ipairs(order) do
 end
 return {now, redis.call('HGETALL', books), waiting, #names, earliest(agenda),
   redis.call('ZCARD', follow_ups), earliest(follow_ups), redis.call('ZCARD', dead), redis.call('HLEN', sealed),
-  redis.call('HLEN', consents) + redis.call('HLEN', consents_of_leads),
+  redis.call('HLEN', consents) + redis.call('HLEN', consents_of_leads), redis.call('HGETALL', opted_out),
   redis.call('HLEN', taken_over), answer}

@@ -10,6 +10,7 @@ from redis import Redis
 
 from config.settings import Settings
 from worker.domain.vocabulary import FATES
+from worker.store.conversations.consents import ALL_PERSONAS
 from worker.store.heartbeats import Processes, Served
 from worker.store.keys import Keys
 from worker.store.queues.queue_figures import QueueLook
@@ -68,6 +69,8 @@ class Figures:
     0 when none is.
     ``unconfigured``: what waits for personas that are not configured, by their names: only accepted events wait, and
     their personas were configured once.
+    ``consents``: what leads have said, out or in. ``opted_out``: how many are out, by persona; ``ALL_PERSONAS``: of all
+    that share what leads say.
     ``gates``: the closed ones of each persona. ``channel``: its name when its
     gate is closed, '' = it is open; ``channel_cause``: why, as the store keeps it.
     ``queues``: messages in each queue that workers read; empty when the broker cannot be looked into. ``unread``: in
@@ -89,6 +92,7 @@ class Figures:
     dead_letters: int = 0
     seals: int = 0
     consents: int = 0
+    opted_out: dict[str, int] = field(default_factory=dict)
     taken_over: int = 0
     queues: dict[str, int] = field(default_factory=dict)
     unread: dict[str, int] = field(default_factory=dict)
@@ -175,7 +179,8 @@ class Measures:
         return (self._channel, str(reason)) if until else ("", "")
 
     def _add(self, figures: Figures, answer: list[Any]) -> None:
-        now, counters, waiting, looked_at, due, planned, planned_due, dead, seals, consents, taken_over, rows = answer
+        now, counters, waiting, looked_at, due, planned, planned_due, dead, seals, *rest = answer
+        consents, out, taken_over, rows = rest
         for name, count in zip(counters[::2], counters[1::2], strict=True):
             persona, _, word = name.partition(":")
             counted = figures.counters.setdefault(self._known(persona), {})
@@ -196,6 +201,9 @@ class Measures:
         figures.dead_letters += dead
         figures.seals += seals
         figures.consents += consents
+        for owner, leads in zip(out[::2], out[1::2], strict=True):
+            whose = owner if owner == ALL_PERSONAS else self._known(owner)
+            figures.opted_out[whose] = figures.opted_out.get(whose, 0) + int(leads)
         figures.taken_over += taken_over
 
     def _known(self, persona: str) -> str:

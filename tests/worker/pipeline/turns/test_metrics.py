@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from simulation.upstreams.faults import FaultKind
+from worker.domain.events import AiOpener
 from worker.domain.reasons import of_farewell, read
 from worker.domain.vocabulary import Cause
 from worker.observability import metrics
@@ -50,6 +51,13 @@ def test_a_dead_letter_counts_each_event_of_its_group(shop, say, counted):
     assert counted("parley_dead_letters_total", "ava", "persona_refused") == 2
     assert counted("parley_turns_total", "ava", "inbound_chat", "dead") == 1
     assert counted("parley_answer_seconds_count", "ava") == 0
+
+
+def test_what_was_skipped_and_why(shop, say, counted):
+    shop.producer.enqueue(say("stop"))
+    shop.producer.enqueue(say(kind=AiOpener))
+    shop.work()
+    assert counted("parley_skipped_total", "ava", "opted_out") == 2
 
 
 def test_an_unknown_outcome_and_its_operation(shop, say, counted):

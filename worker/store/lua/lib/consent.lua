@@ -1,7 +1,8 @@
 -- Put before the scripts that write or heed what a lead has said about messages.
 --
 -- The field `consent` of a conversation is out or in. The hash `consents` of its shard keeps the same for ever: "out" or
--- "in", milliseconds, who said it. `keys`: conversation, follow_ups, timeline, consents.
+-- "in", milliseconds, who said it. The hash `opted_out` counts those that are out. `keys`: conversation, follow_ups,
+-- timeline, consents, opted_out.
 
 -- Why a head is not wanted: nothing of it is asked or sent; nil = it is wanted. So is what the lead asked for, unless the
 -- policy is silence. The lead's own word (`said`) gets its confirmation.
@@ -9,6 +10,13 @@ local function unwanted_because(consent, kind, said, silence, only_opted_in)
   if said then return nil end
   if consent == 'out' and (silence or is_outreach(kind)) then return 'opted_out' end
   return only_opted_in and consent ~= 'in' and is_outreach(kind) and 'not_opted_in' or nil
+end
+
+-- Keep count of who is out. `name`: of the conversation, or * for a mark that counts for all personas. `past`, `state`: out, in,
+-- or nil = there is none.
+local function count_out(opted_out, name, past, state)
+  if (past == 'out') == (state == 'out') then return end
+  redis.call('HINCRBY', opted_out, string.match(name, '^[^:]*'), state == 'out' and 1 or -1)
 end
 
 -- A conversation that begins, also again: what was said before still counts. `erased`: its name as a keyed hash, or ''.
@@ -19,6 +27,7 @@ local function recall_consent(keys, erased_consents, name, erased)
     if kept then
       redis.call('HSET', keys.consents, name, kept)
       redis.call('HDEL', erased_consents, erased)
+      count_out(keys.opted_out, name, nil, string.match(kept, '^%l+'))
     end
   end
   local state = kept and string.match(kept, '^%l+')
@@ -31,8 +40,9 @@ end
 -- Of two changes the later one has the later time, also when the clock has stepped back between them. `since`: another
 -- time, or ''.
 local function write_consent(keys, name, state, by, now, since)
-  local past = string.match(redis.call('HGET', keys.consents, name) or '', '^%l+ (%d+) ')
-  local at = tonumber(since) or math.max(now, number(past) + 1)
+  local past, past_at = string.match(redis.call('HGET', keys.consents, name) or '', '^(%l+) (%d+) ')
+  local at = tonumber(since) or math.max(now, number(past_at) + 1)
+  count_out(keys.opted_out, name, past, state)
   redis.call('HSET', keys.consents, name, state .. ' ' .. string.format('%.0f', at) .. ' ' .. by)
   if redis.call('EXISTS', keys.conversation) == 1 then
     redis.call('HSET', keys.conversation, 'consent', state)

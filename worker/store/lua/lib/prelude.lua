@@ -96,6 +96,7 @@
 --                    the last of them
 -- consents     HASH  conversation -> "out" or "in", milliseconds since when, who said it
 -- consents_of_leads HASH  handle of a lead -> the same, for all personas; in the lead's own shard
+-- opted_out    HASH  persona -> how many of its leads are out in `consents`; * -> in `consents_of_leads`
 -- erased_consents HASH  keyed hash of the name of an erased conversation, or of an erased lead's handle -> the same
 -- books        HASH  <persona>:accepted, :answered, :joined, :ignored, :sealed, :skipped, :dead
 -- clock        TEXT  the latest time that a script of this shard has seen, to about two seconds (lua/lib/clock.lua)
