@@ -361,7 +361,7 @@ class Leases:
         """
         keys = self._keys.conversation(grant.conversation)
         wait_ms = int(seconds * 1000)
-        status, _ = self._scripts.hold.run(
+        status, _, ring = self._scripts.hold.run(
             keys,
             journal=keys.journal(grant.head.event_id),
             name=keys.name,
@@ -375,7 +375,11 @@ class Leases:
             failure=failed.to_text(wait_ms, reason) if failed else "",
             counts_at_once=failed is not None and failed.own,
             last_one_counts=judged,
+            stop_rest=self._stops_rest[grant.conversation.persona],
+            grace_ms=self._grace_ms,
         )
+        if ring:
+            self._doorbells.ring([(grant.conversation, TURNS)])
         held: Held = status
         return held
 

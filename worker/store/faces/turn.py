@@ -81,7 +81,7 @@ def settle(
     """End a turn: its events get their fate."""
 
 
-@face("conversation inbox agenda timeline")
+@face("conversation inbox agenda timeline journal_prefix")
 def hold(
     keys: ConversationKeys,
     *,
@@ -97,6 +97,8 @@ def hold(
     failure: str,
     counts_at_once: bool,
     last_one_counts: bool,
+    stop_rest: bool,
+    grace_ms: int,
 ) -> Any:
     """Leave the head in place for so long, and let go of the lease."""
 

@@ -194,15 +194,18 @@ elseif (kind == 'inbound_chat' or kind == 'event_trigger') and gives_way(kind) t
   -- Its turn settles the opener or follow-up in front without a call; then this event leads.
   redis.call('HDEL', conversation, 'hold_until', 'hold_reason')
 elseif not handed_back then
-  local state = redis.call('HMGET', conversation, 'lease_until', 'hold_until')
-  if settle_ms == 0 or number(state[1]) > now or number(state[2]) > now then
+  local state = redis.call('HMGET', conversation, 'lease_until', 'hold_until', 'interruptible')
+  local running, held = number(state[1]) > now, number(state[2]) > now
+  -- The bubbles that have not been sent are withheld at once: whether this message does that, the turn finds out.
+  local interrupts = held and not running and state[3] and kind == 'inbound_chat'
+  if not interrupts and (settle_ms == 0 or running or held) then
     return {'accepted', waiting + 1, 0}
   end
   local head = redis.call('HMGET', journal_prefix .. redis.call('LINDEX', inbox, 0) .. ' ' .. name,
     'accepted_at', 'joining', 'kind')
   -- What comes behind an opener or a follow-up and gets here is one itself: it waits in line with it.
-  if speaks_first(head[3]) then return {'accepted', waiting + 1, 0} end
-  if joining == 'open' and waiting + 1 < most_events then
+  if speaks_first(head[3]) and not interrupts then return {'accepted', waiting + 1, 0} end
+  if not interrupts and joining == 'open' and waiting + 1 < most_events then
     if head[2] ~= 'open' then
       return {'accepted', waiting + 1, 0}
     end

@@ -62,21 +62,10 @@ local function platform_event_waits()
   return false
 end
 
--- Whether the lead wrote while the bubbles of this reply went out: then a message of the lead waits behind it. Further
--- images of what it answers are no new message, and neither is what an operator has replayed.
+-- Whether the lead wrote while the bubbles of this reply went out.
 local function is_interrupted()
-  if not stop_rest or unanswered or number(past[4]) == 0 then return false end
-  local all = redis.call('LRANGE', inbox, 0, -1)
-  local answered = all[group]
-  local last = redis.call('HMGET', journal_of(answered), 'kind', 'accepted_at', 'derived_from', 'seq')
-  local message = message_of(answered, last) or answered
-  for place = group + 1, #all do
-    local other = redis.call('HMGET', journal_of(all[place]), 'kind', 'accepted_at', 'derived_from', 'seq')
-    local newer = number(other[2]) >= number(last[2])
-    if other[4] and last[4] then newer = number(other[4]) > number(last[4]) end
-    if other[1] == 'inbound_chat' and newer and message_of(all[place], other) ~= message then return true end
-  end
-  return false
+  if not stop_rest or unanswered or number(past[4]) == 0 or group == 0 then return false end
+  return lead_interrupts(inbox, group, journal_prefix, name)
 end
 
 local unwanted = unwanted_because(state.consent, kind, past[16], silence, only_opted_in)
@@ -116,7 +105,8 @@ if not repeated then
     local far = now + 3600000 + jitter_ms
     return later('taken_over', math.min(far, takeover_ends or far), state.taken_over)
   end
-  if number(state.hold_until) > now then
+  -- The pause before a bubble that is not sent is not waited for.
+  if number(state.hold_until) > now and not is_interrupted() then
     return later('held', number(state.hold_until), state.hold_reason or '')
   end
   local gate
@@ -184,7 +174,7 @@ if not repeated then
   fence = fence + 1
   local lease_until = stamp(now + lease_ms)
   redis.call('HSET', conversation, 'owner', token, 'lease_until', lease_until, 'fence', fence, 'group', group)
-  redis.call('HDEL', conversation, 'hold_until', 'hold_reason', 'rings')
+  redis.call('HDEL', conversation, 'hold_until', 'hold_reason', 'interruptible', 'rings')
   redis.call('ZADD', agenda, lease_until, name)
   if probing then
     redis.call('HSET', conversation, 'probing', probing .. ' 0 ' .. token)

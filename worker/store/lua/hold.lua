@@ -2,8 +2,10 @@
 --
 -- journal: of the head. outcome: known | unknown | not asked. bubbles_sent: of the reply, surely, or ''.
 -- failure: the failed attempt of this turn: "<what> <pause ms> <limit> <why>", or ''. counts_at_once: it counts against the
--- event at once. last_one_counts: the failed attempt before it counts.
--- Returns {'held' | 'repeated' | 'lost', until}. Twice for one caller: the second time answers `repeated`.
+-- event at once. last_one_counts: the failed attempt before it counts. stop_rest: when the lead writes, the bubbles that were
+-- not sent yet are withheld.
+-- Returns {'held' | 'repeated' | 'lost', until, ring}; ring = 1 when the caller must ring: the lead wrote while this bubble
+-- went out, so nothing is left to wait for. Twice for one caller: the second time answers `repeated`.
 
 local now = clock()
 
@@ -19,12 +21,12 @@ local function shorten(entries, reason)
     redis.call('RPUSH', entries, last[4])
   end
 end
-local state = redis.call('HMGET', conversation, 'owner', 'fence', 'held_by', 'hold_until')
+local state = redis.call('HMGET', conversation, 'owner', 'fence', 'held_by', 'hold_until', 'group')
 if state[1] ~= token or state[2] ~= fence then
-  return {state[3] == token and 'repeated' or 'lost', number(state[4])}
+  return {state[3] == token and 'repeated' or 'lost', number(state[4]), 0}
 end
 finish_even_when_full(conversation)
-local at = now + wait_ms
+local at, ring = now + wait_ms, 0
 local step = redis.call('HMGET', journal, 'step', 'reply', 'ask_unknowns', 'asks_vanished')
 if outcome == 'unknown' then
   redis.call('HINCRBY', journal, step[2] and 'send_unknowns' or 'ask_unknowns', 1)
@@ -41,6 +43,12 @@ if bubbles_sent ~= '' then
   redis.call('HSET', journal, 'bubbles_sent', bubbles_sent)
   redis.call('HDEL', journal, 'sends', 'send_unknowns', 'sends_vanished', 'sends_handed_over', 'failures', 'failures_ms',
     'failed')
+  if stop_rest and lead_interrupts(inbox, number(state[5]), journal_prefix, name) then
+    at, ring = now, 1
+  elseif stop_rest then
+    -- A message that is accepted meanwhile rings (accept.lua).
+    redis.call('HSET', conversation, 'interruptible', 1)
+  end
 end
 if failure ~= '' then
   local function count_failure(pause_ms)
@@ -62,8 +70,8 @@ end
 redis.call('HSET', journal, 'step', step[2] and 'replied' or 'waiting')
 redis.call('HSET', conversation, 'hold_until', at, 'hold_reason', reason, 'held_by', token)
 redis.call('HDEL', conversation, 'owner', 'lease_until')
-redis.call('ZADD', agenda, at, name)
+redis.call('ZADD', agenda, at + ring * grace_ms, name)
 if outcome ~= 'not asked' then shorten(timeline, reason) end
 note(timeline, now, 'held', reason, at, outcome)
 redis.call('LTRIM', timeline, -timeline_entries, -1)
-return {'held', at}
+return {'held', at, ring}

@@ -150,7 +150,7 @@ class Scripts:
 
         prelude, shared = (
             [words(), read("lib/prelude")],
-            [read(f"lib/{name}") for name in ("touches", "takeover", "places", "consent")],
+            [read(f"lib/{name}") for name in ("touches", "takeover", "interruptions", "places", "consent")],
         )
         plain = LUA if ahead else ""
         clock = _known(lease_ms, personas, channel) + read("lib/clock") if mends else _ONLY_READS

@@ -38,6 +38,60 @@ def test_the_rest_is_withheld_and_listed(stopping, say, ends):
     assert stopping.fates() == {"answered": 2}
 
 
+@pytest.fixture
+def rung(store):
+    """How many doorbells for leads were sent since this was last asked."""
+
+    def count():
+        doorbells = store.redis.llen("turns")
+        store.redis.delete("turns")
+        return doorbells
+
+    return count
+
+
+def test_the_message_waits_for_no_pause(stopping, say, rung):
+    stopping.producer.enqueue(say(THREE))
+    assert stopping.run().startswith("held")
+    rung()
+    stopping.producer.enqueue(say("wait"))
+    assert rung() == 1
+    assert stopping.run().startswith("answered: the lead wrote while bubbles went out: 1 of 3 sent")
+    assert stopping.run().startswith("answered")
+    assert [text for (text,) in stopping.texts()] == ["You said: one", "You said: wait"]
+
+
+def test_neither_does_one_that_came_while_a_bubble_went_out(stopping, say, rung, stand_still):
+    stopping.producer.enqueue(say(THREE))
+    stopping.run()
+    stopping.let_holds_run_out()
+    stand_still("after delivery", lambda: stopping.producer.enqueue(say("wait")))
+    rung()
+    assert stopping.run().startswith("held")
+    assert rung() == 1
+    assert stopping.run().startswith("answered: the lead wrote while bubbles went out: 2 of 3 sent")
+
+
+def test_what_interrupts_nothing_leaves_the_pause_as_it_is(stopping, say, store, lead):
+    stopping.producer.enqueue(say(THREE))
+    stopping.run()
+    agenda = store.keys.of(lead).agenda
+    due = store.redis.zscore(agenda, lead.name)
+    stopping.producer.enqueue(say(kind=EventTrigger, event_type="story_reaction"))
+    assert stopping.run().startswith("held")
+    assert store.redis.zscore(agenda, lead.name) == due
+
+
+def test_where_all_is_sent_the_message_waits_for_the_pauses(make_shop, say, rung):
+    shop = make_shop(pacing={"enabled": True, "minimum_seconds": 30, "maximum_seconds": 60, "jitter": 0})
+    shop.producer.enqueue(say(THREE))
+    shop.run()
+    rung()
+    shop.producer.enqueue(say("wait"))
+    assert rung() == 0
+    assert shop.run().startswith("held")
+
+
 def test_a_message_that_came_while_the_persona_was_asked_lets_the_first_bubble_out(stopping, say, stand_still):
     stopping.producer.enqueue(say(THREE))
     stand_still("after ask", lambda: stopping.producer.enqueue(say("wait")))

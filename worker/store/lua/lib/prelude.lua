@@ -2,6 +2,7 @@
 --
 -- conversation HASH  owner, lease_until, fence      the lease: token, milliseconds, number that only grows
 --                    hold_until, hold_reason        leave the head in place until then
+--                    interruptible                  1 while that is the pause between two bubbles, which a message of the lead ends
 --                    awaited                        fence of the holder that was waited for after its lease had run out
 --                    settled_by, held_by            token of the turn that last ended by settling, by holding
 --                    group                          how many events at the head are asked together, once asked
