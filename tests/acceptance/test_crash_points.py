@@ -81,7 +81,8 @@ def chats(target, count, channel, attachment):
 
 
 def test_every_point_has_its_row():
-    assert set(ALLOWED) == set(CRASH_POINTS)
+    # The others lie on the way of outreach only: test_crash_points_of_outreach.py.
+    assert {*ALLOWED, "after reserving", "before counting"} == set(CRASH_POINTS)
 
 
 # Before the call, with it made, with its answer stored, with its answer sent: the others differ from these in little.
@@ -89,7 +90,7 @@ OFTEN = ("after begin", "after ask", "after record", "after delivery")
 
 
 @pytest.mark.parametrize(
-    "point", [point if point in OFTEN else pytest.param(point, marks=pytest.mark.slow) for point in CRASH_POINTS]
+    "point", [point if point in OFTEN else pytest.param(point, marks=pytest.mark.slow) for point in ALLOWED]
 )
 def test_a_death_costs_what_is_allowed_and_no_more(module_start, channel, eventually, point):
     system, settings = module_start

@@ -12,12 +12,14 @@ from typing import Literal, get_args
 
 CrashPoint = Literal[
     "after begin",
+    "after reserving",
     "after hosting an image",
     "before ask",
     "after ask",
     "after record",
     "before delivery",
     "after delivery",
+    "before counting",
     "before settle",
     "after settle",
     "before hold",

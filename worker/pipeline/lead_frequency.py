@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from worker.domain.decisions import End, Rules, Wait
 from worker.domain.vocabulary import Cause, is_outreach, rules_of
+from worker.pipeline import failpoints
 from worker.store import Store
 from worker.store.conversations.turn_steps import Grant
 
@@ -25,6 +26,7 @@ class Frequency:
         if not self._holds_for(grant):
             return None
         (seconds,) = self._frequency.waits_of([(grant.conversation, grant.head.event_id)])
+        failpoints.reached("after reserving")
         if not seconds:
             return None
         kind = rules_of(grant.head.kind)
@@ -45,6 +47,7 @@ class Frequency:
         head = grant.head
         doubtful = head.send_unknowns or head.sends_vanished or end.cause is Cause.DELIVERY_UNCONFIRMED
         sent = delivered or head.bubbles_sent > 0 or bool(doubtful)
+        failpoints.reached("before counting")
         self._frequency.ended([(grant.conversation, head.event_id)], sent=sent)
 
     def _holds_for(self, grant: Grant) -> bool:
