@@ -123,6 +123,7 @@ def test_what_leads_say_about_messages_in_all_shards(cluster, broker, make_setti
             assert store.forgetting.forget(conversation, store.forgetting.traces(conversation)).status == "forgotten"
             assert store.consents.of_lead(target).state == "out"
         assert {mark.persona for mark in store.consents.all()} == {"bea"}
+        assert not any(store.measures.take().opted_out.values())
 
 
 def test_scripts_that_a_master_forgot_are_sent_again(clustered, cluster, channel):

@@ -7,7 +7,7 @@ from worker.store.faces.face import Text, face
 from worker.store.keys import ConversationKeys, Key, Shard
 
 
-@face("conversation inbox agenda timeline persona journal_prefix waiting_prefix")
+@face("conversation inbox agenda timeline persona consents journal_prefix waiting_prefix")
 def begin(
     keys: ConversationKeys,
     *,

@@ -68,6 +68,10 @@ local function is_interrupted()
   return lead_interrupts(inbox, group, journal_prefix, name)
 end
 
+if not state.consent and not state.seq then
+  -- A process of 0.1.0 began this conversation, and did not look at what the lead had said before (accept.lua).
+  state.consent = string.match(redis.call('HGET', consents, name) or '', '^%l+')
+end
 local unwanted = unwanted_because(state.consent, kind, past[16], silence, only_opted_in)
 local opts_out = past[16] and unanswered
 -- What ends without a call waits for no gate.

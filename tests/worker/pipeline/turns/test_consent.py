@@ -410,6 +410,15 @@ def test_what_was_said_outlives_the_state_of_the_conversation(shop, say, outreac
     assert shop.work() == ["skipped: the lead opted out"]
 
 
+def test_it_counts_also_in_a_conversation_that_0_1_0_began(shop, say, outreach, store, lead):
+    # Its producer neither counts events nor looks at what the lead has said.
+    with pytest.raises(MissingChannel):
+        shop.producer.enqueue(say("stop", channel=None))
+    shop.producer.enqueue(outreach(AiOpener))
+    assert store.redis.hdel(store.keys.of(lead).conversation(lead), "seq", "consent") == 2
+    assert shop.work() == ["skipped: the lead opted out"]
+
+
 def test_an_answer_that_never_arrived_is_not_sent_again(shop, say, outreach):
     shop.producer.enqueue(say("hello"))
     shop.work()
