@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,9 +14,9 @@ import typer
 from config.settings import Settings
 from worker.cli import screen
 from worker.cli.arguments import AsJson, ByOption, PersonaOption, ReasonOption, TargetArgument
-from worker.cli.consent_told import marks_of
+from worker.cli.consent_told import conversation_of, marks_of
 from worker.cli.ending import No, Usage
-from worker.cli.session import operator, session
+from worker.cli.session import Session, operator, session
 from worker.domain.consent import State
 from worker.domain.conversation import Conversation
 from worker.store.conversations.consents import ALL_PERSONAS, Mark
@@ -66,7 +67,7 @@ def show(persona: PersonaOrAll, target: TargetArgument, json: AsJson = False) ->
     Example: parley consent show ava @john_doe
     """
     with session(reads=True) as opened:
-        found = marks_of(opened, Conversation(persona, target))
+        found = marks_of(opened, conversation_of(opened.settings, persona, target))
     if json:
         screen.as_json([_plain(mark) for mark in found])
     for mark in () if json else found:
@@ -97,8 +98,8 @@ def write(
                 raise No("Nothing was changed.")
         who = by or operator()
         said = f"{who}: {reason}" if reason else who
-        done = opened.store.consents.write(Conversation(persona, target), wanted, said)
-    if done == "nothing":
+        changed = _written(opened, conversation_of(opened.settings, persona, target), wanted, said)
+    if not changed:
         raise No("It is so already.")
     screen.say("Nothing is known of this lead any more." if wanted == "none" else f"Written: {_STATED[wanted]}.")
 
@@ -116,13 +117,18 @@ def export(
     if file is None:
         _write_csv(sys.stdout, found)
         return
-    with file.open("w", encoding="utf-8", newline="") as stream:
-        _write_csv(stream, found)
+    try:
+        with file.open("w", encoding="utf-8", newline="") as stream:
+            _write_csv(stream, found)
+    except OSError as error:
+        raise No(f"{file} cannot be written ({error.strerror}). Nothing was exported.") from None
     screen.say(f"Written: {len(found)}.")
 
 
 def take_in(
-    file: Annotated[Path, typer.Argument(help="CSV as export writes it; since and by may be missing.", exists=True)],
+    file: Annotated[
+        Path, typer.Argument(help="CSV as export writes it; since and by may be missing.", exists=True, dir_okay=False)
+    ],
     reason: ReasonOption = "",
     by: ByOption = None,
     yes: Yes = False,
@@ -141,8 +147,19 @@ def take_in(
             screen.say(f"Lines: {len(rows)}; opted out: {out}, opted in: {len(rows) - out}.")
             if not typer.confirm("Write them?"):
                 raise No("Nothing was changed.")
-        written = [opened.store.consents.write(row.conversation, row.state, row.by, row.since) for row in rows]
-    screen.say(f"Changed: {written.count('done')}; so already, or said later: {written.count('nothing')}.")
+        changed = sum(_written(opened, row.conversation, row.state, row.by, row.since) for row in rows)
+    screen.say(f"Changed: {changed}; so already, or said later: {len(rows) - changed}.")
+
+
+def _written(
+    opened: Session, conversation: Conversation, state: State | Literal["none"], by: str, since: datetime | None = None
+) -> bool:
+    # Whether it was changed. The store answers a call that it has carried out before as it did then.
+    consents, (persona, target) = opened.store.consents, conversation
+    own = None if persona == ALL_PERSONAS else consents.of(conversation) or consents.of_erased(conversation)
+    before = consents.of_lead(target) if persona == ALL_PERSONAS else own
+    done = consents.write(conversation, state, by, since)
+    return done == "done" and not (before and before.state == state)
 
 
 def _plain(mark: Mark) -> dict[str, object]:
@@ -160,7 +177,8 @@ def _read_csv(file: Path, settings: Settings, by: str) -> list[_Row]:
         text = file.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
         raise No(f"{file} is not UTF-8: save it as CSV in UTF-8. Nothing was changed.") from None
-    reader = csv.DictReader(text.splitlines())
+    # Only these end a line: a target or a name may have other characters that Python takes for an end.
+    reader = csv.DictReader(io.StringIO(text, newline=""))
     missing = [column for column in COLUMNS[:3] if column not in (reader.fieldnames or ())]
     if missing:
         raise No(f"{file} has no column {missing[0]}: its first line must be {','.join(COLUMNS)}. Nothing was changed.")
@@ -186,7 +204,8 @@ def _row(row: dict[str, str], settings: Settings, by: str) -> _Row:
     if state not in _STATES:
         raise ValueError(f"state is {state!r}: write out or in")
     said_by = " ".join((row.get("by") or "").split()) or by
-    return _Row(Conversation(persona, target), "out" if state == "out" else "in", _since(row.get("since")), said_by)
+    conversation = conversation_of(settings, persona, target)
+    return _Row(conversation, "out" if state == "out" else "in", _since(row.get("since")), said_by)
 
 
 def _since(text: str | None) -> datetime | None:

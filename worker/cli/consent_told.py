@@ -5,18 +5,27 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 
-from config.settings import Consent
+from config.settings import Consent, Settings
 from worker.cli.screen import moment
 from worker.cli.session import Session
 from worker.domain.conversation import Conversation
+from worker.domain.platforms import full_target
 from worker.store.conversations.consents import ALL_PERSONAS, Mark
 
 
 def marks_of(opened: Session, conversation: Conversation) -> list[Mark]:
     """What one lead has said to a persona, and for all that share it. Raises ``StoreError``."""
     consents, (persona, target) = opened.store.consents, conversation
-    own = None if persona == ALL_PERSONAS else consents.of(conversation)
+    own = None if persona == ALL_PERSONAS else consents.of(conversation) or consents.of_erased(conversation)
     return [mark for mark in (own, consents.of_lead(target) if _is_shared(opened, persona) else None) if mark]
+
+
+def conversation_of(settings: Settings, persona: str, target: str) -> Conversation:
+    """The conversation that two words name; a target without a platform is on that of its persona, as for producers."""
+    known = settings.personas.get(persona)
+    if known and known.speaks == "characters" and known.platform:
+        target = full_target(target, known.platform)
+    return Conversation(persona, target)
 
 
 def consent_told(marks: Sequence[Mark], rules: Consent) -> str:

@@ -54,7 +54,8 @@ def test_an_operator_writes_it_down_and_takes_it_back(parley, store):
     ended = parley("consent", "set", *WHO, "out", "--reason", "called us", "--by", "kim")
     assert (ended.status, ended.out) == (0, "Written: opted out.\n")
     assert store.consents.of(LEAD).by == "kim: called us"
-    assert parley("consent", "set", *WHO, "out").status == 1
+    for again in ((), ("--reason", "called us", "--by", "kim")):
+        assert parley("consent", "set", *WHO, "out", *again).status == 1
     assert parley("consent", "set", *WHO, "in", "--yes").status == 0
     assert store.consents.of(LEAD).state == "in"
     assert parley("consent", "set", *WHO, "none", "--yes").status == 0
@@ -84,7 +85,7 @@ def test_export_and_import_are_the_same(parley, store, stopped, file):
     store.redis.flushdb()
     assert parley("consent", "import", file(text), "--yes").out == "Changed: 2; so already, or said later: 0.\n"
     assert store.consents.all() == before
-    assert parley("consent", "import", file(text), "--yes").status == 0
+    assert parley("consent", "import", file(text), "--yes").out == "Changed: 0; so already, or said later: 2.\n"
     assert store.consents.all() == before
 
 
@@ -109,6 +110,30 @@ def test_a_file_with_faults_changes_nothing_and_names_its_lines(parley, store, f
 
 def test_a_file_without_a_header_says_which_column_is_missing(parley, file):
     assert "has no column persona" in parley("consent", "import", file("ava,@lead,out\n")).err
+
+
+def test_a_target_without_a_platform_is_on_that_of_its_persona(parley, store, file, monkeypatch):
+    for name, value in (("API_KEY", "ftc_ava"), ("PLATFORM", "instagram")):
+        monkeypatch.setenv(f"PARLEY_PERSONAS__AVA__{name}", value)
+    parley("consent", "set", "ava", "john", "out")
+    parley("consent", "import", file(f"{HEADER}ava,jane,out,,\nava,telegram/jim,out,,\n"), "--yes")
+    assert {mark.target for mark in store.consents.all()} == {"instagram/john", "instagram/jane", "telegram/jim"}
+    assert parley("consent", "show", "ava", "john").status == 0
+
+
+def test_where_nothing_can_be_written_nothing_is_exported(parley, tmp_path):
+    ended = parley("consent", "export", str(tmp_path / "none" / "consent.csv"))
+    assert (ended.status, "cannot be written" in ended.err) == (1, True)
+
+
+def test_a_folder_is_no_file(parley, tmp_path):
+    assert parley("consent", "import", str(tmp_path), "--yes").status == 2
+
+
+def test_what_is_no_end_of_a_line_in_a_file_ends_none(parley, store, file):
+    header = "persona,target,state\n"
+    assert parley("consent", "import", file(f"{header}ava,@a\u2028b,out\n"), "--yes").status == 0
+    assert [mark.target for mark in store.consents.all()] == ["@a\u2028b"]
 
 
 def test_since_and_by_may_be_missing(parley, store, file):
@@ -178,6 +203,7 @@ def test_an_erased_lead_stays_opted_out_and_no_name_is_left(parley, make_store, 
     assert parley("forget", *WHO, "--yes").status == 0
     dump = [(key, store.redis.hgetall(key)) for key in store.redis.scan_iter() if store.redis.type(key) == "hash"]
     assert "@lead" not in str(dump)
+    assert parley("consent", "show", *WHO).out.startswith("opted out of messages of ava since 20")
     keyed = make_store(consent={"hash_key": "a key of sixteen"})
     keyed.inbox.accept(chat("again", message="hello"))
     grant = keyed.leases.begin(LEAD, "t")

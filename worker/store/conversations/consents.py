@@ -78,8 +78,14 @@ class Consents:
 
     def of(self, conversation: Conversation) -> Mark | None:
         """What the lead has said to this persona; None = nothing, or the conversation was erased."""
-        kept: str | None = self._redis.hget(self._keys.of(conversation).consents, conversation.name)  # type: ignore[assignment]
-        return _mark(*conversation, kept)
+        return _mark(*conversation, self._redis.hget(self._keys.of(conversation).consents, conversation.name))
+
+    def of_erased(self, conversation: Conversation) -> Mark | None:
+        """What the lead had said to this persona when the conversation was erased; None = it was not, or nothing."""
+        if not self._erased.kept:
+            return None
+        key = self._keys.of(conversation).erased_consents
+        return _mark(*conversation, self._redis.hget(key, self._erased.of(conversation.name)))
 
     def of_lead(self, target: str) -> Mark | None:
         """What the lead has said for all personas, also one that was erased; None = nothing."""
