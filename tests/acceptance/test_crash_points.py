@@ -10,6 +10,7 @@ import pytest
 from config.settings import load
 from simulation.servers.system import RunningSystem
 from simulation.upstreams.faults import FaultKind, FaultRule
+from tests.acceptance.quick_recovery import QUICK_RECOVERY
 from worker.domain.conversation import Conversation
 from worker.domain.events import Attachment, InboundChat
 from worker.pipeline.failpoints import CRASH_POINTS
@@ -19,14 +20,9 @@ from worker.store import Store
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(180)]
 
 SETTINGS = {
-    "PARLEY_LEASE__TTL_SECONDS": "1.5",
-    "PARLEY_LEASE__RENEW_SECONDS": "0.5",
-    "PARLEY_AGENDA__TICK_SECONDS": "0.2",
-    "PARLEY_AGENDA__GRACE_SECONDS": "1",
+    **QUICK_RECOVERY,
     "PARLEY_RETRY__PAUSE_SECONDS": "0.2",
-    "PARLEY_JOIN__SETTLE_SECONDS": "0",
     "PARLEY_JOIN__MAX_EVENTS": "1",
-    "PARLEY_WORKER__LOG_LEVEL": "WARNING",
 }
 
 

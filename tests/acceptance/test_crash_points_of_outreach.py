@@ -12,6 +12,7 @@ import pytest
 
 from config.settings import load
 from simulation.servers.system import RunningSystem
+from tests.acceptance.quick_recovery import QUICK_RECOVERY
 from worker.domain.events import EventTrigger, InboundChat
 from worker.pipeline.producer import Producer
 from worker.store import Store
@@ -19,14 +20,9 @@ from worker.store import Store
 pytestmark = [pytest.mark.acceptance, pytest.mark.slow, pytest.mark.timeout(180)]
 
 SETTINGS = {
+    **QUICK_RECOVERY,
     "PARLEY_FREQUENCY__PER_LEAD_PER_DAY": "1",
     "PARLEY_PERSONAS__AVA__UNKNOWN__EVENT_TRIGGER": "ask_again",
-    "PARLEY_LEASE__TTL_SECONDS": "1.5",
-    "PARLEY_LEASE__RENEW_SECONDS": "0.5",
-    "PARLEY_AGENDA__TICK_SECONDS": "0.2",
-    "PARLEY_AGENDA__GRACE_SECONDS": "1",
-    "PARLEY_JOIN__SETTLE_SECONDS": "0",
-    "PARLEY_WORKER__LOG_LEVEL": "WARNING",
 }
 PERSONAS = {"ava": "ft_sk_ava", "bea": "ft_sk_bea"}
 

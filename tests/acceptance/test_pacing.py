@@ -9,6 +9,7 @@ import pytest
 
 from config.settings import load
 from simulation.servers.system import RunningSystem
+from tests.acceptance.quick_recovery import QUICK_RECOVERY
 from worker.domain.conversation import Conversation
 from worker.domain.events import InboundChat
 from worker.pipeline.producer import Producer
@@ -17,16 +18,11 @@ from worker.store import Store
 pytestmark = [pytest.mark.acceptance, pytest.mark.slow, pytest.mark.timeout(180)]
 
 SETTINGS = {
+    **QUICK_RECOVERY,
     "PARLEY_PACING__ENABLED": "true",
     "PARLEY_PACING__MINIMUM_SECONDS": "0.5",
     "PARLEY_PACING__JITTER": "0",
-    "PARLEY_LEASE__TTL_SECONDS": "1.5",
-    "PARLEY_LEASE__RENEW_SECONDS": "0.5",
-    "PARLEY_AGENDA__TICK_SECONDS": "0.2",
-    "PARLEY_AGENDA__GRACE_SECONDS": "1",
-    "PARLEY_JOIN__SETTLE_SECONDS": "0",
     "PARLEY_JOIN__MAX_EVENTS": "1",
-    "PARLEY_WORKER__LOG_LEVEL": "WARNING",
 }
 
 # Where the worker dies, and how often each of the three bubbles may reach the lead.
