@@ -47,10 +47,12 @@ class Flower:
             base_url=f"http://127.0.0.1:{port}", auth=("operator", "a password"), trust_env=False
         )
 
-    def shows(self, entry: str, target: str) -> bool:
-        """Whether it shows what the column of the page says, about this lead where it is about a turn."""
+    def shows(self, entry: str, target: str, see: str) -> bool:
+        """Whether it shows what the column of the page says, about this lead where it is about a turn. ``see``: the
+        sentence of the row, which no turn has in its result where the column says "nothing"."""
         if entry.startswith("nothing: "):
-            return True
+            trouble, *_ = see.removeprefix("the ").split(" (")
+            return not any(trouble in plain(row["result"] or "") for row in self.turns(target))
         if entry == "Workers: Offline":
             return not any(worker["status"] for worker in self.workers())
         state, _, phrase = entry.partition(": ")

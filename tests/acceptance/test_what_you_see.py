@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from json import loads
 from pathlib import Path
 from typing import Any
@@ -235,7 +236,8 @@ def agree(running: RunningSystem, until: Callable[..., Any], flower: Flower) -> 
 
             until(explained, lambda: parley("explain", persona, target))
         for row in wanted:
-            until(lambda row=row: flower.shows(row.flower, target), lambda row=row: (row.flower, flower.turns(target)))
+            shown = partial(flower.shows, row.flower, target, row.see)
+            until(shown, lambda row=row: (row.flower, flower.turns(target)))
         names = {row.alert for row in wanted}
         until(lambda: names <= seen.alerts().keys(), lambda: (names, seen.alerts()))
         for name, summaries in seen.alerts().items():
