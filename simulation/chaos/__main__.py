@@ -21,7 +21,10 @@ PLAIN = "benchmarks.plain_celery"
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Returns the exit status: 0 when every promise held, 1 when one did not, 2 when there is no such old version."""
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.back and not options.old_version:
+        parser.error("--back needs --old-version REF: the version to go back to")
     need("python -m simulation.chaos")
     plan = Plan(
         seed=options.seed,

@@ -73,7 +73,7 @@ class Stage:
         self._counted: set[int] = set()
         self._stopped: set[int] = set()
         self._old_version, self._back = old, back
-        # How many workers of the version that leaves are left; the processes of that version.
+        # Of the version that is replaced: how many workers it has left, its processes.
         self._left = workers if old else 0
         self._leaving = {process.pid for process in (*system.beats, *system.workers)} if back else set()
         self._rules: dict[str, list[FaultRule]] = {}
@@ -96,7 +96,7 @@ class Stage:
             self._start()
 
     def roll_out(self, seconds: float) -> None:
-        """Replace workers of the version that leaves one by one within ``seconds``, its beat with the last of them."""
+        """Replace the workers of one version one by one within ``seconds``, its beat with the last of them."""
         if self._left:
             self.start_beat()
         for number in range(self._left):
@@ -131,7 +131,7 @@ class Stage:
         return worker.pid in self._stopped
 
     def start_beat(self) -> None:
-        """One more beat; of the version that leaves while that has workers and no beat."""
+        """One more beat; of the version that is replaced while that has workers and no beat."""
         running = {beat.pid for beat in self.system.beats if beat.poll() is None}
         leaves = bool(self._left) and running.isdisjoint(self._leaving)
         version = self._version(leaves=leaves)

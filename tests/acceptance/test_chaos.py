@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from simulation.chaos.__main__ import main as chaos
 from simulation.chaos.endings import Ending
 from simulation.chaos.incidents import Incidents
 from simulation.chaos.ledger import draw_up
@@ -406,6 +407,12 @@ def test_a_version_that_git_does_not_have_is_named(history):
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "--old-version no-such-name: git worktree add" in done.stdout
+
+
+def test_the_way_back_needs_a_version(capsys):
+    with pytest.raises(SystemExit):
+        chaos(["--back"])
+    assert "--old-version REF" in capsys.readouterr().err
 
 
 @pytest.mark.acceptance
