@@ -48,6 +48,7 @@ class TellingRequest(Request):
             state, mark, phrase = str(fields["result"]).partition(_MARK)
             if mark:
                 event = f"task-{state}"
+                del fields["result"]
                 fields["exception" if state == State.FAILED else "result"] = phrase
         super().send_event(event, **fields)
 

@@ -195,12 +195,12 @@ def test_it_lives_below_a_path_behind_a_proxy(start, open_dashboard, browser, ch
         assert "@john_doe" in page.inner_text("body")
         # The first answer to a browser asks for the login.
         assert [url for url in failed if "/static/" in url or "datatable" in url] == []
-    with httpx.Client(base_url=dashboard.url, trust_env=False) as nobody:
-        assert nobody.get("/ops/flower").headers["Location"] == "/ops/flower/"
+    with httpx.Client(base_url=dashboard.url, trust_env=False) as stranger:
+        assert stranger.get("/ops/flower").headers["Location"] == "/ops/flower/"
         for path in ("/ops/flower/", "/ops/flower/tasks", "/tasks", "/ops/flower/task/x"):
-            assert nobody.get(path).status_code == 401, path
+            assert stranger.get(path).status_code == 401, path
         for path in ("/api/workers", "/ops/flower/api/workers", "/ops/flower/metrics", "/metrics"):
-            assert nobody.get(path, auth=("operator", PASSWORD)).status_code == 404, path
+            assert stranger.get(path, auth=("operator", PASSWORD)).status_code == 404, path
 
 
 def test_a_password_may_have_any_character(start, open_dashboard):
@@ -237,9 +237,9 @@ def test_nobody_gets_in_without_the_password(start, open_dashboard, browser):
     assert refused is not None
     assert refused.status == 401
     assert "Online workers" not in page.content()
-    with httpx.Client(base_url=dashboard.url, trust_env=False) as nobody:
+    with httpx.Client(base_url=dashboard.url, trust_env=False) as stranger:
         for path in ("/", "/workers", "/tasks", "/tasks/datatable", "/broker", "/task/x", "/worker/x"):
-            assert nobody.get(path).status_code == 401, path
+            assert stranger.get(path).status_code == 401, path
     with httpx.Client(base_url=dashboard.url, trust_env=False, auth=("operator", PASSWORD)) as operator:
         assert operator.get("/").status_code == 200
         for path in ("/api/tasks", "/api/workers", "/metrics"):

@@ -51,6 +51,7 @@ def event_of():
 def test_the_event_says_the_state_of_what_the_task_returned(event_of, state, event, field, said):
     kind, fields = event_of(shown(Told("answered, 0.1 s", state)))
     assert (kind, fields[field]) == (event, said)
+    assert len({"result", "exception"} & fields.keys()) == 1
 
 
 def test_a_phrase_that_looks_like_a_state_is_a_phrase(event_of):

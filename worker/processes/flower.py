@@ -146,7 +146,7 @@ def _octets(login: str) -> bytes:
 
 def _make_room(database: Path) -> None:
     directory = database.expanduser().absolute().parent
-    # It names leads: nobody else on this machine needs to read it.
+    # It names leads, so other users of this machine must not read it.
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not os.access(directory, os.W_OK):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))

@@ -60,7 +60,8 @@ class Reading:
         self._queue = queue
 
     def oldest(self, limit: int) -> list[Any]:
-        """At most ``limit`` messages that are not handed out, oldest first, as kombu gives them."""
+        """At most ``limit`` messages that are not handed out, oldest first, as kombu gives them. Raises ``errors`` of
+        ``Broker``."""
         ready = min(limit, int(self._channel.queue_declare(self._queue, passive=True).message_count))
         if ready <= 0:
             return []
