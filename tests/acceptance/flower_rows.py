@@ -49,10 +49,11 @@ class Flower:
 
     def shows(self, entry: str, target: str, see: str) -> bool:
         """Whether it shows what the column of the page says, about this lead where it is about a turn. ``see``: the
-        sentence of the row, which no turn has in its result where the column says "nothing"."""
+        sentence of the row, which no other turn has in its result where the column says "nothing"."""
         if entry.startswith("nothing: "):
             trouble, *_ = see.removeprefix("the ").split(" (")
-            return not any(trouble in plain(row["result"] or "") for row in self.turns(target))
+            told = {(row["state"], plain(row["result"] or "")) for row in self.turns(target)}
+            return all(f"{state}: {result}" in entry for state, result in told if trouble in result)
         if entry == "Workers: Offline":
             return not any(worker["status"] for worker in self.workers())
         state, _, phrase = entry.partition(": ")
