@@ -166,6 +166,7 @@ class BrokerQueue(_OneReader):
         self._queues: dict[str, Reading] | None = None
         self._open: dict[Lying, list[Any]] = {}
         self._left: list[Any] = []
+        self._comes_back_later = False
 
     def oldest(self, limit: int) -> list[Lying]:
         """The oldest messages that are not handed out; none while the broker is unreachable."""
@@ -182,7 +183,7 @@ class BrokerQueue(_OneReader):
                     found.append(lying)
         except self._broker.errors() as error:
             _log.warning("queue %s not read: broker away (%s)", QUEUE, type(error).__name__)
-            self._forget()
+            self._forget(is_broken=True)
             return []
         return found
 
@@ -194,7 +195,7 @@ class BrokerQueue(_OneReader):
         try:
             handed_out.pop(0).ack()
         except self._broker.errors():
-            self._forget()
+            self._forget(is_broken=True)
 
     def leave(self, message: Lying) -> None:
         """The message is somebody else's: it goes back to its place at the end of this reading."""
@@ -209,10 +210,10 @@ class BrokerQueue(_OneReader):
                 for message in self._left:
                     message.reject(requeue=True)
             self._left.clear()
-        left = any(self._open.values())
         self._forget()
-        if not left:
+        if not self._comes_back_later:
             super().stop_reading(token)
+        self._comes_back_later = False
 
     def _opened(self) -> dict[str, Reading]:
         if self._queues is None:
@@ -230,7 +231,10 @@ class BrokerQueue(_OneReader):
         # What somebody consumes is left to them.
         return depth is not None and depth.messages > 0 and not depth.consumers
 
-    def _forget(self) -> None:
+    def _forget(self, *, is_broken: bool = False) -> None:
+        # Once a connection is broken, nobody knows what was on its way.
+        handed_out = any(self._open.values()) or (is_broken and self._queues is not None)
+        self._comes_back_later = self._comes_back_later or handed_out
         self._open.clear()
         self._left.clear()
         self._queues = None

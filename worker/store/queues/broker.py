@@ -61,19 +61,17 @@ class Reading:
 
     def oldest(self, limit: int) -> list[Any]:
         """At most ``limit`` messages that are not handed out, oldest first, as kombu gives them. Raises ``errors`` of
-        ``Broker``."""
+        ``Broker``, also when fewer arrive than were counted."""
         ready = min(limit, int(self._channel.queue_declare(self._queue, passive=True).message_count))
         if ready <= 0:
             return []
         arrived: list[Any] = []
         tag = uuid.uuid4().hex
-        self._channel.basic_qos(0, limit, False)
+        # No more than is waited for: what is on its way when the consumer ends would come back in the wrong place.
+        self._channel.basic_qos(0, ready, False)
         self._channel.basic_consume(self._queue, no_ack=False, callback=arrived.append, consumer_tag=tag)
-        # Somebody else may have taken what was counted.
-        with suppress(TimeoutError):
-            while len(arrived) < ready:
-                self._connection.drain_events(timeout=_ARRIVES_SECONDS)
-        # What arrives until the broker has heard this counts too.
+        while len(arrived) < ready:
+            self._connection.drain_events(timeout=_ARRIVES_SECONDS)
         self._channel.basic_cancel(tag)
         return [self._channel.message_to_python(message) for message in arrived]
 
