@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+import threading
 import time
 from contextlib import closing
 from pathlib import Path
@@ -139,6 +140,32 @@ def test_all_that_a_reader_leaves_is_back_in_order(broker, rabbitmq, make_store,
 
 
 @pytest.mark.timeout(120)
+def test_what_arrives_while_a_reader_ends_stays_behind_what_it_had(
+    broker, rabbitmq, make_store, connection, eventually
+):
+    """Nothing is on its way to a reader that no longer looks, so nothing comes back in a wrong place."""
+    texts = [str(number) for number in range(3000)]
+    publications = [Publication("accept", text, {"id": text}, text) for text in texts]
+    sender = threading.Thread(target=broker.publish, args=(publications,))
+    sender.start()
+    store, found = make_store(broker_url=rabbitmq.url), []
+    queue = store.accept_queue
+    while len(set(found)) < len(texts):
+        token = queue.become_reader()
+        for is_last in (False, False, False, True):
+            handed_out = queue.oldest(100)
+            for message in handed_out[: len(handed_out) // 2 if is_last and sender.is_alive() else None]:
+                queue.done(message)
+                found.append(json.loads(base64.b64decode(json.loads(message.text)["body"])))
+        queue.stop_reading(token)
+        eventually(
+            lambda: "accept\t0" in rabbitmq.control("list_queues", "name", "messages_unacknowledged"), "all back"
+        )
+        store.redis.delete("parley:accept:reader")
+    assert list(dict.fromkeys(found)) == texts, "one whose acknowledgement came too late is known by its id"
+
+
+@pytest.mark.timeout(120)
 def test_events_without_a_queue_are_taken_in_and_others_stay(start, rabbitmq, connection, broker, channel, eventually):
     connection.default_channel.queue_delete("celery")
     system, settings = start(settings=over(rabbitmq))
@@ -158,6 +185,14 @@ def test_events_without_a_queue_are_taken_in_and_others_stay(start, rabbitmq, co
     connection.default_channel.queue_delete("celery")
     assert broker.depth("celery") is None
     assert broker.waiting("accept") == 0, "the connection has outlived the question"
+
+
+@pytest.mark.timeout(120)
+def test_the_task_events_of_a_busy_worker_hold_up_no_turn(start, rabbitmq, connection):
+    """Whoever publishes one waits for RabbitMQ's confirmation, on a connection that the worker's loop reads, too."""
+    system, settings = start(settings={**over(rabbitmq), "PARLEY_WORKER__TASK_EVENTS": "true"})
+    run = run_load(system, settings, messages=600, conversations=100, timeout_seconds=60)
+    assert run.verdict.clean, run.verdict
 
 
 def test_our_queues_are_quorum_queues_and_celery_adds_none_that_stay(start, rabbitmq, connection, eventually):

@@ -6,9 +6,11 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import time
 import uuid
 from collections.abc import Callable
+from functools import partial
 from typing import Any, cast
 
 from celery.worker.consumer import Consumer
@@ -37,7 +39,8 @@ _CONNECT_SECONDS = 1
 
 class CarefulConsumer(Consumer):
     """Celery's consumer that survives what would end Celery's own: it discards messages that kombu or Celery cannot
-    read, and waits when the broker answers with an error. It also publishes task events in batches.
+    read, and waits when the broker answers with an error. It also publishes task events in batches, only in the
+    thread of its loop.
 
     ``pauses_seconds``: between two connections to a broker that accepts them and then refuses.
     """
@@ -55,6 +58,11 @@ class CarefulConsumer(Consumer):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        # From 24 waiting events on, Celery would publish in the thread of a task, and there wait for the confirmation
+        # of RabbitMQ, which the loop reads as well: whoever comes second waits for ever. What is taken in, and so the
+        # number of events, is bounded.
+        known_events = cast(Any, self).app.events
+        known_events.Dispatcher = partial(known_events.Dispatcher, buffer_limit=math.inf)
         self._saying = Saying()
         for name in _CELERY_SAYS:
             logging.getLogger(name).addFilter(self._is_news)
