@@ -9,6 +9,7 @@ import ssl
 from typing import Any
 
 from config.addresses import Address
+from config.sections import Tls
 from config.settings import Settings, SettingsError, load
 
 TURNS, OUTREACH, SCHEDULE = "turns", "outreach", "schedule"
@@ -39,10 +40,9 @@ def __getattr__(name: str) -> dict[str, Any]:
         raise SystemExit(str(error)) from None
 
 
-def connection(settings: Settings) -> dict[str, Any]:
+def connection(broker: Address, certificates: Tls) -> dict[str, Any]:
     """What ``kombu.Connection`` needs to reach the broker: ``hostname`` (a URL), ``ssl``, ``transport_options``."""
-    broker = settings.broker_address
-    tls = _tls(settings, prefix="ssl_" if broker.over_redis else "") if broker.tls else False
+    tls = _tls(certificates, prefix="ssl_" if broker.over_redis else "") if broker.tls else False
     if not broker.over_redis:
         if isinstance(tls, dict):
             # None: the host of the URL is the name that the certificate must carry.
@@ -81,10 +81,9 @@ def queue_arguments(broker: Address) -> dict[str, str]:
     return {"x-queue-type": "quorum"} if broker.kind == "amqp" else {}
 
 
-def _tls(settings: Settings, prefix: str) -> dict[str, Any]:
+def _tls(tls: Tls, prefix: str) -> dict[str, Any]:
     # Required explicitly: kombu's own default for rediss:// accepts any certificate.
-    files = {"ca_certs": settings.tls.ca_path, "certfile": settings.tls.certificate_path}
-    files["keyfile"] = settings.tls.key_path
+    files = {"ca_certs": tls.ca_path, "certfile": tls.certificate_path, "keyfile": tls.key_path}
     given = {f"{prefix}{name}": str(path) for name, path in files.items() if path is not None}
     return {f"{prefix}cert_reqs": ssl.CERT_REQUIRED, **given}
 
@@ -96,7 +95,7 @@ def _sentinels(broker: Address) -> str:
 
 
 def _transport(settings: Settings) -> dict[str, Any]:
-    broker = connection(settings)
+    broker = connection(settings.broker_address, settings.tls)
     return {
         "broker_url": broker["hostname"],
         "broker_use_ssl": broker["ssl"],

@@ -245,6 +245,11 @@ class Lease(Section):
     ttl_seconds: Annotated[float, Field(ge=0.5, le=600)] = 6.0
     renew_seconds: Seconds = 2.0
 
+    @property
+    def ttl_ms(self) -> int:
+        """``ttl_seconds`` in milliseconds."""
+        return int(self.ttl_seconds * 1000)
+
 
 class Agenda(Section):
     """When beat has doorbells sent.
@@ -263,6 +268,11 @@ class Agenda(Section):
     shards: Annotated[int, Field(ge=1, le=100)] = 16
     ring_limit: Count = 10_000
     outreach_limit: Count = 20
+
+    @property
+    def grace_ms(self) -> int:
+        """``grace_seconds`` in milliseconds."""
+        return int(self.grace_seconds * 1000)
 
 
 class Retry(Section):
@@ -340,6 +350,21 @@ class Retention(Section):
     dead_seconds: Seconds = 30 * 86_400.0
     conversation_seconds: Seconds = 90 * 86_400.0
     timeline_entries: Annotated[int, Field(ge=1, le=100_000)] = 200
+
+    @property
+    def settled_ms(self) -> int:
+        """``settled_seconds`` in milliseconds."""
+        return int(self.settled_seconds * 1000)
+
+    @property
+    def dead_ms(self) -> int:
+        """``dead_seconds`` in milliseconds."""
+        return int(self.dead_seconds * 1000)
+
+    @property
+    def conversation_ms(self) -> int:
+        """``conversation_seconds`` in milliseconds."""
+        return int(self.conversation_seconds * 1000)
 
 
 class Images(Way):

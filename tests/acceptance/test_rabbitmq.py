@@ -14,7 +14,8 @@ import pytest
 from celery import Celery
 from kombu import Connection, Queue
 
-from config.settings import Privacy
+from config.addresses import parse
+from config.settings import Privacy, Tls
 from simulation.load import run_load
 from worker.domain.conversation import Conversation
 from worker.domain.handles import Handles
@@ -40,8 +41,8 @@ def connection(rabbitmq):
 
 
 @pytest.fixture
-def broker(rabbitmq, connection, make_settings):
-    with closing(Broker(make_settings(broker_url=rabbitmq.url))) as found:
+def broker(rabbitmq, connection):
+    with closing(Broker(parse(rabbitmq.url), Tls())) as found:
         yield found
 
 

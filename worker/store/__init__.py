@@ -11,7 +11,7 @@ from config.settings import Settings
 from worker.domain.handles import Handles
 from worker.store.conversations.follow_ups import FollowUpIndex
 from worker.store.encryption import Content
-from worker.store.heartbeats import Processes
+from worker.store.heartbeats import Processes, Served
 from worker.store.keys import Keys
 from worker.store.personas.gates import Gates
 from worker.store.personas.rate_limits import Personas
@@ -66,19 +66,21 @@ class Store:
         self.keys = Keys(settings.agenda.shards)
         self.layout = LayoutGuard(self.redis, settings.agenda.shards)
         self._lines = None if isinstance(self.redis, LateCluster) else Lines(self.redis, connections)
-        lease_ms = int(settings.lease.ttl_seconds * 1000)
         self._settings = settings
+        self._joins = {name: settings.join_of(name) for name in settings.personas}
+        self._takeovers = {name: each.takeover for name, each in settings.personas.items()}
+        self._consent_rules = {name: settings.consent_of(name) for name in settings.personas}
         self._scripts = scripts = Scripts(
             self.redis,
             ahead,
             self._lines,
-            lease_ms,
+            settings.lease.ttl_ms,
             settings.personas,
             settings.captivate.name,
             mends=settings.role == "worker",
         )
         handles = Handles(settings.privacy)
-        self.broker = broker = None if settings.doorbells_in_store else Broker(settings)
+        self.broker = broker = None if settings.doorbells_in_store else Broker(settings.broker_address, settings.tls)
         self.doorbells: Doorbells = (
             StoreDoorbells(self.redis, handles) if broker is None else BrokerDoorbells(broker, handles)
         )
@@ -93,57 +95,105 @@ class Store:
         elif broker is not None:
             self.accept_queue = BrokerQueue(self.redis, broker)
             self.queues = BrokerLook(self.redis, broker)
-        self.parked = Parked(self.redis, int(settings.retention.dead_seconds * 1000))
+        self.parked = Parked(self.redis, settings.retention.dead_ms)
         self.processes = Processes(self.redis, scripts)
         self.unconfigured = Unconfigured()
-        self.gates = Gates(self.redis, self.keys, scripts, int(settings.agenda.grace_seconds * 1000))
-        self.personas = Personas(self.redis, self.keys, self.gates, settings)
-        self.follow_ups = FollowUpIndex(self.redis, self.keys, scripts, content, settings)
+        self.gates = Gates(self.redis, self.keys, scripts, settings.agenda.grace_ms)
+        self.personas = Personas(self.redis, self.keys, self.gates, settings.gates)
+        self.follow_ups = FollowUpIndex(self.redis, self.keys, scripts, content, settings.retention)
         self.timeline = Timeline(self.redis, self.keys)
-        self.measures = Measures(self.redis, self.keys, scripts, self.queues, settings, self.processes)
+        # A scheduler, or a command that looks, may do without the names; the workers tell them.
+        self.measures = Measures(
+            self.redis,
+            self.keys,
+            scripts,
+            self.queues,
+            Served(tuple(settings.personas), settings.captivate.name),
+            self.processes,
+            asks_workers=settings.role == "scheduler" or not settings.captivate.name,
+        )
 
     @cached_property
     def known(self) -> KnownConversations:
         """Which conversations there are."""
         from worker.store.views.known_conversations import KnownConversations
 
-        retention_ms = int(self._settings.retention.conversation_seconds * 1000)
-        return KnownConversations(self.redis, self.keys, retention_ms)
+        return KnownConversations(self.redis, self.keys, self._settings.retention.conversation_ms)
 
     @cached_property
     def inbox(self) -> Inbox:
         """The door: accepts events."""
         from worker.store.conversations.inbox import Inbox
 
-        return Inbox(self.redis, self.keys, self._scripts, self.doorbells, self.content, self.consents, self._settings)
+        own = self._settings
+        return Inbox(
+            self.redis,
+            self.keys,
+            self._scripts,
+            self.doorbells,
+            self.content,
+            self.consents,
+            self._takeovers,
+            self._joins,
+            self._consent_rules,
+            own.limits,
+            own.retention,
+            own.agenda,
+        )
 
     @cached_property
     def consents(self) -> Consents:
         """What leads have consented to."""
-        from worker.store.conversations.consents import Consents
+        from worker.store.conversations.consents import Consents, ErasedNames
 
-        return Consents(self.redis, self.keys, self._scripts, self._settings)
+        erased = ErasedNames(self._settings.consent_key)
+        return Consents(self.redis, self.keys, self._scripts, erased, self._consent_rules, self._settings.retention)
 
     @cached_property
     def leases(self) -> Leases:
         """The steps of turns."""
         from worker.store.conversations.turn_steps import Leases
 
-        return Leases(self.keys, self._scripts, self.doorbells, self.content, self.processes, self._settings)
+        own = self._settings
+        return Leases(
+            self.keys,
+            self._scripts,
+            self.doorbells,
+            self.content,
+            self.processes,
+            own.personas,
+            self._joins,
+            self._consent_rules,
+            own.lease,
+            own.agenda,
+            own.retention,
+            own.captivate.name,
+        )
 
     @cached_property
     def agenda(self) -> Agenda:
         """When to look at which conversation."""
         from worker.store.conversations.agenda import Agenda
 
-        return Agenda(self.redis, self.keys, self._scripts, self.doorbells, self._settings, self.unconfigured)
+        own = self._settings
+        return Agenda(
+            self.redis,
+            self.keys,
+            self._scripts,
+            self.doorbells,
+            own.personas,
+            own.agenda,
+            self.unconfigured,
+            sees_accept=own.doorbells_in_store,
+        )
 
     @cached_property
     def places(self) -> Places:
         """Places for calls with a persona's key."""
         from worker.store.personas.places import Places
 
-        return Places(self.redis, self.keys, self._scripts, self.doorbells, self._settings)
+        own = self._settings
+        return Places(self.redis, self.keys, self._scripts, self.doorbells, own.personas, own.lease, own.agenda)
 
     @cached_property
     def errands(self) -> Errands:
@@ -157,21 +207,24 @@ class Store:
         """The ramps of openers."""
         from worker.store.personas.ramp import Outreach
 
-        return Outreach(self.redis, self.keys, self._scripts, self.personas, self._settings)
+        rules = {name: each.outreach for name, each in self._settings.personas.items()}
+        return Outreach(self.redis, self.keys, self._scripts, self.personas, rules)
 
     @cached_property
     def follow_up_caps(self) -> FollowUpCaps:
         """How many follow-ups may go."""
         from worker.store.personas.follow_up_caps import FollowUpCaps
 
-        return FollowUpCaps(self.keys, self._scripts, self._settings)
+        own = self._settings
+        caps = {name: own.follow_ups_of(name) for name in own.personas}
+        return FollowUpCaps(self.keys, self._scripts, caps, own.follow_ups.per_day_in_all)
 
     @cached_property
     def frequency(self) -> LeadFrequency:
         """How often one lead hears from all personas."""
         from worker.store.personas.frequency import LeadFrequency
 
-        return LeadFrequency(self.keys, self._scripts, self._settings)
+        return LeadFrequency(self.keys, self._scripts, self._settings.frequency)
 
     @cached_property
     def rotation(self) -> Rotation:
@@ -185,28 +238,46 @@ class Store:
         """Conversations that a person has."""
         from worker.store.operator.takeovers import Takeovers
 
-        return Takeovers(self.redis, self.keys, self._scripts, self.doorbells, self._settings)
+        return Takeovers(
+            self.redis,
+            self.keys,
+            self._scripts,
+            self.doorbells,
+            self._takeovers,
+            self._settings.agenda,
+            self._settings.retention,
+        )
 
     @cached_property
     def seals(self) -> Seals:
         """Sealed conversations."""
         from worker.store.operator.seals import Seals
 
-        return Seals(self.redis, self.keys, self._scripts, self._settings)
+        return Seals(self.redis, self.keys, self._scripts, self._settings.retention)
 
     @cached_property
     def forgetting(self) -> Forgetting:
         """Erases leads."""
         from worker.store.operator.erasure import Forgetting
 
-        return Forgetting(self.redis, self._broker_redis, self.keys, self._scripts, self.consents, self._settings)
+        # Where the queues are, when they are lists of a Redis server.
+        queues = self.redis if self.broker is None else self._broker_redis
+        return Forgetting(self.redis, queues, self.keys, self._scripts, self.consents, self._settings.captivate.name)
 
     @cached_property
     def dead_letters(self) -> DeadLetters:
         """Events that ended without an answer."""
         from worker.store.operator.dead_letters import DeadLetters
 
-        return DeadLetters(self.redis, self.keys, self._scripts, self.doorbells, self.content, self._settings)
+        return DeadLetters(
+            self.redis,
+            self.keys,
+            self._scripts,
+            self.doorbells,
+            self.content,
+            self._settings.retention,
+            self._settings.agenda,
+        )
 
     @cached_property
     def books(self) -> Books:

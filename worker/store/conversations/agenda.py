@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from redis import Redis
 
+from config import sections
 from config.celery import NO_QUEUE
-from config.settings import Settings
 from worker.domain.conversation import Conversation
 from worker.domain.vocabulary import OUTREACH, Lane
 from worker.store.conversations.fair_room import Wish, in_turn, share
@@ -51,8 +51,11 @@ class Agenda:
         keys: Keys,
         scripts: Scripts,
         doorbells: Doorbells,
-        settings: Settings,
+        personas: Iterable[str],
+        rules: sections.Agenda,
         unconfigured: Unconfigured,
+        *,
+        sees_accept: bool,
     ) -> None:
         self._keys = keys
         self._doorbells = doorbells
@@ -60,18 +63,18 @@ class Agenda:
         self._ring = scripts.ring
         self._ring_outreach = scripts.ring_outreach
         self._wake = scripts.wake
-        self._personas = sorted(settings.personas)
+        self._personas = sorted(personas)
         self._unconfigured = unconfigured
         # Where the shards are on several servers no script sees all of them, and each job looks for itself.
         self._one_server = not isinstance(redis, LateCluster)
-        self._sees_accept = settings.doorbells_in_store
+        self._sees_accept = sees_accept
         self._sees_shared = self._sees_accept
         # The same at each tick.
         self._looking = self._look_into([*EVENTS, *SHARED] if self._sees_accept else [])
-        self._limit = settings.agenda.ring_limit
-        self._outreach_limit = settings.agenda.outreach_limit
-        self._grace_ms = int(settings.agenda.grace_seconds * 1000)
-        self._grace_limit_ms = int(settings.agenda.grace_limit_seconds * 1000)
+        self._limit = rules.ring_limit
+        self._outreach_limit = rules.outreach_limit
+        self._grace_ms = rules.grace_ms
+        self._grace_limit_ms = int(rules.grace_limit_seconds * 1000)
 
     def look(self) -> Due:
         """What is due now. One command; changes nothing but the clock that is kept."""

@@ -9,14 +9,16 @@ before the receipt returns. If that process crashes, a beat does it.
 from __future__ import annotations
 
 import hmac
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal, cast
 
+from pydantic import SecretStr
 from redis import Redis
 
-from config.settings import Settings
+from config.consent import Consent
+from config.sections import Retention
 from worker.domain.consent import State
 from worker.domain.conversation import Conversation
 from worker.store.keys import Keys
@@ -46,8 +48,7 @@ class Mark:
 class ErasedNames:
     """The names of leads as keyed hashes, by which an erased lead stays opted out."""
 
-    def __init__(self, settings: Settings) -> None:
-        key = settings.consent_key
+    def __init__(self, key: SecretStr | None) -> None:
         self._key = key.get_secret_value().encode() if key else b""
 
     @property
@@ -63,18 +64,29 @@ class ErasedNames:
 
 
 class Consents:
-    """Reads and writes marks. Every method may raise ``redis.RedisError`` and may be called again."""
+    """Reads and writes marks. Every method may raise ``redis.RedisError`` and may be called again.
 
-    def __init__(self, redis: Redis, keys: Keys, scripts: Scripts, settings: Settings) -> None:
+    ``erased``: the names of leads that were erased. ``rules``: of each persona.
+    """
+
+    def __init__(
+        self,
+        redis: Redis,
+        keys: Keys,
+        scripts: Scripts,
+        erased: ErasedNames,
+        rules: Mapping[str, Consent],
+        retention: Retention,
+    ) -> None:
         self._redis = redis
         self._keys = keys
         self._write = scripts.consent
         self._write_of_lead = scripts.consent_of_lead
         self._told = scripts.consent_told
-        self._erased = ErasedNames(settings)
-        self._shared = [name for name in settings.personas if settings.consent_of(name).scope == "lead"]
-        self._timeline_ms = int(settings.retention.dead_seconds * 1000)
-        self._conversation_ms = int(settings.retention.conversation_seconds * 1000)
+        self.erased = erased
+        self._shared = [name for name, each in rules.items() if each.scope == "lead"]
+        self._timeline_ms = retention.dead_ms
+        self._conversation_ms = retention.conversation_ms
 
     def of(self, conversation: Conversation) -> Mark | None:
         """What the lead has said to this persona; None = nothing, or the conversation was erased."""
@@ -82,19 +94,19 @@ class Consents:
 
     def of_erased(self, conversation: Conversation) -> Mark | None:
         """What the lead had said to this persona when the conversation was erased; None = it was not, or nothing."""
-        if not self._erased.kept:
+        if not self.erased.kept:
             return None
         key = self._keys.of(conversation).erased_consents
-        return _mark(*conversation, self._redis.hget(key, self._erased.of(conversation.name)))
+        return _mark(*conversation, self._redis.hget(key, self.erased.of(conversation.name)))
 
     def of_lead(self, target: str) -> Mark | None:
         """What the lead has said for all personas, also one that was erased; None = nothing."""
         shard = self._keys.lead(target)
-        if not self._erased.kept:
+        if not self.erased.kept:
             return _mark(ALL_PERSONAS, target, self._redis.hget(shard.consents_of_leads, target))
         with self._redis.pipeline(transaction=False) as pipeline:
             pipeline.hget(shard.consents_of_leads, target)
-            pipeline.hget(shard.erased_consents, self._erased.of(target))
+            pipeline.hget(shard.erased_consents, self.erased.of(target))
             kept, erased = pipeline.execute()
         return _mark(ALL_PERSONAS, target, kept or erased)
 
@@ -156,7 +168,7 @@ class Consents:
             state=state,
             by=by,
             since=since,
-            erased=self._erased.of(keys.name),
+            erased=self.erased.of(keys.name),
             errand=errand,
             only_later_than=only_later_than,
             timeline_ms=self._timeline_ms,
@@ -167,7 +179,7 @@ class Consents:
     def write_for_all(self, target: str, state: str, at: str, by: str) -> Written:
         """Write the lead's own mark. ``at``: milliseconds when it was said, '' = now; what was said later stays."""
         shard = self._keys.lead(target)
-        erased = self._erased.of(target)
+        erased = self.erased.of(target)
         written: Written = self._write_of_lead.run(shard, target=target, erased=erased, state=state, at=at, by=by)
         return written
 

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from redis import Redis
 
-from config.settings import Settings
+from config.sections import Retention
 from worker.domain.cadence import Drop, Miss, Move, Touch, TouchState
 from worker.domain.conversation import Conversation
 from worker.domain.vocabulary import Cause, figures, stored
@@ -64,15 +64,15 @@ class FollowUpIndex:
     """Reads and changes next touches. A touch leaves the index in the step that accepts its event, so a crash loses
     none; what was read is checked again in the step that changes it, so any number of callers may try."""
 
-    def __init__(self, redis: Redis, keys: Keys, scripts: Scripts, content: Content, settings: Settings) -> None:
+    def __init__(self, redis: Redis, keys: Keys, scripts: Scripts, content: Content, retention: Retention) -> None:
         self._redis = redis
         self._keys = keys
         self._content = content
         self._touch = scripts.touch
         self._schedule = scripts.schedule
-        self._conversation_ms = int(settings.retention.conversation_seconds * 1000)
-        self._timeline_ms = int(settings.retention.dead_seconds * 1000)
-        self._timeline_entries = settings.retention.timeline_entries
+        self._conversation_ms = retention.conversation_ms
+        self._timeline_ms = retention.dead_ms
+        self._timeline_entries = retention.timeline_entries
 
     def now(self) -> int:
         """Milliseconds of the store's clock."""

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 from redis import Redis
 
-from config.settings import Settings
+from config.consent import Consent
+from config.sections import Agenda, Join, Limits, Retention, Takeover
 from worker.domain import consent, event_ids
 from worker.domain.conversation import Conversation
 from worker.domain.event_parts import told
 from worker.domain.events import AiOpener, EventTrigger, FollowUp, InboundChat
 from worker.domain.vocabulary import OUTREACH, TURNS, rules_of
-from worker.store.conversations.consents import Consents, ErasedNames
+from worker.store.conversations.consents import Consents
 from worker.store.encryption import Content
 from worker.store.faces.face import Words
 from worker.store.keys import Keys
@@ -63,8 +64,13 @@ class Inbox:
         scripts: Scripts,
         doorbells: Doorbells,
         content: Content,
-        consents: Consents,
-        settings: Settings,
+        marks: Consents,
+        takeovers: Mapping[str, Takeover],
+        joins: Mapping[str, Join],
+        consents: Mapping[str, Consent],
+        limits: Limits,
+        retention: Retention,
+        agenda: Agenda,
     ) -> None:
         self._redis = redis
         self._keys = keys
@@ -72,19 +78,16 @@ class Inbox:
         self._accept = scripts.accept
         self._refuse = scripts.refuse
         self._doorbells = doorbells
-        self._limits = settings.limits
-        self._retention = settings.retention
+        self._limits = limits
+        self._retention = retention
         # Rounded up: each shard counts for itself.
-        self._refused_per_shard = -(-settings.limits.refused_in_all // settings.agenda.shards)
-        self._grace_ms = int(settings.agenda.grace_seconds * 1000)
-        self._settled_ms = int(settings.retention.settled_seconds * 1000)
-        self._takeovers = {name: persona.takeover for name, persona in settings.personas.items()}
-        self._joins = {name: settings.join_of(name) for name in settings.personas}
-        self._timeline_ms = int(settings.retention.dead_seconds * 1000)
-        self._consents = {name: settings.consent_of(name) for name in settings.personas}
-        self._erased = ErasedNames(settings)
-        self._marks = consents
-        self._words = {name: consent.words_of(rules) for name, rules in self._consents.items()}
+        self._refused_per_shard = -(-limits.refused_in_all // agenda.shards)
+        self._grace_ms = agenda.grace_ms
+        self._takeovers = takeovers
+        self._joins = joins
+        self._consents = consents
+        self._marks = marks
+        self._words = {name: consent.words_of(rules) for name, rules in consents.items()}
 
     def accept(
         self,
@@ -163,7 +166,7 @@ class Inbox:
             event_id=event_id,
             payload=self._content.encrypt("payload", conversation, kept),
             reason=reason,
-            dead_ms=int(self._retention.dead_seconds * 1000),
+            dead_ms=self._retention.dead_ms,
             timeline_entries=self._retention.timeline_entries,
             whole_bytes=whole_bytes or "",
             most_of_conversation=most_of_conversation,
@@ -213,9 +216,9 @@ class Inbox:
             other_id=event_ids.instead_of(event.event_id, derived_from),
             derived_from=derived_from,
             said=said,
-            erased=self._erased.of(keys.name),
+            erased=self._marks.erased.of(keys.name),
             to_lead=self._consents[event.persona].scope == "lead",
-            timeline_ms=self._timeline_ms,
+            timeline_ms=self._retention.dead_ms,
             left_out=told(event.left_out),
             in_front=in_front,
             in_front_other_id=event_ids.instead_of(in_front, derived_from) if in_front else "",
@@ -234,7 +237,7 @@ class Inbox:
         policy = self._takeovers[event.persona]
         if policy.livechat == "ignore" or not isinstance(event, InboundChat) or not event.channel:
             return ""
-        return "hold" if event.channel.hasLivechat else f"{policy.on_hand_back} {self._settled_ms}"
+        return "hold" if event.channel.hasLivechat else f"{policy.on_hand_back} {self._retention.settled_ms}"
 
     def _done(self, call: Call, answer: list[Any]) -> Acceptance:
         status, position, ring = answer

@@ -17,12 +17,14 @@ and renews as soon as it can.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, TypedDict
 
-from config.settings import Consent, Persona, Settings
+from config.consent import Consent
+from config.personas import Persona
+from config.sections import Agenda, Join, Lease, Retention
 from worker.domain import events
 from worker.domain.cadence import Planned, Touch, TouchState
 from worker.domain.conversation import Conversation
@@ -138,29 +140,34 @@ class Leases:
         doorbells: Doorbells,
         content: Content,
         processes: Processes,
-        settings: Settings,
+        personas: Mapping[str, Persona],
+        joins: Mapping[str, Join],
+        consents: Mapping[str, Consent],
+        lease: Lease,
+        agenda: Agenda,
+        retention: Retention,
+        channel: str,
     ) -> None:
         self._keys = keys
         self._processes = processes
         self._content = content
         self._scripts = scripts
         self._doorbells = doorbells
-        self._joins = {name: settings.join_of(name) for name in settings.personas}
+        self._joins = joins
         self._quiet_takeover_ms = {
-            name: int((persona.takeover.hand_back_after_seconds or 0) * 1000)
-            for name, persona in settings.personas.items()
+            name: int((each.takeover.hand_back_after_seconds or 0) * 1000) for name, each in personas.items()
         }
-        self._ttl_ms = int(settings.lease.ttl_seconds * 1000)
-        self._grace_ms = int(settings.agenda.grace_seconds * 1000)
-        self._settled_ms = int(settings.retention.settled_seconds * 1000)
-        self._dead_ms = int(settings.retention.dead_seconds * 1000)
-        self._conversation_ms = int(settings.retention.conversation_seconds * 1000)
-        self._timeline_entries = settings.retention.timeline_entries
-        self._environment = settings.captivate.name
-        self._pay_each_turn = {name for name, persona in settings.personas.items() if persona.speaks == "characters"}
-        self._stops_rest = {name: each.interruptions == "stop_rest" for name, each in settings.personas.items()}
-        self._policies = {name: _policy(persona) for name, persona in settings.personas.items()}
-        self._consents = {name: _consent(settings.consent_of(name)) for name in settings.personas}
+        self._ttl_ms = lease.ttl_ms
+        self._grace_ms = agenda.grace_ms
+        self._settled_ms = retention.settled_ms
+        self._dead_ms = retention.dead_ms
+        self._conversation_ms = retention.conversation_ms
+        self._timeline_entries = retention.timeline_entries
+        self._environment = channel
+        self._pay_each_turn = {name for name, each in personas.items() if each.speaks == "characters"}
+        self._stops_rest = {name: each.interruptions == "stop_rest" for name, each in personas.items()}
+        self._policies = {name: _policy(each) for name, each in personas.items()}
+        self._consents = {name: _consent(rules) for name, rules in consents.items()}
 
     def begin(self, conversation: Conversation, token: str) -> Grant | NotNow:
         """Take the lease when there is work that may run now. ``token``: names this turn and no other."""

@@ -12,7 +12,7 @@ from typing import Literal
 
 from redis import Redis
 
-from config.settings import Settings
+from config.sections import Agenda, Retention
 from worker.domain.conversation import Conversation
 from worker.domain.vocabulary import TURNS
 from worker.store.encryption import Content, Field, Undecryptable
@@ -117,15 +117,22 @@ class DeadLetters:
     """
 
     def __init__(
-        self, redis: Redis, keys: Keys, scripts: Scripts, doorbells: Doorbells, content: Content, settings: Settings
+        self,
+        redis: Redis,
+        keys: Keys,
+        scripts: Scripts,
+        doorbells: Doorbells,
+        content: Content,
+        retention: Retention,
+        agenda: Agenda,
     ) -> None:
         self._redis = redis
         self._keys = keys
         self._content = content
         self._replay = scripts.replay
         self._doorbells = doorbells
-        self._retention_ms = int(settings.retention.dead_seconds * 1000)
-        self._grace_ms = int(settings.agenda.grace_seconds * 1000)
+        self._retention_ms = retention.dead_ms
+        self._grace_ms = agenda.grace_ms
 
     def newest(self, limit: int = 100, persona: str | None = None, about: About | None = None) -> list[DeadLetter]:
         """At most ``limit`` dead letters, newest first.

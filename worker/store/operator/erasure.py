@@ -11,10 +11,9 @@ from redis import Redis
 from redis.exceptions import NoPermissionError
 
 from config.celery import OUTREACH, TURNS
-from config.settings import Settings
 from worker.domain.consent import State
 from worker.domain.conversation import Conversation
-from worker.store.conversations.consents import Consents, ErasedNames
+from worker.store.conversations.consents import Consents
 from worker.store.keys import Keys
 from worker.store.queues.celery_messages import UnreadableMessage, read
 from worker.store.queues.parked import PARKED
@@ -67,23 +66,16 @@ class Forgetting:
     between which it serves others: records of events that ended are found by their name only."""
 
     def __init__(
-        self,
-        redis: Redis,
-        broker_redis: Redis | None,
-        keys: Keys,
-        scripts: Scripts,
-        consents: Consents,
-        settings: Settings,
+        self, redis: Redis, queues: Redis | None, keys: Keys, scripts: Scripts, consents: Consents, channel: str
     ) -> None:
         self._redis = redis
-        # Where the queues are, when they are lists of a Redis server.
-        self._queues = redis if settings.doorbells_in_store else broker_redis
+        self._queues = queues
         self._keys = keys
         self._forget = scripts.forget
         self._erase_lead = scripts.erase_lead
         self._consents = consents
-        self._erased = ErasedNames(settings)
-        self._channel = settings.captivate.name
+        self._erased = consents.erased
+        self._channel = channel
 
     def traces(self, conversation: Conversation) -> Traces:
         """What is stored of a conversation, by one walk. Changes nothing."""

@@ -9,7 +9,7 @@ from typing import Literal
 
 from redis import Redis
 
-from config.settings import Settings
+from config.sections import Retention
 from worker.domain.conversation import Conversation
 from worker.store.keys import Keys
 from worker.store.redis.scripts import Scripts
@@ -31,12 +31,12 @@ class Seal:
 class Seals:
     """Seals conversations, opens them again, lists them. Every method may raise ``redis.RedisError``."""
 
-    def __init__(self, redis: Redis, keys: Keys, scripts: Scripts, settings: Settings) -> None:
+    def __init__(self, redis: Redis, keys: Keys, scripts: Scripts, retention: Retention) -> None:
         self._redis = redis
         self._keys = keys
         self._seal = scripts.seal
-        self._timeline_ms = int(settings.retention.dead_seconds * 1000)
-        self._conversation_ms = int(settings.retention.conversation_seconds * 1000)
+        self._timeline_ms = retention.dead_ms
+        self._conversation_ms = retention.conversation_ms
 
     def seal(self, conversation: Conversation, who: str, why: str = "") -> Sealed:
         """What waits and what comes ends as sealed without a call; a stored reply is still delivered.

@@ -7,14 +7,14 @@ While it lasts, ``begin`` grants no turn and ``record`` keeps a reply that comes
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
 from redis import Redis
 
-from config.settings import Settings, Takeover
+from config.sections import Agenda, Retention, Takeover
 from worker.domain.conversation import Conversation
 from worker.domain.vocabulary import TURNS
 from worker.store.keys import Keys
@@ -62,18 +62,27 @@ class TakenOver:
 class Takeovers:
     """Claims conversations, hands them back, lists them. Every method may raise ``redis.RedisError``."""
 
-    def __init__(self, redis: Redis, keys: Keys, scripts: Scripts, doorbells: Doorbells, settings: Settings) -> None:
+    def __init__(
+        self,
+        redis: Redis,
+        keys: Keys,
+        scripts: Scripts,
+        doorbells: Doorbells,
+        policies: Mapping[str, Takeover],
+        agenda: Agenda,
+        retention: Retention,
+    ) -> None:
         self._redis = redis
         self._keys = keys
         self._claim = scripts.claim
         self._hand_back = scripts.hand_back
         self._doorbells = doorbells
-        self._policies = {name: persona.takeover for name, persona in settings.personas.items()}
-        self._grace_ms = int(settings.agenda.grace_seconds * 1000)
-        self._settled_ms = int(settings.retention.settled_seconds * 1000)
-        self._timeline_ms = int(settings.retention.dead_seconds * 1000)
-        self._conversation_ms = int(settings.retention.conversation_seconds * 1000)
-        self._timeline_entries = settings.retention.timeline_entries
+        self._policies = policies
+        self._grace_ms = agenda.grace_ms
+        self._settled_ms = retention.settled_ms
+        self._timeline_ms = retention.dead_ms
+        self._conversation_ms = retention.conversation_ms
+        self._timeline_entries = retention.timeline_entries
 
     def claim(self, conversation: Conversation, who: str, why: str = "") -> Claimed:
         """Take a conversation over for ``who``. A takeover that came by itself becomes theirs.

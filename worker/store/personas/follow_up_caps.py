@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from config.settings import Settings
+from config.sections import FollowUps
 from worker.domain.cadence import DAY_MS, MORNING_MS, Move, TouchState, spread
 from worker.domain.conversation import Conversation
 from worker.domain.vocabulary import Cause, figures, stored
@@ -18,11 +18,11 @@ _KEPT_MS = 2 * DAY_MS
 class FollowUpCaps:
     """Counts each touch once, however often it is asked for. Days are UTC days of the store's clock."""
 
-    def __init__(self, keys: Keys, scripts: Scripts, settings: Settings) -> None:
+    def __init__(self, keys: Keys, scripts: Scripts, caps: Mapping[str, FollowUps], per_day_in_all: int | None) -> None:
         self._keys = keys
         self._allow = scripts.allow
-        self._in_all = settings.follow_ups.per_day_in_all
-        self._caps = {name: settings.follow_ups_of(name) for name in settings.personas}
+        self._in_all = per_day_in_all
+        self._caps = caps
 
     def held_back(self, states: Sequence[TouchState], now: int) -> Mapping[str, Move]:
         """Which of these touches of configured personas may not be sent now, by conversation, and when to look again.

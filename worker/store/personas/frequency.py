@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypedDict
 
-from config.settings import Settings
+from config.outreach_rules import Frequency
 from worker.domain.conversation import Conversation
 from worker.store.keys import Keys
 from worker.store.redis.scripts import Scripts
@@ -26,12 +26,12 @@ class _Names(TypedDict):
 class LeadFrequency:
     """The cap for each lead. Without one no method makes a call. Methods raise ``redis.RedisError``."""
 
-    def __init__(self, keys: Keys, scripts: Scripts, settings: Settings) -> None:
+    def __init__(self, keys: Keys, scripts: Scripts, cap: Frequency) -> None:
         self._keys = keys
         self._reserve = scripts.reserve
         self._tell = scripts.tell
-        self._per_day = settings.frequency.per_lead_per_day or 0
-        self._per_week = settings.frequency.per_lead_per_week or 0
+        self._per_day = cap.per_lead_per_day or 0
+        self._per_week = cap.per_lead_per_week or 0
         self.is_capped = bool(self._per_day or self._per_week)
 
     def waits_of(self, events: Sequence[NamedEvent]) -> list[float]:

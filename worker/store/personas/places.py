@@ -8,12 +8,13 @@ which the renewal of the lease moves: after a crash it is free as soon as the le
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from redis import Redis
 
-from config.settings import Settings
+from config.personas import Persona
+from config.sections import Agenda, Lease
 from worker.domain.conversation import Conversation
 from worker.domain.vocabulary import Cause, stored
 from worker.store.keys import Keys
@@ -36,7 +37,16 @@ class Admission:
 class Places:
     """Hands out moments and places; for a persona without bounds it costs nothing. Methods may raise ``StoreError``."""
 
-    def __init__(self, redis: Redis, keys: Keys, scripts: Scripts, doorbells: Doorbells, settings: Settings) -> None:
+    def __init__(
+        self,
+        redis: Redis,
+        keys: Keys,
+        scripts: Scripts,
+        doorbells: Doorbells,
+        personas: Mapping[str, Persona],
+        lease: Lease,
+        agenda: Agenda,
+    ) -> None:
         self._redis = redis
         self._keys = keys
         self._doorbells = doorbells
@@ -44,11 +54,11 @@ class Places:
         self._release = scripts.release
         self._renew = scripts.renew_places
         self._next = scripts.next
-        self._lease_ms = int(settings.lease.ttl_seconds * 1000)
-        self._grace_ms = int(settings.agenda.grace_seconds * 1000)
+        self._lease_ms = lease.ttl_ms
+        self._grace_ms = agenda.grace_ms
         self._bounds = {
             name: (int(1000 / persona.calls_per_second) if persona.calls_per_second else 0, persona.calls_at_once or 0)
-            for name, persona in settings.personas.items()
+            for name, persona in personas.items()
             if persona.calls_per_second or persona.calls_at_once
         }
 

@@ -6,13 +6,13 @@ Everything of it lives in the persona's home shard, so one script decides for al
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from redis import Redis
 
-from config.settings import Outreach as Rules
-from config.settings import Settings
+from config.sections import Outreach as Rules
 from worker.domain.conversation import Conversation
 from worker.domain.vocabulary import Cause, stored
 from worker.store.keys import Keys, Shard
@@ -61,13 +61,15 @@ class OutreachState:
 class Outreach:
     """Hands out moments to openers and counts their outcomes."""
 
-    def __init__(self, redis: Redis, keys: Keys, scripts: Scripts, personas: Personas, settings: Settings) -> None:
+    def __init__(
+        self, redis: Redis, keys: Keys, scripts: Scripts, personas: Personas, rules: Mapping[str, Rules]
+    ) -> None:
         self._redis = redis
         self._keys = keys
         self._ramp = scripts.ramp
         self._outcome = scripts.outcome
         self._personas = personas
-        self._rules = {name: persona.outreach for name, persona in settings.personas.items()}
+        self._rules = rules
         self._jitter = random.Random()
         self._without_ramp: set[str] = set()
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from redis import Redis
 
-from config.settings import Settings
+from config import sections
 from worker.domain.vocabulary import Gate
 from worker.store.keys import Keys
 from worker.store.personas.gates import Gates, Owner
@@ -18,11 +18,11 @@ from worker.store.redis.connection import clock_ms
 class Personas:
     """Closes and opens the gates of personas."""
 
-    def __init__(self, redis: Redis, keys: Keys, gates: Gates, settings: Settings) -> None:
+    def __init__(self, redis: Redis, keys: Keys, gates: Gates, rules: sections.Gates) -> None:
         self._redis = redis
         self._keys = keys
         self._gates = gates
-        self._rules = settings.gates
+        self._rules = rules
 
     def pause(self, persona: str, reason: str) -> None:
         """No new call for this persona until ``open_gate(persona, "paused")``. Turns under way finish."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from config import celery as options
 from config.addresses import Address
-from config.settings import Settings
+from config.sections import Tls
 from worker.store.redis.troubles import trouble_of
 
 _CONNECTIONS = 10
@@ -80,22 +80,20 @@ class Broker:
     """Any number of threads share its few connections; none is opened before the first call.
 
     After a failure nothing is tried for a second, so that a broker that is away holds up nobody for long.
+
+    ``address``: where it is.
     """
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._arguments = options.queue_arguments(settings.broker_address)
+    def __init__(self, address: Address, tls: Tls) -> None:
+        self.address = address
+        self._tls = tls
+        self._arguments = options.queue_arguments(address)
         self._never_opened: Any = None
         # Kombu's own pool makes whoever comes after a broken connection wait for a free one.
         self._places: LifoQueue[Any] = LifoQueue()
         for _ in range(_CONNECTIONS):
             self._places.put(None)
         self._away_until = 0.0
-
-    @property
-    def address(self) -> Address:
-        """Where it is."""
-        return self._settings.broker_address
 
     def publish(self, publications: Iterable[Publication]) -> None:
         """Publish in order; on AMQP each is confirmed. Raises ``BrokerAway``; then some may have been published."""
@@ -201,7 +199,7 @@ class Broker:
         from kombu import Connection
 
         if self._never_opened is None:
-            reach = options.connection(self._settings)
+            reach = options.connection(self.address, self._tls)
             self._never_opened = Connection(**reach, connect_timeout=_CONNECT_SECONDS)
         return self._never_opened
 

@@ -8,7 +8,6 @@ from typing import Any
 
 from redis import Redis
 
-from config.settings import Settings
 from worker.domain.vocabulary import FATES
 from worker.store.conversations.consents import ALL_PERSONAS
 from worker.store.heartbeats import Processes, Served
@@ -123,19 +122,19 @@ class Measures:
         keys: Keys,
         scripts: Scripts,
         queues: QueueLook,
-        settings: Settings,
+        own: Served,
         processes: Processes,
+        *,
+        asks_workers: bool,
     ) -> None:
         self._redis = redis
         self._keys = keys
-        self._own = Served(tuple(settings.personas), settings.captivate.name)
-        # A scheduler, or a command that looks, may do without the names; the workers tell them.
-        is_told = settings.role == "scheduler" or not settings.captivate.name
-        self._served = processes.served if is_told else Served
-        self._personas = sorted(settings.personas)
+        self._own = own
+        self._served = processes.served if asks_workers else Served
+        self._personas = sorted(own.personas)
         self._queues = queues
         self._measure = scripts.measure
-        self._channel = settings.captivate.name
+        self._channel = own.channel
 
     def take(self, look_at_most: int = LOOK_AT_MOST) -> Figures:
         """Measure all shards, one after the other so that the server serves others in between.

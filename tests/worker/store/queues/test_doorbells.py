@@ -6,7 +6,8 @@ import base64
 import json
 from contextlib import closing
 
-from config.settings import Privacy
+from config.addresses import parse
+from config.settings import Privacy, Tls
 from worker.domain.conversation import Conversation
 from worker.domain.handles import Handles
 from worker.store.queues.broker import Broker
@@ -46,8 +47,8 @@ def test_it_has_the_fields_of_a_message_that_celery_sends(redis_server, store):
     assert json.loads(base64.b64decode(ours["body"])) == json.loads(base64.b64decode(theirs["body"]))
 
 
-def test_through_another_broker_the_same_message_arrives(make_settings, redis_server, store):
-    broker = Broker(make_settings(broker_url=redis_server.url))
+def test_through_another_broker_the_same_message_arrives(redis_server, store):
+    broker = Broker(parse(redis_server.url), Tls())
     with closing(BrokerDoorbells(broker, PLAIN)) as doorbells:
         doorbells.ring([(CONVERSATION, "outreach")])
     message = json.loads(store.redis.rpop("outreach"))
@@ -55,8 +56,8 @@ def test_through_another_broker_the_same_message_arrives(make_settings, redis_se
     assert message["headers"]["task"] == "tasks.turn"
 
 
-def test_a_broker_that_is_away_is_left_to_the_agenda(make_settings, caplog):
-    broker = Broker(make_settings(broker_url="redis://127.0.0.1:1/0"))
+def test_a_broker_that_is_away_is_left_to_the_agenda(caplog):
+    broker = Broker(parse("redis://127.0.0.1:1/0"), Tls())
     with closing(BrokerDoorbells(broker, PLAIN)) as doorbells:
         doorbells.ring([(CONVERSATION, "turns")])
     assert "the agenda will ring again" in caplog.text
