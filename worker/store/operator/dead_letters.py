@@ -21,8 +21,6 @@ from worker.store.queues.doorbells import Doorbells
 from worker.store.redis.connection import clock_ms
 from worker.store.redis.scripts import Scripts
 
-REFUSED = "refused"
-
 Mode = Literal["place", "append", "join", "discard"]
 Status = Literal[
     "replayed",

@@ -73,7 +73,7 @@ class Figures:
     ``gates``: the closed ones of each persona. ``channel``: its name when its
     gate is closed, '' = it is open; ``channel_cause``: why, as the store keeps it.
     ``queues``: messages in each queue that workers read; empty when the broker cannot be looked into. ``unread``: in
-    queues that no worker reads, by their names; ``unread_complete``: whether all could be looked for.
+    queues that no worker reads, by their names.
     ``refusal``: why the store takes no writes, None = it takes them. ``memory``: of the store; None = it does not tell.
     """
 
@@ -95,7 +95,6 @@ class Figures:
     taken_over: int = 0
     queues: dict[str, int] = field(default_factory=dict)
     unread: dict[str, int] = field(default_factory=dict)
-    unread_complete: bool = True
     refusal: Trouble | None = None
     memory: Memory | None = None
     measuring_seconds: float = 0.0
@@ -153,7 +152,7 @@ class Measures:
         figures.refusal = writes.refusal(self._redis, self._keys.shards)
         figures.memory = writes.memory(self._redis)
         found = self._queues.look()
-        figures.queues, figures.unread, figures.unread_complete = found.waiting, found.unread, found.complete
+        figures.queues, figures.unread = found.waiting, found.unread
         figures.measuring_seconds = time.perf_counter() - started_at
         return figures
 
