@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Literal, NamedTuple
 
 from worker.domain.sentences import of_stored, sentence
-from worker.domain.vocabulary import Cause, Fate
+from worker.domain.vocabulary import Cause, Fate, Gate
 from worker.pipeline.told import State, Told
 from worker.store.conversations.turn_steps import NotNow
 
@@ -60,11 +60,19 @@ class TurnResult(NamedTuple):
 LEFT = TurnResult("left", Cause.LEASE_LOST)
 
 
+# A closed gate that a call opens stands in for its cause, which the gate itself keeps.
+_GATES = {
+    Gate.CIRCUIT.value: "FluidTalk does not answer for the persona",
+    Gate.CREDITS.value: sentence(Cause.CREDITS_OUT),
+    Gate.CHANNEL.value: sentence(Cause.CHANNEL_CLOSED),
+}
+
+
 def not_now(answer: NotNow) -> Told:
     """Why a turn did not begin, as one phrase."""
     if not answer.until:
         return Told("nothing to do", State.IGNORED)
     until = datetime.fromtimestamp(answer.until / 1000, UTC).strftime("%H:%M:%S")
-    reason = of_stored(answer.reason)
+    reason = _GATES.get(answer.reason) or of_stored(answer.reason)
     why = f": {reason}" if reason else ""
     return Told(f"{answer.status.replace('_', ' ')} until {until} UTC{why}", State.RETRIED)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from worker.domain.vocabulary import Cause
-from worker.pipeline.turn_result import LEFT, TurnResult
+from worker.pipeline.told import State
+from worker.pipeline.turn_result import LEFT, TurnResult, not_now
+from worker.store.conversations.turn_steps import NotNow
 
 
 @pytest.mark.parametrize(
@@ -34,3 +36,18 @@ from worker.pipeline.turn_result import LEFT, TurnResult
 )
 def test_a_turn_is_told_in_codes_and_in_a_phrase(result, phrase, codes):
     assert (result.phrase, result.codes) == (phrase, codes)
+
+
+@pytest.mark.parametrize(
+    ("reason", "why"),
+    [
+        ("circuit", ": FluidTalk does not answer for the persona"),
+        ("credits", ": credits out (402)"),
+        ("channel", ": the channel takes nothing now"),
+        ("throttled by the persona (429)", ": throttled by the persona (429)"),
+        ("", ""),
+    ],
+)
+def test_a_turn_that_may_not_begin_says_why_in_words(reason, why):
+    told = not_now(NotNow("held", 50_531_000, reason))
+    assert (told, told.state) == (f"held until 14:02:11 UTC{why}", State.RETRIED)
