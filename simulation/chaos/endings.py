@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from simulation.chaos.outages import Outages
-from simulation.judge.log import Lead, Log, Sent
+from simulation.judge.log import Api, Lead, Log, Sent
+from simulation.judge.words import is_recognised_repeat
 from simulation.upstreams.call_log import Call
 
 
@@ -33,7 +34,7 @@ _TO_DELIVER_IS_POISON = ("dead", "poison_delivering")
 
 # Fate and cause. A chat is only ever given up by name, when workers died with it in their hands; a lost
 # answer or an outage must not cost it.
-_ALLOWED: Mapping[str, tuple[tuple[str, str], ...]] = {
+_HANDSHAKE: Mapping[str, tuple[tuple[str, str], ...]] = {
     "inbound_chat": _POISON,
     "ai_opener": (
         *_POISON,
@@ -47,6 +48,17 @@ _ALLOWED: Mapping[str, tuple[tuple[str, str], ...]] = {
         ("skipped", _NOT_FOUND),
         _TO_DELIVER_IS_POISON,
     ),
+}
+
+# Characters tells a repetition from the first call, so the outcome of a call becomes known with the next one.
+_CHARACTERS: Mapping[str, tuple[tuple[str, str], ...]] = {
+    "inbound_chat": (*_POISON, ("answered", _TEXT_LOST)),
+    "ai_opener": _HANDSHAKE["ai_opener"],
+    "event_trigger": (*_POISON, ("answered", _TEXT_LOST)),
+}
+_ALLOWED: Mapping[Api, Mapping[str, tuple[tuple[str, str], ...]]] = {
+    "handshake": _HANDSHAKE,
+    "characters": _CHARACTERS,
 }
 
 
@@ -67,11 +79,12 @@ class Policies:
         for call, word in actions:
             self._calls_of[word].append(call)
         self._heard = {word for call, word in actions if call.acted}
+        self._recognised = {word for call, word in actions if is_recognised_repeat(call)}
         self._not_found = {word for call, word in actions if call.status == 404}
 
     def allow(self, message: Sent, ending: Ending) -> bool:
         """Whether an event may end like this without an answer, and did."""
-        if (ending.fate, ending.cause) not in _ALLOWED[message.kind]:
+        if (ending.fate, ending.cause) not in _ALLOWED[message.api].get(message.kind, ()):
             return False
         if ending.cause in _UNKNOWN:
             return self._unknown(message)
@@ -79,8 +92,13 @@ class Policies:
             # One receipt comes for a whole batch: a chat of the same batch may have been before or behind.
             return self._last_chat_at.get(message.lead, -math.inf) >= message.at
         if ending.cause == _TEXT_LOST:
-            return message.text in self._heard
+            return self._text_lost(message)
         return ending.cause != _NOT_FOUND or message.text in self._not_found
+
+    def _text_lost(self, message: Sent) -> bool:
+        # The first call landed; with Characters, a later one was recognised as its repetition, too.
+        heard = self._heard.issuperset(message.words)
+        return heard and (message.api == "handshake" or self._recognised.issuperset(message.words))
 
     def _unknown(self, message: Sent) -> bool:
         # What was called behind a closed gate must not be hit. That it was called at all only a death leaves open.

@@ -69,5 +69,6 @@ class Feed:
                     return
         now = time.time()
         self.sent += [
-            Sent(message.persona, message.target, message.text, now, message.kind, message.image) for message in batch
+            Sent(message.persona, message.target, message.text, now, message.kind, message.image, message.api)
+            for message in batch
         ]

@@ -30,7 +30,8 @@ class Ledger:
     does not name an ending that the policies allow; with what it does name, and their number. ``unanswered``: the
     endings that are allowed, with their number. ``second_asks``, ``doubled_sends``: calls that took effect again; the
     ``unlisted`` ones of them do not stand in the system's own timeline. ``asks_against_policy``, ``split_answers``,
-    ``misrouted``, ``after_waking``: see ``repeats.Repeats``. ``unexplained``: what the system's books lack.
+    ``recognised_repeats``, ``triggers_under_other_id``, ``misrouted``, ``after_waking``: see
+    ``repeats.Repeats``. ``unexplained``: what the system's books lack.
     ``waiting``: not finished at the end. ``tries_too_many``, ``outages_unnoticed``: see ``outages.Outages``.
     ``waits``: seconds, work aside, from the end of an outage to the answers of what waited then; ``late`` of them took
     longer than promised, counted when nothing but outages troubled the run. ``workers_ended``: by themselves.
@@ -44,6 +45,8 @@ class Ledger:
     second_asks: int
     unlisted_asks: int
     asks_against_policy: int
+    recognised_repeats: int
+    triggers_under_other_id: int
     asks_after_send: int
     asks_after_send_after_waking: int
     doubled_sends: int
@@ -74,6 +77,7 @@ class Ledger:
             "overlapping": self.verdict.overlapping,
             "second asks that the timeline does not list": self.unlisted_asks,
             "second asks of a kind that is asked once": self.asks_against_policy,
+            "repeated triggers under another external_event_id": self.triggers_under_other_id,
             "second asks after a delivery was tried": self.asks_after_send,
             "doubled sends that the timeline does not list": self.unlisted_sends,
             "doubled sends under another idempotency key": self.sends_under_other_key,
@@ -112,12 +116,14 @@ def draw_up(
     waits = tuple(outages.waits(sent))
     return Ledger(
         verdict=verdict_of(log),
-        kinds=Counter(message.kind for message in sent),
+        kinds=Counter(message.label for message in sent),
         lost=lost,
         unanswered=unanswered,
         second_asks=sum(found.asks.values()),
         unlisted_asks=sum(max(0, count - words[lead]["second ask"]) for lead, count in found.asks.items()),
         asks_against_policy=found.asks_against_policy,
+        recognised_repeats=found.recognised,
+        triggers_under_other_id=found.other_id,
         asks_after_send=found.asks_after_send,
         asks_after_send_after_waking=found.asks_after_send_after_waking,
         doubled_sends=sum(found.sends.values()),
@@ -152,5 +158,5 @@ def _without_answer(log: Log, policies: Policies, subject: Subject) -> tuple[Cou
             endings[message.lead] = subject.endings(*message.lead)
         ending = endings[message.lead].get(number)
         allowed = ending is not None and policies.allow(message, ending)
-        (unanswered if allowed else lost)[f"{message.kind}, {ending or 'no ending'}"] += 1
+        (unanswered if allowed else lost)[f"{message.label}, {ending or 'no ending'}"] += 1
     return lost, unanswered

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
+from simulation.judge.log import Api
 from simulation.judge.words import session_of
 
 Kind = Literal["inbound_chat", "ai_opener", "event_trigger", "follow_up"]
 
+CHARACTERS_PLATFORM = "instagram"
 _MOST_IN_A_ROW = 5
 _OPENED_BY_THE_PERSONA = 0.5
 # Of the bursts of a known lead; of the other events; of the chats; of the chats with an image.
@@ -24,7 +26,7 @@ class Message:
     """One event. ``number`` counts all events of the run; it is also what makes the event's id.
 
     ``text``: of a chat what the lead wrote, or nothing; of any other event its id. ``image``: the name of a chat's
-    image; ``attached`` when it comes as an attachment that has to be fetched and hosted.
+    image; ``attached`` when it comes as an attachment that has to be fetched and hosted. ``api``: that its persona has.
     """
 
     number: int
@@ -34,6 +36,7 @@ class Message:
     kind: Kind = "inbound_chat"
     image: str = ""
     attached: bool = False
+    api: Api = "handshake"
 
     @property
     def session_id(self) -> str:
@@ -52,41 +55,59 @@ def number_of(event_id: str) -> int:
 
 
 def messages(
-    seed: int, count: int, conversations: int, personas: Sequence[str], *, chats_only: bool = False
+    seed: int,
+    count: int,
+    conversations: int,
+    personas: Sequence[str],
+    *,
+    characters: Collection[str] = (),
+    chats_only: bool = False,
 ) -> Iterator[Message]:
     """``count`` events in bursts of 1 to 5 of one conversation, conversations in random order.
 
-    Half of the leads are written to first; a follow-up comes alone. ``chats_only``: lines of text, no other event.
+    Half of the leads are written to first; a follow-up comes alone. ``characters``: those of the personas that have the
+    Characters API, which takes no follow-up. ``chats_only``: lines of text, no other event.
     """
     dice, kinds = random.Random(f"messages {seed}"), random.Random(f"kinds {seed}")
     met: set[int] = set()
     number = 0
     while number < count:
         lead = dice.randrange(conversations)
-        persona, target = personas[lead % len(personas)], f"@lead-{lead}"
+        persona = personas[lead % len(personas)]
+        who = _Lead(persona, f"@lead-{lead}")
+        if persona in characters:
+            who = _Lead(persona, f"{CHARACTERS_PLATFORM}/@lead-{lead}", "characters")
         length = min(dice.randint(1, _MOST_IN_A_ROW), count - number)
         first: Kind | None = None
-        if not chats_only and lead in met and kinds.random() < _FOLLOW_UPS:
+        if not chats_only and lead in met and kinds.random() < _FOLLOW_UPS and who.api == "handshake":
             first, length = "follow_up", 1
         elif not chats_only and lead not in met and kinds.random() < _OPENED_BY_THE_PERSONA:
             first, length = "ai_opener", length if kinds.random() < _CROSSED else 1
         met.add(lead)
         for place in range(length):
             kind = first if first and not place else _kind(kinds, chats_only)
-            yield _message(kinds, number, persona, target, kind, chats_only)
+            yield _message(kinds, number, who, kind, chats_only)
             number += 1
+
+
+@dataclass(frozen=True, slots=True)
+class _Lead:
+    persona: str
+    target: str
+    api: Api = "handshake"
 
 
 def _kind(dice: random.Random, chats_only: bool) -> Kind:
     return "event_trigger" if not chats_only and dice.random() < _TRIGGERS else "inbound_chat"
 
 
-def _message(dice: random.Random, number: int, persona: str, target: str, kind: Kind, chats_only: bool) -> Message:
+def _message(dice: random.Random, number: int, who: _Lead, kind: Kind, chats_only: bool) -> Message:
+    message = Message(number, who.persona, who.target, event_id(number), kind, api=who.api)
     if kind != "inbound_chat":
-        return Message(number, persona, target, event_id(number), kind)
-    text = f"message {number} of {target}"
+        return message
+    text = f"message {number} of {who.target}"
     if chats_only or dice.random() >= _IMAGES:
-        return Message(number, persona, target, text)
+        return replace(message, text=text)
     attached, without_text = dice.random() < _ATTACHED, dice.random() < _WITHOUT_TEXT
     image = f"{event_id(number)}.png"
-    return Message(number, persona, target, "" if without_text else text, kind, image, attached)
+    return replace(message, text="" if without_text else text, image=image, attached=attached)

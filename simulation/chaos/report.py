@@ -26,6 +26,8 @@ def rows(ledger: Ledger) -> list[tuple[str, str]]:
         ("persona asked again", f"{ledger.second_asks}"),
         ("… not listed as second ask in the timeline", f"{ledger.unlisted_asks}"),
         ("… though its kind is asked once", f"{ledger.asks_against_policy}"),
+        ("… recognised by the Characters API, which did nothing again", f"{ledger.recognised_repeats}"),
+        ("… triggers of the Characters API under another external_event_id", f"{ledger.triggers_under_other_id}"),
         ("… after a delivery had been tried", f"{ledger.asks_after_send}"),
         ("… the same, in the second after a frozen worker woke", f"{ledger.asks_after_send_after_waking}"),
         ("deliveries that arrived again", f"{ledger.doubled_sends}"),

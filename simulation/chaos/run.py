@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ from config.settings import load
 from simulation.chaos.feed import Feed
 from simulation.chaos.gate_watch import GateWatch
 from simulation.chaos.ledger import Ledger, draw_up
-from simulation.chaos.messages import messages
+from simulation.chaos.messages import CHARACTERS_PLATFORM, messages
 from simulation.chaos.outages import Outages
 from simulation.chaos.stage import Stage
 from simulation.chaos.store_troubles import FIRST_LEAD_SECONDS
@@ -35,7 +35,8 @@ from simulation.servers.embedded_redis import EmbeddedRedis
 from simulation.servers.system import RunningSystem
 from worker.store.redis import ahead
 
-PERSONAS = {"ava": "ft_sk_ava", "bea": "ft_sk_bea"}
+HANDSHAKE = {"ava": "ft_sk_ava", "bea": "ft_sk_bea"}
+CHARACTERS = {"cleo": "ftc_live_cleo"}
 STEPPING = "simulation.chaos.stepping"
 LATENCY_SECONDS = (0.1, 0.5)
 _LOOK_SECONDS = 0.03
@@ -47,7 +48,8 @@ class Plan:
     """What to do to whom. ``seconds``: over which the messages are spread; the trouble goes on as long as they come.
 
     ``faults``: names from ``FAULTS``. ``app``: another Celery app to try instead of Parley. ``chats_only``: send no
-    other events. ``old_version``: name of a commit; the workers begin as that version and are replaced one by one.
+    other events. ``old_version``: name of a commit; the workers begin as that version and are replaced one by one; when
+    it does not know the Characters API, all personas have the Handshake API.
     ``back``: they begin as this version and are replaced by the old one.
     ``pace``, ``outage_seconds``: see ``troubles.troubles``. ``outage``: one of ``upstream_outages.NAMES``, which comes
     once, at the start, instead of all kinds in turn. ``probe_seconds``: between two tries of a closed gate.
@@ -84,12 +86,13 @@ def run(plan: Plan, progress: Callable[[str], object] = str) -> Ledger:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="chaos-"))
         old = stack.enter_context(checked_out(plan.old_version)) if plan.old_version else None
         call_log = Path(folder, "calls.jsonl")
+        characters = {} if plan.app or (old and not old.knows_characters) else CHARACTERS
         system = RunningSystem(
-            personas=PERSONAS,
+            personas={**HANDSHAKE, **characters},
             workers=0 if old and not plan.back else plan.workers,
             beats=0 if plan.app else 1 if old else 2,
             latency_seconds=LATENCY_SECONDS,
-            settings=_settings(plan),
+            settings=_settings(plan, characters),
             logs=Path(folder),
             call_log=call_log,
             app=plan.app or (STEPPING if "step" in plan.faults else "worker"),
@@ -100,7 +103,7 @@ def run(plan: Plan, progress: Callable[[str], object] = str) -> Ledger:
         subject: Subject = OtherSubject(plan.app, system.redis.url) if plan.app else _parley(plan)
         stack.callback(subject.close)
         replica = stack.enter_context(_replica_of(system.redis)) if "replica" in plan.faults else None
-        return _Running(plan, system, subject, call_log, progress, old, replica).carry_out()
+        return _Running(plan, system, subject, call_log, progress, characters, old, replica).carry_out()
 
 
 def _parley(plan: Plan) -> ParleySubject:
@@ -123,6 +126,7 @@ class _Running:
         subject: Subject,
         call_log: Path,
         progress: Callable[[str], object],
+        characters: Collection[str],
         old: Version | None,
         replica: EmbeddedRedis | None,
     ) -> None:
@@ -145,8 +149,11 @@ class _Running:
         self._stage.outages_to_come = in_turn(self._stage.dice, plan.outage)
         self._gates = GateWatch(subject.closed_gates)
         chats_only = plan.chats_only or bool(plan.app)
-        batch = list(messages(plan.seed, plan.messages, plan.conversations, sorted(PERSONAS), chats_only=chats_only))
-        self._feed = Feed(subject.send, batch, plan.seconds)
+        personas = sorted({*HANDSHAKE, *characters})
+        made = messages(
+            plan.seed, plan.messages, plan.conversations, personas, characters=characters, chats_only=chats_only
+        )
+        self._feed = Feed(subject.send, list(made), plan.seconds)
 
     def carry_out(self) -> Ledger:
         began_at = time.monotonic()
@@ -221,16 +228,19 @@ class _Running:
         )
 
 
-def _settings(plan: Plan) -> dict[str, str]:
+def _settings(plan: Plan, characters: Collection[str]) -> dict[str, str]:
+    platforms = {f"PARLEY_PERSONAS__{name.upper()}__PLATFORM": CHARACTERS_PLATFORM for name in characters}
     return {
+        **platforms,
         "PARLEY_LEASE__TTL_SECONDS": str(plan.lease_seconds),
         "PARLEY_LEASE__RENEW_SECONDS": str(plan.lease_seconds / 3),
         "PARLEY_FLUIDTALK__READ_SECONDS": str(plan.lease_seconds * PERSONA_SILENCE_LEASES),
         "PARLEY_CAPTIVATE__READ_SECONDS": str(plan.lease_seconds * CHANNEL_SILENCE_LEASES),
-        # One persona without joining, one with it.
+        # Of each API one persona that joins; of Handshake also one that does not.
         "PARLEY_JOIN__SETTLE_SECONDS": "0",
         "PARLEY_PERSONAS__AVA__JOIN__MAX_EVENTS": "1",
         "PARLEY_PERSONAS__BEA__JOIN__MAX_EVENTS": "3",
+        **{f"PARLEY_PERSONAS__{name.upper()}__JOIN__MAX_EVENTS": "3" for name in characters},
         "PARLEY_GATES__PROBE_SECONDS": str(plan.probe_seconds),
         # The whole timeline of the busiest conversation is a part of the evidence.
         "PARLEY_RETENTION__TIMELINE_ENTRIES": "5000",

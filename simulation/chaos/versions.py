@@ -12,6 +12,7 @@ from pathlib import Path
 _ROOT = Path(__file__).absolute().parents[2]
 
 
+_CHARACTERS = "worker/adapters/characters.py"
 # Where each release names the steps of a turn at which it can be killed.
 _FAILPOINTS = ("worker/pipeline/failpoints.py", "worker/crash_points.py")
 
@@ -29,6 +30,11 @@ class Version:
     def has_crash_point(self, name: str) -> bool:
         """Whether its turns pass a step of this name."""
         return any(f'"{name}"' in text.read_text() for text in map(self.root.joinpath, _FAILPOINTS) if text.exists())
+
+    @property
+    def knows_characters(self) -> bool:
+        """Whether it can have personas of the Characters API."""
+        return self.root.joinpath(_CHARACTERS).exists()
 
 
 @contextmanager

@@ -8,11 +8,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Literal
 
 from simulation.judge.words import asked, is_ask, session_of, told
 from simulation.upstreams.call_log import Call
 
 Lead = tuple[str, str]
+Api = Literal["handshake", "characters"]
 
 # A request that lay in a frozen process reaches the server at once when the process goes on.
 _WAKING_SECONDS = 1.0
@@ -24,6 +26,7 @@ class Sent:
 
     ``text``: of a chat its text, a single line used once, or nothing; of any other event its id. ``at``: seconds since
     1970 when the receipt came. ``kind``: as the producer calls it. ``image``: the name of a chat's image, used once.
+    ``api``: the API of FluidTalk that its persona has.
     """
 
     persona: str
@@ -32,6 +35,12 @@ class Sent:
     at: float
     kind: str = "inbound_chat"
     image: str = ""
+    api: Api = "handshake"
+
+    @property
+    def label(self) -> str:
+        """The kind, with the API where it is not the usual one."""
+        return self.kind if self.api == "handshake" else f"{self.kind} (Characters)"
 
     @property
     def words(self) -> tuple[str, ...]:

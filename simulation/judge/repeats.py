@@ -7,10 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from simulation.judge.log import Lead, Log, just_thawed, lead_asked
-from simulation.judge.words import event_of
+from simulation.judge.words import event_of, is_recognised_repeat
 from simulation.upstreams.call_log import Call
 
-# Kinds of which a call that may have been acted on is never made again (docs/architecture.md, section 4).
+# Kinds of which a Handshake call that may have been acted on is never made again (docs/architecture.md, section 4).
+# Characters knows a repeated trigger by its external_event_id.
 ASKED_ONCE = frozenset({"event_trigger", "follow_up"})
 
 
@@ -19,8 +20,10 @@ class Repeats:
     """Calls that took effect and repeated an earlier one, for each lead, and answers that are not as promised.
 
     ``asks``: persona calls with words that the persona had heard; ``asks_against_policy`` of them for a kind that is
-    asked once. ``sends``: deliveries with words that the lead had an answer to. ``other_key``: such deliveries under
-    another idempotency key than the first. ``split``: persona calls whose answer came in more than one delivery.
+    asked once. ``recognised``: calls that the Characters API knew as repetitions, and did not act on; ``other_id``:
+    repeated triggers with another ``external_event_id`` than the first, which it cannot know. ``sends``:
+    deliveries with words that the lead had an answer to. ``other_key``: such deliveries under another idempotency key
+    than the first. ``split``: persona calls whose answer came in more than one delivery.
     ``misrouted``: deliveries on the channel of another event than the newest one that they answer.
     ``asks_after_send``: persona calls, with or without effect, for words whose answer had already been on its way to
     the lead. ``after_waking``: all repeats in the second after a frozen worker woke up, when what lay in it unsent goes
@@ -30,6 +33,8 @@ class Repeats:
     asks: Mapping[Lead, int]
     sends: Mapping[Lead, int]
     asks_against_policy: int
+    recognised: int
+    other_id: int
     other_key: int
     split: int
     misrouted: int
@@ -67,19 +72,24 @@ class _Reader:
         self._asks: Counter[Lead] = Counter()
         self._sends: Counter[Lead] = Counter()
         self._asks_against_policy = self._asks_after_send = self._asks_after_send_after_waking = 0
-        self._other_key = self._misrouted = self._after_waking = 0
+        self._other_key = self._misrouted = self._after_waking = self._recognised = self._other_id = 0
+        self._first_id: dict[str, object] = {}
 
     def ask(self, lead: Lead, call: Call, words: Sequence[str]) -> None:
         woken = just_thawed(call, self._thawed_at)
         if not self._on_its_way.isdisjoint(words):
             self._asks_after_send_after_waking += woken
             self._asks_after_send += not woken
+        self._recognised += is_recognised_repeat(call)
+        if external_id := call.fields.get("external_event_id"):
+            self._other_id += any(self._first_id.setdefault(word, external_id) != external_id for word in words)
         if not _took_effect(call):
             return
         if not self._heard.isdisjoint(words):
             self._asks[lead] += 1
             self._after_waking += woken
-            self._asks_against_policy += self._log.sent[self._log.number_of[words[0]]].kind in ASKED_ONCE
+            first = self._log.sent[self._log.number_of[words[0]]]
+            self._asks_against_policy += first.api == "handshake" and first.kind in ASKED_ONCE
         self._heard.update(words)
         self._groups.add(tuple(words))
 
@@ -103,6 +113,8 @@ class _Reader:
             asks=self._asks,
             sends=self._sends,
             asks_against_policy=self._asks_against_policy,
+            recognised=self._recognised,
+            other_id=self._other_id,
             other_key=self._other_key,
             split=sum(len(used) > 1 for used in keys),
             misrouted=self._misrouted,

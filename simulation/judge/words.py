@@ -25,6 +25,11 @@ def is_ask(call: Call) -> bool:
     return call.service == "fluidtalk" and call.target is not None
 
 
+def is_recognised_repeat(call: Call) -> bool:
+    """Whether the Characters API answered it as a repetition of an earlier call: nothing was done or said again."""
+    return "/characters/" in call.path and is_ask(call) and not call.acted and call.status == 200
+
+
 def asked(call: Call, known: Container[str]) -> list[str]:
     """The words of a persona call, in order: all lines of its message; of the others those in ``known``."""
     lines = str(call.fields.get("message", "")).split("\n")

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
-from urllib.parse import parse_qs, unquote
+from urllib.parse import parse_qs, quote, unquote
 
 from simulation.upstreams.answer import Answer, json_answer
 from simulation.upstreams.call_log import Call
@@ -23,6 +23,7 @@ from simulation.upstreams.simulation import Simulation
 _PREFIX = re.compile(r"/api/[A-Za-z0-9._-]+/characters(/.+)")
 _ACK = re.compile(r"/followups/([^/]+)/ack")
 _MAX_UPLOAD_BYTES = 10 * 1024 * 1024
+_UNSAFE_IN_NAMES = re.compile(r"[/\\\x00-\x1f\x7f]")
 _MODES = ("live", "mock", "sandbox")
 
 Fields = dict[str, Any]
@@ -139,9 +140,10 @@ class CharactersApi:
             raise Refused(400, "data_b64 is not base64") from None
         if len(content) > _MAX_UPLOAD_BYTES:
             raise Refused(413, "the file is too large")
-        path = f"/media/{len(self._simulation.uploads) + 1}/image"
+        name = _UNSAFE_IN_NAMES.sub("_", str(asked.fields.get("filename") or "")) or "image"
+        path = f"/media/{len(self._simulation.uploads) + 1}/{name}"
         self._simulation.uploads[path] = content
-        return Spoken({"url": asked.origin + path})
+        return Spoken({"url": asked.origin + quote(path)})
 
     def _error(self, status: int, code: str, message: str) -> Answer:
         request_id = self._request_id()

@@ -14,125 +14,31 @@ from pathlib import Path
 import pytest
 
 from simulation.chaos.__main__ import main as chaos
-from simulation.chaos.endings import Ending
-from simulation.chaos.incidents import Incidents
-from simulation.chaos.ledger import draw_up
-from simulation.chaos.messages import event_id, messages, number_of
+from simulation.chaos.messages import Message, event_id, messages, number_of
 from simulation.chaos.report import markdown
 from simulation.chaos.run import FAULTS, Plan, run
 from simulation.chaos.troubles import Schedule, Trouble
-from simulation.chaos.versions import NoSuchVersion, checked_out
-from simulation.judge.log import Log, Sent, read_calls
+from simulation.chaos.versions import NoSuchVersion, Version, checked_out
+from simulation.judge.log import Log, read_calls
 from simulation.judge.recovery import longest_answered_ask, seconds_to_recover, seconds_to_resume
 from simulation.judge.repeats import repeats
-from simulation.judge.words import session_of
-from simulation.upstreams.call_log import Call
+from tests.acceptance.chaos_evidence import (
+    GAVE_WAY,
+    NOT_FOUND,
+    POISON,
+    TEXT_LOST,
+    UNKNOWN,
+    act,
+    answered,
+    ask,
+    broken,
+    chat,
+    event,
+    send,
+    spoken,
+)
 
-ARRIVALS = itertools.count(1)
 ROOT = Path(__file__).parents[2]
-
-POISON = Ending("dead", "poison_asking", "times=3")
-GAVE_WAY = Ending("skipped", "lead_wrote")
-UNKNOWN = Ending("dead", "outcome_unknown")
-TEXT_LOST = Ending("answered", "text_lost")
-NOT_FOUND = Ending("skipped", "no_conversation")
-
-
-def ask(text, *, at=0.0, acted=True, target="@lead", gone=False, fault=None, image=""):
-    if not acted and not fault:
-        fault = "answer"
-    return Call(
-        service="fluidtalk",
-        method="POST",
-        path="/api/v1/bot/chat",
-        persona="ava",
-        target=target,
-        fields={"message": text, "image_url": image},
-        arrived=next(ARRIVALS),
-        acted=acted,
-        client_gone=gone,
-        fault=fault,
-        start_wall=at,
-        end_wall=at + 1,
-    )
-
-
-def act(name, action="ENTRY_POINT", *, acted=True, status=200, fault=None):
-    return Call(
-        service="fluidtalk",
-        method="POST",
-        path="/api/v1/bot/action",
-        persona="ava",
-        target="@lead",
-        action=action,
-        fields={"own_username": name},
-        arrived=next(ARRIVALS),
-        acted=acted,
-        status=status,
-        fault=fault,
-    )
-
-
-def send(text, *, at=0.0, acted=True, key="k", target="@lead", event=None, says="You said: {}"):
-    own = {"channel": "custom-channel", **({"event": event} if event else {})}
-    return Call(
-        service="captivate",
-        method="POST",
-        path="/api/channel/v2/sendMessage",
-        session_id=session_of("ava", target),
-        fields={
-            "response": [{"type": "text", "text": says.format(part)} for part in text.split("\n")],
-            "metadata": {"internal": {"channelMetadata": {"channelMetadata": own}}},
-        },
-        idempotency_key=key,
-        arrived=next(ARRIVALS),
-        acted=acted,
-        start_wall=at,
-        end_wall=at + 1,
-    )
-
-
-class Bookkeeper:
-    """A subject that only has something to say about itself."""
-
-    doorbells_are_hints = True
-
-    def __init__(self, *, endings=None, words=(), unexplained=0, waiting=0):
-        self._endings, self._words = endings or {}, words
-        self._unexplained, self._waiting = unexplained, waiting
-
-    def endings(self, persona, target):
-        return self._endings
-
-    def words(self, persona, target):
-        return self._words
-
-    def unexplained(self):
-        return self._unexplained
-
-    def waiting(self):
-        return self._waiting
-
-
-def broken(calls, sent=("a", "b"), **says):
-    sent = [chat(event) if isinstance(event, str) else event for event in sent]
-    return draw_up(sent, calls, Incidents(), Bookkeeper(**says), 1.0).broken
-
-
-def chat(text, image="", at=0.0):
-    return Sent("ava", "@lead", text, at, image=image)
-
-
-def event(name, kind, at=0.0):
-    return Sent("ava", "@lead", name, at, kind)
-
-
-def spoken(name, **options):
-    return send("Are you still there?", key=name, event=name, says="{}", **options)
-
-
-def answered(*texts):
-    return [call for text in texts for call in (ask(text), send(text, key=text))]
 
 
 def test_a_run_in_which_all_is_well_breaks_no_promise():
@@ -305,6 +211,19 @@ def test_the_mix_has_every_kind_of_event_in_a_place_where_it_makes_sense():
     assert {number_of(message.text) - message.number for message in mix if message.kind != "inbound_chat"} == {0}
 
 
+def test_a_persona_of_characters_gets_targets_with_a_platform_and_no_follow_ups():
+    mix = list(messages(1, 2000, 200, ("ava", "cleo"), characters={"cleo"}))
+    of_api: dict[str, list[Message]] = {"handshake": [], "characters": []}
+    for message in mix:
+        of_api[message.api].append(message)
+    assert {message.persona for message in of_api["handshake"]} == {"ava"}
+    assert {message.persona for message in of_api["characters"]} == {"cleo"}
+    assert all(message.target.startswith("instagram/@lead-") for message in of_api["characters"])
+    assert all(message.target.startswith("@lead-") for message in of_api["handshake"])
+    kinds = {api: {message.kind for message in made} for api, made in of_api.items()}
+    assert kinds["handshake"] - kinds["characters"] == {"follow_up"}
+
+
 def test_chats_only_means_lines_of_text():
     assert {(m.kind, m.image) for m in messages(1, 500, 50, ("ava",), chats_only=True)} == {("inbound_chat", "")}
 
@@ -336,7 +255,8 @@ def test_a_short_run_with_all_faults_keeps_every_promise():
     report = markdown(ledger)
     assert ledger.broken == [], report
     assert ledger.verdict.messages == 600
-    assert set(ledger.kinds) == {"inbound_chat", "ai_opener", "event_trigger", "follow_up"}, report
+    both = {"inbound_chat", "ai_opener", "event_trigger"}
+    assert set(ledger.kinds) == {*both, "follow_up", *(f"{kind} (Characters)" for kind in both)}, report
     # How much of each trouble comes depends on the machine: a worker has to be up before it is killed.
     happened = set(ledger.incidents)
     assert "worker killed (kill -9)" in happened, report
@@ -396,8 +316,13 @@ def test_an_old_version_is_checked_out_beside_this_one_and_goes_away_again(histo
         assert str(version.root) in git("worktree", "list")
         assert version.has_crash_point("after ask")
         assert not version.has_crash_point("after lunch")
+        assert version.knows_characters
     assert not version.root.exists()
     assert git("worktree", "list") == before
+
+
+def test_a_version_without_the_characters_adapter_gets_no_such_persona(tmp_path):
+    assert not Version(tmp_path).knows_characters
 
 
 def test_a_version_that_git_does_not_have_is_named(history):

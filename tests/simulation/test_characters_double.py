@@ -131,6 +131,9 @@ def test_test_modes_want_test_handles(
 def test_media_is_hosted(cleo: Any) -> None:
     url = cleo.inbound_media(platform="x", data=b"\x89PNG\r\n\x1a\n").url
     assert httpx.get(url).content == b"\x89PNG\r\n\x1a\n"
+    named = cleo.inbound_media(platform="x", data=b"\x89PNG\r\n\x1a\n", filename="böard.png").url
+    assert named.endswith("/b%C3%B6ard.png")
+    assert httpx.get(named).content == b"\x89PNG\r\n\x1a\n"
     assert cleo.chat(**LEAD, message="", image_url=url).bubbles[0].text == f"You sent an image: {url}"
 
 
