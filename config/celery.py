@@ -132,6 +132,7 @@ def _messages(settings: Settings) -> dict[str, Any]:
             "tasks.ring_due": {"queue": SCHEDULE},
             "tasks.take_in": {"queue": SCHEDULE},
             "tasks.plan_follow_ups": {"queue": SCHEDULE},
+            "tasks.pull_follow_ups": {"queue": SCHEDULE},
             "tasks.trim": {"queue": SCHEDULE},
         },
     }

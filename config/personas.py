@@ -20,7 +20,7 @@ from config.sections import (
     Takeover,
     Unknown,
 )
-from config.values import Count, Platform, Section
+from config.values import Count, Listed, Platform, Section
 
 
 class TextLost(Section):
@@ -35,6 +35,25 @@ class TextLost(Section):
         if self.action == "line" and not self.line:
             raise ValueError("action=line needs a line")
         return self
+
+
+class PulledFollowUps(Section):
+    """Follow-ups that FluidTalk writes by itself. Only with the Characters API.
+
+    ``enabled``: whether Parley pulls and delivers them. Only one system may do so: switch others off first.
+    ``platforms``: of leads on these platforms; empty (the default) = on that of the persona. ``every_seconds``: how
+    often FluidTalk is asked for them.
+    ``sweep_every_hours``: how often FluidTalk is told to look for quiet leads and to write to them, which it bills.
+    None (the default) = never: then FluidTalk writes when it wants to. ``sweep_idle_hours``: to leads who have been
+    quiet for so long; None = as FluidTalk decides. ``sweep_limit``: to so many leads of a platform at most.
+    """
+
+    enabled: bool = False
+    platforms: Annotated[tuple[Platform, ...], Listed] = ()
+    every_seconds: Annotated[float, Field(ge=5, le=86_400)] = 60.0
+    sweep_every_hours: Annotated[float, Field(ge=1, le=24 * 30)] | None = None
+    sweep_idle_hours: Annotated[float, Field(ge=1, le=24 * 365)] | None = None
+    sweep_limit: Annotated[int, Field(ge=1, le=1000)] = 50
 
 
 class Persona(Section):
@@ -61,6 +80,7 @@ class Persona(Section):
     calls_at_once: Count | None = None
     join: Join | None = None
     follow_ups: PersonaFollowUps | None = None
+    pulled_follow_ups: PulledFollowUps = PulledFollowUps()
     quiet_hours: QuietHours | None = None
     messaging_windows: MessagingWindows | None = None
     pacing: Pacing | None = None
@@ -112,6 +132,10 @@ class Persona(Section):
             )
         if self.speaks == "handshake" and (self.platform or self.mode != "live"):
             raise ValueError("platform and mode belong to the Characters API (token ftc_...), and this is Handshake")
+        if self.speaks == "handshake" and self.pulled_follow_ups.enabled:
+            raise ValueError(
+                "pulled_follow_ups belongs to the Characters API (token ftc_...), and this is Handshake: use follow_ups"
+            )
         return self
 
 

@@ -291,10 +291,11 @@ class Settings(BaseModel):
     def follow_ups_of(self, persona: str) -> FollowUps:
         """The cadence of one persona."""
         own = self.personas[persona].follow_ups
+        update = own.model_dump(exclude_unset=True) if own else {}
         if self.personas[persona].speaks == "characters":
-            # Its follow-ups are written by FluidTalk.
-            return self.follow_ups.model_copy(update={"delays_seconds": ()})
-        return self.follow_ups.model_copy(update=own.model_dump(exclude_unset=True)) if own else self.follow_ups
+            # Its follow-ups are written by FluidTalk, which knows no caps.
+            update["delays_seconds"] = ()
+        return self.follow_ups.model_copy(update=update)
 
     def quiet_hours_of(self, persona: str) -> QuietHours:
         """The quiet hours of one persona."""

@@ -17,7 +17,7 @@ from config.settings import Settings
 from simulation import races
 from simulation.races import Channel, Persona, chat, context_of
 from worker.domain.conversation import Conversation
-from worker.domain.events import AiOpener, Event, EventTrigger
+from worker.domain.events import AiOpener, EventTrigger, StoredEvent
 from worker.domain.vocabulary import is_outreach
 from worker.pipeline.errands import Errands
 from worker.pipeline.follow_up_dispatch import Dispatch
@@ -70,7 +70,7 @@ class _Seen:
 
         return run
 
-    def heard(self, group: tuple[Event, ...]) -> None:
+    def heard(self, group: tuple[StoredEvent, ...]) -> None:
         target = group[0].target
         self.asks.setdefault(target, []).append(self.last.at)
         if not is_outreach(group[0].kind):

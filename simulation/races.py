@@ -13,7 +13,7 @@ from worker.adapters.images import FetchedImage
 from worker.domain.answer import Answer
 from worker.domain.cadence import Planned, Touch
 from worker.domain.conversation import Conversation
-from worker.domain.events import ChannelContext, Event, InboundChat
+from worker.domain.events import ChannelContext, InboundChat, StoredEvent
 from worker.domain.reply import Reply
 from worker.pipeline.ask import Asking
 from worker.pipeline.reach import Reach
@@ -50,11 +50,11 @@ V = TypeVar("V", bound=Verdict)
 class Persona:
     """Answers with the same words always. ``heard``: called with the events of each call, before the answer."""
 
-    def __init__(self, *bubbles: str, heard: Callable[[tuple[Event, ...]], None] = lambda _: None) -> None:
+    def __init__(self, *bubbles: str, heard: Callable[[tuple[StoredEvent, ...]], None] = lambda _: None) -> None:
         self._answer = Answer(bubbles)
         self._heard = heard
 
-    def ask(self, group: tuple[Event, ...], image_url: str | None) -> Answer:
+    def ask(self, group: tuple[StoredEvent, ...], image_url: str | None) -> Answer:
         """Always the same words."""
         self._heard(group)
         return self._answer
@@ -65,7 +65,7 @@ class Persona:
     def try_out(self) -> None:
         """Always there."""
 
-    def echo_of(self, group: tuple[Event, ...]) -> str:
+    def echo_of(self, group: tuple[StoredEvent, ...]) -> str:
         """It answers the same words again."""
         return ""
 

@@ -61,6 +61,13 @@ def plan_follow_ups() -> str:
     return f"dispatched {parts().upkeep.plan_follow_ups()}"
 
 
+@shared_task(name="tasks.pull_follow_ups", send_events=False)
+@_or_next_time
+def pull_follow_ups() -> str:
+    """Pull the follow-ups that FluidTalk has written, and acknowledge those that are dealt with."""
+    return f"accepted {parts().pulling.run()['accepted']}"
+
+
 @shared_task(name="tasks.ring_due", send_events=False)
 @_or_next_time
 def ring_due() -> str:
@@ -72,6 +79,8 @@ def ring_due() -> str:
         take_in.apply_async()
     if due.follow_ups:
         plan_follow_ups.apply_async()
+    if parts().pulling.due():
+        pull_follow_ups.apply_async()
     upkeep.ring_until_next_tick(due)
     return f"rang {upkeep.ring_due(due.shards)}"
 

@@ -25,6 +25,7 @@ from worker.pipeline.ask import Asking, AsksPersona
 from worker.pipeline.celery_intake import Intake
 from worker.pipeline.due import Upkeep
 from worker.pipeline.producer import Producer
+from worker.pipeline.pulling import Pulling
 from worker.pipeline.reach import Reach
 from worker.pipeline.turn import Turns
 from worker.store import Store
@@ -40,6 +41,7 @@ class Parts:
     turns: Turns
     intake: Intake
     upkeep: Upkeep
+    pulling: Pulling
     closers: tuple[Callable[[], None], ...]
 
     def close(self) -> None:
@@ -65,11 +67,14 @@ def build(settings: Settings, *, ahead: bool = False) -> Parts:
     keeper = LeaseKeeper(store.leases.renew, settings.lease.ttl_seconds, settings.lease.renew_seconds, beside)
     connections = _connections("fluidtalk", settings.fluidtalk)
     captivate, images = _captivate(settings), _images(settings)
-    asking = Asking(settings, store, _personas(settings, connections), images, reach)
+    personas = _personas(settings, connections)
+    asking = Asking(settings, store, personas, images, reach)
     turns = Turns(settings, store, keeper, asking, CaptivateChannel(captivate), reach)
     intake = Intake(Producer(settings, store=store), store, settings.worker.store_wait_seconds)
     closers = (keeper.stop, connections.close, captivate.close, images.close, store.close)
-    return Parts(settings, store, turns, intake, Upkeep(store, settings), closers)
+    characters = {name: each for name, each in personas.items() if isinstance(each, CharactersPersona)}
+    pulling = Pulling(store, settings, characters)
+    return Parts(settings, store, turns, intake, Upkeep(store, settings), pulling, closers)
 
 
 @cache

@@ -10,9 +10,10 @@ from worker.adapters.handshake import failure_of
 from worker.clients.fluidtalk import Bubble, CharacterReply, Characters, Conflict, FluidTalkError, NotFound
 from worker.domain import failures
 from worker.domain.answer import Answer
-from worker.domain.events import AiOpener, Event, EventTrigger, FollowUp, InboundChat
+from worker.domain.events import AiOpener, EventTrigger, FollowUp, InboundChat, PulledFollowUp, StoredEvent
 from worker.domain.failures import CallFailed, Unsendable
 from worker.domain.platforms import platform_and_handle
+from worker.domain.written import Written
 
 OUTREACH = "outreach"
 
@@ -34,7 +35,7 @@ class CharactersPersona:
         self._platform = platform
         self._own_username = own_username
 
-    def ask(self, group: tuple[Event, ...], image_url: str | None) -> Answer:
+    def ask(self, group: tuple[StoredEvent, ...], image_url: str | None) -> Answer:
         """Ask once for events that are answered together; see ``Handshake.ask``. An opener and a trigger may be asked
         again: the server knows them by their ``external_event_id``."""
         try:
@@ -57,12 +58,38 @@ class CharactersPersona:
         except FluidTalkError as error:
             raise _failure_of(error) from error
 
-    def echo_of(self, group: tuple[Event, ...]) -> str:
+    def echo_of(self, group: tuple[StoredEvent, ...]) -> str:
         """A keyed digest of the words of chats: the server is silent when a lead repeats them."""
         words = _words(group)
         return hmac.digest(self._key, words.encode("utf-8", "surrogatepass"), "sha256").hex()[:16] if words else ""
 
-    def _call(self, group: tuple[Event, ...], image_url: str | None) -> CharacterReply:
+    def written(self, platform: str, limit: int) -> list[Written]:
+        """The follow-ups that FluidTalk has written for leads of a platform and that are not acknowledged, the oldest
+        first, at most ``limit``."""
+        try:
+            found = self._client.followups.list(platform=platform, limit=limit, own_username=self._own_username)
+        except FluidTalkError as error:
+            raise _failure_of(error) from error
+        return [Written(each.id, each.handle, tuple(each.bubbles)) for each in found]
+
+    def acknowledge(self, ref: str) -> None:
+        """Tell FluidTalk that a follow-up is dealt with. One that it does not know (any more) is acknowledged, too."""
+        try:
+            self._client.followups.ack(ref)
+        except (NotFound, Conflict):
+            return
+        except FluidTalkError as error:
+            raise _failure_of(error) from error
+
+    def sweep(self, platform: str, idle_hours: float | None, limit: int) -> None:
+        """Have FluidTalk look for quiet leads of a platform and write to at most ``limit`` of them, which costs. Not to
+        be repeated."""
+        try:
+            self._client.followups.sweep(platform=platform, idle_hours=idle_hours, limit=limit)
+        except FluidTalkError as error:
+            raise _failure_of(error) from error
+
+    def _call(self, group: tuple[StoredEvent, ...], image_url: str | None) -> CharacterReply:
         event = group[-1]
         platform, handle = platform_and_handle(event.target, self._platform)
         own_username = next((part.own_username for part in reversed(group) if part.own_username), self._own_username)
@@ -90,6 +117,8 @@ class CharactersPersona:
                 )
             case FollowUp():
                 raise Unsendable("the Characters API has no follow-up on demand: FluidTalk writes them itself")
+            case PulledFollowUp():
+                raise Unsendable("it is written already: nothing is asked for it")
 
     def _external_id(self, event: AiOpener | EventTrigger) -> str:
         # The same at each try; two leads may have one event_id, and its longest length is not known.
@@ -97,7 +126,7 @@ class CharactersPersona:
         return hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
-def _words(group: tuple[Event, ...]) -> str:
+def _words(group: tuple[StoredEvent, ...]) -> str:
     return "\n".join(part.message for part in group if isinstance(part, InboundChat) and part.message)
 
 

@@ -7,8 +7,8 @@ from worker.clients.fluidtalk import ActionResult, ChatResult, FluidTalk, FluidT
 from worker.clients.http.answers import no_answer
 from worker.domain import failures
 from worker.domain.answer import Answer
-from worker.domain.events import AiOpener, Event, EventTrigger, FollowUp, InboundChat
-from worker.domain.failures import CallFailed
+from worker.domain.events import AiOpener, EventTrigger, FollowUp, InboundChat, PulledFollowUp, StoredEvent
+from worker.domain.failures import CallFailed, Unsendable
 
 # One white pixel, for a call without consequences.
 _PIXEL = bytes.fromhex(
@@ -39,7 +39,7 @@ class Handshake:
     def __init__(self, client: FluidTalk) -> None:
         self._client = client
 
-    def ask(self, group: tuple[Event, ...], image_url: str | None) -> Answer:
+    def ask(self, group: tuple[StoredEvent, ...], image_url: str | None) -> Answer:
         """Ask once for events that are answered together. The last one says which call it is; the words of chats before
         it go along, a line for each. ``image_url``: a hosted image."""
         try:
@@ -58,11 +58,11 @@ class Handshake:
         """Make a call without consequences for any lead, to see whether the persona can be reached."""
         self.host(_PIXEL, "pixel.png")
 
-    def echo_of(self, group: tuple[Event, ...]) -> str:
+    def echo_of(self, group: tuple[StoredEvent, ...]) -> str:
         """Always '': this API answers the same words again."""
         return ""
 
-    def _call(self, group: tuple[Event, ...], image_url: str | None) -> ChatResult | ActionResult:
+    def _call(self, group: tuple[StoredEvent, ...], image_url: str | None) -> ChatResult | ActionResult:
         client, event = self._client, group[-1]
         match event:
             case InboundChat():
@@ -83,6 +83,8 @@ class Handshake:
                 )
             case FollowUp():
                 return client.follow_up(event.target, own_username=event.own_username)
+            case PulledFollowUp():
+                raise Unsendable("it is written already: nothing is asked for it")
 
 
 def failure_of(error: FluidTalkError) -> CallFailed:

@@ -28,7 +28,7 @@ from worker.domain.diagnoses import (
 )
 from worker.domain.reasons import read
 from worker.domain.sentences import of_stored
-from worker.domain.vocabulary import FATES, Cause, Gate
+from worker.domain.vocabulary import FATES, Cause, Gate, rules_of
 from worker.store.heartbeats import Alive
 from worker.store.redis.troubles import FULL, Trouble
 from worker.store.views.situation import Situation
@@ -223,6 +223,9 @@ def _gated(now: Situation, _: Settings) -> str | None:
             return None
         why = channel_closed(stored_reason(now.gates, Gate.CHANNEL))
         return f"its answer is kept: {why.what}; {_tried(Gate.CHANNEL, now)}"
+    if not rules_of(now.kind).asks:
+        # It makes no call: only what a person opens keeps it.
+        closed = {gate: reason for gate, reason in closed.items() if gate == Gate.OUTREACH}
     if reason := closed.get(Gate.HOLD):
         until = int(now.gates["hold_until"])
         return f"the whole persona {persona} waits ({reason}); it goes on {_in(until, now)}."

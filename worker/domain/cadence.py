@@ -16,6 +16,7 @@ from config.settings import Settings
 from config.zones import name_of
 from worker.domain.messaging_windows import MessagingWindow, messaging_window_of
 from worker.domain.quiet_hours import Window, ZoneUnknown, window_of
+from worker.domain.reasons import Reason
 from worker.domain.vocabulary import Cause, figures, stored
 
 DAY_MS = 86_400_000
@@ -138,6 +139,17 @@ def policy_of(settings: Settings, persona: str) -> Policy:
 def messaging_window(policy: Policy, state: TouchState) -> MessagingWindow:
     """Until when the lead's channel takes what it did not ask for."""
     return messaging_window_of(policy.windows, state.conversation, state.channel, state.last_inbound)
+
+
+def closed_for(policy: Policy, state: TouchState, kind: str, at: int) -> Reason | None:
+    """Why an event of this kind, which is outreach, is not begun at ``at``; None = it may be begun.
+
+    A follow-up that was pulled is counted in ``state.touches`` already.
+    """
+    most = policy.cadence.per_lead
+    if kind == "pulled_follow_up" and most is not None and state.touches > most:
+        return Reason(Cause.LIMIT_OF_LEAD, figures(touches=str(state.touches - 1), limit=str(most)))
+    return messaging_window(policy, state).closed_for_asking(at)
 
 
 def next_touch(policy: Policy, state: TouchState) -> Touch | NoTouch:

@@ -9,6 +9,9 @@ from __future__ import annotations
 import hashlib
 import re
 
+# As ``lua/lib/prelude.lua`` knows them.
+PULLED = "pulled-"
+
 _LIKE_OURS = re.compile(r".+#(?:\d+|replay)", re.DOTALL)
 _SEALED = re.compile(r"(.+)~([0-9a-f]{16})", re.DOTALL)
 _LETTER = re.compile(r".+-refused-[0-9a-f]{12}", re.DOTALL)
@@ -23,6 +26,11 @@ def of_follow_up(plan: int, step: int, quiet_from: int) -> str:
     """The id of a cadence's follow-up, the same for every process. Plans are numbered from 1 again when a conversation
     has expired; ``quiet_from``, the milliseconds that the cadence counts from, do not come again."""
     return _sealed(f"follow-up-{plan}-{step}-{quiet_from}")
+
+
+def of_pulled(ref: str) -> str:
+    """The id of a follow-up that FluidTalk has written, from the name that FluidTalk gives it."""
+    return _sealed(f"{PULLED}{hashlib.sha256(ref.encode('utf-8', 'surrogatepass')).hexdigest()[:32]}")
 
 
 def instead_of(event_id: str, derived_from: str) -> str:

@@ -1,4 +1,5 @@
-"""What producers enqueue: four kinds of events, frozen, in one union that ``kind`` distinguishes.
+"""What producers enqueue: four kinds of events, frozen, in one union that ``kind`` distinguishes; and one that only
+Parley makes.
 
 Sources: seed FluidTalk "Concepts" (the four ways a conversation starts), seed Captivate "Captivate Payload".
 """
@@ -9,7 +10,7 @@ import re
 import uuid
 from collections.abc import Iterable
 from functools import cache
-from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar, overload
 
 from pydantic import (
     AwareDatetime,
@@ -43,7 +44,8 @@ MAX_FIELDS = 64
 MAX_ATTACHMENTS = 50
 MAX_LEFT_OUT = 20
 _FAULTS_TOLD = 10
-_KINDS = " or ".join([", ".join(list(KINDS)[:-1]), list(KINDS)[-1]])
+_ENQUEUED = [kind for kind, rules in KINDS.items() if rules.enqueued]
+_KINDS = " or ".join([", ".join(_ENQUEUED[:-1]), _ENQUEUED[-1]])
 
 NOTHING_TO_ANSWER = "an inbound chat needs a message or an image: there is nothing to answer"
 _SAYS = ("message", "image_url", "attachments")
@@ -273,11 +275,35 @@ class FollowUp(_EventBase):
     not_before: AwareDatetime | None = None
 
 
+class PulledFollowUp(_EventBase):
+    """FluidTalk has written to a quiet lead (Characters API). Only Parley makes it, with ``of``.
+
+    ``ref``: the name that FluidTalk gives it. ``bubbles``: what the lead gets.
+    """
+
+    kind: Literal["pulled_follow_up"] = "pulled_follow_up"
+    ref: Annotated[Text, StringConstraints(min_length=1)]
+    bubbles: tuple[Text, ...] = Field(min_length=1)
+
+    @classmethod
+    def of(cls, persona: str, target: str, ref: str, bubbles: Iterable[str]) -> PulledFollowUp | None:
+        """The event for what was pulled: the same id for the same ``ref``. None when no lead can have this name."""
+        fields = {"persona": persona, "target": target, "ref": ref, "bubbles": list(bubbles)}
+        try:
+            return cls.model_validate({"event_id": event_ids.of_pulled(ref), **fields}, context=_ACCEPTED)
+        except ValidationError:
+            return None
+
+
 _AnEvent = TypeVar("_AnEvent", bound=_EventBase)
 
 Event = Annotated[InboundChat | AiOpener | EventTrigger | FollowUp, Field(discriminator="kind")]
 
+# What the store holds.
+StoredEvent = Annotated[InboundChat | AiOpener | EventTrigger | FollowUp | PulledFollowUp, Field(discriminator="kind")]
+
 _EVENT: TypeAdapter[InboundChat | AiOpener | EventTrigger | FollowUp] = TypeAdapter(Event)
+_STORED: TypeAdapter[InboundChat | AiOpener | EventTrigger | FollowUp | PulledFollowUp] = TypeAdapter(StoredEvent)
 
 
 def parse(value: object) -> InboundChat | AiOpener | EventTrigger | FollowUp:
@@ -290,14 +316,20 @@ def parse(value: object) -> InboundChat | AiOpener | EventTrigger | FollowUp:
         raise InvalidEvent(faults(error)) from None
 
 
-def parse_json(text: str | bytes, *, accepted: bool = False) -> InboundChat | AiOpener | EventTrigger | FollowUp:
+@overload
+def parse_json(
+    text: str | bytes, *, accepted: Literal[False] = False
+) -> InboundChat | AiOpener | EventTrigger | FollowUp: ...
+@overload
+def parse_json(text: str | bytes, *, accepted: Literal[True]) -> StoredEvent: ...
+def parse_json(text: str | bytes, *, accepted: bool = False) -> StoredEvent:
     """An event from its JSON text, as ``model_dump_json`` wrote it. Raises ``InvalidEvent``.
 
     ``accepted``: it was parsed before it was stored. Limits for new events do not apply again, and a fault is not its
-    sender's: raises ``Unreadable``.
+    sender's: raises ``Unreadable``. Only then it can be a kind that no producer sends.
     """
     try:
-        return _EVENT.validate_json(text, context=_ACCEPTED if accepted else None)
+        return _STORED.validate_json(text, context=_ACCEPTED) if accepted else _EVENT.validate_json(text)
     except ValidationError as error:
         if accepted:
             raise by_a_newer_release("an event", _errors(error, of_stored=True)) from None

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 if TYPE_CHECKING:
     from config.sections import Unknown, Validity
 
-Kind = Literal["inbound_chat", "ai_opener", "event_trigger", "follow_up"]
+Kind = Literal["inbound_chat", "ai_opener", "event_trigger", "follow_up", "pulled_follow_up"]
 Fate = Literal["answered", "joined", "ignored", "sealed", "skipped", "dead"]
 Mark = Literal["", "started", "sealed", "owned_elsewhere", "escalated"]
 Lane = Literal["turns", "outreach"]
@@ -43,12 +43,15 @@ class KindRules:
 
     ``speaks_first``: the persona writes although no lead waits. ``prepares``: its turn has more to do between begin and
     call. ``valid_seconds``: how long it may wait. ``unknown``: what to do when its call may have been acted on.
+    ``asks``: its turn calls the persona. ``enqueued``: producers may send it; else only Parley makes it.
     """
 
     speaks_first: bool
     prepares: bool
     valid_seconds: Callable[[Validity], float]
     unknown: Callable[[Unknown], str]
+    asks: bool = True
+    enqueued: bool = True
 
     @property
     def lane(self) -> Lane:
@@ -80,6 +83,14 @@ KINDS: dict[str, KindRules] = {
         prepares=True,
         valid_seconds=lambda validity: validity.follow_up_seconds,
         unknown=lambda unknown: unknown.follow_up,
+    ),
+    "pulled_follow_up": KindRules(
+        speaks_first=True,
+        prepares=True,
+        valid_seconds=lambda validity: validity.follow_up_seconds,
+        unknown=lambda unknown: unknown.follow_up,
+        asks=False,
+        enqueued=False,
     ),
 }
 

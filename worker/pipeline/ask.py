@@ -27,7 +27,7 @@ from worker.domain.decisions import (
     status_of,
 )
 from worker.domain.event_parts import LeftOut, told
-from worker.domain.events import Event, FollowUp, InboundChat
+from worker.domain.events import FollowUp, InboundChat, PulledFollowUp, StoredEvent
 from worker.domain.failures import (
     CallFailed,
     ImageUnavailable,
@@ -71,10 +71,10 @@ class AsksPersona(Protocol):
     recognised by when they come twice, without the words; '' where no server minds.
     """
 
-    def ask(self, group: tuple[Event, ...], image_url: str | None) -> Answer: ...
+    def ask(self, group: tuple[StoredEvent, ...], image_url: str | None) -> Answer: ...
     def host(self, image: bytes, filename: str) -> str: ...
     def try_out(self) -> None: ...
-    def echo_of(self, group: tuple[Event, ...]) -> str: ...
+    def echo_of(self, group: tuple[StoredEvent, ...]) -> str: ...
 
 
 class Asking:
@@ -242,7 +242,7 @@ class Asking:
     ) -> str | FetchedImage | Deliver | End | Wait | None:
         group = lease.grant.events
         last, entry = group[-1], lease.grant.entries[-1]
-        if isinstance(last, FollowUp):
+        if isinstance(last, FollowUp | PulledFollowUp):
             return None
         if not isinstance(last, InboundChat) or not last.attachments:
             return last.image_url
@@ -290,5 +290,5 @@ class Asking:
         return decision
 
 
-def _has_text(group: tuple[Event, ...]) -> bool:
+def _has_text(group: tuple[StoredEvent, ...]) -> bool:
     return any(isinstance(event, InboundChat) and event.message for event in group)

@@ -12,10 +12,18 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Literal, TypeVar
 
 from config.settings import Settings
-from worker.domain.cadence import MORNING_MS, Planned, after_delivery, after_skip, messaging_window, policy_of
+from worker.domain.cadence import (
+    MORNING_MS,
+    Planned,
+    after_delivery,
+    after_skip,
+    closed_for,
+    messaging_window,
+    policy_of,
+)
 from worker.domain.conversation import Conversation
 from worker.domain.decisions import (
     Ask,
@@ -32,7 +40,6 @@ from worker.domain.decisions import (
     withheld,
     without_content,
 )
-from worker.domain.events import ChannelContext
 from worker.domain.failures import CallFailed, KeyRefused, OutcomeUnknown, Unavailable
 from worker.domain.handles import Handles
 from worker.domain.pacing import paced
@@ -41,10 +48,12 @@ from worker.domain.reasons import Reason
 from worker.domain.reply import Reply
 from worker.domain.retry import UNTRIED, Tries, tries
 from worker.domain.unreadable import Unreadable
-from worker.domain.vocabulary import TURNS, Cause, Lane, is_outreach, stored
+from worker.domain.vocabulary import TURNS, Cause, Lane, is_outreach, rules_of, stored
+from worker.domain.written import reply_in
 from worker.observability import metrics, tracing
 from worker.pipeline import failpoints
 from worker.pipeline.ask import Asking, LeaseLost
+from worker.pipeline.channel import Channel
 from worker.pipeline.consent import Consents
 from worker.pipeline.idempotency_keys import idempotency_key
 from worker.pipeline.lead_frequency import Frequency
@@ -70,14 +79,6 @@ Result = TypeVar("Result")
 
 class DeadLetter(Exception):
     """A turn ended in a dead letter, and Flower shows it as failed. The turn is complete: there is nothing to retry."""
-
-
-class Channel(Protocol):
-    """Where replies go: ``worker.adapters.channel.CaptivateChannel``. Raises ``CallFailed``."""
-
-    def message_of(self, context: ChannelContext, reply: Reply, sent: int) -> dict[str, Any]: ...
-    def send(self, message: dict[str, Any], idempotency_key: str) -> None: ...
-    def reachable(self) -> bool: ...
 
 
 class Turns:
@@ -259,6 +260,8 @@ class Turns:
         return self._carry_out(lease, decision, made)
 
     def _ask(self, lease: Lease, rules: Rules, step: Ask, made: Tries) -> Deliver | End | Wait:
+        if written := reply_in(lease.grant.events[-1]):
+            return Deliver(written)
         with metrics.asking(lease.grant.conversation.persona):
             return self._asking.ask(lease, rules, step, made)
 
@@ -289,9 +292,9 @@ class Turns:
         )
         policy = self._policies[grant.conversation.persona]
         if is_outreach(kind):
-            known = replace(known, closed=messaging_window(policy, grant.touch).closed_for_asking(grant.now))
+            known = replace(known, closed=closed_for(policy, grant.touch, kind, grant.now))
         rules = policy.quiet_hours
-        if kind != "follow_up" and not (kind == "ai_opener" and rules.openers):
+        if not rules_of(kind).speaks_first or (kind == "ai_opener" and not rules.openers):
             return known
         window = window_of(rules, grant.channel)
         if not isinstance(window, Window):

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from worker.store.personas.follow_up_caps import FollowUpCaps
     from worker.store.personas.frequency import LeadFrequency
     from worker.store.personas.places import Places
+    from worker.store.personas.pulled import Pulled
     from worker.store.personas.ramp import Outreach
     from worker.store.views.books import Books
     from worker.store.views.known_conversations import KnownConversations
@@ -218,6 +219,13 @@ class Store:
         own = self._settings
         caps = {name: own.follow_ups_of(name) for name in own.personas}
         return FollowUpCaps(self.keys, self._scripts, caps, own.follow_ups.per_day_in_all)
+
+    @cached_property
+    def pulled(self) -> Pulled:
+        """Follow-ups that a persona's server has written."""
+        from worker.store.personas.pulled import Pulled
+
+        return Pulled(self.redis, self.keys, self._scripts)
 
     @cached_property
     def frequency(self) -> LeadFrequency:

@@ -61,6 +61,9 @@ All keys of a conversation carry one hash tag, its shard, together with that sha
     parley:{NN}:waiting:<gate>:<owner>         ZSET  when the gate opens     begin probe           tries of the gate
     parley:{NN}:errands                        ZSET  when nothing is left    gate open admit       look errands
                                                      to do                   release errands
+    parley:{NN}:pulled:<persona>               ZSET  a day after the ack     accept settle acks    the same
+                                                                             hand_back forget
+    parley:{NN}:pulling:<persona>:<what>       TEXT  at the next pull        pull_follow_ups       the same
     parley:{NN}:clock                          TEXT  a week unused           all scripts            the same
     parley:{NN}:rate:<persona>                 TEXT  a minute unused         admit                 admit
     parley:{NN}:reserved:<persona>             ZSET  ten minutes unused      admit                 admit
@@ -287,6 +290,10 @@ class Shard:
         """Conversations that wait for a gate, to the time since when."""
         return f"{self.waiting_prefix}{gate}:{owner}"
 
+    def pulled(self, persona: str) -> Key:
+        """Names of the follow-ups that were pulled for leads of this shard, to where each is with its ack."""
+        return self.key(f"pulled:{persona}")
+
     @cached_property
     def errands(self) -> Key:
         """What has to be done for an owner whose home this shard is, to milliseconds when it is due."""
@@ -371,6 +378,10 @@ class PersonaKeys:
     def follow_ups_sent(self, day: int) -> Key:
         """Follow-ups that it was allowed on this UTC day (since 1970)."""
         return self.shard.key(f"follow_ups_sent:{self.name}:{day}")
+
+    def pulling(self, what: str) -> Key:
+        """The right to pull its follow-ups, and when this is done again."""
+        return self.shard.key(f"pulling:{self.name}:{what}")
 
     @property
     def ramp(self) -> Key:

@@ -7,21 +7,22 @@ from typing import get_args
 import pytest
 
 from config.sections import Unknown, Validity
-from worker.domain.events import Event
+from worker.domain.events import StoredEvent
 from worker.domain.vocabulary import FATES, KINDS, OUTREACH, TURNS, Fate, Kind, rules_of
 from worker.store.redis.lua_words import words
 
 
 def test_each_kind_has_one_row_and_an_event():
-    events = get_args(get_args(Event)[0])
+    events = get_args(get_args(StoredEvent)[0])
     assert list(KINDS) == list(get_args(Kind)) == [event.model_fields["kind"].default for event in events]
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_each_row_reads_the_settings_of_its_own_kind(kind):
-    marked = Validity(**{f"{kind}_seconds": 4711.0})
+    settings = kind.removeprefix("pulled_")
+    marked = Validity(**{f"{settings}_seconds": 4711.0})
     assert rules_of(kind).valid_seconds(marked) == 4711.0
-    assert rules_of(kind).unknown(Unknown()) == getattr(Unknown(), kind)
+    assert rules_of(kind).unknown(Unknown()) == getattr(Unknown(), settings)
 
 
 @pytest.mark.parametrize(
@@ -31,6 +32,7 @@ def test_each_row_reads_the_settings_of_its_own_kind(kind):
         ("event_trigger", TURNS),
         ("ai_opener", OUTREACH),
         ("follow_up", OUTREACH),
+        ("pulled_follow_up", OUTREACH),
         ("a kind of a newer release", TURNS),
     ],
 )

@@ -14,7 +14,7 @@ from config.sections import Agenda, Join, Limits, Retention, Takeover
 from worker.domain import consent, event_ids
 from worker.domain.conversation import Conversation
 from worker.domain.event_parts import told
-from worker.domain.events import AiOpener, EventTrigger, FollowUp, InboundChat
+from worker.domain.events import InboundChat, PulledFollowUp, StoredEvent
 from worker.domain.vocabulary import OUTREACH, TURNS, rules_of
 from worker.store.conversations.consents import Consents
 from worker.store.encryption import Content
@@ -91,7 +91,7 @@ class Inbox:
 
     def accept(
         self,
-        event: InboundChat | AiOpener | EventTrigger | FollowUp,
+        event: StoredEvent,
         plan: int | None = None,
         room: int = 1,
         derived_from: str = "",
@@ -109,7 +109,7 @@ class Inbox:
 
     def accept_many(
         self,
-        events: Sequence[InboundChat | AiOpener | EventTrigger | FollowUp],
+        events: Sequence[StoredEvent],
         room: int = 1,
         plans: Sequence[int] | None = None,
         derived_from: str = "",
@@ -183,7 +183,7 @@ class Inbox:
 
     def _call(
         self,
-        event: InboundChat | AiOpener | EventTrigger | FollowUp,
+        event: StoredEvent,
         plan: int | None,
         room: int,
         derived_from: str,
@@ -222,10 +222,12 @@ class Inbox:
             left_out=told(event.left_out),
             in_front=in_front,
             in_front_other_id=event_ids.instead_of(in_front, derived_from) if in_front else "",
+            ref=event.ref if isinstance(event, PulledFollowUp) else "",
+            ended_ms=self._settled_ms,
         )
         return Call(conversation, words, bool(said) and self._consents[event.persona].scope == "lead")
 
-    def _said(self, event: InboundChat | AiOpener | EventTrigger | FollowUp) -> str:
+    def _said(self, event: StoredEvent) -> str:
         if not isinstance(event, InboundChat):
             return ""
         word = consent.said(event.message, self._words[event.persona])
@@ -233,7 +235,7 @@ class Inbox:
             return "opt_in"
         return word or ""
 
-    def _takeover(self, event: InboundChat | AiOpener | EventTrigger | FollowUp) -> str:
+    def _takeover(self, event: StoredEvent) -> str:
         policy = self._takeovers[event.persona]
         if policy.livechat == "ignore" or not isinstance(event, InboundChat) or not event.channel:
             return ""
@@ -248,7 +250,7 @@ class Inbox:
         return Acceptance(status, position)
 
 
-def _joining(event: InboundChat | AiOpener | EventTrigger | FollowUp) -> str:
+def _joining(event: StoredEvent) -> str:
     if not isinstance(event, InboundChat):
         return "no"
     return "closing" if event.image_url or event.attachments else "open"

@@ -28,7 +28,7 @@ from config.sections import Agenda, Join, Lease, Retention
 from worker.domain import events
 from worker.domain.cadence import Planned, Touch, TouchState
 from worker.domain.conversation import Conversation
-from worker.domain.events import Event
+from worker.domain.events import StoredEvent
 from worker.domain.reasons import Reason
 from worker.domain.retry import Failed
 from worker.domain.vocabulary import KINDS, TURNS, Cause, Fate, Mark
@@ -92,7 +92,7 @@ class Grant:
         return self.entries[0]
 
     @cached_property
-    def events(self) -> tuple[Event, ...]:
+    def events(self) -> tuple[StoredEvent, ...]:
         """What the entries say. Raises ``Unreadable`` for what only another release can read."""
         return tuple(events.parse_json(entry.payload, accepted=True) for entry in self.entries)
 

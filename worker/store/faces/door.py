@@ -40,6 +40,8 @@ def accept(
     left_out: str,
     in_front: str,
     in_front_other_id: str,
+    ref: str,
+    ended_ms: Text,
 ) -> Any:
     """Accept one event."""
 

@@ -60,3 +60,8 @@ def reserve(*, told: Key, reserved: Key, message: str, per_day: int, per_week: i
 @face()
 def tell(*, told: Key, reserved: Key, message: str, sent: bool) -> Any:
     """Count a message to a lead as sent, or give its reservation back."""
+
+
+@face()
+def acks(*, pulled: Key, most: int, again_ms: int) -> Any:
+    """Take the follow-ups of one shard that are to be acknowledged."""

@@ -10,6 +10,7 @@
 -- left_out: names of parts that were left out of it, and reasons, or ''.
 -- in_front: the event right in front of it in the same pipeline, or ''; in_front_other_id: the id that that one may have
 -- instead, or ''.
+-- ref: of a follow-up that was pulled, its name at FluidTalk, else ''. ended_ms: retention of what ends here.
 -- to_lead: what is said is told to the lead's other personas (an errand, until that is done). timeline_ms: retention.
 -- Returns {status, position, ring}: accepted | duplicate | no_channel | full | behind (the one in front of it is not
 --      there: nothing was changed); for a follow-up of a plan also stale (it is
@@ -49,6 +50,21 @@ if other_id ~= '' then
 
   local instead = journal_prefix .. other_id .. ' ' .. name
   if redis.call('EXISTS', instead) == 1 or is_another(journal) then id, journal = other_id, instead end
+end
+
+-- A follow-up that was pulled is known by its name as long as FluidTalk may list it, also when its journal has expired.
+local pulled = ref ~= '' and pulled_of(conversation, name)
+if pulled then
+  local known = redis.call('ZSCORE', pulled, ref)
+  local position = redis.call('LPOS', inbox, id)
+  if known or redis.call('EXISTS', journal) == 1 then
+    -- It has its fate, and nobody will say so: its conversation was erased, or a release that knows no acks ended it.
+    if not position and (not known or known == 'inf') then
+      finish_even_when_full(conversation)
+      redis.call('ZADD', pulled, stamp(clock()), ref)
+    end
+    return {'duplicate', position and position + 1 or 0, 0}
+  end
 end
 
 -- A letter that was refused under this id is no event yet, unless a replay has brought it in under another id.
@@ -93,7 +109,8 @@ if plan ~= '' then
     return {'waits', waiting, 0}
   end
 end
-if channel == '' and redis.call('HEXISTS', conversation, 'channel') == 0 then
+local no_channel = channel == '' and redis.call('HEXISTS', conversation, 'channel') == 0
+if no_channel and not pulled then
   if said ~= '' then heed() end
   return {'no_channel', 0, 0}
 end
@@ -139,6 +156,17 @@ if known[1] then
   note(timeline, now, 'readmitted', id, id)
 end
 if said ~= '' then heed() end
+
+-- Why a follow-up that was pulled ends at the door: it will never be sent, and must not keep others from being listed.
+local function moot_because()
+  if not pulled then return nil end
+  if redis.call('HEXISTS', conversation, 'taken_over') == 1 then return 'taken_over' end
+  for _, other in ipairs(redis.call('LRANGE', inbox, 0, -1)) do
+    -- FluidTalk has written it without having seen this message.
+    if redis.call('HGET', journal_prefix .. other .. ' ' .. name, 'kind') == 'inbound_chat' then return 'lead_wrote' end
+  end
+  return no_channel and 'channel_missing' or nil
+end
 -- First write, but for those above: a full store denies it.
 local seq = redis.call('HINCRBY', conversation, 'seq', 1)
 if seq == 1 then
@@ -158,6 +186,23 @@ elseif derived_from ~= '' and redis.call('HEXISTS', journal_prefix .. derived_fr
   -- A further image of the message that opted out.
   redis.call('HSET', journal, 'said', 'again')
 end
+if pulled then
+  redis.call('HSET', journal, 'ref', ref)
+  redis.call('ZADD', pulled, 'inf', ref)
+end
+local moot = moot_because()
+if moot then
+  redis.call('ZADD', conversations, now, name)
+  count(books, name, 'accepted')
+  note(timeline, now, 'accepted', kind, id)
+  end_event(journal, books, name, 'skipped', moot, now, ended_ms)
+  note(timeline, now, 'skipped', moot, 1)
+  if waiting == 0 then
+    redis.call('PEXPIRE', timeline, timeline_ms)
+    expire_quiet(conversation, follow_ups, name, now, timeline_ms)
+  end
+  return {'accepted', 0, 0}
+end
 if channel ~= '' then redis.call('HSET', conversation, 'channel', channel) end
 if takeover == 'hold' then
   local state = redis.call('HMGET', conversation, 'taken_over', 'sealed')
@@ -174,7 +219,7 @@ if kind == 'inbound_chat' then
     'plan_step', 0)
   redis.call('HINCRBY', conversation, 'plan', 1)
   drop_touch(conversation, follow_ups, timeline, name, now, 'lead_wrote', 'quiet_from')
-elseif kind == 'follow_up' then
+elseif kind == 'follow_up' or pulled then
   redis.call('HINCRBY', conversation, 'touches', 1)
   if plan ~= '' then end_touch(conversation, follow_ups, name) end
 end

@@ -120,11 +120,12 @@ if not repeated then
     local far = now + 3600000 + jitter_ms
     if gates[1] then return later('paused', far, gates[1]) end
     if gates[2] then return later('quarantined', far, gates[2]) end
-    if number(gates[3]) > now then return later('held', number(gates[3]) + jitter_ms / 4, gates[4] or '') end
+    local calls = asks(kind)
+    if calls and number(gates[3]) > now then return later('held', number(gates[3]) + jitter_ms / 4, gates[4] or '') end
     if stopped and not gives_way then return later('outreach', far, stopped) end
     -- The try of the circuit needs no other right: were all who wait new to the persona, none of them could make it.
-    gate = (gates[5] and probing ~= 'circuit' and 'circuit')
-      or (gates[6] and (whole_wallet or not state.started) and not probing and 'credits')
+    gate = calls and ((gates[5] and probing ~= 'circuit' and 'circuit')
+      or (gates[6] and (whole_wallet or not state.started) and not probing and 'credits'))
   elseif probing ~= 'channel' and redis.call('HEXISTS', channel, 'channel_until') == 1 then
     gate = 'channel'
   end
@@ -202,7 +203,9 @@ if not repeated then
     local prepares = past[3] or closing or string.find(preparing_kinds, ' ' .. kind .. ' ', 1, true)
     local attempt = number(past[6]) + (past[1] == 'begun' and 0 or 1)
     redis.call('HSET', head, 'step', prepares and 'begun' or 'asking', 'asks', attempt)
-    note(timeline, now, (past[8] or past[9] or asked) and 'second ask' or 'asking', attempt, fence, group)
+    if asks(kind) then
+      note(timeline, now, (past[8] or past[9] or asked) and 'second ask' or 'asking', attempt, fence, group)
+    end
   end
 end
 

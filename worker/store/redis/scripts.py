@@ -182,6 +182,7 @@ class Scripts:
         self.allow = script(follow_ups.allow)
         self.reserve = script(follow_ups.reserve)
         self.tell = script(follow_ups.tell)
+        self.acks = script(follow_ups.acks)
         self.look = script(agenda.look)
         self.ring = script(agenda.ring)
         self.ring_outreach = script(agenda.ring_outreach)

@@ -28,7 +28,7 @@ local function repairs()
   -- Move all times of a shard by which its clock has stepped back.
   local function mend(tag, now, by)
     -- Of a persona, in its home shard. A moment is a score, or the text itself.
-    local MOMENTS, NEXT_MOMENTS, RIGHTS = {'reserved', 'running', 'paced'}, {'rate', 'pace'}, {'circuit', 'credits'}
+    local MOMENTS, NEXT_MOMENTS, RIGHTS = {'reserved', 'running', 'paced', 'pulled'}, {'rate', 'pace'}, {'circuit', 'credits'}
     local FOR_EVER = 9999999999999
 
     -- What had passed when the clock stepped back is due; what had not keeps what was left of it.

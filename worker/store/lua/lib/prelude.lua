@@ -38,6 +38,7 @@
 --                    accepted_as (earlier values of accepted_at, which a step of the clock made sooner)
 --                    seq (its number in the order of acceptance; no event of 0.1.0 has one)
 --                    own_channel (1: the payload brings a channel context)
+--                    ref (of a follow-up that was pulled: its name at FluidTalk)
 --                    joining (open, closing, no), size
 --                    derived_from (of an event whose id Parley made, or looks as if: the message that it is a further
 --                    image of, "replay <letter>", or nothing when it is a producer's own)
@@ -90,6 +91,8 @@
 -- outcomes     LIST  the last openers' outcomes, newest first: "bad <opener>" or "good <opener>"
 -- told         ZSET  message to a lead, of any persona ("<event id> <conversation>") -> milliseconds when it was reserved or sent
 -- told_reserved ZSET those that may not have been sent -> milliseconds when their reservation ends
+-- pulled       ZSET  name of a follow-up that was pulled -> inf while it has no fate; milliseconds of the next try to
+--                    acknowledge it; minus the milliseconds when that was done (kept for a day)
 -- timeline     LIST  JSON arrays [milliseconds, word, ...], no content
 -- refused      ZSET  letter of a refused event ("<event id> <conversation>") -> milliseconds when it was refused
 -- refused:<conversation>  ZSET  event id of such a letter -> the same
@@ -169,6 +172,17 @@ local function make_room(journal_prefix, id, name)
   redis.call('ZREM', own, id)
 end
 
+-- The follow-ups of a conversation's persona that were pulled, in this shard. `key`: any key of the shard.
+local function pulled_of(key, name)
+  return string.match(key, '^[^}]*}') .. ':pulled:' .. string.match(name, '^[^:]*')
+end
+
+-- FluidTalk is told, apart from the turn, that a follow-up which was pulled has its fate.
+local function owe_ack(journal, name, now)
+  local ref = redis.call('HGET', journal, 'ref')
+  if ref then redis.call('ZADD', pulled_of(journal, name), stamp(now), ref) end
+end
+
 -- Give one event its fate: journal, retention, books. Whoever calls takes it off the inbox. Only who is dead can be
 -- replayed: of all others nobody needs what was said, which is most of their memory.
 local function end_event(journal, books, name, fate, reason, now, retention)
@@ -176,6 +190,7 @@ local function end_event(journal, books, name, fate, reason, now, retention)
   if fate ~= 'dead' then redis.call('HDEL', journal, 'payload', 'reply', 'image_url') end
   redis.call('PEXPIRE', journal, retention)
   count(books, name, fate)
+  if string.find(journal, ':journal:pulled-', 1, true) then owe_ack(journal, name, now) end
 end
 
 -- Whether the reply that a head has is that of its group, from before their common death. Only for a group that died

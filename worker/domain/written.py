@@ -1,0 +1,26 @@
+"""A follow-up that the persona has written by itself, and what a turn makes of it: pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from worker.domain.reply import Reply
+
+if TYPE_CHECKING:
+    from worker.domain.events import StoredEvent
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """``ref``: the name that the persona's server gives it. ``handle``: of the lead. Without bubbles nothing of it can
+    be delivered."""
+
+    ref: str
+    handle: str = field(repr=False)
+    bubbles: tuple[str, ...] = field(repr=False)
+
+
+def reply_in(event: StoredEvent) -> Reply | None:
+    """The reply that an event brings along; None = the persona is asked for it."""
+    return Reply(event.bubbles) if event.kind == "pulled_follow_up" else None
