@@ -20,7 +20,7 @@ def tick(make_settings, store, monkeypatch):
         sent = []
         with monkeypatch.context() as patch:
             patch.setattr(scheduled, "parts", lambda: built[0])
-            for job in ("take_in", "plan_follow_ups"):
+            for job in ("take_in", "plan_follow_ups", "pull_follow_ups"):
                 patch.setattr(getattr(scheduled, job), "apply_async", lambda job=job: sent.append(job))
             scheduled.ring_due()
         return sent
@@ -44,6 +44,19 @@ def lose_doorbells(store):
 
 def test_a_quiet_store_needs_nothing(tick):
     assert tick() == []
+
+
+def test_follow_ups_of_fluidtalk_are_looked_for_every_few_seconds(tick):
+    personas = {"cleo": {"api_key": "ftc_live_cleo", "platform": "instagram"}}
+    assert tick(personas=personas) == ["pull_follow_ups"]
+    assert tick() == []
+
+
+def test_the_task_says_how_many_it_has_accepted(make_settings, store, monkeypatch):
+    parts = bootstrap.build(make_settings())
+    monkeypatch.setattr(scheduled, "parts", lambda: parts)
+    assert scheduled.pull_follow_ups() == "accepted 0"
+    parts.close()
 
 
 def test_what_is_due_is_rung_for(tick, store, channel):

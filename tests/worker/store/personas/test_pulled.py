@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 from worker.domain.conversation import Conversation
 from worker.domain.events import FollowUp, PulledFollowUp
 from worker.store.redis.ahead import KEY
@@ -39,6 +41,15 @@ def test_one_has_its_name_until_a_day_after_its_ack(store, channel):
     assert (known(store, "fu_1"), store.pulled.unacknowledged("ava")) == ([True], 0)
     store.redis.zadd(key(store), {"fu_1": -(store.follow_ups.now() - DAY - 1000)})
     assert (store.pulled.unacknowledged("ava"), known(store, "fu_1")) == (0, [None])
+
+
+def test_pullers_at_the_same_moment_accept_each_once(store, channel):
+    with_channel(store, channel)
+    refs = [f"fu_{number}" for number in range(50)]
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda ref: pulled(store, ref).status, refs * 8))
+    assert found.count("accepted") == 50
+    assert store.inbox.waiting(LEAD) == 51
 
 
 def test_what_was_pulled_but_ended_unsaid_is_to_be_acknowledged(store, channel):
