@@ -18,6 +18,7 @@ from worker.domain.failures import CallFailed, KeyRefused, Rejected, Throttled, 
 from worker.domain.platforms import target_on
 from worker.domain.vocabulary import Cause, Gate, stored
 from worker.domain.written import Written
+from worker.observability import metrics
 from worker.store import Store
 from worker.store.personas.pulled import AGAIN_SECONDS
 
@@ -162,6 +163,9 @@ class Pulling:
         for start in range(0, len(wanted), _AT_ONCE):
             acceptances = self._store.inbox.accept_many(wanted[start : start + _AT_ONCE])
             counts += Counter(each.status for each in acceptances if each.status != "duplicate")
+            for each in acceptances:
+                if each.cause:
+                    metrics.skipped(persona, each.cause)
         return counts
 
     def _event(self, persona: str, platform: str, written: Written) -> PulledFollowUp | None:

@@ -15,21 +15,12 @@ from functools import partial
 from typing import Literal, TypeVar
 
 from config.settings import Settings
-from worker.domain.cadence import (
-    MORNING_MS,
-    Planned,
-    after_delivery,
-    after_skip,
-    closed_for,
-    messaging_window,
-    policy_of,
-)
+from worker.domain.cadence import Planned, after_delivery, after_skip, policy_of
 from worker.domain.conversation import Conversation
 from worker.domain.decisions import (
     Ask,
     Deliver,
     End,
-    Known,
     Rules,
     Wait,
     answer_of,
@@ -43,12 +34,11 @@ from worker.domain.decisions import (
 from worker.domain.failures import CallFailed, KeyRefused, OutcomeUnknown, Unavailable
 from worker.domain.handles import Handles
 from worker.domain.pacing import paced
-from worker.domain.quiet_hours import Window, window_of, zone_unreadable
-from worker.domain.reasons import Reason
+from worker.domain.quiet_hours import zone_unreadable
 from worker.domain.reply import Reply
 from worker.domain.retry import UNTRIED, Tries, tries
 from worker.domain.unreadable import Unreadable
-from worker.domain.vocabulary import TURNS, Cause, Lane, is_outreach, rules_of, stored
+from worker.domain.vocabulary import TURNS, Cause, Lane, stored
 from worker.domain.written import reply_in
 from worker.observability import metrics, tracing
 from worker.pipeline import failpoints
@@ -57,6 +47,7 @@ from worker.pipeline.channel import Channel
 from worker.pipeline.consent import Consents
 from worker.pipeline.idempotency_keys import idempotency_key
 from worker.pipeline.lead_frequency import Frequency
+from worker.pipeline.moments import Moments
 from worker.pipeline.openers import Openers
 from worker.pipeline.reach import Reach, if_possible
 from worker.pipeline.readable import channel_of, unreadable, without_reading
@@ -114,6 +105,7 @@ class Turns:
         self._frequency = Frequency(store)
         self._slots = Slots(settings.worker.concurrency, len(settings.personas), settings.worker.outreach_share)
         self._jitter = random.Random()
+        self._moments = Moments(store, self._policies, self._jitter)
         self._saying = Saying()
         self._process = uuid.uuid4().hex
 
@@ -245,7 +237,7 @@ class Turns:
             if isinstance(resume, End):
                 return self._end(lease, resume)
             return self._deliver(lease, head, Reply.of_json(head.reply), made)
-        known = self._known(grant, made)
+        known = self._moments.known(grant, made)
         step = before_asking(head, known, rules)
         valid_seconds = rules.validity.ai_opener_seconds - known.waited_seconds
         if not isinstance(step, Ask):
@@ -278,35 +270,6 @@ class Turns:
         if self._hold(lease, Wait(0.0, Cause.NOT_ASKED, asked=False)) == LEFT:
             if_possible(partial(self._store.leases.not_called, lease.grant))
         return LEFT
-
-    def _known(self, grant: Grant, made: Tries) -> Known:
-        # Never negative, though the clock may have stepped back.
-        accepted_at, kind = min(grant.entries[-1].accepted_at, grant.now), grant.head.kind
-        known = Known(
-            sealed=grant.sealed,
-            owned_elsewhere=grant.owned_elsewhere,
-            lead_wrote=grant.lead_wrote,
-            gives_way=grant.gives_way,
-            waited_seconds=(grant.now - accepted_at) / 1000,
-            tries=made,
-        )
-        policy = self._policies[grant.conversation.persona]
-        if is_outreach(kind):
-            known = replace(known, closed=closed_for(policy, grant.touch, kind, grant.now))
-        rules = policy.quiet_hours
-        if not rules_of(kind).speaks_first or (kind == "ai_opener" and not rules.openers):
-            return known
-        window = window_of(rules, grant.channel)
-        if not isinstance(window, Window):
-            return replace(known, zone_unknown=window is not None)
-        known = replace(known, waited_seconds=window.awake_ms(accepted_at, grant.now) / 1000)
-        quiet_ms = window.ends(grant.now) - grant.now
-        if not quiet_ms:
-            return known
-        # Spread, so that not all leads who waited for the morning get theirs in its first second.
-        late_ms = self._jitter.uniform(0, MORNING_MS)
-        others_wait = self._store.inbox.waiting(grant.conversation) > len(grant.entries)
-        return replace(known, quiet_seconds=(quiet_ms + late_ms) / 1000, others_wait=others_wait)
 
     def _carry_out(self, lease: Lease, decision: Deliver | End | Wait, made: Tries) -> TurnResult:
         if isinstance(decision, Deliver):
@@ -356,7 +319,7 @@ class Turns:
         if unwanted := self._consents.of_lead(grant):
             return self._end(lease, self._consents.unwanted(grant, unwanted, reply.to_json()))
         rules = self._rules[grant.conversation.persona]
-        if closed := self._closed(lease, reply):
+        if closed := self._moments.closed_for_sending(lease, reply):
             return self._end(lease, withheld(head, reply, *closed), delivered=head.bubbles_sent > 0)
         if grant.probe == "channel" and rules.persona.unknown.delivery == "hold" and not self._channel.reachable():
             # A delivery that must not be repeated is not used to try the channel.
@@ -367,14 +330,6 @@ class Turns:
             return self._hold(lease, decision, judged=made.judged)
         delivered = failure is None and bool(reply.bubbles or reply.photo_url)
         return self._end(lease, decision, delivered=delivered)
-
-    def _closed(self, lease: Lease, reply: Reply) -> Reason | None:
-        # What was written to a lead who did not write. A farewell is for the channel.
-        grant = lease.grant
-        if reply.fate != "answered" or not is_outreach(grant.head.kind):
-            return None
-        policy = self._policies[grant.conversation.persona]
-        return messaging_window(policy, grant.touch).closed_for_sending(lease.now())
 
     def _send(self, lease: Lease, head: Entry, reply: Reply) -> CallFailed | None:
         grant, channel = lease.grant, self._reach.channel

@@ -15,7 +15,7 @@ from worker.domain import consent, event_ids
 from worker.domain.conversation import Conversation
 from worker.domain.event_parts import told
 from worker.domain.events import InboundChat, PulledFollowUp, StoredEvent
-from worker.domain.vocabulary import OUTREACH, TURNS, rules_of
+from worker.domain.vocabulary import OUTREACH, TURNS, Cause, rules_of
 from worker.store.conversations.consents import Consents
 from worker.store.encryption import Content
 from worker.store.faces.face import Words
@@ -39,11 +39,13 @@ class Acceptance:
 
     ``position``: 1 = at the head; 0 = a duplicate that no longer waits; for ``full`` and ``waits`` the number that
     waits. ``stale`` and ``waits`` answer a follow-up with a plan only: it is no longer the next touch, or not due yet;
-    another event waits in front of it.
+    another event waits in front of it. ``skipped`` answers one that was pulled only: it has its end already, for
+    ``cause``.
     """
 
-    status: Literal["accepted", "duplicate", "no_channel", "full", "stale", "waits"]
+    status: Literal["accepted", "duplicate", "no_channel", "full", "stale", "waits", "skipped"]
     position: int
+    cause: Cause | None = None
 
 
 class Call(NamedTuple):
@@ -242,12 +244,12 @@ class Inbox:
         return "hold" if event.channel.hasLivechat else f"{policy.on_hand_back} {self._retention.settled_ms}"
 
     def _done(self, call: Call, answer: list[Any]) -> Acceptance:
-        status, position, ring = answer
+        status, position, ring, *cause = answer
         if ring:
             self._doorbells.ring([(call.conversation, TURNS)])
         if call.tells:
             self._marks.tell(call.conversation)
-        return Acceptance(status, position)
+        return Acceptance(status, position, Cause(cause[0]) if cause else None)
 
 
 def _joining(event: StoredEvent) -> str:

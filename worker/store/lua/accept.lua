@@ -14,7 +14,8 @@
 -- to_lead: what is said is told to the lead's other personas (an errand, until that is done). timeline_ms: retention.
 -- Returns {status, position, ring}: accepted | duplicate | no_channel | full | behind (the one in front of it is not
 --      there: nothing was changed); for a follow-up of a plan also stale (it is
---      not the next touch, or not due) | waits (behind another event); ring = 1 when the caller must ring. `full` keeps
+--      not the next touch, or not due) | waits (behind another event); for one that was pulled also skipped (it is
+--      accepted and has its fate; with a fourth value, the cause); ring = 1 when the caller must ring. `full` keeps
 --      nothing of the event, but ends the takeover that it would have ended.
 -- Twice with the same event id: the second time answers `duplicate` and changes nothing.
 
@@ -201,7 +202,7 @@ if moot then
     redis.call('PEXPIRE', timeline, timeline_ms)
     expire_quiet(conversation, follow_ups, name, now, timeline_ms)
   end
-  return {'accepted', 0, 0}
+  return {'skipped', 0, 0, moot}
 end
 if channel ~= '' then redis.call('HSET', conversation, 'channel', channel) end
 if takeover == 'hold' then

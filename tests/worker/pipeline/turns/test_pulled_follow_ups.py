@@ -14,7 +14,9 @@ from worker.domain.conversation import Conversation
 from worker.domain.events import InboundChat, PulledFollowUp, parse
 from worker.domain.refusals import InvalidEvent
 from worker.domain.vocabulary import Gate
+from worker.observability import metrics
 from worker.store import Store
+from worker.store.conversations.consents import ALL_PERSONAS
 
 MARK = Conversation("cleo", "instagram/mark")
 NUDGE = ["Are you still there, mark?", "Just checking."]
@@ -59,6 +61,12 @@ class Cleo:
     def nudges(self) -> list[Any]:
         """The deliveries that are no answers."""
         return [texts for texts in self.shop.texts() if not str(texts[0]).startswith("You said")]
+
+
+def skipped(cause: str) -> float:
+    """How many events of cleo this process has counted as skipped, for this cause."""
+    labels = {"persona": "cleo", "cause": cause}
+    return metrics.worker_registry().get_sample_value("parley_skipped_total", labels) or 0.0
 
 
 @pytest.fixture
@@ -162,7 +170,9 @@ def test_a_lead_who_writes_before_the_pull_gets_the_answer_only(cleo: Cleo) -> N
     cleo.chat()
     cleo.write()
     cleo.tell("I am back")
-    assert cleo.pull() == {"accepted": 1}
+    before = skipped("lead_wrote")
+    assert cleo.pull() == {"skipped": 1}
+    assert skipped("lead_wrote") == before + 1
     assert cleo.shop.work(MARK) == ["answered"]
     assert cleo.nudges() == []
     assert cleo.pull() == {"acknowledged": 1}
@@ -182,7 +192,7 @@ def test_a_lead_who_writes_before_the_turn_gets_the_answer_only(cleo: Cleo) -> N
 def test_what_can_never_be_sent_is_acknowledged_as_skipped(cleo: Cleo) -> None:
     cleo.server.chat(platform="instagram", handle="stranger", message="hello")
     cleo.write()
-    assert cleo.pull() == {"accepted": 1}
+    assert cleo.pull() == {"skipped": 1}
     assert cleo.pull() == {"acknowledged": 1}
     assert cleo.shop.fates() == {"skipped": 1}
     moments = cleo.store.timeline.of(Conversation("cleo", "instagram/stranger"))
@@ -200,10 +210,18 @@ def test_a_person_who_has_the_conversation_is_not_interrupted(cleo: Cleo) -> Non
     assert cleo.nudges() == []
 
 
-@pytest.mark.parametrize("rule", ["sealed", "opted out", "window"])
+RULES = {
+    "sealed": {},
+    "opted out": {},
+    "opted out of all": {"consent": {"scope": "lead"}},
+    "not opted in": {"consent": {"outreach": "only_opted_in"}},
+    "window": {"messaging_windows": {"hours": {"instagram": "off"}}},
+}
+
+
+@pytest.mark.parametrize("rule", RULES)
 def test_the_rules_for_outreach_hold(make_cleo: Callable[..., Cleo], rule: str) -> None:
-    window = {"hours": {"instagram": "off"}}
-    cleo = make_cleo(**({"messaging_windows": window} if rule == "window" else {}))
+    cleo = make_cleo(**RULES[rule])
     cleo.chat()
     cleo.write()
     cleo.pull()
@@ -211,9 +229,69 @@ def test_the_rules_for_outreach_hold(make_cleo: Callable[..., Cleo], rule: str) 
         cleo.store.seals.seal(MARK, "anna")
     if rule == "opted out":
         cleo.store.consents.write(MARK, "out", by="anna")
+    if rule == "opted out of all":
+        cleo.store.consents.write(MARK._replace(persona=ALL_PERSONAS), "out", by="anna")
     cleo.shop.work(MARK)
     assert cleo.nudges() == []
     assert cleo.pull() == {"acknowledged": 1}
+
+
+def test_a_lead_who_says_stop_while_it_is_pulled_gets_a_confirmation_only(make_cleo: Callable[..., Cleo]) -> None:
+    cleo = make_cleo(consent={"confirmation": "Done."})
+    cleo.chat()
+    cleo.write()
+    cleo.pull()
+    cleo.tell("STOP")
+    assert cleo.shop.work(MARK) == ["skipped: the lead opted out", "skipped: the lead opted out"]
+    assert cleo.nudges() == [["Done."]]
+    assert cleo.pull() == {"acknowledged": 1}
+    # FluidTalk knows nothing of that, and writes again.
+    cleo.write()
+    cleo.pull()
+    assert cleo.shop.work(MARK) == ["skipped: the lead opted out"]
+    assert cleo.nudges() == [["Done."]]
+
+
+def test_a_lead_who_writes_between_its_bubbles_stops_the_rest(make_cleo: Callable[..., Cleo]) -> None:
+    pacing = {"enabled": True, "minimum_seconds": 30, "maximum_seconds": 60}
+    cleo = make_cleo(pacing=pacing, interruptions="stop_rest")
+    cleo.chat()
+    cleo.write()
+    cleo.pull()
+    assert cleo.shop.run(MARK).startswith("held for")
+    cleo.tell("I am back")
+    assert cleo.shop.work(MARK)[-1] == "answered"
+    assert cleo.nudges() == [NUDGE[:1]]
+    assert cleo.pull() == {"acknowledged": 1}
+
+
+def test_the_cap_of_the_lead_over_all_personas_holds(make_cleo: Callable[..., Cleo]) -> None:
+    cleo = make_cleo(shop={"frequency": {"per_lead_per_day": 1}})
+    cleo.chat()
+    for _ in range(2):
+        cleo.write()
+        cleo.pull()
+        cleo.shop.work(MARK)
+        cleo.pull()
+    assert cleo.nudges() == [NUDGE]
+
+
+def test_what_the_channel_refuses_can_be_replayed(cleo: Cleo) -> None:
+    cleo.chat()
+    cleo.write()
+    cleo.pull()
+    cleo.shop.fail(service="captivate", status=422, first=1)
+    [phrase] = cleo.shop.work(MARK)
+    assert phrase.startswith("dead")
+    assert cleo.pull() == {"acknowledged": 1}
+    assert cleo.nudges() == []
+    [letter] = cleo.store.dead_letters.newest()
+    cleo.store.dead_letters.replay(MARK, letter.event_id, "append")
+    cleo.shop.work(MARK)
+    assert cleo.nudges() == [NUDGE]
+    assert cleo.shop.fates() == {"answered": 2}
+    cleo.pull()
+    assert (cleo.queue(), cleo.pull()) == ([], {})
 
 
 def test_a_cap_of_the_lead_holds_and_a_cap_of_the_day_leaves_it_with_fluidtalk(make_cleo: Callable[..., Cleo]) -> None:
