@@ -16,7 +16,16 @@ if TYPE_CHECKING:
     from worker.adapters.captivate_requests import from_captivate
     from worker.clients.captivate import Captivate, CaptivateClient, CaptivateError
     from worker.clients.fluidtalk import Characters, FluidTalk, FluidTalkError
-    from worker.domain.events import AiOpener, Attachment, ChannelContext, Event, EventTrigger, FollowUp, InboundChat
+    from worker.domain.events import (
+        AiOpener,
+        Attachment,
+        ChannelContext,
+        Event,
+        EventTrigger,
+        FollowUp,
+        InboundChat,
+        MoneyEvent,
+    )
     from worker.domain.refusals import InboxFull, InvalidEvent, MissingChannel, Refused, TooLarge, UnknownPersona
     from worker.pipeline.producer import Producer, Receipt
     from worker.store import StoreError
@@ -40,6 +49,7 @@ __all__ = [
     "InboxFull",
     "InvalidEvent",
     "MissingChannel",
+    "MoneyEvent",
     "Producer",
     "Receipt",
     "Refused",
@@ -62,6 +72,7 @@ _ROOMS = {
         "EventTrigger",
         "FollowUp",
         "InboundChat",
+        "MoneyEvent",
     ),
     "worker.domain.refusals": ("InboxFull", "InvalidEvent", "MissingChannel", "Refused", "TooLarge", "UnknownPersona"),
     "worker.pipeline.producer": ("Producer", "Receipt"),

@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
+from decimal import Decimal
 
 from worker.adapters.handshake import failure_of
 from worker.clients.fluidtalk import Bubble, CharacterReply, Characters, Conflict, FluidTalkError, NotFound
 from worker.domain import failures
 from worker.domain.answer import Answer
-from worker.domain.events import AiOpener, EventTrigger, FollowUp, InboundChat, PulledFollowUp, StoredEvent
+from worker.domain.events import AiOpener, EventTrigger, FollowUp, InboundChat, MoneyEvent, PulledFollowUp, StoredEvent
 from worker.domain.failures import CallFailed, Unsendable
 from worker.domain.platforms import platform_and_handle
 from worker.domain.written import Written
@@ -36,9 +37,11 @@ class CharactersPersona:
         self._own_username = own_username
 
     def ask(self, group: tuple[StoredEvent, ...], image_url: str | None) -> Answer:
-        """Ask once for events that are answered together; see ``Handshake.ask``. An opener and a trigger may be asked
-        again: the server knows them by their ``external_event_id``."""
+        """Ask once for events that are answered together; see ``Handshake.ask``. An opener, a trigger and a money event
+        may be asked again: the server knows them by their ``external_event_id``."""
         try:
+            if isinstance(group[-1], MoneyEvent):
+                return self._tell(group[-1])
             return _answer(self._call(group, image_url), opens=isinstance(group[-1], AiOpener))
         except FluidTalkError as error:
             raise _failure_of(error) from error
@@ -119,11 +122,34 @@ class CharactersPersona:
                 raise Unsendable("the Characters API has no follow-up on demand: FluidTalk writes them itself")
             case PulledFollowUp():
                 raise Unsendable("it is written already: nothing is asked for it")
+            case MoneyEvent():
+                raise Unsendable("money events are told, and not answered")
 
-    def _external_id(self, event: AiOpener | EventTrigger) -> str:
+    def _tell(self, event: MoneyEvent) -> Answer:
+        platform, handle = platform_and_handle(event.target, self._platform)
+        try:
+            self._client.event(
+                platform=platform,
+                handle=handle,
+                external_event_id=event.external_event_id or self._external_id(event),
+                event_type=event.event_type,
+                amount=None if event.amount is None else _number(event.amount),
+                currency=event.currency,
+                raw=event.raw,
+            )
+        except FluidTalkError as error:
+            raise _failure_of_telling(error) from error
+        return Answer()
+
+    def _external_id(self, event: AiOpener | EventTrigger | MoneyEvent) -> str:
         # The same at each try; two leads may have one event_id, and its longest length is not known.
         name = f"{self._persona}:{event.target} {event.event_id}"
         return hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+def _number(amount: Decimal) -> float:
+    # As JSON has it. An event has no more digits than a number keeps.
+    return int(amount) if amount == amount.to_integral_value() else float(amount)
 
 
 def _words(group: tuple[StoredEvent, ...]) -> str:
@@ -133,14 +159,27 @@ def _words(group: tuple[StoredEvent, ...]) -> str:
 def _failure_of(error: FluidTalkError) -> CallFailed:
     failure = failure_of(error)
     if isinstance(error, NotFound):
-        kind: type[CallFailed] = failures.Rejected
-    elif isinstance(error, Conflict):
+        return _as(failures.Rejected, failure)
+    if isinstance(error, Conflict):
         # Of a repeat: the first call may still be under way.
-        kind = failures.OutcomeUnknown
-    elif isinstance(failure, failures.CreditsOut):
-        kind = failures.WalletEmpty
-    else:
-        return failure
+        return _as(failures.OutcomeUnknown, failure)
+    if isinstance(failure, failures.CreditsOut):
+        return _as(failures.WalletEmpty, failure)
+    if isinstance(failure, failures.BadReply):
+        # Triggers and events have an id, a chat that comes twice is answered with silence, an upload is harmless.
+        return _as(failures.Garbled, failure)
+    return failure
+
+
+def _failure_of_telling(error: FluidTalkError) -> CallFailed:
+    failure = _failure_of(error)
+    if error.status == 403:
+        # This call alone is refused: the persona's conversations go on.
+        return _as(failures.Rejected, failure)
+    return failure
+
+
+def _as(kind: type[CallFailed], failure: CallFailed) -> CallFailed:
     return kind(
         str(failure), status=failure.status, retry_after=failure.retry_after, detail=failure.detail, why=failure.why
     )

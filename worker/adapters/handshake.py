@@ -7,7 +7,7 @@ from worker.clients.fluidtalk import ActionResult, ChatResult, FluidTalk, FluidT
 from worker.clients.http.answers import no_answer
 from worker.domain import failures
 from worker.domain.answer import Answer
-from worker.domain.events import AiOpener, EventTrigger, FollowUp, InboundChat, PulledFollowUp, StoredEvent
+from worker.domain.events import AiOpener, EventTrigger, FollowUp, InboundChat, MoneyEvent, PulledFollowUp, StoredEvent
 from worker.domain.failures import CallFailed, Unsendable
 
 # One white pixel, for a call without consequences.
@@ -85,6 +85,8 @@ class Handshake:
                 return client.follow_up(event.target, own_username=event.own_username)
             case PulledFollowUp():
                 raise Unsendable("it is written already: nothing is asked for it")
+            case MoneyEvent():
+                raise Unsendable("the Handshake API takes no purchases and refunds")
 
 
 def failure_of(error: FluidTalkError) -> CallFailed:

@@ -59,7 +59,7 @@ def explain(now: Situation, moments: Sequence[Moment], settings: Settings, aroun
             "Nothing is known of this conversation: no event was accepted, or it was so long ago that it expired; "
             f"check the spelling of persona and target (parley books shows whether anything arrives){unread}."
         )
-    if now.taken_over:
+    if now.taken_over and not rules_of(now.kind).only_told:
         return _taken_over(now, settings)
     if not now.waiting:
         return _nothing_waits(now, moments)
@@ -234,7 +234,7 @@ def _gated(now: Situation, _: Settings) -> str | None:
     if Gate.CIRCUIT in closed:
         why = persona_silent(persona, stored_reason(now.gates, Gate.CIRCUIT))
         return f"{why.what}; {_tried(Gate.CIRCUIT, now)}"
-    if Gate.CREDITS in closed and not now.started:
+    if Gate.CREDITS in closed and not now.started and not rules_of(now.kind).only_told:
         return f"{credits_out(persona).what}; {_tried(Gate.CREDITS, now)}"
     return None
 

@@ -16,7 +16,7 @@ import random
 from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol
 
-from config.settings import Persona, Retry, TextLost, Validity
+from config.settings import Escalation, Persona, Retry, TextLost, Validity
 from worker.domain import failures
 from worker.domain.answer import Answer
 from worker.domain.failures import CallFailed, ImageUnavailable
@@ -144,6 +144,12 @@ class Rules:
     retry: Retry
     validity: Validity = field(default_factory=Validity)
 
+    def about(self, kind: str) -> Rules:
+        """The policies for events of this kind. Of what is only told nothing reaches the lead, a farewell neither."""
+        if not rules_of(kind).only_told:
+            return self
+        return replace(self, persona=self.persona.model_copy(update={"on_dead": Escalation()}))
+
     def may_repeat(self, kind: str) -> bool:
         """Whether an event of this kind is asked again although its call may have been acted on."""
         return rules_of(kind).unknown(self.persona.on_unknown) in ("ask_again", "probe")
@@ -175,8 +181,8 @@ class Known:
 
 def before_asking(head: Attempts, known: Known, rules: Rules) -> Ask | Deliver | End | Wait:
     """Decide whether the persona is called at all."""
-    kind = rules_of(head.kind)
-    if known.sealed:
+    kind, rules = rules_of(head.kind), rules.about(head.kind)
+    if known.sealed and not kind.only_told:
         return End("sealed", Cause.SEALED)
     if kind.speaks_first and known.owned_elsewhere:
         return End("ignored", Cause.OWNED_ELSEWHERE)
@@ -226,6 +232,8 @@ def without_content(reason: Reason, sealed: bool, jitter: random.Random) -> End 
 def of_answer(kind: str, answer: Answer, *, second: bool, lost: TextLost = _SILENT) -> Deliver | End:
     """What the persona's answer means. ``second``: an earlier call may have been acted on. ``lost``: what the lead gets
     when it was, and its words did not arrive."""
+    if rules_of(kind).only_told:
+        return End("answered", Cause.ONLY_TOLD)
     if answer.ignored:
         return End("ignored", Cause.OWNED_ELSEWHERE, mark="owned_elsewhere")
     if answer.bubbles or answer.photo_url:
@@ -253,6 +261,7 @@ def of_ask_failure(
     head: Attempts, failure: CallFailed, tries: Tries, rules: Rules, jitter: random.Random
 ) -> Deliver | End | Wait:
     """What a failed call to the persona means. ``tries``: the failed calls before it that count against the head."""
+    rules = rules.about(head.kind)
     match failure:
         case failures.Sealed():
             reply = farewell("sealed", stored(Cause.PERSONA_ENDED), rules.persona.on_sealed)
@@ -264,16 +273,34 @@ def of_ask_failure(
             if not isinstance(step, Ask):
                 return step
             reason = Reason(Cause.PERSONA_UNKNOWN, status_of(failure))
+            if rules_of(head.kind).only_told:
+                # However often it is told, it counts once: only a long time without an answer ends it.
+                waiting = _again("unavailable", reason, head.asks, failure.retry_after, tries, rules, jitter)
+                return replace(waiting, unknown=True)
             return _again("unknown", reason, head.asks, failure.retry_after, tries, rules, jitter)
         case failures.Unavailable():
             reason = Reason(Cause.PERSONA_UNAVAILABLE, status_of(failure))
             return _again("unavailable", reason, head.asks, failure.retry_after, tries, rules, jitter)
+        case failures.Garbled():
+            return _of_garbled(head, failure, tries, rules, jitter)
         case failures.BadReply():
             return _dead(Cause.BAD_REPLY, rules, quote=_text(failure.detail))
         case _:
             return _of_key(head, failure, rules, jitter) or _dead(
                 Cause.PERSONA_REFUSED, rules, status_of(failure), _text(failure.detail)
             )
+
+
+def _of_garbled(
+    head: Attempts, failure: CallFailed, tries: Tries, rules: Rules, jitter: random.Random
+) -> Deliver | End | Wait:
+    # The server answers, so this is no outage: each attempt counts at once.
+    limit = limit_of("unknown", rules.retry)
+    if tries.counted + 1 >= limit or not rules.may_repeat(head.kind):
+        return _dead(Cause.BAD_REPLY, rules, quote=_text(failure.detail))
+    reason = Reason(Cause.BAD_REPLY, status_of(failure))
+    waiting = _again("unknown", reason, head.asks, failure.retry_after, tries, rules, jitter)
+    return replace(waiting, failed=Failed("unknown", limit, own=True))
 
 
 def _of_key(head: Attempts, failure: CallFailed, rules: Rules, jitter: random.Random) -> Wait | None:
@@ -311,8 +338,11 @@ def of_image_failure(
         if isinstance(failure, failures.Unavailable | failures.OutcomeUnknown):
             reason = Reason(Cause.IMAGE_NOT_HOSTED, status_of(failure))
             return _again("image", reason, head.asks, failure.retry_after, tries, rules, jitter)
-    elif failure.retryable and tries.counted + 1 < rules.retry.attempts:
-        waiting = _again("image", Reason(Cause.IMAGE_NOT_FETCHED), head.asks, None, tries, rules, jitter)
+        cause, again = Cause.IMAGE_NOT_HOSTED, isinstance(failure, failures.Garbled)
+    else:
+        cause, again = Cause.IMAGE_NOT_FETCHED, failure.retryable
+    if again and tries.counted + 1 < rules.retry.attempts:
+        waiting = _again("image", Reason(cause), head.asks, None, tries, rules, jitter)
         return replace(waiting, failed=Failed("image", rules.retry.attempts, own=True))
     return image_given_up(has_text, rules)
 

@@ -1,4 +1,4 @@
-"""What producers enqueue: four kinds of events, frozen, in one union that ``kind`` distinguishes; and one that only
+"""What producers enqueue: five kinds of events, frozen, in one union that ``kind`` distinguishes; and one that only
 Parley makes.
 
 Sources: seed FluidTalk "Concepts" (the four ways a conversation starts), seed Captivate "Captivate Payload".
@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Iterable
+from decimal import Decimal
 from functools import cache
 from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar, overload
 
@@ -84,6 +85,22 @@ def _at_most(most: int, what: str) -> BeforeValidator:
     return BeforeValidator(check)
 
 
+def _exact(value: object) -> object:
+    if isinstance(value, float):
+        raise ValueError(f"a float is not exact: {_AN_AMOUNT}")
+    if isinstance(value, Decimal) and value.is_finite() and abs(value.adjusted()) < _DIGITS:
+        value = f"{value:f}"
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10**_DIGITS:
+        value = str(value)
+    if not isinstance(value, str) or not re.fullmatch(r"[0-9]{1,15}(\.[0-9]{1,15})?", value):
+        raise ValueError(_AN_AMOUNT)
+    return value
+
+
+# So many digits a number of JSON keeps.
+_DIGITS = 15
+_AN_AMOUNT = 'give a text such as "19.90", a whole number or a Decimal, without sign, of at most 15 digits'
+Amount = Annotated[Decimal, BeforeValidator(_exact), Field(max_digits=_DIGITS)]
 Text = Annotated[str, BeforeValidator(_repair_value)]
 TracePosition = Annotated[str | None, BeforeValidator(_trace_position)]
 JsonObject = Annotated[dict[str, Any], BeforeValidator(_repair_value)]
@@ -275,6 +292,24 @@ class FollowUp(_EventBase):
     not_before: AwareDatetime | None = None
 
 
+class MoneyEvent(_EventBase):
+    """Money moved: the lead paid, or got it back. The persona is told, in order with the conversation; nothing is said
+    to the lead. Only for personas of the Characters API.
+
+    ``amount``: a ``Decimal``, an ``int`` or a text such as ``"19.90"``, without a sign: ``event_type`` says the
+    direction. A ``float`` is refused, because it is not exact. ``currency``: three letters. ``raw``: what the payment
+    service said, as a JSON object. ``external_event_id``: by which FluidTalk knows it when it is told twice; default:
+    one made of the conversation and ``event_id``.
+    """
+
+    kind: Literal["money_event"] = "money_event"
+    event_type: Literal["purchase", "refund", "chargeback"]
+    amount: Amount | None = None
+    currency: Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{3}$")] | None = None
+    raw: JsonObject | None = None
+    external_event_id: Identifier | None = None
+
+
 class PulledFollowUp(_EventBase):
     """FluidTalk has written to a quiet lead (Characters API). Only Parley makes it, with ``of``.
 
@@ -297,16 +332,18 @@ class PulledFollowUp(_EventBase):
 
 _AnEvent = TypeVar("_AnEvent", bound=_EventBase)
 
-Event = Annotated[InboundChat | AiOpener | EventTrigger | FollowUp, Field(discriminator="kind")]
+Event = Annotated[InboundChat | AiOpener | EventTrigger | FollowUp | MoneyEvent, Field(discriminator="kind")]
 
 # What the store holds.
-StoredEvent = Annotated[InboundChat | AiOpener | EventTrigger | FollowUp | PulledFollowUp, Field(discriminator="kind")]
+StoredEvent = Annotated[
+    InboundChat | AiOpener | EventTrigger | FollowUp | MoneyEvent | PulledFollowUp, Field(discriminator="kind")
+]
 
-_EVENT: TypeAdapter[InboundChat | AiOpener | EventTrigger | FollowUp] = TypeAdapter(Event)
-_STORED: TypeAdapter[InboundChat | AiOpener | EventTrigger | FollowUp | PulledFollowUp] = TypeAdapter(StoredEvent)
+_EVENT: TypeAdapter[InboundChat | AiOpener | EventTrigger | FollowUp | MoneyEvent] = TypeAdapter(Event)
+_STORED: TypeAdapter[StoredEvent] = TypeAdapter(StoredEvent)
 
 
-def parse(value: object) -> InboundChat | AiOpener | EventTrigger | FollowUp:
+def parse(value: object) -> Event:
     """An event from a JSON-like object with ``kind``. Raises ``InvalidEvent`` naming the fields at fault."""
     if isinstance(value, dict) and len(value) > MAX_FIELDS:
         raise InvalidEvent(f"event: {len(value)} fields, at most {MAX_FIELDS}")
@@ -317,9 +354,7 @@ def parse(value: object) -> InboundChat | AiOpener | EventTrigger | FollowUp:
 
 
 @overload
-def parse_json(
-    text: str | bytes, *, accepted: Literal[False] = False
-) -> InboundChat | AiOpener | EventTrigger | FollowUp: ...
+def parse_json(text: str | bytes, *, accepted: Literal[False] = False) -> Event: ...
 @overload
 def parse_json(text: str | bytes, *, accepted: Literal[True]) -> StoredEvent: ...
 def parse_json(text: str | bytes, *, accepted: bool = False) -> StoredEvent:

@@ -12,6 +12,7 @@ CallFailed                         the other side acted
 ├── Rejected        any other refusal                          no
 ├── OutcomeUnknown  sent, and no clear answer came             perhaps
 └── BadReply        answered, with nothing that can be read    probably
+    └── Garbled     the same, and a repeat is harmless         probably
 
 The adapters make these of what each client raises; the domain knows no client.
 """
@@ -87,6 +88,10 @@ class OutcomeUnknown(CallFailed):
 
 class BadReply(CallFailed):
     """The call was answered, probably acted on, and the answer is not one that can be read."""
+
+
+class Garbled(BadReply):
+    """The same, of a server that recognises a repeat of this call: it may be made again."""
 
 
 class ImageUnavailable(Exception):

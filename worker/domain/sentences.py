@@ -179,6 +179,7 @@ _SENTENCES: dict[Cause, str | Callable[[_Figures], str]] = {
     Cause.RAMP_GAVE_WAY: "it waited for its moment, and another event came",
     Cause.ZONE_UNKNOWN: "the lead's zone is not known",
     Cause.NOTHING_SAID: "the persona had nothing to say",
+    Cause.ONLY_TOLD: "the persona was told; nothing is said to the lead",
     Cause.TEXT_LOST: "text lost: the persona answered the first call, and its answer did not arrive",
     Cause.ALREADY_LIVE: "the lead already has a live conversation",
     Cause.NO_CONVERSATION: "no conversation yet (404)",

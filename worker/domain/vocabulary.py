@@ -6,6 +6,7 @@ scripts, journals, metrics and logs carry; people read the sentence that ``worke
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 if TYPE_CHECKING:
     from config.sections import Unknown, Validity
 
-Kind = Literal["inbound_chat", "ai_opener", "event_trigger", "follow_up", "pulled_follow_up"]
+Kind = Literal["inbound_chat", "ai_opener", "event_trigger", "follow_up", "money_event", "pulled_follow_up"]
 Fate = Literal["answered", "joined", "ignored", "sealed", "skipped", "dead"]
 Mark = Literal["", "started", "sealed", "owned_elsewhere", "escalated"]
 Lane = Literal["turns", "outreach"]
@@ -44,6 +45,8 @@ class KindRules:
     ``speaks_first``: the persona writes although no lead waits. ``prepares``: its turn has more to do between begin and
     call. ``valid_seconds``: how long it may wait. ``unknown``: what to do when its call may have been acted on.
     ``asks``: its turn calls the persona. ``enqueued``: producers may send it; else only Parley makes it.
+    ``only_told``: its call only tells the persona something. Nothing is said to the lead, so no rule for messages holds
+    for it: no consent, no channel, no takeover, no seal, no credits.
     """
 
     speaks_first: bool
@@ -52,6 +55,7 @@ class KindRules:
     unknown: Callable[[Unknown], str]
     asks: bool = True
     enqueued: bool = True
+    only_told: bool = False
 
     @property
     def lane(self) -> Lane:
@@ -84,6 +88,13 @@ KINDS: dict[str, KindRules] = {
         valid_seconds=lambda validity: validity.follow_up_seconds,
         unknown=lambda unknown: unknown.follow_up,
     ),
+    "money_event": KindRules(
+        speaks_first=False,
+        prepares=False,
+        valid_seconds=lambda _: math.inf,
+        unknown=lambda _: "ask_again",
+        only_told=True,
+    ),
     "pulled_follow_up": KindRules(
         speaks_first=True,
         prepares=True,
@@ -101,8 +112,8 @@ def rules_of(kind: str) -> KindRules:
 
 
 def is_outreach(kind: str) -> bool:
-    """Whether it needs the lead's consent: everything that is no answer to the lead's own words."""
-    return kind in KINDS and kind != "inbound_chat"
+    """Whether it needs the lead's consent: every message that is no answer to the lead's own words."""
+    return kind in KINDS and kind != "inbound_chat" and not KINDS[kind].only_told
 
 
 class Cause(StrEnum):
@@ -164,6 +175,7 @@ class Cause(StrEnum):
     RAMP_GAVE_WAY = "ramp_gave_way"
     ZONE_UNKNOWN = "zone_unknown"
     NOTHING_SAID = "nothing_said"
+    ONLY_TOLD = "only_told"
     TEXT_LOST = "text_lost"
     ALREADY_LIVE = "already_live"
     NO_CONVERSATION = "no_conversation"

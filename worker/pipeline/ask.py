@@ -27,9 +27,10 @@ from worker.domain.decisions import (
     status_of,
 )
 from worker.domain.event_parts import LeftOut, told
-from worker.domain.events import FollowUp, InboundChat, PulledFollowUp, StoredEvent
+from worker.domain.events import FollowUp, InboundChat, MoneyEvent, PulledFollowUp, StoredEvent
 from worker.domain.failures import (
     CallFailed,
+    Garbled,
     ImageUnavailable,
     NoConversation,
     OutcomeUnknown,
@@ -38,7 +39,7 @@ from worker.domain.failures import (
     Unavailable,
 )
 from worker.domain.retry import Tries
-from worker.domain.vocabulary import Cause, Fate, Gate, stored
+from worker.domain.vocabulary import Cause, Fate, Gate, rules_of, stored
 from worker.observability import metrics
 from worker.pipeline import failpoints
 from worker.pipeline.consent import Consents
@@ -165,7 +166,7 @@ class Asking:
                 pause_seconds=self._quick_pause_seconds,
             )
         except CallFailed as failure:
-            if isinstance(failure, OutcomeUnknown):
+            if isinstance(failure, OutcomeUnknown | Garbled):
                 metrics.unknown(persona, grant.head.kind)
             self._learn(lease, failure, begun_at)
             decision = of_ask_failure(grant.head, failure, tries, rules, self._jitter)
@@ -199,7 +200,7 @@ class Asking:
         self._reach.answered(owner, grant.probe)
         if failure is None or isinstance(failure, Sealed | NoConversation | Rejected):
             self._reach.succeeded(owner, lease.now())
-        if failure is None and grant.probe == "credits":
+        if failure is None and grant.probe == "credits" and not rules_of(grant.head.kind).only_told:
             self._reach.open(owner, Gate.CREDITS)
 
     def _close_gate(self, lease: Lease, decision: Deliver | End | Wait) -> None:
@@ -242,7 +243,7 @@ class Asking:
     ) -> str | FetchedImage | Deliver | End | Wait | None:
         group = lease.grant.events
         last, entry = group[-1], lease.grant.entries[-1]
-        if isinstance(last, FollowUp | PulledFollowUp):
+        if isinstance(last, FollowUp | MoneyEvent | PulledFollowUp):
             return None
         if not isinstance(last, InboundChat) or not last.attachments:
             return last.image_url

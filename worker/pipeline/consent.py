@@ -6,7 +6,7 @@ from config.settings import Settings
 from worker.domain.decisions import Deliver, End, of_reply
 from worker.domain.reply import Reply
 from worker.domain.unreadable import Unreadable
-from worker.domain.vocabulary import Cause, figures, is_outreach, stored
+from worker.domain.vocabulary import Cause, figures, is_outreach, rules_of, stored
 from worker.store import Store
 from worker.store.conversations.journal import Entry
 from worker.store.conversations.turn_steps import Grant
@@ -42,6 +42,8 @@ class Consents:
         """
         rules, head = self._rules[grant.conversation.persona], grant.head
         outreach = is_outreach(head.kind)
+        if rules_of(head.kind).only_told:
+            return None
         if rules.scope == "persona" or head.said or not (outreach or rules.later_messages == "silence"):
             return None
         mark = self._store.consents.of_lead(grant.conversation.target)

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 from worker.domain.conversation import Conversation
-from worker.domain.events import AiOpener, EventTrigger, FollowUp, InboundChat, with_left_out
+from worker.domain.events import AiOpener, EventTrigger, FollowUp, InboundChat, MoneyEvent, with_left_out
 from worker.domain.platforms import full_target, platform_and_handle, target_on
 from worker.domain.refusals import InboxFull, InvalidEvent, MissingChannel, Refused, TooLarge, UnknownPersona
 from worker.observability import tracing
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _LONGEST_TARGET = 256
 
-AnyEvent = InboundChat | AiOpener | EventTrigger | FollowUp
+AnyEvent = InboundChat | AiOpener | EventTrigger | FollowUp | MoneyEvent
 SomeEvent = TypeVar("SomeEvent", bound=AnyEvent)
 
 
@@ -155,9 +155,10 @@ class Producer:
         return list(event.one_image_each()) if isinstance(event, InboundChat) else [event]
 
     def _checked(self, event: SomeEvent) -> SomeEvent:
-        if not isinstance(event, InboundChat | AiOpener | EventTrigger | FollowUp):
+        if not isinstance(event, AnyEvent):
             raise InvalidEvent(
-                f"{type(event).__name__} is not an event: enqueue InboundChat, AiOpener, EventTrigger or FollowUp"
+                f"{type(event).__name__} is not an event: enqueue InboundChat, AiOpener, EventTrigger, FollowUp or "
+                "MoneyEvent"
             )
         if event.persona not in self._personas:
             known = ", ".join(sorted(self._personas))
@@ -167,6 +168,8 @@ class Producer:
             _within("message", len(event.message), self._limits.message_characters, "characters")
         if isinstance(event, EventTrigger):
             _within("context", _json_size(event.context), self._limits.context_bytes, "bytes of JSON")
+        if isinstance(event, MoneyEvent):
+            _within("raw", _json_size(event.raw), self._limits.context_bytes, "bytes of JSON")
         if event.channel:
             size = _json_size(event.channel.metadata) + len(event.channel.session_id)
             _within("channel", size, self._limits.channel_bytes, "bytes of JSON")
@@ -181,6 +184,11 @@ class Producer:
                 raise InvalidEvent(
                     f"platform: persona {event.persona} has none (Handshake API): leave it out, or set "
                     f"PARLEY_PERSONAS__{event.persona.upper()}__PLATFORM in this process as well"
+                )
+            if event.kind == "money_event":
+                raise InvalidEvent(
+                    f"kind: persona {event.persona} has the Handshake API, which takes no purchases and refunds; a "
+                    "persona of the Characters API does"
                 )
             return event
         if event.kind == "follow_up":

@@ -16,7 +16,10 @@ from worker.store.conversations.turn_steps import Grant
 def unreadable(grant: Grant) -> Reason | None:
     """Why this process cannot continue the turn; None = it can."""
     try:
-        channel_of(grant)
+        if rules_of(grant.head.kind).only_told:
+            _ = grant.events
+        else:
+            channel_of(grant)
         if grant.head.reply is not None:
             Reply.of_json(grant.head.reply)
     except Unreadable as error:
@@ -26,10 +29,10 @@ def unreadable(grant: Grant) -> Reason | None:
 
 def without_reading(grant: Grant, reason: Reason, jitter: random.Random) -> End | Wait:
     """What the turn does instead: it waits for a process that can read its events, unless its end needs no content."""
-    head = grant.head
-    if rules_of(head.kind).speaks_first and head.reply is None and grant.lead_wrote and not grant.sealed:
+    head, kind = grant.head, rules_of(grant.head.kind)
+    if kind.speaks_first and head.reply is None and grant.lead_wrote and not grant.sealed:
         return End("skipped", Cause.LEAD_WROTE)
-    return without_content(reason, grant.sealed, jitter)
+    return without_content(reason, grant.sealed and not kind.only_told, jitter)
 
 
 def channel_of(grant: Grant) -> ChannelContext:

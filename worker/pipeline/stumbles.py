@@ -39,7 +39,8 @@ def of_stumble(
         detail = f"{figures(times=stumbled.in_all)} {place}"
         # An answer that is stored stays with the dead event: a replay delivers it, and no farewell takes its place.
         reason = of_farewell(Cause.POISON_ERROR, detail)
-        last_words = None if stumbled.replied else farewell("dead", reason, rules.persona.on_dead)
+        on_dead = rules.about(head.kind).persona.on_dead
+        last_words = None if stumbled.replied else farewell("dead", reason, on_dead)
         return Deliver(last_words) if last_words else End("dead", Cause.POISON_ERROR, detail)
     seconds = min(rules.retry.pause_limit_seconds, _FIRST_PAUSE_SECONDS * 4.0 ** min(stumbled.in_all - 1, 10))
     # An opener or a follow-up whose attempt does not count is begun again at once when its lead has written.

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
 from worker.adapters.characters import CharactersPersona
 from worker.clients import fluidtalk
-from worker.clients.fluidtalk import Bubble, CharacterReply
+from worker.clients.fluidtalk import Bubble, CharacterReply, EventResult
+from worker.clients.fluidtalk.errors import character_error_for
 from worker.domain import failures
 from worker.domain.answer import Answer
-from worker.domain.events import AiOpener, EventTrigger, FollowUp, InboundChat
+from worker.domain.events import AiOpener, EventTrigger, FollowUp, InboundChat, MoneyEvent
 
 NAMED = {"persona": "cleo", "target": "instagram/mark"}
 
@@ -30,7 +32,7 @@ class Client(fluidtalk.Characters):
             raise self.answer
         return self.answer
 
-    chat = trigger = inbound_media = self_test = _noted
+    chat = trigger = event = inbound_media = self_test = _noted
 
 
 def persona(answer: Any, own_username: str | None = None) -> tuple[CharactersPersona, Client]:
@@ -145,3 +147,63 @@ def test_words_are_recognised_without_being_kept() -> None:
     assert cleo.echo_of(one) == cleo.echo_of(same) != cleo.echo_of(other)
     assert "hi" not in cleo.echo_of(one)
     assert cleo.echo_of((AiOpener(**NAMED),)) == ""
+
+
+def test_money_is_told_with_exact_numbers_and_an_id_of_its_own() -> None:
+    cleo, client = persona(EventResult())
+    named = {**NAMED, "event_type": "refund"}
+    told = [
+        MoneyEvent(**named, amount="19.90", currency="EUR", raw={"a": 1}, external_event_id="pay_1"),
+        MoneyEvent(**named, amount=20, event_id="e-1"),
+        MoneyEvent(**named, amount="999999999999.999", event_id="e-1"),
+        MoneyEvent(**{**named, "target": "instagram/eve"}, event_id="e-1"),
+    ]
+    assert [cleo.ask((event,), None) for event in told] == [Answer()] * 4
+    first, whole, large, other = client.named
+    assert first == {
+        "platform": "instagram",
+        "handle": "mark",
+        "external_event_id": "pay_1",
+        "event_type": "refund",
+        "amount": 19.9,
+        "currency": "EUR",
+        "raw": {"a": 1},
+    }
+    assert [json.dumps(each["amount"]) for each in (first, whole, large)] == ["19.9", "20", "999999999999.999"]
+    assert whole["external_event_id"] == large["external_event_id"] != other["external_event_id"]
+    assert "amount" not in other
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (401, failures.KeyRefused),
+        (402, failures.WalletEmpty),
+        (403, failures.Rejected),
+        (404, failures.Rejected),
+        (409, failures.OutcomeUnknown),
+        (500, failures.OutcomeUnknown),
+        (503, failures.Unavailable),
+    ],
+)
+def test_what_a_refused_telling_means(status: int, kind: type[Exception]) -> None:
+    cleo, _ = persona(character_error_for(status, {}, None))
+    with pytest.raises(failures.CallFailed) as failed:
+        cleo.ask((MoneyEvent(**NAMED, event_type="purchase"),), None)
+    assert type(failed.value) is kind
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        MoneyEvent(**NAMED, event_type="purchase"),
+        AiOpener(**NAMED),
+        EventTrigger(**NAMED, event_type="x"),
+        InboundChat(**NAMED, message="hi"),
+    ],
+    ids=lambda event: event.kind,
+)
+def test_what_is_answered_unreadably_may_be_called_again(event: Any) -> None:
+    cleo, _ = persona(fluidtalk.BadReply(200, {}, "bad"))
+    with pytest.raises(failures.Garbled):
+        cleo.ask((event,), None)

@@ -58,6 +58,7 @@ def rules(**policies: object) -> Rules:
     return Rules(Persona(api_key="k", **policies), Retry())
 
 
+MESSAGES = [kind for kind, rules_of_it in KINDS.items() if not rules_of_it.only_told]
 RULES = rules()
 HUMAN = Escalation(action="escalate_to_human")
 
@@ -199,7 +200,7 @@ def test_a_message_is_one_bubble_also_when_an_event_was_folded_in(kind, continue
     assert of_answer(kind, answer, second=False) == Deliver(Reply(("hello",)))
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", MESSAGES)
 def test_ignored_sends_nothing_and_is_remembered(kind):
     answer = Answer(("x",), ignored=True)
     assert of_answer(kind, answer, second=False) == End("ignored", Cause.OWNED_ELSEWHERE, mark="owned_elsewhere")
@@ -226,9 +227,21 @@ def test_done_seals_the_conversation():
     )
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", MESSAGES)
 def test_a_sealed_conversation_never_costs_a_call(kind):
     assert before_asking(Head(kind=kind), Known(sealed=True), RULES).fate == "sealed"
+
+
+def test_what_is_only_told_is_told_in_a_sealed_conversation_and_its_answer_says_nothing():
+    assert before_asking(Head(kind="money_event"), Known(sealed=True), RULES) == Ask(second=False)
+    for answer in (Answer(), Answer(("x",)), Answer(ignored=True)):
+        assert of_answer("money_event", answer, second=False) == End("answered", Cause.ONLY_TOLD)
+
+
+def test_what_is_only_told_has_no_farewell():
+    loud, refused = rules(on_dead=HUMAN), failures.Rejected(status=422)
+    decision = of_ask_failure(Head(kind="money_event"), refused, UNTRIED, loud, random.Random(1))
+    assert (decision.fate, decision.cause) == ("dead", Cause.PERSONA_REFUSED)
 
 
 @pytest.mark.parametrize("status", [400, 404, 409, 413, 415, 422])
@@ -278,6 +291,20 @@ def test_a_bad_reply_is_a_dead_letter_never_an_empty_answer():
     decision = ask_failure(200)
     assert decision.fate == "dead"
     assert decision.cause is Cause.BAD_REPLY
+
+
+def test_a_bad_reply_to_what_may_be_repeated_is_asked_again_so_often_that_it_is_no_accident():
+    cleo = Rules(Persona(api_key="ftc_live_cleo", platform="instagram"), Retry())
+    garbled = failures.Garbled(status=200)
+    decisions = [
+        of_ask_failure(Head(kind=kind), garbled, Tries(made), cleo, random.Random(1))
+        for kind in ("inbound_chat", "ai_opener", "event_trigger", "money_event")
+        for made in (0, 3, 4)
+    ]
+    assert [isinstance(decision, Wait) for decision in decisions] == [True, True, False] * 4
+    assert decisions[0].unknown
+    assert decisions[0].failed.own
+    assert {decision.cause for decision in decisions} == {Cause.BAD_REPLY}
 
 
 @pytest.mark.parametrize("made", [Tries(20, 1000), Tries(1, 3 * 86_400_000)])

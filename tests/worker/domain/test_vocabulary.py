@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import get_args
 
 import pytest
 
 from config.sections import Unknown, Validity
 from worker.domain.events import StoredEvent
-from worker.domain.vocabulary import FATES, KINDS, OUTREACH, TURNS, Fate, Kind, rules_of
+from worker.domain.vocabulary import FATES, KINDS, OUTREACH, TURNS, Fate, Kind, is_outreach, rules_of
 from worker.store.redis.lua_words import words
 
 
@@ -17,7 +18,7 @@ def test_each_kind_has_one_row_and_an_event():
     assert list(KINDS) == list(get_args(Kind)) == [event.model_fields["kind"].default for event in events]
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [kind for kind, rules in KINDS.items() if not rules.only_told])
 def test_each_row_reads_the_settings_of_its_own_kind(kind):
     settings = kind.removeprefix("pulled_")
     marked = Validity(**{f"{settings}_seconds": 4711.0})
@@ -33,6 +34,7 @@ def test_each_row_reads_the_settings_of_its_own_kind(kind):
         ("ai_opener", OUTREACH),
         ("follow_up", OUTREACH),
         ("pulled_follow_up", OUTREACH),
+        ("money_event", TURNS),
         ("a kind of a newer release", TURNS),
     ],
 )
@@ -42,6 +44,13 @@ def test_the_lane_of_a_kind(kind, lane):
 
 def test_scripts_know_who_speaks_first_from_the_same_table():
     assert 'return kind == "ai_opener" or kind == "follow_up"' in words()
+
+
+def test_what_is_only_told_never_grows_old_and_needs_no_consent():
+    assert [kind for kind, rules in KINDS.items() if rules.only_told] == ["money_event"]
+    assert rules_of("money_event").valid_seconds(Validity()) == math.inf
+    assert rules_of("money_event").unknown(Unknown(event_trigger="dead_letter")) == "ask_again"
+    assert not is_outreach("money_event")
 
 
 def test_all_fates_are_told_apart():

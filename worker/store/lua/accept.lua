@@ -111,7 +111,7 @@ if plan ~= '' then
   end
 end
 local no_channel = channel == '' and redis.call('HEXISTS', conversation, 'channel') == 0
-if no_channel and not pulled then
+if no_channel and not pulled and not only_told(kind) then
   if said ~= '' then heed() end
   return {'no_channel', 0, 0}
 end
@@ -236,7 +236,7 @@ if waiting == 0 then
   if joining == 'open' and settle_ms > 0 then
     due, ring = quiet_at(now, now, settle_ms, settle_limit_ms), 0
   end
-elseif (kind == 'inbound_chat' or kind == 'event_trigger') and gives_way(kind) then
+elseif (kind == 'inbound_chat' or happened(kind)) and gives_way(kind) then
   -- Its turn settles the opener or follow-up in front without a call; then this event leads.
   redis.call('HDEL', conversation, 'hold_until', 'hold_reason')
 elseif not handed_back then

@@ -57,7 +57,7 @@ end
 
 local function platform_event_waits()
   for _, id in ipairs(redis.call('LRANGE', inbox, 1, 9)) do
-    if redis.call('HGET', journal_of(id), 'kind') == 'event_trigger' then return true end
+    if happened(redis.call('HGET', journal_of(id), 'kind')) then return true end
   end
   return false
 end
@@ -101,7 +101,7 @@ if not repeated then
     redis.call('HSET', conversation, 'lease_until', now + spare, 'awaited', state.fence)
     return later('busy', now + spare)
   end
-  if state.taken_over then
+  if state.taken_over and not only_told(kind) then
     -- A person has the conversation: not even a reply that is stored goes out.
     local first = number(accepted_at)
     local takeover_ends = takeover_end(number(state.taken_over_at), number(state.last_inbound), first, quiet_takeover_ms)
@@ -125,7 +125,7 @@ if not repeated then
     if stopped and not gives_way then return later('outreach', far, stopped) end
     -- The try of the circuit needs no other right: were all who wait new to the persona, none of them could make it.
     gate = calls and ((gates[5] and probing ~= 'circuit' and 'circuit')
-      or (gates[6] and (whole_wallet or not state.started) and not probing and 'credits'))
+      or (gates[6] and (whole_wallet or not state.started) and not only_told(kind) and not probing and 'credits'))
   elseif probing ~= 'channel' and redis.call('HEXISTS', channel, 'channel_until') == 1 then
     gate = 'channel'
   end

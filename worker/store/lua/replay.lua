@@ -76,11 +76,11 @@ if letter.asked_with then
     return say(head.fate and 'covered' or 'with_head', letter.asked_with)
   end
 end
-if not state.channel and not letter.own_channel then return say('no_channel') end
+if not state.channel and not letter.own_channel and not only_told(letter.kind) then return say('no_channel') end
 
 local function place()
   local rank, group, pivot = number(letter.rank), number(state.group), nil
-  if number(state.answered_rank) > rank then return 'later_answered' end
+  if number(state.answered_rank) > rank and not only_told(letter.kind) then return 'later_answered' end
   for index, other in ipairs(redis.call('LRANGE', inbox, 0, -1)) do
     local entry = redis.call('HMGET', journal_prefix .. other .. ' ' .. name, 'rank', 'reply')
     -- What has no rank has not died so far, so it stood behind this event when that died.

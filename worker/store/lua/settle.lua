@@ -23,12 +23,13 @@ local last_rank, answered_rank = math.max(number(state[5]), now), number(state[6
 for index, id in ipairs(ids) do
   local own = (index > 1 and fate == 'answered') and 'joined' or fate
   local journal = journal_prefix .. id .. ' ' .. name
-  local rank = tonumber(redis.call('HGET', journal, 'rank'))
+  local past = redis.call('HMGET', journal, 'rank', 'kind')
+  local rank = tonumber(past[1])
   if not rank then
     last_rank = last_rank + 1
     rank = last_rank
   end
-  if fate == 'answered' then answered_rank = math.max(answered_rank, rank) end
+  if fate == 'answered' and not only_told(past[2]) then answered_rank = math.max(answered_rank, rank) end
   end_event(journal, books, name, own, reason, now, own == 'dead' and dead_ms or settled_ms)
   if own == 'dead' then
     redis.call('HSET', journal, 'rank', rank)

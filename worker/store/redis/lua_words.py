@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from worker.domain.vocabulary import KINDS, Cause, is_outreach, stored
+from worker.domain.vocabulary import KINDS, Cause, KindRules, is_outreach, stored
 
 # Why an opener or a follow-up waits for a better moment.
 _MOMENTS = (Cause.QUIET_HOURS, Cause.RAMP, Cause.FREQUENCY_CAP)
@@ -17,7 +17,9 @@ def words() -> str:
 
     ``speaks_first(kind)``; ``is_outreach(kind)``: it needs the lead's consent; ``for_its_moment(reason)``: a hold of an
     opener or a follow-up for a better moment, which is not kept from what comes in meanwhile; ``for_a_place(reason)``:
-    a hold for a call with the key of the persona; ``asks(kind)``: its turn calls the persona.
+    a hold for a call with the key of the persona; ``asks(kind)``: its turn calls the persona; ``only_told(kind)``:
+    nothing is said to the lead; ``happened(kind)``: it happened on the platform, and an opener or a follow-up that
+    waits for a better moment gives way to it.
     """
     speaks_first = [kind for kind, rules in KINDS.items() if rules.speaks_first]
     outreach = [kind for kind in KINDS if is_outreach(kind)]
@@ -26,6 +28,8 @@ def words() -> str:
             _is_one_of("speaks_first", "kind", speaks_first),
             _is_one_of("is_outreach", "kind", outreach),
             _is_none_of("asks", "kind", [kind for kind, rules in KINDS.items() if not rules.asks]),
+            _is_one_of("only_told", "kind", [kind for kind, rules in KINDS.items() if rules.only_told]),
+            _is_one_of("happened", "kind", [kind for kind, rules in KINDS.items() if _happened(kind, rules)]),
             _is_one_of("for_its_moment", "reason", map(stored, _MOMENTS)),
             _is_one_of("for_a_place", "reason", [*map(stored, (Cause.OWN_LIMIT, Cause.IN_LINE)), _OWN_LIMIT_OF_0_1_0]),
         )
@@ -35,6 +39,10 @@ def words() -> str:
 def _is_none_of(name: str, argument: str, values: Iterable[str]) -> str:
     tests = " and ".join(f'{argument} ~= "{value}"' for value in values)
     return f"local function {name}({argument})\n  return {tests}\nend\n"
+
+
+def _happened(kind: str, rules: KindRules) -> bool:
+    return kind != "inbound_chat" and not rules.speaks_first
 
 
 def _is_one_of(name: str, argument: str, values: Iterable[str]) -> str:

@@ -133,6 +133,42 @@ def test_a_trigger_that_had_landed_is_not_said_twice(cleo: Any, tell: Callable[.
     assert cleo.texts() == []
 
 
+@pytest.mark.parametrize("kind", [AiOpener, EventTrigger])
+@pytest.mark.parametrize("fault", [FaultKind.NOT_JSON, FaultKind.EMPTY, FaultKind.HUGE])
+def test_a_trigger_with_an_unreadable_answer_is_asked_again_under_the_same_id(
+    cleo: Any, tell: Callable[..., Any], kind: type, fault: FaultKind
+) -> None:
+    cleo.fail(fault, persona="cleo", first=2)
+    cleo.producer.enqueue(tell(kind, **({"event_type": "story_reaction"} if kind is EventTrigger else {})))
+    assert cleo.work(CLEO)[-1].startswith("answered: text lost")
+    assert len({call.fields["external_event_id"] for call in cleo.asked()}) == 1
+    assert len(cleo.asked()) == 3
+
+
+def test_a_chat_with_an_unreadable_answer_is_text_lost_and_no_dead_letter(cleo: Any, tell: Callable[..., Any]) -> None:
+    cleo.fail(FaultKind.NOT_JSON, persona="cleo", first=1)
+    cleo.producer.enqueue(tell())
+    assert cleo.work(CLEO)[-1].startswith("answered: text lost")
+
+
+@pytest.mark.parametrize("kind", [InboundChat, AiOpener, EventTrigger])
+def test_what_is_never_answered_readably_is_a_dead_letter_after_five_tries(
+    cleo: Any, tell: Callable[..., Any], store: Store, kind: type
+) -> None:
+    cleo.fail(FaultKind.NOT_JSON, persona="cleo")
+    cleo.producer.enqueue(tell(kind, **({"event_type": "story_reaction"} if kind is EventTrigger else {})))
+    assert cleo.work(CLEO)[-1].startswith("dead: bad reply")
+    assert store.dead_letters.newest()[0].cause == "bad_reply"
+    assert len(cleo.asked()) == 5
+
+
+def test_an_upload_with_an_unreadable_answer_is_made_again(cleo: Any, tell: Callable[..., Any], presigned: str) -> None:
+    cleo.fail(FaultKind.NOT_JSON, persona="cleo", first=1)
+    cleo.producer.enqueue(tell(message="", attachments=[{"url": presigned}]))
+    assert cleo.work(CLEO)[-1] == "answered"
+    assert cleo.texts()[0][0].startswith("You sent an image: http://")
+
+
 def test_two_leads_with_one_event_id_are_two_events_for_the_server(cleo: Any, tell: Callable[..., Any]) -> None:
     for target in ("mark", "eve"):
         cleo.producer.enqueue(tell(EventTrigger, target=target, event_id="e-1", event_type="new_follower"))

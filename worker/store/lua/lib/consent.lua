@@ -5,9 +5,9 @@
 -- timeline, consents, opted_out.
 
 -- Why a head is not wanted: nothing of it is asked or sent; nil = it is wanted. So is what the lead asked for, unless the
--- policy is silence. The lead's own word (`said`) gets its confirmation.
+-- policy is silence. The lead's own word (`said`) gets its confirmation. What is only told is no message.
 local function unwanted_because(consent, kind, said, silence, only_opted_in)
-  if said then return nil end
+  if said or only_told(kind) then return nil end
   if consent == 'out' and (silence or is_outreach(kind)) then return 'opted_out' end
   return only_opted_in and consent ~= 'in' and is_outreach(kind) and 'not_opted_in' or nil
 end
