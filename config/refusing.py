@@ -63,7 +63,7 @@ class Refusal:
         self._variables = variables
         self._personas = personas
         self._personas_file = personas_file
-        self._names = ["__".join(path) for path in paths(model)]
+        self._model = model
 
     def lines(self, error: ValidationError) -> list[str]:
         """One line for each fault; those of the tree as a whole name their variables themselves."""
@@ -120,7 +120,8 @@ class Refusal:
     def _meant(self, name: str) -> str:
         own = name.lower().split("__")
         persona = own[1] if own[0] == "personas" and len(own) > 2 else ""
-        names = [each.replace(f"__{_PLACEHOLDER}__", f"__{persona or 'name'}__") for each in self._names]
+        known = map("__".join, paths(self._model))
+        names = [each.replace(f"__{_PLACEHOLDER}__", f"__{persona or 'name'}__") for each in known]
         # One underscore for two is the slip that people make.
         squeezed = {each.replace("__", "_"): each for each in names}
         written = name.lower().replace("__", "_")

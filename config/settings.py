@@ -9,7 +9,6 @@ from the environment, then from ``.env`` in the working directory; personas also
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -401,6 +400,9 @@ def _object(value: Any) -> Any:
 
 
 def _personas_of(file: str, *, needed: bool) -> dict[str, Any]:
+    # Few have such a file, and every command loads the settings.
+    import tomllib
+
     try:
         return tomllib.loads(text_of(Path(file)))
     except tomllib.TOMLDecodeError as error:

@@ -21,6 +21,8 @@ def run() -> None:
     """The program: ``main``, and the end of the process."""
     # Nothing of what a command loads is garbage: looking for some costs a fifth of a short command.
     gc.disable()
+    # Looking for plugins of pydantic among all installed packages costs it a fiftieth, and no command wants one.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # noqa: TID251 - not a setting of ours
     status = 0
     try:
         main()

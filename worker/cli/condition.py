@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from worker.cli.gates import closed_gates, stored_reason
 from worker.domain.vocabulary import Gate
 from worker.store.heartbeats import Alive
-from worker.store.operator.dead_letters import Deaths
 from worker.store.redis.troubles import FULL
 from worker.store.views.figures import Figures
+
+if TYPE_CHECKING:
+    from worker.store.operator.dead_letters import Deaths
 
 
 class ClosedGate(NamedTuple):

@@ -36,7 +36,7 @@ def list_letters(
     """
     with session() as opened:
         found = opened.store.dead_letters.newest(limit, persona, about(cause))
-        only_counted = opened.store.dead_letters.only_counted(persona)
+        only_counted = opened.store.measures.only_counted(persona)
     if json:
         screen.as_json([_plain(letter) for letter in found])
     elif found:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from worker.cli.condition import Condition, PersonaCondition
 from worker.cli.times import span
@@ -29,11 +29,12 @@ from worker.domain.diagnoses import (
 )
 from worker.domain.sentences import of_stored
 from worker.domain.vocabulary import Gate
-from worker.observability.checks import FULLEST_SHARE
 from worker.store.heartbeats import Alive, Role
-from worker.store.operator.dead_letters import Deaths
 from worker.store.redis.troubles import FULL
 from worker.store.views.figures import OTHER, Waiting
+
+if TYPE_CHECKING:
+    from worker.store.operator.dead_letters import Deaths
 
 # The same limits as the alerts (deploy/prometheus/parley.rules.yml), so that both say the same.
 _AGENDA_LATE_SECONDS = 10
@@ -88,7 +89,7 @@ def _store(condition: Condition) -> Iterator[Need]:
         full = refusal.code == FULL
         effect = "nothing new is accepted, no turn begins" if full else "nothing is accepted or answered"
         yield _need(store_refuses(refusal.code, refusal.means, refusal.remedy), f": {effect}")
-    elif memory and memory.share > FULLEST_SHARE:
+    elif memory and memory.fills_up:
         yield _need(store_fills_up(memory.told))
     if memory and memory.evicts:
         yield _need(store_evicts(memory.eviction))

@@ -12,12 +12,12 @@ import typer
 from worker.cli import screen
 from worker.cli.arguments import AsJson
 from worker.cli.condition import Condition, PersonaCondition, persona_condition
-from worker.cli.dead import plain_deaths
 from worker.cli.ending import No
 from worker.cli.needs import needs, sentence
 from worker.cli.session import Session, session
 from worker.cli.times import relative, span
 from worker.domain.sentences import of_stored
+from worker.store.redis.connection import clock_ms
 from worker.store.views.figures import OTHER, Figures
 
 if TYPE_CHECKING:
@@ -53,8 +53,8 @@ def status(
 def condition_of(opened: Session) -> Condition:
     """Read it: bounded work, however much is stored. Raises ``redis.RedisError``."""
     store, figures = opened.store, opened.store.measures.take()
-    due, first = store.follow_ups.due_count()
-    now = store.follow_ups.now()
+    due, first = store.measures.touches_due()
+    now = clock_ms(store.redis)
     personas = [
         persona_condition(name, figures, store.personas.gates(name), now) for name in sorted(opened.settings.personas)
     ]
@@ -67,10 +67,10 @@ def condition_of(opened: Session) -> Condition:
         tuple(personas),
         due,
         first,
-        store.dead_letters.only_counted(),
+        store.measures.only_counted(),
         store.parked.count(),
         opened.settings.metrics.patience_seconds,
-        tuple(store.dead_letters.by_cause(most=_LETTERS_OF_A_SHARD)),
+        tuple(store.dead_letters.by_cause(most=_LETTERS_OF_A_SHARD)) if figures.dead_letters else (),
     )
 
 
@@ -189,6 +189,8 @@ def _gates(persona: PersonaCondition, now: int) -> str:
 
 
 def _plain(condition: Condition) -> dict[str, Any]:
+    from worker.cli.dead import plain_deaths
+
     figures = condition.figures
     return {
         "sentence": sentence(condition),

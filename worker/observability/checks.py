@@ -26,8 +26,6 @@ _LEVELS: tuple[Level, ...] = ("ok", "warning", "failure")
 OLDEST_VERSION = (6, 2)
 # No decision depends on it. From here on times in logs of different machines are hard to compare.
 LARGEST_SKEW_SECONDS = 2.0
-# The same limit as that of the alert.
-FULLEST_SHARE = 0.9
 
 UNSEEN = "cannot be seen: the server does not show it. "
 
@@ -155,7 +153,7 @@ def of_memory(memory: Memory | None) -> Finding:
         return Finding("memory", "warning", UNSEEN + "A full store takes no new events", "ask its operator")
     if not memory.limit_bytes:
         return Finding("memory", "ok", f"{memory.told}: the memory of its machine is the limit")
-    if memory.share <= FULLEST_SHARE:
+    if not memory.fills_up:
         return Finding("memory", "ok", memory.told)
     said = store_fills_up(memory.told)
     return Finding("memory", "warning", said.what, said.do)

@@ -9,7 +9,6 @@ from redis import Redis
 
 from config.settings import Settings
 from worker.domain.handles import Handles
-from worker.store.conversations.follow_ups import FollowUpIndex
 from worker.store.encryption import Content
 from worker.store.heartbeats import Processes, Served
 from worker.store.keys import Keys
@@ -35,6 +34,7 @@ from worker.store.views.timeline import Timeline
 if TYPE_CHECKING:
     from worker.store.conversations.agenda import Agenda
     from worker.store.conversations.consents import Consents
+    from worker.store.conversations.follow_ups import FollowUpIndex
     from worker.store.conversations.inbox import Inbox
     from worker.store.conversations.turn_steps import Leases
     from worker.store.operator.dead_letters import DeadLetters
@@ -85,7 +85,7 @@ class Store:
         self.doorbells: Doorbells = (
             StoreDoorbells(self.redis, handles) if broker is None else BrokerDoorbells(broker, handles)
         )
-        self.content = content = Content(settings.encryption)
+        self.content = Content(settings.encryption)
         self._broker_redis: Redis | None = None
         self.accept_queue: AcceptQueue = AcceptList(self.redis)
         self.queues: QueueLook = ListLook(self.redis, is_store=True)
@@ -101,7 +101,6 @@ class Store:
         self.unconfigured = Unconfigured()
         self.gates = Gates(self.redis, self.keys, scripts, settings.agenda.grace_ms)
         self.personas = Personas(self.redis, self.keys, self.gates, settings.gates)
-        self.follow_ups = FollowUpIndex(self.redis, self.keys, scripts, content, settings.retention)
         self.timeline = Timeline(self.redis, self.keys)
         # A scheduler, or a command that looks, may do without the names; the workers tell them.
         self.measures = Measures(
@@ -149,6 +148,13 @@ class Store:
 
         erased = ErasedNames(self._settings.consent_key)
         return Consents(self.redis, self.keys, self._scripts, erased, self._consent_rules, self._settings.retention)
+
+    @cached_property
+    def follow_ups(self) -> FollowUpIndex:
+        """The next touch of each conversation."""
+        from worker.store.conversations.follow_ups import FollowUpIndex
+
+        return FollowUpIndex(self.redis, self.keys, self._scripts, self.content, self._settings.retention)
 
     @cached_property
     def leases(self) -> Leases:

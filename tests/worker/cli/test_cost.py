@@ -41,6 +41,22 @@ _OF_WORKERS = (
     "worker.store.conversations.turn_steps",
     "worker.store.operator.erasure",
 )
+_PLUGIN = """
+import pathlib
+pathlib.Path("loaded").touch()
+class plugin:
+    new_schema_validator = lambda *_, **__: (None, None, None)
+"""
+# The base of ``benchmarks.command_cost``.
+_LIBRARIES = "import sys, typer, rich, pydantic_settings, redis; print(*sys.modules)"
+# What ``status`` needs on some days only.
+_ON_SOME_DAYS = {
+    "tomllib",
+    "worker.cli.dead",
+    "worker.observability.checks",
+    "worker.store.conversations.follow_ups",
+    "worker.store.operator.dead_letters",
+}
 
 
 @pytest.fixture
@@ -60,6 +76,41 @@ def loaded(command_settings, store):
 def test_a_command_that_looks_loads_nothing_of_a_worker(loaded, store, chat, words):
     store.inbox.accept(chat("e1"))
     assert {name for name in loaded(*words) if name.startswith(_OF_WORKERS)} == set()
+
+
+@pytest.mark.parametrize("words", [("status",), ("explain", "ava", "@lead")])
+def test_a_command_that_looks_loads_no_further_library(loaded, store, chat, words):
+    store.inbox.accept(chat("e1"))
+    base = subprocess.run([sys.executable, "-c", _LIBRARIES], capture_output=True, text=True, check=True)
+    foreign = _packages(loaded(*words)) - sys.stdlib_module_names
+    assert foreign - _packages(base.stdout.split()) == {"config", "worker"}
+
+
+def _packages(modules):
+    return {name.partition(".")[0] for name in modules}
+
+
+def test_status_loads_what_it_needs_today(loaded, store, chat, die):
+    store.inbox.accept(chat("e1"))
+    assert loaded("status") & _ON_SOME_DAYS == set()
+    die("e2", target="@other")
+    assert loaded("status") & _ON_SOME_DAYS == {"worker.store.operator.dead_letters"}
+
+
+def test_no_plugin_of_pydantic_is_loaded(command_settings, store, tmp_path):
+    facts = tmp_path / "plugged-1.dist-info"
+    facts.mkdir()
+    (facts / "METADATA").write_text("Metadata-Version: 2.1\nName: plugged\nVersion: 1\n")
+    (facts / "entry_points.txt").write_text("[pydantic]\nplugged = plugged:plugin\n")
+    (tmp_path / "plugged.py").write_text(_PLUGIN)
+
+    def leaves_a_mark(*command):
+        environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{tmp_path}"}
+        subprocess.run([sys.executable, *command], env=environment, capture_output=True, check=True)
+        return (tmp_path / "loaded").exists()
+
+    assert not leaves_a_mark("-m", "worker.cli", "status")
+    assert leaves_a_mark("-c", "from worker.cli import main; import sys; sys.argv = ['parley', 'status']; main()")
 
 
 @pytest.mark.parametrize("words", [("--help",), ("--version",), ("dead", "--help"), ("nonsense",)])

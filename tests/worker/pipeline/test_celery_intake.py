@@ -449,7 +449,7 @@ def test_a_flood_of_refused_events_is_bounded_and_said_once_in_a_while(intake, s
     for number in range(60):
         intake.accept(chat(kind="shout", message=f"SECRET {number}"), f"m{number}")
     assert len(store.dead_letters.newest(1000)) == 20
-    assert store.dead_letters.only_counted("ava") == 40
+    assert store.measures.only_counted("ava") == 40
     told = [line for line in caplog.messages if "no room for its letter" in line]
     assert [line.partition(" (")[2].split()[0] for line in told] == ["1", "2", "4", "8", "16", "32"]
 

@@ -46,7 +46,7 @@ def test_a_conversation_keeps_some_letters_and_the_rest_is_counted(store):
     kept = [refuse(store, f"m{number}", payload=f'"{number}"') for number in range(10)]
     assert kept == ["m0", "m1", "m2", *[None] * 7]
     assert letters(store) == ["m0", "m1", "m2"]
-    assert (store.dead_letters.only_counted(), store.dead_letters.only_counted("bea")) == (7, 0)
+    assert (store.measures.only_counted(), store.measures.only_counted("bea")) == (7, 0)
     (account,) = store.books.accounts()
     assert (account.accepted, account.dead, account.unexplained) == (3, 3, 0)
 
@@ -54,7 +54,7 @@ def test_a_conversation_keeps_some_letters_and_the_rest_is_counted(store):
 def test_the_store_keeps_some_letters_of_all_conversations_together(store):
     kept = [refuse(store, "m", Conversation("ava", f"@{number}")) for number in range(10)]
     assert kept == ["m"] * 5 + [None] * 5
-    assert store.dead_letters.only_counted("ava") == 5
+    assert store.measures.only_counted("ava") == 5
     assert len([key for key in store.redis.scan_iter() if "@9" in key]) == 0
 
 
@@ -62,7 +62,7 @@ def test_a_call_that_the_client_repeats_is_counted_once(store):
     for number in range(4):
         for _ in range(2):
             refuse(store, f"m{number}")
-    assert store.dead_letters.only_counted() == 1
+    assert store.measures.only_counted() == 1
 
 
 def test_a_letter_that_is_kept_is_recognised_when_no_further_one_is(store):
@@ -126,7 +126,7 @@ def test_no_name_of_a_stranger_is_left_in_the_store_by_a_persona(store, persona)
     for number in range(9):
         refuse(store, f"m{number}", Conversation(persona, target), payload=f'"{number}"')
     assert [account.persona for account in store.books.accounts()] == ["-"]
-    assert store.dead_letters.only_counted("-") == 6
+    assert store.measures.only_counted("-") == 6
     filed = Conversation("-", target)
     assert {letter.conversation for letter in store.dead_letters.newest()} == {filed}
     store.forgetting.forget(filed, store.forgetting.traces(filed))

@@ -90,17 +90,6 @@ class FollowUpIndex:
         for entries in found:
             yield self._states(dict(entries))
 
-    def due_count(self) -> tuple[int, int]:
-        """How many touches are due, and when the first of all is looked at (ms; 0 = none is planned)."""
-        now_ms = self.now()
-        with self._redis.pipeline(transaction=False) as pipeline:
-            for shard in self._keys.shards:
-                pipeline.zcount(shard.follow_ups, "-inf", now_ms)
-                pipeline.zrange(shard.follow_ups, 0, 0, withscores=True)
-            answers = pipeline.execute()
-        firsts = [int(at) for found in answers[1::2] for _, at in found]
-        return sum(answers[::2]), min(firsts, default=0)
-
     def upcoming(self, limit: int, persona: str | None = None) -> list[TouchState]:
         """The next ``limit`` touches, the earliest first. ``persona``: only of this one, which looks through all."""
         with self._redis.pipeline(transaction=False) as pipeline:

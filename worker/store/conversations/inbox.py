@@ -225,7 +225,7 @@ class Inbox:
             in_front=in_front,
             in_front_other_id=event_ids.instead_of(in_front, derived_from) if in_front else "",
             ref=event.ref if isinstance(event, PulledFollowUp) else "",
-            ended_ms=self._settled_ms,
+            ended_ms=self._retention.settled_ms,
         )
         return Call(conversation, words, bool(said) and self._consents[event.persona].scope == "lead")
 

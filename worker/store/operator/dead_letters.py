@@ -158,22 +158,6 @@ class DeadLetters:
             found[owner, letter.cause] = Deaths(owner, letter.cause, known.count + 1, first, last)
         return sorted(found.values(), key=lambda each: (-each.count, each.persona, each.cause))
 
-    def only_counted(self, persona: str | None = None) -> int:
-        """How many refused events were only counted so far, because there was no room for their letters.
-
-        ``persona``: only of this one.
-        """
-        with self._redis.pipeline(transaction=False) as pipeline:
-            for shard in self._keys.shards:
-                pipeline.hgetall(shard.only_counted)
-            found: list[dict[str, str]] = pipeline.execute()
-        return sum(
-            int(number)
-            for counters in found
-            for name, number in counters.items()
-            if name != ":last" and persona in (None, name)
-        )
-
     def open(self, conversation: Conversation, event_id: str) -> OpenedLetter | None:
         """One dead event with its content; None when there is none, or when it is not dead."""
         key = self._keys.of(conversation).journal(conversation, event_id)
@@ -231,9 +215,12 @@ class DeadLetters:
         return Replayed(status, str(detail))
 
     def _members(self, persona: str | None, most: int | None = None) -> Iterator[tuple[float, str]]:
-        for shard in self._keys.shards:
-            last = -1 if most is None else most - 1
-            rows: list[tuple[str, float]] = self._redis.zrevrange(shard.dead, 0, last, withscores=True)  # type: ignore[assignment]
+        last = -1 if most is None else most - 1
+        with self._redis.pipeline(transaction=False) as pipeline:
+            for shard in self._keys.shards:
+                pipeline.zrevrange(shard.dead, 0, last, withscores=True)
+            found: list[list[tuple[str, float]]] = pipeline.execute()
+        for rows in found:
             for member, died_at in rows:
                 if persona is None or _parts(member)[1].persona == persona:
                     yield died_at, member

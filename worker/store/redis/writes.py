@@ -14,6 +14,9 @@ from worker.store.redis.connection import StoreError
 from worker.store.redis.server_facts import servers
 from worker.store.redis.troubles import Trouble, trouble_of
 
+# The same limit as that of the alert.
+_FULLEST_SHARE = 0.9
+
 
 @dataclass(frozen=True, slots=True)
 class Memory:
@@ -28,6 +31,11 @@ class Memory:
     def share(self) -> float:
         """The part of the limit that is used; 0 without a limit."""
         return self.used_bytes / self.limit_bytes if self.limit_bytes else 0.0
+
+    @property
+    def fills_up(self) -> bool:
+        """Whether so much of the limit is used that a person has to act."""
+        return self.share > _FULLEST_SHARE
 
     @property
     def evicts(self) -> bool:

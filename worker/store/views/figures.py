@@ -156,6 +156,33 @@ class Measures:
         figures.measuring_seconds = time.perf_counter() - started_at
         return figures
 
+    def only_counted(self, persona: str | None = None) -> int:
+        """How many refused events were only counted so far, because there was no room for their letters.
+
+        ``persona``: only of this one.
+        """
+        with self._redis.pipeline(transaction=False) as pipeline:
+            for shard in self._keys.shards:
+                pipeline.hgetall(shard.only_counted)
+            found: list[dict[str, str]] = pipeline.execute()
+        return sum(
+            int(number)
+            for counters in found
+            for name, number in counters.items()
+            if name != ":last" and persona in (None, name)
+        )
+
+    def touches_due(self) -> tuple[int, int]:
+        """How many touches are due, and when the first of all is looked at (ms; 0 = none is planned)."""
+        now_ms = clock_ms(self._redis)
+        with self._redis.pipeline(transaction=False) as pipeline:
+            for shard in self._keys.shards:
+                pipeline.zcount(shard.follow_ups, "-inf", now_ms)
+                pipeline.zrange(shard.follow_ups, 0, 0, withscores=True)
+            answers = pipeline.execute()
+        firsts = [int(at) for found in answers[1::2] for _, at in found]
+        return sum(answers[::2]), min(firsts, default=0)
+
     def _gates(self) -> dict[str, list[str]]:
         now = clock_ms(self._redis)
         with self._redis.pipeline(transaction=False) as pipeline:
