@@ -41,9 +41,9 @@ class Address:
     tls: bool
     hosts: tuple[tuple[str, int], ...]
     path: str
-    username: str | None = None
+    username: str | None = field(default=None, repr=False)
     service: str = ""
-    sentinel_username: str | None = None
+    sentinel_username: str | None = field(default=None, repr=False)
     password: str | None = field(default=None, repr=False)
     sentinel_password: str | None = field(default=None, repr=False)
     url: str = field(default="", repr=False)

@@ -26,6 +26,7 @@ MEMBERS = [
     "InboxFull",
     "InvalidEvent",
     "MissingChannel",
+    "MoneyEvent",
     "Producer",
     "Receipt",
     "Refused",
