@@ -59,7 +59,7 @@ class Persona:
         self._heard(group)
         return self._answer
 
-    def host(self, image: bytes, filename: str) -> str:
+    def host(self, target: str, image: bytes, filename: str) -> str:
         raise AssertionError("no lead of these races sends an image")
 
     def try_out(self) -> None:

@@ -46,10 +46,11 @@ class CharactersPersona:
         except FluidTalkError as error:
             raise _failure_of(error) from error
 
-    def host(self, image: bytes, filename: str) -> str:
-        """Host an image of a lead. Returns its address, to ask with."""
+    def host(self, target: str, image: bytes, filename: str) -> str:
+        """Host an image of a lead, on the platform on which the lead writes. Returns its address, to ask with."""
+        platform, _ = platform_and_handle(target, self._platform)
         try:
-            hosted = self._client.inbound_media(platform=self._platform, data=image, filename=filename)
+            hosted = self._client.inbound_media(platform=platform, data=image, filename=filename)
         except FluidTalkError as error:
             raise _failure_of(error) from error
         return hosted.url or ""

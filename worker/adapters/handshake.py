@@ -47,8 +47,9 @@ class Handshake:
         except FluidTalkError as error:
             raise failure_of(error) from error
 
-    def host(self, image: bytes, filename: str) -> str:
-        """Host an image. Returns its address, to ask with. ``filename``: with the extension of the image's type."""
+    def host(self, target: str, image: bytes, filename: str) -> str:
+        """Host an image of a lead. Returns its address, to ask with. ``target``: of no meaning to this API.
+        ``filename``: with the extension of the image's type."""
         try:
             return self._client.upload_image(data=image, filename=filename).url
         except FluidTalkError as error:
@@ -56,7 +57,7 @@ class Handshake:
 
     def try_out(self) -> None:
         """Make a call without consequences for any lead, to see whether the persona can be reached."""
-        self.host(_PIXEL, "pixel.png")
+        self.host("", _PIXEL, "pixel.png")
 
     def echo_of(self, group: tuple[StoredEvent, ...]) -> str:
         """Always '': this API answers the same words again."""

@@ -73,7 +73,7 @@ class AsksPersona(Protocol):
     """
 
     def ask(self, group: tuple[StoredEvent, ...], image_url: str | None) -> Answer: ...
-    def host(self, image: bytes, filename: str) -> str: ...
+    def host(self, target: str, image: bytes, filename: str) -> str: ...
     def try_out(self) -> None: ...
     def echo_of(self, group: tuple[StoredEvent, ...]) -> str: ...
 
@@ -267,7 +267,7 @@ class Asking:
         filename = image.named(attachment.filename if attachment else None)
         begun_at = time.monotonic()
         try:
-            image_url = self._personas[grant.conversation.persona].host(image.data, filename)
+            image_url = self._personas[grant.conversation.persona].host(last.target, image.data, filename)
         except CallFailed as failure:
             if isinstance(failure, OutcomeUnknown):
                 metrics.unknown(grant.conversation.persona, "image")

@@ -9,7 +9,7 @@ import pytest
 
 from worker.adapters.characters import CharactersPersona
 from worker.clients import fluidtalk
-from worker.clients.fluidtalk import Bubble, CharacterReply, EventResult
+from worker.clients.fluidtalk import Bubble, CharacterReply, EventResult, MediaResult
 from worker.clients.fluidtalk.errors import character_error_for
 from worker.domain import failures
 from worker.domain.answer import Answer
@@ -66,6 +66,13 @@ def test_a_target_without_a_platform_is_on_the_usual_one() -> None:
     cleo, client = persona(CharacterReply())
     cleo.ask((AiOpener(persona="cleo", target="mark"),), None)
     assert (client.named[0]["platform"], client.named[0]["handle"]) == ("telegram", "mark")
+
+
+@pytest.mark.parametrize(("target", "platform"), [("x/@finn", "x"), ("@finn", "telegram")])
+def test_an_image_is_hosted_where_the_lead_writes(target: str, platform: str) -> None:
+    cleo, client = persona(MediaResult(url="https://hosted/a.png"))
+    assert cleo.host(target, b"bytes", "a.png") == "https://hosted/a.png"
+    assert client.named == [{"platform": platform, "data": b"bytes", "filename": "a.png"}]
 
 
 def test_the_id_of_a_trigger_is_the_same_at_each_try_and_another_for_each_lead_and_event() -> None:
@@ -127,7 +134,11 @@ def test_a_paused_persona_is_no_silence() -> None:
 )
 def test_errors_become_the_domains_words(error: Any, kind: type[Exception]) -> None:
     cleo, _ = persona(error(402, None, "said", retry_after=3.0))
-    for call in (lambda: cleo.ask((AiOpener(**NAMED),), None), lambda: cleo.host(b"x", "a.png"), cleo.try_out):
+    for call in (
+        lambda: cleo.ask((AiOpener(**NAMED),), None),
+        lambda: cleo.host("instagram/mark", b"x", "a.png"),
+        cleo.try_out,
+    ):
         with pytest.raises(failures.CallFailed) as failed:
             call()
         assert type(failed.value) is kind

@@ -135,7 +135,7 @@ def test_what_could_not_be_read_is_passed_on():
 def test_each_error_of_the_client_is_one_failure_of_the_domain(error, failure):
     persona = Handshake(Client(error))
     chat = (InboundChat(**NAMED, message="hi"),)
-    for call in (lambda: persona.ask(chat, None), lambda: persona.host(b"", "a.png"), persona.try_out):
+    for call in (lambda: persona.ask(chat, None), lambda: persona.host("@x", b"", "a.png"), persona.try_out):
         with pytest.raises(failures.CallFailed) as caught:
             call()
         found = caught.value
@@ -164,5 +164,5 @@ def test_why_there_was_no_answer_is_told():
 
 def test_an_image_is_hosted_and_its_address_comes_back():
     client = Client(UploadResult("https://hosted/a.png"))
-    assert Handshake(client).host(b"bytes", "a.png") == "https://hosted/a.png"
+    assert Handshake(client).host("@x", b"bytes", "a.png") == "https://hosted/a.png"
     assert client.calls == [("upload_image", (), {"data": b"bytes", "filename": "a.png"})]

@@ -112,6 +112,14 @@ def test_an_attachment_is_hosted_first(cleo: Any, tell: Callable[..., Any], pres
     assert cleo.texts()[0][0].startswith("You sent an image: http://")
 
 
+def test_an_attachment_is_hosted_on_the_platform_of_its_lead(
+    cleo: Any, tell: Callable[..., Any], presigned: str
+) -> None:
+    cleo.producer.enqueue(tell(target="x/@finn", message="", attachments=[{"url": presigned}]))
+    assert cleo.work(Conversation("cleo", "x/@finn")) == ["answered"]
+    assert [call.fields["platform"] for call in cleo.asked() if call.persona == "cleo"] == ["x", "x"]
+
+
 # Unknown outcomes
 
 
