@@ -103,7 +103,7 @@ __all__ = [
 # check need the store.
 Role = Literal["worker", "producer", "scheduler"]
 
-_DEMO_KEY = "ft_sk_demo_"
+_DEMO_KEYS = ("ft_sk_demo_", "ftc_live_demo_")
 
 
 class Settings(BaseModel):
@@ -209,7 +209,7 @@ class Settings(BaseModel):
 
     def _is_demo(self, key: SecretStr) -> bool:
         real = self.fluidtalk.base_url == FluidTalk().base_url
-        return real and key.get_secret_value().startswith(_DEMO_KEY)
+        return real and key.get_secret_value().startswith(_DEMO_KEYS)
 
     def _parts(self) -> budgets.Parts:
         places = {name: f"PERSONAS__{name.upper()}__" for name in self.personas}

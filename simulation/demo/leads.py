@@ -15,11 +15,21 @@ from simulation.upstreams.pictures import PHOTO
 from worker import from_captivate
 from worker.domain.events import AiOpener, EventTrigger, InboundChat
 
-PERSONAS = {"ava": "ft_sk_demo_ava", "bea": "ft_sk_demo_bea", "cleo": "ft_sk_demo_cleo"}
+PERSONAS = {
+    "ava": "ft_sk_demo_ava",
+    "bea": "ft_sk_demo_bea",
+    "cleo": "ft_sk_demo_cleo",
+    "dora": "ftc_live_demo_dora",
+}
 FOLLOW_UP_SECONDS = 4.0
+WORDS_LOST = "Sorry, I was cut off. What would you like to know?"
 SETTINGS = {
     "PARLEY_PERSONAS__AVA__ON_SEALED__ACTION": "escalate_to_human",
     "PARLEY_PERSONAS__CLEO__FOLLOW_UPS__DELAYS_SECONDS": f"[{FOLLOW_UP_SECONDS:g}]",
+    # Of leads that name none; all of its leads in the demo name another one.
+    "PARLEY_PERSONAS__DORA__PLATFORM": "instagram",
+    "PARLEY_PERSONAS__DORA__ON_TEXT_LOST__ACTION": "line",
+    "PARLEY_PERSONAS__DORA__ON_TEXT_LOST__LINE": WORDS_LOST,
 }
 
 # A script pauses for so many seconds, or until something has happened.
@@ -87,9 +97,8 @@ class ScriptedLead(ABC):
     def does(self, event_type: str, context: dict[str, Any]) -> None:
         """Do something on the platform."""
         self.arranges(f"a platform event: {event_type} {' '.join(map(str, context.values()))}")
-        self.stage.enqueue(
-            EventTrigger.model_validate({**self._identity(), "event_type": event_type, "context": context})
-        )
+        event = {"event_type": event_type, "context": context, "channel": self.payload()}
+        self.stage.enqueue(EventTrigger.model_validate({**self._identity(), **event}))
 
     def arranges(self, text: str) -> None:
         """Tell the spectator what the demo has arranged."""
@@ -101,7 +110,7 @@ class ScriptedLead(ABC):
 
     def payload(self) -> dict[str, Any]:
         """The Captivate request of this lead, without what it says."""
-        name = self.handle.removeprefix("@").capitalize()
+        name = self.handle.rpartition("@")[2].capitalize()
         channel = {
             "channelMetadata": {"channel": "custom-channel", "channelData": {}},
             "user": {"firstName": name, "lastName": None, "email": None},

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from simulation.demo.characters import OF_CHARACTERS
 from simulation.demo.crowd import BEGINS_AT, CROWD_LEADS, MESSAGES_EACH, crowd
 from simulation.demo.feed import Feed
 from simulation.demo.leads import CALM, ScriptedLead, Step
@@ -51,7 +52,7 @@ class Round:
     def __init__(self, number: int, upstreams: SimulatedUpstreams, producer: Producer, store: Store) -> None:
         self.upstreams = upstreams
         self._producer = producer
-        stories = sorted((*CALM, *TROUBLED), key=lambda story: story.begins_at)
+        stories = sorted((*CALM, *TROUBLED, *OF_CHARACTERS), key=lambda story: story.begins_at)
         self.scripted = [story(self, number) for story in stories]
         self.crowd = crowd(self, number)
         self.feed = Feed(upstreams, store.timeline, self.leads)

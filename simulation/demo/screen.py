@@ -30,6 +30,8 @@ _COLORS = (
     "medium_purple",
     "gold3",
     "sky_blue3",
+    "salmon1",
+    "turquoise2",
 )
 _INTRODUCTION = (
     "This is Parley: leads write on a chat channel, Parley puts what they write into a queue, asks a persona for the "

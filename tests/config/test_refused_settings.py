@@ -155,8 +155,12 @@ def test_a_token_of_the_newer_api_needs_a_platform(refused, accepted, token):
     assert settings.personas["ava"].speaks == "characters"
 
 
-def test_the_key_of_the_demo_is_refused_by_a_worker_of_the_real_service(refused, accepted):
-    demo = {"PARLEY_PERSONAS__AVA__API_KEY": "ft_sk_demo_ava"}
+@pytest.mark.parametrize(
+    "persona",
+    [{"API_KEY": "ft_sk_demo_ava"}, {"API_KEY": "ftc_live_demo_ava", "PLATFORM": "instagram"}],
+)
+def test_the_key_of_the_demo_is_refused_by_a_worker_of_the_real_service(refused, accepted, persona):
+    demo = {f"PARLEY_PERSONAS__AVA__{name}": value for name, value in persona.items()}
     (line,) = refused(**demo)
     assert "only simulated upstreams know" in line
     assert accepted(**demo, PARLEY_FLUIDTALK__BASE_URL="http://127.0.0.1:1").personas

@@ -65,7 +65,7 @@ def test_the_demo_runs_by_itself_and_all_of_it_is_true(start_demo, tmp_path):
     assert "\x1b" not in shown
     assert "✗" not in shown
     assert re.search(r"held [23]\.\d s", shown), "Retry-After, and a little behind the others"
-    for trouble in ("resent with the same Idempotency-Key", "ignored:", "sealed:", "joined into one turn"):
+    for trouble in ("resent with the same Idempotency-Key", "ignored:", "sealed:", "joined into one turn", "text lost"):
         assert trouble in shown
     assert pids(shown).keys() == PROCESSES
     assert not [name for name, pid in pids(shown).items() if alive(pid)]

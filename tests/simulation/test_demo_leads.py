@@ -6,9 +6,11 @@ from datetime import UTC, datetime
 
 import pytest
 
+from simulation.demo.characters import OF_CHARACTERS, PhotoInTheMiddle, TriggerInDoubt
 from simulation.demo.crowd import CrowdLead
 from simulation.demo.leads import (
     CALM,
+    WORDS_LOST,
     Burst,
     EventInLiveChat,
     ImageSender,
@@ -20,6 +22,8 @@ from simulation.demo.troubles import TROUBLED, ChannelSilent, ChannelUnavailable
 from simulation.upstreams.call_log import Call
 from simulation.upstreams.pictures import PHOTO
 from worker.store.views.timeline import Moment
+
+STORIES = (*CALM, *TROUBLED, *OF_CHARACTERS)
 
 
 class Stage:
@@ -39,8 +43,8 @@ class Stage:
         self.lines.append(line)
 
 
-def ask(status=200, *, start=1.0, end=2.0, **changes):
-    return Call(service="fluidtalk", method="POST", path="/", status=status, start_wall=start, end_wall=end, **changes)
+def ask(status=200, *, start=1.0, end=2.0, path="/", **changes):
+    return Call(service="fluidtalk", method="POST", path=path, status=status, start_wall=start, end_wall=end, **changes)
 
 
 def send(*texts, key="key", status=200, acted=True, actions=None):
@@ -64,7 +68,7 @@ def lead_with(story, *texts, asks=(), sends=(), uploads=(), words=()):
     return lead
 
 
-@pytest.mark.parametrize("story", [*CALM, *TROUBLED])
+@pytest.mark.parametrize("story", STORIES)
 def test_no_story_holds_without_evidence(story):
     lead = lead_with(story, "hello")
     holds, said = lead.seen()
@@ -72,14 +76,14 @@ def test_no_story_holds_without_evidence(story):
     assert said
 
 
-@pytest.mark.parametrize("story", [*CALM, *TROUBLED])
+@pytest.mark.parametrize("story", STORIES)
 def test_the_summary_has_room_for_what_is_expected(story):
     assert len(story.expected) <= 47
     assert len(story.handle) <= 9
 
 
 def test_all_leads_have_names_of_their_own():
-    handles = [story.handle for story in (*CALM, *TROUBLED)]
+    handles = [story.handle for story in STORIES]
     assert len(set(handles)) == len(handles)
 
 
@@ -102,6 +106,19 @@ IMAGE_ANSWER = send("You said: a", f"You sent an image: {HOSTED}")
 TO_HUMAN = send(actions=[{"id": "escalateToHuman"}])
 EVENT = ask(action="ENTRY_POINT", turn=2)
 EVENT_ANSWER = send("You did: story_reaction {}")
+CHAT = ask(path="/api/v1/characters/chat", fields={"message": "a\nb"})
+PHOTO_SECOND = send("You said: a", "", "You said: b")
+PHOTO_SECOND.fields["response"][1] = {"type": "files", "files": [{"url": "http://talk/media/photo.png"}]}
+PHOTO_LAST = send("You said: a", "You said: b", "")
+PHOTO_LAST.fields["response"][2] = PHOTO_SECOND.fields["response"][1]
+
+
+def trigger(external_id, *, acted, status=200):
+    return ask(status, acted=acted, action="new_follower", fields={"external_event_id": external_id})
+
+
+CUT_OFF = trigger("id", acted=True, status=None)
+SORRY = send(WORDS_LOST)
 
 
 @pytest.mark.parametrize(
@@ -162,6 +179,15 @@ EVENT_ANSWER = send("You did: story_reaction {}")
         (SealedLead, "a", {"asks": [ask(), ask(400)], "sends": [AGAIN], "words": ["sealed"] * 2}, False),
         (EventInLiveChat, "a", {"asks": [ask(turn=1), EVENT], "sends": [AGAIN, EVENT_ANSWER]}, True),
         (EventInLiveChat, "a", {"asks": [EVENT, ask(turn=1)], "sends": [AGAIN, EVENT_ANSWER]}, False),
+        (PhotoInTheMiddle, "ab", {"asks": [CHAT], "sends": [PHOTO_SECOND]}, True),
+        (PhotoInTheMiddle, "ab", {"asks": [CHAT], "sends": [PHOTO_LAST]}, False),
+        (PhotoInTheMiddle, "ab", {"asks": [CHAT, CHAT], "sends": [PHOTO_SECOND]}, False),
+        (PhotoInTheMiddle, "ab", {"asks": [JOINED], "sends": [PHOTO_SECOND]}, False),
+        (TriggerInDoubt, "", {"asks": [CUT_OFF, trigger("id", acted=False)], "sends": [SORRY]}, True),
+        (TriggerInDoubt, "", {"asks": [CUT_OFF, trigger("id", acted=True)], "sends": [SORRY]}, False),
+        (TriggerInDoubt, "", {"asks": [CUT_OFF, trigger("other", acted=False)], "sends": [SORRY]}, False),
+        (TriggerInDoubt, "", {"asks": [CUT_OFF, trigger("id", acted=False)], "sends": [AGAIN]}, False),
+        (TriggerInDoubt, "", {"asks": [CUT_OFF], "sends": [SORRY]}, False),
         (OwnedElsewhere, "a", {"asks": [ask()], "words": ["ignored"]}, True),
         (OwnedElsewhere, "a", {"asks": [ask()], "sends": [AGAIN], "words": ["ignored"]}, False),
     ],
