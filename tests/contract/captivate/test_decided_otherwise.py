@@ -157,11 +157,58 @@ def test_c36_only_theirs_fails_untyped_for_none(official: Any) -> None:
         ours.Captivate.parse(None)
 
 
-@pytest.mark.parametrize("method", ["enable_router_mode", "set_agents", "get_outgoing_action", "async_send_message_v1"])
-def test_c38_what_is_not_in_the_seed_is_not_built(both: Any, method: str) -> None:
+@pytest.mark.parametrize("agents", ["a", None, ["a", 5], {"a": 1}])
+def test_c38_only_ours_refuses_agents_that_are_no_list_of_texts(both: Any, agents: Any) -> None:
     theirs, mine = both
-    assert hasattr(theirs, method)
-    assert not hasattr(mine, method)
+    theirs.set_agents_list(agents)
+    with pytest.raises(ours.CaptivateValueError, match="list of ids"):
+        mine.set_agents_list(agents)
+    mine.set_agents_list(["a"])
+
+
+def test_c38_only_ours_does_not_take_a_private_name_for_the_agents(both: Any) -> None:
+    theirs, mine = both
+    for captivate in both:
+        captivate.set_private_metadata("agents_list", ["p"])
+    theirs.set_agents_list(["a"])
+    with pytest.raises(ours.CaptivateValueError, match="private key"):
+        mine.set_agents_list(["a"])
+
+
+def test_only_ours_sees_an_escalation_without_a_word(both: Any) -> None:
+    for captivate in both:
+        captivate.enable_router_mode()
+        captivate.escalate_to_agent_router()
+    theirs, mine = both
+    assert theirs.is_escalating_to_agent_router() is None, "as if it did not"
+    assert mine.is_escalating_to_agent_router() == {}
+
+
+def test_only_ours_reads_an_odd_list_of_agents_as_none(official: Any, request_payload: dict[str, Any]) -> None:
+    request_payload["metadata"]["internal"]["channelMetadata"]["custom"] = {"agents_list": "a"}
+    assert official.Captivate(**copy.deepcopy(request_payload)).get_agents() == "a"
+    assert ours.Captivate(**request_payload).get_agents() is None
+
+
+def test_only_theirs_looks_up_methods(both: Any) -> None:
+    theirs, mine = both
+    assert callable(theirs.metadata.get("model_dump"))
+    assert mine.metadata.get("model_dump") is None
+
+
+def test_a_chat_request_is_checked_when_it_becomes_a_conversation(official: Any) -> None:
+    """It is loose. Theirs raises pydantic's error then, ours its own."""
+    for side, error in ((official, ValueError), (ours, ours.CaptivatePayloadError)):
+        request = side.ChatRequest(session_id="s", metadata={})
+        with pytest.raises(error, match=r"metadata\.internal"):
+            side.Captivate.create(request)
+
+
+def test_the_first_endpoint_is_not_built(both: Any) -> None:
+    """Deprecated there, and "will not be maintained"."""
+    theirs, mine = both
+    assert hasattr(theirs, "async_send_message_v1")
+    assert not hasattr(mine, "async_send_message_v1")
 
 
 def test_c39_only_ours_refuses_a_private_address(recorder: Any, both: Any) -> None:

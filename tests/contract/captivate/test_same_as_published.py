@@ -45,7 +45,7 @@ OPERATIONS: dict[str, Operation] = {
     "file by url": lambda m, c: c.set_response([m.FileCollectionModel(files=[{"type": "", "url": "u"}])]),
     "no files": lambda m, c: c.set_response([m.FileCollectionModel(files=[])]),
     "unknown keys dropped": lambda m, c: c.set_response([m.TextMessageModel(text="a", colour="red")]),
-    "custom": lambda m, c: c.set_response([{"type": "custom", "content": "x"}]),
+    "custom message": lambda m, c: c.set_response([{"type": "custom", "content": "x"}]),
     "custom empty": lambda m, c: c.set_response([{}]),
     "custom pause": lambda m, c: c.set_response([{"type": "pause", "time": 800}]),
     "custom like text": lambda m, c: c.set_response([{"type": "text", "text": "a", "more": [1]}]),
@@ -93,7 +93,44 @@ OPERATIONS: dict[str, Operation] = {
     "reading": lambda m, c: [
         c.get_session_id(), c.get_user_input(), c.get_has_livechat(), c.get_channel(), c.get_created_at(),
         c.get_updated_at(), c.get_user() and c.get_user().model_dump(),
+        c.get_agents(), c.get_agents_list(), c.is_router_mode(),
         c.get_incoming_action() and [action.model_dump() for action in c.get_incoming_action()],
+    ],
+    "agents list": lambda m, c: [c.set_agents_list(["a", "b"]), c.get_agents_list(), c.get_agents()],
+    "no agents": lambda m, c: [c.set_agents_list([]), c.get_agents_list()],
+    "agents of a router": lambda m, c: [c.enable_router_mode(), c.set_agents(["a"]), c.get_agents()],
+    "agents removed": lambda m, c: [c.set_agents_list(["a"]), c.remove_metadata("agents_list"), c.get_agents()],
+    "agents by hand": lambda m, c: [c.set_metadata("agents_list", ["a"]), c.get_agents_list()],
+    "router mode": lambda m, c: [
+        c.is_router_mode(), c.enable_router_mode(), c.is_router_mode(), c.disable_router_mode(), c.is_router_mode(),
+    ],
+    "no action to look at": lambda m, c: [
+        c.enable_router_mode(), c.get_outgoing_action(), c.is_escalating_to_agent_router(),
+    ],
+    "action looked at": lambda m, c: [
+        c.enable_router_mode(), c.escalate_to_agent_router("r", "i", ["a"]),
+        [action.model_dump() for action in c.get_outgoing_action()], c.is_escalating_to_agent_router(),
+    ],
+    "action of another kind": lambda m, c: [
+        c.enable_router_mode(), c.escalate_to_agent("a"), c.is_escalating_to_agent_router(),
+    ],
+    "second action": lambda m, c: [
+        c.enable_router_mode(),
+        c.set_outgoing_action(
+            [m.ActionModel(id="a"), m.ActionModel(id="escalate_to_agent_router", data={"intent": "i"})]
+        ),
+        c.is_escalating_to_agent_router(),
+    ],
+    "custom": lambda m, c: [
+        _channel(c).set_custom("k", 1), _channel(c).get_custom("k"), _channel(c).remove_custom("k") and None,
+        _channel(c).get_custom("k"), _channel(c).set_custom("l", 2),
+    ],
+    "agents of the channel": lambda m, c: [_channel(c).set_agents(["a"]), _channel(c).get_agents()],
+    "looked up": lambda m, c: [
+        c.set_metadata("k", 1), c.set_private_metadata("p", 2), _channel(c).channelMetadata.update(c=3),
+        [_channel(c).get(key, "no") for key in ("k", "p", "c", "custom", "conversationCreatedAt", "missing")],
+        _channel(c).get("missing"), c.metadata.get("missing"), c.metadata.internal.get("missing", "no"),
+        c.metadata.get("internal").get("channelMetadata") is _channel(c),
     ],
     "everything": lambda m, c: [
         c.set_conversation_title("t"),
@@ -106,6 +143,10 @@ OPERATIONS: dict[str, Operation] = {
 }  # fmt: skip
 
 
+def _channel(captivate: Any) -> Any:
+    return captivate.metadata.internal.channelMetadata
+
+
 def _with(payload: dict[str, Any], **changes: Any) -> dict[str, Any]:
     payload = copy.deepcopy(payload)
     payload["metadata"]["internal"]["channelMetadata"].update(changes)
@@ -116,6 +157,7 @@ REQUESTS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "the seed's": lambda p: p,
     "smallest": lambda p: {"session_id": "", "hasLivechat": True, "metadata": {"internal": {"channelMetadata": {}}}},
     "no user": lambda p: _with(p, user=None),
+    "agents": lambda p: _with(p, custom={"agents_list": ["a", "b"]}),
     "half a user": lambda p: _with(p, user={"email": "e", "phone": "1"}),
     "private": lambda p: _with(p, private={"score": {"a": [1]}, "mode": 2}),
     "times": lambda p: _with(p, conversationCreatedAt="2026-01-01T00:00:00Z", conversationUpdatedAt="yesterday"),
@@ -152,6 +194,40 @@ def test_requests_give_the_same_body(
     assert mine.get_files() == (theirs.get_files() or [])
 
 
+@pytest.mark.parametrize("change", REQUESTS.values(), ids=REQUESTS.keys())
+def test_create_reads_a_dict_and_a_chat_request(official: Any, request_payload: dict[str, Any], change: Any) -> None:
+    payload = change(request_payload)
+    for kind in (dict, "ChatRequest"):
+        theirs, mine = (
+            side.Captivate.create(
+                copy.deepcopy(payload) if kind is dict else side.ChatRequest(**copy.deepcopy(payload))
+            )
+            for side in (official, ours)
+        )
+        assert json.dumps(mine.body()) == json.dumps(theirs.get_response())
+        assert OPERATIONS["reading"](ours, mine) == OPERATIONS["reading"](official, theirs)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{}, {"files": None}, {"incoming_action": [{"anything": 1}]}, {"metadata": {}}, {"hasLivechat": "yes", "more": 1}],
+)
+def test_a_chat_request_has_the_same_fields(official: Any, request_payload: dict[str, Any], changes: Any) -> None:
+    smallest = {key: request_payload[key] for key in ("session_id", "metadata")}
+    for payload in ({**request_payload, **changes}, {**smallest, **changes}):
+        theirs, mine = (side.ChatRequest(**copy.deepcopy(payload)) for side in (official, ours))
+        assert mine.model_dump() == theirs.model_dump()
+
+
+@pytest.mark.parametrize(
+    "changes", [{"session_id": 5}, {"metadata": None}, {"files": ["a"]}, {"hasLivechat": None}, {"user_input": 5}]
+)
+def test_the_same_chat_requests_are_refused(official: Any, request_payload: dict[str, Any], changes: Any) -> None:
+    for side in (official, ours):
+        with pytest.raises(ValueError):  # noqa: PT011 - both are pydantic's
+            side.ChatRequest(**{**request_payload, **changes})
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -179,6 +255,8 @@ def test_the_same_requests_are_refused(official: Any, request_payload: dict[str,
         official.Captivate(**request_payload)
     with pytest.raises(ValueError):  # noqa: PT011
         ours.Captivate(**request_payload)
+    with pytest.raises(ours.CaptivatePayloadError):
+        ours.Captivate.create(request_payload)
     if isinstance(request_payload.get("session_id"), str | int):
         ours.Captivate.parse(request_payload).body()
         return
@@ -200,6 +278,15 @@ def test_the_same_requests_are_refused(official: Any, request_payload: dict[str,
         lambda m, c: c.set_private_metadata("k", {1, 2}),
         lambda m, c: [c.set_private_metadata("p", 1), c.set_metadata("p", 2)],
         lambda m, c: m.ActionModel(id="a", payload={"x": 1}, data={"x": 2}),
+        lambda m, c: c.set_agents(["a"]),
+        lambda m, c: c.get_outgoing_action(),
+        lambda m, c: c.is_escalating_to_agent_router(),
+        lambda m, c: [c.enable_router_mode(), c.disable_router_mode(), c.set_agents(["a"])],
+        lambda m, c: [c.set_agents_list(["a"]), c.set_agents_list(["a"])],
+        lambda m, c: [c.enable_router_mode(), c.set_agents(["a"]), c.set_agents_list(["b"])],
+        lambda m, c: [c.set_agents_list(["a"]), _channel(c).set_agents(["a"])],
+        lambda m, c: _channel(c).set_custom("title", 1),
+        lambda m, c: m.Captivate.create("text"),
         lambda m, c: m.ActionModel(payload={}),
         lambda m, c: m.FileModel(type="a/b"),
         lambda m, c: m.FileModel(type="a/b", url="", filename=""),

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from worker.clients.captivate.actions import ActionModel
+from worker.clients.captivate.chat_request import ChatRequest
 from worker.clients.captivate.conversation import Captivate, CaptivateResponseModel
 from worker.clients.captivate.errors import (
     CaptivateError,
@@ -48,6 +49,7 @@ __all__ = [
     "CardCollectionModel",
     "CardMessageModel",
     "ChannelMetadataModel",
+    "ChatRequest",
     "DownloadFailed",
     "FileCollectionModel",
     "FileModel",

@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from worker.clients.captivate.errors import CaptivateValueError, faults
 from worker.clients.values.json_values import JsonObject
 
+_TO_AGENT_ROUTER = "escalate_to_agent_router"
+
 
 class ActionModel(BaseModel):
     """An action: ``id`` (also read from ``action``, which wins when both are there, C24) and its ``payload``.
@@ -49,6 +51,11 @@ def _action(position: int, value: object) -> ActionModel:
         raise CaptivateValueError(f"action {position}: {faults(error, 'action')}") from None
 
 
+def is_escalation_to_agent_router(action: ActionModel) -> bool:
+    """Whether it hands the conversation to the agent router."""
+    return action.id == _TO_AGENT_ROUTER
+
+
 def escalation_to_human() -> ActionModel:
     """Hand the conversation to a person. The id is a reserved name of the platform (seed function 19)."""
     return ActionModel(id="escalateToHuman")
@@ -60,7 +67,7 @@ def escalation_to_agent_router(
     """Hand the conversation to the agent router; blank arguments are left out (seed function 20)."""
     given = {"reason": reason, "intent": intent, "recommended_agents": recommended_agents}
     payload = {name: value for name, value in given.items() if value}
-    return _action(0, {"id": "escalate_to_agent_router", "payload": payload})
+    return _action(0, {"id": _TO_AGENT_ROUTER, "payload": payload})
 
 
 def escalation_to_agent(agent_id: str, reason: str | None) -> ActionModel:

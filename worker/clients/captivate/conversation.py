@@ -18,8 +18,10 @@ from worker.clients.captivate.actions import (
     escalation_to_agent,
     escalation_to_agent_router,
     escalation_to_human,
+    is_escalation_to_agent_router,
 )
-from worker.clients.captivate.errors import CaptivatePayloadError, faults
+from worker.clients.captivate.chat_request import ChatRequest
+from worker.clients.captivate.errors import CaptivatePayloadError, CaptivateValueError, faults
 from worker.clients.captivate.messages import CardMessageModel, FileModel, Message, MessageModel, checked_messages
 from worker.clients.captivate.metadata import ChannelMetadataModel, MetadataModel, UserModel
 from worker.clients.captivate.requests import readable
@@ -71,6 +73,7 @@ class Captivate(BaseModel):
     _actions: list[ActionModel] | None = PrivateAttr(default=None)
     # No private attribute: each of them costs every conversation as much as a field.
     _left_out: ClassVar[tuple[LeftOut, ...]] = ()
+    _router_mode: ClassVar[bool] = False
 
     @classmethod
     def parse(cls, payload: object) -> Captivate:
@@ -92,6 +95,19 @@ class Captivate(BaseModel):
             raise CaptivatePayloadError(faults(error, "request")) from None
         captivate.__dict__["_left_out"] = left_out
         return captivate
+
+    @classmethod
+    def create(cls, data: ChatRequest | dict[str, Any]) -> Captivate:
+        """Make a conversation from a ``ChatRequest`` or a decoded request, as ``Captivate(**data)`` does.
+
+        Raises ``CaptivatePayloadError`` for what is not as documented. ``parse`` is more tolerant.
+        """
+        if not isinstance(data, ChatRequest | dict):
+            raise CaptivatePayloadError(f"a request is a ChatRequest or a dict, not a {type(data).__name__}")
+        try:
+            return cls.model_validate(data.model_dump() if isinstance(data, ChatRequest) else data)
+        except ValidationError as error:
+            raise CaptivatePayloadError(faults(error, "request")) from None
 
     @property
     def left_out(self) -> tuple[LeftOut, ...]:
@@ -201,6 +217,50 @@ class Captivate(BaseModel):
         """Replace the actions of the answer; None clears them. Raises ``CaptivateValueError`` for what is no action."""
         self._actions = None if actions is None else checked_actions(actions)
 
+    def enable_router_mode(self) -> None:
+        """Say that this agent is a router: it may choose agents and look at the actions of its answer."""
+        self.__dict__["_router_mode"] = True
+
+    def disable_router_mode(self) -> None:
+        """Say that this agent is none, which is where every conversation begins."""
+        self.__dict__["_router_mode"] = False
+
+    def is_router_mode(self) -> bool:
+        """Whether this agent is a router."""
+        return self._router_mode
+
+    def set_agents(self, agents_list: list[str]) -> None:
+        """Set the ids of the agents to choose from, once for each request.
+
+        Raises ``CaptivateValueError`` outside of router mode, the second time, and for anything but a list of texts.
+        """
+        self._need_router_mode("set_agents")
+        self._channel_metadata.set_agents(agents_list)
+
+    def get_agents(self) -> list[str] | None:
+        """The ids of the agents to choose from, also those that came with the request; None = there is no list."""
+        return self._channel_metadata.get_agents()
+
+    def set_agents_list(self, agents_list: list[str]) -> None:
+        """The same as ``set_agents``, also outside of router mode (C38)."""
+        self._channel_metadata.set_agents(agents_list)
+
+    def get_agents_list(self) -> list[str] | None:
+        """The same as ``get_agents``."""
+        return self.get_agents()
+
+    def get_outgoing_action(self) -> list[ActionModel] | None:
+        """The actions of the answer, None until one was set. Raises ``CaptivateValueError`` outside of router mode."""
+        self._need_router_mode("get_outgoing_action")
+        return self._actions
+
+    def is_escalating_to_agent_router(self) -> dict[str, Any] | None:
+        """What the answer hands to the agent router, ``{}`` when it hands over without a word; None = it does not hand
+        over. Raises ``CaptivateValueError`` outside of router mode."""
+        self._need_router_mode("is_escalating_to_agent_router")
+        handed = next(filter(is_escalation_to_agent_router, self._actions or []), None)
+        return None if handed is None else handed.payload or {}
+
     def escalate_to_human(self) -> None:
         """Ask for a person. Replaces the actions set before (C25); messages travel with it."""
         self._actions = [escalation_to_human()]
@@ -241,6 +301,10 @@ class Captivate(BaseModel):
     def __repr_args__(self) -> list[tuple[str | None, Any]]:
         # Tracebacks and error trackers print local variables: they must not show the id or what was said.
         return [("messages", len(self._messages)), ("actions", len(self._actions or []))]
+
+    def _need_router_mode(self, function: str) -> None:
+        if not self._router_mode:
+            raise CaptivateValueError(f"{function} is for routers: call enable_router_mode first")
 
     @property
     def _channel_metadata(self) -> ChannelMetadataModel:

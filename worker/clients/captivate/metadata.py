@@ -6,7 +6,7 @@ Unknown keys of every level can be read as attributes but are never sent (C3).
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_serializer
 
@@ -14,12 +14,19 @@ from worker.clients.captivate.errors import CaptivateValueError, faults
 from worker.clients.values.json_values import JsonObject, json_fault
 
 RESERVED_KEYS = frozenset({"private", "title", "conversation_title"})
+AGENTS_KEY = "agents_list"
 
 
 class _Readable(BaseModel):
     """Keeps unknown keys readable. What is sent is stated by each model's serializer."""
 
     model_config = ConfigDict(extra="allow", frozen=True, hide_input_in_errors=True)
+
+    def _value(self, name: str, default: Any) -> Any:
+        # Values only: getattr would also find the methods.
+        if name in type(self).model_fields:
+            return getattr(self, name)
+        return (self.model_extra or {}).get(name, default)
 
 
 class UserModel(_Readable):
@@ -46,6 +53,9 @@ class ChannelMetadataModel(_Readable):
     private: JsonObject = Field(default_factory=dict)
     conversationCreatedAt: str | None = None  # noqa: N815
     conversationUpdatedAt: str | None = None  # noqa: N815
+
+    # No private attribute: each of them costs every conversation as much as a field.
+    _agents_are_set: ClassVar[bool] = False
 
     @model_serializer
     def _wire(self) -> dict[str, Any]:
@@ -101,6 +111,40 @@ class ChannelMetadataModel(_Readable):
         self.custom.pop(key, None)
         return found
 
+    def set_custom(self, key: str, value: Any) -> None:
+        """The published name of ``set_metadata``."""
+        self.set_metadata(key, value)
+
+    def get_custom(self, key: str) -> Any | None:
+        """The published name of ``get_metadata``."""
+        return self.get_metadata(key)
+
+    def remove_custom(self, key: str) -> bool:
+        """The published name of ``remove_metadata``."""
+        return self.remove_metadata(key)
+
+    def set_agents(self, agents_list: list[str]) -> None:
+        """Set the ids of the agents to choose from, once for each request (C38). They are public, under
+        ``agents_list``. Raises ``CaptivateValueError`` for the second time, and for anything but a list of texts."""
+        if self._agents_are_set:
+            raise CaptivateValueError("the agents are set already: they can be set once for each request")
+        if not isinstance(agents_list, list) or not all(isinstance(agent, str) for agent in agents_list):
+            raise CaptivateValueError("the agents must be a list of ids: put them into [...], each as text")
+        self.set_metadata(AGENTS_KEY, agents_list)
+        self.__dict__["_agents_are_set"] = True
+
+    def get_agents(self) -> list[str] | None:
+        """The ids of the agents to choose from, also those that came with the request; None = there is no list."""
+        agents = self.custom.get(AGENTS_KEY)
+        return agents if isinstance(agents, list) else None
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """The value of a key: public, private, of the channel, or else a field of this model."""
+        for values in (self.custom, self.private, self.channelMetadata):
+            if key in values:
+                return values[key]
+        return self._value(key, default)
+
     def get_channel(self) -> str | None:
         """The name of the channel, or None when it has none that is text."""
         channel = self.channelMetadata.get("channel")
@@ -137,6 +181,10 @@ class InternalMetadataModel(_Readable):
     def _wire(self) -> dict[str, Any]:
         return {"channelMetadata": self.channelMetadata}
 
+    def get(self, attr: str, default: Any = None) -> Any:
+        """A field by its name, as of a dict."""
+        return self._value(attr, default)
+
 
 class MetadataModel(_Readable):
     """The ``metadata`` of a request and of its answer."""
@@ -146,3 +194,7 @@ class MetadataModel(_Readable):
     @model_serializer
     def _wire(self) -> dict[str, Any]:
         return {"internal": self.internal}
+
+    def get(self, attr: str, default: Any = None) -> Any:
+        """A field by its name, as of a dict."""
+        return self._value(attr, default)

@@ -16,8 +16,8 @@ def test_names_are_sorted_and_exist() -> None:
 def test_the_documented_names_are_there() -> None:
     documented = {
         "ActionModel", "ButtonMessageModel", "Captivate", "CaptivateClient", "CaptivateError", "CaptivateResponseModel",
-        "CardCollectionModel", "CardMessageModel", "ChannelMetadataModel", "FileCollectionModel", "FileModel",
-        "HtmlMessageModel", "TableMessageModel", "TextMessageModel", "UserModel",
+        "CardCollectionModel", "CardMessageModel", "ChannelMetadataModel", "ChatRequest", "FileCollectionModel",
+        "FileModel", "HtmlMessageModel", "TableMessageModel", "TextMessageModel", "UserModel",
     }  # fmt: skip
     assert documented <= set(package.__all__)
 

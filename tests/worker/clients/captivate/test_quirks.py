@@ -353,11 +353,10 @@ def test_c37_all_models_come_from_the_package_root() -> None:
     assert isinstance(package.Captivate, type)
 
 
-def test_c38_there_is_no_router_mode(captivate: Captivate) -> None:
-    """Not in the seed, so not built; agents_list is an ordinary value."""
-    assert not hasattr(captivate, "enable_router_mode")
-    captivate.set_metadata("agents_list", ["a"])
-    assert _sent(captivate)["custom"]["agents_list"] == ["a"]
+def test_c38_agents_list_stays_an_ordinary_value(captivate: Captivate) -> None:
+    captivate.set_agents_list(["a"])
+    captivate.set_metadata("agents_list", ["b"])
+    assert _sent(captivate)["custom"]["agents_list"] == captivate.get_agents() == ["b"]
 
 
 @pytest.mark.parametrize(
