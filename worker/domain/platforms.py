@@ -10,6 +10,11 @@ import re
 _ON_A_PLATFORM = re.compile(r"([a-z0-9_-]{1,32})/(.+)", re.DOTALL)
 
 
+def names_platform(target: str) -> bool:
+    """Whether a target names a platform."""
+    return _ON_A_PLATFORM.fullmatch(target) is not None
+
+
 def target_on(platform: str, target: str) -> str:
     """The target of a lead on a platform. One that names its platform already stays as it is."""
     return target if target.startswith(f"{platform}/") else f"{platform}/{target}"
@@ -17,7 +22,7 @@ def target_on(platform: str, target: str) -> str:
 
 def full_target(target: str, usual: str) -> str:
     """The target with its platform: ``usual`` when it names none."""
-    return target if _ON_A_PLATFORM.fullmatch(target) else f"{usual}/{target}"
+    return target if names_platform(target) else f"{usual}/{target}"
 
 
 def platform_and_handle(target: str, usual: str) -> tuple[str, str]:

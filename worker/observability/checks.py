@@ -6,7 +6,7 @@ Made by ``parley check`` and by every worker that starts (``worker.processes.sta
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 from urllib.parse import urlsplit
@@ -15,6 +15,7 @@ from config.addresses import Address
 from config.settings import Settings
 from worker.domain.diagnoses import store_fills_up, store_refuses, unread_queues
 from worker.store.operator.key_rotation import Tally
+from worker.store.personas.apis import Change
 from worker.store.redis.layout import Layout
 from worker.store.redis.server_facts import Facts
 from worker.store.redis.troubles import Trouble
@@ -34,7 +35,7 @@ UNSEEN = "cannot be seen: the server does not show it. "
 class Finding:
     """One check. ``means``: what was found and why it matters. ``remedy``: what to do, as a command or a setting.
 
-    ``loses_data``: with this, accepted events will be lost some day. ``forbids_work``: no process may use the store.
+    ``loses_data``: with this, accepted events will be lost some day. ``forbids_work``: no worker may use the store.
     """
 
     check: str
@@ -94,6 +95,28 @@ def of_layout(layout: Layout) -> Finding:
     if layout.agrees:
         return Finding("shards", "ok", f"{layout.wanted}, as the store was made with")
     return Finding("shards", "failure", layout.fault, layout.remedy, forbids_work=True)
+
+
+def of_apis(changes: Sequence[Change]) -> list[Finding]:
+    """Whether events wait under the names of an API that their persona has no more."""
+    return [_of_api(change) for change in changes]
+
+
+def _of_api(change: Change) -> Finding:
+    persona, before, now = change.persona, change.before.capitalize(), change.now.capitalize()
+    said = f"persona {persona} changes from the {before} API to the {now} API"
+    if not change.events:
+        return Finding("api", "ok", f"{said}, and nothing waits for it under its old names")
+    return Finding(
+        "api",
+        "failure",
+        f"{said}. Events that wait for it under its old names: {change.events}, in conversations: "
+        f"{change.conversations}. The names change with the API: a lead would have two conversations, without order "
+        "between them",
+        f"give {persona} its former API and key again, and change them when parley status shows nothing waiting for "
+        "it; or give the new API to a persona with a new name (docs/which-fluidtalk.md)",
+        forbids_work=True,
+    )
 
 
 def unreachable(address: Address, error: str) -> Finding:

@@ -28,6 +28,7 @@ def examine(settings: Settings, store: Store) -> tuple[list[Finding], bool]:
     try:
         facts = {name: server_facts.facts(one) for name, one in server_facts.servers(store.redis).items()}
         layout = checks.of_layout(store.layout.look())
+        apis = checks.of_apis(store.apis.changes())
         encryption = checks.of_encryption(store.content.writes_with, store.rotation.sample())
         lying = store.queues.look()
         used, refusal = memory(store.redis), store.refusal()
@@ -37,7 +38,7 @@ def examine(settings: Settings, store: Store) -> tuple[list[Finding], bool]:
         return [*known, found], False
     queues = checks.of_queues(lying.unread, complete=lying.complete)
     writes = checks.of_writes(refusal), checks.of_memory(used)
-    return [*known, *checks.of_store(address, facts), *writes, layout, encryption, queues], True
+    return [*known, *checks.of_store(address, facts), *writes, layout, *apis, encryption, queues], True
 
 
 def _of_broker(settings: Settings, store: Store) -> list[Finding]:
@@ -68,8 +69,9 @@ def _reason_to_refuse(found: list[Finding], settings: Settings) -> str:
 class StartUpCheck:
     """Examines the store once, as soon as it answers.
 
-    ``refuse`` is called with the reason when the store was made with another number of shards, or when accepted events
-    will be lost and ``worker.require_durable_store`` is on. If the store answers at once, it is called before ``begin``
+    ``refuse`` is called with the reason when the store was made with another number of shards, when events wait under
+    the names of an API that their persona has no more, or when accepted events will be lost and
+    ``worker.require_durable_store`` is on. If the store answers at once, it is called before ``begin``
     returns, else later from a thread of its own. Until then the worker waits for the store as usual. A check
     that ends with an unexpected error is not passed: the error is logged, and the check is repeated.
     ``only``: a smaller check in place of ``examine``.
@@ -119,13 +121,15 @@ class StartUpCheck:
         store = Store(self._settings, connections=1)
         try:
             found, answered = (self._only or examine)(self._settings, store)
+            reason = _reason_to_refuse(found, self._settings)
+            if answered and not reason and not self._only:
+                store.apis.note()
         finally:
             store.close()
         if answered or first:
             for finding in found:
                 remedy = f"; to do: {finding.remedy}" if finding.remedy else ""
                 _log.log(_LOG_LEVELS[finding.level], "%s: %s%s", finding.check, finding.means, remedy)
-        reason = _reason_to_refuse(found, self._settings)
         self._passed = answered and not reason
         if reason:
             self._refuse(reason)

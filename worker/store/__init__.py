@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from worker.store.operator.key_rotation import Rotation
     from worker.store.operator.seals import Seals
     from worker.store.operator.takeovers import Takeovers
+    from worker.store.personas.apis import Apis
     from worker.store.personas.errands import Errands
     from worker.store.personas.follow_up_caps import FollowUpCaps
     from worker.store.personas.frequency import LeadFrequency
@@ -232,6 +233,13 @@ class Store:
         from worker.store.personas.pulled import Pulled
 
         return Pulled(self.redis, self.keys, self._scripts)
+
+    @cached_property
+    def apis(self) -> Apis:
+        """Which API each persona speaks."""
+        from worker.store.personas.apis import Apis
+
+        return Apis(self.redis, self.keys, {name: each.speaks for name, each in self._settings.personas.items()})
 
     @cached_property
     def frequency(self) -> LeadFrequency:
