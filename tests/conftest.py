@@ -8,6 +8,7 @@ import logging
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from typing import Any, NoReturn
 import pytest
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
+from redis import Redis
 
 from config.settings import Settings, load
 from simulation.servers.embedded_redis import EmbeddedRedis
@@ -96,6 +98,18 @@ def make_store(make_settings: Callable[..., Settings]) -> Iterator[Callable[...,
 def store(make_store: Callable[..., Store]) -> Store:
     """An empty store with the usual settings."""
     return make_store()
+
+
+@pytest.fixture
+def no_thread_left(redis_server: EmbeddedRedis) -> Iterator[None]:
+    """Waits for the threads that the test has started: one that still looks would ring for the next test's leads."""
+    before = set(threading.enumerate())
+    yield
+    with Redis.from_url(redis_server.url) as redis:
+        redis.flushall()
+    for thread in set(threading.enumerate()) - before:
+        thread.join(30)
+        assert not thread.is_alive(), thread.name
 
 
 @pytest.fixture
