@@ -20,7 +20,7 @@ from config.sections import (
     Takeover,
     Unknown,
 )
-from config.values import Count, Listed, Platform, Section
+from config.values import Account, Count, Listed, Platform, Section
 
 
 class TextLost(Section):
@@ -65,6 +65,10 @@ class Persona(Section):
     ``instagram``, for events that name none. ``mode``: of the Characters API; ``mock`` and ``sandbox`` want handles
     that begin with ``test_``, and no real channel.
 
+    ``separate_accounts`` (of the Characters API, and the same in all processes): the accounts of the persona, if its
+    owner had FluidTalk keep a session of its own for each of them. A lead who writes to two accounts then has two
+    conversations, and its targets name the account. ``own_username``: of events that name no account.
+
     ``interruptions``: what happens when a lead writes while the bubbles of a paced reply go out: all bubbles are sent,
     then the message is answered (``collect``); or the bubbles that were not sent yet are withheld (``stop_rest``).
     ``calls_per_second`` (at most 1000) and ``calls_at_once`` limit the calls with this key, of all processes together.
@@ -76,6 +80,7 @@ class Persona(Section):
     platform: Platform | None = None
     mode: Literal["live", "mock", "sandbox"] = "live"
     own_username: str | None = None
+    separate_accounts: Annotated[tuple[Account, ...], Listed] = ()
     calls_per_second: Annotated[float, Field(ge=0.001, le=1000)] | None = None
     calls_at_once: Count | None = None
     join: Join | None = None
@@ -110,6 +115,11 @@ class Persona(Section):
             return "characters" if self.platform else "handshake"
         return "characters" if _is_token(self.api_key) else "handshake"
 
+    @property
+    def naming(self) -> Literal["handshake", "characters", "separate accounts"]:
+        """How its leads are named: a change of it gives them other conversations."""
+        return "separate accounts" if self.separate_accounts else self.speaks
+
     @cached_property
     def on_unknown(self) -> Unknown:
         """``unknown``, as far as the API leaves a choice: with Characters an opener and a trigger can be repeated."""
@@ -132,6 +142,11 @@ class Persona(Section):
             )
         if self.speaks == "handshake" and (self.platform or self.mode != "live"):
             raise ValueError("platform and mode belong to the Characters API (token ftc_...), and this is Handshake")
+        if self.speaks == "handshake" and self.separate_accounts:
+            raise ValueError("separate_accounts belongs to the Characters API (token ftc_...), and this is Handshake")
+        if self.separate_accounts and self.own_username and self.own_username not in self.separate_accounts:
+            known = ", ".join(self.separate_accounts)
+            raise ValueError(f"own_username is {self.own_username}, and separate_accounts has only {known}")
         if self.speaks == "handshake" and self.pulled_follow_ups.enabled:
             raise ValueError(
                 "pulled_follow_ups belongs to the Characters API (token ftc_...), and this is Handshake: use follow_ups"

@@ -137,7 +137,13 @@ def _persona(settings: Settings, name: str, connections: Connections) -> AsksPer
         total_timeout=times.total_seconds,
         connections=connections,
     )
-    return CharactersPersona(characters, name, persona.platform or "", persona.own_username)
+    return CharactersPersona(
+        characters,
+        name,
+        persona.platform or "",
+        persona.own_username,
+        separate_accounts=bool(persona.separate_accounts),
+    )
 
 
 def _captivate(settings: Settings) -> CaptivateClient:

@@ -24,6 +24,7 @@ class Lead:
     """What a character knows of one lead. ``turns``: how often it has spoken to it."""
 
     session_id: str
+    accounts: set[str] = field(default_factory=set)
     turns: int = 0
     last_text: str | None = None
     owned_elsewhere: bool = False
@@ -45,6 +46,7 @@ class Pending:
 
     id: str
     platform: str
+    account: str
     handle: str
     message: str
 
@@ -67,12 +69,13 @@ class Character:
     acknowledged: set[str] = field(default_factory=set)
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
-    def lead(self, platform: str, handle: str) -> Lead:
-        """What is known of a lead, made on first use."""
+    def lead(self, platform: str, handle: str, account: str = "") -> Lead:
+        """What is known of a lead, made on first use. ``account``: of the character, to which the lead writes."""
         known = self.leads.get((platform, handle))
         if known is None:
             session = uuid.uuid5(_SESSIONS, f"{self.name}\n{platform}\n{handle}")
             known = self.leads[platform, handle] = Lead(session_id=str(session))
+        known.accounts.add(account)
         return known
 
     def chat(self, lead: Lead, message: str, image_url: str, photo_url: str, *, guarded: bool) -> Spoken:
@@ -126,14 +129,15 @@ class Character:
         """Write a follow-up to each lead of a platform that has had contact and has none waiting."""
         waiting = {(each.platform, each.handle) for each in self.pending}
         quiet = [lead for lead in self.leads if lead[0] == platform and lead not in waiting and self.leads[lead].turns]
-        for _, handle in quiet:
-            text = f"Are you still there, {handle}? ||| Just checking."
-            self.pending.append(Pending(f"fu_{next(self._numbers)}", platform, handle, text))
+        for lead in quiet:
+            text = f"Are you still there, {lead[1]}? ||| Just checking."
+            for account in sorted(self.leads[lead].accounts):
+                self.pending.append(Pending(f"fu_{next(self._numbers)}", platform, account, lead[1], text))
         return Spoken({"queued": len(quiet)}, acted=bool(quiet))
 
-    def follow_ups(self, platform: str, limit: int) -> list[dict[str, Any]]:
-        """Those of a platform that wait, the oldest first."""
-        waiting = [each for each in self.pending if each.platform == platform]
+    def follow_ups(self, platform: str, account: str, limit: int) -> list[dict[str, Any]]:
+        """Those of a platform that wait, the oldest first. ``account``: only those of this one, if it is given."""
+        waiting = [each for each in self.pending if each.platform == platform and account in ("", each.account)]
         return [{"id": each.id, "handle": each.handle, "message": each.message} for each in waiting[:limit]]
 
     def acknowledge(self, followup_id: str) -> Spoken:

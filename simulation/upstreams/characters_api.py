@@ -15,7 +15,7 @@ from urllib.parse import parse_qs, quote, unquote
 
 from simulation.upstreams.answer import Answer, json_answer
 from simulation.upstreams.call_log import Call
-from simulation.upstreams.characters import Character, Spoken
+from simulation.upstreams.characters import Character, Lead, Spoken
 from simulation.upstreams.exchange import Exchange
 from simulation.upstreams.personas import Refused
 from simulation.upstreams.simulation import Simulation
@@ -125,7 +125,7 @@ class CharactersApi:
         return carry_out(asked)
 
     def _chat(self, asked: _Asked) -> Spoken:
-        lead = asked.character.lead(asked.text("platform"), asked.text("handle"))
+        lead = _lead(asked)
         message, image = (str(asked.fields.get(name) or "") for name in ("message", "image_url"))
         if not message and not image:
             raise Refused(422, "message or image_url is required")
@@ -171,9 +171,17 @@ def _fields(exchange: Exchange, body: bytes) -> tuple[Fields, str]:
     return (fields, "") if isinstance(fields, dict) else ({}, "the body is not an object")
 
 
+def _lead(asked: _Asked) -> Lead:
+    return asked.character.lead(asked.text("platform"), asked.text("handle"), _account(asked))
+
+
+def _account(asked: _Asked) -> str:
+    return str(asked.fields.get("own_username") or "")
+
+
 def _trigger(asked: _Asked) -> Spoken:
     handle = asked.text("handle")
-    lead = asked.character.lead(asked.text("platform"), handle)
+    lead = _lead(asked)
     names = asked.text("event_id"), asked.text("external_event_id")
     return asked.character.trigger(lead, handle, *names, _context(asked.fields.get("context")))
 
@@ -185,7 +193,8 @@ def _event(asked: _Asked) -> Spoken:
 
 def _follow_ups(asked: _Asked) -> Spoken:
     limit = int(asked.fields.get("limit") or 100)
-    return Spoken({"followups": asked.character.follow_ups(asked.text("platform"), limit)}, acted=False)
+    found = asked.character.follow_ups(asked.text("platform"), _account(asked), limit)
+    return Spoken({"followups": found}, acted=False)
 
 
 def _self_test(asked: _Asked) -> Spoken:

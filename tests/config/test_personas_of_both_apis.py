@@ -30,6 +30,12 @@ def test_a_process_without_keys_knows_it_by_the_platform() -> None:
         ({"api_key": "ft_sk_123456", "platform": "instagram"}, "belong to the Characters API"),
         ({"api_key": "ft_sk_123456", "mode": "mock"}, "belong to the Characters API"),
         ({"api_key": "ft_sk_123456", "pulled_follow_ups": {"enabled": True}}, "belongs to the Characters API"),
+        ({"api_key": "ft_sk_123456", "separate_accounts": ["a"]}, "belongs to the Characters API"),
+        ({"api_key": "ftc_live_123456", "platform": "x", "separate_accounts": "a/b"}, "String should match pattern"),
+        (
+            {"api_key": "ftc_live_123456", "platform": "x", "separate_accounts": "a,b", "own_username": "c"},
+            "own_username is c, and separate_accounts has only a, b",
+        ),
         ({"api_key": "ft_sk_123456", "api": "characters", "platform": "x"}, "needs a connector token"),
         ({"api_key": "ftc_live_123456", "api": "handshake"}, "needs a key (ft_sk_...)"),
         ({"api_key": "ftc_live_1", "platform": "x", "on_text_lost": {"action": "line"}}, "needs a line"),

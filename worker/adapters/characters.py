@@ -13,7 +13,7 @@ from worker.domain import failures
 from worker.domain.answer import Answer
 from worker.domain.events import AiOpener, EventTrigger, FollowUp, InboundChat, MoneyEvent, PulledFollowUp, StoredEvent
 from worker.domain.failures import CallFailed, Unsendable
-from worker.domain.platforms import platform_and_handle
+from worker.domain.platforms import Place, place_of, platform_and_handle
 from worker.domain.written import Written
 
 OUTREACH = "outreach"
@@ -24,17 +24,27 @@ _WORD = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 
 class CharactersPersona:
-    """One persona. ``platform``: of targets that name none. Safe for threads, as its client is.
+    """One persona. ``platform``: of targets that name none. ``separate_accounts``: whether its targets name the
+    account. Safe for threads, as its client is.
 
     Each method makes one call and raises ``worker.domain.failures.CallFailed``, in the class that says what is known.
     """
 
-    def __init__(self, client: Characters, persona: str, platform: str, own_username: str | None = None) -> None:
+    def __init__(
+        self,
+        client: Characters,
+        persona: str,
+        platform: str,
+        own_username: str | None = None,
+        *,
+        separate_accounts: bool = False,
+    ) -> None:
         self._client = client
         self._key = client.token.encode()
         self._persona = persona
         self._platform = platform
         self._own_username = own_username
+        self._separate_accounts = separate_accounts
 
     def ask(self, group: tuple[StoredEvent, ...], image_url: str | None) -> Answer:
         """Ask once for events that are answered together; see ``Handshake.ask``. An opener, a trigger and a money event
@@ -67,11 +77,12 @@ class CharactersPersona:
         words = _words(group)
         return hmac.digest(self._key, words.encode("utf-8", "surrogatepass"), "sha256").hex()[:16] if words else ""
 
-    def written(self, platform: str, limit: int) -> list[Written]:
+    def written(self, platform: str, account: str | None, limit: int) -> list[Written]:
         """The follow-ups that FluidTalk has written for leads of a platform and that are not acknowledged, the oldest
-        first, at most ``limit``."""
+        first, at most ``limit``. ``account``: only those of one account of the persona."""
+        own_username = account or self._own_username
         try:
-            found = self._client.followups.list(platform=platform, limit=limit, own_username=self._own_username)
+            found = self._client.followups.list(platform=platform, limit=limit, own_username=own_username)
         except FluidTalkError as error:
             raise _failure_of(error) from error
         return [Written(each.id, each.handle, tuple(each.bubbles)) for each in found]
@@ -95,13 +106,14 @@ class CharactersPersona:
 
     def _call(self, group: tuple[StoredEvent, ...], image_url: str | None) -> CharacterReply:
         event = group[-1]
-        platform, handle = platform_and_handle(event.target, self._platform)
-        own_username = next((part.own_username for part in reversed(group) if part.own_username), self._own_username)
+        place = self._place(event)
+        named = next((part.own_username for part in reversed(group) if part.own_username), None)
+        own_username = place.account or named or self._own_username
         match event:
             case InboundChat():
                 return self._client.chat(
-                    platform=platform,
-                    handle=handle,
+                    platform=place.platform,
+                    handle=place.handle,
                     message=_words(group),
                     image_url=image_url,
                     own_username=own_username,
@@ -111,8 +123,8 @@ class CharactersPersona:
                 if isinstance(event, EventTrigger):
                     event_id, context = event.event_type, event.context or None
                 return self._client.trigger(
-                    platform=platform,
-                    handle=handle,
+                    platform=place.platform,
+                    handle=place.handle,
                     event_id=event_id,
                     external_event_id=self._external_id(event),
                     context=context,
@@ -127,11 +139,11 @@ class CharactersPersona:
                 raise Unsendable("money events are told, and not answered")
 
     def _tell(self, event: MoneyEvent) -> Answer:
-        platform, handle = platform_and_handle(event.target, self._platform)
+        place = self._place(event)
         try:
             self._client.event(
-                platform=platform,
-                handle=handle,
+                platform=place.platform,
+                handle=place.handle,
                 external_event_id=event.external_event_id or self._external_id(event),
                 event_type=event.event_type,
                 amount=None if event.amount is None else _number(event.amount),
@@ -141,6 +153,9 @@ class CharactersPersona:
         except FluidTalkError as error:
             raise _failure_of_telling(error) from error
         return Answer()
+
+    def _place(self, event: StoredEvent) -> Place:
+        return place_of(event.target, self._platform, separate_accounts=self._separate_accounts)
 
     def _external_id(self, event: AiOpener | EventTrigger | MoneyEvent) -> str:
         # The same at each try; two leads may have one event_id, and its longest length is not known.

@@ -97,24 +97,31 @@ def of_layout(layout: Layout) -> Finding:
     return Finding("shards", "failure", layout.fault, layout.remedy, forbids_work=True)
 
 
+_NAMINGS = {
+    "handshake": "the Handshake API",
+    "characters": "the Characters API",
+    "separate accounts": "the Characters API with separate accounts",
+}
+
+
 def of_apis(changes: Sequence[Change]) -> list[Finding]:
     """Whether events wait under the names of an API that their persona has no more."""
     return [_of_api(change) for change in changes]
 
 
 def _of_api(change: Change) -> Finding:
-    persona, before, now = change.persona, change.before.capitalize(), change.now.capitalize()
-    said = f"persona {persona} changes from the {before} API to the {now} API"
+    persona = change.persona
+    said = f"persona {persona} changes from {_NAMINGS[change.before]} to {_NAMINGS[change.now]}"
     if not change.events:
         return Finding("api", "ok", f"{said}, and nothing waits for it under its old names")
     return Finding(
         "api",
         "failure",
         f"{said}. Events that wait for it under its old names: {change.events}, in conversations: "
-        f"{change.conversations}. The names change with the API: a lead would have two conversations, without order "
+        f"{change.conversations}. The names change with it: a lead would have two conversations, without order "
         "between them",
-        f"give {persona} its former API and key again, and change them when parley status shows nothing waiting for "
-        "it; or give the new API to a persona with a new name (docs/which-fluidtalk.md)",
+        f"give {persona} its former settings again (key, api, separate_accounts), and change them when parley status "
+        "shows nothing waiting for it; or give the new ones to a persona with a new name (docs/which-fluidtalk.md)",
         forbids_work=True,
     )
 

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 from worker.domain.conversation import Conversation
 from worker.domain.events import AiOpener, EventTrigger, FollowUp, InboundChat, MoneyEvent, with_left_out
-from worker.domain.platforms import full_target, platform_and_handle, target_on
+from worker.domain.platforms import full_target, place_of, target_on
 from worker.domain.refusals import InboxFull, InvalidEvent, MissingChannel, Refused, TooLarge, UnknownPersona
 from worker.observability import tracing
 
 if TYPE_CHECKING:
-    from config.settings import Settings
+    from config.settings import Persona, Settings
     from worker.store import Store
     from worker.store.conversations.follow_ups import Scheduled
     from worker.store.conversations.inbox import Acceptance
@@ -195,7 +195,10 @@ class Producer:
             raise InvalidEvent(f"kind: follow-ups of persona {event.persona} are written by FluidTalk (Characters API)")
         usual = persona.platform or ""
         target = target_on(event.platform, event.target) if event.platform else full_target(event.target, usual)
-        if persona.mode != "live" and not platform_and_handle(target, usual)[1].startswith("test_"):
+        if persona.separate_accounts:
+            target = _on_its_account(event, target, persona)
+        place = place_of(target, usual, separate_accounts=bool(persona.separate_accounts))
+        if persona.mode != "live" and not place.handle.startswith("test_"):
             raise InvalidEvent(f"target: with MODE={persona.mode} a handle has to begin with test_")
         if len(target) > _LONGEST_TARGET:
             raise InvalidEvent(
@@ -219,6 +222,24 @@ class Producer:
                 )
             case other:
                 raise AssertionError(f"accept answered {other} to an event without a plan")
+
+
+def _on_its_account(event: AnyEvent, target: str, persona: Persona) -> str:
+    """The target with its account, which the target itself, the event or the persona names."""
+    known = ", ".join(persona.separate_accounts)
+    place = place_of(target, persona.platform or "", separate_accounts=True)
+    account = place.account or event.own_username or persona.own_username
+    if account is None:
+        raise InvalidEvent(
+            f"own_username: persona {event.persona} has separate accounts ({known}): name the one to which the lead "
+            "writes, or set OWN_USERNAME of the persona"
+        )
+    if account not in persona.separate_accounts:
+        where = "target" if place.account else "own_username"
+        raise InvalidEvent(f"{where}: it names an account that persona {event.persona} does not have; known: {known}")
+    if event.own_username not in (None, account):
+        raise InvalidEvent(f"own_username: the target names the account {account}, and this is another one")
+    return f"{place.platform}/{account}/{place.handle}"
 
 
 def _or_refusal(call: Callable[..., Receipt], *arguments: Any) -> Receipt | Refused:

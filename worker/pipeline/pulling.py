@@ -40,7 +40,7 @@ _STOPPING = (Gate.PAUSED.value, Gate.QUARANTINED.value, "circuit_until")
 class WritesFollowUps(Protocol):
     """``worker.adapters.characters.CharactersPersona``. Each method makes one call and raises ``CallFailed``."""
 
-    def written(self, platform: str, limit: int) -> list[Written]: ...
+    def written(self, platform: str, account: str | None, limit: int) -> list[Written]: ...
     def acknowledge(self, ref: str) -> None: ...
     def sweep(self, platform: str, idle_hours: float | None, limit: int) -> None: ...
 
@@ -119,7 +119,8 @@ class Pulling:
         for platform in rules.platforms or (self._settings[persona].platform or "",):
             if rules.sweep_every_hours:
                 counts["sweeps"] += self._sweep(persona, platform, rules.sweep_every_hours * 3600)
-            counts += self._pull(persona, platform, rules.every_seconds)
+            for account in self._settings[persona].separate_accounts or (None,):
+                counts += self._pull(persona, platform, account, rules.every_seconds)
         return counts
 
     def _sweep(self, persona: str, platform: str, every_seconds: float) -> int:
@@ -137,22 +138,23 @@ class Pulling:
             return 0
         return 1
 
-    def _pull(self, persona: str, platform: str, every_seconds: float) -> Counter[str]:
-        pulled, what = self._store.pulled, f"list:{platform}"
+    def _pull(self, persona: str, platform: str, account: str | None, every_seconds: float) -> Counter[str]:
+        pulled = self._store.pulled
+        what = f"list:{platform}/{account}" if account else f"list:{platform}"
         token = pulled.take_right(persona, what, self._right_seconds)
         if token is None:
             return Counter()
         try:
-            found = self._personas[persona].written(platform, pulled.unacknowledged(persona) + _MORE)
+            found = self._personas[persona].written(platform, account, pulled.unacknowledged(persona) + _MORE)
         except CallFailed as failure:
             pulled.done(persona, what, token, max(every_seconds, self._failed(persona, "list", failure)))
             return Counter()
-        counts = self._take_in(persona, platform, found)
+        counts = self._take_in(persona, f"{platform}/{account}" if account else platform, found)
         pulled.done(persona, what, token, every_seconds)
         return counts
 
-    def _take_in(self, persona: str, platform: str, found: Sequence[Written]) -> Counter[str]:
-        events = [(written.ref, self._event(persona, platform, written)) for written in found]
+    def _take_in(self, persona: str, place: str, found: Sequence[Written]) -> Counter[str]:
+        events = [(written.ref, self._event(persona, place, written)) for written in found]
         self._store.pulled.owe(persona, [ref for ref, event in events if event is None])
         usable = [event for _, event in events if event is not None]
         known = self._store.pulled.known([(_conversation(event), event.ref) for event in usable])
@@ -168,11 +170,11 @@ class Pulling:
                     metrics.skipped(persona, each.cause)
         return counts
 
-    def _event(self, persona: str, platform: str, written: Written) -> PulledFollowUp | None:
+    def _event(self, persona: str, place: str, written: Written) -> PulledFollowUp | None:
         is_test = self._settings[persona].mode != "live"
         if not written.bubbles or not written.handle or (is_test and not written.handle.startswith("test_")):
             return None
-        return PulledFollowUp.of(persona, target_on(platform, written.handle), written.ref, written.bubbles)
+        return PulledFollowUp.of(persona, target_on(place, written.handle), written.ref, written.bubbles)
 
     def _allowed(self, events: Sequence[PulledFollowUp]) -> list[PulledFollowUp]:
         # One of each lead at a time. What a cap holds back stays with FluidTalk, and is listed again.

@@ -239,7 +239,7 @@ class Store:
         """Which API each persona speaks."""
         from worker.store.personas.apis import Apis
 
-        return Apis(self.redis, self.keys, {name: each.speaks for name, each in self._settings.personas.items()})
+        return Apis(self.redis, self.keys, {name: each.naming for name, each in self._settings.personas.items()})
 
     @cached_property
     def frequency(self) -> LeadFrequency:

@@ -68,6 +68,22 @@ def test_a_target_without_a_platform_is_on_the_usual_one() -> None:
     assert (client.named[0]["platform"], client.named[0]["handle"]) == ("telegram", "mark")
 
 
+def test_a_target_of_separate_accounts_names_the_account() -> None:
+    client = Client(CharacterReply())
+    cleo = CharactersPersona(client, "cleo", "telegram", "cleo_de", separate_accounts=True)
+    cleo.ask((InboundChat(persona="cleo", target="x/cleo_en/@finn", message="hi"),), None)
+    cleo.ask((MoneyEvent(persona="cleo", target="x/cleo_en/@finn", event_type="refund"),), None)
+    said, told = client.named
+    assert (said["platform"], said["own_username"], said["handle"]) == ("x", "cleo_en", "@finn")
+    assert (told["platform"], told["handle"]) == ("x", "@finn")
+
+
+def test_without_separate_accounts_a_handle_keeps_its_slash() -> None:
+    cleo, client = persona(CharacterReply())
+    cleo.ask((InboundChat(persona="cleo", target="x/cleo_en/@finn", message="hi"),), None)
+    assert client.named[0]["handle"] == "cleo_en/@finn"
+
+
 @pytest.mark.parametrize(("target", "platform"), [("x/@finn", "x"), ("@finn", "telegram")])
 def test_an_image_is_hosted_where_the_lead_writes(target: str, platform: str) -> None:
     cleo, client = persona(MediaResult(url="https://hosted/a.png"))

@@ -1,7 +1,8 @@
-"""Which API each persona speaks, and what waits under the names of another one.
+"""How the leads of each persona are named, and what waits under other names.
 
-The targets of a Characters persona name a platform (``instagram/john``), those of a Handshake persona are as producers
-wrote them. So with another API the same lead gets another conversation, with an order of its own.
+The targets of a Characters persona name a platform (``instagram/john``), with separate accounts also the account
+(``instagram/cleo_de/john``); those of a Handshake persona are as producers wrote them. So with another API the same
+lead gets another conversation, with an order of its own.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from worker.store.keys import Keys, Shard
 
 KEY = "parley:apis"
 
-_HANDSHAKE, _CHARACTERS = "handshake", "characters"
+_HANDSHAKE = "handshake"
 _AT_ONCE = 1000
 
 
@@ -35,8 +36,9 @@ class Change(NamedTuple):
 
 
 class Apis:
-    """What is written down: the personas of the Characters API. The others speak Handshake, which is all that 0.1.0
-    knows. ``wanted``: the API of each configured persona. Methods raise ``redis.RedisError``."""
+    """What is written down: the personas of the Characters API, and which of them have separate accounts. The others
+    speak Handshake, which is all that 0.1.0 knows. ``wanted``: ``Persona.naming`` of each configured persona. Methods
+    raise ``redis.RedisError``."""
 
     def __init__(self, redis: Redis, keys: Keys, wanted: Mapping[str, str]) -> None:
         self._redis = redis
@@ -48,7 +50,7 @@ class Apis:
         known = self._written()
         changed = [(name, known.get(name, _HANDSHAKE), now) for name, now in sorted(self._wanted.items())]
         return [
-            Change(name, before, now, *self._waiting(name, platforms=before == _CHARACTERS))
+            Change(name, before, now, *self._waiting(name, platforms=before != _HANDSHAKE))
             for name, before, now in changed
             if before != now
         ]
@@ -56,13 +58,13 @@ class Apis:
     def note(self) -> None:
         """A worker starts with these settings. A full store keeps it from being written down, and nothing else."""
         known = self._written()
-        ours = [name for name, api in self._wanted.items() if api == _CHARACTERS and name not in known]
-        others = [name for name, api in self._wanted.items() if api != _CHARACTERS and name in known]
+        ours = {name: way for name, way in self._wanted.items() if way not in (_HANDSHAKE, known.get(name))}
+        others = [name for name, way in self._wanted.items() if way == _HANDSHAKE and name in known]
         with suppress(ResponseError):
             if others:
                 self._redis.hdel(KEY, *others)
-            for name in ours:
-                self._redis.hset(KEY, name, _CHARACTERS)
+            for name, way in ours.items():
+                self._redis.hset(KEY, name, way)
 
     def _written(self) -> dict[str, str]:
         known: dict[str, str] = self._redis.hgetall(KEY)  # type: ignore[assignment]

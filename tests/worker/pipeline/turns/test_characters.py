@@ -275,3 +275,51 @@ def test_no_cadence_runs_for_it(make_cleo: Callable[..., Any], tell: Callable[..
     cleo.producer.enqueue(tell())
     cleo.work(CLEO)
     assert store.redis.zcard(store.keys.of(CLEO).follow_ups) == 0
+
+
+SEPARATE = {"separate_accounts": "cleo_de,cleo_en", "own_username": "cleo_de"}
+
+
+def test_separate_accounts_talk_to_a_lead_independently(
+    make_cleo: Callable[..., Any], tell: Callable[..., Any]
+) -> None:
+    cleo = make_cleo(**SEPARATE)
+    for event in (tell(), tell(own_username="cleo_en"), tell(target="instagram/cleo_en/mark", message="again")):
+        cleo.producer.enqueue(event)
+    assert cleo.work(Conversation("cleo", "instagram/cleo_de/mark")) == ["answered"]
+    assert cleo.work(Conversation("cleo", "instagram/cleo_en/mark")) == ["answered, joined 1"]
+    assert [(call.target, call.fields["own_username"]) for call in cleo.asked()] == [
+        ("instagram/mark", "cleo_de"),
+        ("instagram/mark", "cleo_en"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("named", "says"),
+    [
+        ({"own_username": "cleo_fr"}, "own_username: it names an account that persona cleo does not have"),
+        ({"target": "instagram/cleo_fr/mark"}, "target: it names an account that persona cleo does not have"),
+        ({"target": "instagram/cleo_de/mark", "own_username": "cleo_en"}, "the target names the account cleo_de"),
+    ],
+)
+def test_an_account_that_is_not_known_is_refused(
+    make_cleo: Callable[..., Any], tell: Callable[..., Any], named: dict[str, str], says: str
+) -> None:
+    with pytest.raises(InvalidEvent, match=says):
+        make_cleo(**SEPARATE).producer.enqueue(tell(**named))
+
+
+def test_an_event_that_names_no_account_is_refused_if_none_is_usual(
+    make_cleo: Callable[..., Any], tell: Callable[..., Any]
+) -> None:
+    with pytest.raises(InvalidEvent, match=r"separate accounts \(cleo_de, cleo_en\): name the one"):
+        make_cleo(separate_accounts="cleo_de,cleo_en").producer.enqueue(tell())
+
+
+def test_with_separate_accounts_a_test_mode_wants_test_handles(
+    make_cleo: Callable[..., Any], tell: Callable[..., Any]
+) -> None:
+    cleo = make_cleo(**SEPARATE, mode="mock")
+    assert cleo.producer.enqueue(tell(target="test_mark")).status == "accepted"
+    with pytest.raises(InvalidEvent, match="begin with test_"):
+        cleo.producer.enqueue(tell(target="instagram/cleo_de/mark"))

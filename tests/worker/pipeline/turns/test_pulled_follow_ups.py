@@ -388,3 +388,16 @@ def test_the_producer_refuses_one(cleo: Cleo) -> None:
     event: Any = PulledFollowUp.of("cleo", "instagram/mark", "fu_9", ["hi"])
     with pytest.raises(InvalidEvent, match="is not an event"):
         cleo.shop.producer.enqueue(event)
+
+
+def test_each_of_separate_accounts_is_pulled_by_itself(make_cleo: Callable[..., Cleo]) -> None:
+    cleo = make_cleo(separate_accounts="cleo_de,cleo_en", own_username="cleo_de")
+    cleo.tell()
+    cleo.tell("hello", own_username="cleo_en")
+    both = [Conversation("cleo", f"instagram/{account}/mark") for account in ("cleo_de", "cleo_en")]
+    assert [cleo.shop.work(lead) for lead in both] == [["answered"], ["answered"]]
+    cleo.write()
+    assert cleo.pull() == {"accepted": 2}
+    assert [cleo.shop.work(lead) for lead in both] == [["answered"], ["answered"]]
+    assert cleo.nudges() == [NUDGE, NUDGE]
+    assert cleo.pull() == {"acknowledged": 2}

@@ -66,7 +66,7 @@ def test_a_worker_is_refused_with_the_count_and_what_to_do(
     [reason] = start(CHARACTERS)
     assert "persona cleo changes from the Handshake API to the Characters API" in reason
     assert "under its old names: 3, in conversations: 2." in reason
-    assert "give cleo its former API and key again" in reason
+    assert "give cleo its former settings again (key, api, separate_accounts)" in reason
     assert "john" not in reason
     assert start(HANDSHAKE) == [], "the remedy helps"
 
@@ -144,3 +144,21 @@ def test_what_is_held_and_what_nobody_knows_is_counted_too(
     store.personas.pause("cleo", "anna")
     store.agenda.claim_due()
     assert with_api(CHARACTERS).apis.changes() == [Change("cleo", "handshake", "characters", 50, 50)]
+
+
+def test_separate_accounts_change_the_names_too(
+    with_api: Callable[..., Store], start: Callable[..., list[str]], channel: dict[str, Any]
+) -> None:
+    separate = {**CHARACTERS, "separate_accounts": "cleo_de,cleo_en"}
+    assert start(CHARACTERS) == []
+    wait_for(with_api(CHARACTERS), channel, "instagram/john")
+    [reason] = start(separate)
+    assert "changes from the Characters API to the Characters API with separate accounts" in reason
+    assert "under its old names: 1, in conversations: 1." in reason
+    lead = Conversation("cleo", "instagram/john")
+    old = with_api(CHARACTERS)
+    old.leases.settle(old.leases.begin(lead, "t"), "answered")
+    assert start(separate) == []
+    assert with_api(separate).redis.hget(KEY, "cleo") == "separate accounts"
+    wait_for(with_api(separate), channel, "instagram/cleo_de/john")
+    assert "with separate accounts to the Characters API." in start(CHARACTERS)[0]
