@@ -71,6 +71,8 @@ class Persona(Section):
 
     ``interruptions``: what happens when a lead writes while the bubbles of a paced reply go out: all bubbles are sent,
     then the message is answered (``collect``); or the bubbles that were not sent yet are withheld (``stop_rest``).
+    ``documents``: what happens to the text that a document of a lead brings with it: it is left out (``leave_out``), or
+    the persona gets it behind the message (``as_text``). Set it in producers, too.
     ``calls_per_second`` (at most 1000) and ``calls_at_once`` limit the calls with this key, of all processes together.
     By default there is no limit.
     """
@@ -97,6 +99,7 @@ class Persona(Section):
     takeover: Takeover = Takeover()
     outreach: Outreach = Outreach()
     interruptions: Literal["collect", "stop_rest"] = "collect"
+    documents: Literal["leave_out", "as_text"] = "leave_out"
 
     @field_validator("api_key")
     @classmethod

@@ -10,6 +10,7 @@ from worker.clients.values.odd_values import UnusableLink, link_of
 from worker.domain.event_parts import LeftOut, told
 from worker.domain.events import (
     MAX_ATTACHMENTS,
+    MAX_DOCUMENTS,
     NOTHING_TO_ANSWER,
     ChannelContext,
     InboundChat,
@@ -31,7 +32,7 @@ def from_captivate(
     own_username: str | None = None,
     event_id: str | None = None,
 ) -> InboundChat:
-    """An inbound chat with the message, the image files and the channel of a Captivate request.
+    """An inbound chat with the message, the image files, the texts of documents and the channel of a Captivate request.
 
     ``payload``: the JSON object that Captivate posted. ``event_id``: give the id of the request when there is
     one, so that a repeated request is recognised. Files whose declared type is another than that of a picture are
@@ -44,10 +45,16 @@ def from_captivate(
     except CaptivatePayloadError as error:
         raise InvalidEvent(f"not a Captivate request: {error}") from None
     assert isinstance(payload, dict)  # noqa: S101 - Captivate.parse accepts nothing else
-    images = _images(request.get_files())
-    left_out = [*request.left_out, *_too_many(images)]
+    files = _pictures(request.get_files())
+    images = [{"url": _link(file), "filename": _name(file)} for file in files]
+    texts = [text for file in request.get_files() if file not in files and (text := _text(file))]
+    left_out = [
+        *request.left_out,
+        *_too_many("images", len(images), MAX_ATTACHMENTS),
+        *_too_many("documents", len(texts), MAX_DOCUMENTS),
+    ]
     message, attachments = request.get_user_input() or "", images[:MAX_ATTACHMENTS]
-    if left_out and not message and not attachments:
+    if left_out and not message and not attachments and not texts:
         raise InvalidEvent(f"{NOTHING_TO_ANSWER} (left out: {told(left_out)})")
     event = parse(
         {
@@ -57,6 +64,7 @@ def from_captivate(
             "own_username": own_username,
             "message": message,
             "attachments": attachments,
+            "documents": texts[:MAX_DOCUMENTS] or None,
             "channel": {"metadata": {}, **{key: payload[key] for key in _CHANNEL_PARTS if key in payload}},
             **({"event_id": event_id} if event_id else {}),
         }
@@ -73,18 +81,24 @@ def conversation_of(context: ChannelContext) -> Captivate:
     )
 
 
-def _too_many(images: list[dict[str, Any]]) -> list[LeftOut]:
-    further = len(images) - MAX_ATTACHMENTS
-    return [LeftOut("files", f"{further} images more than {MAX_ATTACHMENTS}")] if further > 0 else []
+def _too_many(what: str, number: int, most: int) -> list[LeftOut]:
+    return [LeftOut("files", f"{number - most} {what} more than {most}")] if number > most else []
 
 
-def _images(files: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _pictures(files: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The files that may be pictures: the bytes decide, once they are fetched. Without one that is likely, the first
     whose type says nothing is tried whatever its name says."""
     found = [(_chance(file), file) for file in files]
     likely = [file for chance, file in found if chance is pictures.Chance.GOOD]
     unlikely = [file for chance, file in found if chance is pictures.Chance.SMALL]
-    return [{"url": _link(file), "filename": _name(file)} for file in likely or unlikely[:1]]
+    return likely or unlikely[:1]
+
+
+def _text(file: dict[str, Any]) -> str | None:
+    """What Captivate's widget has read in a document, if it has."""
+    content = file.get("textContent")
+    text = content.get("text") if isinstance(content, dict) else content
+    return text if isinstance(text, str) and text.strip() else None
 
 
 def _chance(file: dict[str, Any]) -> pictures.Chance:

@@ -169,7 +169,7 @@ def _number(amount: Decimal) -> float:
 
 
 def _words(group: tuple[StoredEvent, ...]) -> str:
-    return "\n".join(part.message for part in group if isinstance(part, InboundChat) and part.message)
+    return "\n".join(part.words for part in group if isinstance(part, InboundChat) and part.words)
 
 
 def _failure_of(error: FluidTalkError) -> CallFailed:

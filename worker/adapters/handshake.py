@@ -67,7 +67,7 @@ class Handshake:
         client, event = self._client, group[-1]
         match event:
             case InboundChat():
-                texts = [part.message for part in group if isinstance(part, InboundChat) and part.message]
+                texts = [part.words for part in group if isinstance(part, InboundChat) and part.words]
                 own_username = next((part.own_username for part in reversed(group) if part.own_username), None)
                 return client.inbound_chat(
                     event.target, "\n".join(texts), own_username=own_username, image_url=image_url

@@ -42,14 +42,14 @@ from worker.domain.vocabulary import KINDS
 _ACCEPTED = {"accepted": True}
 
 MAX_FIELDS = 64
-MAX_ATTACHMENTS = 50
+MAX_ATTACHMENTS = MAX_DOCUMENTS = 50
 MAX_LEFT_OUT = 20
 _FAULTS_TOLD = 10
 _ENQUEUED = [kind for kind, rules in KINDS.items() if rules.enqueued]
 _KINDS = " or ".join([", ".join(_ENQUEUED[:-1]), _ENQUEUED[-1]])
 
 NOTHING_TO_ANSWER = "an inbound chat needs a message or an image: there is nothing to answer"
-_SAYS = ("message", "image_url", "attachments")
+_SAYS = ("message", "image_url", "attachments", "documents")
 
 
 Identifier = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,256}$")]
@@ -229,16 +229,26 @@ class _EventBase(_Value):
 
 
 class InboundChat(_EventBase):
-    """The lead wrote. It needs a message, an image or both."""
+    """The lead wrote. It needs a message, an image or both.
+
+    ``documents``: the texts of documents that came with it. The persona gets them behind the message, if its setting
+    ``DOCUMENTS`` says so; else they are left out."""
 
     kind: Literal["inbound_chat"] = "inbound_chat"
     message: Text = ""
     image_url: WebAddress | None = None
     attachments: Annotated[tuple[Attachment, ...], _at_most(MAX_ATTACHMENTS, "attachments")] = ()
+    # None, not empty: what is None is not stored, and a worker of an older release does not know the field.
+    documents: Annotated[tuple[Text, ...] | None, _at_most(MAX_DOCUMENTS, "documents")] = None
+
+    @property
+    def words(self) -> str:
+        """What the persona gets to read: the message, then the documents."""
+        return "\n".join(text for text in (self.message, *(self.documents or ())) if text)
 
     @model_validator(mode="after")
     def _says_something(self) -> InboundChat:
-        if not self.message and not self.image_url and not self.attachments:
+        if not self.words and not self.image_url and not self.attachments:
             raise ValueError(NOTHING_TO_ANSWER)
         if len(self.attachments) > 1 and len(self.event_id) > 240:
             raise ValueError("event_id: with several attachments at most 240 characters, each gets an id of its own")
@@ -257,6 +267,7 @@ class InboundChat(_EventBase):
                     "event_id": event_ids.of_image(self.event_id, number),
                     "message": "",
                     "attachments": (attachment,),
+                    "documents": None,
                 }
             )
             for number, attachment in enumerate(self.attachments[1:], start=2)

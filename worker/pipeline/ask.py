@@ -292,4 +292,4 @@ class Asking:
 
 
 def _has_text(group: tuple[StoredEvent, ...]) -> bool:
-    return any(isinstance(event, InboundChat) and event.message for event in group)
+    return any(isinstance(event, InboundChat) and event.words for event in group)

@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 from worker.domain.conversation import Conversation
+from worker.domain.documents import with_documents
 from worker.domain.events import AiOpener, EventTrigger, FollowUp, InboundChat, MoneyEvent, with_left_out
 from worker.domain.platforms import full_target, place_of, target_on
 from worker.domain.refusals import InboxFull, InvalidEvent, MissingChannel, Refused, TooLarge, UnknownPersona
@@ -165,7 +166,10 @@ class Producer:
             raise UnknownPersona(f"persona {event.persona!r} is not configured; known: {known}")
         event = self._on_its_platform(event)
         if isinstance(event, InboundChat):
-            _within("message", len(event.message), self._limits.message_characters, "characters")
+            most = self._limits.message_characters
+            _within("message", len(event.message), most, "characters")
+            wanted = self._personas[event.persona].documents == "as_text"
+            event = cast(SomeEvent, with_documents(event, wanted=wanted, most_characters=most))
         if isinstance(event, EventTrigger):
             _within("context", _json_size(event.context), self._limits.context_bytes, "bytes of JSON")
         if isinstance(event, MoneyEvent):

@@ -32,7 +32,7 @@ PAYLOAD = {
 ODD = [None, True, 7, 1.5, math.nan, 10**400, "", "x" * 9000, "\ud83d\x00", [], {}, ["a"], {"a": [None]}, [[[]]]]
 REQUEST_PARTS = ["files", "incoming_action", "metadata", "hasLivechat", "endpoint", "SECRET"]
 CHANNEL_PARTS = ["user", "channelMetadata", "custom", "private", "conversationCreatedAt", "SECRET"]
-FILE_PARTS = ["type", "filename", "url", "storage", "SECRET"]
+FILE_PARTS = ["type", "filename", "url", "storage", "textContent", "SECRET"]
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -68,6 +68,44 @@ def test_a_captivate_request_becomes_an_inbound_chat_with_its_channel():
 def test_an_image_file_becomes_an_attachment(file, url):
     event = from_captivate({**PAYLOAD, "files": [file]}, persona="ava", target="@l")
     assert [attachment.url for attachment in event.attachments] == [url]
+
+
+def document(text, **fields):
+    content = {"type": "file_content", "text": text, "metadata": {"originalFileName": "a.pdf"}}
+    return {"type": "application/pdf", "filename": "a.pdf", "file": {}, "textContent": content, **fields}
+
+
+def test_the_texts_of_documents_come_along_in_their_order():
+    files = [document("one"), image(), document("two", url="https://x/a.pdf"), document("three", textContent="three")]
+    event = from_captivate({**PAYLOAD, "files": files}, persona="ava", target="@l")
+    assert event.documents == ("one", "two", "three")
+    assert len(event.attachments) == 1
+    assert (event.message, event.words) == ("hi man", "hi man\none\ntwo\nthree")
+
+
+def test_a_document_alone_is_something_to_answer():
+    event = from_captivate({**PAYLOAD, "user_input": None, "files": [document("one")]}, persona="ava", target="@l")
+    assert (event.message, event.words) == ("", "one")
+
+
+def test_the_text_of_an_image_is_not_told_beside_the_image():
+    event = from_captivate(
+        {**PAYLOAD, "files": [image(**document("seen", type="image/png"))]}, persona="ava", target="@l"
+    )
+    assert (event.documents, len(event.attachments)) == (None, 1)
+
+
+@pytest.mark.parametrize("content", [None, "", " \n", {}, {"text": None}, {"text": " "}, {"text": 7}, ["one"], 7])
+def test_a_document_without_a_text_is_left_out_as_before(content):
+    event = from_captivate({**PAYLOAD, "files": [document("", textContent=content)]}, persona="ava", target="@l")
+    assert event.documents is None
+
+
+def test_further_documents_are_left_out_and_named():
+    files = [document(f"text {number}") for number in range(52)]
+    event = from_captivate({**PAYLOAD, "files": files}, persona="ava", target="@l")
+    assert len(event.documents) == 50
+    assert told(event.left_out) == "files: 2 documents more than 50"
 
 
 def test_files_that_are_no_images_are_left_out():

@@ -206,7 +206,7 @@ class Inbox:
             payload=self._content.encrypt("payload", conversation, event.model_dump_json(exclude_none=True)),
             channel=self._content.encrypt("channel", conversation, channel),
             joining="no" if said == "stop" else _joining(event),
-            size=len(event.message) if isinstance(event, InboundChat) else 0,
+            size=len(event.words) if isinstance(event, InboundChat) else 0,
             settle_ms=int(join.settle_seconds * 1000),
             settle_limit_ms=int(join.settle_limit_seconds * 1000),
             most_events=join.max_events,
