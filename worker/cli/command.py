@@ -1,6 +1,7 @@
 """The command as a whole: its parts, and how it ends.
 
-Exit status: 0 = done or yes; 1 = no (not balanced, not found, not possible, store away); 2 = wrong usage or settings.
+Exit status: 0 = done or yes; 1 = no (not balanced, not found, not possible, the store is
+unreachable); 2 = wrong usage or settings.
 """
 
 from __future__ import annotations

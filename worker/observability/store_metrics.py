@@ -64,7 +64,7 @@ class StoreFigures(Collector):
             figures = self._measure()
         except StoreError as error:
             if self._answers:
-                _log.warning("store not measured: store away (%s)", type(error).__name__)
+                _log.warning("store not measured: store unreachable (%s)", type(error).__name__)
             self._answers = False
         except Exception as error:
             self._unexpected.note(error)

@@ -95,7 +95,7 @@ class Upkeep:
                     self._store.doorbells.ring(self._store.agenda.claim_due(due.shards, outreach=False))
                 pause = self._next_look(due, until)
         except StoreError as error:
-            _log.warning("store away (%s): the next tick sends doorbells for what is due", type(error).__name__)
+            _log.warning("store unreachable (%s): the next tick sends doorbells for what is due", type(error).__name__)
         except Exception as error:
             self._unexpected.note(error)
         finally:

@@ -169,7 +169,7 @@ class Turns:
                 if lease.has_place:
                     self._store.places.release(lease.grant.conversation, lease.grant.token)
         except StoreError as error:
-            _log.warning("turns left to their leases: store away (%s)", type(error).__name__)
+            _log.warning("turns left to their leases: store unreachable (%s)", type(error).__name__)
         else:
             _log.warning("turns handed over in the middle: %d", handed_over)
 
@@ -180,7 +180,7 @@ class Turns:
                 self._store.agenda.give_back(conversation)
         except StoreError as error:
             _log.warning(
-                "store away (%s): a doorbell that found no slot will be sent again from the agenda",
+                "store unreachable (%s): a doorbell that found no slot will be sent again from the agenda",
                 type(error).__name__,
             )
 

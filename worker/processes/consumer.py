@@ -202,7 +202,7 @@ def _is_message(channel: redis.Channel, queue: bytes, item: bytes) -> bool:
     except Exception as error:
         # Only a foreign text is read here, so the text is the cause of any error.
         _log.error(
-            "thrown away: %d bytes in queue %s are no Celery message (%s); its sender has to use Celery or "
+            "discarded: %d bytes in queue %s are no Celery message (%s); its sender has to use Celery or "
             "worker.Producer",
             len(item),
             bytes_to_str(queue),

@@ -138,7 +138,7 @@ class LeaseKeeper:
             lost = {grant.token for grant in self._renew([lease.grant for lease in leases])}
         except RedisError as error:
             if not self._unanswered:
-                _log.warning("leases not renewed: store away (%s)", type(error).__name__)
+                _log.warning("leases not renewed: store unreachable (%s)", type(error).__name__)
             self._unanswered = True
             return False
         self._unanswered = False

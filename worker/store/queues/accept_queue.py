@@ -182,7 +182,7 @@ class BrokerQueue(_OneReader):
                     self._open.setdefault(lying, []).append(message)
                     found.append(lying)
         except self._broker.errors() as error:
-            _log.warning("queue %s not read: broker away (%s)", QUEUE, type(error).__name__)
+            _log.warning("queue %s not read: broker unreachable (%s)", QUEUE, type(error).__name__)
             self._forget(is_broken=True)
             return []
         return found

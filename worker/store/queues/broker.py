@@ -29,7 +29,7 @@ class BrokerAway(Exception):
 
 
 class BrokerStillAway(BrokerAway):
-    """It was away a moment ago, so nothing was tried."""
+    """It was unreachable a moment ago, so nothing was tried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ class Reading:
 class Broker:
     """Any number of threads share its few connections; none is opened before the first call.
 
-    After a failure nothing is tried for a second, so that a broker that is away holds up nobody for long.
+    After a failure nothing is tried for a second, so that a broker that is unreachable holds up nobody for long.
 
     ``address``: where it is.
     """
@@ -152,7 +152,7 @@ class Broker:
             yield Reading(connection, channel, queue)
 
     def errors(self) -> tuple[type[Exception], ...]:
-        """What a broker that is away may raise."""
+        """What a broker that is unreachable may raise."""
         from kombu.exceptions import KombuError
 
         known = self._reach()

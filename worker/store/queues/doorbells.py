@@ -39,7 +39,7 @@ class Doorbells(Protocol):
         ...
 
     def ring(self, doorbells: Iterable[tuple[Conversation, Lane]]) -> None:
-        """Ring now. Never raises for a broker that is away: the agenda rings again."""
+        """Ring now. Never raises for a broker that is unreachable: the agenda rings again."""
         ...
 
     def backlog(self, lanes: Iterable[str]) -> int:
@@ -113,10 +113,10 @@ class BrokerDoorbells:
             # Said a moment ago.
             pass
         except BrokerAway as away:
-            _log.warning("doorbells not rung, the agenda will ring again: broker away (%s)", away)
+            _log.warning("doorbells not rung, the agenda will ring again: broker unreachable (%s)", away)
 
     def backlog(self, lanes: Iterable[str]) -> int:
-        """As the broker counts; 0 while it is away."""
+        """As the broker counts; 0 while it is unreachable."""
         try:
             return sum(self._broker.waiting(lane) for lane in lanes)
         except BrokerAway:

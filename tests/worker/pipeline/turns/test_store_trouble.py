@@ -99,7 +99,7 @@ def test_turns_that_cannot_be_handed_over_are_left_to_their_leases(shop, say, aw
     stand_still("before ask", shop.parts.turns.hand_over)
     shop.producer.enqueue(say("a"))
     shop.run()
-    assert "turns left to their leases: store away (RedisError)" in caplog.text
+    assert "turns left to their leases: store unreachable (RedisError)" in caplog.text
 
 
 def test_a_turn_that_is_handed_over_gives_its_place_back(make_shop, say, stand_still, store, eventually):
