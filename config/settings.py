@@ -283,6 +283,11 @@ class Settings(BaseModel):
         return self.consent.model_copy(update=own.model_dump(exclude_unset=True)) if own else self.consent
 
     @property
+    def consent_rules(self) -> dict[str, Consent]:
+        """The rules about consent of each persona."""
+        return {name: self.consent_of(name) for name in self.personas}
+
+    @property
     def consent_key(self) -> SecretStr | None:
         """The key of the hashes by which an erased lead stays opted out; None = there is none."""
         return self.consent.hash_key or self.privacy.handle_key

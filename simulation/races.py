@@ -16,6 +16,7 @@ from worker.domain.conversation import Conversation
 from worker.domain.events import ChannelContext, InboundChat, StoredEvent
 from worker.domain.reply import Reply
 from worker.pipeline.ask import Asking
+from worker.pipeline.consent import Consents
 from worker.pipeline.reach import Reach
 from worker.pipeline.turn import Turns
 from worker.store import Store
@@ -112,9 +113,11 @@ class Races(ABC, Generic[V]):
     ) -> None:
         self._store = Store(settings, connections=connections)
         self._keeper = LeaseKeeper(self._store.leases.renew, settings.lease.ttl_seconds, settings.lease.renew_seconds)
-        reach = Reach(settings, self._store)
-        asking = Asking(settings, self._store, dict.fromkeys(settings.personas, persona), _NoImages(), reach)
-        self._turns = Turns(settings, self._store, self._keeper, asking, channel, reach)
+        reach = Reach(settings.gates, settings.personas, settings.captivate.name, self._store)
+        consents = Consents(settings.consent_rules, self._store)
+        personas = dict.fromkeys(settings.personas, persona)
+        asking = Asking(settings.retry, self._store, personas, _NoImages(), reach, consents)
+        self._turns = Turns(settings, self._store, self._keeper, asking, channel, reach, consents)
         self._chance = random.Random(seed)
         self._nothing = nothing
 

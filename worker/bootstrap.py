@@ -23,6 +23,7 @@ from worker.observability.http_calls import CountedConnections
 from worker.pipeline import failpoints
 from worker.pipeline.ask import Asking, AsksPersona
 from worker.pipeline.celery_intake import Intake
+from worker.pipeline.consent import Consents
 from worker.pipeline.due import Upkeep
 from worker.pipeline.producer import Producer
 from worker.pipeline.pulling import Pulling
@@ -58,7 +59,7 @@ def build(settings: Settings, *, ahead: bool = False) -> Parts:
     store = Store(settings, connections=min(settings.worker.concurrency, 64) + 4, ahead=ahead)
     # So that no turn waits for a module.
     store.complete()
-    reach = Reach(settings, store)
+    reach = Reach(settings.gates, settings.personas, settings.captivate.name, store)
 
     def beside(leases: list[Lease]) -> None:
         store.places.renew((lease.grant.conversation.persona, lease.grant.token) for lease in leases if lease.has_place)
@@ -68,8 +69,9 @@ def build(settings: Settings, *, ahead: bool = False) -> Parts:
     connections = _connections("fluidtalk", settings.fluidtalk)
     captivate, images = _captivate(settings), _images(settings)
     personas = _personas(settings, connections)
-    asking = Asking(settings, store, personas, images, reach)
-    turns = Turns(settings, store, keeper, asking, CaptivateChannel(captivate), reach)
+    consents = Consents(settings.consent_rules, store)
+    asking = Asking(settings.retry, store, personas, images, reach, consents)
+    turns = Turns(settings, store, keeper, asking, CaptivateChannel(captivate), reach, consents)
     intake = Intake(Producer(settings, store=store), store, settings.worker.store_wait_seconds)
     closers = (keeper.stop, connections.close, captivate.close, images.close, store.close)
     characters = {name: each for name, each in personas.items() if isinstance(each, CharactersPersona)}

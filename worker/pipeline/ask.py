@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Protocol
 
-from config.settings import Settings
+from config.sections import Retry
 from worker.adapters.images import FetchedImage
 from worker.domain.answer import Answer
 from worker.domain.decisions import (
@@ -83,20 +83,21 @@ class Asking:
 
     def __init__(
         self,
-        settings: Settings,
+        retry: Retry,
         store: Store,
         personas: Mapping[str, AsksPersona],
         images: FetchesImages,
         reach: Reach,
+        consents: Consents,
     ) -> None:
         self._store = store
         self._personas = personas
         self._images = images
         self._reach = reach
-        self._quick_tries = settings.retry.quick_tries
-        self._quick_pause_seconds = settings.retry.quick_pause_seconds
+        self._quick_tries = retry.quick_tries
+        self._quick_pause_seconds = retry.quick_pause_seconds
         self._jitter = random.Random()
-        self._consents = Consents(settings, store)
+        self._consents = consents
 
     def knows(self, persona: str) -> bool:
         """Whether the persona is configured."""

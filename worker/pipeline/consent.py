@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from config.settings import Settings
+from collections.abc import Mapping
+
+from config.consent import Consent
 from worker.domain.decisions import Deliver, End, of_reply
 from worker.domain.reply import Reply
 from worker.domain.unreadable import Unreadable
@@ -13,11 +15,11 @@ from worker.store.conversations.turn_steps import Grant
 
 
 class Consents:
-    """The ends that consent brings. None of them calls the persona."""
+    """The ends that consent brings. None of them calls the persona. ``rules``: of each persona."""
 
-    def __init__(self, settings: Settings, store: Store) -> None:
+    def __init__(self, rules: Mapping[str, Consent], store: Store) -> None:
         self._store = store
-        self._rules = {name: settings.consent_of(name) for name in settings.personas}
+        self._rules = rules
 
     def instead(self, grant: Grant) -> Deliver | End | None:
         """What takes the place of asking and delivering; None = the turn continues.

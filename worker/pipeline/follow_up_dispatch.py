@@ -53,7 +53,7 @@ class Dispatch:
         self._store = store
         self._policies = {name: policy_of(settings, name) for name in settings.personas}
         # Of the scope lead, another persona may have the consent: the turn looks there.
-        rules = {name: settings.consent_of(name) for name in settings.personas}
+        rules = settings.consent_rules
         self._only_opted_in = {
             name for name, each in rules.items() if each.outreach == "only_opted_in" and each.scope == "persona"
         }

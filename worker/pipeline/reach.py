@@ -6,10 +6,10 @@ One noun for both upstreams: a persona (gate ``circuit``) and the channel (gate 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 
-from config.settings import Settings
+from config import sections
 from worker.domain.conversation import Conversation
 from worker.domain.vocabulary import Cause, Gate, stored
 from worker.pipeline.circuit_breaker import Circuit
@@ -20,18 +20,18 @@ _log = logging.getLogger("parley.gates")
 
 
 class Reach:
-    """Shared by all turns of a process.
+    """Shared by all turns of a process. ``personas``, ``channel``: the names of the upstreams.
 
     No method raises when the store is unreachable: an upstream's answer must not be lost because a note about it
     cannot be stored.
     """
 
-    def __init__(self, settings: Settings, store: Store) -> None:
+    def __init__(self, gates: sections.Gates, personas: Iterable[str], channel: str, store: Store) -> None:
         self._store = store
-        self._circuit = Circuit(settings.gates.circuit_failures)
-        self._probe_seconds = settings.gates.probe_seconds
-        self._personas = {name: Owner("persona", name) for name in settings.personas}
-        self._channel = Owner("channel", settings.captivate.name)
+        self._circuit = Circuit(gates.circuit_failures)
+        self._probe_seconds = gates.probe_seconds
+        self._personas = {name: Owner("persona", name) for name in personas}
+        self._channel = Owner("channel", channel)
         self._succeeded_at: dict[Owner, int] = {}
         self._unwritten: set[Owner] = set()
 

@@ -87,6 +87,7 @@ class Turns:
         asking: Asking,
         channel: Channel,
         reach: Reach,
+        consents: Consents,
     ) -> None:
         self._store = store
         self._reach = reach
@@ -101,7 +102,7 @@ class Turns:
         self._store_wait_seconds = settings.worker.store_wait_seconds
         self._handles = Handles(settings.privacy)
         self._openers = Openers(store)
-        self._consents = Consents(settings, store)
+        self._consents = consents
         self._frequency = Frequency(store)
         self._slots = Slots(settings.worker.concurrency, len(settings.personas), settings.worker.outreach_share)
         self._jitter = random.Random()

@@ -71,7 +71,7 @@ class Store:
         self._settings = settings
         self._joins = {name: settings.join_of(name) for name in settings.personas}
         self._takeovers = {name: each.takeover for name, each in settings.personas.items()}
-        self._consent_rules = {name: settings.consent_of(name) for name in settings.personas}
+        self._consent_rules = settings.consent_rules
         self._scripts = scripts = Scripts(
             self.redis,
             ahead,
