@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 
 import pytest
 
+from tests.worker.outreach_gate import stop_outreach
 from worker.domain.conversation import Conversation
 
 COLUMNS = ("accepted", "answered", "joined", "ignored", "sealed", "skipped", "dead", "waiting", "unexplained")
@@ -77,7 +79,7 @@ def test_resume_goes_on_with_what_an_interrupted_one_left_behind(parley, store, 
 
 @pytest.mark.parametrize("gate", ["paused", "outreach"])
 def test_resume_opens_a_gate_that_only_other_shards_still_know(parley, store, conversation, gate):
-    (store.personas.pause if gate == "paused" else store.personas.stop_outreach)("ava", "why")
+    (store.personas.pause if gate == "paused" else partial(stop_outreach, store))("ava", "why")
     store.redis.hdel(store.keys.home("ava").persona("ava"), gate)
     parley("resume", "ava", "--gate", gate)
     assert not any(store.redis.exists(shard.persona("ava")) for shard in store.keys.shards)

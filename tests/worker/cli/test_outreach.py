@@ -7,6 +7,7 @@ import json
 import pytest
 
 from config.settings import load
+from tests.worker.outreach_gate import stop_outreach
 from worker.domain.conversation import Conversation
 from worker.domain.events import AiOpener
 from worker.store import Store
@@ -52,7 +53,7 @@ def test_it_says_how_fast_what_waits_and_how_the_last_ended(parley, ramped, chan
 
 def test_as_json(parley, ramped):
     ramped.outreach.wait_of(Conversation("ava", "@1"), "e", 86_400)
-    ramped.personas.stop_outreach("ava", "15 of the last 50")
+    stop_outreach(ramped, "ava", "15 of the last 50")
     told = json.loads(parley("outreach", "ava", "--json").out)
     assert told.pop("next_free") > "2026"
     assert told == {
@@ -69,7 +70,7 @@ def test_as_json(parley, ramped):
 
 
 def test_the_gate_is_opened_by_name_only(parley, store):
-    store.personas.stop_outreach("ava", "15 of the last 50")
+    stop_outreach(store, "ava", "15 of the last 50")
     ended = parley("resume", "ava")
     assert "Still closed: outreach (15 of the last 50). To open it: parley resume ava --gate outreach" in ended.out
     assert "closed gates" in parley("outreach", "ava").out

@@ -6,9 +6,11 @@ import base64
 import json
 import threading
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 
+from tests.worker.outreach_gate import stop_outreach
 from worker.domain.cadence import Planned, Touch
 from worker.domain.conversation import Conversation
 from worker.domain.events import AiOpener, FollowUp
@@ -118,7 +120,7 @@ def test_a_closed_gate_keeps_touches_out_of_the_inbox(make_city, fall_silent, ga
     store, dispatch = make_city()
     fall_silent(store, ["@one"])
     close = {"paused": store.personas.pause, "quarantined": store.personas.quarantine}
-    close.get(gate, store.personas.stop_outreach)("ava", "a reason")
+    close.get(gate, partial(stop_outreach, store))("ava", "a reason")
     assert dispatch.run() == {"moved": 1}
     assert waiting(store) == 0
     store.personas.open_gate("ava", gate)

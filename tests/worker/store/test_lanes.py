@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.worker.outreach_gate import stop_outreach
 from worker.domain.conversation import Conversation
 from worker.store.conversations.turn_steps import Grant
 
@@ -122,7 +123,7 @@ def test_a_message_leads_although_the_opener_was_asked_before_the_gate_closed(
     store.inbox.accept(event_of("ai_opener"))
     store.leases.hold(begin(), 1, "persona unavailable (503)", unknown=False)
     let_hold_run_out()
-    store.personas.stop_outreach("ava", "15 of the last 50")
+    stop_outreach(store, "ava", "15 of the last 50")
     assert refused().status == "outreach"
     store.inbox.accept(chat())
     assert store.redis.llen("turns") == 1
@@ -174,7 +175,7 @@ def test_an_opener_that_may_have_been_made_stays_held_for_its_own_reason(store, 
 
 
 def test_the_gate_keeps_outreach_and_lets_leads_through(store, chat, event_of, begin, refused):
-    store.personas.stop_outreach("ava", "15 of the last 50")
+    stop_outreach(store, "ava", "15 of the last 50")
     for kind in ("ai_opener", "follow_up"):
         conversation = Conversation("ava", f"@{kind}")
         store.inbox.accept(event_of(kind, target=conversation.target))
@@ -189,7 +190,7 @@ def test_the_gate_lets_outreach_through_that_keeps_an_event_of_the_platform_wait
     make_store, event_of, conversation, refused, join
 ):
     store = make_store(join=join)
-    store.personas.stop_outreach("ava", "15 of the last 50")
+    stop_outreach(store, "ava", "15 of the last 50")
     for kind in ("ai_opener", "follow_up"):
         store.inbox.accept(event_of(kind))
     assert refused().status == "outreach", "what waits behind it is outreach, too"
@@ -207,14 +208,14 @@ def test_a_reply_that_is_stored_goes_out_although_outreach_was_stopped(store, ev
     store.inbox.accept(event_of("ai_opener"))
     store.leases.record(begin(), "reply")
     let_lease_run_out()
-    store.personas.stop_outreach("ava", "15 of the last 50")
+    stop_outreach(store, "ava", "15 of the last 50")
     store.inbox.accept(event_of("event_trigger"))
     grant = begin()
     assert (grant.head.reply, grant.gives_way) == ("reply", False)
 
 
 def test_the_gate_lets_an_opener_through_that_only_gives_way(store, chat, event_of, begin, refused):
-    store.personas.stop_outreach("ava", "15 of the last 50")
+    stop_outreach(store, "ava", "15 of the last 50")
     store.inbox.accept(event_of("ai_opener"))
     assert refused().status == "outreach"
     store.inbox.accept(chat())
@@ -222,7 +223,7 @@ def test_the_gate_lets_an_opener_through_that_only_gives_way(store, chat, event_
 
 
 def test_what_waited_for_the_gate_goes_on_when_it_opens(store, event_of, refused, conversation):
-    store.personas.stop_outreach("ava", "15 of the last 50")
+    stop_outreach(store, "ava", "15 of the last 50")
     store.inbox.accept(event_of("ai_opener"))
     store.agenda.claim_due()
     refused()

@@ -32,10 +32,6 @@ class Personas:
         """The key is refused: no further call until a person opens the gate again."""
         self._set(persona, Gate.QUARANTINED, reason)
 
-    def stop_outreach(self, persona: str, reason: str) -> None:
-        """Openers and follow-ups wait until a person opens the gate "outreach"; leads who write are answered."""
-        self._set(persona, Gate.OUTREACH, reason)
-
     def hold(self, persona: str, seconds: float, reason: str) -> None:
         """No call with this key for so long (Retry-After)."""
         self._gates.close(Owner("persona", persona), Gate.HOLD, seconds, reason)

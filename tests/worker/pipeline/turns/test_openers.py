@@ -6,6 +6,7 @@ import logging
 
 import pytest
 
+from tests.worker.outreach_gate import stop_outreach
 from worker.domain.conversation import Conversation
 from worker.domain.events import AiOpener, EventTrigger, FollowUp
 from worker.domain.vocabulary import Cause, stored
@@ -106,7 +107,7 @@ def test_an_event_of_the_platform_is_not_kept_waiting_for_the_ramp(ramped, opene
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_an_event_of_the_platform_is_not_kept_waiting_while_outreach_is_stopped(ramped, opener, say, store, when):
     shop = ramped()
-    store.personas.stop_outreach("ava", "15 of the last 50")
+    stop_outreach(store, "ava", "15 of the last 50")
     shop.producer.enqueue(opener(1))
     if when == "after":
         assert shop.run(lead(1)).startswith("outreach")

@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from tests.worker.outreach_gate import stop_outreach
 from worker.domain.conversation import Conversation
 from worker.store.views.figures import Waiting
 
@@ -93,7 +94,7 @@ def test_who_speaks_first_waits_behind_the_leads_and_for_a_gate_of_its_own(store
     store.inbox.accept(event_of("ai_opener", target="@opened"))
     store.inbox.accept(chat())
     assert rows_of(store) == {("ava", "outreach"): (1, 1), ("ava", "worker"): (1, 1)}
-    store.personas.stop_outreach("ava", "too many went wrong")
+    stop_outreach(store, "ava", "too many went wrong")
     assert rows_of(store) == {("ava", "outreach_stopped"): (1, 1), ("ava", "worker"): (1, 1)}
     assert store.measures.take().gates["ava"] == ["outreach"]
 
