@@ -120,12 +120,17 @@ def _fields(condition: Condition) -> dict[str, str]:
         "processes": _processes(condition),
         "memory": _memory(figures),
         "queues": _queues(condition.figures),
-        "follow-ups": follow_ups,
+        "follow-ups": follow_ups + _acks(figures),
         "dead letters": _dead_letters(condition),
         "taken over": f"{figures.taken_over} (parley claims)" if figures.taken_over else "0",
         "sealed": f"{figures.seals} (parley seals)" if figures.seals else "0",
         "consent": _consent(figures),
     }
+
+
+def _acks(figures: Figures) -> str:
+    owed = sum(figures.acks_owed.values())
+    return f"; {owed} that FluidTalk wrote to be acknowledged" if owed else ""
 
 
 def _consent(figures: Figures) -> str:
@@ -216,6 +221,7 @@ def _plain(condition: Condition) -> dict[str, Any]:
             "due": condition.follow_ups_due,
             "next_at_ms": condition.next_follow_up or None,
             "late_seconds": figures.follow_up_lateness_seconds,
+            "acknowledgements_owed": figures.acks_owed,
         },
         "dead_letters": figures.dead_letters,
         "dead_letters_by_cause": plain_deaths(condition.deaths),

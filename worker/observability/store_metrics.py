@@ -186,6 +186,12 @@ def _by_persona(figures: Figures, personas: Sequence[str]) -> Iterator[Metric]:
         [([persona], figures.opted_out.get(persona, 0)) for persona in (*known, ALL_PERSONAS)],
     )
     yield _gauge(
+        "parley_store_acknowledgements_owed",
+        "Pulled follow-ups that FluidTalk is still to be told of.",
+        ["persona"],
+        [([persona], owed) for persona, owed in figures.acks_owed.items()],
+    )
+    yield _gauge(
         "parley_store_gate_closed",
         "1 when the gate is closed.",
         ["persona", "gate"],

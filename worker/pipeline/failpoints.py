@@ -1,4 +1,4 @@
-"""Places in a turn at which a test can let its process die, so that each is proved to be safe.
+"""Places in a turn, and around it, at which a test can let its process die, so that each is proved to be safe.
 
 Off unless ``worker.crash_at`` names one. The steps are those of docs/ordering.md, section 7.
 """
@@ -24,6 +24,8 @@ CrashPoint = Literal[
     "after settle",
     "before hold",
     "after hold",
+    "before acknowledging",
+    "after acknowledging",
 ]
 CRASH_POINTS: tuple[CrashPoint, ...] = get_args(CrashPoint)
 
@@ -46,7 +48,7 @@ def arm(crash_at: str | None) -> None:
 
 
 def reached(point: CrashPoint) -> None:
-    """The turn is here. Ends the process with SIGKILL if this is the place and the time to die; else does nothing."""
+    """The work is here. Ends the process with SIGKILL if this is the place and the time to die; else does nothing."""
     global _passes_left
     if _armed != point:
         return

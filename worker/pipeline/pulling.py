@@ -19,6 +19,7 @@ from worker.domain.platforms import target_on
 from worker.domain.vocabulary import Cause, Gate, stored
 from worker.domain.written import Written
 from worker.observability import metrics
+from worker.pipeline import failpoints
 from worker.store import Store
 from worker.store.personas.pulled import AGAIN_SECONDS
 
@@ -98,6 +99,7 @@ class Pulling:
         done = 0
         owed = self._store.pulled.take_owed(persona)
         for place, each in enumerate(owed):
+            failpoints.reached("before acknowledging")
             try:
                 self._personas[persona].acknowledge(each.ref)
             except (Rejected, Unsendable) as failure:
@@ -109,6 +111,7 @@ class Pulling:
                 self._store.pulled.later(persona, owed[place:], max(seconds, AGAIN_SECONDS))
                 break
             else:
+                failpoints.reached("after acknowledging")
                 self._store.pulled.acknowledged(persona, each)
                 done += 1
         return done

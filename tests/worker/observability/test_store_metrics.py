@@ -21,6 +21,7 @@ def scene():
             waiting={("ava", "hold"): Waiting(2, 3, 90.0)},
             gates={"ava": ["paused"], "bea": []},
             opted_out={"ava": 3, "*": 1},
+            acks_owed={"cleo": 2},
             agenda=2,
             queues={"turns": 4},
         )
@@ -61,6 +62,7 @@ def test_the_figures_are_served(scene):
     assert served['parley_store_opted_out_leads{persona="ava"}'] == "3.0"
     assert served['parley_store_opted_out_leads{persona="bea"}'] == "0.0"
     assert served['parley_store_opted_out_leads{persona="*"}'] == "1.0"
+    assert served['parley_store_acknowledgements_owed{persona="cleo"}'] == "2.0"
     assert served['parley_store_conversations_waiting{persona="ava",reason="hold"}'] == "2.0"
     assert served['parley_store_gate_closed{gate="paused",persona="ava"}'] == "1.0"
     assert served['parley_store_gate_closed{gate="circuit",persona="bea"}'] == "0.0"

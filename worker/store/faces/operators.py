@@ -7,7 +7,7 @@ from worker.store.faces.face import Text, face
 from worker.store.keys import ConversationKeys, Key
 
 
-@face("conversation inbox taken_over follow_ups timeline journal_prefix")
+@face("conversation inbox agenda taken_over follow_ups timeline journal_prefix")
 def claim(keys: ConversationKeys, *, name: str, claimed_by: str, timeline_ms: Text) -> Any:
     """Take a conversation over from the persona."""
 

@@ -8,7 +8,8 @@
 -- stop_rest: when the lead writes, the bubbles that were not sent yet are withheld.
 -- Returns {'granted', now, fence, conversation fields, {id, journal fields} ...}, where the field gives_way says that the
 --          head ends without a call: outreach is stopped, and something that happened on the platform waits behind it;
---          the field unwanted says why the lead does not want it: nothing of it is asked or sent;
+--          the field unwanted says why the lead does not want it, or taken_over for what does not wait for the person:
+--          nothing of it is asked or sent;
 --          and the field probe names the closed gate that this turn tries; the field interrupted says that the lead wrote
 --          while bubbles went out: the rest is not sent
 --      or {'empty' | 'busy' | 'taken_over' | 'quiet' | 'held' | 'paused' | 'quarantined' | 'outreach', until, reason}
@@ -73,6 +74,8 @@ if not state.consent and not state.seq then
   state.consent = string.match(redis.call('HGET', consents, name) or '', '^%l+')
 end
 local unwanted = unwanted_because(state.consent, kind, past[16], silence, only_opted_in)
+-- A follow-up that was pulled does not wait for the person's end: the lead was not quiet then.
+if state.taken_over and not asks(kind) then unwanted = unwanted or 'taken_over' end
 local opts_out = past[16] and unanswered
 -- What ends without a call waits for no gate.
 local ends = unwanted or opts_out
@@ -101,7 +104,7 @@ if not repeated then
     redis.call('HSET', conversation, 'lease_until', now + spare, 'awaited', state.fence)
     return later('busy', now + spare)
   end
-  if state.taken_over and not only_told(kind) then
+  if state.taken_over and not only_told(kind) and asks(kind) then
     -- A person has the conversation: not even a reply that is stored goes out.
     local first = number(accepted_at)
     local takeover_ends = takeover_end(number(state.taken_over_at), number(state.last_inbound), first, quiet_takeover_ms)
@@ -110,7 +113,7 @@ if not repeated then
     return later('taken_over', math.min(far, takeover_ends or far), state.taken_over)
   end
   -- The pause before a bubble that is not sent is not waited for.
-  if number(state.hold_until) > now and not is_interrupted() then
+  if number(state.hold_until) > now and not is_interrupted() and unwanted ~= 'taken_over' then
     return later('held', number(state.hold_until), state.hold_reason or '')
   end
   local gate

@@ -16,7 +16,13 @@ if not by_hand then
   finish_even_when_full(conversation)
   reason, since = claimed_by, now
   take_over({conversation = conversation, taken_over = taken_over, follow_ups = follow_ups, timeline = timeline}, name, reason, now)
-  if redis.call('EXISTS', inbox) == 0 then redis.call('PEXPIRE', timeline, timeline_ms) end
+  local first = redis.call('LINDEX', inbox, 0)
+  if not first then
+    redis.call('PEXPIRE', timeline, timeline_ms)
+  elseif not asks(redis.call('HGET', journal_prefix .. first .. ' ' .. name, 'kind')) then
+    -- A follow-up that was pulled ends now, also one that is held.
+    redis.call('ZADD', agenda, 'XX', now, name)
+  end
 end
 local delivering = 0
 if state[3] and number(state[4]) > now then

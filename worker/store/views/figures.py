@@ -12,6 +12,7 @@ from worker.domain.vocabulary import FATES
 from worker.store.conversations.consents import ALL_PERSONAS
 from worker.store.heartbeats import Processes, Served
 from worker.store.keys import Keys
+from worker.store.personas.apis import KEY as APIS
 from worker.store.queues.queue_figures import QueueLook
 from worker.store.redis import writes
 from worker.store.redis.connection import clock_ms
@@ -69,7 +70,8 @@ class Figures:
     ``unconfigured``: what waits for personas that are not configured, by their names: only accepted events wait, and
     their personas were configured once.
     ``consents``: what leads have said, out or in. ``opted_out``: how many are out, by persona; ``ALL_PERSONAS``: of all
-    that share what leads say.
+    that share what leads say. ``acks_owed``: follow-ups of FluidTalk that have their fate and are not yet acknowledged,
+    by persona of the Characters API.
     ``gates``: the closed ones of each persona. ``channel``: its name when its
     gate is closed, '' = it is open; ``channel_cause``: why, as the store keeps it.
     ``queues``: messages in each queue that workers read; empty when the broker cannot be looked into. ``unread``: in
@@ -93,6 +95,7 @@ class Figures:
     consents: int = 0
     opted_out: dict[str, int] = field(default_factory=dict)
     taken_over: int = 0
+    acks_owed: dict[str, int] = field(default_factory=dict)
     queues: dict[str, int] = field(default_factory=dict)
     unread: dict[str, int] = field(default_factory=dict)
     refusal: Trouble | None = None
@@ -148,6 +151,7 @@ class Measures:
         for shard in self._keys.shards:
             self._add(figures, self._measure.run(shard, channel=shard.channel(self._channel), most=look_at_most))
         figures.gates = self._gates()
+        figures.acks_owed = self._acks_owed()
         figures.channel, figures.channel_cause = self._channel_closed()
         figures.refusal = writes.refusal(self._redis, self._keys.shards)
         figures.memory = writes.memory(self._redis)
@@ -197,6 +201,17 @@ class Measures:
                 fields["hold"] = None
             closed[persona] = [gate for gate, value in fields.items() if value is not None]
         return closed
+
+    def _acks_owed(self) -> dict[str, int]:
+        personas = sorted(map(str, self._redis.hkeys(APIS)))
+        owed: dict[str, int] = {}
+        for persona in personas:
+            with self._redis.pipeline(transaction=False) as pipeline:
+                for shard in self._keys.shards:
+                    # Waiting for a fate is infinite, acknowledged is negative.
+                    pipeline.zcount(shard.pulled(persona), "(0", "(inf")
+                owed[self._known(persona)] = owed.get(self._known(persona), 0) + sum(pipeline.execute())
+        return owed
 
     def _channel_closed(self) -> tuple[str, str]:
         key = self._keys.home(self._channel).channel(self._channel)

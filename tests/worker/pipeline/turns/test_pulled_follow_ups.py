@@ -11,7 +11,7 @@ from simulation.upstreams.control import SimulatedUpstreams
 from simulation.upstreams.faults import FaultKind
 from worker.clients.fluidtalk import Characters
 from worker.domain.conversation import Conversation
-from worker.domain.events import InboundChat, PulledFollowUp, parse
+from worker.domain.events import EventTrigger, InboundChat, PulledFollowUp, parse
 from worker.domain.refusals import InvalidEvent
 from worker.domain.vocabulary import Gate
 from worker.observability import metrics
@@ -208,6 +208,72 @@ def test_a_person_who_has_the_conversation_is_not_interrupted(cleo: Cleo) -> Non
     cleo.store.takeovers.hand_back(MARK, "joined")
     assert cleo.shop.work(MARK) == []
     assert cleo.nudges() == []
+
+
+def test_a_person_who_takes_over_while_it_waits_gets_the_lead_alone(make_cleo: Callable[..., Cleo]) -> None:
+    cleo = make_cleo(quiet_hours={"start": "00:00", "end": "23:59"})
+    cleo.chat()
+    cleo.write()
+    cleo.pull()
+    assert cleo.shop.run(MARK).startswith("held for")
+    cleo.store.takeovers.claim(MARK, "by anna")
+    assert cleo.store.redis.zscore(cleo.store.keys.of(MARK).agenda, MARK.name) <= cleo.store.follow_ups.now()
+    assert cleo.shop.run(MARK).startswith("skipped: taken over"), "it does not wait for the morning"
+    assert cleo.pull() == {"acknowledged": 1}
+    assert cleo.nudges() == []
+
+
+def test_a_person_who_takes_over_between_its_bubbles_stops_the_rest(make_cleo: Callable[..., Cleo]) -> None:
+    cleo = make_cleo(pacing={"enabled": True, "minimum_seconds": 30, "maximum_seconds": 60})
+    cleo.chat()
+    cleo.write()
+    cleo.pull()
+    assert cleo.shop.run(MARK).startswith("held for")
+    cleo.store.takeovers.claim(MARK, "by anna")
+    assert cleo.shop.run(MARK).startswith("skipped: taken over")
+    assert cleo.nudges() == [NUDGE[:1]]
+    assert cleo.pull() == {"acknowledged": 1}
+    cleo.store.takeovers.hand_back(MARK, "joined")
+    assert cleo.shop.work(MARK) == []
+
+
+@pytest.mark.parametrize("point", ["after begin", "before delivery"])
+def test_a_person_who_takes_over_during_its_turn(cleo: Cleo, stand_still: Callable[..., Any], point: str) -> None:
+    cleo.chat()
+    cleo.write()
+    cleo.pull()
+    stand_still(point, lambda: cleo.store.takeovers.claim(MARK, "by anna"))
+    assert cleo.shop.work(MARK)[-1] == ("skipped: taken over" if point == "after begin" else "answered")
+    assert cleo.nudges() == ([] if point == "after begin" else [NUDGE])
+    assert cleo.pull() == {"acknowledged": 1}
+
+
+def test_what_waits_behind_another_event_ends_when_the_person_hands_back(cleo: Cleo) -> None:
+    cleo.chat()
+    cleo.write()
+    event = {"persona": "cleo", "target": "mark", "event_type": "story_reaction"}
+    cleo.shop.producer.enqueue(EventTrigger(**event))
+    cleo.pull()
+    cleo.store.takeovers.claim(MARK, "by anna")
+    assert cleo.shop.run(MARK).startswith("taken over")
+    assert cleo.pull() == {}
+    cleo.store.takeovers.hand_back(MARK, "joined")
+    assert cleo.shop.work(MARK) == ["answered"]
+    assert cleo.pull() == {"acknowledged": 1}
+    assert NUDGE not in cleo.nudges()
+
+
+def test_an_operator_sees_the_acks_that_are_owed(cleo: Cleo) -> None:
+    store = cleo.shop.parts.store
+    store.apis.note()
+    cleo.chat()
+    cleo.write()
+    cleo.pull()
+    assert store.measures.take().acks_owed == {"cleo": 0}
+    cleo.shop.work(MARK)
+    assert store.measures.take().acks_owed == {"cleo": 1}
+    cleo.pull()
+    assert store.measures.take().acks_owed == {"cleo": 0}
 
 
 RULES = {

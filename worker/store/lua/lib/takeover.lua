@@ -1,7 +1,8 @@
 -- Put before the scripts that begin or end a takeover: accept, settle, claim, hand_back.
 --
 -- A person has a conversation: its events are accepted in order and wait; nothing is asked, delivered or followed up
--- until it is handed back. What is only told is no message: it is told all the same, and never dropped. `keys`: conversation, inbox, timeline, books, dead, follow_ups, taken_over,
+-- until it is handed back. What is only told is no message: it is told all the same, and never dropped. A follow-up that
+-- was pulled waits for no person: it ends. `keys`: conversation, inbox, timeline, books, dead, follow_ups, taken_over,
 -- journals (a prefix).
 
 local DROPPED = 'dropped_at_hand_back'
@@ -58,7 +59,8 @@ local function hand_back(keys, name, answer, now, ended, settled_ms)
 
   local left, covered = {}, 0
   for index, id in ipairs(ids) do
-    local wanted = answer == 'joined' or only_told(journals[index][1]) or (answer == 'last' and index >= first and index <= last)
+    local kind = journals[index][1]
+    local wanted = only_told(kind) or (answer == 'joined' and asks(kind)) or (answer == 'last' and index >= first and index <= last)
     if wanted or (whole and index <= group) or number(journals[index][2]) >= ended then
       left[#left + 1] = id
     else
