@@ -18,7 +18,8 @@ from worker.domain.reply import Reply
 from worker.pipeline.ask import Asking
 from worker.pipeline.consent import Consents
 from worker.pipeline.reach import Reach
-from worker.pipeline.turn import Turns
+from worker.pipeline.turn import Turn
+from worker.pipeline.turns import Turns
 from worker.store import Store
 from worker.store.conversations.leases import LeaseKeeper
 from worker.store.conversations.turn_steps import Grant
@@ -117,7 +118,8 @@ class Races(ABC, Generic[V]):
         consents = Consents(settings.consent_rules, self._store)
         personas = dict.fromkeys(settings.personas, persona)
         asking = Asking(settings.retry, self._store, personas, _NoImages(), reach, consents)
-        self._turns = Turns(settings, self._store, self._keeper, asking, channel, reach, consents)
+        turn = Turn(settings, self._store, asking, channel, reach, consents)
+        self._turns = Turns(settings, self._store, self._keeper, turn)
         self._chance = random.Random(seed)
         self._nothing = nothing
 

@@ -9,7 +9,7 @@ from celery import Task, shared_task
 from tasks.requests import Shown, shown
 from worker.bootstrap import parts
 from worker.domain.vocabulary import OUTREACH, TURNS
-from worker.pipeline.turn import DeadLetter
+from worker.pipeline.turns import DeadLetter
 
 
 class Turn(Task[Any, Any]):

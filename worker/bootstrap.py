@@ -28,7 +28,8 @@ from worker.pipeline.due import Upkeep
 from worker.pipeline.producer import Producer
 from worker.pipeline.pulling import Pulling
 from worker.pipeline.reach import Reach
-from worker.pipeline.turn import Turns
+from worker.pipeline.turn import Turn
+from worker.pipeline.turns import Turns
 from worker.store import Store
 from worker.store.conversations.leases import Lease, LeaseKeeper
 
@@ -71,7 +72,7 @@ def build(settings: Settings, *, ahead: bool = False) -> Parts:
     personas = _personas(settings, connections)
     consents = Consents(settings.consent_rules, store)
     asking = Asking(settings.retry, store, personas, images, reach, consents)
-    turns = Turns(settings, store, keeper, asking, CaptivateChannel(captivate), reach, consents)
+    turns = Turns(settings, store, keeper, Turn(settings, store, asking, CaptivateChannel(captivate), reach, consents))
     intake = Intake(Producer(settings, store=store), store, settings.worker.store_wait_seconds)
     closers = (keeper.stop, connections.close, captivate.close, images.close, store.close)
     characters = {name: each for name, each in personas.items() if isinstance(each, CharactersPersona)}

@@ -16,7 +16,7 @@ from worker.bootstrap import build
 from worker.domain.conversation import Conversation
 from worker.pipeline.celery_intake import Intake
 from worker.pipeline.producer import Producer
-from worker.pipeline.turn import DeadLetter
+from worker.pipeline.turns import DeadLetter
 from worker.store import Store
 
 Respond = Callable[[socket.socket], None]

@@ -99,10 +99,6 @@ class Asking:
         self._jitter = random.Random()
         self._consents = consents
 
-    def knows(self, persona: str) -> bool:
-        """Whether the persona is configured."""
-        return persona in self._personas
-
     def ask(self, lease: Lease, rules: Rules, step: Ask, tries: Tries) -> Deliver | End | Wait:
         """Make the persona call of one turn and say what follows.
 

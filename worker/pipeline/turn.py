@@ -1,5 +1,5 @@
-"""One turn: begin, ask, record, deliver, settle. This module keeps the order of the steps. What each outcome means is
-decided in ``worker.domain.decisions``, what is stored in ``worker.store``.
+"""One turn from its lease on: ask, record, deliver, settle. This module keeps the order of the steps. What each outcome
+means is decided in ``worker.domain.decisions``, what is stored in ``worker.store``.
 """
 
 from __future__ import annotations
@@ -7,8 +7,6 @@ from __future__ import annotations
 import logging
 import random
 import time
-import uuid
-from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -16,7 +14,6 @@ from typing import Literal, TypeVar
 
 from config.settings import Settings
 from worker.domain.cadence import Planned, after_delivery, after_skip, policy_of
-from worker.domain.conversation import Conversation
 from worker.domain.decisions import (
     Ask,
     Deliver,
@@ -32,15 +29,14 @@ from worker.domain.decisions import (
     without_content,
 )
 from worker.domain.failures import CallFailed, KeyRefused, OutcomeUnknown, Unavailable
-from worker.domain.handles import Handles
 from worker.domain.pacing import paced
 from worker.domain.quiet_hours import zone_unreadable
 from worker.domain.reply import Reply
 from worker.domain.retry import UNTRIED, Tries, tries
 from worker.domain.unreadable import Unreadable
-from worker.domain.vocabulary import TURNS, Cause, Lane, stored
+from worker.domain.vocabulary import Cause, stored
 from worker.domain.written import reply_in
-from worker.observability import metrics, tracing
+from worker.observability import metrics
 from worker.pipeline import failpoints
 from worker.pipeline.ask import Asking, LeaseLost
 from worker.pipeline.channel import Channel
@@ -52,176 +48,51 @@ from worker.pipeline.openers import Openers
 from worker.pipeline.reach import Reach, if_possible
 from worker.pipeline.readable import channel_of, unreadable, without_reading
 from worker.pipeline.short_retries import patiently
-from worker.pipeline.slots import Slots
 from worker.pipeline.stumbles import of_stumble, place_of
-from worker.pipeline.told import State, Told, state_of_all
-from worker.pipeline.turn_result import LEFT, TurnResult, not_now
+from worker.pipeline.turn_result import LEFT, TurnResult
 from worker.store import Store, StoreError
 from worker.store.conversations.journal import Entry
-from worker.store.conversations.leases import Lease, LeaseKeeper
-from worker.store.conversations.turn_steps import Grant, NotNow
-from worker.store.redis.layout import WrongLayout
-from worker.store.redis.troubles import Saying, trouble_of
+from worker.store.conversations.leases import Lease
+from worker.store.conversations.turn_steps import Grant
 
 _log = logging.getLogger("parley.turn")
 
 Result = TypeVar("Result")
 
 
-class DeadLetter(Exception):
-    """A turn ended in a dead letter, and Flower shows it as failed. The turn is complete: there is nothing to retry."""
-
-
-class Turns:
-    """Runs turns, any number at once.
-
-    A turn never raises because of an upstream or because the store is unreachable. It keeps a result for
-    ``worker.store_wait_seconds``; after that its lease runs out, and another turn continues from the journal.
-    """
+class Turn:
+    """The steps of a turn. One for all turns of a process, any number at once: what is of one turn is in its lease."""
 
     def __init__(
         self,
         settings: Settings,
         store: Store,
-        keeper: LeaseKeeper,
         asking: Asking,
         channel: Channel,
         reach: Reach,
         consents: Consents,
     ) -> None:
         self._store = store
-        self._reach = reach
-        self._keeper = keeper
         self._asking = asking
         self._channel = channel
+        self._reach = reach
+        self._consents = consents
         self._rules = {
             name: Rules(persona, settings.retry, settings.validity) for name, persona in settings.personas.items()
         }
         self._policies = {name: policy_of(settings, name) for name in settings.personas}
         self._pacings = {name: settings.pacing_of(name) for name in settings.personas}
         self._store_wait_seconds = settings.worker.store_wait_seconds
-        self._handles = Handles(settings.privacy)
         self._openers = Openers(store)
-        self._consents = consents
         self._frequency = Frequency(store)
-        self._slots = Slots(settings.worker.concurrency, len(settings.personas), settings.worker.outreach_share)
         self._jitter = random.Random()
         self._moments = Moments(store, self._policies, self._jitter)
-        self._saying = Saying()
-        self._process = uuid.uuid4().hex
 
-    def run(self, persona: str, target: str, lane: Lane = TURNS) -> Told:
-        """Run one turn of a conversation if it may run now. Returns its result as one phrase without content.
+    def proceed(self, lease: Lease) -> TurnResult:
+        """Go through the steps, from where an earlier turn left off.
 
-        When the persona has its share of this process's slots, the doorbell waits and the thread is free again. A
-        thread whose turn has ended continues with waiting doorbells, leads first. ``lane``: the queue of the doorbell.
-        Raises ``DeadLetter`` with the same phrase, at the end, when an event became a dead letter.
+        Raises ``StoreError`` when the store is unreachable for too long: a later turn continues from what was stored.
         """
-        if not self._asking.knows(persona):
-            self._store.unconfigured.met(persona)
-            return Told(f"refused: persona {persona} is not configured", State.RETRIED)
-        own = Conversation(persona, target)
-        # A busy persona keeps this thread for hours: only the last turns are worth showing.
-        phrases: deque[Told] = deque(maxlen=3)
-        failed = False
-        following = self._slots.enter(own, lane)
-        self._give_back(self._slots.left_out())
-        while following:
-            conversation = following[0]
-            try:
-                self._store.layout.ensure()
-                phrase = self._run(conversation)
-                failed = failed or phrase.state is State.FAILED
-            except WrongLayout as error:
-                _log.error("turn refused: %s", error, extra={"persona": persona})
-                phrase = Told("refused: the store was made with another number of shards", State.RETRIED)
-            except StoreError as error:
-                # The doorbell is used up, but beat has another one sent. The next turn continues from what was stored.
-                trouble = trouble_of(error)
-                if self._saying.now(trouble):
-                    _log.warning("turns left: store %s", trouble.told("what waits keeps its place"))
-                phrase = Told(f"left: store {trouble.means}", State.RETRIED)
-            except BaseException:
-                self._slots.leave(following, serve=False)
-                raise
-            shown = phrase if conversation == own else f"{self._handles.shown(conversation.name)} {phrase}"
-            phrases.append(Told(shown, phrase.state))
-            following = self._slots.leave(following)
-        if not phrases:
-            return Told("waits: the persona has its share of the slots", State.RETRIED)
-        told = "; ".join(phrases)
-        if failed:
-            raise DeadLetter(told)
-        return Told(told, state_of_all(phrases))
-
-    def stop(self) -> None:
-        """The process is about to stop: running turns finish, and no further one begins in their threads."""
-        self._slots.close()
-
-    def hand_over(self) -> None:
-        """The process ends now, while turns run. Gives their leases back, so that other workers continue them at once.
-
-        When the store is unreachable, other workers continue after the leases have run out.
-        """
-        leases = self._keeper.let_go()
-        try:
-            handed_over = self._store.leases.hand_over([lease.grant for lease in leases])
-            for lease in leases:
-                if lease.has_place:
-                    self._store.places.release(lease.grant.conversation, lease.grant.token)
-        except StoreError as error:
-            _log.warning("turns left to their leases: store unreachable (%s)", type(error).__name__)
-        else:
-            _log.warning("turns handed over in the middle: %d", handed_over)
-
-    def _give_back(self, left_out: list[Conversation]) -> None:
-        # At once, so that it keeps its place: lost doorbells are sent again at growing intervals only.
-        try:
-            for conversation in left_out:
-                self._store.agenda.give_back(conversation)
-        except StoreError as error:
-            _log.warning(
-                "store unreachable (%s): a doorbell that found no slot will be sent again from the agenda",
-                type(error).__name__,
-            )
-
-    def _run(self, conversation: Conversation) -> Told:
-        asked_at = time.monotonic()
-        with metrics.storing("begin"):
-            granted = self._begin(conversation, f"{self._process}-{uuid.uuid4().hex[:12]}")
-        metrics.doorbell("granted" if isinstance(granted, Grant) else granted.status)
-        if isinstance(granted, NotNow):
-            return not_now(granted)
-        self._saying.over()
-        failpoints.reached("after begin")
-        waited_seconds = max(0, granted.now - granted.head.accepted_at) / 1000
-        counting = metrics.turn(conversation.persona, granted.head.kind, waited_seconds)
-        payloads = [entry.payload for entry in granted.entries]
-        span = tracing.turn(payloads, persona=conversation.persona, kind=granted.head.kind)
-        with self._keeper.keep(granted, asked_at) as lease, counting as counted:
-            try:
-                with span as told:
-                    result = self._proceed(lease)
-                    counted.ended(result.outcome)
-                    told.tell(outcome=counted.outcome, events=len(payloads))
-            except StoreError:
-                raise
-            except Exception as error:
-                result = self._stumble(lease, error)
-                counted.ended(result.outcome)
-        seconds = time.monotonic() - asked_at
-        known = {"conversation": conversation.name, "kind": granted.head.kind, "seconds": round(seconds, 3)}
-        _log.info("turn: %s", result.outcome, extra=known | result.codes if result.cause else known)
-        return Told(f"{result.phrase}, {seconds:.1f} s", result.state)
-
-    def _begin(self, conversation: Conversation, token: str) -> Grant | NotNow:
-        answer = self._store.leases.begin(conversation, token)
-        if isinstance(answer, NotNow) and answer.status == "hand_back":
-            self._store.takeovers.hand_back_quiet(conversation)
-            answer = self._store.leases.begin(conversation, token)
-        return answer
-
-    def _proceed(self, lease: Lease) -> TurnResult:
         grant, head = lease.grant, lease.grant.head
         rules = self._rules[grant.conversation.persona]
         if unasked := self._consents.instead(grant):
@@ -420,7 +291,8 @@ class Turns:
         metrics.held(grant.conversation.persona, wait.cause)
         return TurnResult("held", wait.cause, wait.detail, wait.seconds)
 
-    def _stumble(self, lease: Lease, error: Exception) -> TurnResult:
+    def stumble(self, lease: Lease, error: Exception) -> TurnResult:
+        """End a turn that a fault of ours has broken off: its events are held, and die at their last try."""
         grant, place = lease.grant, place_of(error)
         _log.error("turn ended by an internal error: %s", place, extra={"conversation": grant.conversation.name})
         called, leases, books = lease.called, self._store.leases, self._store.books

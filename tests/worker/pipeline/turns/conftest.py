@@ -21,7 +21,7 @@ from worker.domain.events import InboundChat
 from worker.observability import metrics
 from worker.pipeline import failpoints
 from worker.pipeline.producer import Producer, Receipt
-from worker.pipeline.turn import DeadLetter
+from worker.pipeline.turns import DeadLetter
 from worker.store import Store
 from worker.store.personas.gates import owner_of
 from worker.store.redis.ahead import advance

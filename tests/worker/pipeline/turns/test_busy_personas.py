@@ -13,7 +13,7 @@ import pytest
 from worker.domain.conversation import Conversation
 from worker.domain.events import AiOpener, InboundChat
 from worker.domain.vocabulary import OUTREACH
-from worker.pipeline.turn import DeadLetter
+from worker.pipeline.turns import DeadLetter
 
 UNCONFIGURED = "persona is not configured"
 

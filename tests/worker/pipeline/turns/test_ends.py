@@ -7,7 +7,7 @@ import pytest
 from simulation.upstreams.faults import FaultKind
 from worker.domain.conversation import Conversation
 from worker.domain.events import AiOpener, FollowUp
-from worker.pipeline.turn import DeadLetter
+from worker.pipeline.turns import DeadLetter
 
 # What is not answered
 
