@@ -117,7 +117,7 @@ def _check(address: Address, options: dict[str, str]) -> None:
 
 
 def _without_hosts(url: str) -> tuple[SplitResult, str]:
-    # Newer versions of Python refuse a URL in which anything stands in front of a bracket, such as another host.
+    # Newer versions of Python refuse a URL with anything before a bracket, such as another host.
     scheme, _, rest = url.partition("://")
     place = re.split("[/?#]", rest, maxsplit=1)[0]
     login, at, hosts = place.rpartition("@")

@@ -106,7 +106,7 @@ ProxyUrl = Annotated[SecretStr, AfterValidator(_proxy)]
 # What a variable gives as text: a list with commas or as JSON, an object as JSON.
 Listed, JsonObject = BeforeValidator(_listed), BeforeValidator(_object)
 PLAIN_CONTENT = "plain"
-# An account of a persona on a platform, as it stands in a target.
+# An account of a persona on a platform, as a part of a target.
 Account = Annotated[str, StringConstraints(pattern=r"^[^\s/:]{1,64}$")]
 Platform = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]{1,32}$")]
 PersonaName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]

@@ -135,7 +135,7 @@ class Intake:
         except Exception as error:
             # A fault of ours.
             reason = Reason(Cause.STUMBLED_AT_THE_DOOR, figures(error=type(error).__name__))
-        # It must not hold up the messages behind this one for ever, nor lose this one. Any part of it may be what we
+        # It must neither block the messages behind this one for ever nor lose this one. Any part of it may be what we
         # stumble over, so none is looked at again, and its id at the door stays free.
         payload = _json(event)
         letter = self._store.inbox.refuse(UNKNOWN, UNKNOWN, _digest(payload), payload, stored(*reason), own_fault=True)

@@ -68,7 +68,7 @@ class Consents:
             return end
         sent = grant.head.bubbles_sent
         left = len(written.bubbles) + bool(written.photo_url) - sent
-        # Nobody was told that a person takes over.
+        # The channel was not told that a person takes over.
         mark = "" if written.mark == "escalated" else of_reply(written).mark
         return End("skipped", cause, figures(withheld=left, bubbles=sent), mark, follow_up="dropped")
 

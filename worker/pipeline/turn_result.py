@@ -60,7 +60,7 @@ class TurnResult(NamedTuple):
 LEFT = TurnResult("left", Cause.LEASE_LOST)
 
 
-# A closed gate that a call opens stands in for its cause, which the gate itself keeps.
+# The name of a gate takes the place of the cause, which the gate itself keeps.
 _GATES = {
     Gate.CIRCUIT.value: "FluidTalk does not answer for the persona",
     Gate.CREDITS.value: sentence(Cause.CREDITS_OUT),

@@ -2,7 +2,7 @@
 
 The cipher is AES-256-SIV (RFC 5297) of the package cryptography. It needs no nonce, and the same text of the same place
 becomes the same stored text, so scripts can still tell a repetition, also one that another process sends. The place is
-authenticated: what stands in one conversation, or one field, cannot be read in another.
+authenticated: the text of one conversation, or one field, cannot be read in another.
 
 A stored text names its key, so that any number of keys can be in use while they are changed; one that was stored before
 encryption was switched on stands as it is.

@@ -110,7 +110,7 @@ class Agenda:
 
         Several callers share the work between them. Outreach is bounded, less what still lies in its queue, so that a
         long campaign waits in the store and not in the workers; the room is shared between the personas
-        (``fair_room.share``). A persona that is not configured is not rung for: its conversations are parked until a
+        (``fair_room.share``). A persona that is not configured gets no doorbells: its conversations are parked until a
         caller knows it. ``shards``: those that a look has found; None = it looks itself. ``outreach``: whether it may
         be rung for at all this time.
         """
@@ -147,7 +147,7 @@ class Agenda:
         return [*in_turn(lanes[False]), *in_turn(lanes[True])]
 
     def give_back(self, conversation: Conversation) -> None:
-        """Outreach whose doorbell found no room in a process goes back to its place, and is rung for again."""
+        """Outreach whose doorbell found no room in a process goes back to its place, and gets another one."""
         self._wake.run(self._keys.of(conversation), held_for="", names=[conversation.name])
 
     def _take(self, shards: Sequence[Shard], rooms: dict[int, dict[str, int]]) -> list[Sequence[str]]:

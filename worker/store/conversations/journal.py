@@ -49,7 +49,7 @@ class Entry(NamedTuple):
 
 
 def entry(event_id: str, flat: Sequence[str], read: Callable[[Field, str], str]) -> Entry:
-    """An entry from the flat field-value list that a script returns. ``read``: what stands in a field of content."""
+    """An entry from the flat field-value list that a script returns. ``read``: decrypts a field of content."""
     fields = pairs(flat)
 
     def number(name: str) -> int:

@@ -101,7 +101,7 @@ class Grant:
 class Recorded:
     """``status``: ``holder`` = deliver ``reply`` now; ``taken_over`` = a person has the conversation: deliver nothing,
     hold; ``closed`` = the channel's gate is closed: likewise; ``opted_out`` and ``not_opted_in`` = the lead does not
-    want it: deliver nothing, end; ``lost`` and ``settled`` = another turn goes on: leave.
+    want it: deliver nothing, end; ``lost`` and ``settled`` = another turn continues: leave.
     ``reply_id``: as in its journal entry.
     ``undecryptable``: why this process cannot read the reply, which another one stored before; None = it can."""
 
@@ -241,7 +241,7 @@ class Leases:
         """Give the events of the turn their fate and take them off the inbox.
 
         ``mark``: what was learned about the conversation. ``detail``: for the journal only, may quote content.
-        ``follow_up``: how the cadence goes on; ``drop`` = there is no next touch; None = that stays as it is.
+        ``follow_up``: the next step of the cadence; ``drop`` = there is no next touch; None = that stays as it is.
         ``words``: what the lead's words are recognised by, '' = that stays as it is.
         """
         conversation = grant.conversation
@@ -409,7 +409,7 @@ class Leases:
     def hand_over(self, grants: list[Grant]) -> int:
         """Let go of leases in the middle of their turns, because the process ends. Returns how many; the rest was lost.
 
-        Other turns go on at once. They treat the open steps as those of a crash, but this is no sign of poison.
+        Other turns continue at once. They treat the open steps as those of a crash, but this is no sign of poison.
         """
         calls = []
         for grant in grants:

@@ -9,4 +9,4 @@ from worker.store.keys import Key
 
 @face()
 def sign(*, signs: Key, ends_at: int, forgotten: int, latest: str, members: Sequence[str]) -> Any:
-    """Somebody is there; who has not been for long is forgotten."""
+    """A process is there; one that has not signed for long is forgotten."""

@@ -1,4 +1,4 @@
-"""Erases what is stored of one lead: everything but counters, which name nobody."""
+"""Erases what is stored of one lead: everything but counters, which hold no names."""
 
 from __future__ import annotations
 

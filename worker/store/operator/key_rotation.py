@@ -25,7 +25,7 @@ _HOLDER = re.compile(r"parley:\{\d\d\}:(?:(?P<conversation>conversation)|journal
 @dataclass
 class Tally:
     """What was found. ``looked_at``: conversations and events. ``by_key``: stored texts by the name of the key that
-    encrypted them, '' = none. ``changed``: of these, how many are now encrypted anew. ``undecryptable``: how many could
+    encrypted them, '' = none. ``changed``: of these, how many are encrypted again. ``undecryptable``: how many could
     not be read, by the reason."""
 
     looked_at: int = 0

@@ -110,9 +110,9 @@ class Takeovers:
         return self._redis.hget(shard.journal(conversation, head), "step") == "delivering"
 
     def hand_back(self, conversation: Conversation, answer: Answer) -> HandedBack:
-        """Let the persona go on at once.
+        """Let the persona continue at once.
 
-        ``joined``: all that waits goes on as usual, a stored reply first. ``last``: of what waits only the lead's
+        ``joined``: all that waits is answered as usual, a stored reply first. ``last``: of what waits only the lead's
         newest message stays. ``none``: nothing stays. What is dropped ends as skipped; what a turn is working on at
         this moment stays in any case.
         """

@@ -40,7 +40,7 @@ class Count:
 class OutreachState:
     """Where a persona's outreach stands. Times are milliseconds of the store's clock.
 
-    ``per_hour``: openers an hour now, None without a ramp. ``next_free``: the next moment that nobody has, 0 without a
+    ``per_hour``: openers an hour now, None without a ramp. ``next_free``: the next moment that is free, 0 without a
     ramp. ``waiting``: openers with a moment to come. ``ready``: conversations, follow-ups included, that are rung for
     as soon as workers have room. ``gone_today``: openers let go by the ramp since midnight UTC. ``counted`` and
     ``bad``: outcomes of the last openers. ``closed``: why the gate "outreach" is closed, or ''.
@@ -79,7 +79,7 @@ class Outreach:
         ``valid_seconds``: how much longer it may wait before it is too old. An opener that waits has its moment
         reserved, or, when none is free before it is too old, waits until then. One that went may go again, so a retry
         costs no further moment. When the ramp's settings have changed, the moments of the old ones are void and all
-        that wait for one ask anew.
+        that wait for one ask again.
         """
         persona = conversation.persona
         rules = self._rules[persona]
@@ -100,7 +100,7 @@ class Outreach:
             self._personas.wake(persona, stored(Cause.RAMP))
             self._redis.hset(keys.ramp, "woken", _as_text(rules))
         if rules.openers_per_hour is None:
-            # What an earlier ramp has left behind is settled; nobody has to ask again.
+            # What an earlier ramp has left behind is settled; no opener has to ask again.
             self._without_ramp.add(persona)
         return float(wait_ms) / 1000
 

@@ -228,11 +228,11 @@ class BrokerQueue(_OneReader):
         depth = self._broker.depth(queue)
         if depth is None:
             self._pass_over(MISSING, _MISSING_MS)
-        # What somebody consumes is left to them.
+        # What another consumer reads is left to it.
         return depth is not None and depth.messages > 0 and not depth.consumers
 
     def _forget(self, *, is_broken: bool = False) -> None:
-        # Once a connection is broken, nobody knows what was on its way.
+        # Once a connection is broken, it is not known what was on its way.
         handed_out = any(self._open.values()) or (is_broken and self._queues is not None)
         self._comes_back_later = self._comes_back_later or handed_out
         self._open.clear()

@@ -18,7 +18,7 @@ from worker.store.redis.troubles import trouble_of
 _CONNECTIONS = 10
 _CONNECT_SECONDS = 3.0
 _ARRIVES_SECONDS = 1.0
-# Whoever waits for a doorbell to be rung is a producer with a receipt to give, or a worker's thread.
+# A producer with a receipt to give, or a worker's thread, waits until a doorbell is sent.
 _PAUSE_SECONDS = 1.0
 # AMQP's codes.
 _NOT_FOUND, _REFUSED = 404, 403
@@ -79,7 +79,7 @@ class Reading:
 class Broker:
     """Any number of threads share its few connections; none is opened before the first call.
 
-    After a failure nothing is tried for a second, so that a broker that is unreachable holds up nobody for long.
+    After a failure nothing is tried for a second, so that an unreachable broker blocks no thread for long.
 
     ``address``: where it is.
     """
@@ -89,7 +89,7 @@ class Broker:
         self._tls = tls
         self._arguments = options.queue_arguments(address)
         self._never_opened: Any = None
-        # Kombu's own pool makes whoever comes after a broken connection wait for a free one.
+        # After a broken connection, Kombu's own pool makes the next thread wait for a free one.
         self._places: LifoQueue[Any] = LifoQueue()
         for _ in range(_CONNECTIONS):
             self._places.put(None)
@@ -107,7 +107,7 @@ class Broker:
                     serializer="json",
                     delivery_mode=2,
                     declare=[self._queue(publication.queue)],
-                    # A connection that broke while nobody used it says so only now.
+                    # A connection that broke while it was unused says so only now.
                     retry=True,
                     retry_policy={"max_retries": 1, "interval_start": 0, "interval_step": 0, "interval_max": 0},
                 )
@@ -159,7 +159,7 @@ class Broker:
         return (BrokerAway, KombuError, OSError, *known.connection_errors, *known.channel_errors)
 
     def close(self) -> None:
-        """Close the connections that nobody uses now."""
+        """Close the connections that are unused now."""
         unused = []
         with suppress(Empty):
             while True:

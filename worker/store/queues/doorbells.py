@@ -2,7 +2,7 @@
 
 When broker and store are the same Redis database, the script that changes the state pushes the doorbell itself, in the
 same step and without Celery being loaded; the message is written by hand in Celery's protocol 2, which a worker takes
-like any other. With another broker, it is published there. A doorbell that gets lost is rung again by the agenda.
+like any other. With another broker, it is published there. The agenda sends a lost doorbell again.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Doorbells(Protocol):
         ...
 
     def ring(self, doorbells: Iterable[tuple[Conversation, Lane]]) -> None:
-        """Ring now. Never raises for a broker that is unreachable: the agenda rings again."""
+        """Ring now. Never raises for a broker that is unreachable: the agenda sends them again."""
         ...
 
     def backlog(self, lanes: Iterable[str]) -> int:
@@ -102,7 +102,7 @@ class BrokerDoorbells:
         return ""
 
     def list_of(self, lane: Lane, spare: str) -> str:
-        """The queues are not in the store, and a cluster refuses a key of another slot even if nobody uses it."""
+        """The queues are not in the store, and a cluster refuses a key of another slot even if no script uses it."""
         return spare
 
     def ring(self, doorbells: Iterable[tuple[Conversation, Lane]]) -> None:

@@ -1,4 +1,4 @@
-"""Messages that could become neither an event nor a dead letter, kept as they came: they no longer hold up others."""
+"""Messages that could become neither an event nor a dead letter, kept as they came: they no longer block others."""
 
 from __future__ import annotations
 

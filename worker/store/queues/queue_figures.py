@@ -1,4 +1,4 @@
-"""What lies in the broker's queues, and what of it nobody reads. Changes nothing."""
+"""What the broker's queues hold, and which of them no worker reads. Changes nothing."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def _may_be_unread(name: str) -> bool:
 
 
 class BrokerLook:
-    """The queues are those of another broker, which names nobody its queues: only known names are looked at.
+    """The queues are those of another broker, which does not list its queues: only known names are looked at.
 
     ``redis``: the store, where the reader of events says what it has found.
     """

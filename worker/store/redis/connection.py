@@ -26,7 +26,7 @@ _WAIT_SECONDS = 20
 
 
 class _SentinelPool(SentinelConnectionPool, BlockingConnectionPool):
-    """Connections to whoever is the master now; a thread waits when all are in use."""
+    """Connections to the present master; a thread waits when all are in use."""
 
 
 def connect(address: Address, tls: Tls, connections: int, client: type[Redis] = Redis) -> Redis:

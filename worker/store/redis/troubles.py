@@ -1,4 +1,4 @@
-"""What an error of Redis or of another broker means to whoever runs it, and what to do: pure.
+"""What an error of Redis or of another broker means to an operator, and what to do: pure.
 
 The text of such an error is never shown: it can name keys and arguments.
 """

@@ -1,4 +1,4 @@
-"""Measures the store for whoever watches it: bounded work, however much is stored."""
+"""Measures the store for metrics, checks and status: bounded work, however much is stored."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from worker.store.redis.writes import Memory
 # Looking at one conversation costs the server about 8 microseconds, and it does nothing else meanwhile: 4 ms.
 LOOK_AT_MOST = 500
 
-# All personas that are not configured. Refused events can name any, and nobody outside may make new labels.
+# All personas that are not configured. Refused events can name any, and no sender may make new labels.
 OTHER = "other"
 
 # What their conversations wait for.

@@ -11,7 +11,8 @@ from worker.store.keys import Keys
 from worker.store.redis.connection import clock_ms
 from worker.store.views.timeline import Moment, moment_of
 
-# A running turn is on the agenda for the end of its lease; so is whatever was just rung for.
+# A running turn is on the agenda for the end of its lease, and a conversation whose doorbell was just sent for that of
+# the grace.
 _SOON_MS = 10_000
 # Settled conversations leave the agenda; their end is looked for so long.
 _AFTER_MS = 5_000
