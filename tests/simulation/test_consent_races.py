@@ -8,7 +8,7 @@ from benchmarks.consent_races import settings_for
 from simulation.consent_races import Races
 from simulation.servers.embedded_redis import EmbeddedRedis
 from worker.pipeline.consent import Consents
-from worker.store.conversations.turn_steps import Leases
+from worker.store.conversations.turn_steps import TurnSteps
 
 
 @pytest.fixture
@@ -36,8 +36,8 @@ def test_nothing_is_asked_or_sent_after_an_accepted_stop(make_races, scope, seed
 
 
 def test_the_judge_sees_what_is_asked_after_a_stop(make_races, monkeypatch):
-    step = Leases.asking
+    step = TurnSteps.asking
     monkeypatch.setattr(Consents, "instead", lambda self, grant: None)
-    monkeypatch.setattr(Leases, "asking", lambda self, grant: step(self, grant) and "asking")
+    monkeypatch.setattr(TurnSteps, "asking", lambda self, grant: step(self, grant) and "asking")
     verdict = make_races("persona", 1).run(200)
     assert verdict.asked_after > 0

@@ -13,7 +13,7 @@ from worker.store.encryption import Content
 from worker.store.heartbeats import Processes, Served
 from worker.store.keys import Keys
 from worker.store.personas.gates import Gates
-from worker.store.personas.rate_limits import Personas
+from worker.store.personas.persona_gates import PersonaGates
 from worker.store.personas.unconfigured import Unconfigured
 from worker.store.queues.accept_queue import AcceptList, AcceptQueue, BrokerQueue
 from worker.store.queues.broker import Broker
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from worker.store.conversations.consents import Consents
     from worker.store.conversations.follow_ups import FollowUpIndex
     from worker.store.conversations.inbox import Inbox
-    from worker.store.conversations.turn_steps import Leases
+    from worker.store.conversations.turn_steps import TurnSteps
     from worker.store.operator.dead_letters import DeadLetters
     from worker.store.operator.erasure import Forgetting
     from worker.store.operator.key_rotation import Rotation
@@ -101,7 +101,7 @@ class Store:
         self.processes = Processes(self.redis, scripts)
         self.unconfigured = Unconfigured()
         self.gates = Gates(self.redis, self.keys, scripts, settings.agenda.grace_ms)
-        self.personas = Personas(self.redis, self.keys, self.gates, settings.gates)
+        self.personas = PersonaGates(self.redis, self.keys, self.gates, settings.gates)
         self.timeline = Timeline(self.redis, self.keys)
         # A scheduler, or a command that looks, may do without the names; the workers tell them.
         self.measures = Measures(
@@ -158,12 +158,12 @@ class Store:
         return FollowUpIndex(self.redis, self.keys, self._scripts, self.content, self._settings.retention)
 
     @cached_property
-    def leases(self) -> Leases:
+    def leases(self) -> TurnSteps:
         """The steps of turns."""
-        from worker.store.conversations.turn_steps import Leases
+        from worker.store.conversations.turn_steps import TurnSteps
 
         own = self._settings
-        return Leases(
+        return TurnSteps(
             self.keys,
             self._scripts,
             self.doorbells,

@@ -130,7 +130,7 @@ class Stumbled:
     replied: bool
 
 
-class Leases:
+class TurnSteps:
     """The steps of a turn. Every method may raise ``redis.RedisError`` and may be called again with the same values."""
 
     def __init__(

@@ -16,7 +16,7 @@ from config.sections import Outreach as Rules
 from worker.domain.conversation import Conversation
 from worker.domain.vocabulary import Cause, stored
 from worker.store.keys import Keys, Shard
-from worker.store.personas.rate_limits import Personas
+from worker.store.personas.persona_gates import PersonaGates
 from worker.store.redis.connection import clock_ms
 from worker.store.redis.scripts import Scripts
 
@@ -62,7 +62,7 @@ class Outreach:
     """Hands out moments to openers and counts their outcomes."""
 
     def __init__(
-        self, redis: Redis, keys: Keys, scripts: Scripts, personas: Personas, rules: Mapping[str, Rules]
+        self, redis: Redis, keys: Keys, scripts: Scripts, personas: PersonaGates, rules: Mapping[str, Rules]
     ) -> None:
         self._redis = redis
         self._keys = keys

@@ -11,7 +11,7 @@ from simulation.upstreams.faults import FaultKind
 from worker.domain.conversation import Conversation
 from worker.domain.events import AiOpener, EventTrigger, InboundChat
 from worker.store import StoreError
-from worker.store.conversations.turn_steps import Leases
+from worker.store.conversations.turn_steps import TurnSteps
 
 LEFT = "left to another turn: lease lost"
 SHORT = {"lease": {"ttl_seconds": 1.5, "renew_seconds": 0.3}}
@@ -26,7 +26,7 @@ def mute(make_shop, monkeypatch, upstreams):
         raise StoreError("away")
 
     with monkeypatch.context() as patch:
-        patch.setattr(Leases, "renew", away)
+        patch.setattr(TurnSteps, "renew", away)
         return make_shop(**SHORT, fluidtalk={"base_url": upstreams.fluidtalk_url, "read_seconds": 30})
 
 

@@ -9,7 +9,7 @@ from worker.domain.events import AiOpener
 from worker.pipeline import failpoints
 from worker.store import StoreError
 from worker.store.conversations.agenda import Agenda
-from worker.store.conversations.turn_steps import Leases
+from worker.store.conversations.turn_steps import TurnSteps
 from worker.store.personas.places import Places
 from worker.store.personas.ramp import Outreach
 
@@ -35,7 +35,7 @@ def away(monkeypatch):
 
 @pytest.mark.parametrize("step", ["record", "settle"])
 def test_an_answer_in_hand_is_stored_as_soon_as_the_store_is_back(shop, say, away, step):
-    left = away(Leases, step)
+    left = away(TurnSteps, step)
     shop.producer.enqueue(say("a"))
     assert shop.run().startswith("answered")
     assert left == []
@@ -44,7 +44,7 @@ def test_an_answer_in_hand_is_stored_as_soon_as_the_store_is_back(shop, say, awa
 
 
 def test_a_hold_is_stored_as_soon_as_the_store_is_back(shop, say, away):
-    left = away(Leases, "hold")
+    left = away(TurnSteps, "hold")
     shop.fail(status=429, nth=1, service="fluidtalk")
     shop.producer.enqueue(say("a"))
     assert shop.run().startswith("held for")
@@ -70,7 +70,7 @@ def test_an_answer_is_delivered_although_a_gate_could_not_be_noted(make_shop, sa
 
 def test_a_doorbell_of_a_store_that_is_away_is_used_up_and_no_error(shop, say, away):
     """The agenda rings again."""
-    away(Leases, "begin", times=1)
+    away(TurnSteps, "begin", times=1)
     shop.producer.enqueue(say("a"))
     assert shop.run().startswith("left: store")
     assert shop.work() == ["answered"]
@@ -86,7 +86,7 @@ def test_a_store_that_stays_away_ends_the_turn_and_the_next_one_goes_on_from_the
         def never(*arguments, **options):
             raise StoreError("away")
 
-        patch.setattr(Leases, "settle", never)
+        patch.setattr(TurnSteps, "settle", never)
         assert shop.run().startswith("left: store")
     lose_lease_now()
     assert shop.work() == ["answered"]
@@ -95,7 +95,7 @@ def test_a_store_that_stays_away_ends_the_turn_and_the_next_one_goes_on_from_the
 
 
 def test_turns_that_cannot_be_handed_over_are_left_to_their_leases(shop, say, away, stand_still, caplog):
-    away(Leases, "hand_over", times=1)
+    away(TurnSteps, "hand_over", times=1)
     stand_still("before ask", shop.parts.turns.hand_over)
     shop.producer.enqueue(say("a"))
     shop.run()
@@ -133,7 +133,7 @@ def stop(_):
 
 
 def test_a_store_that_is_away_for_several_turns_is_told_once(shop, say, away, caplog):
-    away(Leases, "begin", times=3)
+    away(TurnSteps, "begin", times=3)
     shop.producer.enqueue(say("a"))
     assert [shop.run().startswith("left: store") for _ in range(3)] == [True] * 3
     assert caplog.text.count("turns left: store") == 1

@@ -16,7 +16,7 @@ from worker.pipeline import turn
 from worker.pipeline.openers import Openers
 from worker.pipeline.stumbles import LIMIT, of_stumble
 from worker.store import StoreError
-from worker.store.conversations.turn_steps import Leases, Stumbled
+from worker.store.conversations.turn_steps import Stumbled, TurnSteps
 
 OTHER = Conversation("ava", "@other")
 ESCALATES = {"ava": {"api_key": "ft_sk_ava", "on_dead": {"action": "escalate_to_human"}}}
@@ -190,7 +190,7 @@ def test_a_store_that_is_away_is_no_stumble_of_the_farewell(make_shop, say, brea
         shop.work(turns=1)
         answer_another(shop)
     with monkeypatch.context() as patched:
-        patched.setattr(Leases, "record", unreachable)
+        patched.setattr(TurnSteps, "record", unreachable)
         assert shop.work(turns=1)[0].startswith("left: store")
     assert shop.fates()["waiting"] == 1
 

@@ -15,7 +15,7 @@ from worker.store.personas.gates import Gates, Owner
 from worker.store.redis.connection import clock_ms
 
 
-class Personas:
+class PersonaGates:
     """Closes and opens the gates of personas."""
 
     def __init__(self, redis: Redis, keys: Keys, gates: Gates, rules: sections.Gates) -> None:
