@@ -12,6 +12,7 @@ from config.sections import Way
 from config.settings import Settings
 from worker.adapters.channel import CaptivateChannel
 from worker.adapters.characters import CharactersPersona
+from worker.adapters.drift import Drift
 from worker.adapters.handshake import Handshake
 from worker.adapters.images import ImageFetcher
 from worker.clients.captivate import CaptivateClient
@@ -61,22 +62,24 @@ def build(settings: Settings, *, ahead: bool = False) -> Parts:
     # So that no turn waits for a module.
     store.complete()
     reach = Reach(settings.gates, settings.personas, settings.captivate.name, store)
+    drift = Drift(store.drift.add)
 
     def beside(leases: list[Lease]) -> None:
         store.places.renew((lease.grant.conversation.persona, lease.grant.token) for lease in leases if lease.has_place)
         reach.write()
+        drift.write()
 
     keeper = LeaseKeeper(store.leases.renew, settings.lease.ttl_seconds, settings.lease.renew_seconds, beside)
     connections = _connections("fluidtalk", settings.fluidtalk)
     captivate, images = _captivate(settings), _images(settings)
-    personas = _personas(settings, connections)
+    personas = _personas(settings, connections, drift)
     consents = Consents(settings.consent_rules, store)
     asking = Asking(settings.retry, store, personas, images, reach, consents)
     turns = Turns(settings, store, keeper, Turn(settings, store, asking, CaptivateChannel(captivate), reach, consents))
     intake = Intake(Producer(settings, store=store), store, settings.worker.store_wait_seconds)
     closers = (keeper.stop, connections.close, captivate.close, images.close, store.close)
     characters = {name: each for name, each in personas.items() if isinstance(each, CharactersPersona)}
-    pulling = Pulling(store, settings, characters)
+    pulling = Pulling(store, settings, characters, beside=drift.write)
     return Parts(settings, store, turns, intake, Upkeep(store, settings), pulling, closers)
 
 
@@ -114,11 +117,11 @@ def hand_over() -> None:
         _parts.turns.hand_over()
 
 
-def _personas(settings: Settings, connections: Connections) -> dict[str, AsksPersona]:
-    return {name: _persona(settings, name, connections) for name in settings.personas}
+def _personas(settings: Settings, connections: Connections, drift: Drift) -> dict[str, AsksPersona]:
+    return {name: _persona(settings, name, connections, drift) for name in settings.personas}
 
 
-def _persona(settings: Settings, name: str, connections: Connections) -> AsksPersona:
+def _persona(settings: Settings, name: str, connections: Connections, drift: Drift) -> AsksPersona:
     times, persona, key = settings.fluidtalk, settings.personas[name], settings.api_key_of(name)
     if persona.speaks == "handshake":
         client = FluidTalk(
@@ -139,6 +142,7 @@ def _persona(settings: Settings, name: str, connections: Connections) -> AsksPer
         connect_timeout=times.connect_seconds,
         total_timeout=times.total_seconds,
         connections=connections,
+        watch=drift.watch,
     )
     return CharactersPersona(
         characters,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from worker.cli.gates import closed_gates, stored_reason
@@ -42,7 +42,8 @@ class PersonaCondition:
 class Condition:
     """``follow_ups_due``: next touches whose moment has come; ``next_follow_up``: milliseconds, 0 = none is planned.
     ``only_counted``: refused events of which no letter is kept. ``parked``: messages that the store refuses to take.
-    ``patience_seconds``: a lead who waits longer needs a person. ``deaths``: what dead letters died of."""
+    ``patience_seconds``: a lead who waits longer needs a person. ``deaths``: what dead letters died of.
+    ``drift``: what FluidTalk answered beyond its contract in the last days, by name."""
 
     now: int
     figures: Figures
@@ -54,6 +55,7 @@ class Condition:
     parked: int = 0
     patience_seconds: float = 60.0
     deaths: tuple[Deaths, ...] = ()
+    drift: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def signs_tell(self) -> bool:

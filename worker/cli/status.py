@@ -71,6 +71,7 @@ def condition_of(opened: Session) -> Condition:
         store.parked.count(),
         opened.settings.metrics.patience_seconds,
         tuple(store.dead_letters.by_cause(most=_LETTERS_OF_A_SHARD)) if figures.dead_letters else (),
+        store.drift.recent(),
     )
 
 
@@ -125,6 +126,7 @@ def _fields(condition: Condition) -> dict[str, str]:
         "taken over": f"{figures.taken_over} (parley claims)" if figures.taken_over else "0",
         "sealed": f"{figures.seals} (parley seals)" if figures.seals else "0",
         "consent": _consent(figures),
+        **({"new in FluidTalk": _drift(condition)} if condition.drift else {}),
     }
 
 
@@ -136,6 +138,12 @@ def _acks(figures: Figures) -> str:
 def _consent(figures: Figures) -> str:
     out = sum(figures.opted_out.values())
     return f"opt-outs {out}, opt-ins {figures.consents - out} (parley consent list)" if figures.consents else "0"
+
+
+def _drift(condition: Condition) -> str:
+    named = [f"{name} {count}" for name, count in list(condition.drift.items())[:_CAUSES_NAMED]]
+    more = len(condition.drift) - len(named)
+    return ", ".join([*named, *([f"{more} more"] if more else [])])
 
 
 def _queues(figures: Figures) -> str:
@@ -231,6 +239,7 @@ def _plain(condition: Condition) -> dict[str, Any]:
         "sealed": figures.seals,
         "opted_out": figures.opted_out,
         "opted_out_or_in": figures.consents,
+        "unknown_to_contract": dict(condition.drift),
         "personas": [
             {**asdict(persona), "gates": [gate._asdict() for gate in persona.gates]} for persona in condition.personas
         ],

@@ -74,6 +74,7 @@ _dead = _counter("parley_dead_letters_total", "Events that became dead letters."
 _skipped = _counter("parley_skipped_total", "Events that ended as skipped.", "persona", "cause")
 _zones = _counter("parley_lead_zones_unreadable_total", "Events of leads whose zone could not be read.", "persona")
 _http = _counter("parley_http_calls_total", "HTTP calls, by how they ended.", "upstream", "answer")
+_drift = _counter("parley_contract_unknown_total", "What answers had beyond the contract of their API.", "what", "name")
 _sent = Counter("parley_beat_sent_total", "Tasks that this scheduler has sent.", ["task"], registry=_BEAT)
 # A turn counts a dozen times: the child of each combination of labels is looked up once.
 _doorbells_of, _turns_of, _http_of = map(cache, (_doorbells.labels, _turns.labels, _http.labels))
@@ -166,6 +167,12 @@ def zone_unreadable(persona: str) -> None:
 def http_call(upstream: str, answer: str) -> None:
     """An HTTP call ended. ``answer``: class of the status such as ``2xx``, ``not_sent`` or ``unanswered``."""
     _http_of(upstream, answer).inc()
+
+
+def unknown_to_contract(what: str, name: str) -> None:
+    """An answer had what the contract of its API does not know. ``what``: field, status or reason; ``name``: of a
+    bounded number of names, without content."""
+    _drift.labels(what, name).inc()
 
 
 def slots(turns: int) -> None:

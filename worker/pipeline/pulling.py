@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from config.settings import Settings
@@ -48,13 +48,21 @@ class WritesFollowUps(Protocol):
 
 class Pulling:
     """Any number of processes may do this at once: one at a time asks for the follow-ups of a persona on a platform,
-    each of which becomes one event. An ack is repeated until the server has taken it."""
+    each of which becomes one event. An ack is repeated until the server has taken it. ``beside``: is called after each
+    round."""
 
-    def __init__(self, store: Store, settings: Settings, personas: Mapping[str, WritesFollowUps]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        settings: Settings,
+        personas: Mapping[str, WritesFollowUps],
+        beside: Callable[[], None] = lambda: None,
+    ) -> None:
         self._store = store
         self._personas = personas
         self._settings = settings.personas
         self._retry = settings.retry
+        self._beside = beside
         self._right_seconds = settings.fluidtalk.total_seconds + _BEHIND_SECONDS
         self._running = threading.Lock()
         self._next_look = 0.0
@@ -81,6 +89,7 @@ class Pulling:
                     counts["acknowledged"] += self._acknowledge(persona)
                     if self._settings[persona].pulled_follow_ups.enabled and Gate.OUTREACH.value not in closed:
                         counts += self._of_persona(persona)
+            self._beside()
         finally:
             self._running.release()
         counts = +counts

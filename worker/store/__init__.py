@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from worker.store.operator.seals import Seals
     from worker.store.operator.takeovers import Takeovers
     from worker.store.personas.apis import Apis
+    from worker.store.personas.drift import DriftNotes
     from worker.store.personas.errands import Errands
     from worker.store.personas.follow_up_caps import FollowUpCaps
     from worker.store.personas.frequency import LeadFrequency
@@ -240,6 +241,13 @@ class Store:
         from worker.store.personas.apis import Apis
 
         return Apis(self.redis, self.keys, {name: each.naming for name, each in self._settings.personas.items()})
+
+    @cached_property
+    def drift(self) -> DriftNotes:
+        """What the API of personas had beyond its contract."""
+        from worker.store.personas.drift import DriftNotes
+
+        return DriftNotes(self.redis)
 
     @cached_property
     def frequency(self) -> LeadFrequency:

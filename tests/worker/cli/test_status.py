@@ -89,6 +89,19 @@ def test_follow_ups_that_are_due_are_counted(parley, store, alive, chat, channel
     assert "2 planned, 1 due" in parley("status").out
 
 
+def test_what_is_new_in_fluidtalk_and_what_it_is_to_be_told(parley, store, alive):
+    assert "new in FluidTalk" not in parley("status").out
+    store.drift.add({"field chat.mood": 7, "status 299": 5, "reason silent.cooldown": 4, "field bubble.tone": 1})
+    store.redis.hset("parley:apis", "ava", "characters")
+    store.redis.zadd(store.keys.shards[0].pulled("ava"), {"fu_1": 1, "fu_2": 2, "fu_3": "inf", "fu_4": -3})
+    said = parley("status").out
+    assert "field chat.mood 7, status 299 5, reason silent.cooldown 4, 1 more" in " ".join(said.split())
+    assert "0 planned; 2 that FluidTalk wrote to be acknowledged" in " ".join(said.split())
+    told = json.loads(parley("status", "--json").out)
+    assert told["unknown_to_contract"]["field chat.mood"] == 7
+    assert told["follow_ups"]["acknowledgements_owed"] == {"ava": 2}
+
+
 def test_a_store_that_is_away_is_a_no(parley, monkeypatch):
     monkeypatch.setenv("PARLEY_REDIS_URL", "redis://127.0.0.1:1/0")
     ended = parley("status")

@@ -13,21 +13,26 @@ from urllib.parse import quote
 
 import httpx
 
+from worker.clients.fluidtalk.character_contract import Exchange, Watch
 from worker.clients.fluidtalk.errors import BadReply, InvalidCall, character_error_for
 from worker.clients.fluidtalk.form import image_bytes
 from worker.clients.fluidtalk.results import NotAsDocumented
 from worker.clients.fluidtalk.sending import HEADERS, answer_to, content_of, server_address, timeouts_of, without
-from worker.clients.http.connections import Answer, Connections, Timeouts
+from worker.clients.http.connections import Answer, Connections
 from worker.clients.values.wire_text import to_json
 
 _VERSION = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*")
+
+# Fields of a call that a server might repeat as the name of anything.
+_OF_THE_LEAD = ("handle", "message", "own_username", "session_id", "image_url")
 
 Result = TypeVar("Result")
 Read = Callable[[Any, str | None], Result]
 
 
 class CharacterCalls:
-    """Sends calls of one character. ``seconds``: of silence, for a connection, in all (None = both and ten more)."""
+    """Sends calls of one character. ``seconds``: of silence, for a connection, in all (None = both and ten more).
+    ``watch``: is shown each answered call."""
 
     def __init__(
         self,
@@ -37,6 +42,7 @@ class CharacterCalls:
         mode: str,
         seconds: tuple[float, float, float | None],
         connections: Connections,
+        watch: Watch | None = None,
     ) -> None:
         if not isinstance(api_version, str) or not _VERSION.fullmatch(api_version):
             raise InvalidCall("api_version is no single word such as v1; correct it")
@@ -46,6 +52,7 @@ class CharacterCalls:
         self._seconds = seconds
         self.timeouts = timeouts_of(*seconds)
         self._token = token
+        self._watch = watch
         self._headers = {
             "X-Connector-Token": token,
             "Accept": "application/json",
@@ -61,7 +68,8 @@ class CharacterCalls:
             address = httpx.URL(self._api + path, params=given)
         except (TypeError, ValueError) as error:
             raise InvalidCall("an argument of the query is no text or number; nothing was sent") from error
-        return self._send(httpx.Request("GET", address, headers=self._headers), self.timeouts, read)
+        answer = answer_to(self.connections, httpx.Request("GET", address, headers=self._headers), self.timeouts)
+        return self._read(answer, read, path, _said(query))
 
     def post(
         self,
@@ -80,17 +88,19 @@ class CharacterCalls:
         headers, content = self._headers, b""
         if body is not None:
             headers, content = {**headers, "Content-Type": "application/json"}, _json(body)
-        return self._send(
-            httpx.Request("POST", self._api + path, headers=headers, content=content), timeouts, read, any_body
-        )
+        request = httpx.Request("POST", self._api + path, headers=headers, content=content)
+        return self._read(answer_to(self.connections, request, timeouts), read, path, _said(body), any_body)
 
-    def _send(self, request: httpx.Request, timeouts: Timeouts, read: Read[Result], any_body: bool = False) -> Result:
-        return self._read(answer_to(self.connections, request, timeouts), read, any_body)
-
-    def _read(self, answer: Answer, read: Read[Result], any_body: bool) -> Result:
+    def _read(
+        self, answer: Answer, read: Read[Result], path: str, of_lead: tuple[str, ...], any_body: bool = False
+    ) -> Result:
         # Q8: what the server says may quote the token, and ends in a caller's hands.
         detail, unreadable = content_of(answer, hidden=self._token)
         header = without(answer.header(b"x-request-id"), self._token) or None
+        if self._watch:
+            data = detail.get("data", detail) if isinstance(detail, dict) else detail
+            readable = 200 <= answer.status < 300 and not unreadable
+            self._watch(Exchange(path, answer.status, data if readable else None, of_lead))
         if not 200 <= answer.status < 300:
             raise character_error_for(answer.status, detail, answer.retry_after, header)
         if any_body:
@@ -148,6 +158,11 @@ def _data(detail: Any) -> Any:
         if not detail or "error" in detail or set(detail) <= {"request_id"}:
             raise NotAsDocumented("there is no data")
     return detail
+
+
+def _said(body: Mapping[str, Any] | None) -> tuple[str, ...]:
+    told = (body or {}).get
+    return tuple(value for name in _OF_THE_LEAD if isinstance(value := told(name), str) and value)
 
 
 def _request_id(detail: Any) -> str | None:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, NoReturn, TypeVar
 
 from worker.clients.fluidtalk.character_calls import CharacterCalls, media, path_segment
+from worker.clients.fluidtalk.character_contract import Watch
 from worker.clients.fluidtalk.character_results import (
     AckResult,
     CharacterReply,
@@ -74,6 +75,7 @@ class Characters(OwnsConnections):
         connect_timeout: float = 5.0,
         total_timeout: float | None = None,
         connections: Connections | None = None,
+        watch: Watch | None = None,
     ) -> None:
         self._token = usable_secret("token", token, "the connector token of the character")
         if mode not in (None, *MODES):
@@ -87,6 +89,7 @@ class Characters(OwnsConnections):
             self.mode,
             (timeout, connect_timeout, total_timeout),
             self._connections,
+            watch,
         )
         self.base_url = self._calls.base_url
         self.followups = FollowUps(self._calls)

@@ -223,6 +223,36 @@ def test_a_lead_who_repeats_himself_is_told_apart_from_our_own_repeat(cleo: Any,
     assert cleo.work(CLEO) == ["answered"]
 
 
+# Drift
+
+
+def test_what_the_contract_does_not_know_is_counted_by_name_and_costs_nothing(
+    cleo: Any, tell: Callable[..., Any]
+) -> None:
+    data = {"bubbles": [{"text": "hello", "tone": "warm"}], "mood": "TOP SECRET", "silent": "cooldown"}
+    cleo.fail(persona="cleo", first=1, status=299, body={"data": data})
+    cleo.producer.enqueue(tell())
+    assert cleo.work(CLEO) == ["answered"]
+    assert cleo.texts() == [["hello"]]
+    cleo.parts.pulling.run()
+    found = cleo.parts.store.drift.recent()
+    assert found == {"field bubble.tone": 1, "field chat.mood": 1, "reason silent.cooldown": 1, "status 299": 1}
+
+
+def test_the_simulated_server_answers_by_the_contract(cleo: Any, tell: Callable[..., Any], presigned: str) -> None:
+    events = (
+        tell(message="photo please"),
+        tell(EventTrigger, event_type="story_reaction"),
+        tell(AiOpener, target="eve"),
+    )
+    for event in (*events, tell(message="", attachments=[{"url": presigned}])):
+        cleo.producer.enqueue(event)
+    cleo.work(CLEO)
+    cleo.work(Conversation("cleo", "instagram/eve"))
+    cleo.parts.pulling.run()
+    assert cleo.parts.store.drift.recent() == {}
+
+
 # Credits
 
 

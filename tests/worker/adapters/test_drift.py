@@ -1,0 +1,108 @@
+"""Names of what answers have beyond the contract: bounded, safe to show, and never content."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from worker.adapters.drift import Drift
+from worker.clients.fluidtalk.character_contract import Exchange
+from worker.observability import metrics
+
+
+class Kept:
+    """What was handed over, or an error in its place."""
+
+    def __init__(self) -> None:
+        self.counts: dict[str, int] = {}
+        self.away = False
+
+    def __call__(self, counts: Mapping[str, int]) -> None:
+        if self.away:
+            raise ConnectionError
+        for name, count in counts.items():
+            self.counts[name] = self.counts.get(name, 0) + count
+
+
+@pytest.fixture
+def kept() -> Kept:
+    return Kept()
+
+
+@pytest.fixture
+def drift(kept: Kept) -> Drift:
+    return Drift(kept)
+
+
+def chat(data: Any, *said: str) -> Exchange:
+    return Exchange("/chat", 200, data, said)
+
+
+def test_each_answer_counts_a_name_once(drift: Drift, kept: Kept) -> None:
+    for _ in range(3):
+        drift.watch(chat({"bubbles": [{"text": "a", "tone": 1}, {"text": "b", "tone": 2}]}))
+    drift.write()
+    drift.write()
+    assert kept.counts == {"field bubble.tone": 3}
+    labels = {"what": "field", "name": "bubble.tone"}
+    assert metrics.worker_registry().get_sample_value("parley_contract_unknown_total", labels) == 3
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        ({"a sentence of the persona": 1}, ()),
+        ({"x" * 41: 1}, ()),
+        ({"ключ": 1}, ()),
+        ({"<script>": 1}, ()),
+        ({'a"} 1\nparley_up': 1}, ()),
+        ({"": 1}, ()),
+        ({"john_doe": 1}, ("john_doe",)),
+        ({"history_john_doe": 1}, ("John_Doe",)),
+        ({"doe": 1}, ("john_doe", "hi")),
+        ({"secret": 1}, ("john", "my Secret, please")),
+        ({"my_secret": 1}, ("john", "my secret: please")),
+        ({"ftc_live_1.2": 1}, ()),
+    ],
+)
+def test_a_name_that_may_hold_content_is_not_shown(
+    drift: Drift, kept: Kept, data: dict[str, Any], said: tuple[str, ...]
+) -> None:
+    drift.watch(chat(data, *said))
+    drift.write()
+    assert kept.counts == {"field chat.unnamed": 1}
+
+
+@pytest.mark.parametrize("reason", ["The lead john wrote: hello", "hello", "x" * 1000])
+def test_a_reason_that_may_hold_content_is_not_shown(drift: Drift, kept: Kept, reason: str) -> None:
+    drift.watch(chat({"silent": reason}, "john", "hello"))
+    drift.write()
+    assert kept.counts == {"reason silent.unnamed": 1}
+
+
+def test_a_long_message_does_not_hide_ordinary_names(drift: Drift, kept: Kept) -> None:
+    drift.watch(chat({"shared_context": 1, "brand_voice": 2}, "john", "hi, are you and Brand there? I have no context"))
+    drift.write()
+    assert kept.counts == {"field chat.shared_context": 1, "field chat.brand_voice": 1}
+
+
+def test_the_number_of_names_is_bounded(drift: Drift, kept: Kept) -> None:
+    for number in range(500):
+        drift.watch(chat({f"field_{number}": 1}))
+    drift.watch(chat({f"other_{number}": 1 for number in range(100_000)}))
+    drift.write()
+    assert len(kept.counts) == 51
+    assert kept.counts["field unnamed"] == 450 + 100
+
+
+def test_what_could_not_be_handed_over_is_kept(drift: Drift, kept: Kept) -> None:
+    drift.watch(chat({"mood": 1}))
+    kept.away = True
+    with pytest.raises(ConnectionError):
+        drift.write()
+    drift.watch(chat({"mood": 1}))
+    kept.away = False
+    drift.write()
+    assert kept.counts == {"field chat.mood": 2}
