@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from itertools import islice
 
 from worker.clients.fluidtalk.character_contract import Exchange, Unknown, unknown_in
 from worker.observability import metrics
+from worker.store import StoreError
 
 # What stands for a name that may hold content, and for all names when there are too many.
 UNNAMED = "unnamed"
@@ -20,14 +22,17 @@ _MOST_NAMES = 50
 _MOST_OF_AN_ANSWER = 100
 # A shorter word of the lead says nothing: "a" is a part of most names.
 _SHORTEST = 3
+_AGAIN_SECONDS = 60.0
 
 
 class Drift:
     """Shared by all personas of a process. ``keep``: takes counts by ``<what> <name>`` for ``parley status``; it may
-    raise, and then gets them again with the next ones."""
+    raise ``StoreError``, and then gets them again with the next ones after a minute. ``clock``: seconds."""
 
-    def __init__(self, keep: Callable[[Mapping[str, int]], None]) -> None:
+    def __init__(self, keep: Callable[[Mapping[str, int]], None], clock: Callable[[], float] = time.monotonic) -> None:
         self._keep = keep
+        self._clock = clock
+        self._not_before = 0.0
         self._lock = threading.Lock()
         self._names: set[str] = set()
         self._pending: Counter[str] = Counter()
@@ -41,17 +46,18 @@ class Drift:
                 self._pending[f"{unknown.what} {name}"] += 1
 
     def write(self) -> None:
-        """Hand over what was counted. Called every few seconds; costs nothing when there is nothing."""
-        if not self._pending:
+        """Hand over what was counted. Called every few seconds; costs nothing when there is nothing. An error of the
+        store is not raised: nothing waits for these counts."""
+        if not self._pending or self._clock() < self._not_before:
             return
         with self._lock:
             counts, self._pending = self._pending, Counter()
         try:
             self._keep(counts)
-        except BaseException:
+        except StoreError:
+            self._not_before = self._clock() + _AGAIN_SECONDS
             with self._lock:
                 self._pending += counts
-            raise
 
     def _bounded(self, what: str, name: str) -> str:
         with self._lock:
