@@ -59,7 +59,7 @@ def test_the_task_says_how_many_it_has_accepted(make_settings, store, monkeypatc
     parts.close()
 
 
-def test_what_is_due_is_rung_for(tick, store, channel):
+def test_what_is_due_is_rung_for(tick, store, channel, no_thread_left):
     store.inbox.accept(chat(channel))
     store.inbox.accept(AiOpener(persona="ava", target="@cold", channel=channel))
     lose_doorbells(store)
@@ -67,8 +67,8 @@ def test_what_is_due_is_rung_for(tick, store, channel):
     assert (store.redis.llen("turns"), store.redis.llen("outreach")) == (1, 1)
 
 
-def test_who_falls_due_before_the_next_tick_is_rung_for_then(make_store, tick, channel, eventually):
-    parts = {"join": {"settle_seconds": 1.5, "settle_limit_seconds": 2}, "agenda": {"tick_seconds": 5}}
+def test_who_falls_due_before_the_next_tick_is_rung_for_then(make_store, tick, channel, eventually, no_thread_left):
+    parts = {"join": {"settle_seconds": 1.5, "settle_limit_seconds": 2}, "agenda": {"tick_seconds": 3}}
     store = make_store(**parts)
     store.inbox.accept(chat(channel))
     tick(**parts)
