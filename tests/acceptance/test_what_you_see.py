@@ -400,7 +400,8 @@ class TestStore:
 
 def test_processes(running, store, write, agree, calm, channel, until):
     worker, beat = running.workers[0], running.beats[0]
-    fail(running, "fluidtalk", 503, first=1, retry_after_seconds=6)
+    # Longer than it takes to look and to stop the worker, so that the lead still waits then.
+    fail(running, "fluidtalk", 503, first=1, retry_after_seconds=20)
     write("@held")
     until(lambda: "held because" in parley("explain", "ava", "@held"), lambda: parley("explain", "ava", "@held"))
     worker.send_signal(signal.SIGSTOP)

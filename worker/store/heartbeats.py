@@ -9,14 +9,14 @@ from __future__ import annotations
 import os
 import socket
 import time
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from redis import Redis
+from redis.exceptions import ResponseError
 
 from worker.store.redis.cluster import LateCluster
-from worker.store.redis.connection import StoreError, clock_ms
+from worker.store.redis.connection import StoreError, clock_ms, name_connections
 from worker.store.redis.scripts import Scripts
 
 Role = Literal["worker", "beat"]
@@ -88,18 +88,14 @@ class Processes:
 
         Raises ``redis.RedisError``.
         """
-        now = clock_ms(self._redis)
-        until = now + int(every_seconds * 1000 * _SIGNS)
-        # The clock has stepped back: what others signed before would hold for too long, and who lives signs again.
-        latest = str(until) if now < self._signed_at else ""
-        own = [f"{role} {_own_name()} {_NAMES}"]
-        self._sign.run(signs=KEY, ends_at=until, forgotten=now - _KEPT_MS, latest=latest, members=own)
-        if serves is not None:
-            # What has expired goes only when another worker signs: the last ones are still known when none is alive.
-            names = [*(f"persona {name}" for name in serves.personas), f"channel {serves.channel}"]
-            self._sign.run(signs=SERVED, ends_at=until, forgotten=now, latest=latest, members=names)
-        self._signed_at = now
-        self._name_connection(role)
+        # A process that is frozen keeps its connections, one that died does not.
+        try:
+            self._write(role, every_seconds, serves)
+        except ResponseError:
+            # Trying again has closed them, and a server that takes no writes still tells who is connected.
+            self._show(role)
+            raise
+        self._show(role)
 
     def leave(self, role: Role) -> None:
         """This process ends in order: it is no longer alive. Raises ``redis.RedisError``."""
@@ -136,11 +132,21 @@ class Processes:
             self._names_at = time.monotonic()
         return self._names
 
-    def _name_connection(self, role: Role) -> None:
-        # A process that is frozen keeps its connection, one that died does not. A user with few rights may not say so.
-        if not isinstance(self._redis, LateCluster):
-            with suppress(StoreError):
-                self._redis.client_setname(_connection_name(role, _own_name()))
+    def _write(self, role: Role, every_seconds: float, serves: Served | None) -> None:
+        now = clock_ms(self._redis)
+        until = now + int(every_seconds * 1000 * _SIGNS)
+        # The clock has stepped back: what others signed before would hold for too long, and who lives signs again.
+        latest = str(until) if now < self._signed_at else ""
+        own = [f"{role} {_own_name()} {_NAMES}"]
+        self._sign.run(signs=KEY, ends_at=until, forgotten=now - _KEPT_MS, latest=latest, members=own)
+        if serves is not None:
+            # What has expired goes only when another worker signs: the last ones are still known when none is alive.
+            names = [*(f"persona {name}" for name in serves.personas), f"channel {serves.channel}"]
+            self._sign.run(signs=SERVED, ends_at=until, forgotten=now, latest=latest, members=names)
+        self._signed_at = now
+
+    def _show(self, role: Role) -> None:
+        name_connections(self._redis, lambda: _connection_name(role, _own_name()))
 
     def _connected(self) -> set[str] | None:
         if isinstance(self._redis, LateCluster):

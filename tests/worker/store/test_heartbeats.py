@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from redis import Redis
+from redis.exceptions import ReadOnlyError
 
 from simulation.servers.embedded_redis import EmbeddedRedis
 from worker.store.heartbeats import KEY, SERVED, Served
@@ -38,6 +39,46 @@ def test_a_silent_process_that_keeps_its_connection_is_frozen_and_one_that_lost_
     assert store.processes.alive().last("worker").name == "host:8"
     other.close()
     assert {gone.state for gone in store.processes.alive().gone} == {"dead"}
+
+
+def break_connections(redis_server):
+    with Redis.from_url(redis_server.url) as other:
+        other.client_kill_filter(_type="normal", skipme=True)
+
+
+def of_this_process(store):
+    """How it is told when its sign has run out."""
+    (sign,) = store.redis.zrange(KEY, 0, -1)
+    store.redis.zadd(KEY, {sign: 1})
+    (gone,) = store.processes.alive().gone
+    return gone.state
+
+
+def test_connections_that_replace_broken_ones_tell_that_a_process_is_frozen(store, redis_server):
+    store.processes.sign("worker", 60)
+    break_connections(redis_server)
+    assert of_this_process(store) == "frozen"
+
+
+def test_a_process_that_froze_just_after_it_could_not_sign_is_frozen(store, redis_server, make_store):
+    store.processes.sign("worker", 60)
+    looks_on = make_store()
+    looks_on.redis.replicaof("127.0.0.1", 1)
+    try:
+        with pytest.raises(ReadOnlyError):
+            store.processes.sign("worker", 60)
+    finally:
+        looks_on.redis.replicaof("NO", "ONE")
+    assert of_this_process(looks_on) == "frozen"
+
+
+def test_a_user_who_may_not_name_connections_signs_and_connects_again(store, redis_server, make_store):
+    rights = {"categories": ["+@all"], "commands": ["-client|setname"]}
+    store.redis.acl_setuser("nameless", enabled=True, nopass=True, keys="*", **rights)
+    nameless = make_store(redis_url=redis_server.url.replace("redis://", "redis://nameless:x@"))
+    nameless.processes.sign("worker", 60)
+    break_connections(redis_server)
+    assert nameless.processes.alive().workers == 1
 
 
 def test_a_user_who_may_not_see_connections_is_not_told_which_it_is(store, redis_server, make_store):

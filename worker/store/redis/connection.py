@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, cast
 
@@ -59,19 +60,40 @@ def connect(address: Address, tls: Tls, connections: int, client: type[Redis] = 
     return _patient(client.from_pool(BlockingConnectionPool.from_url(address.url, **options, **secured)))
 
 
-class _AnyAnswer:
+class _Patient:
     """A connection that takes any answer to its PING for a sign of health: a server that cannot write to its disk
-    refuses it, and still tells what it holds."""
+    refuses it, and still tells what it holds. The server shows it under a name, if there is one."""
+
+    shown_as: Callable[[], str] | None = None
 
     def _send_ping(self) -> None:
         with suppress(exceptions.ResponseError):
             super()._send_ping()  # type: ignore[misc]
 
+    def on_connect_check_health(self, check_health: bool = True) -> None:
+        connection = cast(Any, super())
+        connection.on_connect_check_health(check_health=check_health)
+        if self.shown_as is not None:
+            connection.send_command("CLIENT", "SETNAME", self.shown_as(), check_health=check_health)
+            # A user with few rights may not say so.
+            with suppress(exceptions.ResponseError):
+                connection.read_response()
+
 
 def _patient(client: Redis) -> Redis:
     pool = client.connection_pool
-    pool.connection_class = type("AnyAnswerConnection", (_AnyAnswer, pool.connection_class), {})
+    pool.connection_class = type("PatientConnection", (_Patient, pool.connection_class), {})
     return client
+
+
+def name_connections(redis: Redis, name: Callable[[], str]) -> None:
+    """Have the server show each connection that this client opens from now on as ``name()``, also one that replaces a
+    broken one, and one that is open now. Nothing happens in a cluster, or when the server does not take it."""
+    if isinstance(redis, LateCluster):
+        return
+    redis.connection_pool.connection_class.shown_as = staticmethod(name)
+    with suppress(StoreError):
+        redis.client_setname(name())
 
 
 def clock_ms(redis: Redis) -> int:
