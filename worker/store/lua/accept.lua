@@ -169,7 +169,7 @@ local function moot_because()
   return no_channel and 'channel_missing' or nil
 end
 -- First write, but for those above: a full store denies it.
-local seq = redis.call('HINCRBY', conversation, 'seq', 1)
+local seq = redis.call('HINCRBY', conversation, 'seq', '1')
 if seq == 1 then
   -- From the clock on, so that numbers grow even after the conversation's state has expired.
   seq = now
@@ -179,7 +179,7 @@ end
 local accepted_at = stamp(now)
 seq = stamp(seq)
 redis.call('HSET', journal, 'kind', kind, 'payload', payload, 'accepted_at', accepted_at, 'seq', seq, 'step', 'waiting',
-  'joining', joining, 'size', size, unpack(channel ~= '' and {'own_channel', 1} or {}))
+  'joining', joining, 'size', size, unpack(channel ~= '' and {'own_channel', '1'} or {}))
 if other_id ~= '' then redis.call('HSET', journal, 'derived_from', derived_from) end
 if said == 'stop' then
   redis.call('HSET', journal, 'said', confirms() and 'stop' or 'again')
@@ -210,15 +210,15 @@ if takeover == 'hold' then
   if not state[1] and not state[2] then take_over(keys, name, 'livechat', now) end
 end
 redis.call('RPUSH', inbox, id)
-redis.call('ZADD', conversations, now, name)
+redis.call('ZADD', conversations, accepted_at, name)
 count(books, name, 'accepted')
 note(timeline, now, 'accepted', kind, id)
 if left_out ~= '' then note(timeline, now, 'left out', left_out, id) end
 if kind == 'inbound_chat' then
   -- A lead who wrote is not quiet: the running plan is over, also one that is just being dispatched.
   redis.call('HSET', conversation, 'last_inbound', accepted_at, 'inbound_seq', seq .. ' ' .. accepted_at,
-    'plan_step', 0)
-  redis.call('HINCRBY', conversation, 'plan', 1)
+    'plan_step', '0')
+  redis.call('HINCRBY', conversation, 'plan', '1')
   drop_touch(conversation, follow_ups, timeline, name, now, 'lead_wrote', 'quiet_from')
 elseif kind == 'follow_up' or pulled then
   redis.call('HINCRBY', conversation, 'touches', 1)

@@ -19,41 +19,37 @@
 
 local now = clock()
 
--- First write of each way through, here and where the lease is taken: a full store denies it.
-local function later(status, at, reason)
-  redis.call('ZADD', agenda, at, name)
-  redis.call('HDEL', conversation, 'rings')
-  return {status, at, reason or ''}
-end
-
 local function journal_of(id)
   return journal_prefix .. id .. ' ' .. name
 end
 
-local ids = redis.call('LRANGE', inbox, 0, most_events - 1)
+local ids = redis.call('LRANGE', inbox, '0', most_events - 1)
 if #ids == 0 then
   redis.call('ZREM', agenda, name)
   return {'empty', 0, ''}
 end
 
 -- All of it is an answer as well: a turn needs nothing of what is written below.
-local known, state = redis.call('HGETALL', conversation), {}
-for index = 1, #known, 2 do state[known[index]] = known[index + 1] end
+local state, known = hash(conversation)
 local owner, group = state.owner, number(state.group)
 local head = journal_of(ids[1])
-local past = redis.call('HMGET', head, 'step', 'reply', 'failed', 'bubbles_sent', 'kind', 'asks', 'sends',
-  'ask_unknowns', 'asks_vanished', 'send_unknowns', 'sends_vanished', 'accepted_at', 'seq', 'joining', 'size', 'said')
-local kind, accepted_at = past[5] or '', past[12]
+local past, entry = hash(head)
+local kind = past.kind or ''
 -- A reply that is already stored costs no call: the persona's gates do not keep it from the lead.
-local unanswered = not past[2]
-local gates = unanswered and redis.call('HMGET', persona, 'paused', 'quarantined', 'hold_until', 'hold_reason',
-  'circuit_until', 'credits_until', 'outreach')
+local unanswered = not past.reply
+local gates = unanswered and hash(persona)
 
--- Why outreach is stopped, if the head is outreach and not answered.
-local function stopped_by()
-  local reason = unanswered and gates[7]
-  if not reason then return nil end
-  return lane_of({kind, accepted_at, past[13]}, {state.last_inbound, state.inbound_seq}) == 'outreach' and reason or nil
+-- First write of each way through, here and where the lease is taken: a full store denies it.
+local function later(status, at, reason)
+  redis.call('ZADD', agenda, at, name)
+  if state.rings then redis.call('HDEL', conversation, 'rings') end
+  return {status, at, reason or ''}
+end
+
+-- What is written to the head belongs into the answer: of two values of a field the later one counts.
+local function write_to_head(...)
+  redis.call('HSET', head, ...)
+  for _, word in ipairs({...}) do entry[#entry + 1] = word end
 end
 
 local function platform_event_waits()
@@ -65,7 +61,7 @@ end
 
 -- Whether the lead wrote while the bubbles of this reply went out.
 local function is_interrupted()
-  if not stop_rest or unanswered or number(past[4]) == 0 or group == 0 then return false end
+  if not stop_rest or unanswered or number(past.bubbles_sent) == 0 or group == 0 then return false end
   return lead_interrupts(inbox, group, journal_prefix, name)
 end
 
@@ -73,19 +69,26 @@ if not state.consent and not state.seq then
   -- A process of 0.1.0 began this conversation, and did not look at what the lead had said before (accept.lua).
   state.consent = string.match(redis.call('HGET', consents, name) or '', '^%l+')
 end
-local unwanted = unwanted_because(state.consent, kind, past[16], silence, only_opted_in)
+local unwanted = unwanted_because(state.consent, kind, past.said, silence, only_opted_in)
 -- A follow-up that was pulled does not wait for the person's end: the lead was not quiet then.
 if state.taken_over and not asks(kind) then unwanted = unwanted or 'taken_over' end
-local opts_out = past[16] and unanswered
+local opts_out = past.said and unanswered
 -- What ends without a call waits for no gate.
 local ends = unwanted or opts_out
-local stopped = stopped_by()
+-- Why outreach is stopped, if the head is outreach and not answered.
+local stopped = unanswered and gates.outreach
+if stopped and lane_of({kind, past.accepted_at, past.seq}, {state.last_inbound, state.inbound_seq}) ~= 'outreach' then
+  stopped = nil
+end
 local gives_way = stopped and platform_event_waits()
 local repeated = owner == token
 
 -- The closed gate that this turn may try (probe.lua).
-local probing, probe_until, probe_by = string.match(state.probing or '', '^(%l+) (%d+) ?(.*)$')
-if probing and not ((repeated and probe_by == token) or (not repeated and number(probe_until) > now)) then probing = nil end
+local probing
+if state.probing then
+  local gate, at, by = string.match(state.probing, '^(%l+) (%d+) ?(.*)$')
+  if repeated and by == token or not repeated and number(at) > now then probing = gate end
+end
 
 if token == state.settled_by or token == state.held_by then
   -- Its turn has ended: this call was on its way for so long that its own repetition came before it.
@@ -106,7 +109,7 @@ if not repeated then
   end
   if state.taken_over and not only_told(kind) and asks(kind) then
     -- A person has the conversation: not even a reply that is stored goes out.
-    local first = number(accepted_at)
+    local first = number(past.accepted_at)
     local takeover_ends = takeover_end(number(state.taken_over_at), number(state.last_inbound), first, quiet_takeover_ms)
     if takeover_ends and takeover_ends <= now then return later('hand_back', now + lease_ms, state.taken_over) end
     local far = now + 3600000 + jitter_ms
@@ -121,14 +124,14 @@ if not repeated then
     gate = nil
   elseif unanswered then
     local far = now + 3600000 + jitter_ms
-    if gates[1] then return later('paused', far, gates[1]) end
-    if gates[2] then return later('quarantined', far, gates[2]) end
-    local calls = asks(kind)
-    if calls and number(gates[3]) > now then return later('held', number(gates[3]) + jitter_ms / 4, gates[4] or '') end
+    if gates.paused then return later('paused', far, gates.paused) end
+    if gates.quarantined then return later('quarantined', far, gates.quarantined) end
+    local calls, hold_until = asks(kind), number(gates.hold_until)
+    if calls and hold_until > now then return later('held', hold_until + jitter_ms / 4, gates.hold_reason or '') end
     if stopped and not gives_way then return later('outreach', far, stopped) end
     -- The try of the circuit needs no other right: were all who wait new to the persona, none of them could make it.
-    gate = calls and ((gates[5] and probing ~= 'circuit' and 'circuit')
-      or (gates[6] and (whole_wallet or not state.started) and not only_told(kind) and not probing and 'credits'))
+    gate = calls and ((gates.circuit_until and probing ~= 'circuit' and 'circuit')
+      or (gates.credits_until and (whole_wallet or not state.started) and not only_told(kind) and not probing and 'credits'))
   elseif probing ~= 'channel' and redis.call('HEXISTS', channel, 'channel_until') == 1 then
     gate = 'channel'
   end
@@ -143,7 +146,7 @@ if not repeated then
     local waiting = waiting_prefix .. gate .. ':' .. owned_by
     local place = redis.call('ZSCORE', waiting, name)
     if not place or (repeatable and tonumber(place) >= LAST_TO_TRY) then
-      redis.call('ZADD', waiting, (repeatable and 0 or LAST_TO_TRY) + number(accepted_at), name)
+      redis.call('ZADD', waiting, (repeatable and 0 or LAST_TO_TRY) + number(past.accepted_at), name)
     end
     return later('held', now + 3600000 + jitter_ms, gate)
   end
@@ -154,7 +157,7 @@ if group == 0 then
   -- Not asked yet: consecutive messages join, an image closes the group, another kind ends it.
   local size, first_at, last_at, open = 0, 0, 0, true
   for index, id in ipairs(ids) do
-    local fields = index == 1 and {past[14], past[15], accepted_at}
+    local fields = index == 1 and {past.joining, past.size, past.accepted_at}
       or redis.call('HMGET', journal_of(id), 'joining', 'size', 'accepted_at')
     if index > 1 and (fields[1] == 'no' or size + number(fields[2]) > most_characters) then
       open = false
@@ -181,8 +184,11 @@ local fence = number(state.fence)
 if not repeated then
   fence = fence + 1
   local lease_until = stamp(now + lease_ms)
-  redis.call('HSET', conversation, 'owner', token, 'lease_until', lease_until, 'fence', fence, 'group', group)
-  redis.call('HDEL', conversation, 'hold_until', 'hold_reason', 'interruptible', 'rings')
+  redis.call('HSET', conversation, 'owner', token, 'lease_until', lease_until, 'fence', stamp(fence),
+    'group', stamp(group))
+  if state.hold_until or state.interruptible or state.rings then
+    redis.call('HDEL', conversation, 'hold_until', 'hold_reason', 'interruptible', 'rings')
+  end
   redis.call('ZADD', agenda, lease_until, name)
   if probing then
     redis.call('HSET', conversation, 'probing', probing .. ' 0 ' .. token)
@@ -190,24 +196,26 @@ if not repeated then
     redis.call('HDEL', conversation, 'probing')
   end
   -- A step left open: its holder crashed or lost its lease. Counted before the work, so that poison is found out.
-  local asked, sent = past[1] == 'asking', past[1] == 'delivering'
-  if asked or sent then redis.call('HINCRBY', head, asked and 'asks_vanished' or 'sends_vanished', 1) end
+  local asked, sent = past.step == 'asking', past.step == 'delivering'
+  if asked then write_to_head('asks_vanished', stamp(number(past.asks_vanished) + 1)) end
+  if sent then write_to_head('sends_vanished', stamp(number(past.sends_vanished) + 1)) end
   if ends then
-    if past[2] then redis.call('HSET', head, 'step', 'replied') end
+    if past.reply then write_to_head('step', 'replied') end
   elseif interrupted then
-    redis.call('HSET', head, 'step', 'replied')
-  elseif past[2] then
-    local attempt = number(past[7]) + 1
-    redis.call('HSET', head, 'step', 'delivering', 'sends', attempt)
-    local word = (past[10] or past[11] or sent) and 'resent' or 'sending'
-    note(timeline, now, word, attempt, fence, past[4] and number(past[4]) + 1 or '')
+    write_to_head('step', 'replied')
+  elseif past.reply then
+    local attempt = number(past.sends) + 1
+    write_to_head('step', 'delivering', 'sends', stamp(attempt))
+    local word = (past.send_unknowns or past.sends_vanished or sent) and 'resent' or 'sending'
+    note(timeline, now, word, attempt, fence, past.bubbles_sent and number(past.bubbles_sent) + 1 or '')
   else
     -- What has more to do before the call says so when it calls (asking.lua): left before, it asked nothing.
-    local prepares = past[3] or closing or string.find(preparing_kinds, ' ' .. kind .. ' ', 1, true)
-    local attempt = number(past[6]) + (past[1] == 'begun' and 0 or 1)
-    redis.call('HSET', head, 'step', prepares and 'begun' or 'asking', 'asks', attempt)
+    local prepares = past.failed or closing or string.find(preparing_kinds, ' ' .. kind .. ' ', 1, true)
+    local attempt = number(past.asks) + (past.step == 'begun' and 0 or 1)
+    write_to_head('step', prepares and 'begun' or 'asking', 'asks', stamp(attempt))
     if asks(kind) then
-      note(timeline, now, (past[8] or past[9] or asked) and 'second ask' or 'asking', attempt, fence, group)
+      local word = (past.ask_unknowns or past.asks_vanished or asked) and 'second ask' or 'asking'
+      note(timeline, now, word, attempt, fence, group)
     end
   end
 end
@@ -231,6 +239,6 @@ end
 local answer = {'granted', now, fence, known}
 for index = 1, group do
   answer[#answer + 1] = ids[index]
-  answer[#answer + 1] = redis.call('HGETALL', journal_of(ids[index]))
+  answer[#answer + 1] = index == 1 and entry or redis.call('HGETALL', journal_of(ids[index]))
 end
 return answer

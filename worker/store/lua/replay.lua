@@ -15,12 +15,6 @@
 
 local now = clock()
 
-local function hash(key)
-  local found, flat = {}, redis.call('HGETALL', key)
-  for index = 1, #flat, 2 do found[flat[index]] = flat[index + 1] end
-  return found
-end
-
 -- The farewell of `on_dead` is no answer: whoever got only that is asked for again.
 local function has_answer(entry)
   return entry.reply and not entry.farewell

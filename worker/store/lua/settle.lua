@@ -15,9 +15,8 @@ if state[1] ~= token or state[2] ~= fence then
   return {state[4] == token and 'repeated' or 'lost', 0, 0, 0}
 end
 
-local group = number(state[3])
 -- First write: a full store allows it.
-local ids = redis.call('LPOP', inbox, group) or {}
+local ids = redis.call('LPOP', inbox, state[3] or '0') or {}
 -- Starts at the clock, so that ranks grow even after the conversation's state has expired.
 local last_rank, answered_rank = math.max(number(state[5]), now), number(state[6])
 for index, id in ipairs(ids) do
@@ -49,14 +48,15 @@ end
 if detail ~= '' and ids[1] then
   redis.call('HSET', journal_prefix .. ids[1] .. ' ' .. name, 'detail', detail)
 end
-note(timeline, now, fate, reason, #ids + covered)
-redis.call('LTRIM', timeline, -timeline_entries, -1)
+if note(timeline, now, fate, reason, #ids + covered) > timeline_entries then
+  redis.call('LTRIM', timeline, -timeline_entries, '-1')
+end
 
 local ended = {'owner', 'lease_until', 'hold_until', 'hold_reason', 'group'}
 local learned = {'settled_by', token, 'last_rank', stamp(last_rank), 'answered_rank', stamp(answered_rank)}
 if words ~= '' then redis.call('HSET', conversation, 'last_words', words) end
 if mark == 'started' then
-  ended[6], learned[7], learned[8] = 'owned_elsewhere', 'started', 1
+  ended[6], learned[7], learned[8] = 'owned_elsewhere', 'started', '1'
 elseif mark == 'escalated' then
   if redis.call('HEXISTS', conversation, 'taken_over') == 0 then
     local keys = {conversation = conversation, taken_over = taken_over, follow_ups = follow_ups, timeline = timeline}
@@ -79,7 +79,7 @@ elseif plan_step ~= '' and left == 0 and not frozen[2] and frozen[3] ~= 'out' th
   redis.call('HSET', conversation, 'quiet_from', stamp(number(quiet_from) - late), 'plan_step', plan_step)
   local asked_for = frozen[4] and redis.call('ZSCORE', follow_ups, name)
   if not asked_for then
-    redis.call('HINCRBY', conversation, 'plan', 1)
+    redis.call('HINCRBY', conversation, 'plan', '1')
     if touch_at ~= '' then
       plan_touch(conversation, follow_ups, timeline, name, now, touch_at - late, rule)
     else

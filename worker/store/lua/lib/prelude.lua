@@ -135,22 +135,31 @@ local function begin_only_with_room(key)
 end
 
 -- A time, or another whole number from 0 on, as Redis writes the numbers that a script passes to it. Its own way costs a
--- large part of a command; and a time is too large for a %d of some builds.
+-- large part of a command, so the scripts of each turn also pass '1' and not 1; and a time is too large for a %d of some
+-- builds.
 local function stamp(time)
   if time < 1000000 then return tostring(time) end
   return string.format('%d%03d', math.floor(time / 1000), time % 1000)
 end
 
 local function number(value)
-  return tonumber(value or '0') or 0
+  return tonumber(value) or 0
+end
+
+-- A hash by the names of its fields, and as the list that Redis gives.
+local function hash(key)
+  local fields, list = {}, redis.call('HGETALL', key)
+  for index = 1, #list, 2 do fields[list[index]] = list[index + 1] end
+  return fields, list
 end
 
 local function count(books, name, word, by)
-  redis.call('HINCRBY', books, string.match(name, '^[^:]*') .. ':' .. word, by or 1)
+  redis.call('HINCRBY', books, string.match(name, '^[^:]*') .. ':' .. word, by or '1')
 end
 
+-- Returns how long the timeline is now.
 local function note(timeline, ...)
-  redis.call('RPUSH', timeline, cjson.encode({...}))
+  return redis.call('RPUSH', timeline, cjson.encode({...}))
 end
 
 -- Put a doorbell last into this queue. Returns for how long no other doorbell is sent for its conversation: a doorbell that waits
