@@ -75,19 +75,24 @@ if known[1] and (known[1] ~= 'refused' or known[2]) then
   return {'duplicate', position and position + 1 or 0, 0}
 end
 local now = clock()
-local consent_keys = {conversation = conversation, follow_ups = follow_ups, timeline = timeline, consents = consents,
-  opted_out = opted_out}
+
+local function recall()
+  local keys = {conversation = conversation, consents = consents, opted_out = opted_out}
+  return recall_consent(keys, erased_consents, name, erased)
+end
 
 -- What the lead says about messages counts whatever becomes of the event.
 local function heed()
   -- A full store must not keep it from that.
   finish_even_when_full(conversation)
-  local past = recall_consent(consent_keys, erased_consents, name, erased)
+  local past = recall()
   if to_lead and (past or said ~= 'start') then redis.call('ZADD', errands, now + 5000, 'consent lead ' .. name) end
   if past == 'in' and said ~= 'stop' then return end
   if past == 'out' and said == 'stop' then return end
   if not past and said == 'start' then return end
-  write_consent(consent_keys, name, said == 'stop' and 'out' or 'in', 'lead', now, '')
+  local keys = {conversation = conversation, follow_ups = follow_ups, timeline = timeline, consents = consents,
+    opted_out = opted_out}
+  write_consent(keys, name, said == 'stop' and 'out' or 'in', 'lead', now, '')
   if redis.call('EXISTS', inbox) == 0 then redis.call('PEXPIRE', timeline, timeline_ms) end
 end
 
@@ -115,27 +120,27 @@ if no_channel and not pulled and not only_told(kind) then
   if said ~= '' then heed() end
   return {'no_channel', 0, 0}
 end
--- The store may have refused the one in front of it and take events again: this one must not come before it. For what is
--- refused anyway there is no order.
-local function is_there(front)
-  local front_kind = front ~= '' and redis.call('HGET', journal_prefix .. front .. ' ' .. name, 'kind')
-  return front_kind and front_kind ~= 'refused'
+local waiting, handed_back, ends_takeover = redis.call('LLEN', inbox), false, takeover ~= '' and takeover ~= 'hold'
+if in_front ~= '' then
+  local function is_there(front)
+    local front_kind = front ~= '' and redis.call('HGET', journal_prefix .. front .. ' ' .. name, 'kind')
+    return front_kind and front_kind ~= 'refused'
+  end
+  -- The store may have refused the one in front of it and take events again: this one must not come before it. For what
+  -- is refused anyway there is no order.
+  if not is_there(in_front) and not is_there(in_front_other_id) then
+    local full = waiting >= inbox_limit and not ends_takeover
+    if full and said ~= '' then heed() end
+    return {full and 'full' or 'behind', waiting, 0}
+  end
 end
-if in_front ~= '' and not is_there(in_front) and not is_there(in_front_other_id) then
-  local ends_takeover = takeover ~= '' and takeover ~= 'hold'
-  local in_line = redis.call('LLEN', inbox)
-  local full = in_line >= inbox_limit and not ends_takeover
-  if full and said ~= '' then heed() end
-  return {full and 'full' or 'behind', in_line, 0}
-end
-local keys = {conversation = conversation, inbox = inbox, timeline = timeline, books = books, follow_ups = follow_ups,
-  taken_over = taken_over, dead = dead, journals = journal_prefix}
-local waiting, handed_back = redis.call('LLEN', inbox), false
 -- Before this event is one of those that wait: it comes after the takeover that it ends. It ends it also when no room is
 -- left, or nothing would ever make room.
-local answer, settled_ms = string.match(takeover, '^(%l+) (%d+)$')
-if answer and redis.call('HGET', conversation, 'taken_over') == 'livechat' then
+if ends_takeover and redis.call('HGET', conversation, 'taken_over') == 'livechat' then
   begin_only_with_room(agenda)
+  local keys = {conversation = conversation, inbox = inbox, timeline = timeline, books = books, follow_ups = follow_ups,
+    taken_over = taken_over, dead = dead, journals = journal_prefix}
+  local answer, settled_ms = string.match(takeover, '^(%l+) (%d+)$')
   local _, left = hand_back(keys, name, answer, now, math.huge, settled_ms)
   waiting, handed_back = left, true
 end
@@ -174,7 +179,7 @@ if seq == 1 then
   -- From the clock on, so that numbers grow even after the conversation's state has expired.
   seq = now
   redis.call('HSET', conversation, 'seq', seq)
-  recall_consent(consent_keys, erased_consents, name, erased)
+  recall()
 end
 local accepted_at = stamp(now)
 seq = stamp(seq)
@@ -207,6 +212,7 @@ end
 if channel ~= '' then redis.call('HSET', conversation, 'channel', channel) end
 if takeover == 'hold' then
   local state = redis.call('HMGET', conversation, 'taken_over', 'sealed')
+  local keys = {conversation = conversation, taken_over = taken_over, follow_ups = follow_ups, timeline = timeline}
   if not state[1] and not state[2] then take_over(keys, name, 'livechat', now) end
 end
 redis.call('RPUSH', inbox, id)
@@ -219,7 +225,8 @@ if kind == 'inbound_chat' then
   redis.call('HSET', conversation, 'last_inbound', accepted_at, 'inbound_seq', seq .. ' ' .. accepted_at,
     'plan_step', '0')
   redis.call('HINCRBY', conversation, 'plan', '1')
-  drop_touch(conversation, follow_ups, timeline, name, now, 'lead_wrote', 'quiet_from')
+  redis.call('HDEL', conversation, 'quiet_from')
+  drop_touch(conversation, follow_ups, timeline, name, now, 'lead_wrote')
 elseif kind == 'follow_up' or pulled then
   redis.call('HINCRBY', conversation, 'touches', 1)
   if plan ~= '' then end_touch(conversation, follow_ups, name) end

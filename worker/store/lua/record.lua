@@ -12,22 +12,25 @@
 
 local now = clock()
 
-local past = redis.call('HMGET', journal, 'reply', 'step', 'fate', 'reply_id', 'farewell', 'replied_at', 'sends',
-  'failed', 'kind', 'said')
-if past[3] or not past[2] then
-  return {'settled', past[1] or '', ''}
+local reply, step, ended, was_farewell, sends, failed =
+  unpack(redis.call('HMGET', journal, 'reply', 'step', 'fate', 'farewell', 'sends', 'failed'))
+if ended or not step then
+  return {'settled', reply or '', ''}
 end
-local reply, id = past[1], ''
+local id = ''
 if reply then
   -- A release without ids may have stored another reply since: the id tells which one it belongs to.
-  local at, named = string.match(past[4] or '', '^(%d+) (.+)$')
-  if at == past[6] then id = named or '' end
+  local stored = redis.call('HMGET', journal, 'reply_id', 'replied_at')
+  local at, named = string.match(stored[1] or '', '^(%d+) (.+)$')
+  if at == stored[2] then id = named or '' end
 end
-local lease = redis.call('HMGET', conversation, 'owner', 'fence', 'taken_over', 'consent')
-local holder = lease[1] == token and lease[2] == fence
+local owner, owner_fence, taken_over, consent =
+  unpack(redis.call('HMGET', conversation, 'owner', 'fence', 'taken_over', 'consent'))
+local holder = owner == token and owner_fence == fence
 
-local answer, sends, wanted = farewell == '', number(past[7]), not reply
-if reply and answer and past[5] and past[2] ~= 'delivering' then
+local answer, wanted = farewell == '', not reply
+sends = number(sends)
+if reply and answer and was_farewell and step ~= 'delivering' then
   -- A farewell of which nothing can have been sent.
   local doubts = redis.call('HMGET', journal, 'send_unknowns', 'sends_vanished', 'bubbles_sent')
   wanted = not (doubts[1] or doubts[2] or doubts[3])
@@ -53,8 +56,8 @@ if wanted then
   local at = stamp(now)
   first_write('HSET', journal, 'reply', reply, 'replied_at', at, unpack(id ~= '' and {'reply_id', at .. ' ' .. id} or {}))
   -- Delivering has a budget of its own.
-  if past[8] then redis.call('HDEL', journal, 'failures', 'failures_ms', 'failed') end
-  if past[5] then
+  if failed then redis.call('HDEL', journal, 'failures', 'failures_ms', 'failed') end
+  if was_farewell then
     redis.call('HDEL', journal, 'farewell', 'sends', 'sends_handed_over')
     sends = 0
   end
@@ -67,12 +70,15 @@ end
 local lease_until = stamp(now + lease_ms)
 first_write('HSET', conversation, 'lease_until', lease_until)
 redis.call('ZADD', agenda, lease_until, name)
-local delivering = past[2] == 'delivering'
-local unwanted = unwanted_because(lease[4], past[9], past[10], silence, only_opted_in)
-if unwanted or lease[3] or redis.call('HEXISTS', channel, 'channel_until') == 1 then
-  -- Said "holder" to the same caller before, who did not hear it: no send came of that.
-  redis.call('HSET', journal, 'step', 'replied', 'sends', sends - (delivering and 1 or 0))
-  return {unwanted or lease[3] and 'taken_over' or 'closed', reply, id}
+local delivering, unwanted = step == 'delivering', nil
+if consent or only_opted_in then
+  local head = redis.call('HMGET', journal, 'kind', 'said')
+  unwanted = unwanted_because(consent, head[1], head[2], silence, only_opted_in)
 end
-if not delivering then redis.call('HSET', journal, 'step', 'delivering', 'sends', sends + 1) end
+if unwanted or taken_over or redis.call('HEXISTS', channel, 'channel_until') == 1 then
+  -- Said "holder" to the same caller before, who did not hear it: no send came of that.
+  redis.call('HSET', journal, 'step', 'replied', 'sends', stamp(sends - (delivering and 1 or 0)))
+  return {unwanted or taken_over and 'taken_over' or 'closed', reply, id}
+end
+if not delivering then redis.call('HSET', journal, 'step', 'delivering', 'sends', stamp(sends + 1)) end
 return {'holder', reply, id}

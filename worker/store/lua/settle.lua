@@ -10,15 +10,17 @@
 -- Twice for one caller: the second time answers `repeated` and changes nothing.
 
 local now = clock()
-local state = redis.call('HMGET', conversation, 'owner', 'fence', 'group', 'settled_by', 'last_rank', 'answered_rank')
-if state[1] ~= token or state[2] ~= fence then
-  return {state[4] == token and 'repeated' or 'lost', 0, 0, 0}
+local owner, owner_fence, group, settled_by, last_rank, answered_rank, was_sealed, was_taken_over, consent, touch_event =
+  unpack(redis.call('HMGET', conversation, 'owner', 'fence', 'group', 'settled_by', 'last_rank', 'answered_rank', 'sealed',
+    'taken_over', 'consent', 'touch_event'))
+if owner ~= token or owner_fence ~= fence then
+  return {settled_by == token and 'repeated' or 'lost', 0, 0, 0}
 end
 
 -- First write: a full store allows it.
-local ids = redis.call('LPOP', inbox, state[3] or '0') or {}
+local ids = redis.call('LPOP', inbox, group or '0') or {}
 -- Starts at the clock, so that ranks grow even after the conversation's state has expired.
-local last_rank, answered_rank = math.max(number(state[5]), now), number(state[6])
+last_rank, answered_rank = math.max(number(last_rank), now), number(answered_rank)
 for index, id in ipairs(ids) do
   local own = (index > 1 and fate == 'answered') and 'joined' or fate
   local journal = journal_prefix .. id .. ' ' .. name
@@ -52,32 +54,36 @@ if note(timeline, now, fate, reason, #ids + covered) > timeline_entries then
   redis.call('LTRIM', timeline, -timeline_entries, '-1')
 end
 
-local ended = {'owner', 'lease_until', 'hold_until', 'hold_reason', 'group'}
+local ended = {'owner', 'lease_until', 'group'}
 local learned = {'settled_by', token, 'last_rank', stamp(last_rank), 'answered_rank', stamp(answered_rank)}
-if words ~= '' then redis.call('HSET', conversation, 'last_words', words) end
+local function learn(field, value)
+  learned[#learned + 1], learned[#learned + 2] = field, value
+end
+
+if words ~= '' then learn('last_words', words) end
 if mark == 'started' then
-  ended[6], learned[7], learned[8] = 'owned_elsewhere', 'started', '1'
+  ended[4] = 'owned_elsewhere'
+  learn('started', '1')
 elseif mark == 'escalated' then
-  if redis.call('HEXISTS', conversation, 'taken_over') == 0 then
+  if not was_taken_over then
     local keys = {conversation = conversation, taken_over = taken_over, follow_ups = follow_ups, timeline = timeline}
     take_over(keys, name, 'escalated', now)
   end
 elseif mark ~= '' then
-  learned[7], learned[8] = mark, now
+  learn(mark, now)
   if mark == 'sealed' then redis.call('HSET', sealed, name, now) end
 end
-redis.call('HDEL', conversation, unpack(ended))
-redis.call('HSET', conversation, unpack(learned))
 
 local left = redis.call('LLEN', inbox)
-local frozen = redis.call('HMGET', conversation, 'sealed', 'taken_over', 'consent', 'touch_event')
+local frozen = {was_sealed or mark == 'sealed', was_taken_over or mark == 'escalated', consent}
 if mark == 'sealed' or mark == 'owned_elsewhere' or touch_at == 'drop' then
   drop_touch(conversation, follow_ups, timeline, name, now, reason)
 elseif plan_step ~= '' and left == 0 and not frozen[2] and frozen[3] ~= 'out' then
   -- The turn has counted on from the clock of its beginning: one that stepped back since is behind it.
   local late = math.max(0, number(quiet_from) - now)
-  redis.call('HSET', conversation, 'quiet_from', stamp(number(quiet_from) - late), 'plan_step', plan_step)
-  local asked_for = frozen[4] and redis.call('ZSCORE', follow_ups, name)
+  learn('quiet_from', stamp(number(quiet_from) - late))
+  learn('plan_step', plan_step)
+  local asked_for = touch_event and redis.call('ZSCORE', follow_ups, name)
   if not asked_for then
     redis.call('HINCRBY', conversation, 'plan', '1')
     if touch_at ~= '' then
@@ -87,6 +93,8 @@ elseif plan_step ~= '' and left == 0 and not frozen[2] and frozen[3] ~= 'out' th
     end
   end
 end
+redis.call('HDEL', conversation, unpack(ended))
+redis.call('HSET', conversation, unpack(learned))
 
 if left == 0 then
   redis.call('ZREM', agenda, name)

@@ -48,10 +48,7 @@ local function write_consent(keys, name, state, by, now, since)
     redis.call('HSET', keys.conversation, 'consent', state)
     if state == 'out' then
       redis.call('PERSIST', keys.conversation)
-      -- The plan is over, also one that is just being dispatched.
-      redis.call('HSET', keys.conversation, 'plan_step', 0)
-      redis.call('HINCRBY', keys.conversation, 'plan', 1)
-      drop_touch(keys.conversation, keys.follow_ups, keys.timeline, name, now, 'opted_out', 'quiet_from')
+      end_plan(keys.conversation, keys.follow_ups, keys.timeline, name, now, 'opted_out')
     end
   end
   note(keys.timeline, now, state == 'out' and 'opted out' or 'opted in', by)

@@ -112,7 +112,7 @@ local LAST_TO_TRY = 1000000000000000
 
 local function clock()
   local t = redis.call('TIME')
-  return tonumber(t[1]) * 1000 + math.floor(tonumber(t[2]) / 1000)
+  return t[1] * 1000 + math.floor(t[2] / 1000)
 end
 
 -- While its memory is full (maxmemory, noeviction), Redis decides by the first write of a script whether the script runs:
@@ -214,12 +214,14 @@ end
 local function end_members(prefix, books, dead, name, head_id, fate, reason, now, retention)
   local own = fate == 'answered' and 'joined' or fate
   local ended, highest = 0, 0
-  local head = redis.call('HMGET', prefix .. head_id .. ' ' .. name, 'members', 'replied_at', 'alone')
-  for id in string.gmatch(head[1] or '', '%S+') do
+  local members = redis.call('HGET', prefix .. head_id .. ' ' .. name, 'members')
+  if not members then return 0, 0 end
+  local head = redis.call('HMGET', prefix .. head_id .. ' ' .. name, 'replied_at', 'alone')
+  for id in string.gmatch(members, '%S+') do
     local journal = prefix .. id .. ' ' .. name
     local letter = redis.call('HMGET', journal, 'fate', 'asked_with', 'settled_at', 'rank')
     -- A reply from after their common death is to the head's words alone.
-    if letter[1] == 'dead' and letter[2] == head_id and is_of_group(head[2], head[3], letter[3]) then
+    if letter[1] == 'dead' and letter[2] == head_id and is_of_group(head[1], head[2], letter[3]) then
       end_event(journal, books, name, own, reason, now, retention)
       redis.call('HDEL', journal, 'asked_with', 'discarded_at')
       count(books, name, 'dead', -1)

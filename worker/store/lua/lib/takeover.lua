@@ -11,10 +11,7 @@ local function take_over(keys, name, reason, now)
   redis.call('HSET', keys.conversation, 'taken_over', reason, 'taken_over_at', now)
   redis.call('HSET', keys.taken_over, name, now)
   redis.call('PERSIST', keys.conversation)
-  -- The plan is over, also one that is just being dispatched.
-  redis.call('HSET', keys.conversation, 'plan_step', 0)
-  redis.call('HINCRBY', keys.conversation, 'plan', 1)
-  drop_touch(keys.conversation, keys.follow_ups, keys.timeline, name, now, 'taken_over', 'quiet_from')
+  end_plan(keys.conversation, keys.follow_ups, keys.timeline, name, now, 'taken_over')
   note(keys.timeline, now, 'taken over', reason)
 end
 

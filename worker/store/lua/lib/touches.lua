@@ -1,13 +1,23 @@
 -- Put before the scripts that plan, move or end the next touch of a conversation.
 
--- Returns whether one was planned. `...`: further fields of the conversation that end with it.
-local function end_touch(conversation, follow_ups, name, ...)
-  redis.call('HDEL', conversation, 'touch_at', 'touch_rule', 'touch_event', 'touch_requested', ...)
-  return redis.call('ZREM', follow_ups, name) == 1
+-- Returns whether one was planned.
+local function end_touch(conversation, follow_ups, name)
+  -- What is not in the index has no fields either.
+  if redis.call('ZREM', follow_ups, name) == 0 then return false end
+  redis.call('HDEL', conversation, 'touch_at', 'touch_rule', 'touch_event', 'touch_requested')
+  return true
 end
 
-local function drop_touch(conversation, follow_ups, timeline, name, now, reason, ...)
-  if end_touch(conversation, follow_ups, name, ...) then note(timeline, now, 'follow-up dropped', reason) end
+local function drop_touch(conversation, follow_ups, timeline, name, now, reason)
+  if end_touch(conversation, follow_ups, name) then note(timeline, now, 'follow-up dropped', reason) end
+end
+
+-- The plan is over, also one that is just being dispatched.
+local function end_plan(conversation, follow_ups, timeline, name, now, reason)
+  redis.call('HSET', conversation, 'plan_step', 0)
+  redis.call('HINCRBY', conversation, 'plan', 1)
+  redis.call('HDEL', conversation, 'quiet_from')
+  drop_touch(conversation, follow_ups, timeline, name, now, reason)
 end
 
 -- In place of the one that was planned, if any.
