@@ -59,7 +59,7 @@ class CarefulConsumer(Consumer):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         # From 24 waiting events on, Celery would publish in the thread of a task, and there wait for the confirmation
-        # of RabbitMQ, which the loop reads as well: whoever comes second waits for ever. What is taken in, and so the
+        # of RabbitMQ, which the loop reads as well: the second of the two waits for ever. What is taken in, and so the
         # number of events, is bounded.
         known_events = cast(Any, self).app.events
         known_events.Dispatcher = partial(known_events.Dispatcher, buffer_limit=math.inf)
@@ -121,7 +121,7 @@ class CarefulConsumer(Consumer):
         decompression.bound()
         channel = cast(Any, self).task_consumer.channel
         if isinstance(channel, redis.Channel):
-            throw_away_unreadable(channel, self._answered)
+            discard_unreadable(channel, self._answered)
         handle = super().create_task_handler(*args, **kwargs)
         # A loop that ends with an error loses its pending calls, and no other event would ask for this one again.
         self._events_wait = False
@@ -130,7 +130,7 @@ class CarefulConsumer(Consumer):
             self._answered()
             try:
                 if message.headers.get("task", celery_messages.TASK) == celery_messages.TASK:
-                    hand_over_unread(message)
+                    pass_on_unread(message)
                 handle(message)
             except (TypeError, ValueError, LookupError, AttributeError, RecursionError) as error:
                 self.on_invalid_task(None, message, error)
@@ -150,7 +150,7 @@ class CarefulConsumer(Consumer):
         cast(Any, self)._flush_events()
 
 
-def hand_over_unread(message: Any) -> None:
+def pass_on_unread(message: Any) -> None:
     """Change ``message`` so that ``tasks.accept`` gets its whole text, unread. For events, and for messages without a
     task in their headers, which may be events in protocol 1.
 
@@ -173,7 +173,7 @@ def hand_over_unread(message: Any) -> None:
     message._decoded_cache = None
 
 
-def throw_away_unreadable(channel: redis.Channel, answered: Callable[[], None] = lambda: None) -> None:
+def discard_unreadable(channel: redis.Channel, answered: Callable[[], None] = lambda: None) -> None:
     """Make ``channel`` discard texts in a Redis list that are no kombu messages. Each one is logged.
 
     ``answered`` is called after each answer of the broker that is no error, also an empty one.

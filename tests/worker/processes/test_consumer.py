@@ -19,7 +19,7 @@ from kombu.exceptions import OperationalError
 from redis import exceptions
 
 from config.celery import options
-from worker.processes.consumer import CarefulConsumer, hand_over_unread, throw_away_unreadable
+from worker.processes.consumer import CarefulConsumer, discard_unreadable, pass_on_unread
 from worker.store.queues import celery_messages, decompression
 from worker.store.redis.troubles import trouble_of
 
@@ -40,7 +40,7 @@ def take(store, redis_server):
     """Put items into a list, a good message behind them, and consume until that one is there. Returns what came."""
     with Connection(redis_server.url, transport_options={"ack_emulation": False}) as connection:
         channel = connection.channel()
-        throw_away_unreadable(channel)
+        discard_unreadable(channel)
         came = []
         queue = Queue("hostile", routing_key="hostile")
         consumer = Consumer(channel, [queue], on_message=came.append, no_ack=True)
@@ -227,7 +227,7 @@ def received(redis_server, store):
 def test_it_is_read_as_one_of_the_queue_accept(received, protocol, compression):
     options = {"countdown": 3600, "expires": 7200, "task_id": "t1", "compression": compression}
     message, text = received({"task_protocol": protocol}, **options)
-    hand_over_unread(message)
+    pass_on_unread(message)
     (handed_over,), keywords, _ = message.payload
     assert keywords == {}
     assert celery_messages.read(handed_over) == celery_messages.read(text)
@@ -241,7 +241,7 @@ def test_what_it_is_refused_for_is_the_same(received, serializer):
     if serializer == "yaml":
         pytest.importorskip("yaml")
     message, text = received(serializer=serializer)
-    hand_over_unread(message)
+    pass_on_unread(message)
     reasons = []
     for each in (message.payload[0][0], text):
         with pytest.raises(celery_messages.UnreadableMessage) as caught:
@@ -253,6 +253,6 @@ def test_what_it_is_refused_for_is_the_same(received, serializer):
 
 def test_a_bomb_reaches_the_reader_packed(received):
     message, _ = received(args=["x" * (decompression.MOST_BYTES + 1)], compression="zlib")
-    hand_over_unread(message)
+    pass_on_unread(message)
     with pytest.raises(celery_messages.UnreadableMessage, match="unpacked, its body has more than"):
         celery_messages.read(message.payload[0][0])

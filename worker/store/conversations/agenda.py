@@ -140,11 +140,13 @@ class Agenda:
         if outreach:
             rooms = share(self._outreach_limit, in_queue, _wishes([offers for _, offers, _ in answers]))
             found += self._take(shards, rooms)
-        lanes: tuple[list[_Found], list[_Found]] = ([], [])
+        leads: list[_Found] = []
+        outreach_due: list[_Found] = []
         for name, lane, since in found:
             conversation = Conversation.of_name(name)
-            lanes[lane == OUTREACH].append((conversation.persona, float(since), (conversation, lane)))
-        return [*in_turn(lanes[False]), *in_turn(lanes[True])]
+            due = conversation.persona, float(since), (conversation, lane)
+            (outreach_due if lane == OUTREACH else leads).append(due)
+        return [*in_turn(leads), *in_turn(outreach_due)]
 
     def give_back(self, conversation: Conversation) -> None:
         """Outreach whose doorbell found no room in a process goes back to its place, and gets another one."""

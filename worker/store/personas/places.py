@@ -1,8 +1,7 @@
 """Bounds on the calls with a persona's key, all processes together: calls in a second, calls at once.
 
 A conversation that finds no place waits in line, the longest waiting first, and is woken when one is free. A place is a
-token with an end,
-which the renewal of the lease moves: after a crash it is free as soon as the lease is.
+token with an end, which the renewal of the lease moves: after a crash the place is free as soon as the lease is.
 """
 
 from __future__ import annotations
@@ -67,9 +66,9 @@ class Places:
         return persona in self._bounds
 
     def admit(self, conversation: Conversation, token: str, since: int) -> Admission:
-        """Whether a call with the persona's key may be made now. ``token``: names the turn. A call that was admitted is
-        ``released`` when it has ended, and renewed until then. ``since``: its place in line, the time since when its
-        head waits (milliseconds)."""
+        """Whether a call with the persona's key may be made now. ``token``: names the turn. After a call
+        that was admitted comes ``release``, and ``renew`` until then. ``since``: the time since when its head waits
+        (milliseconds), which is its place in line."""
         bounds = self._bounds.get(conversation.persona)
         if bounds is None:
             return Admission(0.0)
