@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import re
 from decimal import Decimal
+from typing import NamedTuple
 
 from worker.adapters.handshake import failure_of
 from worker.clients.fluidtalk import Bubble, CharacterReply, Characters, Conflict, FluidTalkError, NotFound
@@ -205,21 +206,32 @@ def _answer(reply: CharacterReply, *, opens: bool) -> Answer:
     if reply.paused:
         raise failures.WalletEmpty(f"the persona is paused: {_word(reply.pause_reason)}", why=_word(reply.pause_reason))
     claimed = reply.ignored and reply.ignore_reason == _OWNED_ELSEWHERE
-    bubbles = reply.bubbles
+    parts = [part for bubble in reply.bubbles for part in _parts(bubble)]
     return Answer(
-        bubbles=tuple(bubble.image_url if _is_photo(bubble) else bubble.text for bubble in bubbles),  # type: ignore[misc]
-        photos=tuple(place for place, bubble in enumerate(bubbles) if _is_photo(bubble)),
-        delays=tuple((bubble.delay_ms or 0) / 1000 for bubble in bubbles),
+        bubbles=tuple(part.said for part in parts),
+        photos=tuple(place for place, part in enumerate(parts) if part.is_photo),
+        delays=tuple(part.delay for part in parts),
         ignored=claimed,
         # Outreach is ignored in a live chat: there is nothing to open.
         continued=opens and reply.ignored and not claimed,
         repeated=reply.deduped or (reply.silent or "").startswith(_REPEATED),
-        silence=_word(reply.silent or reply.ignore_reason) if not bubbles else "",
+        silence=_word(reply.silent or reply.ignore_reason) if not parts else "",
     )
 
 
-def _is_photo(bubble: Bubble) -> bool:
-    return bubble.image_url is not None and not bubble.text
+class _Part(NamedTuple):
+    said: str
+    is_photo: bool
+    delay: float
+
+
+def _parts(bubble: Bubble) -> list[_Part]:
+    """Text and image of a bubble, each as a bubble of its own: the documented ones have only one of them."""
+    delay = (bubble.delay_ms or 0) / 1000
+    if not bubble.image_url:
+        return [_Part(bubble.text, False, delay)]
+    photo = _Part(bubble.image_url, True, delay)
+    return [photo, _Part(bubble.text, False, 0.0)] if bubble.text else [photo]
 
 
 def _word(reason: str | None) -> str:

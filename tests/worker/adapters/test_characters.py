@@ -110,6 +110,12 @@ def test_bubbles_keep_their_order_photos_and_pauses() -> None:
     assert (found.photos, found.delays) == ((1,), (0.0, 0.5, 0.0))
 
 
+def test_a_bubble_with_text_and_image_loses_neither() -> None:
+    found = answer_to(bubbles=[Bubble("look", 500, "https://i.test/1.jpg"), Bubble("nice?", 300)])
+    assert found.bubbles == ("https://i.test/1.jpg", "look", "nice?")
+    assert (found.photos, found.delays) == ((0,), (0.5, 0.0, 0.3))
+
+
 def test_only_a_claimed_lead_is_owned_elsewhere() -> None:
     assert answer_to(ignored=True, ignore_reason="lead_claimed_by_other_account").ignored
     other = answer_to(ignored=True, ignore_reason="some_reason")
