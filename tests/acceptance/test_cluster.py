@@ -18,6 +18,7 @@ from worker.domain.events import InboundChat
 from worker.processes.start_up import examine
 from worker.store import Store, StoreError
 from worker.store.conversations.turn_steps import Grant
+from worker.store.personas.apis import KEY as APIS
 
 pytestmark = pytest.mark.acceptance
 
@@ -96,6 +97,21 @@ def test_batches_renewals_and_whatever_looks_at_all_shards(clustered, channel):
     store.personas.open_gate("ava", "paused")
     assert len(store.agenda.claim_due()) == 60, "woken in all shards"
     assert list(store.follow_ups.due(10)) == []
+
+
+def test_what_is_kept_of_fluidtalk_on_whichever_master(clustered, channel):
+    store = clustered
+    store.drift.add({"field chat.mood": 2})
+    assert store.drift.recent() == {"field chat.mood": 2}
+    store.inbox.accept_many([chat(target, "hi", channel) for target in LEADS])
+    for shard in store.keys.shards:
+        store.redis.zadd(shard.pulled("ava"), {"fu_1": 1})
+    store.redis.hset(APIS, "ava", "characters")
+    assert store.measures.take().acks_owed == {"ava": len(store.keys.shards)}
+    [change] = store.apis.changes()
+    assert (change.before, change.events) == ("characters", 0), "its targets name no platform"
+    store.apis.note()
+    assert store.apis.changes() == []
 
 
 def test_takeovers_in_all_shards(clustered, channel):

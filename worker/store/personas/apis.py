@@ -13,7 +13,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from redis import Redis
-from redis.exceptions import ResponseError
+from redis.exceptions import MovedError, ResponseError
 
 from worker.domain.conversation import Conversation
 from worker.domain.platforms import names_platform
@@ -47,20 +47,24 @@ class Apis:
 
     def changes(self) -> list[Change]:
         """The personas whose API has changed since a worker last started with them."""
-        known = self._written()
-        changed = [(name, known.get(name, _HANDSHAKE), now) for name, now in sorted(self._wanted.items())]
-        return [
-            Change(name, before, now, *self._waiting(name, platforms=before != _HANDSHAKE))
-            for name, before, now in changed
-            if before != now
-        ]
+        try:
+            known = self._written()
+            changed = [(name, known.get(name, _HANDSHAKE), now) for name, now in sorted(self._wanted.items())]
+            return [
+                Change(name, before, now, *self._waiting(name, platforms=before != _HANDSHAKE))
+                for name, before, now in changed
+                if before != now
+            ]
+        except MovedError:
+            # A node of a cluster that is named as a single server: another check says so.
+            return []
 
     def note(self) -> None:
         """A worker starts with these settings. A full store keeps it from being written down, and nothing else."""
-        known = self._written()
-        ours = {name: way for name, way in self._wanted.items() if way not in (_HANDSHAKE, known.get(name))}
-        others = [name for name, way in self._wanted.items() if way == _HANDSHAKE and name in known]
         with suppress(ResponseError):
+            known = self._written()
+            ours = {name: way for name, way in self._wanted.items() if way not in (_HANDSHAKE, known.get(name))}
+            others = [name for name, way in self._wanted.items() if way == _HANDSHAKE and name in known]
             if others:
                 self._redis.hdel(KEY, *others)
             for name, way in ours.items():
