@@ -13,11 +13,15 @@ The script is in ``lua/`` under the name of the function (an underscore at its e
 
 ``face`` names the keys that are taken from the first parameter, an object of ``worker/store/keys.py``. All others are
 given by name: keys first, then arguments. The last of each may be a ``Sequence``, which is a table in Lua.
+
+Empty texts at the end are not sent, because each word costs Redis a third of a small command. The script finds them
+empty all the same. So what is seldom given stands last in a signature.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import takewhile
 from typing import Annotated, Any, Generic, ParamSpec, TypeVar, get_args, get_origin, get_type_hints
 
 from worker.store.keys import Key, Shard
@@ -72,14 +76,26 @@ def _text(
 ) -> str:
     # A function as one would write it by hand, and as a named tuple makes it: no call looks anything up.
     number = " + ".join([str(len(keys)), *(f"len({name})" for name in key_tail)])
-    arguments = [f"1 if {name} else 0" if hint is bool else name for name, hint in single.items()]
+    arguments = [f"1 if {name} else ''" if hint is bool else name for name, hint in single.items()]
     words = [number, *keys, *(f"*{name}" for name in key_tail), *arguments, *(f"*{name}" for name in tail)]
-    return f"def call({', '.join(parameters)}): return use([{', '.join(words)}])\n"
+    lines = [f"def call({', '.join(parameters)}):", f"    words = [{', '.join(words)}]", "    return use(words)"]
+    if _seldom_given(single, tail):
+        lines.insert(2, "    while words[-1] == '': del words[-1]")
+    return "\n".join(lines)
+
+
+def _seldom_given(single: Mapping[str, Any], tail: Sequence[str]) -> list[str]:
+    # The arguments at the end that are empty when they are not sent.
+    if tail:
+        return []
+    return list(takewhile(lambda name: single[name] not in (int, float), reversed(list(single))))
 
 
 def _preamble(keys: Sequence[str], key_tail: Sequence[str], single: Mapping[str, Any], tail: Sequence[str]) -> str:
-    conversions = {int: "tonumber({0})", float: "tonumber({0})", bool: "{0} == '1'"}
+    # A sum is a number, at half the cost of ``tonumber``.
+    conversions = {int: "{0} + 0", float: "{0} + 0", bool: "{0} == '1'"}
     converted = {name: conversions[hint] for name, hint in single.items() if hint in conversions}
+    converted |= {name: "{0} or ''" for name in _seldom_given(single, tail) if name not in converted}
     lines = [*_locals("KEYS", keys, key_tail), *_locals("ARGV", list(single), tail)]
     if converted:
         lines.append(f"{', '.join(converted)} = {', '.join(how.format(name) for name, how in converted.items())}")

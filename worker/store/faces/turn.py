@@ -43,9 +43,9 @@ def record(
     fence: Text,
     own_reply: str,
     lease_ms: int,
-    farewell: str,
     accepted_at: Text,
     ids_known: bool,
+    farewell: str,
     silence: bool,
     only_opted_in: bool,
 ) -> Any:
@@ -61,10 +61,6 @@ def settle(
     token: str,
     fence: Text,
     fate: str,
-    reason: str,
-    mark: str,
-    touch_at: Text,
-    plan_step: Text,
     settled_ms: Text,
     dead_ms: Text,
     conversation_ms: Text,
@@ -73,10 +69,14 @@ def settle(
     grace_ms: int,
     timeline_entries: int,
     doorbell: str,
-    detail: str,
     quiet_from: Text,
+    plan_step: Text,
+    mark: str,
+    touch_at: Text,
     rule: str,
+    reason: str,
     words: str,
+    detail: str,
 ) -> Any:
     """End a turn: its events get their fate."""
 

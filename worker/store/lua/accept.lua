@@ -223,9 +223,8 @@ if left_out ~= '' then note(timeline, now, 'left out', left_out, id) end
 if kind == 'inbound_chat' then
   -- A lead who wrote is not quiet: the running plan is over, also one that is just being dispatched.
   redis.call('HSET', conversation, 'last_inbound', accepted_at, 'inbound_seq', seq .. ' ' .. accepted_at,
-    'plan_step', '0')
+    'plan_step', '0', 'quiet_from', '0')
   redis.call('HINCRBY', conversation, 'plan', '1')
-  redis.call('HDEL', conversation, 'quiet_from')
   drop_touch(conversation, follow_ups, timeline, name, now, 'lead_wrote')
 elseif kind == 'follow_up' or pulled then
   redis.call('HINCRBY', conversation, 'touches', 1)

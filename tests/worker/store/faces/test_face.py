@@ -60,6 +60,26 @@ def test_a_call_sends_the_number_of_keys_then_keys_then_arguments_in_the_order_o
     ]
 
 
+def test_empty_texts_at_the_end_are_not_sent_and_the_script_finds_them_empty(store):
+    @face()
+    def kept(*, holder: Key, at_ms: int, word: str, fence: Text, done: bool, why: str) -> Any:
+        """What is seldom given stands last."""
+
+    def answer(**values):
+        say = "{holder, at_ms, word, fence, tostring(done), why}"
+        return Script(store.redis, lambda: f"{kept.preamble}return {say}", kept).run(holder="h", at_ms=3, **values)
+
+    nothing: dict[str, Any] = {"word": "", "fence": "", "done": False, "why": ""}
+    assert sent(kept, holder="h", at_ms=3, **nothing) == [1, "h", 3]
+    assert answer(**nothing) == ["h", 3, "", "", "false", ""]
+    for name, given, found in (("word", "a", "a"), ("fence", 0, "0"), ("done", True, "true"), ("why", "b", "b")):
+        place = ("word", "fence", "done", "why").index(name)
+        expected = ["", "", "false", ""]
+        expected[place] = found
+        assert answer(**{**nothing, name: given}) == ["h", 3, *expected]
+        assert len(sent(kept, holder="h", at_ms=3, **{**nothing, name: given})) == 4 + place
+
+
 def test_of_each_kind_the_last_may_be_as_many_as_there_are(keys):
     words = sent(renewed, keys.shards[0], conversations=["a", "b"], lease_ms=6000, tokens=["x", "y", "z"])
     assert words == [3, "parley:{00}:agenda", "a", "b", 6000, "x", "y", "z"]

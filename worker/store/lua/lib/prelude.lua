@@ -15,7 +15,7 @@
 --                    inbound_seq                    "<number> <last_inbound>" of the last inbound chat; void when its time
 --                                                   is not that of last_inbound (a process of 0.1.0 accepted a later one)
 --                    plan, plan_step                number of the current follow-up plan, its step (0 = the first)
---                    quiet_from                     milliseconds of the delivery that the cadence counts from
+--                    quiet_from                     milliseconds of the delivery that the cadence counts from, 0 = none
 --                    touch_at, touch_rule           when the next touch is meant to be, and why then; follow_ups says
 --                                                   when it is looked at
 --                    touch_event, touch_requested   JSON of the follow-up that a producer asked for (content), its not_before

@@ -14,9 +14,8 @@ end
 
 -- The plan is over, also one that is just being dispatched.
 local function end_plan(conversation, follow_ups, timeline, name, now, reason)
-  redis.call('HSET', conversation, 'plan_step', 0)
+  redis.call('HSET', conversation, 'plan_step', 0, 'quiet_from', 0)
   redis.call('HINCRBY', conversation, 'plan', 1)
-  redis.call('HDEL', conversation, 'quiet_from')
   drop_touch(conversation, follow_ups, timeline, name, now, reason)
 end
 
@@ -34,6 +33,6 @@ local function expire_quiet(conversation, follow_ups, name, now, retention, froz
   frozen = frozen or redis.call('HMGET', conversation, 'sealed', 'taken_over', 'consent')
   if not frozen[1] and not frozen[2] and frozen[3] ~= 'out' then
     local due = number(redis.call('ZSCORE', follow_ups, name))
-    redis.call('PEXPIRE', conversation, stamp(tonumber(retention) + math.max(0, due - now)))
+    redis.call('PEXPIRE', conversation, due > now and stamp(retention + due - now) or retention)
   end
 end
