@@ -95,6 +95,19 @@ def test_a_reply_accepted_before_the_dispatch_wins(store, chat, answered):
     assert words(store)[-1] == ("follow-up dropped", "lead_wrote")
 
 
+@pytest.mark.parametrize("why", ["the lead writes", "a person takes over"])
+def test_a_plan_that_is_over_leaves_nothing_that_a_touch_could_count_from(store, chat, answered, why):
+    touch = answered(3600)
+    if why == "the lead writes":
+        store.inbox.accept(chat())
+    else:
+        store.takeovers.claim(LEAD, "operator", "a call")
+    after = touch_of(store)
+    assert (after.plan, after.step, after.quiet_from, after.due) == (touch.plan + 1, 0, 0, 0)
+    assert (after.meant_for, after.rule) == (0, "")
+    assert list(store.follow_ups.quiet("ava")) == [[]]
+
+
 def test_a_reply_accepted_after_the_dispatch_is_known_to_the_turn(store, chat, answered, begin):
     fire(store, answered())
     store.inbox.accept(chat())
