@@ -164,7 +164,7 @@ _SENTENCES: dict[Cause, str | Callable[[_Figures], str]] = {
     Cause.NEWER_RELEASE: "written by a newer release",
     Cause.QUIET_HOURS: "quiet hours",
     Cause.RAMP: "outreach ramp",
-    Cause.FREQUENCY_CAP: "the lead has heard enough of all personas for now",
+    Cause.FREQUENCY_CAP: _unsent("the lead has heard enough of all personas for now"),
     Cause.SEALED: "the conversation is sealed",
     Cause.PERSONA_ENDED: "the persona ended the conversation",
     Cause.OWNED_ELSEWHERE: "the lead belongs to another account of the persona",

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from worker.domain.decisions import End, Rules, Wait
+from dataclasses import replace
+
+from worker.domain.decisions import End, Rules, Wait, withheld
+from worker.domain.reply import Reply
 from worker.domain.vocabulary import Cause, is_outreach, rules_of
 from worker.pipeline import failpoints
 from worker.store import Store
@@ -34,6 +37,27 @@ class Frequency:
         if not kind.speaks_first or not in_time or self._inbox.waiting(grant.conversation) > len(grant.entries):
             return End("skipped", Cause.FREQUENCY_CAP, follow_up="next_step")
         return Wait(seconds, Cause.FREQUENCY_CAP, asked=False)
+
+    def keep(self, grant: Grant) -> None:
+        """The message is written and waits for its delivery: its place is kept until then."""
+        if self._holds_for(grant):
+            self._frequency.waits_of([(grant.conversation, grant.head.event_id)], written=True)
+
+    def withheld(self, grant: Grant, reply: Reply) -> End | None:
+        """Why a message that was written earlier is not sent any more; None = it is sent.
+
+        Its place may be another message's by now: it waited for longer than a day, or its worker vanished for an hour.
+        It waits no longer, because the lead may write behind it. What may have arrived is counted already, and a
+        farewell is for the channel.
+        """
+        head = grant.head
+        in_doubt = head.bubbles_sent or head.send_unknowns or head.sends_vanished
+        if not self._holds_for(grant) or in_doubt or reply.fate != "answered":
+            return None
+        (seconds,) = self._frequency.waits_of([(grant.conversation, head.event_id)], written=True)
+        if not seconds:
+            return None
+        return replace(withheld(head, reply, Cause.FREQUENCY_CAP), follow_up="next_step")
 
     def not_sent(self, grant: Grant) -> None:
         """Nothing was sent for now: give the reservation back."""

@@ -108,7 +108,10 @@ class Turn:
             resume = before_sending(head, made, rules)
             if isinstance(resume, End):
                 return self._end(lease, resume)
-            return self._deliver(lease, head, Reply.of_json(head.reply), made)
+            reply = Reply.of_json(head.reply)
+            if too_many := self._frequency.withheld(grant, reply):
+                return self._end(lease, too_many)
+            return self._deliver(lease, head, reply, made)
         known = self._moments.known(grant, made)
         step = before_asking(head, known, rules)
         valid_seconds = rules.validity.ai_opener_seconds - known.waited_seconds
@@ -181,6 +184,7 @@ class Turn:
         return self._deliver(lease, head._replace(sends=head.sends + 1, reply_id=recorded.reply_id), first, UNTRIED)
 
     def _keep(self, lease: Lease, cause: Cause) -> TurnResult:
+        if_possible(partial(self._frequency.keep, lease.grant))
         held = self._hold(lease, Wait(0.0, cause))
         return LEFT if held == LEFT else TurnResult("kept", cause)
 
@@ -199,6 +203,7 @@ class Turn:
         failure = self._send(lease, head, reply)
         decision = of_delivery(head, reply, failure, made, rules, self._jitter)
         if isinstance(decision, Wait):
+            if_possible(partial(self._frequency.keep, grant))
             return self._hold(lease, decision, judged=made.judged)
         delivered = failure is None and bool(reply.bubbles or reply.photo_url)
         return self._end(lease, decision, delivered=delivered)

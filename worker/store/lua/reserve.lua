@@ -21,9 +21,12 @@ local function free_at(most, period)
   return oldest and oldest[2] and number(oldest[2]) + period or 0
 end
 
-if not redis.call('ZSCORE', told, message) then
-  local wait = math.max(free_at(per_day, day), free_at(per_week, week)) - now
-  if wait > 0 then return wait end
+-- Its own place is no reason to wait. Once that is older than a day, another message may have taken the day.
+redis.call('ZREM', told, message)
+local wait = math.max(free_at(per_day, day), free_at(per_week, week)) - now
+if wait > 0 then
+  redis.call('ZREM', reserved, message)
+  return wait
 end
 redis.call('ZADD', told, now, message)
 redis.call('ZADD', reserved, now + reserved_ms, message)

@@ -12,6 +12,8 @@ from worker.store.redis.scripts import Scripts
 
 # A reservation of a worker that vanished ends after so long. Another turn of the same event renews it.
 _RESERVED_MS = 3_600_000
+# What is written ends with its delivery, however long the channel is away or a person has the conversation.
+_WRITTEN_MS = 7 * 86_400_000
 
 # A conversation and the id of one of its events.
 NamedEvent = tuple[Conversation, str]
@@ -34,8 +36,11 @@ class LeadFrequency:
         self._per_week = cap.per_lead_per_week or 0
         self.is_capped = bool(self._per_day or self._per_week)
 
-    def waits_of(self, events: Sequence[NamedEvent]) -> list[float]:
-        """Reserve one message for each event. Seconds until its first free moment; 0 = it is reserved."""
+    def waits_of(self, events: Sequence[NamedEvent], *, written: bool = False) -> list[float]:
+        """Reserve one message for each event. Seconds until its first free moment; 0 = it is reserved.
+
+        ``written``: the persona has written the messages, and they wait for their delivery.
+        """
         if not self.is_capped or not events:
             return [0.0] * len(events)
         calls = [
@@ -43,7 +48,7 @@ class LeadFrequency:
                 **self._names(event),
                 per_day=self._per_day,
                 per_week=self._per_week,
-                reserved_ms=_RESERVED_MS,
+                reserved_ms=_WRITTEN_MS if written else _RESERVED_MS,
             )
             for event in events
         ]

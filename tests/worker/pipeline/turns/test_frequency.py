@@ -7,8 +7,10 @@ from datetime import timedelta
 
 import pytest
 
+from simulation.upstreams.faults import FaultKind, FaultRule
 from worker.domain.conversation import Conversation
 from worker.domain.events import AiOpener, EventTrigger, FollowUp
+from worker.store.redis.ahead import advance
 
 PERSONAS = {"ava": {"api_key": "ft_sk_ava"}, "bea": {"api_key": "ft_sk_bea"}}
 # An opener lives for longer than the day that it may have to wait.
@@ -160,3 +162,56 @@ def test_a_follow_up_that_another_cap_holds_back_reserves_nothing(make_world):
     assert len(world.follow_ups_seen()) == 1
     kept = [world.store.redis.zcard(world.store.keys.lead_keys(target).told) for target in ("@first", "@lead")]
     assert sorted(kept) == [0, 1]
+
+
+@pytest.fixture
+def slow_world(make_world):
+    """The same two personas, with a clock that the test moves. Its channel does not take the first message."""
+    world = make_world(personas=PERSONAS, **CAPPED)
+    world.upstreams.add_fault(FaultRule(kind=FaultKind.ANSWER, status=503, service="captivate", first=1))
+    return world
+
+
+def open_in(world, conversation):
+    """An opener, and a turn of its conversation."""
+    channel = world.channel(conversation.persona)
+    world.producer.enqueue(AiOpener(persona=conversation.persona, target="@lead", channel=channel, event_id="o"))
+    return turn_in(world, conversation)
+
+
+def turn_in(world, conversation):
+    return world.parts.turns.run(*conversation)
+
+
+def wait(world, **times):
+    advance(world.store.redis, timedelta(**times).total_seconds())
+
+
+def test_what_is_written_keeps_its_place_however_long_the_channel_is_away(slow_world):
+    assert open_in(slow_world, AVA).startswith("held")
+    wait(slow_world, hours=2)
+    assert "heard enough" in open_in(slow_world, BEA)
+    assert turn_in(slow_world, AVA).startswith("answered")
+
+
+def test_what_is_written_keeps_its_place_while_a_person_has_the_conversation(slow_world, stand_still):
+    stand_still("after ask", lambda: slow_world.store.takeovers.claim(AVA, "a person"))
+    assert open_in(slow_world, AVA).startswith("kept")
+    wait(slow_world, hours=2)
+    assert "heard enough" in open_in(slow_world, BEA)
+
+
+def test_what_waited_for_more_than_a_day_gives_way_to_what_went_out_meanwhile(slow_world):
+    assert open_in(slow_world, AVA).startswith("held")
+    wait(slow_world, hours=25)
+    assert open_in(slow_world, BEA).startswith("answered")
+    said = "skipped: the lead has heard enough of all personas for now: 0 of 1 sent; 1 written, not sent"
+    assert turn_in(slow_world, AVA).startswith(said)
+    assert all(account.unexplained == 0 for account in slow_world.store.books.accounts())
+
+
+def test_what_no_other_message_took_the_place_of_still_goes_out(slow_world):
+    assert open_in(slow_world, AVA).startswith("held")
+    wait(slow_world, days=8)
+    assert turn_in(slow_world, AVA).startswith("answered")
+    assert "heard enough" in open_in(slow_world, BEA)
