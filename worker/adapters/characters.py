@@ -204,7 +204,8 @@ def _as(kind: type[CallFailed], failure: CallFailed) -> CallFailed:
 
 def _answer(reply: CharacterReply, *, opens: bool) -> Answer:
     if reply.paused:
-        raise failures.WalletEmpty(f"the persona is paused: {_word(reply.pause_reason)}", why=_word(reply.pause_reason))
+        why = _word(reply.pause_reason) or "no_reason"
+        raise failures.WalletEmpty(f"the persona is paused: {why}", why=why)
     claimed = reply.ignored and reply.ignore_reason == _OWNED_ELSEWHERE
     parts = [part for bubble in reply.bubbles for part in _parts(bubble)]
     return Answer(

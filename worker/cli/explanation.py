@@ -22,6 +22,7 @@ from worker.domain.diagnoses import (
     outreach_stopped,
     paused,
     persona_silent,
+    stops_all_leads,
     store_refuses,
     unconfigured,
     unread_queues,
@@ -211,7 +212,7 @@ def _held(now: Situation, settings: Settings) -> str | None:
 def _is_for_all(now: Situation) -> bool:
     # What the last attempt found has meanwhile closed a gate: then that is the reason, and opens it for all.
     gate = gate_behind(now.hold_reason)
-    if gate is Gate.CREDITS and now.started:
+    if gate is Gate.CREDITS and now.started and not stops_all_leads(stored_reason(now.gates, gate)):
         return False
     return gate is not None and gate in closed_gates(now.gates, now.now)
 
@@ -234,8 +235,10 @@ def _gated(now: Situation, _: Settings) -> str | None:
     if Gate.CIRCUIT in closed:
         why = persona_silent(persona, stored_reason(now.gates, Gate.CIRCUIT))
         return f"{why.what}; {_tried(Gate.CIRCUIT, now)}"
-    if Gate.CREDITS in closed and not now.started and not rules_of(now.kind).only_told:
-        return f"{credits_out(persona).what}; {_tried(Gate.CREDITS, now)}"
+    if Gate.CREDITS in closed and not rules_of(now.kind).only_told:
+        reason = stored_reason(now.gates, Gate.CREDITS)
+        if stops_all_leads(reason) or not now.started:
+            return f"{credits_out(persona, reason).what}; {_tried(Gate.CREDITS, now)}"
     return None
 
 

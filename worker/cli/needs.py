@@ -151,7 +151,7 @@ def _of_persona(persona: PersonaCondition, condition: Condition) -> Iterator[Nee
     if Gate.PAUSED in closed and persona.waiting:
         yield _need(paused(name, closed[Gate.PAUSED]), waits)
     if Gate.CREDITS in closed:
-        yield _need(credits_out(name))
+        yield _need(credits_out(name, closed[Gate.CREDITS]))
     if Gate.OUTREACH in closed:
         yield _need(outreach_stopped(name, closed[Gate.OUTREACH]))
     yield from _late(persona, closed, condition)

@@ -310,7 +310,8 @@ def _of_key(head: Attempts, failure: CallFailed, rules: Rules, jitter: random.Ra
         case failures.KeyRefused():
             return Wait(rules.retry.pause_seconds, Cause.KEY_REFUSED, status_of(failure), gate=Gate.QUARANTINED)
         case failures.CreditsOut():
-            return Wait(seconds, Cause.CREDITS_OUT, figures(reason=failure.why), gate=Gate.CREDITS)
+            leads = "all" if isinstance(failure, failures.WalletEmpty) else None
+            return Wait(seconds, Cause.CREDITS_OUT, figures(reason=failure.why, leads=leads), gate=Gate.CREDITS)
         case failures.Throttled():
             for_all = pause_for_all(head.asks, failure.retry_after, rules.retry, jitter)
             behind = max(seconds, for_all) + rules.retry.pause_seconds * jitter.uniform(0.5, 1.0)

@@ -15,6 +15,8 @@ from worker.domain.sentences import of_stored
 from worker.domain.vocabulary import Cause, Gate
 
 _FIGURE = re.compile(r"\bstatus=(\S+)")
+_WORD = re.compile(r"\breason=(\S+)")
+_ALL_LEADS = re.compile(r"\bleads=all\b")
 
 
 class Diagnosis(NamedTuple):
@@ -78,10 +80,20 @@ def key_refused(persona: str, reason: str) -> Diagnosis:
     return Diagnosis(f"FluidTalk refuses the key of {persona} ({_answer(reason)})", do, "key-refused", "FluidTalk")
 
 
-def credits_out(persona: str) -> Diagnosis:
-    """A persona may begin no new conversation."""
+def credits_out(persona: str, reason: str = "") -> Diagnosis:
+    """A persona is asked nothing: no credits, or it is paused at FluidTalk. ``reason``: as the store keeps it."""
+    if paused_for := _WORD.search(reason):
+        what = f"{persona} is paused at FluidTalk ({paused_for[1]})"
+        do = "have FluidTalk continue it; a probe finds out by itself, and what waits continues"
+        return Diagnosis(what, do, "credits-out", "FluidTalk")
+    whom = "" if stops_all_leads(reason) else " for new leads"
     do = "buy credits; a probe finds out by itself, and what waits continues"
-    return Diagnosis(f"{persona} has no credits for new leads (402)", do, "credits-out", "FluidTalk")
+    return Diagnosis(f"{persona} has no credits{whom} (402)", do, "credits-out", "FluidTalk")
+
+
+def stops_all_leads(reason: str) -> bool:
+    """Whether a persona without credits answers no lead, not even one whom it has answered before."""
+    return _ALL_LEADS.search(reason) is not None
 
 
 def paused(persona: str, reason: str) -> Diagnosis:

@@ -67,6 +67,15 @@ def _unconfirmed(found: _Figures) -> str:
     return f"delivery unconfirmed{answer}: it may have arrived"
 
 
+def _credits_out(found: _Figures) -> str:
+    return f"the persona is paused at FluidTalk ({found['reason']})" if "reason" in found else "credits out (402)"
+
+
+def _nothing_said(found: _Figures) -> str:
+    why = f": {found['reason']}" if "reason" in found else ""
+    return f"the persona had nothing to say{why}"
+
+
 def _gave_up(found: _Figures) -> str:
     of_last = " ".join(f"{name}={value}" for name, value in found.items() if name in _OF_THE_LAST)
     why = of_stored(f"{found.get('last', '?')} {of_last}".rstrip())
@@ -132,7 +141,7 @@ _SENTENCES: dict[Cause, str | Callable[[_Figures], str]] = {
     Cause.PERSONA_UNKNOWN: _with_status("no answer, it may have been acted on", "connection lost or timed out"),
     Cause.PERSONA_REFUSED: _with_status("refused by the persona"),
     Cause.KEY_REFUSED: _of("key refused ({status})"),
-    Cause.CREDITS_OUT: "credits out (402)",
+    Cause.CREDITS_OUT: _credits_out,
     Cause.BAD_REPLY: "bad reply: not the documented JSON",
     Cause.IMAGE_NOT_HOSTED: _with_status("image cannot be hosted yet"),
     Cause.IMAGE_NOT_FETCHED: "image cannot be fetched yet",
@@ -178,7 +187,7 @@ _SENTENCES: dict[Cause, str | Callable[[_Figures], str]] = {
     Cause.QUIET_GAVE_WAY: "it waited for the end of quiet hours, and another event came",
     Cause.RAMP_GAVE_WAY: "it waited for its moment, and another event came",
     Cause.ZONE_UNKNOWN: "the lead's zone is not known",
-    Cause.NOTHING_SAID: "the persona had nothing to say",
+    Cause.NOTHING_SAID: _nothing_said,
     Cause.ONLY_TOLD: "the persona was told; nothing is said to the lead",
     Cause.TEXT_LOST: "text lost: the persona answered the first call, and its answer did not arrive",
     Cause.ALREADY_LIVE: "the lead already has a live conversation",

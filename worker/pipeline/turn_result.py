@@ -63,7 +63,7 @@ LEFT = TurnResult("left", Cause.LEASE_LOST)
 # The name of a gate takes the place of the cause, which the gate itself keeps.
 _GATES = {
     Gate.CIRCUIT.value: "FluidTalk does not answer for the persona",
-    Gate.CREDITS.value: sentence(Cause.CREDITS_OUT),
+    Gate.CREDITS.value: f"{sentence(Cause.CREDITS_OUT)}, or paused at FluidTalk",
     Gate.CHANNEL.value: sentence(Cause.CHANNEL_CLOSED),
 }
 

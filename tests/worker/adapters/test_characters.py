@@ -137,10 +137,11 @@ def test_why_it_says_nothing_is_a_word(reply: dict[str, Any], repeated: bool, si
     assert (found.repeated, found.silence) == (repeated, silence)
 
 
-def test_a_paused_persona_is_no_silence() -> None:
+@pytest.mark.parametrize(("reason", "why"), [("plan_limit", "plan_limit"), (None, "no_reason"), ("a b", "other")])
+def test_a_paused_persona_is_no_silence(reason: str | None, why: str) -> None:
     with pytest.raises(failures.WalletEmpty) as failed:
-        answer_to(paused=True, pause_reason="plan_limit")
-    assert failed.value.why == "plan_limit"
+        answer_to(paused=True, pause_reason=reason)
+    assert failed.value.why == why
 
 
 @pytest.mark.parametrize(

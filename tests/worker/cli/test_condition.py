@@ -110,6 +110,14 @@ def test_all_is_well(condition):
             {"gates": {"credits_until": "5", "credits_reason": "credits_out"}},
             ["ava has no credits for new leads (402)"],
         ),
+        (
+            {"gates": {"credits_until": "5", "credits_reason": "credits_out leads=all"}},
+            ["ava has no credits (402)"],
+        ),
+        (
+            {"gates": {"credits_until": "5", "credits_reason": "credits_out reason=plan_limit leads=all"}},
+            ["ava is paused at FluidTalk (plan_limit)"],
+        ),
         ({"gates": {"outreach": "15 of 50"}}, ["persona ava sends no openers and follow-ups (15 of 50)"]),
         (
             {

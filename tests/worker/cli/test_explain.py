@@ -53,6 +53,9 @@ HELD = {"hold_until": NOW + 30_000, "hold_reason": "no answer (status 502)", "as
 BETWEEN_BUBBLES = {"hold_until": NOW + 5000, "hold_reason": "next bubble 2 of 3", "replied": True, "bubbles_sent": 1}
 CIRCUIT = {"circuit_until": str(NOW + 9000), "circuit_reason": "no_answer status=503"}
 CREDITS = {"credits_until": str(NOW + 9000), "credits_reason": "credits out (402)"}
+WALLET = {**CREDITS, "credits_reason": "credits_out leads=all"}
+PAUSED_THERE = {**CREDITS, "credits_reason": "credits_out reason=plan_limit leads=all"}
+HELD_FOR_CREDITS = {"hold_until": NOW + 5000, "hold_reason": "credits_out reason=plan_limit leads=all"}
 STOPPED = {"gates": {"outreach": "15 of the last 50"}}
 PLANNED = TouchState("ava:@lead", due=NOW + 14_400_000, rule="step 1 of 2, after 5 h of silence")
 TYPING = {"joining": "open", "due": NOW + 1100}
@@ -117,6 +120,8 @@ TYPING = {"joining": "open", "due": NOW + 1100}
         ({"gates": CIRCUIT}, "FluidTalk does not answer for ava (status 503); one call tries it in 9 s"),
         ({"gates": CREDITS, "started": False}, "ava has no credits for new leads (402); one call tries it in 9 s"),
         ({"gates": CREDITS}, "as soon as one is free"),
+        ({"gates": WALLET}, "ava has no credits (402); one call tries it in 9 s"),
+        ({"gates": PAUSED_THERE, **HELD_FOR_CREDITS}, "ava is paused at FluidTalk (plan_limit); one call tries it"),
         ({"gates": {"paused": "holiday"}, "replied": True}, "as soon as one is free"),
         ({**STOPPED, "kind": "ai_opener"}, "sends no openers and follow-ups (15 of the last 50); when the cause is"),
         ({**STOPPED, "kind": "ai_opener", "lead_wrote": True}, "as soon as one is free"),

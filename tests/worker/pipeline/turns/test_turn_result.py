@@ -42,7 +42,7 @@ def test_a_turn_is_told_in_codes_and_in_a_phrase(result, phrase, codes):
     ("reason", "why"),
     [
         ("circuit", ": FluidTalk does not answer for the persona"),
-        ("credits", ": credits out (402)"),
+        ("credits", ": credits out (402), or paused at FluidTalk"),
         ("channel", ": the channel takes nothing now"),
         ("throttled by the persona (429)", ": throttled by the persona (429)"),
         ("", ""),
