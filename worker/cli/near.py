@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from itertools import islice
 
+from config.personas import Persona
 from worker.cli.session import Session
 from worker.domain.conversation import Conversation
 
@@ -32,11 +33,13 @@ def near_misses(opened: Session, conversation: Conversation) -> list[Conversatio
 
 
 def spellings(opened: Session, persona: str, target: str) -> list[Conversation]:
-    """The conversations that other spellings of a handle name, of this persona first, then of the configured ones."""
+    """The conversations that other spellings of a handle name, of this persona first, then of the configured ones. Of
+    the Characters API also those that name the platform."""
     bare = target.removeprefix("@")
-    handles = dict.fromkeys((target, f"@{bare}", bare, f"@{bare.lower()}", bare.lower()))
-    personas = dict.fromkeys((persona, *sorted(opened.settings.personas)))
-    return [Conversation(name, handle) for name in personas if name for handle in handles if handle]
+    handles = [each for each in dict.fromkeys((target, f"@{bare}", bare, f"@{bare.lower()}", bare.lower())) if each]
+    personas = [name for name in dict.fromkeys((persona, *sorted(opened.settings.personas))) if name]
+    places = {name: _places(opened.settings.personas.get(name)) for name in personas}
+    return [Conversation(name, place + handle) for name in personas for place in places[name] for handle in handles]
 
 
 def not_configured(opened: Session, persona: str) -> str:
@@ -71,5 +74,15 @@ def words_of(conversation: Conversation) -> str:
     return first + shlex.join(conversation)
 
 
-def _bare(handle: str) -> str:
-    return handle.removeprefix("@").casefold()
+def _places(persona: Persona | None) -> list[str]:
+    # What the targets of a persona have before the handle.
+    if persona is None or persona.speaks == "handshake":
+        return [""]
+    platforms = [each for each in dict.fromkeys((persona.platform, *persona.pulled_follow_ups.platforms)) if each]
+    accounts = [f"{platform}/{account}/" for platform in platforms for account in persona.separate_accounts]
+    return ["", *(f"{platform}/" for platform in platforms), *accounts]
+
+
+def _bare(target: str) -> str:
+    # Also without platform and account.
+    return target.rpartition("/")[2].removeprefix("@").casefold()

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 
 import pytest
 
 from worker.domain.conversation import Conversation
+from worker.store import Store
 
 
 @pytest.fixture
@@ -34,6 +36,28 @@ class TestNothingIsKnown:
 
     def test_the_same_handle_with_another_persona(self, parley, leads):
         assert "  parley explain ava @mia\n" in parley("explain", "bea", "@mia").err
+
+    @pytest.mark.parametrize(
+        ("stored", "typed", "in_index"),
+        [
+            ("instagram/john_doe", "john_doe", False),
+            ("instagram/@john_doe", "John_Doe", False),
+            ("instagram/cleo_de/john_doe", "@john_doe", False),
+            ("telegram/john_doe", "@john_doe", True),
+            ("instagram/cleo_de/john_doe", "instagram/jhon_doe", True),
+        ],
+    )
+    def test_a_handle_without_its_platform(
+        self, parley, make_settings, redis_server, store, chat, monkeypatch, stored, typed, in_index
+    ):
+        cleo = {"api_key": "ftc_live_1", "platform": "instagram", "separate_accounts": "cleo_de"}
+        for name, value in cleo.items():
+            monkeypatch.setenv(f"PARLEY_PERSONAS__CLEO__{name.upper()}", value)
+        with closing(Store(make_settings(redis_url=redis_server.url, personas={"cleo": cleo}))) as of_cleo:
+            of_cleo.inbox.accept(chat("e1", persona="cleo", target=stored))
+        if not in_index:
+            store.redis.delete(*(shard.conversations for shard in store.keys.shards))
+        assert f"  parley explain cleo {stored}\n" in parley("explain", "cleo", typed).err
 
     def test_a_persona_that_is_not_configured_is_named_with_the_near_one(self, parley, leads):
         said = parley("explain", "avaa", "@mia").err
