@@ -197,6 +197,10 @@ class Producer:
             return event
         if event.kind == "follow_up":
             raise InvalidEvent(f"kind: follow-ups of persona {event.persona} are written by FluidTalk (Characters API)")
+        if isinstance(event, EventTrigger) and event.event_type.strip().casefold() == "outreach":
+            raise InvalidEvent(
+                "event_type: outreach is how the Characters API opens a conversation: enqueue an AiOpener"
+            )
         usual = persona.platform or ""
         target = target_on(event.platform, event.target) if event.platform else full_target(event.target, usual)
         if persona.separate_accounts:

@@ -281,6 +281,7 @@ def test_an_empty_wallet_holds_conversations_that_have_begun_too(
     ("fields", "says"),
     [
         ({"kind": FollowUp}, "follow-ups of persona cleo are written by FluidTalk"),
+        ({"kind": EventTrigger, "event_type": "outreach"}, "enqueue an AiOpener"),
         ({"persona": "ava", "platform": "instagram"}, "platform: persona ava has none"),
         ({"target": "x" * 250}, "the limit is 256"),
     ],
