@@ -112,6 +112,10 @@ def of_apis(changes: Sequence[Change]) -> list[Finding]:
 def _of_api(change: Change) -> Finding:
     persona = change.persona
     said = f"persona {persona} changes from {_NAMINGS[change.before]} to {_NAMINGS[change.now]}"
+    if not change.events and change.before == "handshake":
+        # Also one that is new: only the other APIs are written down.
+        said = f"persona {persona} starts with {_NAMINGS[change.now]}"
+        return Finding("api", "ok", f"{said}, and nothing waits for it under names of {_NAMINGS[change.before]}")
     if not change.events:
         return Finding("api", "ok", f"{said}, and nothing waits for it under its old names")
     return Finding(
