@@ -155,8 +155,8 @@ class Character:
         return {
             "ok": paid,
             "checks": [{"name": "platform_bound", "ok": True}, {"name": "wallet", "ok": paid}],
-            "fireable_event_ids": ["outreach", *(self.fireable or [])],
             "bound_platforms": [platform] if platform else sorted({each for each, _ in self.leads}),
+            **({} if self.fireable is None else {"fireable_event_ids": ["outreach", *self.fireable]}),
         }
 
     def _pay(self) -> None:

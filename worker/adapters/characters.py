@@ -9,9 +9,10 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from worker.adapters.handshake import failure_of
-from worker.clients.fluidtalk import Bubble, CharacterReply, Characters, Conflict, FluidTalkError, NotFound
+from worker.clients.fluidtalk import Bubble, CharacterReply, Characters, Conflict, FluidTalkError, NotFound, Vision
 from worker.domain import failures
 from worker.domain.answer import Answer
+from worker.domain.event_parts import LeftOut
 from worker.domain.events import AiOpener, EventTrigger, FollowUp, InboundChat, MoneyEvent, PulledFollowUp, StoredEvent
 from worker.domain.failures import CallFailed, Unsendable
 from worker.domain.platforms import Place, place_of, platform_and_handle
@@ -53,7 +54,7 @@ class CharactersPersona:
         try:
             if isinstance(group[-1], MoneyEvent):
                 return self._tell(group[-1])
-            return _answer(self._call(group, image_url), opens=isinstance(group[-1], AiOpener))
+            return _answer(self._call(group, image_url), group[-1])
         except FluidTalkError as error:
             raise _failure_of(error) from error
 
@@ -202,22 +203,32 @@ def _as(kind: type[CallFailed], failure: CallFailed) -> CallFailed:
     )
 
 
-def _answer(reply: CharacterReply, *, opens: bool) -> Answer:
+def _answer(reply: CharacterReply, event: StoredEvent) -> Answer:
     if reply.paused:
         why = _word(reply.pause_reason) or "no_reason"
         raise failures.WalletEmpty(f"the persona is paused: {why}", why=why)
     claimed = reply.ignored and reply.ignore_reason == _OWNED_ELSEWHERE
     parts = [part for bubble in reply.bubbles for part in _parts(bubble)]
+    fireable = reply.fireable_event_ids
     return Answer(
         bubbles=tuple(part.said for part in parts),
         photos=tuple(place for place, part in enumerate(parts) if part.is_photo),
         delays=tuple(part.delay for part in parts),
         ignored=claimed,
         # Outreach is ignored in a live chat: there is nothing to open.
-        continued=opens and reply.ignored and not claimed,
+        continued=isinstance(event, AiOpener) and reply.ignored and not claimed,
+        left_out=_unseen(reply.vision),
         repeated=reply.deduped or (reply.silent or "").startswith(_REPEATED),
         silence=_word(reply.silent or reply.ignore_reason) if not parts else "",
+        no_such_trigger=isinstance(event, EventTrigger) and fireable is not None and event.event_type not in fireable,
     )
+
+
+def _unseen(vision: Vision | None) -> tuple[LeftOut, ...]:
+    # The answer stands, and speaks of an image that the persona has not seen.
+    if vision is None or vision.seen is not False:
+        return ()
+    return (LeftOut("image", f"FluidTalk has not seen it ({_word(vision.reason) or 'no reason told'})"),)
 
 
 class _Part(NamedTuple):

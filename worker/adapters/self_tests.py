@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from contextlib import closing
 
-from config.settings import Settings
+from config.settings import Persona, Settings
+from worker.adapters.characters import OUTREACH
 from worker.adapters.handshake import failure_of
 from worker.clients.fluidtalk import Characters, FluidTalkError, SelfTest
 from worker.clients.http.connections import Connections
 from worker.domain.failures import CreditsOut, KeyRefused
 from worker.observability.checks import Finding
 
+_MOST_NAMED = 20
+
 
 def of_personas(settings: Settings) -> list[Finding]:
-    """A finding for each persona of the Characters API, from one call each; none without such personas.
+    """A finding for each persona of the Characters API and each of its platforms, from a call each; none without such
+    personas.
 
     ``settings``: of a worker, because the calls need tokens.
     """
@@ -30,34 +34,39 @@ def of_personas(settings: Settings) -> list[Finding]:
                 connect_timeout=times.connect_seconds,
                 connections=connections,
             )
-            found.append(_of_persona(client, name, persona.platform or ""))
+            found += _of_persona(client, name, persona)
     return found
 
 
-def _of_persona(client: Characters, name: str, platform: str) -> Finding:
-    check = f"persona {name}"
-    try:
-        result = client.self_test(platform=platform)
-    except FluidTalkError as error:
-        failure = failure_of(error)
-        if isinstance(failure, KeyRefused):
-            remedy = f"give its token: PARLEY_PERSONAS__{name.upper()}__API_KEY"
-            return Finding(check, "failure", f"FluidTalk refuses its token ({failure.status})", remedy)
-        if isinstance(failure, CreditsOut):
-            return Finding(
-                check, "failure", "its wallet is empty: no lead is answered", "top up its wallet at FluidTalk"
-            )
-        status = f"status {failure.status}" if failure.status else failure.why or "no answer"
-        means = f"FluidTalk gave no result of its self test ({status}), so nothing is known"
-        return Finding(check, "warning", means, "try again; look at FLUIDTALK__BASE_URL if it stays so")
-    return _of_result(result, check, name, platform)
+def _of_persona(client: Characters, name: str, persona: Persona) -> list[Finding]:
+    found: list[Finding] = []
+    more = persona.pulled_follow_ups.platforms if persona.pulled_follow_ups.enabled else ()
+    for platform in dict.fromkeys((persona.platform or "", *more)):
+        try:
+            result = client.self_test(platform=platform)
+        except FluidTalkError as error:
+            return [*found, _of_failure(error, f"persona {name}", name)]
+        found.append(_of_result(result, f"persona {name}", name, platform))
+    return found
+
+
+def _of_failure(error: FluidTalkError, check: str, name: str) -> Finding:
+    failure = failure_of(error)
+    if isinstance(failure, KeyRefused):
+        remedy = f"give its token: PARLEY_PERSONAS__{name.upper()}__API_KEY"
+        return Finding(check, "failure", f"FluidTalk refuses its token ({failure.status})", remedy)
+    if isinstance(failure, CreditsOut):
+        return Finding(check, "failure", "its wallet is empty: no lead is answered", "top up its wallet at FluidTalk")
+    status = f"status {failure.status}" if failure.status else failure.why or "no answer"
+    means = f"FluidTalk gave no result of its self test ({status}), so nothing is known"
+    return Finding(check, "warning", means, "try again; look at FLUIDTALK__BASE_URL if it stays so")
 
 
 def _of_result(result: SelfTest, check: str, name: str, platform: str) -> Finding:
     if result.platforms is not None and platform not in result.platforms:
         bound = ", ".join(result.platforms) or "none"
         means = f"platform {platform} is not bound at FluidTalk (bound: {bound}): its leads cannot be answered"
-        remedy = f"bind it there, or correct PARLEY_PERSONAS__{name.upper()}__PLATFORM"
+        remedy = f"bind it there, or correct the platforms in PARLEY_PERSONAS__{name.upper()}__..."
         return Finding(check, "failure", means, remedy)
     failed = ", ".join(each.name for each in result.checks if not each.ok)
     if not result.ok:
@@ -67,4 +76,13 @@ def _of_result(result: SelfTest, check: str, name: str, platform: str) -> Findin
         return Finding(
             check, "warning", f"its self test names {failed}", "look at these checks in FluidTalk's dashboard"
         )
-    return Finding(check, "ok", f"its self test passed, platform {platform}")
+    return Finding(check, "ok", f"its self test passed, platform {platform}{_triggers(result.fireable_event_ids)}")
+
+
+def _triggers(fireable: list[str] | None) -> str:
+    # What producers may name as the type of an event: FluidTalk says nothing to others.
+    if fireable is None:
+        return ""
+    named = sorted(set(fireable) - {OUTREACH})
+    further = f", {len(named) - _MOST_NAMED} more" if len(named) > _MOST_NAMED else ""
+    return f"; types of platform events that it knows: {', '.join(named[:_MOST_NAMED]) or 'none'}{further}"

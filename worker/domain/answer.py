@@ -18,6 +18,7 @@ class Answer:
     Some APIs say more. ``photos``: the places in ``bubbles`` that hold the address of a photo instead of a text.
     ``delays``: the persona's own pause before each bubble, in seconds; empty = it names none. ``repeated``: the server
     took the call for a repeat of an earlier one. ``silence``: why there are no bubbles, as one word.
+    ``no_such_trigger``: the server does not know the type of a platform event.
     """
 
     bubbles: tuple[str, ...] = ()
@@ -29,3 +30,4 @@ class Answer:
     delays: tuple[float, ...] = ()
     repeated: bool = False
     silence: str = ""
+    no_such_trigger: bool = False

@@ -240,6 +240,8 @@ def of_answer(kind: str, answer: Answer, *, second: bool, lost: TextLost = _SILE
         return Deliver(
             Reply(answer.bubbles, photo_url=answer.photo_url, pauses=answer.delays[1:], photos=answer.photos)
         )
+    if answer.no_such_trigger:
+        return End("skipped", Cause.NO_SUCH_TRIGGER)
     if second and (answer.repeated or (answer.continued and kind == "ai_opener")):
         return _text_lost(lost)
     if answer.continued:

@@ -191,6 +191,7 @@ _SENTENCES: dict[Cause, str | Callable[[_Figures], str]] = {
     Cause.ONLY_TOLD: "the persona was told; nothing is said to the lead",
     Cause.TEXT_LOST: "text lost: the persona answered the first call, and its answer did not arrive",
     Cause.ALREADY_LIVE: "the lead already has a live conversation",
+    Cause.NO_SUCH_TRIGGER: "FluidTalk does not know this type of event; parley check names those it knows",
     Cause.NO_CONVERSATION: "no conversation yet (404)",
     Cause.LEASE_LOST: "left to another turn: lease lost",
     Cause.DROPPED_AT_HAND_BACK: "dropped at hand-back",

@@ -179,6 +179,7 @@ class Cause(StrEnum):
     TEXT_LOST = "text_lost"
     ALREADY_LIVE = "already_live"
     NO_CONVERSATION = "no_conversation"
+    NO_SUCH_TRIGGER = "no_such_trigger"
     # Turns that left their event to another one, and events that never came in.
     LEASE_LOST = "lease_lost"
     DROPPED_AT_HAND_BACK = "dropped_at_hand_back"

@@ -9,7 +9,7 @@ import pytest
 
 from worker.adapters.characters import CharactersPersona
 from worker.clients import fluidtalk
-from worker.clients.fluidtalk import Bubble, CharacterReply, EventResult, MediaResult
+from worker.clients.fluidtalk import Bubble, CharacterReply, EventResult, MediaResult, Vision
 from worker.clients.fluidtalk.errors import character_error_for
 from worker.domain import failures
 from worker.domain.answer import Answer
@@ -135,6 +135,33 @@ def test_only_a_claimed_lead_is_owned_elsewhere() -> None:
 def test_why_it_says_nothing_is_a_word(reply: dict[str, Any], repeated: bool, silence: str) -> None:
     found = answer_to(**reply)
     assert (found.repeated, found.silence) == (repeated, silence)
+
+
+@pytest.mark.parametrize(
+    ("fireable", "unknown"), [(["outreach", "b"], True), (["a", "b"], False), ([], True), (None, False)]
+)
+def test_a_trigger_that_the_server_does_not_know_is_told_from_silence(
+    fireable: list[str] | None, unknown: bool
+) -> None:
+    cleo, _ = persona(CharacterReply(fireable_event_ids=fireable))
+    assert cleo.ask((EventTrigger(**NAMED, event_type="a"),), None).no_such_trigger is unknown
+    assert not cleo.ask((AiOpener(**NAMED),), None).no_such_trigger
+
+
+@pytest.mark.parametrize(
+    ("vision", "said"),
+    [
+        (Vision(seen=False, reason="too_dark"), ["image: FluidTalk has not seen it (too_dark)"]),
+        (Vision(seen=False, reason="what @mark sent is rude"), ["image: FluidTalk has not seen it (other)"]),
+        (Vision(seen=False), ["image: FluidTalk has not seen it (no reason told)"]),
+        (Vision(seen=True), []),
+        (Vision(), []),
+        (None, []),
+    ],
+)
+def test_an_image_that_was_not_seen_is_named_and_the_answer_goes_out(vision: Vision | None, said: list[str]) -> None:
+    found = answer_to(bubbles=[Bubble("nice")], vision=vision)
+    assert (found.bubbles, [str(each) for each in found.left_out]) == (("nice",), said)
 
 
 @pytest.mark.parametrize(("reason", "why"), [("plan_limit", "plan_limit"), (None, "no_reason"), ("a b", "other")])

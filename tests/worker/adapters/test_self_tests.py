@@ -35,6 +35,37 @@ def test_a_refused_token_is_a_failure_that_does_not_quote_it(found: Callable[...
     assert "ftc_live_wrong" not in repr(finding)
 
 
+@pytest.mark.parametrize(
+    ("fireable", "says"),
+    [
+        (["outreach", "b", "a"], "; types of platform events that it knows: a, b"),
+        (["outreach"], "; types of platform events that it knows: none"),
+        ([str(number) for number in range(10, 40)], ", 28, 29, 10 more"),
+        (None, "its self test passed, platform instagram"),
+    ],
+)
+def test_the_triggers_that_can_be_fired_are_named(
+    found: Callable[..., Any], upstreams: SimulatedUpstreams, fireable: list[str] | None, says: str
+) -> None:
+    body = {"data": {"ok": True, "fireable_event_ids": fireable}}
+    upstreams.add_fault(FaultRule(kind=FaultKind.ANSWER, status=200, body=body))
+    finding = found()
+    assert finding.level == "ok"
+    assert finding.means.endswith(says)
+
+
+def test_each_platform_is_asked_for_until_one_gives_no_result(
+    make_settings: Callable[..., Settings], upstreams: SimulatedUpstreams
+) -> None:
+    pulled = {"enabled": True, "platforms": "telegram,instagram"}
+    cleo = {"api_key": "ftc_live_cleo", "platform": "instagram", "pulled_follow_ups": pulled}
+    settings = make_settings(personas={"cleo": cleo}, fluidtalk={"base_url": upstreams.fluidtalk_url})
+    first, second = of_personas(settings)
+    assert ("instagram" in first.means, "telegram" in second.means) == (True, True)
+    upstreams.add_fault(FaultRule(kind=FaultKind.ANSWER, status=503))
+    assert [finding.level for finding in of_personas(settings)] == ["warning"]
+
+
 def test_an_empty_wallet_is_named(found: Callable[..., Any], upstreams: SimulatedUpstreams) -> None:
     upstreams.set_credits("cleo", 0)
     finding = found()

@@ -43,7 +43,7 @@ _MEDIA = frozenset(("url", "ignore_reason", "pause_reason", "request_id"))
 # Name of the call, and the fields of its data. Of all other calls no field is documented.
 _CALLS = {
     "/chat": ("chat", _REPLY),
-    "/triggers": ("trigger", _REPLY),
+    "/triggers": ("trigger", _REPLY | {"fireable_event_ids"}),
     "/followups": ("followups", frozenset(("followups", "request_id"))),
     "/inbound-media": ("media", _MEDIA),
 }

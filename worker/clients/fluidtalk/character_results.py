@@ -52,7 +52,8 @@ class CharacterReply(_Answer):
 
     ``ignored``: send nothing; ``ignore_reason`` tells why. ``paused``: the persona is switched off, ``pause_reason``
     tells why. ``silent``: why it says nothing, such as ``duplicate_message``. ``deduped``: the call was a repeat of an
-    earlier one. ``vision``: what became of the image. ``session_id``, ``explain``: for tracing.
+    earlier one. ``vision``: what became of the image. ``session_id``, ``explain``: for tracing. ``fireable_event_ids``:
+    the ids that a trigger can fire, told when it named none of them; None = not told.
     """
 
     bubbles: list[Bubble] = field(default_factory=list)
@@ -65,6 +66,7 @@ class CharacterReply(_Answer):
     deduped: bool = False
     explain: str | None = None
     vision: Vision | None = None
+    fireable_event_ids: list[str] | None = None
 
 
 @dataclass(frozen=True)
@@ -197,6 +199,7 @@ def reply_of(data: Any, request_id: str | None) -> CharacterReply:
         deduped=bool(flag_of(fields.get("deduped"))),
         explain=text_of(fields.get("explain")),
         vision=_vision(fields.get("vision")),
+        fireable_event_ids=_names(fields.get("fireable_event_ids")),
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from simulation.upstreams.control import SimulatedUpstreams
-from simulation.upstreams.faults import FaultKind
+from simulation.upstreams.faults import FaultKind, FaultRule
 from worker.domain.conversation import Conversation
 from worker.domain.events import AiOpener, EventTrigger, FollowUp, InboundChat
 from worker.domain.refusals import InvalidEvent
@@ -251,6 +251,18 @@ def test_the_simulated_server_answers_by_the_contract(cleo: Any, tell: Callable[
     cleo.work(Conversation("cleo", "instagram/eve"))
     cleo.parts.pulling.run()
     assert cleo.parts.store.drift.recent() == {}
+
+
+def test_a_trigger_that_fluidtalk_does_not_know_is_skipped(
+    cleo: Any, tell: Callable[..., Any], upstreams: SimulatedUpstreams
+) -> None:
+    body = {"data": {"bubbles": [], "fireable_event_ids": ["outreach", "comment"]}}
+    rule = FaultRule(kind=FaultKind.ANSWER, path="/api/v1/characters/triggers", status=200, body=body)
+    upstreams.add_fault(rule)
+    cleo.producer.enqueue(tell(EventTrigger, event_type="coment"))
+    assert cleo.work(CLEO) == ["skipped: FluidTalk does not know this type of event; parley check names those it knows"]
+    cleo.parts.pulling.run()
+    assert cleo.parts.store.drift.recent() == {}, "the contract has it"
 
 
 # Credits
