@@ -240,7 +240,9 @@ class Store:
         """Which API each persona speaks."""
         from worker.store.personas.apis import Apis
 
-        return Apis(self.redis, self.keys, {name: each.naming for name, each in self._settings.personas.items()})
+        personas = self._settings.personas
+        wanted = {name: each.naming for name, each in personas.items()}
+        return Apis(self.redis, self.keys, wanted, {name: each.separate_accounts for name, each in personas.items()})
 
     @cached_property
     def drift(self) -> DriftNotes:

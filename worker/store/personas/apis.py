@@ -7,8 +7,9 @@ lead gets another conversation, with an order of its own.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
+from functools import partial
 from itertools import islice
 from typing import NamedTuple
 
@@ -16,12 +17,13 @@ from redis import Redis
 from redis.exceptions import MovedError, ResponseError
 
 from worker.domain.conversation import Conversation
-from worker.domain.platforms import names_platform
+from worker.domain.platforms import names_platform, place_of
 from worker.store.keys import Keys, Shard
 
 KEY = "parley:apis"
 
 _HANDSHAKE = "handshake"
+_SEPARATE = "separate accounts"
 _AT_ONCE = 1000
 
 
@@ -37,13 +39,16 @@ class Change(NamedTuple):
 
 class Apis:
     """What is written down: the personas of the Characters API, and which of them have separate accounts. The others
-    speak Handshake, which is all that 0.1.0 knows. ``wanted``: ``Persona.naming`` of each configured persona. Methods
-    raise ``redis.RedisError``."""
+    speak Handshake, which is all that 0.1.0 knows. ``wanted``: ``Persona.naming`` of each configured persona.
+    ``accounts``: its separate accounts. Methods raise ``redis.RedisError``."""
 
-    def __init__(self, redis: Redis, keys: Keys, wanted: Mapping[str, str]) -> None:
+    def __init__(
+        self, redis: Redis, keys: Keys, wanted: Mapping[str, str], accounts: Mapping[str, Collection[str]]
+    ) -> None:
         self._redis = redis
         self._keys = keys
         self._wanted = wanted
+        self._accounts = accounts
 
     def changes(self) -> list[Change]:
         """The personas whose API has changed since a worker last started with them."""
@@ -51,7 +56,7 @@ class Apis:
             known = self._written()
             changed = [(name, known.get(name, _HANDSHAKE), now) for name, now in sorted(self._wanted.items())]
             return [
-                Change(name, before, now, *self._waiting(name, platforms=before != _HANDSHAKE))
+                Change(name, before, now, *self._waiting(name, partial(_is_old, before, now, self._accounts[name])))
                 for name, before, now in changed
                 if before != now
             ]
@@ -74,11 +79,11 @@ class Apis:
         known: dict[str, str] = self._redis.hgetall(KEY)  # type: ignore[assignment]
         return known
 
-    def _waiting(self, persona: str, *, platforms: bool) -> tuple[int, int]:
-        # Conversations and events under names with or without a platform. Those of the other form keep their names.
+    def _waiting(self, persona: str, is_old: Callable[[str], bool]) -> tuple[int, int]:
+        # Conversations and events under old names. Those of other forms keep theirs.
         conversations = events = 0
         for shard in self._keys.shards:
-            named = self._names(shard, persona, platforms)
+            named = self._names(shard, persona, is_old)
             while names := list(islice(named, _AT_ONCE)):
                 with self._redis.pipeline(transaction=False) as pipeline:
                     for name in names:
@@ -88,10 +93,20 @@ class Apis:
                 events += sum(found)
         return conversations, events
 
-    def _names(self, shard: Shard, persona: str, platforms: bool) -> Iterator[str]:
+    def _names(self, shard: Shard, persona: str, is_old: Callable[[str], bool]) -> Iterator[str]:
         # The scan may give a name twice.
         seen: set[str] = set()
         for name, _ in self._redis.zscan_iter(shard.agenda, match=f"{persona}:*", count=_AT_ONCE):
-            if name not in seen and names_platform(Conversation.of_name(str(name)).target) == platforms:
+            if name not in seen and is_old(Conversation.of_name(str(name)).target):
                 seen.add(name)
                 yield str(name)
+
+
+def _is_old(before: str, now: str, accounts: Collection[str], target: str) -> bool:
+    # Producers with the new settings may have sent something already, under names that stay.
+    if before == _HANDSHAKE or not names_platform(target):
+        return before == _HANDSHAKE and not names_platform(target)
+    account = place_of(target, "", separate_accounts=True).account
+    if now == _SEPARATE:
+        return account not in accounts
+    return now == _HANDSHAKE or account is not None

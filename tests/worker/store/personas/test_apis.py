@@ -163,4 +163,18 @@ def test_separate_accounts_change_the_names_too(
     assert start(separate) == []
     assert with_api(separate).redis.hget(KEY, "cleo") == "separate accounts"
     wait_for(with_api(separate), channel, "instagram/cleo_de/john")
-    assert "with separate accounts to the Characters API." in start(CHARACTERS)[0]
+    wait_for(with_api(CHARACTERS), channel, "instagram/eve")
+    [reason] = start(CHARACTERS)
+    assert "with separate accounts to the Characters API." in reason
+    assert "under its old names: 1, in conversations: 1." in reason, "eve has none"
+
+
+def test_what_producers_with_the_new_settings_sent_already_keeps_no_worker_from_starting(
+    with_api: Callable[..., Store], start: Callable[..., list[str]], channel: dict[str, Any]
+) -> None:
+    separate = {**CHARACTERS, "separate_accounts": "cleo_de,cleo_en"}
+    assert start(CHARACTERS) == []
+    wait_for(with_api(separate), channel, "instagram/cleo_de/john", "instagram/cleo_en/john")
+    assert start(separate) == []
+    wait_for(with_api(separate), channel, "instagram/cleo_fr/john")
+    assert start(separate) == [], "that is no change"
