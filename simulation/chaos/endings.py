@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from simulation.chaos.outages import Outages
+from simulation.judge.consent import opt_outs
 from simulation.judge.log import Api, Lead, Log, Sent
 from simulation.judge.words import is_recognised_repeat
 from simulation.upstreams.call_log import Call
@@ -29,6 +30,8 @@ _UNKNOWN = ("outcome_unknown", "nudge_unknown")
 _GAVE_WAY = "lead_wrote"
 _TEXT_LOST = "text_lost"
 _NOT_FOUND = "no_conversation"
+_OPTED_OUT = ("skipped", "opted_out")
+_CAPPED = ("skipped", "frequency_cap")
 _POISON = (("dead", "poison_asking"), ("dead", "poison_delivering"), ("dead", "poison_error"))
 _TO_DELIVER_IS_POISON = ("dead", "poison_delivering")
 
@@ -65,15 +68,23 @@ _ALLOWED: Mapping[Api, Mapping[str, tuple[tuple[str, str], ...]]] = {
 class Policies:
     """Whether the logs bear out what the system says.
 
-    ``outages``: of the upstreams. ``deaths_at``: when workers were killed, ascending.
+    ``outages``: of the upstreams. ``deaths_at``: when workers were killed, ascending. ``per_day``: the cap of messages
+    to one lead, 0: none.
     """
 
-    def __init__(self, log: Log, outages: Outages, deaths_at: Sequence[float] = ()) -> None:
+    def __init__(self, log: Log, outages: Outages, deaths_at: Sequence[float] = (), *, per_day: int = 0) -> None:
         self._outages = outages
+        self._per_day = per_day
+        # Of each lead, when the last time ended in which it was out.
+        self._out_until: dict[Lead, float] = {time.lead: time.over_at for time in opt_outs(log.sent)}
         self._last_death_at = deaths_at[-1] if deaths_at else -math.inf
         self._last_chat_at: dict[Lead, float] = {
             message.lead: message.at for message in log.sent if message.kind == "inbound_chat"
         }
+        self._outreach_asked: dict[str, set[str]] = defaultdict(set)
+        for call, words in log.asks:
+            outreach = {word for word in words if word in log.number_of and log.sent[log.number_of[word]].is_outreach}
+            self._outreach_asked[call.target or ""] |= outreach
         actions = [(call, word) for call, words in log.asks if call.action for word in words]
         self._calls_of: dict[str, list[Call]] = defaultdict(list)
         for call, word in actions:
@@ -84,7 +95,12 @@ class Policies:
 
     def allow(self, message: Sent, ending: Ending) -> bool:
         """Whether an event may end like this without an answer, and did."""
-        if (ending.fate, ending.cause) not in _ALLOWED[message.api].get(message.kind, ()):
+        end = (ending.fate, ending.cause)
+        if end == _OPTED_OUT:
+            return self._did_not_want(message)
+        if end == _CAPPED:
+            return self._had_enough(message)
+        if message.said == "stop" or end not in _ALLOWED[message.api].get(message.kind, ()):
             return False
         if ending.cause in _UNKNOWN:
             return self._unknown(message)
@@ -94,6 +110,15 @@ class Policies:
         if ending.cause == _TEXT_LOST:
             return self._text_lost(message)
         return ending.cause != _NOT_FOUND or message.text in self._not_found
+
+    def _did_not_want(self, message: Sent) -> bool:
+        # A STOP ends like this itself, of other events only outreach that came or waited while the lead was out.
+        wanted = not message.is_outreach or self._out_until.get(message.lead, -math.inf) < message.earliest
+        return message.said == "stop" or not wanted
+
+    def _had_enough(self, message: Sent) -> bool:
+        others = self._outreach_asked[message.target] - {message.text}
+        return message.is_outreach and 0 < self._per_day <= len(others)
 
     def _text_lost(self, message: Sent) -> bool:
         # The first call landed; with Characters, a later one was recognised as its repetition, too.

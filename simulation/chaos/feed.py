@@ -60,6 +60,7 @@ class Feed:
             self._failure = error
 
     def _send_surely(self, batch: Sequence[Message]) -> None:
+        tried_at = time.time()
         while True:
             try:
                 self._send(batch)
@@ -69,6 +70,16 @@ class Feed:
                     return
         now = time.time()
         self.sent += [
-            Sent(message.persona, message.target, message.text, now, message.kind, message.image, message.api)
+            Sent(
+                message.persona,
+                message.target,
+                message.text,
+                now,
+                message.kind,
+                message.image,
+                message.api,
+                message.said,
+                tried_at,
+            )
             for message in batch
         ]

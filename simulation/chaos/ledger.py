@@ -12,6 +12,7 @@ from simulation.chaos.messages import event_id
 from simulation.chaos.outages import Outages
 from simulation.chaos.subjects import Subject
 from simulation.judge.checker import Verdict, verdict_of
+from simulation.judge.consent import Consent, Rules, consent
 from simulation.judge.log import Lead, Log, Sent
 from simulation.judge.recovery import longest_answered_ask, seconds_to_recover, seconds_to_resume
 from simulation.judge.repeats import repeats
@@ -20,6 +21,8 @@ from simulation.upstreams.call_log import Call
 _DEATHS = ("worker killed (kill -9)", "worker killed at a step")
 _ENDS = ("thawed", "Redis back", "store well")
 _PROMPT_SECONDS = 10.0
+# The third worker that vanishes in a delivery ends its event; the tries of the second and the third are listed.
+_POISON_RESENT = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +38,8 @@ class Ledger:
     ``waiting``: not finished at the end. ``tries_too_many``, ``outages_unnoticed``: see ``outages.Outages``.
     ``waits``: seconds, work aside, from the end of an outage to the answers of what waited then; ``late`` of them took
     longer than promised, counted when nothing but outages troubled the run. ``workers_ended``: by themselves.
-    ``longest_ask_seconds``: of the persona calls that were answered.
+    ``longest_ask_seconds``: of the persona calls that were answered. ``confirmations_missing``: those of opt-outs whose
+    conversation's timeline does not show that two workers vanished in their delivery.
     """
 
     verdict: Verdict
@@ -65,6 +69,8 @@ class Ledger:
     recovery_seconds: tuple[float, ...]
     resume_seconds: tuple[float, ...]
     longest_ask_seconds: float
+    consent: Consent
+    confirmations_missing: int
     incidents: Mapping[str, int]
     seconds: float
 
@@ -89,6 +95,12 @@ class Ledger:
             "outages that closed no gate": self.outages_unnoticed,
             f"answered later than {_PROMPT_SECONDS:.0f} s after the end of an outage, work aside": self.late,
             "workers ended by themselves": self.workers_ended,
+            "outreach asked for after a STOP": self.consent.asked_after,
+            "outreach sent after a STOP": self.consent.sent_after,
+            "STOPs that a persona was asked to answer": self.consent.stops_asked,
+            "opt-outs without the promised confirmation": self.confirmations_missing,
+            "confirmations that were not promised": self.consent.confirmed_again,
+            "messages to a lead above its cap": self.consent.above_cap,
         }
         return [f"{count} {what}" for what, count in promises.items() if count]
 
@@ -102,17 +114,21 @@ def draw_up(
     outages: Outages | None = None,
     *,
     nothing_else: bool = False,
+    rules: Rules | None = None,
 ) -> Ledger:
     """Compare the producer's log with the servers' logs, and both with what the system says of itself.
 
     ``sent``: all messages in the order of their numbers. ``calls``: by arrival. ``nothing_else``: there was no
-    trouble but the outages, so that what waited has to be answered promptly after them. Raises ``redis.RedisError``.
+    trouble but the outages, so that what waited has to be answered promptly after them. ``rules``: about consent and
+    frequency. Raises ``redis.RedisError``.
     """
-    log, outages = Log(sent, calls), outages or Outages()
+    log, outages, rules = Log(sent, calls), outages or Outages(), rules or Rules()
     deaths = sorted(incident.at for incident in incidents.of(*_DEATHS))
-    lost, unanswered = _without_answer(log, Policies(log, outages, deaths), subject)
-    found = repeats(log, [incident.at for incident in incidents.of("thawed")], event_id)
-    words = {lead: Counter(subject.words(*lead)) for lead in {*found.asks, *found.sends}}
+    thawed_at = [incident.at for incident in incidents.of("thawed")]
+    lost, unanswered = _without_answer(log, Policies(log, outages, deaths, per_day=rules.per_day), subject)
+    found = repeats(log, thawed_at, event_id)
+    of_consent = consent(log, rules, thawed_at)
+    words = {lead: Counter(subject.words(*lead)) for lead in {*found.asks, *found.sends, *of_consent.unconfirmed}}
     waits = tuple(outages.waits(sent))
     return Ledger(
         verdict=verdict_of(log),
@@ -142,6 +158,10 @@ def draw_up(
         recovery_seconds=tuple(seconds_to_recover(log, deaths)),
         resume_seconds=tuple(seconds_to_resume(log, [incident.at for incident in incidents.of("Redis back")])),
         longest_ask_seconds=longest_answered_ask(log),
+        consent=of_consent,
+        confirmations_missing=sum(
+            count for lead, count in of_consent.unconfirmed.items() if words[lead]["resent"] < _POISON_RESENT
+        ),
         incidents={kind: count for kind, count in incidents.counts().items() if kind not in _ENDS},
         seconds=seconds,
     )

@@ -10,7 +10,7 @@ from simulation.judge.percentile import percentile
 
 def rows(ledger: Ledger) -> list[tuple[str, str]]:
     """What was measured and its figure, for a terminal or a document."""
-    verdict = ledger.verdict
+    verdict, consent = ledger.verdict, ledger.consent
     seconds_to_answer = verdict.seconds_to_answer
     return [
         ("events accepted", f"{verdict.messages}"),
@@ -41,6 +41,16 @@ def rows(ledger: Ledger) -> list[tuple[str, str]]:
         ("calls behind a closed gate beyond one in each interval", f"{ledger.tries_too_many}"),
         ("outages that closed no gate", f"{ledger.outages_unnoticed}"),
         ("workers that ended by themselves", f"{ledger.workers_ended}"),
+        ("leads who opted out by STOP", f"{consent.opt_outs}"),
+        ("… outreach asked for after it", f"{consent.asked_after}"),
+        ("… outreach sent after it", f"{consent.sent_after}"),
+        ("… both, in the second after a frozen worker woke", f"{consent.after_waking}"),
+        ("… STOPs that a persona was asked to answer", f"{consent.stops_asked}"),
+        ("… confirmed", f"{consent.confirmed}"),
+        ("… not confirmed, because START came before the turn of the STOP", f"{consent.start_came_first}"),
+        ("… not confirmed, though promised", f"{ledger.confirmations_missing}"),
+        ("… confirmed without promise, or again", f"{consent.confirmed_again}"),
+        ("messages to a lead above its cap", f"{consent.above_cap}"),
         (
             "seconds from the end of an outage to the answers of what waited, work aside, p50 / p99",
             _pair(ledger.waits, 0.99),

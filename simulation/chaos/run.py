@@ -30,6 +30,7 @@ from simulation.chaos.troubles import (
 )
 from simulation.chaos.upstream_outages import in_turn
 from simulation.chaos.versions import Version, checked_out
+from simulation.judge.consent import Rules
 from simulation.judge.log import read_calls
 from simulation.servers.embedded_redis import EmbeddedRedis
 from simulation.servers.system import RunningSystem
@@ -37,10 +38,14 @@ from worker.store.redis import ahead
 
 HANDSHAKE = {"ava": "ft_sk_ava", "bea": "ft_sk_bea"}
 CHARACTERS = {"cleo": "ftc_live_cleo"}
+# Of each API one persona that confirms a STOP; of Handshake also one that does not.
+CONFIRMING = ("bea", "cleo")
 STEPPING = "simulation.chaos.stepping"
 LATENCY_SECONDS = (0.1, 0.5)
 _LOOK_SECONDS = 0.03
 _QUIET_LOOK_SECONDS = 0.5
+# A lead with more outreach than the cap has most of it, so that there are both.
+_EVENTS_FOR_ONE_OF_CAP, _LEAST_CAP = 6, 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +54,7 @@ class Plan:
 
     ``faults``: names from ``FAULTS``. ``app``: another Celery app to try instead of Parley. ``chats_only``: send no
     other events. ``old_version``: name of a commit; the workers begin as that version and are replaced one by one; when
-    it does not know the Characters API, all personas have the Handshake API.
+    it does not know the Characters API, all personas have the Handshake API; without consent in it nobody opts out.
     ``back``: they begin as this version and are replaced by the old one.
     ``pace``, ``outage_seconds``: see ``troubles.troubles``. ``outage``: one of ``upstream_outages.NAMES``, which comes
     once, at the start, instead of all kinds in turn. ``probe_seconds``: between two tries of a closed gate.
@@ -73,6 +78,11 @@ class Plan:
     pace: float = 1.0
     drain_seconds: float = 180.0
 
+    @property
+    def per_day(self) -> int:
+        """The cap of messages that a lead gets without having written."""
+        return max(_LEAST_CAP, self.messages // self.conversations // _EVENTS_FOR_ONE_OF_CAP)
+
 
 FAULTS = (*troubles(1.0, 1.0, 1.0), *BIRTHS)
 
@@ -87,12 +97,15 @@ def run(plan: Plan, progress: Callable[[str], object] = str) -> Ledger:
         old = stack.enter_context(checked_out(plan.old_version)) if plan.old_version else None
         call_log = Path(folder, "calls.jsonl")
         characters = {} if plan.app or (old and not old.knows_characters) else CHARACTERS
+        opting_out = not (plan.app or plan.chats_only or (old and not old.knows_consent))
+        personas = {*HANDSHAKE, *characters}
+        rules = Rules(personas.intersection(CONFIRMING), plan.per_day) if opting_out else Rules()
         system = RunningSystem(
             personas={**HANDSHAKE, **characters},
             workers=0 if old and not plan.back else plan.workers,
             beats=0 if plan.app else 1 if old else 2,
             latency_seconds=LATENCY_SECONDS,
-            settings=_settings(plan, characters),
+            settings={**_settings(plan, characters), **_settings_of_rules(rules)},
             logs=Path(folder),
             call_log=call_log,
             app=plan.app or (STEPPING if "step" in plan.faults else "worker"),
@@ -103,7 +116,7 @@ def run(plan: Plan, progress: Callable[[str], object] = str) -> Ledger:
         subject: Subject = OtherSubject(plan.app, system.redis.url) if plan.app else _parley(plan)
         stack.callback(subject.close)
         replica = stack.enter_context(_replica_of(system.redis)) if "replica" in plan.faults else None
-        return _Running(plan, system, subject, call_log, progress, characters, old, replica).carry_out()
+        return _Running(plan, system, subject, call_log, progress, characters, rules, old, replica).carry_out()
 
 
 def _parley(plan: Plan) -> ParleySubject:
@@ -127,6 +140,7 @@ class _Running:
         call_log: Path,
         progress: Callable[[str], object],
         characters: Collection[str],
+        rules: Rules,
         old: Version | None,
         replica: EmbeddedRedis | None,
     ) -> None:
@@ -135,6 +149,7 @@ class _Running:
         self._subject = subject
         self._call_log = call_log
         self._progress = progress
+        self._rules = rules
         self._stage = Stage(
             system,
             subject,
@@ -151,7 +166,13 @@ class _Running:
         chats_only = plan.chats_only or bool(plan.app)
         personas = sorted({*HANDSHAKE, *characters})
         made = messages(
-            plan.seed, plan.messages, plan.conversations, personas, characters=characters, chats_only=chats_only
+            plan.seed,
+            plan.messages,
+            plan.conversations,
+            personas,
+            characters=characters,
+            chats_only=chats_only,
+            consent=bool(rules.confirming),
         )
         self._feed = Feed(subject.send, list(made), plan.seconds)
 
@@ -196,6 +217,7 @@ class _Running:
             seconds,
             outages,
             nothing_else=tuple(self._plan.faults) == ("outage",),
+            rules=self._rules,
         )
 
     def _troubles(self) -> Mapping[str, Trouble]:
@@ -246,4 +268,19 @@ def _settings(plan: Plan, characters: Collection[str]) -> dict[str, str]:
         "PARLEY_RETENTION__TIMELINE_ENTRIES": "5000",
         "PARLEY_WORKER__CONCURRENCY": "200",
         "PARLEY_WORKER__LOG_LEVEL": "ERROR",
+    }
+
+
+def _settings_of_rules(rules: Rules) -> dict[str, str]:
+    if not rules.confirming:
+        return {}
+    confirmations = {
+        f"PARLEY_PERSONAS__{name.upper()}__CONSENT__CONFIRMATION": "You get no more messages from us."
+        for name in rules.confirming
+    }
+    return {
+        **confirmations,
+        # One of the personas writes a second mark, in the lead's own shard.
+        "PARLEY_PERSONAS__BEA__CONSENT__SCOPE": "lead",
+        "PARLEY_FREQUENCY__PER_LEAD_PER_DAY": str(rules.per_day),
     }

@@ -15,6 +15,7 @@ from config.settings import Settings
 from simulation.chaos.endings import Ending
 from simulation.chaos.feed import NoReceipt
 from simulation.chaos.messages import Message, event_id, number_of
+from simulation.judge.words import STOP
 from simulation.messages import metadata
 from worker.domain.conversation import Conversation
 from worker.domain.events import Event, parse
@@ -158,7 +159,7 @@ class ParleySubject:
             "channel": {"session_id": message.session_id, "metadata": metadata(event=name), "hasLivechat": False},
         }
         if message.kind == "inbound_chat":
-            fields["message"] = message.text
+            fields["message"] = STOP if message.said == "stop" else message.text
         else:
             fields["own_username"] = name
         if message.kind == "event_trigger":

@@ -13,6 +13,8 @@ _ROOT = Path(__file__).absolute().parents[2]
 
 
 _CHARACTERS = "worker/adapters/characters.py"
+# Consent, and the cap for each lead, which came after it.
+_CONSENT = ("worker/domain/consent.py", "worker/pipeline/lead_frequency.py")
 # Where each release names the steps of a turn at which it can be killed.
 _FAILPOINTS = ("worker/pipeline/failpoints.py", "worker/crash_points.py")
 
@@ -35,6 +37,11 @@ class Version:
     def knows_characters(self) -> bool:
         """Whether it can have personas of the Characters API."""
         return self.root.joinpath(_CHARACTERS).exists()
+
+    @property
+    def knows_consent(self) -> bool:
+        """Whether a STOP opts out, and a lead can have a cap."""
+        return all(self.root.joinpath(name).exists() for name in _CONSENT)
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from simulation.upstreams.call_log import Call
 
 Lead = tuple[str, str]
 Api = Literal["handshake", "characters"]
+Word = Literal["", "stop", "start"]
 
 # A request that lay in a frozen process reaches the server at once when the process goes on.
 _WAKING_SECONDS = 1.0
@@ -24,9 +25,10 @@ _WAKING_SECONDS = 1.0
 class Sent:
     """One event that the producer had accepted.
 
-    ``text``: of a chat its text, a single line used once, or nothing; of any other event its id. ``at``: seconds since
-    1970 when the receipt came. ``kind``: as the producer calls it. ``image``: the name of a chat's image, used once.
-    ``api``: the API of FluidTalk that its persona has.
+    ``text``: of a chat its text, a single line used once, or nothing; of a STOP and of any other event its id. ``at``:
+    seconds since 1970 when the receipt came; ``tried_at``: when it was first sent, None when there was one try only.
+    ``kind``: as the producer calls it. ``image``: the name of a chat's image, used once. ``api``: the API of FluidTalk
+    that its persona has. ``said``: whether the chat is a STOP or a START.
     """
 
     persona: str
@@ -36,15 +38,31 @@ class Sent:
     kind: str = "inbound_chat"
     image: str = ""
     api: Api = "handshake"
+    said: Word = ""
+    tried_at: float | None = None
 
     @property
     def label(self) -> str:
-        """The kind, with the API where it is not the usual one."""
-        return self.kind if self.api == "handshake" else f"{self.kind} (Characters)"
+        """The kind, or what was said, with the API where it is not the usual one."""
+        kind = self.said.upper() or self.kind
+        return kind if self.api == "handshake" else f"{kind} (Characters)"
+
+    @property
+    def is_outreach(self) -> bool:
+        """Whether it needs the lead's consent: every event but what the lead wrote."""
+        return self.kind != "inbound_chat"
+
+    @property
+    def earliest(self) -> float:
+        """The time before which it was certainly not accepted."""
+        return self.at if self.tried_at is None else self.tried_at
 
     @property
     def words(self) -> tuple[str, ...]:
-        """By which the logs show it: the persona hears all of them, and the lead gets an answer to each."""
+        """By which the logs show it: the persona hears all of them, and the lead gets an answer to each.
+
+        Of a STOP the persona hears nothing, and the answer is its confirmation.
+        """
         return tuple(filter(None, (self.text, self.image)))
 
     @property

@@ -1,7 +1,8 @@
 """By which words the servers' logs show an event: what a persona call asks, and what a delivery answers.
 
 An inbound chat is known by its text, each line for itself, and by the name of its image; any other event by its id, if
-its sender gave that as the account (``own_username``) and as ``event`` in the channel's own metadata.
+its sender gave that as the account (``own_username``) and as ``event`` in the channel's own metadata. So is a STOP,
+which all leads write alike.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from collections.abc import Container
 from typing import Any
 
 from simulation.upstreams.call_log import Call
+
+STOP = "STOP"
 
 _SAID = "You said: "
 _IMAGE = "You sent an image: "

@@ -256,7 +256,9 @@ def test_a_short_run_with_all_faults_keeps_every_promise():
     assert ledger.broken == [], report
     assert ledger.verdict.messages == 600
     both = {"inbound_chat", "ai_opener", "event_trigger"}
-    assert set(ledger.kinds) == {*both, "follow_up", *(f"{kind} (Characters)" for kind in both)}, report
+    kinds = {kind for kind in ledger.kinds if not kind.startswith(("STOP", "START"))}
+    assert kinds == {*both, "follow_up", *(f"{kind} (Characters)" for kind in both)}, report
+    assert ledger.consent.opt_outs > 2, report
     # How much of each trouble comes depends on the machine: a worker has to be up before it is killed.
     happened = set(ledger.incidents)
     assert "worker killed (kill -9)" in happened, report
@@ -317,6 +319,7 @@ def test_an_old_version_is_checked_out_beside_this_one_and_goes_away_again(histo
         assert version.has_crash_point("after ask")
         assert not version.has_crash_point("after lunch")
         assert version.knows_characters
+        assert version.knows_consent
     assert not version.root.exists()
     assert git("worktree", "list") == before
 
