@@ -194,7 +194,9 @@ class Intake:
     def _refuse(self, event: object, message_id: str, refusal: Refused) -> Told:
         reason = _reason(refusal)
         persona, target = _text(event, "persona"), _text(event, "target")
-        letter = self._store.inbox.refuse(persona, target, message_id, _json(event), stored(*reason))
+        # Under the id by which the event is recognised when it comes again, so that the letter is closed then.
+        event_id = _own_id(event) or message_id
+        letter = self._store.inbox.refuse(persona, target, event_id, _json(event), stored(*reason))
         return self._refused(reason, letter, message_id)
 
     def _refused(self, reason: Reason, letter: str | None, message_id: str) -> Told:
@@ -226,6 +228,12 @@ def _usable(message_id: str) -> str:
     # The id of a foreign message becomes part of keys, as an event's id does.
     usable = re.fullmatch(r"[\x21-\x7e]{1,120}", message_id) and not event_ids.is_reserved(message_id)
     return message_id if usable else _digest(message_id)
+
+
+def _own_id(event: object) -> str:
+    own_id = event.get("event_id") if isinstance(event, dict) else None
+    usable = isinstance(own_id, str) and re.fullmatch(r"[\x21-\x7e]{1,256}", own_id)
+    return str(own_id) if usable and not event_ids.is_reserved(str(own_id)) else ""
 
 
 def _digest(text: str) -> str:

@@ -108,6 +108,22 @@ def test_a_letter_with_an_id_of_its_own_is_replayed_as_an_event_of_its_own(intak
     assert store.books.accounts()[0].unexplained == 0
 
 
+def test_a_refused_event_that_comes_again_in_another_message_closes_its_letter(intake, chat, store, waiting, journal):
+    intake.accept(chat(event_id="e1", channel=None), "message-1")
+    assert [letter.event_id for letter in store.dead_letters.newest()] == ["e1"]
+    assert intake.accept(chat(event_id="e1"), "message-2").startswith("accepted")
+    assert store.dead_letters.newest() == []
+    assert waiting() == ["e1"]
+    assert not journal(LEAD, "message-1")
+    assert store.books.accounts()[0].unexplained == 0
+
+
+@pytest.mark.parametrize("unusable", ["", "a b", "x" * 257, "m-refused-0123456789ab", 7])
+def test_without_a_usable_id_of_its_own_a_letter_has_that_of_its_message(intake, chat, store, unusable):
+    intake.accept({**chat(kind="shout"), "event_id": unusable}, "message-1")
+    assert [letter.event_id for letter in store.dead_letters.newest()] == ["message-1"]
+
+
 def test_letters_with_long_ids_do_not_become_one_event(intake, make_settings, store, chat, waiting):
     for end in "ab":
         intake.accept(chat(message="SECRET" * 20), "m" * 119 + end)
