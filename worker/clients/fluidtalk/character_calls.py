@@ -26,6 +26,9 @@ _VERSION = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*")
 # Fields of a call that a server might repeat as the name of anything.
 _OF_THE_LEAD = ("handle", "message", "own_username", "session_id", "image_url")
 
+# What a call is made for. An error beside it is odd, and costs none of it.
+_CONTENT = ("bubbles", "silent", "ignored", "paused", "followups", "url", "comment", "reply", "post", "checks")
+
 Result = TypeVar("Result")
 Read = Callable[[Any, str | None], Result]
 
@@ -154,10 +157,16 @@ def _data(detail: Any) -> Any:
         if "data" in detail:
             if detail["data"] is None:
                 raise NotAsDocumented("data is null")
+            if detail.get("error") and not _has_content(detail["data"]):
+                raise NotAsDocumented("there is an error beside its data")
             return detail["data"]
         if not detail or "error" in detail or set(detail) <= {"request_id"}:
             raise NotAsDocumented("there is no data")
     return detail
+
+
+def _has_content(data: Any) -> bool:
+    return bool(data) and (not isinstance(data, dict) or any(data.get(name) for name in _CONTENT))
 
 
 def _said(body: Mapping[str, Any] | None) -> tuple[str, ...]:

@@ -194,7 +194,8 @@ def test_an_odd_request_id_costs_no_reply(server: Any, client: Characters, odd: 
 @pytest.mark.parametrize(
     "body",
     [b"<html></html>", b"", b"null", b'{"data": {"bubb', b"[" * 100_000, b"{}", b'"text"', b'{"request_id": "r"}',
-     b'{"error": {"code": "x"}}', b'{"data": null}', b'{"data": []}', b'{"data": "text"}', b"[]", b"7"],
+     b'{"error": {"code": "x"}}', b'{"data": null}', b'{"data": []}', b'{"data": "text"}', b"[]", b"7",
+     b'{"error": {"code": "x"}, "data": {}}', b'{"error": "x", "data": {"session_id": "s", "bubbles": []}}'],
     ids=lambda body: repr(body[:20]),
 )  # fmt: skip
 def test_what_is_no_answer_is_no_silence(server: Any, client: Characters, body: bytes) -> None:
@@ -203,6 +204,14 @@ def test_what_is_no_answer_is_no_silence(server: Any, client: Characters, body: 
     with pytest.raises(BadReply) as failed:
         client.chat(**LEAD)
     assert (failed.value.status, failed.value.acted) == (200, "unknown")
+
+
+@pytest.mark.parametrize("error", [{"code": "x"}, None, {}, ""])
+def test_an_error_beside_an_answer_costs_nothing_of_it(server: Any, client: Characters, error: Any) -> None:
+    server.answers(200, {"data": {"bubbles": ["hey"]}, "error": error})
+    assert client.chat(**LEAD).bubbles == [Bubble("hey")]
+    server.answers(200, {"data": {"silent": "duplicate_message"}, "error": error})
+    assert client.chat(**LEAD).silent == "duplicate_message"
 
 
 def test_what_is_unusual_and_clear_is_read(server: Any, client: Characters) -> None:
