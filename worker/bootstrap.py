@@ -15,6 +15,7 @@ from worker.adapters.characters import CharactersPersona
 from worker.adapters.drift import Drift
 from worker.adapters.handshake import Handshake
 from worker.adapters.images import ImageFetcher
+from worker.adapters.persona import AsksPersona
 from worker.clients.captivate import CaptivateClient
 from worker.clients.fluidtalk import Characters, FluidTalk
 from worker.clients.http.connections import Connections, Timeouts
@@ -22,7 +23,7 @@ from worker.domain.handles import Handles
 from worker.observability import tracing
 from worker.observability.http_calls import CountedConnections
 from worker.pipeline import failpoints
-from worker.pipeline.ask import Asking, AsksPersona
+from worker.pipeline.ask import Asking
 from worker.pipeline.celery_intake import Intake
 from worker.pipeline.consent import Consents
 from worker.pipeline.due import Upkeep

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from config.sections import Retry
 from worker.adapters.images import FetchedImage
-from worker.domain.answer import Answer
+from worker.adapters.persona import AsksPersona
 from worker.domain.decisions import (
     Ask,
     Deliver,
@@ -63,19 +63,6 @@ class FetchesImages(Protocol):
     """``worker.adapters.images.ImageFetcher``."""
 
     def fetch(self, url: str) -> FetchedImage: ...
-
-
-class AsksPersona(Protocol):
-    """One persona: ``worker.adapters.handshake.Handshake`` or ``worker.adapters.characters.CharactersPersona``.
-
-    Each method but ``echo_of`` makes one call and raises ``CallFailed``. ``echo_of``: what the words of a chat are
-    recognised by when they come twice, without the words; '' where no server minds.
-    """
-
-    def ask(self, group: tuple[StoredEvent, ...], image_url: str | None) -> Answer: ...
-    def host(self, target: str, image: bytes, filename: str) -> str: ...
-    def try_out(self) -> None: ...
-    def echo_of(self, group: tuple[StoredEvent, ...]) -> str: ...
 
 
 class Asking:

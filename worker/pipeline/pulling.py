@@ -7,9 +7,9 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
 
 from config.settings import Settings
+from worker.adapters.persona import WritesFollowUps
 from worker.domain.cadence import TouchState
 from worker.domain.conversation import Conversation
 from worker.domain.decisions import status_of
@@ -36,14 +36,6 @@ _LONG_SECONDS = 3600.0
 _BEHIND_SECONDS = 60.0
 
 _STOPPING = (Gate.PAUSED.value, Gate.QUARANTINED.value, "circuit_until")
-
-
-class WritesFollowUps(Protocol):
-    """``worker.adapters.characters.CharactersPersona``. Each method makes one call and raises ``CallFailed``."""
-
-    def written(self, platform: str, account: str | None, limit: int) -> list[Written]: ...
-    def acknowledge(self, ref: str) -> None: ...
-    def sweep(self, platform: str, idle_hours: float | None, limit: int) -> None: ...
 
 
 class Pulling:
