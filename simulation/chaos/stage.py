@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import logging
 import os
 import random
 import signal
@@ -26,6 +27,9 @@ from worker.pipeline.failpoints import CRASH_POINTS
 
 _CLOCK_SHIFTS_SECONDS = (3600, -3600, 90, -86_400, 86_400)
 _MOST_PASSES = 60
+_LAST_LINES = 20
+
+_log = logging.getLogger(__name__)
 
 
 class Stage:
@@ -187,6 +191,10 @@ class Stage:
             self.incidents.note("worker killed at a step", point)
         elif worker.pid not in self._stopped or worker.returncode not in (0, -signal.SIGTERM):
             self.incidents.note(f"{ENDED_BY_ITSELF} (exit status {worker.returncode})")
+            number = self.system.workers.index(worker)
+            last = self.system.log_of("worker", number).splitlines()[-_LAST_LINES:]
+            # The run goes on, and its logs end with it.
+            _log.error("worker-%d ended by itself, and said last:\n%s", number, "\n".join(last))
 
     def _start(self) -> None:
         leaves = len(self._not_replaced()) < self._left
