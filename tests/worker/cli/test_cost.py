@@ -47,8 +47,11 @@ pathlib.Path("loaded").touch()
 class plugin:
     new_schema_validator = lambda *_, **__: (None, None, None)
 """
-# The base of ``benchmarks.command_cost``.
-_LIBRARIES = "import sys, typer, rich, pydantic_settings, redis; print(*sys.modules)"
+# Typer, rich, redis, and pydantic with what a model of it needs.
+_LIBRARIES = (
+    "import sys, typer, rich, redis, pydantic, dotenv, annotated_types; "
+    "from pydantic import BaseModel; print(*sys.modules)"
+)
 # What ``status`` needs on some days only.
 _ON_SOME_DAYS = {
     "tomllib",
