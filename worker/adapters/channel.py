@@ -84,6 +84,9 @@ def failure_of(error: CaptivateError) -> CallFailed:
     kind = _FAILURES.get(type(error), failures.Unsendable)
     if kind is failures.Rejected and error.status in _LOGIN_STATUSES:
         kind = failures.KeyRefused
+    if kind is failures.Rejected and error.foreign:
+        # What is in front of Captivate answered in its place: nothing is known of this message.
+        kind = failures.Unavailable
     return kind(str(error), status=error.status or 0, retry_after=error.retry_after, why=no_answer(error))
 
 

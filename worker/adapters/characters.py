@@ -93,9 +93,9 @@ class CharactersPersona:
         """Tell FluidTalk that a follow-up is dealt with. One that it does not know (any more) is acknowledged, too."""
         try:
             self._client.followups.ack(ref)
-        except (NotFound, Conflict):
-            return
         except FluidTalkError as error:
+            if isinstance(error, NotFound | Conflict) and not error.foreign:
+                return
             raise _failure_of(error) from error
 
     def sweep(self, platform: str, idle_hours: float | None, limit: int) -> None:
@@ -176,6 +176,8 @@ def _words(group: tuple[StoredEvent, ...]) -> str:
 
 def _failure_of(error: FluidTalkError) -> CallFailed:
     failure = failure_of(error)
+    if isinstance(failure, failures.Unavailable | failures.OutcomeUnknown):
+        return failure
     if isinstance(error, NotFound):
         return _as(failures.Rejected, failure)
     if isinstance(error, Conflict):
@@ -184,14 +186,15 @@ def _failure_of(error: FluidTalkError) -> CallFailed:
     if isinstance(failure, failures.CreditsOut):
         return _as(failures.WalletEmpty, failure)
     if isinstance(failure, failures.BadReply):
-        # Triggers and events have an id, a chat that comes twice is answered with silence, an upload is harmless.
-        return _as(failures.Garbled, failure)
+        # Triggers and events have an id, a chat that comes twice is answered with silence, an upload is harmless: so
+        # time can tell whether this is an outage.
+        return _as(failures.OutcomeUnknown, failure)
     return failure
 
 
 def _failure_of_telling(error: FluidTalkError) -> CallFailed:
     failure = _failure_of(error)
-    if error.status == 403:
+    if isinstance(failure, failures.KeyRefused) and error.status == 403:
         # This call alone is refused: the persona's conversations go on.
         return _as(failures.Rejected, failure)
     return failure

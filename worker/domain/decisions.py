@@ -283,26 +283,12 @@ def of_ask_failure(
         case failures.Unavailable():
             reason = Reason(Cause.PERSONA_UNAVAILABLE, status_of(failure))
             return _again("unavailable", reason, head.asks, failure.retry_after, tries, rules, jitter)
-        case failures.Garbled():
-            return _of_garbled(head, failure, tries, rules, jitter)
         case failures.BadReply():
             return _dead(Cause.BAD_REPLY, rules, quote=_text(failure.detail))
         case _:
             return _of_key(head, failure, rules, jitter) or _dead(
                 Cause.PERSONA_REFUSED, rules, status_of(failure), _text(failure.detail)
             )
-
-
-def _of_garbled(
-    head: Attempts, failure: CallFailed, tries: Tries, rules: Rules, jitter: random.Random
-) -> Deliver | End | Wait:
-    # The server answers, so this is no outage: each attempt counts at once.
-    limit = limit_of("unknown", rules.retry)
-    if tries.counted + 1 >= limit or not rules.may_repeat(head.kind):
-        return _dead(Cause.BAD_REPLY, rules, quote=_text(failure.detail))
-    reason = Reason(Cause.BAD_REPLY, status_of(failure))
-    waiting = _again("unknown", reason, head.asks, failure.retry_after, tries, rules, jitter)
-    return replace(waiting, failed=Failed("unknown", limit, own=True))
 
 
 def _of_key(head: Attempts, failure: CallFailed, rules: Rules, jitter: random.Random) -> Wait | None:
@@ -341,11 +327,8 @@ def of_image_failure(
         if isinstance(failure, failures.Unavailable | failures.OutcomeUnknown):
             reason = Reason(Cause.IMAGE_NOT_HOSTED, status_of(failure))
             return _again("image", reason, head.asks, failure.retry_after, tries, rules, jitter)
-        cause, again = Cause.IMAGE_NOT_HOSTED, isinstance(failure, failures.Garbled)
-    else:
-        cause, again = Cause.IMAGE_NOT_FETCHED, failure.retryable
-    if again and tries.counted + 1 < rules.retry.attempts:
-        waiting = _again("image", Reason(cause), head.asks, None, tries, rules, jitter)
+    elif failure.retryable and tries.counted + 1 < rules.retry.attempts:
+        waiting = _again("image", Reason(Cause.IMAGE_NOT_FETCHED), head.asks, None, tries, rules, jitter)
         return replace(waiting, failed=Failed("image", rules.retry.attempts, own=True))
     return image_given_up(has_text, rules)
 

@@ -2,7 +2,7 @@
 
 CallFailed                         the other side acted
 ├── Unsendable      refused here, before anything was sent     no
-├── Unavailable     surely not acted on: not sent, or 503      no
+├── Unavailable     surely not acted on: not sent, 503, a page no
 ├── Throttled       too fast                                   no
 ├── KeyRefused      the key or the login is not accepted       no
 ├── CreditsOut      no credits to start a conversation         no
@@ -12,9 +12,9 @@ CallFailed                         the other side acted
 ├── Rejected        any other refusal                          no
 ├── OutcomeUnknown  sent, and no clear answer came             perhaps
 └── BadReply        answered, with nothing that can be read    probably
-    └── Garbled     the same, and a repeat is harmless         probably
 
-The adapters make these of what each client raises; the domain knows no client.
+A page, or a redirect, is an answer of something in front of the service, which says nothing about this call: with 2xx
+it is an ``OutcomeUnknown``. The adapters make these of what each client raises; the domain knows no client.
 """
 
 from __future__ import annotations
@@ -51,7 +51,8 @@ class Unsendable(CallFailed):
 
 
 class Unavailable(CallFailed):
-    """Surely not acted on: nothing was sent, or the server said that it is not available."""
+    """Surely not acted on: nothing was sent, the server said that it is not available, or something in front of it
+    answered in its place with a redirect or a refusal."""
 
 
 class Throttled(CallFailed):
@@ -83,15 +84,11 @@ class Rejected(CallFailed):
 
 
 class OutcomeUnknown(CallFailed):
-    """The call was sent and no clear answer came: it may have been acted on."""
+    """The call was sent and no clear answer of the server came: it may have been acted on."""
 
 
 class BadReply(CallFailed):
-    """The call was answered, probably acted on, and the answer is not one that can be read."""
-
-
-class Garbled(BadReply):
-    """The same, of a server that recognises a repeat of this call: it may be made again."""
+    """The server itself answered, probably acted, and its answer is not one that can be read."""
 
 
 class ImageUnavailable(Exception):

@@ -30,7 +30,6 @@ from worker.domain.event_parts import LeftOut, told
 from worker.domain.events import FollowUp, InboundChat, MoneyEvent, PulledFollowUp, StoredEvent
 from worker.domain.failures import (
     CallFailed,
-    Garbled,
     ImageUnavailable,
     NoConversation,
     OutcomeUnknown,
@@ -150,7 +149,7 @@ class Asking:
                 pause_seconds=self._quick_pause_seconds,
             )
         except CallFailed as failure:
-            if isinstance(failure, OutcomeUnknown | Garbled):
+            if isinstance(failure, OutcomeUnknown):
                 metrics.unknown(persona, grant.head.kind)
             self._learn(lease, failure, begun_at)
             decision = of_ask_failure(grant.head, failure, tries, rules, self._jitter)

@@ -143,6 +143,12 @@ def test_an_escalation_that_cannot_be_sent_is_a_failure_of_the_call(write):
         write(Reply(escalation=Escalation.model_construct(action="escalate_to_agent", agent_id=" ").model_dump()))
 
 
+def of_a_page(error: captivate.CaptivateError) -> captivate.CaptivateError:
+    """The same answer, of something in front of Captivate."""
+    error.foreign = True
+    return error
+
+
 @pytest.mark.parametrize(
     ("error", "failure"),
     [
@@ -155,6 +161,11 @@ def test_an_escalation_that_cannot_be_sent_is_a_failure_of_the_call(write):
         (captivate.Rejected("said", status=401), failures.KeyRefused),
         (captivate.Rejected("said", status=403), failures.KeyRefused),
         (captivate.CaptivateValueError("said"), failures.Unsendable),
+        (of_a_page(captivate.Rejected("said", status=404)), failures.Unavailable),
+        (of_a_page(captivate.Rejected("said", status=307)), failures.Unavailable),
+        (of_a_page(captivate.Rejected("said", status=403)), failures.KeyRefused),
+        (of_a_page(captivate.Throttled("said", status=429, retry_after=9.0)), failures.Throttled),
+        (of_a_page(captivate.OutcomeUnknown("said", status=502)), failures.OutcomeUnknown),
     ],
 )
 def test_each_error_of_the_client_is_one_failure_of_the_domain(write, error, failure):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -266,5 +267,37 @@ def test_what_a_refused_telling_means(status: int, kind: type[Exception]) -> Non
 )
 def test_what_is_answered_unreadably_may_be_called_again(event: Any) -> None:
     cleo, _ = persona(fluidtalk.BadReply(200, {}, "bad"))
-    with pytest.raises(failures.Garbled):
+    with pytest.raises(failures.OutcomeUnknown):
         cleo.ask((event,), None)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        fluidtalk.NotFound(404, None, "a page"),
+        fluidtalk.Conflict(409, None, "a page"),
+        fluidtalk.Unauthorized(403, None, "a page"),
+        fluidtalk.Rejected(307, None, "a redirect"),
+    ],
+    ids=lambda error: str(error.status),
+)
+def test_what_is_no_answer_of_fluidtalk_says_nothing_about_the_call(error: Any) -> None:
+    error.foreign = True
+    cleo, _ = persona(error)
+    for call in (
+        lambda: cleo.ask((AiOpener(**NAMED),), None),
+        lambda: cleo.ask((MoneyEvent(**NAMED, event_type="purchase"),), None),
+    ):
+        with pytest.raises(failures.Unavailable):
+            call()
+
+
+@pytest.mark.parametrize("error", [fluidtalk.NotFound, fluidtalk.Conflict], ids=["404", "409"])
+def test_what_fluidtalk_does_not_know_is_acknowledged_but_a_page_acknowledges_nothing(error: Any) -> None:
+    cleo, client = persona(error(404, None, "said"))
+    client.followups = SimpleNamespace(ack=lambda ref: client.chat(ref=ref))
+    cleo.acknowledge("f-1")
+    client.answer.foreign = True
+    with pytest.raises(failures.Unavailable):
+        cleo.acknowledge("f-1")
+    assert client.named == [{"ref": "f-1"}] * 2

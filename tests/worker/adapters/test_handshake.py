@@ -117,6 +117,12 @@ def test_what_could_not_be_read_is_passed_on():
     assert answer_to(result).left_out == (("photo_url", "its link is relative"),)
 
 
+def of_a_page(error: fluidtalk.FluidTalkError) -> fluidtalk.FluidTalkError:
+    """The same answer, of something in front of FluidTalk."""
+    error.foreign = True
+    return error
+
+
 @pytest.mark.parametrize(
     ("error", "failure"),
     [
@@ -130,6 +136,14 @@ def test_what_could_not_be_read_is_passed_on():
         (fluidtalk.Unavailable(503, {"detail": "x"}, "said"), failures.Unavailable),
         (fluidtalk.OutcomeUnknown(500, {"detail": "x"}, "said"), failures.OutcomeUnknown),
         (fluidtalk.BadReply(200, {"detail": "x"}, "said"), failures.BadReply),
+        (of_a_page(fluidtalk.Unauthorized(403, {"detail": "x"}, "said")), failures.Unavailable),
+        (of_a_page(fluidtalk.CreditsExhausted(402, {"detail": "x"}, "said")), failures.CreditsOut),
+        (of_a_page(fluidtalk.ConversationSealed(400, {"detail": "DONE"}, "said")), failures.Sealed),
+        (of_a_page(fluidtalk.ConversationNotFound(404, {"detail": "x"}, "said")), failures.Unavailable),
+        (of_a_page(fluidtalk.Throttled(429, {"detail": "x"}, "said", retry_after=9.0)), failures.Throttled),
+        (of_a_page(fluidtalk.Rejected(307, {"detail": "x"}, "said")), failures.Unavailable),
+        (of_a_page(fluidtalk.OutcomeUnknown(502, {"detail": "x"}, "said")), failures.OutcomeUnknown),
+        (of_a_page(fluidtalk.BadReply(200, {"detail": "x"}, "said")), failures.OutcomeUnknown),
     ],
 )
 def test_each_error_of_the_client_is_one_failure_of_the_domain(error, failure):

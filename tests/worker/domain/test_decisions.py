@@ -293,20 +293,6 @@ def test_a_bad_reply_is_a_dead_letter_never_an_empty_answer():
     assert decision.cause is Cause.BAD_REPLY
 
 
-def test_a_bad_reply_to_what_may_be_repeated_is_asked_again_so_often_that_it_is_no_accident():
-    cleo = Rules(Persona(api_key="ftc_live_cleo", platform="instagram"), Retry())
-    garbled = failures.Garbled(status=200)
-    decisions = [
-        of_ask_failure(Head(kind=kind), garbled, Tries(made), cleo, random.Random(1))
-        for kind in ("inbound_chat", "ai_opener", "event_trigger", "money_event")
-        for made in (0, 3, 4)
-    ]
-    assert [isinstance(decision, Wait) for decision in decisions] == [True, True, False] * 4
-    assert decisions[0].unknown
-    assert decisions[0].failed.own
-    assert {decision.cause for decision in decisions} == {Cause.BAD_REPLY}
-
-
 @pytest.mark.parametrize("made", [Tries(20, 1000), Tries(1, 3 * 86_400_000)])
 def test_a_used_up_budget_is_a_dead_letter(made):
     head = Head(failed=Failure(NOW, "unavailable", 1000, 20, "persona unavailable (status 503)"))

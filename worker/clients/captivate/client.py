@@ -103,7 +103,9 @@ class CaptivateClient:
             answer = error.answer  # the head came, and the status decides
         if 200 <= answer.status < 300:
             return _json_object(answer.body)
-        raise _error(answer.status, answer.retry_after)
+        failed = _error(answer.status, answer.retry_after)
+        failed.foreign = 300 <= answer.status < 400 or not _is_json(answer.body)
+        raise failed
 
     def reachable(self) -> bool:
         """Whether the channel answers at all, with anything but 5xx. Sends nothing: a GET of the same address."""
@@ -195,6 +197,15 @@ def _error(status: int, retry_after: float | None) -> CaptivateError:
         retry_after=retry_after,
         acted="unknown",
     )
+
+
+def _is_json(content: bytes) -> bool:
+    try:
+        return isinstance(json.loads(content), dict | list)
+    except RecursionError:
+        return True
+    except ValueError:
+        return False
 
 
 def _json_object(content: bytes) -> dict[str, Any] | None:

@@ -26,7 +26,11 @@ class CaptivateError(Exception):
 
     ``status``: the HTTP status, None without an answer. ``retry_after``: seconds that the server asked us to wait.
     ``acted``: "no" when nothing can have been delivered, "unknown" when it may have been (architecture.md section 4).
+    ``foreign``: the refusal is not Captivate's own, but of something in front of it: a redirect, or no JSON object
+    or list, such as a gateway's page. It says nothing about this message.
     """
+
+    foreign = False
 
     def __init__(
         self, message: str, *, status: int | None = None, retry_after: float | None = None, acted: Acted = "no"

@@ -17,7 +17,15 @@ from worker.clients.fluidtalk.character_contract import Exchange, Watch
 from worker.clients.fluidtalk.errors import BadReply, InvalidCall, character_error_for
 from worker.clients.fluidtalk.form import image_bytes
 from worker.clients.fluidtalk.results import NotAsDocumented
-from worker.clients.fluidtalk.sending import HEADERS, answer_to, content_of, server_address, timeouts_of, without
+from worker.clients.fluidtalk.sending import (
+    HEADERS,
+    answer_to,
+    content_of,
+    is_foreign,
+    server_address,
+    timeouts_of,
+    without,
+)
 from worker.clients.http.connections import Answer, Connections
 from worker.clients.values.wire_text import to_json
 
@@ -104,8 +112,9 @@ class CharacterCalls:
             data = detail.get("data", detail) if isinstance(detail, dict) else detail
             readable = 200 <= answer.status < 300 and not unreadable
             self._watch(Exchange(path, answer.status, data if readable else None, of_lead))
+        foreign = is_foreign(detail, unreadable)
         if not 200 <= answer.status < 300:
-            raise character_error_for(answer.status, detail, answer.retry_after, header)
+            raise character_error_for(answer.status, detail, answer.retry_after, header, foreign=foreign)
         if any_body:
             return read(detail.get("data") if isinstance(detail, dict) else None, _request_id(detail) or header)
         try:
@@ -115,7 +124,7 @@ class CharacterCalls:
             unreadable = str(error)
         said = f"FluidTalk answered {answer.status}, but {unreadable}: {BadReply.explanation}"
         failed = BadReply(answer.status, detail, said)
-        failed.request_id = header
+        failed.request_id, failed.foreign = header, foreign
         raise failed
 
 

@@ -39,6 +39,7 @@ from worker.clients.fluidtalk.sending import (
     OwnsConnections,
     answer_to,
     content_of,
+    is_foreign,
     server_address,
     timeouts_of,
     usable_secret,
@@ -220,8 +221,9 @@ class FluidTalk(OwnsConnections):
 
 def _read_answer(answer: Answer, read: Callable[[dict[str, Any]], Result]) -> Result:
     detail, unreadable = content_of(answer)
+    foreign = is_foreign(detail, unreadable)
     if not 200 <= answer.status < 300:
-        raise error_for(answer.status, detail, answer.retry_after)
+        raise error_for(answer.status, detail, answer.retry_after, foreign=foreign)
     if not unreadable:
         try:
             if isinstance(detail, dict):
@@ -229,6 +231,7 @@ def _read_answer(answer: Answer, read: Callable[[dict[str, Any]], Result]) -> Re
             unreadable = "the body is not a JSON object"
         except NotAsDocumented as error:
             unreadable = str(error)
-    raise BadReply(
-        answer.status, detail, f"FluidTalk answered {answer.status}, but {unreadable}: {BadReply.explanation}"
-    )
+    said = f"FluidTalk answered {answer.status}, but {unreadable}: {BadReply.explanation}"
+    failed = BadReply(answer.status, detail, said)
+    failed.foreign = foreign
+    raise failed

@@ -40,12 +40,15 @@ class FluidTalkError(Exception):
     was no answer. It may hold content of the conversation: keep it out of logs.
     ``retry_after``: seconds from now after which the server wants to be asked again; None if it did not say.
     ``acted``: "no" if the server surely did not act on the call, "unknown" if it may have.
+    ``foreign``: the answer is not FluidTalk's own, but of something in front of it: a redirect, or no JSON object or
+    list, such as a gateway's page. It says nothing about this call.
     ``code``, ``type``, ``request_id``: of the Characters API's error envelope; None if it did not say.
 
     Can be pickled and copied. Source: protocols.md 1.6, F17, F19, F20.
     """
 
     acted: Acted = "unknown"
+    foreign = False
     explanation = "the call failed; look at status and detail"
     request_id: str | None = None
     code: str | None = None
@@ -170,32 +173,40 @@ _BY_STATUS: dict[int, type[FluidTalkError]] = {
 _CHARACTERS_BY_STATUS = {**_BY_STATUS, 404: NotFound, 409: Conflict}
 
 
-def error_for(status: int, detail: Any, retry_after: float | None) -> FluidTalkError:
-    """The error for a complete answer other than 2xx; the arguments become the attributes of ``FluidTalkError``."""
+def error_for(status: int, detail: Any, retry_after: float | None, *, foreign: bool = False) -> FluidTalkError:
+    """The error for a complete answer other than 2xx; the arguments become the attributes of ``FluidTalkError``.
+
+    ``foreign``: the body is no JSON object or list. A redirect is foreign in any case.
+    """
     kind = _kind(status, detail)
     error = kind(status, detail, f"FluidTalk answered {status}: {kind.explanation}", retry_after=retry_after)
-    if 300 <= status < 400:
-        error.acted = "unknown"
+    _note_origin(error, foreign)
     return error
 
 
 def character_error_for(
-    status: int, detail: Any, retry_after: float | None, request_id: str | None = None
+    status: int, detail: Any, retry_after: float | None, request_id: str | None = None, *, foreign: bool = False
 ) -> FluidTalkError:
     """The error for a complete answer of the Characters API other than 2xx: there is no sealed state (characters.md 4).
 
-    ``request_id``: of the header, for an envelope without one.
+    ``request_id``: of the header, for an envelope without one. ``foreign``: as for ``error_for``.
     """
     kind: type[FluidTalkError]
     kind = _CHARACTERS_BY_STATUS.get(status) or (Rejected if 300 <= status < 500 else OutcomeUnknown)
     error = kind(status, detail, f"FluidTalk answered {status}: {kind.explanation}", retry_after=retry_after)
-    if 300 <= status < 400:
-        error.acted = "unknown"
+    _note_origin(error, foreign)
     envelope = detail.get("error") if isinstance(detail, dict) else None
     words = envelope if isinstance(envelope, dict) else {}
     error.code, error.type = _word(words.get("code")), _word(words.get("type"))
     error.request_id = _word(words.get("request_id")) or _word(request_id)
     return error
+
+
+def _note_origin(error: FluidTalkError, foreign: bool) -> None:
+    redirect = 300 <= error.status < 400
+    error.foreign = foreign or redirect
+    if redirect:
+        error.acted = "unknown"
 
 
 def _kind(status: int, detail: Any) -> type[FluidTalkError]:

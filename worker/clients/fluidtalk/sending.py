@@ -18,6 +18,7 @@ LONGEST_WAIT = 24 * 60 * 60
 # A server may choose any coding if none is named.
 HEADERS = {"Accept-Encoding": "identity", "User-Agent": "parley-fluidtalk"}
 NO_JSON = "the body is not JSON"
+TOO_DEEP = "the body is nested too deeply"
 
 _VISIBLE_ASCII = re.compile(r"[\x21-\x7e]+")
 
@@ -99,8 +100,15 @@ def content_of(answer: Answer, hidden: str = "") -> tuple[Any, str]:
         text = without(text, hidden)
     try:
         return from_json(text), ""
-    except (ValueError, RecursionError):
+    except RecursionError:
+        return {"detail": text}, TOO_DEEP
+    except ValueError:
         return {"detail": text}, NO_JSON
+
+
+def is_foreign(detail: Any, unreadable: str) -> bool:
+    """Whether an answer is a page of something in front of FluidTalk. The arguments: as ``content_of`` returns them."""
+    return unreadable == NO_JSON or not isinstance(detail, dict | list)
 
 
 def without(text: str, secret: str) -> str:

@@ -80,6 +80,27 @@ def test_what_an_answer_means(
     assert len(server.requests) == 1, "neither repeated nor redirected"
 
 
+@pytest.mark.parametrize(
+    ("status", "body", "foreign"),
+    [
+        (404, b'{"detail": "session not found"}', False),
+        (422, b'{"detail": [{"msg": "no"}]}', False),
+        (422, b"[" * 99_999, False),
+        (404, b"<html>no backend", True),
+        (400, b"", True),
+        (404, b'"not found"', True),
+        (307, b'{"detail": "elsewhere"}', True),
+    ],
+)
+def test_what_is_no_answer_of_captivate_itself_is_told(
+    make_client: Any, server: Any, captivate: Captivate, status: int, body: bytes, foreign: bool
+) -> None:
+    server.answers(status, body)
+    error = _fails(make_client(), captivate)
+    assert error.foreign is foreign
+    assert pickle.loads(pickle.dumps(error)).foreign is foreign
+
+
 @pytest.mark.parametrize("status", [200, 201, 202, 204, 299])
 def test_every_2xx_is_delivered(make_client: Any, server: Any, captivate: Captivate, status: int) -> None:
     server.reply = f"HTTP/1.1 {status} Fine\r\nContent-Length: 0\r\n\r\n".encode()

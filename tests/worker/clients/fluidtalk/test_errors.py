@@ -56,6 +56,26 @@ BY_STATUS: list[tuple[int, type[FluidTalkError], str]] = [
 ]
 
 
+@pytest.mark.parametrize(
+    ("status", "body", "foreign"),
+    [
+        (404, {"detail": "no conversation"}, False),
+        (200, {"error": "none of the documented fields"}, False),
+        (307, {"detail": "elsewhere"}, True),
+        *((status, body, True) for status in (200, 400, 403, 404) for body in (b"<html>", b"", b"null", b'"text"')),
+        *((status, body, False) for status in (200, 404, 422) for body in (b"[1]", b"[" * 99_999)),
+    ],
+)
+def test_what_is_no_answer_of_fluidtalk_itself_is_told(
+    server: Any, fluidtalk: FluidTalk, status: int, body: Any, foreign: bool
+) -> None:
+    server.answers(status, body)
+    with pytest.raises(FluidTalkError) as caught:
+        fluidtalk.inbound_chat("@lead", "hi")
+    assert caught.value.foreign is foreign
+    assert pickle.loads(pickle.dumps(caught.value)).foreign is foreign
+
+
 @pytest.mark.parametrize(("status", "kind", "acted"), BY_STATUS)
 def test_a_status_has_its_class(
     server: Any, fluidtalk: FluidTalk, status: int, kind: type[FluidTalkError], acted: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -159,15 +160,39 @@ def test_a_chat_with_an_unreadable_answer_is_text_lost_and_no_dead_letter(cleo: 
     assert cleo.work(CLEO)[-1].startswith("answered: text lost")
 
 
+UNREADABLE = {"a page": {"kind": FaultKind.NOT_JSON}, "an error": {"status": 200, "body": {"error": {"code": "x"}}}}
+
+
+@pytest.mark.parametrize("fault", UNREADABLE.values(), ids=UNREADABLE)
 @pytest.mark.parametrize("kind", [InboundChat, AiOpener, EventTrigger])
-def test_what_is_never_answered_readably_is_a_dead_letter_after_five_tries(
-    cleo: Any, tell: Callable[..., Any], store: Store, kind: type
+def test_what_alone_is_never_answered_readably_is_a_dead_letter_after_five_tries(
+    cleo: Any, tell: Callable[..., Any], store: Store, kind: type, fault: dict[str, Any]
 ) -> None:
-    cleo.fail(FaultKind.NOT_JSON, persona="cleo")
+    cleo.fail(**fault, persona="cleo", target=CLEO.target)
     cleo.producer.enqueue(tell(kind, **({"event_type": "story_reaction"} if kind is EventTrigger else {})))
-    assert cleo.work(CLEO)[-1].startswith("dead: bad reply")
-    assert store.dead_letters.newest()[0].cause == "bad_reply"
-    assert len(cleo.asked()) == 5
+    for _ in range(8):
+        cleo.work(CLEO, turns=1)
+        cleo.producer.enqueue(tell(target="eve"))
+        assert cleo.work(Conversation("cleo", "instagram/eve"), turns=1)[0].startswith("answered")
+        time.sleep(0.002)
+    assert store.dead_letters.newest()[0].cause == "outcome_unknown times=5 status=200"
+    assert len([call for call in cleo.asked() if call.target == CLEO.target]) == 5
+
+
+@pytest.mark.parametrize("fault", UNREADABLE.values(), ids=UNREADABLE)
+def test_a_persona_that_answers_nobody_readably_waits_behind_its_circuit(
+    cleo: Any, tell: Callable[..., Any], store: Store, fault: dict[str, Any]
+) -> None:
+    cleo.fail(**fault, persona="cleo")
+    leads = [Conversation("cleo", f"instagram/lead{number}") for number in range(12)]
+    for lead in leads:
+        cleo.producer.enqueue(tell(target=lead.target.partition("/")[2]))
+    for _ in range(6):
+        for lead in leads:
+            cleo.work(lead, turns=1)
+    assert cleo.fates() == {"waiting": 12}
+    assert "circuit_until" in store.personas.gates("cleo")
+    assert len(cleo.asked()) < 2 * len(leads)
 
 
 def test_an_upload_with_an_unreadable_answer_is_made_again(cleo: Any, tell: Callable[..., Any], presigned: str) -> None:

@@ -82,9 +82,9 @@ def test_a_dead_letter_is_a_failure_to_those_who_watch_tasks(shop, say, lead, ca
     assert shop.parts.turns.run(*lead).startswith("answered")
 
 
-@pytest.mark.parametrize("kind", [FaultKind.NOT_JSON, FaultKind.EMPTY])
-def test_a_page_instead_of_a_reply_is_a_dead_letter(shop, say, upstreams, store, kind):
-    shop.fail(kind, service="fluidtalk")
+@pytest.mark.parametrize("body", [{"error": "none"}, {"reply": True}])
+def test_an_answer_of_the_persona_that_cannot_be_read_is_a_dead_letter(shop, say, upstreams, store, body):
+    shop.fail(status=200, service="fluidtalk", body=body)
     shop.producer.enqueue(say("a"))
     shop.work()
     assert store.dead_letters.newest()[0].cause == "bad_reply"

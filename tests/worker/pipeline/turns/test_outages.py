@@ -11,6 +11,7 @@ from worker.domain.conversation import Conversation
 from worker.domain.events import EventTrigger
 from worker.store.personas.gates import owner_of
 
+PAGE = "<html>no backend"
 OUTAGES = {
     "500": {"status": 500},
     "502": {"status": 502},
@@ -18,7 +19,20 @@ OUTAGES = {
     "503": {"status": 503},
     "reset": {"kind": FaultKind.DROP},
     "acts, then drops": {"kind": FaultKind.ACT_THEN_DROP},
+    "404 with a page": {"status": 404, "body": PAGE},
+    "400 without a body": {"status": 400, "body": ""},
+    "a redirect": {"kind": FaultKind.REDIRECT, "location": "https://status.example/"},
 }
+OF_PERSONAS = {
+    "200 with a page": {"kind": FaultKind.NOT_JSON, "acts": False},
+    "200 without a body": {"kind": FaultKind.EMPTY, "acts": False},
+    "403 with a page": {"status": 403, "body": PAGE},
+}
+FLUIDTALK, CAPTIVATE = ("fluidtalk", "circuit", "ava"), ("captivate", "channel", "custom")
+EACH_OUTAGE = [
+    *(pytest.param(*FLUIDTALK, fault, id=f"fluidtalk-{name}") for name, fault in (OUTAGES | OF_PERSONAS).items()),
+    *(pytest.param(*CAPTIVATE, fault, id=f"captivate-{name}") for name, fault in OUTAGES.items()),
+]
 
 
 def lead_of(number: int) -> Conversation:
@@ -47,10 +61,7 @@ def calls(upstreams):
     return count
 
 
-@pytest.mark.parametrize("fault", OUTAGES.values(), ids=OUTAGES)
-@pytest.mark.parametrize(
-    ("service", "gate", "owner"), [("fluidtalk", "circuit", "ava"), ("captivate", "channel", "custom")]
-)
+@pytest.mark.parametrize(("service", "gate", "owner", "fault"), EACH_OUTAGE)
 def test_an_outage_kills_nothing_and_one_at_a_time_tries(
     make_shop, shop, say, write, upstreams, store, calls, try_gate, fault, service, gate, owner
 ):
@@ -88,6 +99,53 @@ def test_one_message_that_alone_gets_no_answer_ends_and_stalls_nobody(shop, say,
     assert letter.conversation == bad
     assert letter.cause == "outcome_unknown times=5 status=500"
     assert store.personas.gates("ava") == {}
+
+
+@pytest.mark.parametrize(
+    ("service", "fault", "cause"),
+    [
+        ("fluidtalk", {"kind": FaultKind.NOT_JSON, "acts": False}, "outcome_unknown times=5 status=200"),
+        ("fluidtalk", {"status": 404, "body": PAGE}, "gave_up attempts=20 seconds="),
+        ("captivate", {"status": 404, "body": PAGE}, "gave_up attempts=20 seconds="),
+    ],
+)
+def test_one_conversation_that_alone_gets_a_page_ends(shop, say, channel, store, service, fault, cause):
+    bad, other = lead_of(0), lead_of(1)
+    shop.fail(service=service, **fault, **({"target": "@0"} if service == "fluidtalk" else {"session_id": "of-0"}))
+    shop.producer.enqueue(say("hi", target="@0", channel={**channel, "session_id": "of-0"}))
+    for _ in range(25):
+        shop.work(bad, turns=1)
+        shop.producer.enqueue(say("more", target=other.target))
+        assert shop.work(other, turns=1)[0].startswith("answered")
+        time.sleep(0.002)
+    (letter,) = store.dead_letters.newest()
+    assert letter.conversation == bad
+    assert letter.cause.startswith(cause)
+
+
+@pytest.mark.parametrize("status", [400, 404, 422])
+@pytest.mark.parametrize("service", ["fluidtalk", "captivate"])
+def test_what_the_service_itself_says_of_this_event_ends_it_at_once(shop, say, store, service, status):
+    shop.fail(status=status, service=service, body={"detail": "session not found"})
+    shop.producer.enqueue(say("hi"))
+    shop.work(turns=1)
+    refused = "persona_refused" if service == "fluidtalk" else "delivery_refused"
+    assert store.dead_letters.newest()[0].cause == f"{refused} status={status}"
+
+
+def test_a_page_in_place_of_an_answer_to_what_is_asked_once_is_an_unknown_outcome(shop, say, store):
+    shop.fail(FaultKind.NOT_JSON, service="fluidtalk")
+    shop.producer.enqueue(say(kind=EventTrigger, event_type="t"))
+    shop.work(turns=1)
+    assert store.dead_letters.newest()[0].cause == "outcome_unknown status=200"
+
+
+def test_a_page_in_place_of_a_refusal_leaves_what_is_asked_once_to_be_asked(shop, say, upstreams):
+    shop.fail(status=404, service="fluidtalk", body=PAGE)
+    shop.producer.enqueue(say(kind=EventTrigger, event_type="t"))
+    shop.work(turns=3)
+    upstreams.clear_faults()
+    assert shop.work(turns=1)[0].startswith("answered")
 
 
 def test_one_message_that_always_fails_does_not_hide_that_the_outage_is_over(
