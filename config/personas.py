@@ -44,8 +44,9 @@ class PulledFollowUps(Section):
     ``platforms``: of leads on these platforms; empty (the default) = on that of the persona. ``every_seconds``: how
     often FluidTalk is asked for them.
     ``sweep_every_hours``: how often FluidTalk is told to look for quiet leads and to write to them, which it bills.
-    None (the default) = never: then FluidTalk writes when it wants to. ``sweep_idle_hours``: to leads who have been
-    quiet for so long; None = as FluidTalk decides. ``sweep_limit``: to so many leads of a platform at most.
+    None (the default) = never: then FluidTalk writes when it wants to. ``sweep_idle_hours``: the least time, in hours,
+    for which a lead must have been quiet; None = FluidTalk decides. ``sweep_limit``: the most leads of one platform to
+    whom it writes.
     """
 
     enabled: bool = False

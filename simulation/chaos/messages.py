@@ -20,8 +20,9 @@ _OPENED_BY_THE_PERSONA = 0.5
 _FOLLOW_UPS, _TRIGGERS, _IMAGES, _ATTACHED, _WITHOUT_TEXT = 0.1, 0.1, 0.15, 0.6, 0.3
 # Of the openers: something else of the lead is accepted right behind it, so most of these give way.
 _CROSSED = 0.2
-# Of the bursts of a known lead: outreach, with a STOP so many bursts later; of these STOPs: two. Of the bursts of a
-# lead that is out: begun with START.
+# Shares. _STOPS: of a known lead's bursts, those that are outreach and are followed by a STOP, at most _LONGEST_LATER
+# bursts later. _TWICE: of these STOPs, those that come twice. _STARTS: of an opted-out lead's bursts, those that begin
+# with START.
 _STOPS, _LONGEST_LATER, _TWICE, _STARTS = 0.05, 12, 0.3, 0.33
 # Signs around a word do not count: they tell one START from the other.
 _SIGNS = ".,!?:;-~"

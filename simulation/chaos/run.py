@@ -54,7 +54,8 @@ class Plan:
 
     ``faults``: names from ``FAULTS``. ``app``: another Celery app to try instead of Parley. ``chats_only``: send no
     other events. ``old_version``: name of a commit; the workers begin as that version and are replaced one by one; when
-    it does not know the Characters API, all personas have the Handshake API; without consent in it nobody opts out.
+    it does not know the Characters API, all personas have the Handshake API; when it does not know consent, no lead
+    opts out.
     ``back``: they begin as this version and are replaced by the old one.
     ``pace``, ``outage_seconds``: see ``troubles.troubles``. ``outage``: one of ``upstream_outages.NAMES``, which comes
     once, at the start, instead of all kinds in turn. ``probe_seconds``: between two tries of a closed gate.

@@ -132,7 +132,7 @@ def _outreach_asks(log: Log) -> list[tuple[Lead, Call]]:
 
 
 def _outreach_sends(log: Log) -> list[tuple[Lead, Call]]:
-    # Also what nobody sent in, such as a follow-up of the cadence, or one that FluidTalk wrote.
+    # Also outreach without an event of the producer: a follow-up of the cadence, or one that FluidTalk wrote.
     found = []
     for call, words in log.sends:
         lead = log.lead_of(call)

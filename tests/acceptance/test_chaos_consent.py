@@ -169,10 +169,10 @@ def test_two_stops_have_one_confirmation_and_a_new_opt_out_has_its_own():
     calls = [*hello(), confirmed("e1")]
     assert broken(calls, twice, CONFIRMING, endings={2: OPTED_OUT}) == []
     assert broken([*calls, confirmed("e2")], twice, CONFIRMING) == ["1 confirmations that were not promised"]
-    anew = [HELLO, stop("e1"), start(), stop("e3", at=60.0)]
+    second_opt_out = [HELLO, stop("e1"), start(), stop("e3", at=60.0)]
     calls += [ask("START!", at=51.0), send("START!", at=52.0, key="s"), confirmed("e3", at=61.0)]
-    assert broken(calls, anew, CONFIRMING) == []
-    assert [time.stops for time in opt_outs(anew)] == [[1], [3]]
+    assert broken(calls, second_opt_out, CONFIRMING) == []
+    assert [time.stops for time in opt_outs(second_opt_out)] == [[1], [3]]
 
 
 def test_a_confirmation_that_no_persona_promises_is_found():
