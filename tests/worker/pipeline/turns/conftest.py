@@ -29,6 +29,7 @@ from worker.store.redis.connection import clock_ms
 from worker.store.views.timeline import Moment
 
 LEAD = Conversation("ava", "@lead")
+CLEO = {"api_key": "ftc_live_cleo", "platform": "instagram"}
 PICTURE = b"\x89PNG\r\n\x1a\n" + bytes(40)
 
 
@@ -130,6 +131,22 @@ def make_shop(
 def shop(make_shop: Callable[..., Shop]) -> Shop:
     """The shop with the usual settings."""
     return make_shop()
+
+
+@pytest.fixture
+def make_cleo(make_shop: Callable[..., Any]) -> Callable[..., Any]:
+    """A shop with ava of the Handshake API and cleo of the Characters API. Named values are settings of cleo; ``shop``:
+    those of the shop."""
+
+    def make(shop: dict[str, Any] | None = None, **own: Any) -> Any:
+        return make_shop(personas={"ava": {"api_key": "ft_sk_ava"}, "cleo": {**CLEO, **own}}, **(shop or {}))
+
+    return make
+
+
+@pytest.fixture
+def cleo(make_cleo: Callable[..., Any]) -> Any:
+    return make_cleo()
 
 
 @pytest.fixture

@@ -16,25 +16,6 @@ from worker.domain.refusals import InvalidEvent
 from worker.store import Store
 
 CLEO = Conversation("cleo", "instagram/mark")
-PERSONAS: dict[str, Any] = {
-    "ava": {"api_key": "ft_sk_ava"},
-    "cleo": {"api_key": "ftc_live_cleo", "platform": "instagram"},
-}
-
-
-@pytest.fixture
-def make_cleo(make_shop: Callable[..., Any]) -> Callable[..., Any]:
-    """A shop with both kinds of personas. Named values are settings of cleo; ``shop`` those of the shop."""
-
-    def make(shop: dict[str, Any] | None = None, **own: Any) -> Any:
-        return make_shop(personas={**PERSONAS, "cleo": {**PERSONAS["cleo"], **own}}, **(shop or {}))
-
-    return make
-
-
-@pytest.fixture
-def cleo(make_cleo: Callable[..., Any]) -> Any:
-    return make_cleo()
 
 
 @pytest.fixture

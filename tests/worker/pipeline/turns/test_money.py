@@ -17,26 +17,7 @@ from worker.pipeline.celery_intake import Intake
 from worker.store import Store
 
 CLEO = Conversation("cleo", "instagram/mark")
-PERSONAS: dict[str, Any] = {
-    "ava": {"api_key": "ft_sk_ava"},
-    "cleo": {"api_key": "ftc_live_cleo", "platform": "instagram"},
-}
 TOLD = "answered: the persona was told; nothing is said to the lead"
-
-
-@pytest.fixture
-def make_cleo(make_shop: Callable[..., Any]) -> Callable[..., Any]:
-    """A shop with both kinds of personas. Named values are settings of cleo; ``shop`` those of the shop."""
-
-    def make(shop: dict[str, Any] | None = None, **own: Any) -> Any:
-        return make_shop(personas={**PERSONAS, "cleo": {**PERSONAS["cleo"], **own}}, **(shop or {}))
-
-    return make
-
-
-@pytest.fixture
-def cleo(make_cleo: Callable[..., Any]) -> Any:
-    return make_cleo()
 
 
 @pytest.fixture

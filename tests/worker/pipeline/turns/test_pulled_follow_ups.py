@@ -19,6 +19,7 @@ from worker.store import Store
 from worker.store.conversations.consents import ALL_PERSONAS
 
 MARK = Conversation("cleo", "instagram/mark")
+PACED = {"enabled": True, "minimum_seconds": 30, "maximum_seconds": 60}
 NUDGE = ["Are you still there, mark?", "Just checking."]
 
 
@@ -224,7 +225,7 @@ def test_a_person_who_takes_over_while_it_waits_gets_the_lead_alone(make_cleo: C
 
 
 def test_a_person_who_takes_over_between_its_bubbles_stops_the_rest(make_cleo: Callable[..., Cleo]) -> None:
-    cleo = make_cleo(pacing={"enabled": True, "minimum_seconds": 30, "maximum_seconds": 60})
+    cleo = make_cleo(pacing=PACED)
     cleo.chat()
     cleo.write()
     cleo.pull()
@@ -422,7 +423,7 @@ def test_an_erased_lead_gets_nothing_and_the_server_is_told(cleo: Cleo) -> None:
 
 
 def test_bubbles_are_paced_and_each_is_sent_once(make_cleo: Callable[..., Cleo]) -> None:
-    cleo = make_cleo(pacing={"enabled": True, "minimum_seconds": 30, "maximum_seconds": 60})
+    cleo = make_cleo(pacing=PACED)
     cleo.chat()
     cleo.write()
     cleo.pull()
