@@ -8,7 +8,7 @@ import re
 from decimal import Decimal
 from typing import NamedTuple
 
-from worker.adapters.handshake import failure_of
+from worker.adapters.fluidtalk_failures import failure_of
 from worker.clients.fluidtalk import Bubble, CharacterReply, Characters, Conflict, FluidTalkError, NotFound, Vision
 from worker.domain import failures
 from worker.domain.answer import Answer

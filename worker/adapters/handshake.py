@@ -2,42 +2,17 @@
 
 from __future__ import annotations
 
-from worker.clients import fluidtalk
+from worker.adapters.fluidtalk_failures import failure_of
 from worker.clients.fluidtalk import ActionResult, ChatResult, FluidTalk, FluidTalkError
-from worker.clients.http.answers import no_answer
-from worker.domain import failures
 from worker.domain.answer import Answer
 from worker.domain.events import AiOpener, EventTrigger, FollowUp, InboundChat, MoneyEvent, PulledFollowUp, StoredEvent
-from worker.domain.failures import CallFailed, Unsendable
+from worker.domain.failures import Unsendable
 
 # One white pixel, for a call without consequences.
 _PIXEL = bytes.fromhex(
     "89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c4890000000d49444154789c63f8ffff3f0005fe02fea7"
     "9a90440000000049454e44ae426082"
 )
-
-_FAILURES: dict[type[FluidTalkError], type[CallFailed]] = {
-    fluidtalk.InvalidCall: failures.Unsendable,
-    fluidtalk.Unauthorized: failures.KeyRefused,
-    fluidtalk.CreditsExhausted: failures.CreditsOut,
-    fluidtalk.ConversationSealed: failures.Sealed,
-    fluidtalk.ConversationNotFound: failures.NoConversation,
-    fluidtalk.Throttled: failures.Throttled,
-    fluidtalk.Rejected: failures.Rejected,
-    fluidtalk.Unavailable: failures.Unavailable,
-    fluidtalk.OutcomeUnknown: failures.OutcomeUnknown,
-    fluidtalk.BadReply: failures.BadReply,
-}
-# What is in front of FluidTalk answered in its place: nothing is known of the key or of this call. A refusal was not
-# passed on; a page with 2xx may have taken the place of FluidTalk's answer.
-_OF_A_PAGE: dict[type[FluidTalkError], type[CallFailed]] = {
-    fluidtalk.Unauthorized: failures.Unavailable,
-    fluidtalk.ConversationNotFound: failures.Unavailable,
-    fluidtalk.NotFound: failures.Unavailable,
-    fluidtalk.Conflict: failures.Unavailable,
-    fluidtalk.Rejected: failures.Unavailable,
-    fluidtalk.BadReply: failures.OutcomeUnknown,
-}
 
 
 class Handshake:
@@ -98,16 +73,6 @@ class Handshake:
                 raise Unsendable("it is written already: nothing is asked for it")
             case MoneyEvent():
                 raise Unsendable("the Handshake API takes no purchases and refunds")
-
-
-def failure_of(error: FluidTalkError) -> CallFailed:
-    """The domain's word for an error of the client."""
-    kind = _FAILURES.get(type(error), CallFailed)
-    if error.foreign:
-        kind = _OF_A_PAGE.get(type(error), kind)
-    return kind(
-        str(error), status=error.status, retry_after=error.retry_after, detail=error.detail, why=no_answer(error)
-    )
 
 
 def _answer(result: ChatResult | ActionResult) -> Answer:

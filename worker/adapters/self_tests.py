@@ -6,7 +6,7 @@ from contextlib import closing
 
 from config.settings import Persona, Settings
 from worker.adapters.characters import OUTREACH
-from worker.adapters.handshake import failure_of
+from worker.adapters.fluidtalk_failures import failure_of
 from worker.clients.fluidtalk import Characters, FluidTalkError, SelfTest
 from worker.clients.http.connections import Connections
 from worker.domain.failures import CreditsOut, KeyRefused

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from worker.adapters.handshake import Handshake, failure_of
+from worker.adapters.fluidtalk_failures import failure_of
+from worker.adapters.handshake import Handshake
 from worker.clients import fluidtalk
 from worker.clients.fluidtalk import ActionResult, ChatResult, UploadResult
 from worker.clients.http.connections import NotSent
