@@ -13,7 +13,7 @@ PYTEST = PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest
 BESIDE = --numprocesses auto --maxprocesses 4 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run flower secrets test test-all coverage check docs bench chaos soak lock clean
+.PHONY: help demo run web flower secrets test test-all coverage check docs bench chaos soak lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,6 +23,9 @@ demo: $(READY) ## run the main job on embedded defaults, about 30 s (ARGS=--fore
 
 run: $(READY) ## start a worker and a beat against the real services, with the keys from .env
 	@$(BIN)/python -m worker.processes.run
+
+web: $(READY) ## start the ingress on 127.0.0.1:8080 (needs PARLEY_INGRESS__SOURCES__<NAME>__TOKEN)
+	@$(BIN)/python -m worker.web
 
 flower: $(READY) ## open the dashboard on 127.0.0.1:5555 (needs PARLEY_FLOWER__PASSWORD, and workers with task events)
 	@$(BIN)/python -m worker.processes.flower
@@ -64,9 +67,9 @@ soak: $(READY) ## the same with 100 000 messages, about 10 min; the figures of d
 		--outage-seconds 75 $(ARGS)
 
 lock: $(READY) ## compile requirements/*.txt from pyproject.toml
-	@$(COMPILE) pyproject.toml --extra flower --extra encryption -o requirements/base.txt
-	@$(COMPILE) pyproject.toml --extra flower --extra encryption --group simulation -o requirements/demo.txt
-	@$(COMPILE) pyproject.toml --extra flower --extra encryption --group simulation --extra tracing --group dev \
+	@$(COMPILE) pyproject.toml --extra flower --extra encryption --extra web -o requirements/base.txt
+	@$(COMPILE) pyproject.toml --extra flower --extra encryption --extra web --group simulation -o requirements/demo.txt
+	@$(COMPILE) pyproject.toml --extra flower --extra encryption --extra web --group simulation --extra tracing --group dev \
 		-o requirements/dev.txt
 	@$(COMPILE) --group oracles --no-deps -o requirements/oracles.txt
 	@$(COMPILE) --group bench -c requirements/dev.txt -o requirements/bench.txt

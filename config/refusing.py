@@ -21,6 +21,7 @@ _FORMS = {
     "start": "is no time of day: write one such as 21:00",
     "end": "is no time of day: write one such as 09:00",
     "lead_zone_path": "is no path: write names with dots between them, such as custom.timezone",
+    "target": "is no path: write names with dots between them, such as session_id",
     "user": "is no user name: write it without blanks and colons",
     "endpoint": "is no address: write one such as http://127.0.0.1:4318/v1/traces",
     "[key]": "is no name of a persona: lower-case letters, digits, - and _, at most 64, first a letter or a digit",
@@ -119,15 +120,20 @@ class Refusal:
 
     def _meant(self, name: str) -> str:
         own = name.lower().split("__")
-        persona = own[1] if own[0] == "personas" and len(own) > 2 else ""
-        known = map("__".join, paths(self._model))
-        names = [each.replace(f"__{_PLACEHOLDER}__", f"__{persona or 'name'}__") for each in known]
+        names = ["__".join(_named_as(own, path)) for path in paths(self._model)]
         # One underscore for two is the slip that people make.
         squeezed = {each.replace("__", "_"): each for each in names}
         written = name.lower().replace("__", "_")
         found = [each for each in squeezed if each.startswith(f"{written}_")] if "_" in written else []
         found = found or difflib.get_close_matches(written, squeezed, n=1, cutoff=0.75)
         return f"PARLEY_{squeezed[found[0]]}".upper() if found else ""
+
+
+def _named_as(written: list[str], path: tuple[str, ...]) -> list[str]:
+    """The path of a setting, with the name that the operator chose where it has one."""
+    at = path.index(_PLACEHOLDER) if _PLACEHOLDER in path else len(path)
+    chosen = written[at] if len(written) > at + 1 and tuple(written[:at]) == path[:at] else "name"
+    return [chosen if part == _PLACEHOLDER else part for part in path]
 
 
 def paths(model: type[BaseModel], above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:

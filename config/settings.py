@@ -29,6 +29,7 @@ from pydantic import (
 from config import addresses, budgets, variables
 from config.addresses import Address
 from config.consent import Consent
+from config.ingress import Ingress
 from config.outreach_rules import Frequency, MessagingWindows
 from config.personas import Persona, TextLost
 from config.processes import Flower, Metrics, Tracing, Worker
@@ -71,6 +72,7 @@ __all__ = [
     "Frequency",
     "Gates",
     "Images",
+    "Ingress",
     "Join",
     "Lease",
     "Limits",
@@ -147,6 +149,7 @@ class Settings(BaseModel):
     metrics: Metrics = Metrics()
     tracing: Tracing = Tracing()
     flower: Flower = Flower()
+    ingress: Ingress = Ingress()
 
     @model_validator(mode="before")
     @classmethod

@@ -20,7 +20,8 @@ from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-PERSONA = "ava"
+# What stands in the place of a name that the operator chooses.
+_EXAMPLES = {"personas": "ava", "sources": "shop"}
 _ASSIGNMENT = re.compile(r"#?(PARLEY_[A-Z0-9_]+)=(.+)")
 _WORDS = {bool: "true or false", int: "whole number", float: "number", str: "text", SecretStr: "text, a secret"}
 _WORDS |= {Path: "path", dict: "JSON object", tuple: "list, with commas or as JSON"}
@@ -100,7 +101,7 @@ def _leaves(model: type[BaseModel], path: tuple[str, ...] = (), inherits: bool =
     for name, field in model.model_fields.items():
         mapped = typing.get_args(field.annotation) if typing.get_origin(field.annotation) is dict else ()
         if mapped and (inner := _model_in(mapped[1])):
-            below.append((inner, (*path, name, PERSONA), False))
+            below.append((inner, (*path, name, _EXAMPLES[name]), False))
         elif inner := _model_in(field.annotation):
             below.append((inner, (*path, name), field.default is None))
         else:
@@ -186,6 +187,8 @@ def _title(part: tuple[str, ...]) -> str:
     if part[0] == "personas":
         own = " ".join(part[2:]).replace("_", " ")
         return f"Persona: {own}" if own else "Persona"
+    if part[0] == "ingress" and part[1:]:
+        return f"Ingress: {part[1].removesuffix('s').capitalize()}"
     return {"fluidtalk": "FluidTalk", "tls": "TLS"}.get(part[0], part[0].replace("_", " ").capitalize())
 
 

@@ -28,7 +28,10 @@ SECRETS = {
     "PARLEY_FLOWER__PASSWORD",
     "PARLEY_PRIVACY__HANDLE_KEY",
     "PARLEY_CONSENT__HASH_KEY",
+    "PARLEY_INGRESS__SOURCES__SHOP__TOKEN",
 }
+# What stands in the place of a name that the operator chooses.
+NAMES = {"personas": "ava", "sources": "shop"}
 SHORT = re.findall(r"^(#?)(PARLEY_[A-Z0-9_]+)=(.*)$", EXAMPLE.read_text(encoding="utf-8"), re.MULTILINE)
 
 
@@ -52,12 +55,12 @@ def model_in(annotation: Any) -> type[BaseModel] | None:
 
 
 def leaves(model: type[BaseModel], path: tuple[str, ...] = ()) -> list[Setting]:
-    """Every setting below a model; a mapping of models has one entry called ava."""
+    """Every setting below a model; a mapping of models has one entry."""
     found: list[Setting] = []
     for name, field in model.model_fields.items():
         mapped = typing.get_args(field.annotation) if typing.get_origin(field.annotation) is dict else ()
         if mapped and (inner := model_in(mapped[1])):
-            found += leaves(inner, (*path, name, "ava"))
+            found += leaves(inner, (*path, name, NAMES[name]))
         elif inner := model_in(field.annotation):
             found += leaves(inner, (*path, name))
         else:

@@ -45,10 +45,10 @@ class Producer:
 
     def __init__(self, settings: Settings, *, store: Store | None = None) -> None:
         # The store is loaded when the first producer is made, not with this module.
-        from worker.adapters.captivate_requests import conversation_of
+        from worker.adapters import captivate_requests
         from worker.store import Store
 
-        self._conversation_of = conversation_of
+        self._answer_into = captivate_requests.conversation_of
         self._store = store or Store(settings, connections=10)
         self._owns_store = store is None
         # The caller has checked a store that it gives.
@@ -117,6 +117,14 @@ class Producer:
         flush()
         return results
 
+    def conversation_of(self, event: AnyEvent) -> Conversation:
+        """The conversation that an event goes to: its target with the platform, where the persona has one.
+
+        Raises ``Refused`` as ``enqueue`` does for a persona that is not configured and a target that it cannot have.
+        """
+        event = self._of_its_persona(event)
+        return Conversation(event.persona, event.target)
+
     def cancel_follow_up(self, persona: str, target: str) -> bool:
         """Drop the next follow-up of a conversation, planned or asked for. Returns False when there was none.
 
@@ -161,10 +169,7 @@ class Producer:
                 f"{type(event).__name__} is not an event: enqueue InboundChat, AiOpener, EventTrigger, FollowUp or "
                 "MoneyEvent"
             )
-        if event.persona not in self._personas:
-            known = ", ".join(sorted(self._personas))
-            raise UnknownPersona(f"persona {event.persona!r} is not configured; known: {known}")
-        event = self._on_its_platform(event)
+        event = self._of_its_persona(event)
         if isinstance(event, InboundChat):
             most = self._limits.message_characters
             _within("message", len(event.message), most, "characters")
@@ -177,9 +182,15 @@ class Producer:
         if event.channel:
             size = _json_size(event.channel.metadata) + len(event.channel.session_id)
             _within("channel", size, self._limits.channel_bytes, "bytes of JSON")
-            if left_out := self._conversation_of(event.channel).left_out:
+            if left_out := self._answer_into(event.channel).left_out:
                 return with_left_out(event, [*event.left_out, *left_out])
         return event
+
+    def _of_its_persona(self, event: SomeEvent) -> SomeEvent:
+        if event.persona not in self._personas:
+            known = ", ".join(sorted(self._personas))
+            raise UnknownPersona(f"persona {event.persona!r} is not configured; known: {known}")
+        return self._on_its_platform(event)
 
     def _on_its_platform(self, event: SomeEvent) -> SomeEvent:
         persona = self._personas[event.persona]

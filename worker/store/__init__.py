@@ -20,6 +20,7 @@ from worker.store.queues.broker import Broker
 from worker.store.queues.doorbells import BrokerDoorbells, Doorbells, StoreDoorbells
 from worker.store.queues.parked import Parked
 from worker.store.queues.queue_figures import BrokerLook, ListLook, QueueLook
+from worker.store.receipt_key import ReceiptKey
 from worker.store.redis import writes
 from worker.store.redis.ahead import AheadRedis
 from worker.store.redis.cluster import LateCluster
@@ -104,6 +105,7 @@ class Store:
         self.gates = Gates(self.redis, self.keys, scripts, settings.agenda.grace_ms)
         self.personas = PersonaGates(self.redis, self.keys, self.gates, settings.gates)
         self.timeline = Timeline(self.redis, self.keys)
+        self.receipt_key = ReceiptKey(self.redis)
         # A scheduler, or a command that looks, may do without the names; the workers tell them.
         self.measures = Measures(
             self.redis,

@@ -81,6 +81,7 @@ All keys of a conversation carry one hash tag, its shard, together with that sha
     parley:layout                              HASH  never (one number)      the first process     all, at their start
     parley:apis                                HASH  never (few names)       workers               workers, parley check
     parley:drift:<day>                         HASH  8 days                  workers               parley status
+    parley:web                                 HASH  never (one key)         the ingress           the ingress
     parley:alive                               ZSET  with its last process   workers, beats        parley status
     parley:served                              ZSET  never (few names)       workers               schedulers' figures
     parley:accept:reader                       TEXT  half a minute           take_in               take_in

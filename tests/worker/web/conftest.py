@@ -1,0 +1,113 @@
+"""A web process over the session's Redis, on a free port of loopback, and what sends to it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from simulation.until import until
+from worker.domain.conversation import Conversation
+from worker.store import Store
+
+PROJECT = Path(__file__).parents[3]
+TOKEN = "token-of-the-shop-0123456789"
+SECRET = "whsec_" + "c2VjcmV0" * 6
+
+
+@dataclass
+class Web:
+    """A running web process."""
+
+    process: subprocess.Popen[bytes]
+    origin: str
+    log: Path
+
+    def post(self, path: str, body: object, *, token: str | None = TOKEN, **headers: str) -> httpx.Response:
+        """Post JSON, or bytes as they are; ``a_b`` becomes the header ``a-b``."""
+        content = body if isinstance(body, bytes) else json.dumps(body).encode()
+        given = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
+        given |= {name.replace("_", "-"): value for name, value in headers.items()}
+        return httpx.post(self.origin + path, content=content, headers=given, timeout=30)
+
+    def get(self, path: str, *, token: str | None = TOKEN) -> httpx.Response:
+        """Get a resource."""
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        return httpx.get(self.origin + path, headers=headers, timeout=30)
+
+
+def start(folder: Path, redis_url: str, **variables: str) -> Web:
+    """Start one; ready when it listens."""
+    given = {
+        "PARLEY_REDIS_URL": redis_url,
+        "PARLEY_PERSONAS": "ava,bea",
+        "PARLEY_JOIN__SETTLE_SECONDS": "0",
+        "PARLEY_INGRESS__PORT": "0",
+        "PARLEY_INGRESS__SOURCES__SHOP__TOKEN": TOKEN,
+        **variables,
+    }
+    log = folder / "web.log"
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "worker.web"], cwd=PROJECT, env={**os.environ, **given}, stderr=output
+        )
+
+    def port() -> str:
+        assert process.poll() is None, log.read_text()
+        return log.read_text().partition("ingress on 127.0.0.1 port ")[2].partition(",")[0]
+
+    return Web(process, f"http://127.0.0.1:{until(port, 'the ingress listens')}", log)
+
+
+@pytest.fixture(scope="session")
+def start_web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Web]]:
+    """Start web processes, which end with the session."""
+    started: list[Web] = []
+
+    def begin(redis_url: str, **variables: str) -> Web:
+        web = start(tmp_path_factory.mktemp("web"), redis_url, **variables)
+        started.append(web)
+        return web
+
+    yield begin
+    for web in started:
+        web.process.terminate()
+    for web in started:
+        web.process.wait(20)
+
+
+@pytest.fixture(scope="session")
+def _web(start_web: Callable[..., Web], redis_server: Any) -> Web:
+    return start_web(
+        redis_server.url,
+        PARLEY_INGRESS__SOURCES__CRM__SIGNING_SECRETS=f"{SECRET} whsec_{'bmV3IG9u' * 6}",
+        PARLEY_INGRESS__SOURCES__BANK__TOKEN="token-of-the-bank-0123456789",
+        PARLEY_INGRESS__SOURCES__BANK__PERSONAS="bea",
+        PARLEY_INGRESS__SOURCES__BANK__KINDS="ai_opener,inbound_chat",
+        PARLEY_INGRESS__BODY_BYTES="200000",
+    )
+
+
+@pytest.fixture
+def web(_web: Web, store: Store) -> Web:
+    """The session's web process, over an emptied store."""
+    return _web
+
+
+@pytest.fixture
+def waiting(store: Store) -> Callable[..., list[str]]:
+    """The ids of the events that wait in a conversation."""
+
+    def read(persona: str = "ava", target: str = "@john") -> list[str]:
+        conversation = Conversation(persona, target)
+        return store.redis.lrange(store.keys.of(conversation).inbox(conversation), 0, -1)
+
+    return read

@@ -1,0 +1,126 @@
+"""The ingress: requests of sources become answers. What a handler does with the store runs in a thread."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from config.settings import Settings, SettingsError
+from worker.domain.unexpected import UnexpectedErrors
+from worker.pipeline.producer import Producer
+from worker.store import Store, StoreError
+from worker.web import bodies, problems
+from worker.web.problems import Problem
+from worker.web.readiness import Readiness
+from worker.web.receipts import Receipts
+from worker.web.sending import MOST_EVENTS, Door
+from worker.web.sources import Source, Sources
+
+_log = logging.getLogger("parley.ingress")
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+class Ingress:
+    """What the handlers share. ``store``: over the connections of this process; the caller closes it."""
+
+    def __init__(self, settings: Settings, store: Store) -> None:
+        self._settings = settings.ingress
+        self._store = store
+        self._unexpected = UnexpectedErrors(_log, "ingress")
+        self.sources = Sources(settings)
+        self._receipts = Receipts(lambda: store.receipt_key.value)
+        self._door = Door(Producer(settings, store=store), self._receipts)
+        self._readiness = Readiness(store)
+
+    def application(self) -> Starlette:
+        """The ASGI application."""
+        routes = [
+            self._route("/v1/events", self._events, "POST"),
+            self._route("/health/live", self._live, "GET"),
+            self._route("/health/ready", self._ready, "GET"),
+            self._route(problems.PAGES + "{kind}", self._problem, "GET"),
+        ]
+        app = Starlette(routes=routes, exception_handlers={HTTPException: _of_framework})
+        # A redirect would repeat the address of whoever asked.
+        app.router.redirect_slashes = False
+        return app
+
+    def _route(self, path: str, handler: Handler, *methods: str) -> Route:
+        async def guarded(request: Request) -> Response:
+            try:
+                return await handler(request)
+            except Problem as problem:
+                return problem.response()
+            except StoreError as error:
+                return problems.of_store(error).response()
+            except SettingsError as error:
+                self._unexpected.note(error)
+                return Problem("not-ready", "its settings do not fit the store").response()
+            except Exception as error:
+                # Neither the log nor the answer gets its text: it may quote the request.
+                self._unexpected.note(error)
+                return Problem("internal", f"an error of the ingress itself ({type(error).__name__})").response()
+
+        return Route(path, guarded, methods=list(methods))
+
+    async def _events(self, request: Request) -> Response:
+        source, body = await self._asked(request)
+        value = bodies.decoded(body)
+        key = _key_of(request, source)
+        if not isinstance(value, list):
+            source.spend(1)
+            return JSONResponse(await self._in_thread(self._door.one, source, value, key), 202)
+        if len(value) > MOST_EVENTS:
+            raise Problem("too-many-events", f"{len(value)} events, the limit is {MOST_EVENTS}")
+        source.spend(max(1, len(value)))
+        return JSONResponse({"results": await self._in_thread(self._door.many, source, value, key)}, 207)
+
+    async def _live(self, _: Request) -> Response:
+        return PlainTextResponse("live\n")
+
+    async def _ready(self, _: Request) -> Response:
+        verdict = await run_in_threadpool(self._readiness.look)
+        return PlainTextResponse(f"{verdict.says}\n", 200 if verdict.good else 503)
+
+    async def _problem(self, request: Request) -> Response:
+        kind = request.path_params["kind"]
+        if kind not in problems.KINDS:
+            raise Problem("not-found", "no problem has this name")
+        return PlainTextResponse(problems.page(kind))
+
+    async def _asked(self, request: Request) -> tuple[Source, bytes]:
+        """The source of a request, and its body."""
+        claim = self.sources.claim(request.headers)
+        bodies.media_type(request)
+        body = await bodies.read(request, self._settings.body_bytes, self._settings.request_seconds)
+        return claim(body), body
+
+    async def _in_thread(self, call: Callable[..., Any], *arguments: Any) -> Any:
+        def checked() -> Any:
+            self._store.layout.ensure()
+            self._receipts.prepare()
+            return call(*arguments)
+
+        return await run_in_threadpool(checked)
+
+
+def _key_of(request: Request, source: Source) -> str:
+    # What is signed is what the sender said: another header may have been added on the way.
+    return request.headers.get("webhook-id" if source.signs else "idempotency-key", "")
+
+
+async def _of_framework(_: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    headers = dict(getattr(error, "headers", None) or {})
+    if status == 405:
+        return Problem("method-not-allowed", "this address takes another method", headers=headers).response()
+    return Problem("not-found", "no resource has this address").response()

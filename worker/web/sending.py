@@ -1,0 +1,82 @@
+"""Events that a source sends become receipts and problems."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from worker.domain.conversation import Conversation
+from worker.domain.events import Event, parse
+from worker.domain.refusals import Refused
+from worker.pipeline.producer import Producer, Receipt
+from worker.web.problems import Problem, of_refusal
+from worker.web.receipts import Receipts
+from worker.web.sources import Source
+
+MOST_EVENTS = 1000
+
+
+class Door:
+    """Takes events, one or many. Its methods block: they belong into a thread. Each of them may raise ``StoreError``;
+    then it is not known what was accepted."""
+
+    def __init__(self, producer: Producer, receipts: Receipts) -> None:
+        self._producer = producer
+        self._receipts = receipts
+
+    def one(self, source: Source, value: object, key: str) -> dict[str, Any]:
+        """Accept one event from its JSON value. ``key``: its id when it names none; '' = a new one.
+
+        Returns the receipt. Raises ``Problem``.
+        """
+        return self.accept(source, self._event(source, value, key))
+
+    def accept(self, source: Source, event: Event) -> dict[str, Any]:
+        """Accept one event. Returns the receipt. Raises ``Problem``."""
+        try:
+            conversation = self._producer.conversation_of(event)
+            return self._told(source, conversation, self._producer.enqueue(event))
+        except Refused as refusal:
+            raise of_refusal(refusal) from None
+
+    def many(self, source: Source, values: Sequence[object], key: str) -> list[dict[str, Any]]:
+        """Accept events in their order. Returns a receipt or a problem document for each.
+
+        ``key``: for events that name no id, the beginning of theirs.
+        """
+        results: list[dict[str, Any] | None] = []
+        events: list[Event] = []
+        for position, value in enumerate(values):
+            try:
+                events.append(self._event(source, value, f"{key}-{position}" if key else ""))
+                results.append(None)
+            except Problem as problem:
+                results.append(problem.document())
+        told = iter(self._accepted(source, events))
+        return [next(told) if result is None else result for result in results]
+
+    def _accepted(self, source: Source, events: Sequence[Event]) -> list[dict[str, Any]]:
+        told = []
+        for event, outcome in zip(events, self._producer.enqueue_many(events), strict=True):
+            if isinstance(outcome, Refused):
+                told.append(of_refusal(outcome).document())
+            else:
+                told.append(self._told(source, self._producer.conversation_of(event), outcome))
+        return told
+
+    def _event(self, source: Source, value: object, key: str) -> Event:
+        if not isinstance(value, dict):
+            raise Problem("refused", "an event is a JSON object with kind", cause="invalid_event", field="event")
+        source.check(value.get("persona"), value.get("kind"))
+        try:
+            return parse({"event_id": key, **value} if key else value)
+        except Refused as refusal:
+            raise of_refusal(refusal) from None
+
+    def _told(self, source: Source, conversation: Conversation, receipt: Receipt) -> dict[str, Any]:
+        return {
+            "receipt": self._receipts.seal(source.name, conversation, receipt.event_id),
+            "event_id": receipt.event_id,
+            "status": receipt.status,
+            "position": receipt.position,
+        }
