@@ -81,6 +81,11 @@ def conversation_of(context: ChannelContext) -> Captivate:
     )
 
 
+def empty_answer(context: ChannelContext) -> dict[str, Any]:
+    """What a chat endpoint answers when the reply comes later: a response without messages."""
+    return conversation_of(context).body()
+
+
 def _too_many(what: str, number: int, most: int) -> list[LeftOut]:
     return [LeftOut("files", f"{number - most} {what} more than {most}")] if number > most else []
 

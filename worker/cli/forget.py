@@ -100,5 +100,6 @@ def _told(traces: Traces) -> dict[str, object]:
         "seal (will be forgotten, too)": "yes" if traces.sealed else "no",
         "takeover (will end)": "yes" if traces.taken_over else "no",
         "messages in queues": traces.messages,
+        "sessions of the channel (ingress)": traces.sessions,
         "consent (kept as a keyed hash)": {"out": "opted out", "in": "opted in", None: "no"}[traces.consent],
     }

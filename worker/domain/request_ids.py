@@ -35,6 +35,17 @@ def id_of_request(payload: object, now_seconds: float | None = None) -> str:
     return f"captivate-{hashlib.sha256(text.encode()).hexdigest()[:32]}"
 
 
+def fingerprint(source: str, persona: str, payload: dict[Any, Any]) -> str:
+    """A digest of what is said: source, persona, session, words, files and actions. Links count without their
+    signatures. '' for a request that has none, because JSON cannot hold it."""
+    told = [source, persona, *(payload.get(key) for key in ("session_id", "user_input", "incoming_action"))]
+    try:
+        text = json.dumps([*told, _unsigned(payload.get("files"))], sort_keys=True)
+    except (TypeError, ValueError, RecursionError):
+        return ""
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
 def _updated_at(payload: dict[Any, Any]) -> str:
     found: Any = payload
     for key in ("metadata", "internal", "channelMetadata", "conversationUpdatedAt"):

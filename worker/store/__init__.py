@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from worker.store.conversations.consents import Consents
     from worker.store.conversations.follow_ups import FollowUpIndex
     from worker.store.conversations.inbox import Inbox
+    from worker.store.conversations.sessions import Sessions
     from worker.store.conversations.turn_steps import TurnSteps
     from worker.store.operator.dead_letters import DeadLetters
     from worker.store.operator.erasure import Forgetting
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from worker.store.personas.places import Places
     from worker.store.personas.pulled import Pulled
     from worker.store.personas.ramp import Outreach
+    from worker.store.repetitions import Repetitions
     from worker.store.views.books import Books
     from worker.store.views.known_conversations import KnownConversations
 
@@ -152,6 +154,20 @@ class Store:
 
         erased = ErasedNames(self._settings.consent_key)
         return Consents(self.redis, self.keys, self._scripts, erased, self._consent_rules, self._settings.retention)
+
+    @cached_property
+    def sessions(self) -> Sessions:
+        """Which lead each session of the channel belongs to."""
+        from worker.store.conversations.sessions import Sessions
+
+        return Sessions(self.redis, self.keys, self._settings.retention)
+
+    @cached_property
+    def repetitions(self) -> Repetitions:
+        """Requests without an id that come again at once."""
+        from worker.store.repetitions import Repetitions
+
+        return Repetitions(self.redis)
 
     @cached_property
     def follow_ups(self) -> FollowUpIndex:
@@ -296,7 +312,9 @@ class Store:
 
         # Where the queues are, when they are lists of a Redis server.
         queues = self.redis if self.broker is None else self._broker_redis
-        return Forgetting(self.redis, queues, self.keys, self._scripts, self.consents, self._settings.captivate.name)
+        return Forgetting(
+            self.redis, queues, self.keys, self._scripts, self.consents, self.sessions, self._settings.captivate.name
+        )
 
     @cached_property
     def dead_letters(self) -> DeadLetters:

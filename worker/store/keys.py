@@ -20,6 +20,7 @@ All keys of a conversation carry one hash tag, its shard, together with that sha
                                                                              keep_image stumble
                                                                              replay hand_over
                                                                              hand_back
+    parley:{NN}:sessions:<conversation>        SET   90 days quiet           the ingress           forget
     parley:{NN}:timeline:<conversation>        LIST  30 days quiet           all of these          explain
     parley:{NN}:books                          HASH  never (a few counters)  accept settle refuse  books
                                                                              replay hand_back
@@ -82,6 +83,8 @@ All keys of a conversation carry one hash tag, its shard, together with that sha
     parley:apis                                HASH  never (few names)       workers               workers, parley check
     parley:drift:<day>                         HASH  8 days                  workers               parley status
     parley:web                                 HASH  never (one key)         the ingress           the ingress
+    parley:session:<digest>                    TEXT  90 days quiet           the ingress           the ingress, forget
+    parley:same:<digest>                       TEXT  seconds                 the ingress           the ingress
     parley:alive                               ZSET  with its last process   workers, beats        parley status
     parley:served                              ZSET  never (few names)       workers               schedulers' figures
     parley:accept:reader                       TEXT  half a minute           take_in               take_in
@@ -262,6 +265,10 @@ class Shard:
     def timeline(self, conversation: Conversation) -> Key:
         """What happened to the conversation."""
         return self.timeline_prefix + conversation.name
+
+    def sessions(self, conversation: Conversation) -> Key:
+        """The keys of the channel's sessions that belong to the conversation."""
+        return self.key(f"sessions:{conversation.name}")
 
     def journal(self, conversation: Conversation, event_id: str) -> Key:
         """One event. An id has no space, so the first space ends it."""

@@ -18,6 +18,7 @@ from worker.domain.unexpected import UnexpectedErrors
 from worker.pipeline.producer import Producer
 from worker.store import Store, StoreError
 from worker.web import bodies, problems
+from worker.web.captivate import CaptivateDoor
 from worker.web.problems import Problem
 from worker.web.readiness import Readiness
 from worker.web.receipts import Receipts
@@ -38,13 +39,16 @@ class Ingress:
         self._unexpected = UnexpectedErrors(_log, "ingress")
         self.sources = Sources(settings)
         self._receipts = Receipts(lambda: store.receipt_key.value)
-        self._door = Door(Producer(settings, store=store), self._receipts)
+        producer = Producer(settings, store=store)
+        self._door = Door(producer, self._receipts)
+        self._captivate_door = CaptivateDoor(settings, store, producer, self._door)
         self._readiness = Readiness(store)
 
     def application(self) -> Starlette:
         """The ASGI application."""
         routes = [
             self._route("/v1/events", self._events, "POST"),
+            self._route("/v1/captivate/{persona}", self._captivate, "POST"),
             self._route("/health/live", self._live, "GET"),
             self._route("/health/ready", self._ready, "GET"),
             self._route(problems.PAGES + "{kind}", self._problem, "GET"),
@@ -83,6 +87,21 @@ class Ingress:
             raise Problem("too-many-events", f"{len(value)} events, the limit is {MOST_EVENTS}")
         source.spend(max(1, len(value)))
         return JSONResponse({"results": await self._in_thread(self._door.many, source, value, key)}, 207)
+
+    async def _captivate(self, request: Request) -> Response:
+        source, body = await self._asked(request)
+        payload = bodies.decoded(body)
+        source.spend(1)
+        persona, key = request.path_params["persona"], _key_of(request, source)
+        answer = await self._in_thread(self._captivate_door.take, source, persona, payload, key)
+        headers = {
+            "Parley-Receipt": answer.receipt["receipt"],
+            "Parley-Event-Id": answer.receipt["event_id"],
+            "Parley-Status": answer.receipt["status"],
+        }
+        if self._settings.captivate.answer == "receipt":
+            return JSONResponse(answer.receipt, 202, headers)
+        return JSONResponse(answer.body, 200, headers)
 
     async def _live(self, _: Request) -> Response:
         return PlainTextResponse("live\n")

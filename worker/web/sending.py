@@ -9,6 +9,7 @@ from worker.domain.conversation import Conversation
 from worker.domain.events import Event, parse
 from worker.domain.refusals import Refused
 from worker.pipeline.producer import Producer, Receipt
+from worker.web import cloud_events
 from worker.web.problems import Problem, of_refusal
 from worker.web.receipts import Receipts
 from worker.web.sources import Source
@@ -67,6 +68,8 @@ class Door:
     def _event(self, source: Source, value: object, key: str) -> Event:
         if not isinstance(value, dict):
             raise Problem("refused", "an event is a JSON object with kind", cause="invalid_event", field="event")
+        if cloud_events.is_one(value):
+            value = cloud_events.event_of(value)
         source.check(value.get("persona"), value.get("kind"))
         try:
             return parse({"event_id": key, **value} if key else value)

@@ -14,6 +14,7 @@ from config.celery import OUTREACH, TURNS
 from worker.domain.consent import State
 from worker.domain.conversation import Conversation
 from worker.store.conversations.consents import Consents
+from worker.store.conversations.sessions import Sessions
 from worker.store.keys import Keys
 from worker.store.queues.celery_messages import UnreadableMessage, read
 from worker.store.queues.parked import PARKED
@@ -31,7 +32,7 @@ class Traces:
     """What is stored of a conversation. ``events``: ids of all records of events, those that ended included.
 
     ``messages``: what names it in the queues, when they are in the store. ``consent``: what the lead has said to this
-    persona or for all; ``out`` when either of them is.
+    persona or for all; ``out`` when either of them is. ``sessions``: of the channel that are known to be this lead's.
     """
 
     events: tuple[str, ...]
@@ -45,11 +46,12 @@ class Traces:
     running: bool
     messages: int
     consent: State | None = None
+    sessions: int = 0
 
     @property
     def nothing(self) -> bool:
         """Nothing is stored of it."""
-        return not (self.events or self.timeline or self.has_state or self.messages or self.consent)
+        return not (self.events or self.timeline or self.has_state or self.messages or self.consent or self.sessions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,14 @@ class Forgetting:
     between which it serves others: records of events that ended are found by their name only."""
 
     def __init__(
-        self, redis: Redis, queues: Redis | None, keys: Keys, scripts: Scripts, consents: Consents, channel: str
+        self,
+        redis: Redis,
+        queues: Redis | None,
+        keys: Keys,
+        scripts: Scripts,
+        consents: Consents,
+        sessions: Sessions,
+        channel: str,
     ) -> None:
         self._redis = redis
         self._queues = queues
@@ -74,6 +83,7 @@ class Forgetting:
         self._forget = scripts.forget
         self._erase_lead = scripts.erase_lead
         self._consents = consents
+        self._sessions = sessions
         self._erased = consents.erased
         self._channel = channel
 
@@ -104,6 +114,7 @@ class Forgetting:
             running=int(lease_until or 0) > clock_ms(self._redis),
             messages=sum(1 for _ in self._messages(conversation)),
             consent=self._said(conversation),
+            sessions=len(self._sessions.of(conversation)),
         )
 
     def is_running(self, conversation: Conversation) -> bool:
@@ -141,6 +152,7 @@ class Forgetting:
         return "out" if "out" in (own and own.state, lead) else (own.state if own else lead)
 
     def _forget_elsewhere(self, conversation: Conversation) -> None:
+        self._sessions.forget(conversation)
         home, name = self._keys.persona(conversation.persona), conversation.name
         for openers in (home.moments, home.gone):
             self._remove(openers, lambda opener: opener.partition(" ")[2] == name)

@@ -1,0 +1,165 @@
+"""What Captivate posts to a chat endpoint."""
+
+from __future__ import annotations
+
+import pytest
+
+from config.ingress import CaptivateDoor
+from config.sections import Privacy
+from worker.adapters.captivate_requests import from_captivate
+from worker.clients.captivate import CaptivateResponseModel
+from worker.domain.conversation import Conversation
+from worker.web.leads import Leads
+
+CHANNEL = {"channelMetadata": {"channel": "c"}, "user": {"email": "lance@SECRET.example"}}
+PAYLOAD = {
+    "session_id": "session-SECRET",
+    "user_input": "hi SECRET",
+    "metadata": {"internal": {"channelMetadata": CHANNEL}},
+    "hasLivechat": False,
+}
+
+
+def payload(**fields):
+    return {**PAYLOAD, **fields}
+
+
+@pytest.fixture
+def conversations(store):
+    """The conversations that wait, with the number of their events."""
+
+    def read():
+        names = [name for shard in store.keys.shards for name in store.redis.zrange(shard.agenda, 0, -1)]
+        found = [Conversation.of_name(name) for name in names]
+        return {each.name: store.redis.llen(store.keys.of(each).inbox(each)) for each in found}
+
+    return read
+
+
+def test_captivate_gets_a_response_without_messages_and_the_receipt_in_headers(web, conversations):
+    answer = web.post("/v1/captivate/ava", PAYLOAD, Idempotency_Key="r-1")
+    assert answer.status_code == 200
+    assert set(answer.json()) == {"response", "session_id", "metadata", "outgoing_action", "hasLivechat"}
+    response = CaptivateResponseModel(**answer.json())
+    assert (response.response, response.session_id) == ([], PAYLOAD["session_id"])
+    assert (answer.headers["Parley-Event-Id"], answer.headers["Parley-Status"]) == ("r-1", "accepted")
+    assert answer.headers["Parley-Receipt"]
+    (name,) = conversations()
+    assert name.startswith("ava:lead-")
+    assert "SECRET" not in name
+
+
+def test_a_request_that_is_sent_twice_at_once_is_one_event(web, conversations):
+    first, again = (web.post("/v1/captivate/ava", PAYLOAD) for _ in range(2))
+    assert (first.headers["Parley-Status"], again.headers["Parley-Status"]) == ("accepted", "duplicate")
+    assert first.headers["Parley-Event-Id"] == again.headers["Parley-Event-Id"]
+    assert list(conversations().values()) == [1]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        payload(user_input="hi again"),
+        payload(files=[{"url": "https://files.example/a.jpg"}]),
+        payload(incoming_action=[{"id": "button"}]),
+    ],
+)
+def test_another_message_of_the_session_is_another_event(web, conversations, other):
+    web.post("/v1/captivate/ava", PAYLOAD)
+    assert web.post("/v1/captivate/ava", other).headers["Parley-Status"] == "accepted"
+    assert list(conversations().values()) == [2]
+
+
+def test_the_same_words_count_again_after_the_window(web, store, conversations):
+    web.post("/v1/captivate/ava", PAYLOAD)
+    for key in store.redis.scan_iter(match="parley:same:*"):
+        assert 0 < store.redis.pttl(key) <= 2000
+        store.redis.delete(key)
+    assert web.post("/v1/captivate/ava", PAYLOAD).headers["Parley-Status"] == "accepted"
+    assert list(conversations().values()) == [2]
+
+
+def test_by_setting_it_is_202_with_the_receipt_and_nothing_is_taken_for_a_repetition(start_web, redis_server, store):
+    web = start_web(
+        redis_server.url, PARLEY_INGRESS__CAPTIVATE__ANSWER="receipt", PARLEY_INGRESS__CAPTIVATE__SAME_SECONDS="0"
+    )
+    first, again = (web.post("/v1/captivate/ava", PAYLOAD) for _ in range(2))
+    assert (first.status_code, first.json()["status"], again.json()["status"]) == (202, "accepted", "accepted")
+
+
+@pytest.mark.parametrize(
+    ("persona", "body", "status", "kind"),
+    [
+        ("zoe", PAYLOAD, 404, "unknown-persona"),
+        ("ava", [PAYLOAD], 422, "refused"),
+        ("ava", payload(session_id=None), 422, "refused"),
+        ("ava", payload(user_input=""), 422, "refused"),
+        ("ava", payload(user_input="SECRET" * 3000), 422, "refused"),
+        ("ava", b"{", 400, "not-json"),
+    ],
+)
+def test_what_is_refused_stores_nothing_of_the_lead(web, store, persona, body, status, kind):
+    answer = web.post(f"/v1/captivate/{persona}", body)
+    assert (answer.status_code, answer.json()["type"]) == (status, f"/problems/{kind}")
+    assert "SECRET" not in answer.text
+    assert not [key for key in store.redis.scan_iter() if ":session" in key or ":inbox:" in key]
+
+
+def test_a_source_that_may_not_send_for_the_persona_is_refused(web):
+    assert web.post("/v1/captivate/ava", PAYLOAD, token="token-of-the-bank-0123456789").status_code == 403
+
+
+def test_a_session_stays_with_its_lead_when_the_setting_changes(web, start_web, redis_server, store, conversations):
+    web.post("/v1/captivate/ava", PAYLOAD)
+    by_address = start_web(
+        redis_server.url,
+        PARLEY_INGRESS__CAPTIVATE__TARGET="metadata.internal.channelMetadata.user.email",
+        PARLEY_INGRESS__CAPTIVATE__TARGET_AS="shown",
+    )
+    by_address.post("/v1/captivate/ava", payload(user_input="and more"))
+    assert list(conversations().values()) == [2]
+    by_address.post("/v1/captivate/ava", payload(session_id="another"))
+    assert sorted(conversations()) == sorted(
+        [*(name for name in conversations() if "lead-" in name), "ava:lance@SECRET.example"]
+    )
+
+
+def test_forgetting_a_lead_forgets_its_sessions(web, store, conversations):
+    web.post("/v1/captivate/ava", PAYLOAD)
+    (name,) = conversations()
+    conversation = Conversation.of_name(name)
+    traces = store.forgetting.traces(conversation)
+    assert traces.sessions == 1
+    store.forgetting.forget(conversation, traces)
+    assert not list(store.redis.scan_iter(match="parley:*session*"))
+    assert store.forgetting.traces(conversation).sessions == 0
+
+
+@pytest.mark.parametrize(
+    ("door", "is_hashed"),
+    [
+        ({}, True),
+        ({"target": "user.name", "target_as": "shown"}, False),
+        ({"target": "user.name"}, True),
+        ({"target": "user.number", "target_as": "shown"}, False),
+    ],
+)
+def test_the_lead_is_what_stands_at_the_path(door, is_hashed):
+    leads = Leads(CaptivateDoor(**door), Privacy())
+    one = leads.target_of({"session_id": "s", "user": {"name": "@john", "number": 7}})
+    assert one.startswith("lead-") is is_hashed
+    assert one == leads.target_of({"session_id": "s", "user": {"name": "@john", "number": 7}})
+    assert one != leads.target_of({"session_id": "t", "user": {"name": "@jane", "number": 8}})
+
+
+@pytest.mark.parametrize("value", [None, "", " ", ["@john"], "a\nb", "x" * 257, True])
+def test_without_a_usable_value_the_session_or_the_value_is_hashed(value):
+    leads = Leads(CaptivateDoor(target="user.name", target_as="shown"), Privacy())
+    target = leads.target_of({"session_id": "s", "user": {"name": value}})
+    assert target.startswith("lead-")
+    assert from_captivate(PAYLOAD, persona="ava", target=target).target == target
+
+
+def test_the_hash_has_the_key_of_the_handles():
+    keyed = Leads(CaptivateDoor(), Privacy(handle_key="of-the-operator-0123456789"))
+    assert keyed.target_of({"session_id": "s"}) != Leads(CaptivateDoor(), Privacy()).target_of({"session_id": "s"})
