@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from worker.store.personas.ramp import Outreach
     from worker.store.repetitions import Repetitions
     from worker.store.views.books import Books
+    from worker.store.views.event_state import EventStates
     from worker.store.views.known_conversations import KnownConversations
 
 __all__ = ["Store", "StoreError", "StoreFull"]
@@ -161,6 +162,13 @@ class Store:
         from worker.store.conversations.sessions import Sessions
 
         return Sessions(self.redis, self.keys, self._settings.retention)
+
+    @cached_property
+    def event_states(self) -> EventStates:
+        """What became of events."""
+        from worker.store.views.event_state import EventStates
+
+        return EventStates(self.redis, self.keys, self.follow_ups)
 
     @cached_property
     def repetitions(self) -> Repetitions:

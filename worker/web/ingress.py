@@ -17,8 +17,9 @@ from config.settings import Settings, SettingsError
 from worker.domain.unexpected import UnexpectedErrors
 from worker.pipeline.producer import Producer
 from worker.store import Store, StoreError
-from worker.web import bodies, problems
+from worker.web import bodies, problems, schemas
 from worker.web.captivate import CaptivateDoor
+from worker.web.fates import Fates
 from worker.web.problems import Problem
 from worker.web.readiness import Readiness
 from worker.web.receipts import Receipts
@@ -42,6 +43,7 @@ class Ingress:
         producer = Producer(settings, store=store)
         self._door = Door(producer, self._receipts)
         self._captivate_door = CaptivateDoor(settings, store, producer, self._door)
+        self._fates = Fates(store, self._receipts)
         self._readiness = Readiness(store)
 
     def application(self) -> Starlette:
@@ -49,6 +51,9 @@ class Ingress:
         routes = [
             self._route("/v1/events", self._events, "POST"),
             self._route("/v1/captivate/{persona}", self._captivate, "POST"),
+            self._route("/v1/receipts/{receipt}", self._receipt, "GET"),
+            self._route("/openapi.json", self._openapi, "GET"),
+            self._route("/schemas/{name}.json", self._schema, "GET"),
             self._route("/health/live", self._live, "GET"),
             self._route("/health/ready", self._ready, "GET"),
             self._route(problems.PAGES + "{kind}", self._problem, "GET"),
@@ -102,6 +107,20 @@ class Ingress:
         if self._settings.captivate.answer == "receipt":
             return JSONResponse(answer.receipt, 202, headers)
         return JSONResponse(answer.body, 200, headers)
+
+    async def _receipt(self, request: Request) -> Response:
+        source = self.sources.of_reader(request.headers)
+        source.spend(1)
+        return JSONResponse(await self._in_thread(self._fates.of, source, request.path_params["receipt"]))
+
+    async def _openapi(self, _: Request) -> Response:
+        return JSONResponse(schemas.openapi())
+
+    async def _schema(self, request: Request) -> Response:
+        name = request.path_params["name"]
+        if name not in schemas.NAMES:
+            raise Problem("not-found", "no schema has this name")
+        return JSONResponse(schemas.schema(name), media_type="application/schema+json")
 
     async def _live(self, _: Request) -> Response:
         return PlainTextResponse("live\n")

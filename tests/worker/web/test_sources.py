@@ -106,6 +106,14 @@ def test_a_signed_body_that_is_no_text_is_refused(web):
     assert refused(web.post("/v1/events", b"\xff{", token=None, **signed("{")))
 
 
+def test_a_source_that_signs_reads_with_the_signature_of_an_empty_body(web):
+    receipt = web.post("/v1/events", chat(), token=None, **signed(chat())).json()["receipt"]
+    headers = {name.replace("_", "-"): value for name, value in signed("").items()}
+    assert httpx.get(f"{web.origin}/v1/receipts/{receipt}", headers=headers, timeout=30).status_code == 200
+    headers["webhook-signature"] = signed("x")["webhook_signature"]
+    assert refused(httpx.get(f"{web.origin}/v1/receipts/{receipt}", headers=headers, timeout=30))
+
+
 def test_a_source_sends_only_for_its_personas_and_only_its_kinds(web, waiting):
     bank = "token-of-the-bank-0123456789"
     answer = web.post("/v1/events", chat(), token=bank)
