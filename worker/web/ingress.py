@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, TypeVar
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -20,14 +20,19 @@ from worker.store import Store, StoreError
 from worker.web import bodies, problems, schemas
 from worker.web.captivate import CaptivateDoor
 from worker.web.fates import Fates
+from worker.web.gathering import Gathered
 from worker.web.problems import Problem
 from worker.web.readiness import Readiness
 from worker.web.receipts import Receipts
-from worker.web.sending import MOST_EVENTS, Door
+from worker.web.sending import MOST_EVENTS, Asked, Door
 from worker.web.sources import Source, Sources
 
 _log = logging.getLogger("parley.ingress")
 
+# Events of one round trip: few enough that one does not wait long for the others.
+_MOST_AT_ONCE = 64
+
+Outcome = TypeVar("Outcome")
 Handler = Callable[[Request], Awaitable[Response]]
 
 
@@ -42,6 +47,7 @@ class Ingress:
         self._receipts = Receipts(lambda: store.receipt_key.value)
         producer = Producer(settings, store=store)
         self._door = Door(producer, self._receipts)
+        self._gathered = Gathered(self._many, _MOST_AT_ONCE)
         self._captivate_door = CaptivateDoor(settings, store, producer, self._door)
         self._fates = Fates(store, self._receipts)
         self._readiness = Readiness(store)
@@ -85,13 +91,22 @@ class Ingress:
         source, body = await self._asked(request)
         value = bodies.decoded(body)
         key = _key_of(request, source)
-        if not isinstance(value, list):
-            source.spend(1)
-            return JSONResponse(await self._in_thread(self._door.one, source, value, key), 202)
-        if len(value) > MOST_EVENTS:
-            raise Problem("too-many-events", f"{len(value)} events, the limit is {MOST_EVENTS}")
-        source.spend(max(1, len(value)))
-        return JSONResponse({"results": await self._in_thread(self._door.many, source, value, key)}, 207)
+        if isinstance(value, list):
+            return await self._array(source, value, key)
+        source.spend(1)
+        result = await self._gathered.do(Asked(source, value, key))
+        if isinstance(result, Problem):
+            raise result
+        return JSONResponse(result, 202)
+
+    async def _array(self, source: Source, values: list[object], key: str) -> Response:
+        if len(values) > MOST_EVENTS:
+            raise Problem("too-many-events", f"{len(values)} events, the limit is {MOST_EVENTS}")
+        source.spend(max(1, len(values)))
+        asked = [Asked(source, value, f"{key}-{at}" if key else "") for at, value in enumerate(values)]
+        results = await self._in_thread(self._door.many, asked)
+        told = [result.document() if isinstance(result, Problem) else result for result in results]
+        return JSONResponse({"results": told}, 207)
 
     async def _captivate(self, request: Request) -> Response:
         source, body = await self._asked(request)
@@ -143,12 +158,15 @@ class Ingress:
         return claim(body), body
 
     async def _in_thread(self, call: Callable[..., Any], *arguments: Any) -> Any:
-        def checked() -> Any:
-            self._store.layout.ensure()
-            self._receipts.prepare()
-            return call(*arguments)
+        return await run_in_threadpool(self._ready_for, call, *arguments)
 
-        return await run_in_threadpool(checked)
+    def _many(self, asked: Sequence[Asked]) -> list[dict[str, Any] | Problem]:
+        return self._ready_for(self._door.many, asked)
+
+    def _ready_for(self, call: Callable[..., Outcome], *arguments: Any) -> Outcome:
+        self._store.layout.ensure()
+        self._receipts.prepare()
+        return call(*arguments)
 
 
 def _key_of(request: Request, source: Source) -> str:

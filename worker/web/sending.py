@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from worker.domain.conversation import Conversation
 from worker.domain.events import Event, parse
@@ -17,6 +17,14 @@ from worker.web.sources import Source
 MOST_EVENTS = 1000
 
 
+class Asked(NamedTuple):
+    """An event as a source sends it: its JSON value. ``key``: its id when it names none; '' = a new one."""
+
+    source: Source
+    value: object
+    key: str
+
+
 class Door:
     """Takes events, one or many. Its methods block: they belong into a thread. Each of them may raise ``StoreError``;
     then it is not known what was accepted."""
@@ -24,13 +32,6 @@ class Door:
     def __init__(self, producer: Producer, receipts: Receipts) -> None:
         self._producer = producer
         self._receipts = receipts
-
-    def one(self, source: Source, value: object, key: str) -> dict[str, Any]:
-        """Accept one event from its JSON value. ``key``: its id when it names none; '' = a new one.
-
-        Returns the receipt. Raises ``Problem``.
-        """
-        return self.accept(source, self._event(source, value, key))
 
     def accept(self, source: Source, event: Event) -> dict[str, Any]:
         """Accept one event. Returns the receipt. Raises ``Problem``."""
@@ -40,41 +41,28 @@ class Door:
         except Refused as refusal:
             raise of_refusal(refusal) from None
 
-    def many(self, source: Source, values: Sequence[object], key: str) -> list[dict[str, Any]]:
-        """Accept events in their order. Returns a receipt or a problem document for each.
-
-        ``key``: for events that name no id, the beginning of theirs.
-        """
-        results: list[dict[str, Any] | None] = []
-        events: list[Event] = []
-        for position, value in enumerate(values):
+    def many(self, asked: Sequence[Asked]) -> list[dict[str, Any] | Problem]:
+        """Accept events in their order. Returns a receipt or a problem for each."""
+        results: list[dict[str, Any] | Problem | None] = []
+        events: list[tuple[Source, Event]] = []
+        for each in asked:
             try:
-                events.append(self._event(source, value, f"{key}-{position}" if key else ""))
+                events.append((each.source, _event(each)))
                 results.append(None)
             except Problem as problem:
-                results.append(problem.document())
-        told = iter(self._accepted(source, events))
+                results.append(problem)
+        told = iter(self._accepted(events))
         return [next(told) if result is None else result for result in results]
 
-    def _accepted(self, source: Source, events: Sequence[Event]) -> list[dict[str, Any]]:
-        told = []
-        for event, outcome in zip(events, self._producer.enqueue_many(events), strict=True):
+    def _accepted(self, events: Sequence[tuple[Source, Event]]) -> list[dict[str, Any] | Problem]:
+        outcomes = self._producer.enqueue_many([event for _, event in events])
+        told: list[dict[str, Any] | Problem] = []
+        for (source, event), outcome in zip(events, outcomes, strict=True):
             if isinstance(outcome, Refused):
-                told.append(of_refusal(outcome).document())
+                told.append(of_refusal(outcome))
             else:
                 told.append(self._told(source, self._producer.conversation_of(event), outcome))
         return told
-
-    def _event(self, source: Source, value: object, key: str) -> Event:
-        if not isinstance(value, dict):
-            raise Problem("refused", "an event is a JSON object with kind", cause="invalid_event", field="event")
-        if cloud_events.is_one(value):
-            value = cloud_events.event_of(value)
-        source.check(value.get("persona"), value.get("kind"))
-        try:
-            return parse({"event_id": key, **value} if key else value)
-        except Refused as refusal:
-            raise of_refusal(refusal) from None
 
     def _told(self, source: Source, conversation: Conversation, receipt: Receipt) -> dict[str, Any]:
         return {
@@ -83,3 +71,16 @@ class Door:
             "status": receipt.status,
             "position": receipt.position,
         }
+
+
+def _event(asked: Asked) -> Event:
+    value = asked.value
+    if not isinstance(value, dict):
+        raise Problem("refused", "an event is a JSON object with kind", cause="invalid_event", field="event")
+    if cloud_events.is_one(value):
+        value = cloud_events.event_of(value)
+    asked.source.check(value.get("persona"), value.get("kind"))
+    try:
+        return parse({"event_id": asked.key, **value} if asked.key else value)
+    except Refused as refusal:
+        raise of_refusal(refusal) from None
