@@ -40,6 +40,7 @@ class Doors:
             "PARLEY_PERSONAS": "ava",
             "PARLEY_LIMITS__INBOX_EVENTS": "100000",
             "PARLEY_INGRESS__PORT": str(port),
+            "PARLEY_METRICS__PORT": "0",
             "PARLEY_INGRESS__SOURCES__SHOP__TOKEN": TOKEN,
         }
         command = [sys.executable, "-m", "worker.web"]

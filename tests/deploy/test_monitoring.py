@@ -32,7 +32,7 @@ def families():
     )
     store.look()
     found = {}
-    for registry in (metrics.worker_registry(), metrics.beat_registry(store)):
+    for registry in (metrics.worker_registry(), metrics.beat_registry(store), metrics.web_registry()):
         for family in registry.collect():
             if family.name.startswith("parley_"):
                 found[family.name + ("_total" if family.type == "counter" else "")] = family

@@ -38,7 +38,7 @@ _TOGETHER = {
     Cause.POISON_ERROR: "poison",
 }
 
-_WORKER, _BEAT = CollectorRegistry(), CollectorRegistry()
+_WORKER, _BEAT, _WEB = CollectorRegistry(), CollectorRegistry(), CollectorRegistry()
 
 # A persona takes 0.3 to 75 s.
 _CALL_SECONDS = (0.1, 0.25, 0.5, 1, 2, 3, 5, 7.5, 10, 15, 20, 30, 45, 60, 75, 100)
@@ -76,8 +76,13 @@ _zones = _counter("parley_lead_zones_unreadable_total", "Events of leads whose z
 _http = _counter("parley_http_calls_total", "HTTP calls, by how they ended.", "upstream", "answer")
 _drift = _counter("parley_contract_unknown_total", "What answers had beyond the contract of their API.", "what", "name")
 _sent = Counter("parley_beat_sent_total", "Tasks that this scheduler has sent.", ["task"], registry=_BEAT)
+_answers = Counter("parley_ingress_answers_total", "Requests answered.", ["source", "status"], registry=_WEB)
+_ingress_seconds = Histogram(
+    "parley_ingress_seconds", "One request, from its head to its answer.", buckets=_STORE_SECONDS, registry=_WEB
+)
 # A turn counts a dozen times: the child of each combination of labels is looked up once.
 _doorbells_of, _turns_of, _http_of = map(cache, (_doorbells.labels, _turns.labels, _http.labels))
+_answers_of = cache(_answers.labels)
 _turn_seconds_of, _answer_seconds_of = cache(_turn_seconds.labels), cache(_answer_seconds.labels)
 _ask_seconds_of, _store_seconds_of = cache(_ask_seconds.labels), cache(_store_seconds.labels)
 _running = _gauge("parley_turns_running", "Turns that run.")
@@ -185,6 +190,12 @@ def beat_sent(task: str) -> None:
     _sent.labels(task).inc()
 
 
+def web_answer(source: str, status: int, seconds: float) -> None:
+    """A request was answered. ``source``: a configured one, or ``none`` when it was not known."""
+    _answers_of(source, str(status)).inc()
+    _ingress_seconds.observe(seconds)
+
+
 class _ForkedProcesses(MultiProcessCollector):
     """The figures of all forked processes, also while one of them has just created its file."""
 
@@ -211,6 +222,11 @@ def beat_registry(store: Collector) -> CollectorRegistry:
     served = _served(_BEAT)
     served.register(store)
     return served
+
+
+def web_registry() -> CollectorRegistry:
+    """What the endpoint of a web process serves: what it answered."""
+    return _served(_WEB)
 
 
 def process_ended(pid: int) -> None:

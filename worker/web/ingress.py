@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
@@ -15,6 +16,7 @@ from starlette.routing import Route
 
 from config.settings import Settings, SettingsError
 from worker.domain.unexpected import UnexpectedErrors
+from worker.observability import metrics
 from worker.pipeline.producer import Producer
 from worker.store import Store, StoreError
 from worker.web import bodies, problems, schemas
@@ -50,7 +52,7 @@ class Ingress:
         self._gathered = Gathered(self._many, _MOST_AT_ONCE)
         self._captivate_door = CaptivateDoor(settings, store, producer, self._door)
         self._fates = Fates(store, self._receipts)
-        self._readiness = Readiness(store)
+        self.readiness = Readiness(store)
 
     def application(self) -> Starlette:
         """The ASGI application."""
@@ -70,22 +72,29 @@ class Ingress:
         return app
 
     def _route(self, path: str, handler: Handler, *methods: str) -> Route:
-        async def guarded(request: Request) -> Response:
-            try:
-                return await handler(request)
-            except Problem as problem:
-                return problem.response()
-            except StoreError as error:
-                return problems.of_store(error).response()
-            except SettingsError as error:
-                self._unexpected.note(error)
-                return Problem("not-ready", "its settings do not fit the store").response()
-            except Exception as error:
-                # Neither the log nor the answer gets its text: it may quote the request.
-                self._unexpected.note(error)
-                return Problem("internal", f"an error of the ingress itself ({type(error).__name__})").response()
+        async def counted(request: Request) -> Response:
+            began_at = time.perf_counter()
+            response = await self._answer(handler, request)
+            source = getattr(request.state, "source", "none")
+            metrics.web_answer(source, response.status_code, time.perf_counter() - began_at)
+            return response
 
-        return Route(path, guarded, methods=list(methods))
+        return Route(path, counted, methods=list(methods))
+
+    async def _answer(self, handler: Handler, request: Request) -> Response:
+        try:
+            return await handler(request)
+        except Problem as problem:
+            return problem.response()
+        except StoreError as error:
+            return problems.of_store(error).response()
+        except SettingsError as error:
+            self._unexpected.note(error)
+            return Problem("not-ready", "its settings do not fit the store").response()
+        except Exception as error:
+            # Neither the log nor the answer gets its text: it may quote the request.
+            self._unexpected.note(error)
+            return Problem("internal", f"an error of the ingress itself ({type(error).__name__})").response()
 
     async def _events(self, request: Request) -> Response:
         source, body = await self._asked(request)
@@ -125,6 +134,7 @@ class Ingress:
 
     async def _receipt(self, request: Request) -> Response:
         source = self.sources.of_reader(request.headers)
+        request.state.source = source.name
         source.spend(1)
         return JSONResponse(await self._in_thread(self._fates.of, source, request.path_params["receipt"]))
 
@@ -141,7 +151,7 @@ class Ingress:
         return PlainTextResponse("live\n")
 
     async def _ready(self, _: Request) -> Response:
-        verdict = await run_in_threadpool(self._readiness.look)
+        verdict = await run_in_threadpool(self.readiness.ready)
         return PlainTextResponse(f"{verdict.says}\n", 200 if verdict.good else 503)
 
     async def _problem(self, request: Request) -> Response:
@@ -155,7 +165,9 @@ class Ingress:
         claim = self.sources.claim(request.headers)
         bodies.media_type(request)
         body = await bodies.read(request, self._settings.body_bytes, self._settings.request_seconds)
-        return claim(body), body
+        source = claim(body)
+        request.state.source = source.name
+        return source, body
 
     async def _in_thread(self, call: Callable[..., Any], *arguments: Any) -> Any:
         return await run_in_threadpool(self._ready_for, call, *arguments)

@@ -21,7 +21,11 @@ class Readiness:
         self._verdict = Verdict(False, "starting")
         self._until = 0.0
 
-    def look(self) -> Verdict:
+    def live(self) -> Verdict:
+        """A process that answers is live: a restart would not bring the store back."""
+        return Verdict(True, "live")
+
+    def ready(self) -> Verdict:
         """The verdict, not older than a second. It blocks while the store is asked."""
         with self._lock:
             if time.monotonic() >= self._until:

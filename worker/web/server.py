@@ -9,6 +9,8 @@ import socket
 import uvicorn
 
 from config.settings import Settings, SettingsError
+from worker.observability import metrics
+from worker.observability.endpoint import Endpoint
 from worker.store import Store
 from worker.web.connections import limited
 from worker.web.ingress import Ingress
@@ -32,6 +34,7 @@ def serve(settings: Settings) -> None:
         ingress = Ingress(settings, store)
         _allow_files(settings.ingress.connections + _OTHER_FILES)
         with _listening(settings) as listener:
+            Endpoint.start(settings.metrics, metrics.web_registry(), ingress.readiness)
             _announce(ingress.sources.names, listener)
             _server(settings, ingress).run([listener])
     finally:

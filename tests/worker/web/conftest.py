@@ -51,6 +51,7 @@ def start(folder: Path, redis_url: str, **variables: str) -> Web:
         "PARLEY_PERSONAS": "ava,bea",
         "PARLEY_JOIN__SETTLE_SECONDS": "0",
         "PARLEY_INGRESS__PORT": "0",
+        "PARLEY_METRICS__PORT": "0",
         "PARLEY_INGRESS__SOURCES__SHOP__TOKEN": TOKEN,
         **variables,
     }

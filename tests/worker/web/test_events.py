@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import httpx
 import pytest
 
+from simulation.servers.embedded_redis import free_port
 from worker.web.problems import KINDS
 
 CHANNEL = {"session_id": "session-SECRET", "metadata": {}, "hasLivechat": False}
@@ -143,3 +145,14 @@ def test_a_store_that_is_away_is_told_and_neither_log_nor_answer_has_anything_of
 
 def test_it_is_ready_when_the_store_takes_events(web):
     assert web.get("/health/ready", token=None).text == "accepts events\n"
+
+
+def test_what_was_answered_is_counted_by_source_and_status_at_an_address_of_its_own(start_web, redis_server, store):
+    web = start_web(redis_server.url, PARLEY_METRICS__PORT=str(free_port()), PARLEY_METRICS__PORTS="1")
+    web.post("/v1/events", chat())
+    web.post("/v1/events", chat(), token="wrong")
+    port = web.log.read_text().partition("metrics and health on 127.0.0.1 port ")[2].split()[0]
+    told = httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=30).text
+    assert 'parley_ingress_answers_total{source="shop",status="202"} 1.0' in told
+    assert 'parley_ingress_answers_total{source="none",status="401"} 1.0' in told
+    assert web.get("/metrics", token=None).status_code == 404
