@@ -15,7 +15,7 @@ from worker import __version__
 from worker.cli import screen
 from worker.cli.ending import No, Usage
 from worker.cli.groups import LazyGroup
-from worker.cli.table import CONSENT, DEAD, FOLLOW_UPS, PARLEY
+from worker.cli.table import CONSENT, DEAD, FOLLOW_UPS, INGRESS, PARLEY
 
 _MORE = "More"
 
@@ -34,6 +34,10 @@ class _FollowUps(LazyGroup):
 
 class _Consent(LazyGroup):
     entries = CONSENT
+
+
+class _Ingress(LazyGroup):
+    entries = INGRESS
 
 
 app = typer.Typer(
@@ -84,6 +88,13 @@ consent = typer.Typer(
     no_args_is_help=True,
 )
 app.add_typer(consent, name="consent", rich_help_panel=_MORE)
+
+ingress = typer.Typer(
+    cls=_Ingress,
+    help="The ingress: what it would make of a request.",
+    no_args_is_help=True,
+)
+app.add_typer(ingress, name="ingress", rich_help_panel=_MORE)
 
 
 def main() -> None:

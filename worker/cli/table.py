@@ -180,3 +180,10 @@ CONSENT = {
         "Write all who opted out or in as CSV: persona, target, state, since, by. Erased leads have no name to write.",
     ),
 }
+
+INGRESS = {
+    "try": Entry(
+        "ingress:try_request",
+        "Show which event a Captivate request would become, and which lead it would be, without its content.",
+    ),
+}
