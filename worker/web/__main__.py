@@ -22,6 +22,9 @@ def main() -> int:
     except SettingsError as error:
         print(error, file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        # The server has ended as it should, and repeats the signal.
+        return 0
     return 0
 
 

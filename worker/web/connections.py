@@ -59,6 +59,9 @@ class PatientProtocol(HttpToolsProtocol):
         if self.transport is None or self.transport.is_closing():
             return
         if self._in_head:
+            # Line breaks between two requests begin none, and end the time between them.
+            if self._timer is None:
+                self._within(self.limits.request_seconds)
             # Before the parser, which keeps a single header of any length.
             self._head_bytes += len(data)
         super().data_received(data)

@@ -19,6 +19,7 @@ from worker.domain.unexpected import UnexpectedErrors
 from worker.observability import metrics
 from worker.pipeline.producer import Producer
 from worker.store import Store, StoreError
+from worker.store.redis.troubles import Saying, trouble_of
 from worker.web import bodies, problems, schemas
 from worker.web.captivate import CaptivateDoor
 from worker.web.fates import Fates
@@ -45,6 +46,8 @@ class Ingress:
         self._settings = settings.ingress
         self._store = store
         self._unexpected = UnexpectedErrors(_log, "ingress")
+        self._saying = Saying()
+        self._misfits: set[str] = set()
         self.sources = Sources(settings)
         self._receipts = Receipts(lambda: store.receipt_key.value)
         producer = Producer(settings, store=store)
@@ -89,12 +92,17 @@ class Ingress:
         except StoreError as error:
             return problems.of_store(error).response()
         except SettingsError as error:
-            self._unexpected.note(error)
+            self._say_once(str(error))
             return Problem("not-ready", "its settings do not fit the store").response()
         except Exception as error:
             # Neither the log nor the answer gets its text: it may quote the request.
             self._unexpected.note(error)
             return Problem("internal", f"an error of the ingress itself ({type(error).__name__})").response()
+
+    def _say_once(self, misfit: str) -> None:
+        if misfit not in self._misfits:
+            self._misfits.add(misfit)
+            _log.error("ingress accepts nothing: %s", misfit)
 
     async def _events(self, request: Request) -> Response:
         source, body = await self._asked(request)
@@ -176,9 +184,19 @@ class Ingress:
         return self._ready_for(self._door.many, asked)
 
     def _ready_for(self, call: Callable[..., Outcome], *arguments: Any) -> Outcome:
-        self._store.layout.ensure()
-        self._receipts.prepare()
-        return call(*arguments)
+        try:
+            self._store.layout.ensure()
+            self._receipts.prepare()
+            outcome = call(*arguments)
+        except StoreError as error:
+            trouble = trouble_of(error)
+            if self._saying.now(trouble):
+                _log.warning("ingress: store %s", trouble.told("senders are told to come again"))
+            raise
+        seconds = self._saying.over()
+        if seconds is not None:
+            _log.warning("ingress: store answers again after %.0f s", seconds)
+        return outcome
 
 
 def _key_of(request: Request, source: Source) -> str:

@@ -67,8 +67,10 @@ def _listening(settings: Settings) -> socket.socket:
             (address, port), family=socket.AF_INET6 if ":" in address else socket.AF_INET, backlog=2048
         )
     except OSError as error:
+        # The library adds the address to what the system says.
+        reason = (error.strerror or type(error).__name__).partition(" (")[0]
         raise SettingsError(
-            f"PARLEY_INGRESS__PORT: the ingress cannot listen on {address} port {port} ({error.strerror}): "
+            f"PARLEY_INGRESS__PORT: the ingress cannot listen on {address} port {port} ({reason}): "
             "end what listens there, or set another port"
         ) from None
 

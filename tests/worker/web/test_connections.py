@@ -87,12 +87,15 @@ def test_a_head_that_drips_is_cut_off(connect):
     drip(connection, b"x")
 
 
-def test_the_second_head_of_a_connection_has_no_more_time_than_the_first(connect):
+@pytest.mark.parametrize(
+    ("first", "then"), [(HEAD + b"X-Slow: ", b"x"), (b"", b"\r\n")], ids=["a header", "line breaks"]
+)
+def test_the_second_head_of_a_connection_has_no_more_time_than_the_first(connect, first, then):
     connection = connect()
     connection.sendall(b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n")
     assert connection.recv(65536).startswith(b"HTTP/1.1 200")
-    connection.sendall(HEAD + b"X-Slow: ")
-    drip(connection, b"x")
+    connection.sendall(first)
+    drip(connection, then)
 
 
 def test_a_body_that_does_not_come_is_408(connect):

@@ -1,0 +1,73 @@
+"""The web process: how it starts and ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).parents[3]
+NEEDED = {"PARLEY_REDIS_URL": "redis://127.0.0.1:1/0", "PARLEY_PERSONAS": "ava", "PARLEY_METRICS__PORT": "0"}
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_without_a_traceback(start_web, redis_server, number, heeds_ctrl_c):
+    web = start_web(redis_server.url)
+    web.process.send_signal(number)
+    assert web.process.wait(20) in (0, -number)
+    assert "Traceback" not in web.log.read_text()
+
+
+@pytest.mark.parametrize(
+    ("variables", "says"),
+    [
+        ({"PARLEY_PERSONAS": ""}, "no persona is configured"),
+        ({"PARLEY_INGRESS__SOURCES__SHOP__TOKEN": "short"}, "PARLEY_INGRESS__SOURCES__SHOP__TOKEN"),
+        (
+            {
+                "PARLEY_INGRESS__SOURCES__SHOP__TOKEN": "token-of-the-shop-0123456789",
+                "PARLEY_INGRESS__SOURCES__SHOP__PERSONAS": "zoe",
+            },
+            "PARLEY_INGRESS__SOURCES__SHOP__PERSONAS: zoe is no configured persona",
+        ),
+    ],
+)
+def test_what_cannot_be_ends_it_with_what_to_do(tmp_path, variables, says):
+    ended = run(tmp_path, **variables)
+    assert ended.returncode == 2
+    assert says in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_a_port_that_is_taken_is_told(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        ended = run(tmp_path, PARLEY_INGRESS__PORT=port)
+    assert ended.returncode == 2
+    assert f"the ingress cannot listen on 127.0.0.1 port {port} (Address already in use)" in ended.stderr
+
+
+def test_another_number_of_shards_is_told_in_the_log_and_nothing_is_accepted(start_web, redis_server, store):
+    store.layout.ensure()
+    web = start_web(redis_server.url, PARLEY_AGENDA__SHARDS="3")
+    answer = web.post("/v1/events", {"kind": "ai_opener"})
+    assert (answer.status_code, answer.json()["type"]) == (503, "/problems/not-ready")
+    assert "ingress accepts nothing: " in web.log.read_text()
+
+
+def run(folder, **variables):
+    """A web process that ends by itself."""
+    return subprocess.run(
+        [sys.executable, "-m", "worker.web"],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(PROJECT), **NEEDED, **variables},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
