@@ -1,4 +1,4 @@
-# One image for worker, scheduler and Flower. With --target demo and REQUIREMENTS=demo the simulated upstreams are in it.
+# One image for worker, scheduler, ingress and Flower. With --target demo and REQUIREMENTS=demo the simulated upstreams are in it.
 ARG PYTHON=3.11
 
 FROM python:${PYTHON}-slim-bookworm AS build

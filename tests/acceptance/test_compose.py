@@ -29,7 +29,7 @@ pytestmark = pytest.mark.acceptance
 PROJECT = Path(__file__).parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((PROJECT / "docker-compose.yml").read_text())
 SERVICES: dict[str, Any] = COMPOSE["services"]
-OURS = ("worker", "scheduler", "flower", "simulated-upstreams", "simulated-leads")
+OURS = ("worker", "scheduler", "flower", "web", "simulated-upstreams", "simulated-leads")
 
 
 class Machine:
@@ -188,7 +188,7 @@ def test_health_checks_can_fail(machine: Machine, eventually: Callable[..., Any]
     assert password not in arguments
 
 
-@pytest.mark.parametrize("profiles", [(), ("demo",), ("monitoring",)])
+@pytest.mark.parametrize("profiles", [(), ("demo",), ("monitoring",), ("web",)])
 def test_compose_accepts_the_file(tmp_path: Path, need: Callable[[str], NoReturn], profiles: tuple[str, ...]) -> None:
     """``docker compose config``, by whichever Compose this machine has."""
     compose = _compose()

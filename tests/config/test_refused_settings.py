@@ -200,7 +200,12 @@ def test_zones_are_understood_as_people_write_them(accepted, written, kept):
 
 
 def test_names_of_compose_and_kubernetes_are_not_ours(accepted):
-    others = {"PARLEY_IMAGE_TAG": "demo", "PARLEY_FLOWER_PORT": "5556", "PARLEY_REDIS_SERVICE_HOST": "10.0.0.1"}
+    others = {
+        "PARLEY_IMAGE_TAG": "demo",
+        "PARLEY_FLOWER_PORT": "5556",
+        "PARLEY_WEB_PORT": "81",
+        "PARLEY_REDIS_SERVICE_HOST": "10.0.0.1",
+    }
     others |= {"PARLEY_METRICS_PORT": "tcp://10.0.0.1:9540", "PARLEY_REDIS_PORT_6379_TCP_ADDR": "10.0.0.1"}
     assert accepted(**others).personas
 
