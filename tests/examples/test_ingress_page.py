@@ -23,6 +23,8 @@ def blocks(language: str) -> list[str]:
 
 
 SERVE, SEND, LOOK = blocks("sh")
+README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+(FIRST,) = re.findall(r"```sh\n(curl .*?)```", README, re.DOTALL)
 RECEIPT, ENVELOPE, STATE, PROBLEM = (json.loads(block) for block in blocks("json"))
 
 
@@ -70,6 +72,11 @@ def test_the_requests_of_the_page_get_the_answers_of_the_page(store, run):
     assert status.startswith("HTTP/1.1 200")
     assert (state.keys(), state["attempts"].keys()) == (STATE.keys(), STATE["attempts"].keys())
     assert state["event_id"] == STATE["event_id"]
+
+
+def test_the_request_of_the_readme_is_the_same_event(store, run):
+    assert run(FIRST)[1]["status"] == "accepted"
+    assert run(SEND)[1]["status"] == "duplicate"
 
 
 def test_the_envelope_of_the_page_is_the_same_event(store, run):
