@@ -47,16 +47,16 @@ WebhookSecret = Annotated[Secret, AfterValidator(_webhook_secret)]
 
 
 class Source(Section):
-    """Someone who may send events. It has exactly one of ``token``, ``signing_secrets`` and ``open``.
+    """Someone who may send events. It has exactly one of ``token``, ``signing_secret`` and ``open``.
 
-    ``token``: what it sends as ``Authorization: Bearer ...``, at least 16 characters. ``signing_secrets``: those of
+    ``token``: what it sends as ``Authorization: Bearer ...``, at least 16 characters. ``signing_secret``: those of
     Standard Webhooks (``whsec_...``); several hold at once, to replace one without a gap. ``open``: requests without
     any of these are taken, only on loopback. ``personas``, ``kinds``: what it may send, default: all. ``per_second``:
     events that it may send in the long run, to each web process; ``burst``: as many at once.
     """
 
     token: Annotated[Secret, Field(min_length=16)] | None = None
-    signing_secrets: Annotated[tuple[WebhookSecret, ...], Listed, BeforeValidator(_secrets)] = ()
+    signing_secret: Annotated[tuple[WebhookSecret, ...], Listed, BeforeValidator(_secrets)] = ()
     open: bool = False
     personas: Annotated[tuple[PersonaName, ...], Listed, Field(min_length=1)] | None = None
     kinds: Annotated[tuple[EnqueuedKind, ...], Listed, Field(min_length=1)] | None = None
@@ -65,8 +65,8 @@ class Source(Section):
 
     @model_validator(mode="after")
     def _has_one_way_to_show_who_it_is(self) -> Source:
-        if sum((self.token is not None, bool(self.signing_secrets), self.open)) != 1:
-            raise ValueError("needs exactly one of __TOKEN, __SIGNING_SECRETS and __OPEN: set one of them")
+        if sum((self.token is not None, bool(self.signing_secret), self.open)) != 1:
+            raise ValueError("needs exactly one of __TOKEN, __SIGNING_SECRET and __OPEN: set one of them")
         return self
 
 
@@ -117,7 +117,7 @@ class Ingress(Section):
     def _each_source_is_known_by_its_own(self) -> Ingress:
         owners: dict[str, str] = {}
         for name, source in sorted(self.sources.items()):
-            own = [source.token] if source.token else list(source.signing_secrets)
+            own = [source.token] if source.token else list(source.signing_secret)
             for secret in own:
                 other = owners.setdefault(secret.get_secret_value(), name)
                 if other != name:

@@ -40,8 +40,8 @@ def test_a_source_has_a_token_from_a_file(ingress, tmp_path):
 
 @pytest.mark.parametrize("between", [" ", ",", ", "])
 def test_several_secrets_hold_at_once(ingress, between):
-    made = ingress(SOURCES__CRM__SIGNING_SECRETS=SECRET + between + OTHER)
-    assert [each.get_secret_value() for each in made.sources["crm"].signing_secrets] == [SECRET, OTHER]
+    made = ingress(SOURCES__CRM__SIGNING_SECRET=SECRET + between + OTHER)
+    assert [each.get_secret_value() for each in made.sources["crm"].signing_secret] == [SECRET, OTHER]
 
 
 @pytest.mark.parametrize(
@@ -49,16 +49,16 @@ def test_several_secrets_hold_at_once(ingress, between):
     [
         (
             {"SOURCES__SHOP__PER_SECOND": "5"},
-            "SOURCES__SHOP.*needs exactly one of __TOKEN, __SIGNING_SECRETS and __OPEN",
+            "SOURCES__SHOP.*needs exactly one of __TOKEN, __SIGNING_SECRET and __OPEN",
         ),
         (
-            {"SOURCES__SHOP__TOKEN": TOKEN, "SOURCES__SHOP__SIGNING_SECRETS": SECRET},
-            "needs exactly one of __TOKEN, __SIGNING_SECRETS and __OPEN",
+            {"SOURCES__SHOP__TOKEN": TOKEN, "SOURCES__SHOP__SIGNING_SECRET": SECRET},
+            "needs exactly one of __TOKEN, __SIGNING_SECRET and __OPEN",
         ),
         ({"SOURCES__SHOP__TOKEN": "short"}, "SOURCES__SHOP__TOKEN .*: is too short: at least 16 characters"),
         ({"SOURCES__SHOP__TOKEN": "a-long-random-one"}, "SOURCES__SHOP__TOKEN .*: is a placeholder"),
-        ({"SOURCES__CRM__SIGNING_SECRETS": "whsec_short"}, "is no secret of Standard Webhooks"),
-        ({"SOURCES__CRM__SIGNING_SECRETS": SECRET + "!"}, "is no secret of Standard Webhooks"),
+        ({"SOURCES__CRM__SIGNING_SECRET": "whsec_short"}, "is no secret of Standard Webhooks"),
+        ({"SOURCES__CRM__SIGNING_SECRET": SECRET + "!"}, "is no secret of Standard Webhooks"),
         ({"SOURCES__SHOP__TOKEN": TOKEN, "SOURCES__CRM__TOKEN": TOKEN}, "sources crm and shop have the same secret"),
         (
             {"SOURCES__SHOP__OPEN": "true", "ADDRESS": "0.0.0.0"},

@@ -11,7 +11,7 @@ import typer
 from config.settings import Settings, load
 from worker.adapters.captivate_requests import from_captivate
 from worker.cli import screen
-from worker.cli.arguments import AsJson, PersonaArgument
+from worker.cli.arguments import AsJson
 from worker.cli.ending import No, Usage
 from worker.domain.events import InboundChat
 from worker.domain.refusals import Refused
@@ -20,8 +20,8 @@ from worker.web.leads import Leads
 
 
 def try_request(
-    persona: PersonaArgument,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The JSON that Captivate posts, as a file.")],
+    persona: Annotated[str, typer.Option(help="Whose chat endpoint it is posted to; by default the first one.")] = "",
     json: AsJson = False,
 ) -> None:
     """Show which event a Captivate request would become, and which lead it would be, without its content.
@@ -29,11 +29,13 @@ def try_request(
     Nothing is sent or stored. A session that is known already stays with its lead, whatever this shows.
     Exit status 1 when the request would be refused.
 
-    Example: parley ingress try ava request.json
+    Example: parley ingress try request.json --persona ava
     """
     settings = load(role="producer")
-    if persona not in settings.personas:
-        raise Usage(f"There is no persona {persona!r} in these settings. Known: {', '.join(sorted(settings.personas))}")
+    known = sorted(settings.personas)
+    persona = persona or known[0]
+    if persona not in known:
+        raise Usage(f"There is no persona {persona!r} in these settings. Known: {', '.join(known)}")
     told = _told(settings, persona, _read(file))
     if json:
         screen.as_json(told)

@@ -51,7 +51,7 @@ class Ingress:
         self.sources = Sources(settings)
         self._receipts = Receipts(lambda: store.receipt_key.value)
         producer = Producer(settings, store=store)
-        self._door = Door(producer, self._receipts)
+        self._door = Door(producer, self._receipts, self._unexpected)
         self._gathered = Gathered(self._many, _MOST_AT_ONCE)
         self._captivate_door = CaptivateDoor(settings, store, producer, self._door)
         self._fates = Fates(store, self._receipts)

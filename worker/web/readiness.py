@@ -4,33 +4,45 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 
 from config.settings import SettingsError
 from worker.observability.health import Verdict
 from worker.store import Store, StoreError
 
 _KEPT_SECONDS = 1.0
+# The loop beats once a second.
+_STUCK_SECONDS = 30.0
 
 
 class Readiness:
-    """Asks the store, at most once a second whoever asks."""
+    """Asks the store, at most once a second whoever asks. ``clock``: monotonic seconds."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, clock: Callable[[], float] = time.monotonic) -> None:
         self._store = store
+        self._clock = clock
+        self._beat_at = clock()
         self._lock = threading.Lock()
         self._verdict = Verdict(False, "starting")
         self._until = 0.0
 
+    async def beat(self) -> None:
+        """The event loop is alive: the server calls this once a second."""
+        self._beat_at = self._clock()
+
     def live(self) -> Verdict:
-        """A process that answers is live: a restart would not bring the store back."""
-        return Verdict(True, "live")
+        """Whether the event loop is alive. A restart would not bring the store back."""
+        silent_seconds = self._clock() - self._beat_at
+        if silent_seconds < _STUCK_SECONDS:
+            return Verdict(True, "live")
+        return Verdict(False, f"no request was looked at for {silent_seconds:.0f} s: restart this web process")
 
     def ready(self) -> Verdict:
         """The verdict, not older than a second. It blocks while the store is asked."""
         with self._lock:
-            if time.monotonic() >= self._until:
+            if self._clock() >= self._until:
                 self._verdict = self._asked()
-                self._until = time.monotonic() + _KEPT_SECONDS
+                self._until = self._clock() + _KEPT_SECONDS
             return self._verdict
 
     def _asked(self) -> Verdict:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from worker.domain.conversation import Conversation
 from worker.domain.events import Event, parse
 from worker.domain.refusals import Refused
+from worker.domain.unexpected import UnexpectedErrors
 from worker.pipeline.producer import Producer, Receipt
 from worker.web import cloud_events
 from worker.web.problems import Problem, of_refusal
@@ -29,9 +30,10 @@ class Door:
     """Takes events, one or many. Its methods block: they belong into a thread. Each of them may raise ``StoreError``;
     then it is not known what was accepted."""
 
-    def __init__(self, producer: Producer, receipts: Receipts) -> None:
+    def __init__(self, producer: Producer, receipts: Receipts, unexpected: UnexpectedErrors) -> None:
         self._producer = producer
         self._receipts = receipts
+        self._unexpected = unexpected
 
     def accept(self, source: Source, event: Event) -> dict[str, Any]:
         """Accept one event. Returns the receipt. Raises ``Problem``."""
@@ -51,6 +53,10 @@ class Door:
                 results.append(None)
             except Problem as problem:
                 results.append(problem)
+            except Exception as error:
+                # One event must not take the others with it, which may be of other sources.
+                self._unexpected.note(error)
+                results.append(Problem("internal", f"an error of the ingress itself ({type(error).__name__})"))
         told = iter(self._accepted(events))
         return [next(told) if result is None else result for result in results]
 

@@ -56,6 +56,8 @@ def _server(settings: Settings, ingress: Ingress) -> uvicorn.Server:
         proxy_headers=False,
         timeout_keep_alive=max(1, round(limits.idle_seconds)),
         timeout_graceful_shutdown=_STOP_SECONDS,
+        callback_notify=ingress.readiness.beat,
+        timeout_notify=1,
     )
     return uvicorn.Server(config)
 

@@ -65,7 +65,7 @@ class Sources:
     def _add(self, given: ingress.Source, source: Source) -> None:
         if given.token is not None:
             self._tokens.append((_digest(given.token.get_secret_value()), source))
-        self._signers += [(Webhook(secret.get_secret_value()), source) for secret in given.signing_secrets]
+        self._signers += [(Webhook(secret.get_secret_value()), source) for secret in given.signing_secret]
         if given.open:
             self._open = source
 
@@ -124,7 +124,7 @@ def _source(name: str, given: ingress.Source) -> Source:
         frozenset(given.personas) if given.personas is not None else None,
         frozenset(given.kinds) if given.kinds is not None else None,
         Bucket(given.per_second, given.burst),
-        bool(given.signing_secrets),
+        bool(given.signing_secret),
     )
 
 

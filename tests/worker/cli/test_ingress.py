@@ -21,7 +21,7 @@ def try_request(parley, tmp_path):
     def run(payload, *words, persona="ava"):
         file = tmp_path / "request.json"
         file.write_text(payload if isinstance(payload, str) else json.dumps(payload))
-        return parley("ingress", "try", persona, str(file), *words)
+        return parley("ingress", "try", str(file), "--persona", persona, *words)
 
     return run
 
@@ -58,4 +58,4 @@ def test_a_persona_that_is_not_there_is_wrong_usage(try_request):
 
 
 def test_a_file_that_is_not_there_is_wrong_usage(parley):
-    assert parley("ingress", "try", "ava", "/nowhere/request.json").status == 2
+    assert parley("ingress", "try", "/nowhere/request.json").status == 2

@@ -89,7 +89,7 @@ def start_web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[...
 def _web(start_web: Callable[..., Web], redis_server: Any) -> Web:
     return start_web(
         redis_server.url,
-        PARLEY_INGRESS__SOURCES__CRM__SIGNING_SECRETS=f"{SECRET} whsec_{'bmV3IG9u' * 6}",
+        PARLEY_INGRESS__SOURCES__CRM__SIGNING_SECRET=f"{SECRET} whsec_{'bmV3IG9u' * 6}",
         PARLEY_INGRESS__SOURCES__BANK__TOKEN="token-of-the-bank-0123456789",
         PARLEY_INGRESS__SOURCES__BANK__PERSONAS="bea",
         PARLEY_INGRESS__SOURCES__BANK__KINDS="ai_opener,inbound_chat",
