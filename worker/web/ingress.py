@@ -35,6 +35,9 @@ _log = logging.getLogger("parley.ingress")
 # Events of one round trip: few enough that one does not wait long for the others.
 _MOST_AT_ONCE = 64
 
+# So long nobody tries a store that has just given no answer.
+_AWAY_SECONDS = 0.5
+
 Outcome = TypeVar("Outcome")
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -47,6 +50,7 @@ class Ingress:
         self._store = store
         self._unexpected = UnexpectedErrors(_log, "ingress")
         self._saying = Saying()
+        self._away_until = 0.0
         self._misfits: set[str] = set()
         self.sources = Sources(settings)
         self._receipts = Receipts(lambda: store.receipt_key.value)
@@ -184,12 +188,17 @@ class Ingress:
         return self._ready_for(self._door.many, asked)
 
     def _ready_for(self, call: Callable[..., Outcome], *arguments: Any) -> Outcome:
+        if time.monotonic() < self._away_until:
+            # Who has waited for a thread while others found the store away would wait for as long again.
+            raise StoreError("unreachable a moment ago")
         try:
             self._store.layout.ensure()
             self._receipts.prepare()
             outcome = call(*arguments)
         except StoreError as error:
             trouble = trouble_of(error)
+            if not trouble.answered:
+                self._away_until = time.monotonic() + _AWAY_SECONDS
             if self._saying.now(trouble):
                 _log.warning("ingress: store %s", trouble.told("senders are told to come again"))
             raise
