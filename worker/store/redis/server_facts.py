@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from redis import Redis
-from redis.exceptions import ResponseError
+from redis.exceptions import BusyLoadingError, ResponseError
 
 from worker.store.redis.cluster import LateCluster
 from worker.store.redis.connection import clock_ms
@@ -43,9 +43,15 @@ def servers(redis: Redis) -> dict[str, Redis]:
 
 
 def facts(redis: Redis) -> Facts:
-    """Ask the server. Raises ``redis.RedisError`` when it cannot be reached or does not let us in."""
+    """Ask the server.
+
+    Raises ``redis.RedisError`` when it cannot be reached, does not let us in or still loads its data.
+    """
     skew = _clock_skew_seconds(redis)
     info = _asked(redis.info)
+    if info.get("loading"):
+        # Until it has read its append-only file, it says that it has none.
+        raise BusyLoadingError("LOADING the server still loads its data")
     enabled, write_status = info.get("aof_enabled"), info.get("aof_last_write_status")
     idle, valkey = _config(redis, "timeout"), info.get("valkey_version")
     needed = _config(redis, "min-replicas-to-write")
