@@ -21,6 +21,7 @@ from worker.clients.captivate.errors import (
 )
 from worker.clients.downloads import has_valid_host
 from worker.clients.http.connections import Connections, NotSent, Timeouts, Unanswered
+from worker.clients.http.requests import Field, request
 from worker.clients.values.wire_text import repair
 
 Environment = Literal["dev", "prod"]
@@ -66,8 +67,7 @@ class CaptivateClient:
     ) -> None:
         self._url = _address(environment, base_url)
         self._timeouts = Timeouts(connect_timeout, timeout, total_timeout or connect_timeout + timeout)
-        self._headers = httpx.Headers({"Content-Type": "application/json", "User-Agent": "parley-worker"})
-        self._headers.update(_gateway_headers(headers))
+        self._fields = _fields(self._url, headers)
         self._connections = connections or Connections()
 
     def send_message(self, captivate: Conversation, idempotency_key: str | None = None) -> dict[str, Any] | None:
@@ -82,14 +82,13 @@ class CaptivateClient:
 
     def send_body(self, body: dict[str, Any], idempotency_key: str | None = None) -> dict[str, Any] | None:
         """The same as ``send_message`` for a body made earlier."""
-        headers = self._headers.copy()
+        fields = self._fields
         if idempotency_key is not None:
             if not _HEADER_VALUE.fullmatch(idempotency_key):
                 raise CaptivateValueError("the idempotency key must be printable ASCII, such as an event id")
-            headers["Idempotency-Key"] = idempotency_key
-        request = httpx.Request("POST", self._url, headers=headers, content=_encode(body))
+            fields = (*fields, (b"Idempotency-Key", idempotency_key.encode("ascii")))
         try:
-            answer = self._connections.send(request, self._timeouts)
+            answer = self._connections.send(request("POST", self._url, fields, _encode(body)), self._timeouts)
         except NotSent as error:
             raise Unavailable(
                 f"Captivate could not be reached ({error}): nothing was sent, send again later"
@@ -110,10 +109,7 @@ class CaptivateClient:
     def reachable(self) -> bool:
         """Whether the channel answers at all, with anything but 5xx. Sends nothing: a GET of the same address."""
         try:
-            return (
-                self._connections.send(httpx.Request("GET", self._url, headers=self._headers), self._timeouts).status
-                < 500
-            )
+            return self._connections.send(request("GET", self._url, self._fields), self._timeouts).status < 500
         except NotSent:
             return False
         except Unanswered as error:
@@ -157,13 +153,17 @@ def _address(environment: str | None, base_url: str | None) -> httpx.URL:
     return url.copy_with(raw_path=PATH.encode())
 
 
-def _gateway_headers(headers: Mapping[str, str] | None) -> dict[str, str]:
-    for name, value in (headers or {}).items():
+def _fields(url: httpx.URL, gateway: Mapping[str, str] | None) -> tuple[Field, ...]:
+    fields = httpx.Headers(
+        {"Host": url.netloc.decode(), "Content-Type": "application/json", "User-Agent": "parley-worker"}
+    )
+    for name, value in (gateway or {}).items():
         if not _HEADER_NAME.fullmatch(name) or name.lower() in _OURS:
             raise ValueError(f"header {name!r} cannot be set: choose another name")
         if not _HEADER_VALUE.fullmatch(value):
             raise ValueError(f"the value of header {name!r} must be printable ASCII without line breaks")
-    return dict(headers or {})
+        fields[name] = value
+    return tuple(fields.raw)
 
 
 def _encode(body: dict[str, Any]) -> bytes:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any, NoReturn, TypeVar
+from urllib.parse import urlencode
 
 import httpx
 
@@ -45,10 +46,15 @@ from worker.clients.fluidtalk.sending import (
     usable_secret,
 )
 from worker.clients.http.connections import Answer, Connections
+from worker.clients.http.requests import request
 
 Result = TypeVar("Result")
 
 _address = lru_cache(maxsize=256)(server_address)
+_FORM_FIELDS = (
+    (b"Content-Type", b"application/x-www-form-urlencoded"),
+    *((name.encode("ascii"), value.encode("ascii")) for name, value in HEADERS.items()),
+)
 
 
 class FluidTalk(OwnsConnections):
@@ -209,14 +215,15 @@ class FluidTalk(OwnsConnections):
     def _post(
         self, path: str, form: dict[str, str], file: File | None, read: Callable[[dict[str, Any]], Result]
     ) -> Result:
-        request = httpx.Request(
-            "POST",
-            _address(self.base_url + path),
-            headers={"X-API-Key": self._api_key, **HEADERS},
-            data=form,
-            files={"file": (*file, content_type(*file))} if file else None,
-        )
-        return _read_answer(answer_to(self._connections, request, self._timeouts), read)
+        address = _address(self.base_url + path)
+        if file is None:
+            fields = ((b"Host", address.netloc), (b"X-API-Key", self._api_key.encode("ascii")), *_FORM_FIELDS)
+            asked = request("POST", address, fields, urlencode(form).encode("ascii"))
+        else:
+            headers = {"X-API-Key": self._api_key, **HEADERS}
+            files = {"file": (*file, content_type(*file))}
+            asked = httpx.Request("POST", address, headers=headers, data=form, files=files)
+        return _read_answer(answer_to(self._connections, asked, self._timeouts), read)
 
 
 def _read_answer(answer: Answer, read: Callable[[dict[str, Any]], Result]) -> Result:
