@@ -13,7 +13,7 @@ PYTEST = PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest
 BESIDE = --numprocesses auto --maxprocesses 4 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run web flower secrets test test-all coverage check docs bench chaos soak lock clean
+.PHONY: help demo run web flower secrets test test-all coverage check docs client bench chaos soak lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,12 +49,15 @@ check: $(READY) ## lint, format, types, direction of imports, length of modules,
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
-	@$(BIN)/lint-imports
+	@PYTHONPATH=clients/python $(BIN)/lint-imports
 	@$(BIN)/python tests/module_lengths.py
 	@$(BIN)/python tests/private_names.py
 
 docs: $(READY) ## build the docs site into build/site and check it: dead links, pages left out, anything from outside
 	@$(BIN)/python -m docs_build
+
+client: $(READY) ## copy the event models into clients/python, after worker/domain/events.py or what it needs has changed
+	@PYTHONPATH=. $(BIN)/python clients/python/copy_events.py
 
 bench: $(READY) $(PEERS) ## measure throughput and order, side by side with what one would use instead
 	@$(BIN)/python -m benchmarks $(ARGS)

@@ -49,3 +49,8 @@ def test_it_says_which_extras_there_are(wheel):
 
 def test_it_holds_the_scripts_of_the_store(wheel):
     assert "worker/store/lua/accept.lua" in wheel.namelist()
+
+
+def test_it_holds_its_three_packages_and_not_the_client(wheel):
+    tops = {name.partition("/")[0] for name in wheel.namelist()}
+    assert {top for top in tops if not top.endswith(".dist-info")} == {"config", "tasks", "worker"}

@@ -1,0 +1,1 @@
+"""Made of worker/domain/events.py by make client: change it there."""
