@@ -32,7 +32,7 @@ OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The site, built as ``make docs`` does it, from a copy, so that a build of somebody else is left alone."""
     copy = tmp_path_factory.mktemp("project")
-    for name in ("docs", "docs_build", "config", "worker", "examples"):
+    for name in ("docs", "docs_build", "config", "worker", "examples", "clients"):
         shutil.copytree(PROJECT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("mkdocs.yml", ".env.example", "README.md", "CONTRIBUTING.md", "CHANGELOG.md"):
         shutil.copy(PROJECT / name, copy / name)

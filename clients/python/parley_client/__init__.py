@@ -8,9 +8,9 @@ It has the event models of the worker, and imports nothing of it.
 from __future__ import annotations
 
 from parley_client.about import __version__
-from parley_client.answers import Attempts, Receipt, State
-from parley_client.async_client import AsyncClient
-from parley_client.client import Client
+from parley_client.answers import Attempts, Notice, Receipt, State
+from parley_client.async_client import AsyncClient, AsyncNotices
+from parley_client.client import Client, Notices
 from parley_client.errors import (
     BadAnswer,
     Forbidden,
@@ -43,6 +43,7 @@ from parley_client.models.events import (
 __all__ = [
     "AiOpener",
     "AsyncClient",
+    "AsyncNotices",
     "Attachment",
     "Attempts",
     "BadAnswer",
@@ -57,6 +58,8 @@ __all__ = [
     "InvalidEvent",
     "MissingChannel",
     "MoneyEvent",
+    "Notice",
+    "Notices",
     "ParleyError",
     "Problem",
     "Receipt",

@@ -52,3 +52,35 @@ class State(_Answer):
     def ended(self) -> bool:
         """Whether the event has its fate."""
         return self.ended_at is not None
+
+
+class Notice(_Answer):
+    """What became of an event, a conversation or a persona. Never content.
+
+    ``type``: such as ``parley.event.answered`` or ``parley.conversation.sealed``. ``persona``, ``target``: about whom,
+    as the privacy settings show leads. ``sequence``: grows by one for each notice of a conversation. The other members
+    are those of a notice of an event, else None.
+    """
+
+    id: str
+    type: str
+    time: AwareDatetime | None = None
+    persona: str | None = None
+    target: str | None = None
+    sequence: int | None = None
+    event_id: str | None = None
+    kind: str | None = None
+    fate: str | None = None
+    cause: str | None = None
+    attempts: Attempts | None = None
+    accepted_at: AwareDatetime | None = None
+    ended_at: AwareDatetime | None = None
+    joined: str | None = None
+
+
+class Page(_Answer):
+    """Notices in their order, and the cursor behind the last of them. ``dropped``: how many were gone before them."""
+
+    notices: tuple[Notice, ...]
+    cursor: str
+    dropped: int = 0

@@ -4,19 +4,48 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from types import TracebackType
 from typing import Any
 
 import httpx
 
 from parley_client import transport
-from parley_client.answers import Receipt, State
+from parley_client.answers import Notice, Page, Receipt, State
 from parley_client.calls import Calls, Flow, Result
 from parley_client.credentials import credentials
 from parley_client.errors import ParleyError
 from parley_client.messages import Answer, Lost, Request
 from parley_client.models.events import Event
+from parley_client.notices import Position
+
+
+class AsyncNotices:
+    """``Notices`` for asyncio: ``async for notice in client.notices()``."""
+
+    def __init__(self, fetch: Callable[[Position], Awaitable[Page]], position: Position) -> None:
+        self._fetch = fetch
+        self._position = position
+
+    @property
+    def cursor(self) -> str | None:
+        """Everything up to it was read."""
+        return self._position.cursor
+
+    @property
+    def dropped(self) -> int:
+        """How many notices were gone before they were read."""
+        return self._position.dropped
+
+    def __aiter__(self) -> AsyncNotices:
+        return self
+
+    async def __anext__(self) -> Notice:
+        while (notice := self._position.next()) is None:
+            if not self._position.arrived(await self._fetch(self._position)):
+                self._position.next()
+                raise StopAsyncIteration
+        return notice
 
 
 class AsyncClient:
@@ -49,6 +78,10 @@ class AsyncClient:
         """As ``Client.status``."""
         return await self._run(self._calls.status(receipt))
 
+    def notices(self, *, after: str | None = None, limit: int = 100, wait: float = 0) -> AsyncNotices:
+        """As ``Client.notices``."""
+        return AsyncNotices(self._page, Position(after, limit, transport.checked_seconds("wait", wait, 0)))
+
     async def aclose(self) -> None:
         """Close the connections."""
         await self._http.aclose()
@@ -60,6 +93,9 @@ class AsyncClient:
         self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
     ) -> None:
         await self.aclose()
+
+    async def _page(self, position: Position) -> Page:
+        return await self._run(self._calls.notices(position.cursor, position.limit, position.wait))
 
     async def _run(self, flow: Flow[Result]) -> Result:
         try:
@@ -75,17 +111,24 @@ class AsyncClient:
             return result
 
     async def _answer(self, request: Request) -> Answer | Lost:
-        until = time.monotonic() + self._timeout + request.wait
         try:
-            asked = transport.httpx_request(self._http, request, self._timeout)
-            response = await self._http.send(asked, stream=True)
-            try:
-                body = bytearray()
-                async for part in response.aiter_bytes():
-                    body += part
-                    transport.check(len(body), until)
-                return transport.answer_of(response, bytes(body))
-            finally:
-                await response.aclose()
+            # Each read has its time-out, and a server could make any number of them necessary.
+            async with asyncio.timeout(self._timeout * 2 + request.wait):
+                return await self._whole(request)
         except httpx.RequestError as error:
             return transport.lost(error)
+        except TimeoutError:
+            return transport.lost(transport.TooLong(""))
+
+    async def _whole(self, request: Request) -> Answer:
+        until = time.monotonic() + self._timeout + request.wait
+        asked = transport.httpx_request(self._http, request, self._timeout)
+        response = await self._http.send(asked, stream=True)
+        try:
+            body = bytearray()
+            async for part in response.aiter_bytes():
+                body += part
+                transport.check(len(body), until)
+            return transport.answer_of(response, bytes(body))
+        finally:
+            await response.aclose()

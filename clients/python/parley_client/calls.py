@@ -13,10 +13,11 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn, TypeVar
+from urllib.parse import urlencode
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
-from parley_client.answers import Receipt, State
+from parley_client.answers import Page, Receipt, State
 from parley_client.batches import Batch, Prepared, batches, prepared
 from parley_client.credentials import Credentials
 from parley_client.errors import BadAnswer, InvalidEvent, ParleyError, TooLarge, Unreachable, bad_answer, problem_of
@@ -58,6 +59,8 @@ class Calls:
 
         Raises ``ParleyError`` with what was sent before, and what was not.
         """
+        if isinstance(events, Mapping | BaseModel | str):
+            raise TypeError("send_many takes several events, such as a list of them; send takes one")
         given = list(events)
         results: dict[int, Receipt | ParleyError] = {}
         ready: list[tuple[int, Prepared]] = []
@@ -94,6 +97,20 @@ class Calls:
         answer = yield from self._exchange("GET", f"/v1/receipts/{name}")
         return _read(State, _object(answer), answer.status)
 
+    def notices(self, after: str | None, limit: int, wait: float) -> Flow[Page]:
+        """The notices behind a cursor. Raises ``ParleyError``."""
+        query = {"limit": str(limit), "wait": f"{wait:g}", **({} if after is None else {"after": after})}
+        began_at = self.now()
+        answer = yield from self._exchange("GET", f"/v1/notices?{urlencode(query)}", wait=wait)
+        page = _read(Page, _object(answer), answer.status)
+        if page.notices and page.cursor == after:
+            raise bad_answer(answer.status, "a cursor that does not move on")
+        early = began_at + min(wait, _FIRST_PAUSE * 5) - self.now()
+        if not page.notices and early > 0:
+            # It was to wait and did not: the next request must not follow at once.
+            yield Pause(early)
+        return page
+
     def _batch(self, batch: Batch) -> Flow[list[Receipt | ParleyError]]:
         body = b"[" + b",".join(ready.body for _, ready in batch) + b"]"
         answer = yield from self._exchange("POST", "/v1/events", body)
@@ -105,7 +122,7 @@ class Calls:
     def _exchange(self, method: str, path: str, body: bytes = b"", wait: float = 0) -> Flow[Answer]:
         """One request and its repetitions. Returns a good answer. Raises ``ParleyError``."""
         message_id = f"msg_{uuid.uuid4().hex}"
-        until = self.now() + self.retry_seconds
+        until = self.now() + self.retry_seconds + wait
         pause = _FIRST_PAUSE
         while True:
             headers = self.credentials.headers(message_id, body)
@@ -151,7 +168,7 @@ def _object(answer: Answer) -> Mapping[str, Any]:
     return value
 
 
-Model = TypeVar("Model", Receipt, State)
+Model = TypeVar("Model", Receipt, State, Page)
 
 
 def _read(model: type[Model], value: Mapping[str, Any], status: int) -> Model:

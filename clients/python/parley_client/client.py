@@ -3,19 +3,56 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
 from typing import Any
 
 import httpx
 
 from parley_client import transport
-from parley_client.answers import Receipt, State
+from parley_client.answers import Notice, Page, Receipt, State
 from parley_client.calls import Calls, Flow, Result
 from parley_client.credentials import credentials
 from parley_client.errors import ParleyError
 from parley_client.messages import Answer, Lost, Request
 from parley_client.models.events import Event
+from parley_client.notices import Position
+
+
+class Notices:
+    """Iterates over notices, and asks for more when those that have come are read.
+
+    With ``wait`` it goes on for ever; else it ends when there is nothing new, and can be iterated again later.
+    ``cursor``: everything up to it was read; keep it, and go on with ``notices(after=cursor)``. It moves on when a page
+    of up to ``limit`` notices is read, so after a crash a reader may get some of them again: ``sequence`` tells them.
+    ``dropped``: how many were no longer kept when they were asked for.
+
+    An error of a call is raised where the next notice would come. The iterator can be used again after it.
+    """
+
+    def __init__(self, fetch: Callable[[Position], Page], position: Position) -> None:
+        self._fetch = fetch
+        self._position = position
+
+    @property
+    def cursor(self) -> str | None:
+        """Everything up to it was read."""
+        return self._position.cursor
+
+    @property
+    def dropped(self) -> int:
+        """How many notices were gone before they were read."""
+        return self._position.dropped
+
+    def __iter__(self) -> Notices:
+        return self
+
+    def __next__(self) -> Notice:
+        while (notice := self._position.next()) is None:
+            if not self._position.arrived(self._fetch(self._position)):
+                self._position.next()
+                raise StopIteration
+        return notice
 
 
 class Client:
@@ -66,6 +103,14 @@ class Client:
         """What became of an event. Raises ``UnknownReceipt`` and as ``send``."""
         return self._run(self._calls.status(receipt))
 
+    def notices(self, *, after: str | None = None, limit: int = 100, wait: float = 0) -> Notices:
+        """What became of events, conversations and personas, for a source that would rather ask than be told.
+
+        ``after``: the cursor of an earlier reader; None = from the oldest notice that is kept. ``limit``: of a page.
+        ``wait``: seconds that the ingress may wait for a notice when there is none; then the iterator never ends.
+        """
+        return Notices(self._page, Position(after, limit, transport.checked_seconds("wait", wait, 0)))
+
     def close(self) -> None:
         """Close the connections."""
         self._http.close()
@@ -77,6 +122,9 @@ class Client:
         self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
+
+    def _page(self, position: Position) -> Page:
+        return self._run(self._calls.notices(position.cursor, position.limit, position.wait))
 
     def _run(self, flow: Flow[Result]) -> Result:
         try:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from parley_client import AsyncClient, Client
+from parley_client import AsyncClient, AsyncNotices, Client, Notice
 from simulation.until import until
 from worker.domain.conversation import Conversation
 from worker.store import Store
@@ -20,6 +20,30 @@ from worker.store import Store
 PROJECT = Path(__file__).parents[3]
 TOKEN = "token-of-the-shop-0123456789"
 SECRET = "whsec_" + "c2VjcmV0" * 6
+
+
+class BlockingNotices:
+    """``AsyncNotices`` as an iterator."""
+
+    def __init__(self, runner: asyncio.Runner, notices: AsyncNotices) -> None:
+        self._runner = runner
+        self._notices = notices
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._notices, name)
+
+    def __iter__(self) -> BlockingNotices:
+        return self
+
+    def __next__(self) -> Notice:
+        async def following() -> Notice | None:
+            async for notice in self._notices:
+                return notice
+            return None
+
+        if (notice := self._runner.run(following())) is None:
+            raise StopIteration
+        return notice
 
 
 class Blocking:
@@ -32,6 +56,9 @@ class Blocking:
     def __getattr__(self, name: str) -> Callable[..., Any]:
         method = getattr(self._client, name)
         return lambda *words, **options: self._runner.run(method(*words, **options))
+
+    def notices(self, **options: Any) -> BlockingNotices:
+        return BlockingNotices(self._runner, self._client.notices(**options))
 
     def close(self) -> None:
         self._runner.run(self._client.aclose())

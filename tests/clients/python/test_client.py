@@ -133,6 +133,12 @@ def test_send_many_of_nothing_sends_nothing(connect):
     assert connect("http://127.0.0.1:9").send_many([]) == []
 
 
+def test_one_event_where_several_are_asked_for_is_an_error_of_the_program(client):
+    for event in (chat(), {"kind": "ai_opener"}, "text"):
+        with pytest.raises(TypeError, match="several"):
+            client.send_many(event)
+
+
 def test_more_than_a_request_takes_is_sent_in_several_in_order(client, waiting):
     ids = [f"m-{number}" for number in range(2345)]
     results = client.send_many(chat(event_id=event_id) for event_id in ids)

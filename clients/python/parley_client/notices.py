@@ -1,0 +1,39 @@
+"""Where a reader of notices is: shared by the iterators of both clients."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from parley_client.answers import Notice, Page
+
+
+class Position:
+    """A place among the notices. ``cursor``: everything up to it was read; None = from the oldest one that is kept.
+    ``dropped``: how many were gone before they were read."""
+
+    def __init__(self, after: str | None, limit: int, wait: float) -> None:
+        if after is not None and (not isinstance(after, str) or not after):
+            raise ValueError("after: give a cursor of an earlier reader, or None")
+        if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
+            raise ValueError("limit: give a whole number, at least 1")
+        self.cursor = after
+        self.dropped = 0
+        self.limit = limit
+        self.wait = wait
+        self._open: deque[Notice] = deque()
+        self._end = after
+
+    def next(self) -> Notice | None:
+        """The next notice that has arrived; None when the page is read, and only then the cursor moves on: a reader
+        that stops in the middle of a page gets the whole page again."""
+        if self._open:
+            return self._open.popleft()
+        self.cursor = self._end
+        return None
+
+    def arrived(self, page: Page) -> bool:
+        """Take a page. Returns False when there is nothing to read now, and nobody wants to wait."""
+        self._open.extend(page.notices)
+        self._end = page.cursor
+        self.dropped += page.dropped
+        return bool(page.notices) or self.wait > 0
