@@ -101,9 +101,9 @@ __all__ = [
 
 
 # The process that loads them decides what is required. A worker calls FluidTalk and Captivate, and the command `parley`
-# reads the same settings. A producer needs the store and the names of the personas. A scheduler, Flower and a health
-# check need the store.
-Role = Literal["worker", "producer", "scheduler"]
+# reads the same settings. A producer needs the store and the names of the personas. The web process needs these, and
+# has the tokens of its sources. A scheduler, Flower and a health check need the store.
+Role = Literal["worker", "producer", "web", "scheduler"]
 
 _DEMO_KEYS = ("ft_sk_demo_", "ftc_live_demo_")
 
@@ -111,7 +111,8 @@ _DEMO_KEYS = ("ft_sk_demo_", "ftc_live_demo_")
 class Settings(BaseModel):
     """All settings, as one frozen tree. ``load`` makes it; parts of Parley get the sections that they need.
 
-    ``role``: the process for which it was loaded. Only a worker's settings have API keys.
+    ``role``: the process for which it was loaded. Only a worker's settings have API keys, only those of the web process
+    have the sources of the ingress.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
@@ -339,13 +340,16 @@ def load(env_file: str | Path | None = ".env", *, role: Role = "worker", **overr
 
     ``env_file``: the file to read besides the environment; None = only the environment.
     ``role``: the process that loads them. A ``worker`` (also the command ``parley``) requires all. A ``producer``
-    requires the store and the names of the personas, a ``scheduler`` (also Flower and health checks) the store. Only
-    the role ``worker`` reads API keys.
+    requires the store and the names of the personas, ``web`` (the ingress) likewise, a ``scheduler`` (also Flower and
+    health checks) the store. Only the role ``worker`` reads API keys, only ``web`` the sources of the ingress.
     ``overrides``: top-level fields that take precedence over all else (for tests and the demo).
     Raises ``SettingsError`` with one line for each fault: the variable, where it is, the reason, what to do.
     """
-    read = variables.read(Path(env_file) if env_file else None, keys=role == "worker")
-    given = _merged(variables.tree(read), overrides)
+    read = variables.read(Path(env_file) if env_file else None, keys=role == "worker", sources=role == "web")
+    tree = variables.tree(read)
+    if role != "web" and "ingress" in tree:
+        tree["ingress"] = _without(_object(tree["ingress"]), "sources")
+    given = _merged(tree, overrides)
     file = str(found) if isinstance(found := given.get("personas_file"), str | Path) else ""
     personas = _personas_of(file, needed=role != "scheduler") if file else {}
     refusal = Refusal(Settings, read, personas, file)
@@ -359,7 +363,7 @@ def load(env_file: str | Path | None = ".env", *, role: Role = "worker", **overr
     own = _object(given.get("personas") or {})
     merged = _merged(personas, own) if isinstance(own, dict) else own
     if role != "worker" and isinstance(merged, dict):
-        merged = {name: _without_key(persona) for name, persona in merged.items()}
+        merged = {name: _without(persona, "api_key") for name, persona in merged.items()}
     try:
         settings = Settings.model_validate({**given, "personas": merged} if merged else given, context={"role": role})
     except ValidationError as error:
@@ -391,8 +395,8 @@ def _key_in(persona: Any) -> Any:
     return _plain(persona.get("api_key")) if isinstance(persona, dict) else None
 
 
-def _without_key(persona: Any) -> Any:
-    return {key: value for key, value in persona.items() if key != "api_key"} if isinstance(persona, dict) else persona
+def _without(section: Any, name: str) -> Any:
+    return {key: value for key, value in section.items() if key != name} if isinstance(section, dict) else section
 
 
 def _plain(value: Any) -> Any:

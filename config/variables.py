@@ -35,6 +35,7 @@ _OF_OTHERS = re.compile(
 # Variables that Kubernetes sets in every container for a service whose name begins with parley.
 _OF_KUBERNETES = re.compile(r"(?:.+_)?(?:service_host|service_port(?:_.*)?|port_\d+_(?:tcp|udp)(?:_.*)?)")
 _KEY = re.compile(r"personas__.+__api_key")
+_SOURCES = re.compile(r"ingress__sources(?:__.+)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +47,11 @@ class Variable:
     origin: str
 
 
-def read(env_file: Path | None, *, keys: bool) -> dict[str, Variable]:
+def read(env_file: Path | None, *, keys: bool, sources: bool) -> dict[str, Variable]:
     """All variables by their names; those of the process win over those of the file.
 
-    ``keys``: also the API keys; without them no key is read, nor a file that holds one. Raises ``SettingsError``, one
-    line for each value that cannot be read.
+    ``keys``: also the API keys. ``sources``: also the sources of the ingress, with their tokens. What is not wanted is
+    not read, nor a file that holds it. Raises ``SettingsError``, one line for each value that cannot be read.
     """
     found: dict[str, Variable] = {}
     faults: list[str] = []
@@ -59,6 +60,8 @@ def read(env_file: Path | None, *, keys: bool) -> dict[str, Variable]:
         ours = {name.removeprefix(PREFIX): each for name, each in named.items()}
         if not keys:
             ours = _without_keys(ours)
+        if not sources:
+            ours = {name: each for name, each in ours.items() if not _SOURCES.fullmatch(name.removesuffix(_FILE))}
         found |= _with_files(ours, faults)
     if faults:
         raise SettingsError(told(faults))

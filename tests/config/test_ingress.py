@@ -20,7 +20,7 @@ def ingress(monkeypatch):
             monkeypatch.setenv(name, value)
         for name, value in variables.items():
             monkeypatch.setenv(f"PARLEY_INGRESS__{name}", value)
-        return load(env_file=None, role="producer").ingress
+        return load(env_file=None, role="web").ingress
 
     return made
 

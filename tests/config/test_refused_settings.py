@@ -323,7 +323,7 @@ def test_a_scheduler_needs_the_store_only(monkeypatch):
     assert load(env_file=None, role="scheduler").personas == {}
 
 
-@pytest.mark.parametrize("role", ["producer", "scheduler"])
+@pytest.mark.parametrize("role", ["producer", "web", "scheduler"])
 def test_no_key_is_kept_or_read_where_none_is_needed(monkeypatch, tmp_path, role):
     (tmp_path / "personas.toml").write_text('[bea]\napi_key = "SECRET"\n')
     for name, value in {**MINIMAL, "PARLEY_PERSONAS": '{"cleo": {"api_key": "SECRET"}}'}.items():
@@ -335,6 +335,35 @@ def test_no_key_is_kept_or_read_where_none_is_needed(monkeypatch, tmp_path, role
     assert all(persona.api_key is None for persona in settings.personas.values())
     with pytest.raises(SettingsError, match=f"loaded without keys, for a {role}"):
         settings.api_key_of("ava")
+
+
+@pytest.mark.parametrize("role", ["worker", "producer", "scheduler"])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PARLEY_INGRESS__SOURCES__SHOP__TOKEN", "SECRET-of-16-characters"),
+        ("PARLEY_INGRESS__SOURCES__SHOP__TOKEN_FILE", "/run/secrets/that/only/the/ingress/has"),
+        ("PARLEY_INGRESS__SOURCES__CRM__SIGNING_SECRET", "SECRET, which only the ingress judges"),
+        ("PARLEY_INGRESS__SOURCES", '{"shop": {"token": "SECRET-of-16-characters"}}'),
+        ("PARLEY_INGRESS__SOURCES_FILE", "/run/secrets/that/only/the/ingress/has"),
+        ("PARLEY_INGRESS", '{"sources": {"shop": {"token": "SECRET-of-16-characters"}}}'),
+    ],
+)
+def test_only_the_web_process_has_the_sources_of_the_ingress(monkeypatch, role, name, value):
+    for each, given_value in {**MINIMAL, name: value}.items():
+        monkeypatch.setenv(each, given_value)
+    settings = load(env_file=None, role=role)
+    assert settings.ingress.sources == {}
+    assert "SECRET" not in str(settings.model_dump())
+
+
+def test_the_web_process_has_them_and_needs_what_a_producer_needs(monkeypatch):
+    monkeypatch.setenv("PARLEY_REDIS_URL", "redis://localhost/0")
+    monkeypatch.setenv("PARLEY_INGRESS", '{"sources": {"shop": {"token": "token-of-the-shop-0123456789"}}}')
+    with pytest.raises(SettingsError, match="PARLEY_PERSONAS=ava,bea"):
+        load(env_file=None, role="web")
+    monkeypatch.setenv("PARLEY_PERSONAS", "ava")
+    assert list(load(env_file=None, role="web").ingress.sources) == ["shop"]
 
 
 # ---- whatever it is --------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from worker.observability import logs
 def main() -> int:
     """Serve until a signal. Returns the exit status."""
     try:
-        settings = load(role="producer")
+        settings = load(role="web")
         logs.configure(settings.worker, settings.privacy)
         try:
             from worker.web.server import serve
