@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from config.settings import Settings
-from worker.cli.gates import closed_gates, stored_reason
 from worker.cli.needs import FOLLOW_UPS_LATE_SECONDS, missing
 from worker.cli.times import relative, span, utc
 from worker.domain.cadence import NoTouch, TouchState, next_touch, policy_of
@@ -17,12 +16,10 @@ from worker.domain.diagnoses import (
     credits_out,
     doorbells_late,
     follow_ups_late,
-    gate_behind,
     key_refused,
     outreach_stopped,
     paused,
     persona_silent,
-    stops_all_leads,
     store_refuses,
     unconfigured,
     unread_queues,
@@ -32,6 +29,7 @@ from worker.domain.sentences import of_stored
 from worker.domain.vocabulary import FATES, Cause, Gate, rules_of
 from worker.store.heartbeats import Alive
 from worker.store.redis.troubles import FULL, Trouble
+from worker.store.views.closed_gates import closed, in_the_way, is_held_for_all, until_of
 from worker.store.views.situation import Situation
 from worker.store.views.timeline import Moment
 
@@ -157,13 +155,11 @@ def _unconfigured(now: Situation, settings: Settings) -> str | None:
 
 
 def _stopped(now: Situation) -> str | None:
-    closed, persona = closed_gates(now.gates, now.now), now.conversation.persona
-    if now.replied:
-        return None
-    if Gate.PAUSED in closed:
-        return _cured(paused(persona, now.gates[Gate.PAUSED]))
-    if Gate.QUARANTINED in closed:
-        return _cured(key_refused(persona, now.gates[Gate.QUARANTINED]))
+    gate, persona = in_the_way(now), now.conversation.persona
+    if gate is Gate.PAUSED:
+        return _cured(paused(persona, now.gates[gate]))
+    if gate is Gate.QUARANTINED:
+        return _cured(key_refused(persona, now.gates[gate]))
     return None
 
 
@@ -203,43 +199,26 @@ def _held(now: Situation, settings: Settings) -> str | None:
             f"it waits in line for a call with the key of {persona} (calls_at_once="
             f"{settings.personas[persona].calls_at_once}), the longest waiting first; it is asked when a place is free."
         )
-    if _is_for_all(now):
+    if is_held_for_all(now):
         return None
     attempts = now.sends if now.replied else now.asks
     return f"held because of: {told}; tried again {_in(now.hold_until, now)} ({attempts} attempts so far)."
 
 
-def _is_for_all(now: Situation) -> bool:
-    # What the last attempt found has meanwhile closed a gate: then that is the reason, and opens it for all.
-    gate = gate_behind(now.hold_reason)
-    if gate is Gate.CREDITS and now.started and not stops_all_leads(stored_reason(now.gates, gate)):
-        return False
-    return gate is not None and gate in closed_gates(now.gates, now.now)
-
-
 def _gated(now: Situation, _: Settings) -> str | None:
-    closed, persona = closed_gates(now.gates, now.now), now.conversation.persona
-    if now.replied:
-        if Gate.CHANNEL not in closed:
-            return None
-        why = channel_closed(stored_reason(now.gates, Gate.CHANNEL))
-        return f"its answer is kept: {why.what}; {_tried(Gate.CHANNEL, now)}"
-    if not rules_of(now.kind).asks:
-        # It makes no call: only what a person opens keeps it.
-        closed = {gate: reason for gate, reason in closed.items() if gate == Gate.OUTREACH}
-    if reason := closed.get(Gate.HOLD):
-        until = int(now.gates["hold_until"])
-        return f"the whole persona {persona} waits ({reason}); it goes on {_in(until, now)}."
-    if now.outreach and Gate.OUTREACH in closed:
-        return _cured(outreach_stopped(persona, now.gates[Gate.OUTREACH]))
-    if Gate.CIRCUIT in closed:
-        why = persona_silent(persona, stored_reason(now.gates, Gate.CIRCUIT))
-        return f"{why.what}; {_tried(Gate.CIRCUIT, now)}"
-    if Gate.CREDITS in closed and not rules_of(now.kind).only_told:
-        reason = stored_reason(now.gates, Gate.CREDITS)
-        if stops_all_leads(reason) or not now.started:
-            return f"{credits_out(persona, reason).what}; {_tried(Gate.CREDITS, now)}"
-    return None
+    gate, persona = in_the_way(now), now.conversation.persona
+    if gate is None:
+        return None
+    reason = closed(now.gates, now.now)[gate]
+    if gate is Gate.CHANNEL:
+        return f"its answer is kept: {channel_closed(reason).what}; {_tried(gate, now)}"
+    if gate is Gate.HOLD:
+        until = until_of(now.gates, gate)
+        return f"the whole persona {persona} waits ({of_stored(reason)}); it goes on {_in(until, now)}."
+    if gate is Gate.OUTREACH:
+        return _cured(outreach_stopped(persona, reason))
+    why = persona_silent if gate is Gate.CIRCUIT else credits_out
+    return f"{why(persona, reason).what}; {_tried(gate, now)}"
 
 
 def _quiet(now: Situation, settings: Settings) -> str | None:
@@ -269,7 +248,7 @@ def _rung(now: Situation) -> str:
 
 
 def _tried(gate: Gate, now: Situation) -> str:
-    return f"one call tries it {_in(int(now.gates[f'{gate}_until']), now)}, an answer lets all go on."
+    return f"one call tries it {_in(until_of(now.gates, gate), now)}, an answer lets all go on."
 
 
 def _events(count: int) -> str:

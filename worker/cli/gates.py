@@ -14,8 +14,7 @@ from worker.domain.sentences import of_stored
 from worker.domain.vocabulary import Gate
 from worker.store.personas.gates import Owner
 from worker.store.redis.connection import clock_ms
-
-_BY_A_PERSON = (Gate.PAUSED, Gate.QUARANTINED)
+from worker.store.views import closed_gates as gates_of
 
 
 def pause(
@@ -42,7 +41,7 @@ def resume(
 
     Example: parley resume ava --gate outreach
     """
-    wanted = gate or list(_BY_A_PERSON)
+    wanted = gate or list(gates_of.BY_A_PERSON)
     with session() as opened:
         opened.need_persona(persona)
         gates, personas = opened.store.gates, opened.store.personas
@@ -65,20 +64,11 @@ def resume(
 
 def closed_gates(fields: dict[str, str], now: int) -> dict[Gate, str]:
     """The gates that these raw fields say are closed, each with a sentence why. ``now``: store's clock, ms."""
-    closed = {}
-    if Gate.PAUSED in fields:
-        # An operator's own words.
-        closed[Gate.PAUSED] = fields[Gate.PAUSED]
-    if Gate.QUARANTINED in fields:
-        closed[Gate.QUARANTINED] = of_stored(fields[Gate.QUARANTINED])
-    if int(fields.get("hold_until", "0")) > now:
-        closed[Gate.HOLD] = of_stored(fields.get("hold_reason", ""))
-    for name in (Gate.CIRCUIT, Gate.CREDITS, Gate.CHANNEL):
-        if f"{name}_until" in fields:
-            closed[name] = of_stored(fields.get(f"{name}_reason", ""))
-    if Gate.OUTREACH in fields:
-        closed[Gate.OUTREACH] = of_stored(fields[Gate.OUTREACH])
-    return closed
+    # Why it is paused is in an operator's own words.
+    return {
+        gate: reason if gate is Gate.PAUSED else of_stored(reason)
+        for gate, reason in gates_of.closed(fields, now).items()
+    }
 
 
 def stored_reason(fields: Mapping[str, str], gate: Gate) -> str:

@@ -26,7 +26,7 @@ class Session:
     @property
     def channel(self) -> str:
         """The name of the channel, by these settings or as workers told it. May raise ``redis.RedisError``."""
-        return self.settings.captivate.name or self.store.processes.served().channel
+        return self.store.channel
 
     def need_persona(self, persona: str) -> None:
         """Raises ``Usage`` unless the persona is configured."""

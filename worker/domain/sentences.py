@@ -136,6 +136,7 @@ def _unwanted(why: str) -> Callable[[_Figures], str]:
 _OF_THE_LAST = ("status",)
 
 _SENTENCES: dict[Cause, str | Callable[[_Figures], str]] = {
+    Cause.PERSONA_PAUSED: "the persona is paused",
     Cause.PERSONA_THROTTLED: _of("throttled by the persona ({status})"),
     Cause.PERSONA_UNAVAILABLE: _with_status("persona unavailable"),
     Cause.PERSONA_UNKNOWN: _with_status("no answer, it may have been acted on", "connection lost or timed out"),

@@ -120,6 +120,7 @@ class Cause(StrEnum):
     """Why a turn waits, why an event ended or was refused, why a gate is closed, why a touch is planned or dropped."""
 
     # The persona.
+    PERSONA_PAUSED = "persona_paused"
     PERSONA_THROTTLED = "persona_throttled"
     PERSONA_UNAVAILABLE = "persona_unavailable"
     PERSONA_UNKNOWN = "persona_unknown"

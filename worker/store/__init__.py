@@ -163,12 +163,17 @@ class Store:
 
         return Sessions(self.redis, self.keys, self._settings.retention)
 
+    @property
+    def channel(self) -> str:
+        """The name of the channel, by these settings or as workers told it; '' = not known."""
+        return self._settings.captivate.name or self.processes.served().channel
+
     @cached_property
     def event_states(self) -> EventStates:
         """What became of events."""
         from worker.store.views.event_state import EventStates
 
-        return EventStates(self.redis, self.keys, self.follow_ups)
+        return EventStates(self.redis, self.keys, self.follow_ups, lambda: self.channel)
 
     @cached_property
     def repetitions(self) -> Repetitions:

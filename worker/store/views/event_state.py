@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, cast
+from typing import Any, Literal, NamedTuple, cast
 
 from redis import Redis
 
 from worker.domain import event_ids, reasons
 from worker.domain.conversation import Conversation
-from worker.domain.vocabulary import Cause, Fate
+from worker.domain.vocabulary import Cause, Fate, rules_of
 from worker.store.conversations.follow_ups import FollowUpIndex
 from worker.store.keys import Keys, Shard
-from worker.store.redis.connection import clock_ms
+from worker.store.views.closed_gates import BY_A_PERSON, CAUSES, in_the_way, is_held_for_all, until_of
+from worker.store.views.situation import Situation, situation
 
 _OF_EVENT = ("kind", "fate", "reason", "accepted_at", "settled_at", "asks", "sends")
-_OF_CONVERSATION = ("hold_until", "hold_reason", "taken_over", "lease_until")
 
 
 @dataclass(frozen=True, slots=True)
 class EventState:
-    """``status``: its fate, or how it waits. ``held``: for a cause, until ``held_until`` or until a person acts;
-    ``scheduled``: a follow-up whose time has not come. Times are milliseconds of the store's clock, 0 = none.
-    ``position``: in the inbox, 1 = the head, 0 = it is not there. ``asks``, ``sends``: attempts so far."""
+    """``status``: its fate, or how it waits. ``held``: for a cause, until ``held_until`` (then it goes on or is tried
+    again) or until a person acts; ``scheduled``: a follow-up whose time has not come. Times are milliseconds of the
+    store's clock, 0 = none. ``position``: in the inbox, 1 = the head, 0 = it is not there. ``asks``,
+    ``sends``: attempts so far."""
 
     kind: str
     status: Fate | Literal["waiting", "held", "scheduled"]
@@ -37,12 +39,13 @@ class EventState:
 
 
 class EventStates:
-    """Looks events up. Each method may raise ``StoreError``."""
+    """Looks events up. Each method may raise ``StoreError``. ``channel``: the name of the channel."""
 
-    def __init__(self, redis: Redis, keys: Keys, follow_ups: FollowUpIndex) -> None:
+    def __init__(self, redis: Redis, keys: Keys, follow_ups: FollowUpIndex, channel: Callable[[], str]) -> None:
         self._redis = redis
         self._keys = keys
         self._follow_ups = follow_ups
+        self._channel = channel
 
     def of(self, conversation: Conversation, event_id: str) -> EventState | None:
         """The state of an event of a producer; None when nothing of it is kept.
@@ -59,16 +62,15 @@ class EventStates:
         shard: Shard = self._keys.of(conversation)
         with self._redis.pipeline(transaction=False) as pipeline:
             pipeline.hmget(shard.journal(conversation, event_id), *_OF_EVENT)
-            pipeline.hmget(shard.conversation(conversation), *_OF_CONVERSATION)
             pipeline.lpos(shard.inbox(conversation), event_id)
-            entry, conversation_fields, at = pipeline.execute()
+            entry, at = pipeline.execute()
         event = dict(zip(_OF_EVENT, entry, strict=True))
         if event["kind"] is None:
             return None
         if event["fate"] is not None:
             return _ended(event)
-        state = dict(zip(_OF_CONVERSATION, conversation_fields, strict=True))
-        return _waiting(event, state, 0 if at is None else at + 1, clock_ms(self._redis))
+        around = situation(self._redis, self._keys, conversation, self._channel())
+        return _waiting(event, around, 0 if at is None else at + 1)
 
     def _scheduled(self, conversation: Conversation, event_id: str) -> EventState | None:
         touch = self._follow_ups.state_of(conversation)
@@ -93,21 +95,37 @@ def _ended(event: dict[str, Any]) -> EventState:
     )
 
 
-def _waiting(event: dict[str, Any], state: dict[str, Any], position: int, now: int) -> EventState:
-    until = _number(state["hold_until"])
-    held = position == 1 and until > now and _number(state["lease_until"]) <= now
-    reason = reasons.read(state["hold_reason"] or "") if held else None
-    cause = Cause.TAKEN_OVER if state["taken_over"] else reason.cause if reason else None
+def _waiting(event: dict[str, Any], around: Situation, position: int) -> EventState:
+    held = _held(around, position)
     return EventState(
         event["kind"],
-        "held" if held or state["taken_over"] else "waiting",
-        cause,
+        "held" if held else "waiting",
+        held.cause if held else None,
         position=position,
         accepted_at=_number(event["accepted_at"]),
-        held_until=until if held else 0,
+        held_until=held.until if held else 0,
         asks=_number(event["asks"]),
         sends=_number(event["sends"]),
     )
+
+
+class _Held(NamedTuple):
+    cause: Cause | None
+    until: int = 0
+
+
+def _held(now: Situation, position: int) -> _Held | None:
+    """Why it does not go on, in the order in which ``parley explain`` looks; None = it waits for its turn only."""
+    if now.taken_over and not rules_of(now.kind).only_told:
+        return _Held(Cause.TAKEN_OVER)
+    gate = in_the_way(now)
+    if now.lease_until > now.now and gate not in BY_A_PERSON:
+        return None
+    # What holds the head is its own, a gate is one for all behind it as well.
+    if position == 1 and now.hold_until > now.now and not is_held_for_all(now) and gate not in BY_A_PERSON:
+        reason = reasons.read(now.hold_reason)
+        return _Held(reason.cause if reason else None, now.hold_until)
+    return _Held(CAUSES[gate], until_of(now.gates, gate)) if gate else None
 
 
 def _number(field: str | None) -> int:

@@ -6,8 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from worker.domain.events import FollowUp
-from worker.domain.vocabulary import Cause
+from worker.domain.events import AiOpener, FollowUp
+from worker.domain.vocabulary import Cause, Gate
+from worker.store.personas.gates import Owner
 
 
 @pytest.fixture
@@ -52,6 +53,83 @@ def test_a_conversation_that_a_person_has_is_held(accept, claim, look):
     accept("e1")
     claim()
     assert (look("e1").status, look("e1").cause) == ("held", Cause.TAKEN_OVER)
+
+
+@pytest.mark.parametrize(
+    ("close", "cause", "has_time"),
+    [
+        (lambda store: store.personas.pause("ava", "a new key"), Cause.PERSONA_PAUSED, False),
+        (lambda store: store.personas.quarantine("ava", "key_refused status=401"), Cause.KEY_REFUSED, False),
+        (lambda store: store.personas.hold("ava", 60, "persona_throttled status=429"), Cause.PERSONA_THROTTLED, True),
+        (
+            lambda store: store.personas.close_for_probing("ava", Gate.CIRCUIT, "no_answer status=503"),
+            Cause.PERSONA_UNAVAILABLE,
+            True,
+        ),
+        (
+            lambda store: store.personas.close_for_probing("ava", Gate.CREDITS, "credits_out status=402"),
+            Cause.CREDITS_OUT,
+            True,
+        ),
+    ],
+    ids=["paused", "quarantined", "hold", "circuit", "credits"],
+)
+def test_a_closed_gate_of_the_persona_holds_all_that_waits_until_it_opens(store, accept, look, close, cause, has_time):
+    accept("e1", "e2")
+    close(store)
+    held = [look(event_id) for event_id in ("e1", "e2")]
+    assert [(each.status, each.cause, bool(each.held_until)) for each in held] == [("held", cause, has_time)] * 2
+    for gate in Gate:
+        store.personas.open_gate("ava", gate)
+    assert [look(event_id).status for event_id in ("e1", "e2")] == ["waiting"] * 2
+
+
+def test_credits_hold_no_conversation_that_has_begun(store, accept, begin, look):
+    accept("e1")
+    store.leases.settle(begin(), "answered", mark="started")
+    accept("e2")
+    store.personas.close_for_probing("ava", Gate.CREDITS, "credits_out status=402")
+    assert look("e2").status == "waiting"
+
+
+def test_only_openers_and_follow_ups_are_held_while_outreach_is_stopped(store, conversation, channel, accept, look):
+    store.gates.close(Owner("persona", "ava"), Gate.OUTREACH, 0, "openers_bad")
+    store.inbox.accept(AiOpener(event_id="o1", persona="ava", target="@lead", channel=channel))
+    assert (look("o1").status, look("o1").cause) == ("held", Cause.OUTREACH_STOPPED)
+    accept("e1")
+    assert look("o1").status == "waiting"
+
+
+def test_a_stored_reply_is_held_by_the_channel_and_no_longer_by_the_persona(
+    store, accept, begin, look, let_lease_run_out
+):
+    accept("e1")
+    store.leases.record(begin(), "{}")
+    let_lease_run_out()
+    store.personas.pause("ava", "a new key")
+    assert look("e1").status == "waiting"
+    store.gates.close(Owner("channel", store.channel), Gate.CHANNEL, 5, "channel_unavailable status=503")
+    held = look("e1")
+    assert (held.status, held.cause, held.held_until > 0) == ("held", Cause.CHANNEL_CLOSED, True)
+
+
+def test_the_own_reason_of_the_head_goes_before_the_gate_of_others_and_a_running_turn_before_both(
+    store, accept, begin, look
+):
+    accept("e1")
+    grant = begin()
+    store.personas.close_for_probing("ava", Gate.CIRCUIT, "no_answer status=503")
+    assert look("e1").status == "waiting"
+    store.leases.hold(grant, 60, "persona_throttled status=429", unknown=False)
+    assert look("e1").cause is Cause.PERSONA_THROTTLED
+
+
+def test_what_the_head_found_itself_is_the_gate_once_it_is_closed(store, accept, begin, look):
+    accept("e1", "e2")
+    store.leases.hold(begin(), 60, "persona_unavailable status=503", unknown=False)
+    assert [look(event_id).status for event_id in ("e1", "e2")] == ["held", "waiting"]
+    store.personas.close_for_probing("ava", Gate.CIRCUIT, "no_answer status=503")
+    assert [look(event_id).cause for event_id in ("e1", "e2")] == [Cause.PERSONA_UNAVAILABLE] * 2
 
 
 @pytest.mark.parametrize(("fate", "cause"), [("answered", None), ("dead", Cause.GAVE_UP), ("skipped", Cause.TOO_OLD)])
