@@ -25,10 +25,21 @@ from redis import Redis
 from benchmarks.report import Section, Table, goals_table
 from simulation.servers.embedded_redis import EmbeddedRedis
 
-SECTIONS = ("throughput", "pools", "latency", "waiting", "idle", "growth", "acceptance")
+SECTIONS = ("throughput", "pools", "latency", "waiting", "idle", "growth", "acceptance", "ingress")
 RESULTS = Path(__file__).parent / "RESULTS.md"
 
-_PACKAGES = ("celery", "kombu", "redis", "hiredis", "httpx", "httptools", "pydantic", "procrastinate")
+_PACKAGES = (
+    "celery",
+    "kombu",
+    "redis",
+    "hiredis",
+    "httpx",
+    "httptools",
+    "pydantic",
+    "starlette",
+    "uvicorn",
+    "procrastinate",
+)
 
 
 def main() -> int:

@@ -1,4 +1,5 @@
-"""The whole system on this machine for demo, tests and benchmarks: Redis, the simulated upstreams, workers, beats.
+"""The whole system on this machine for demo, tests and benchmarks: Redis, the simulated upstreams, workers, beats, web
+processes.
 
 Everything runs as the operator would run it, by the same commands, as processes of their own.
 """
@@ -16,7 +17,7 @@ from types import TracebackType
 from typing import Literal, Self
 
 from simulation.processes import end, start
-from simulation.servers.embedded_redis import EmbeddedRedis
+from simulation.servers.embedded_redis import EmbeddedRedis, free_port
 from simulation.upstreams.control import SimulatedUpstreams
 
 # Until a worker that is started takes messages, also where many other processes want the same cores.
@@ -25,6 +26,10 @@ _SOURCE = Path(__file__).absolute().parents[2]
 # As in the image.
 _MEMORY = {"GLIBC_TUNABLES": "glibc.malloc.tcache_count=0"}
 _SHIFTED_CLOCK = Path(__file__).absolute().parent / "shifted_clock"
+# What a process logs when it has begun its work.
+_READY = {"worker": "worker ready", "web": "ingress on"}
+
+INGRESS_TOKEN = "token-of-the-simulation-0123456789"
 
 
 class SystemFailed(RuntimeError):
@@ -40,11 +45,11 @@ def wrong_clock(seconds: float) -> dict[str, str]:
 class RunningSystem:
     """Start with ``with``; ends with it.
 
-    ``personas``: name to API key. ``settings``: further ``PARLEY_`` variables, prefix included. ``latency_seconds``:
-    how long the simulated persona thinks, or the least and the most. ``worker_options``: further options of
-    ``celery worker``. ``logs``: where each process writes its log (default: a temporary place). ``call_log``: file to
-    which the upstreams append each call. ``app``: the Celery app that the workers run.
-    ``appendfsync``: of the Redis; ``always`` when it is to be killed.
+    ``personas``: name to API key. ``webs``: web processes, whose ingress takes ``INGRESS_TOKEN``. ``settings``: further
+    ``PARLEY_`` variables, prefix included. ``latency_seconds``: how long the simulated persona thinks, or the least and
+    the most. ``worker_options``: further options of ``celery worker``. ``logs``: where each process writes its log
+    (default: a temporary place). ``call_log``: file to which the upstreams append each call. ``app``: the Celery app
+    that the workers run. ``appendfsync``: of the Redis; ``always`` when it is to be killed.
     """
 
     def __init__(
@@ -54,6 +59,7 @@ class RunningSystem:
         workers: int = 1,
         worker_options: Sequence[str] = (),
         beats: int = 1,
+        webs: int = 0,
         latency_seconds: float | tuple[float, float] = 0.0,
         settings: Mapping[str, str] | None = None,
         logs: Path | None = None,
@@ -64,6 +70,7 @@ class RunningSystem:
         self._personas = dict(personas or {"ava": "ft_sk_ava"})
         self._worker_options = tuple(worker_options)
         self._worker_count, self._beat_count = workers, beats
+        self._ports = [free_port() for _ in range(webs)]
         self._app = app
         self._settings = dict(settings or {})
         self._temporary = None if logs else tempfile.TemporaryDirectory(prefix="parley-")
@@ -72,6 +79,12 @@ class RunningSystem:
         self.upstreams = SimulatedUpstreams(personas=self._personas, latency=latency_seconds, call_log=call_log)
         self.workers: list[subprocess.Popen[bytes]] = []
         self.beats: list[subprocess.Popen[bytes]] = []
+        self.webs: list[subprocess.Popen[bytes]] = []
+
+    @property
+    def ingresses(self) -> list[str]:
+        """The address of the ingress of each web process."""
+        return [f"http://127.0.0.1:{port}" for port in self._ports]
 
     @property
     def environment(self) -> dict[str, str]:
@@ -87,13 +100,26 @@ class RunningSystem:
             **self._settings,
         }
 
+    @property
+    def web_environment(self) -> dict[str, str]:
+        """The settings of web processes: no key and no address of an upstream."""
+        return {
+            "PARLEY_REDIS_URL": self.redis.url,
+            "PARLEY_PERSONAS": ",".join(self._personas),
+            "PARLEY_METRICS__PORT": "0",
+            "PARLEY_INGRESS__SOURCES__SIMULATION__TOKEN": INGRESS_TOKEN,
+            **self._settings,
+        }
+
     def __enter__(self) -> Self:
         try:
             self.redis.start()
             self.upstreams.start()
             self.workers += [self._launch("worker", number) for number in range(self._worker_count)]
             self.beats += [self._launch("beat", number) for number in range(self._beat_count)]
-            self._await_workers()
+            self.webs += [self._launch_web(number) for number in range(len(self._ports))]
+            self._await("worker", self.workers)
+            self._await("web", self.webs)
         except BaseException:
             self.stop()
             raise
@@ -111,7 +137,7 @@ class RunningSystem:
         process = self._launch("worker", len(self.workers), settings, options)
         self.workers.append(process)
         if wait:
-            self._await_workers()
+            self._await("worker", self.workers)
         return process
 
     def start_beat(self, settings: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
@@ -122,20 +148,20 @@ class RunningSystem:
 
     def stop(self) -> None:
         """End everything, the processes that use Redis first."""
-        end(*self.beats, *self.workers, seconds=15)
+        end(*self.webs, *self.beats, *self.workers, seconds=15)
         self.upstreams.stop()
         self.redis.stop()
         if self._temporary:
             self._temporary.cleanup()
 
     def log_of(self, kind: str, number: int = 0) -> str:
-        """What a worker or beat has logged so far."""
+        """What a worker, beat or web process has logged so far."""
         file = self.logs / f"{kind}-{number}.log"
         return file.read_text(errors="replace") if file.exists() else ""
 
-    def is_ready(self, number: int) -> bool:
-        """Whether a worker, by its number, has begun to take messages."""
-        return "worker ready" in self.log_of("worker", number)
+    def is_ready(self, number: int, kind: str = "worker") -> bool:
+        """Whether a worker or web process, by its number, has begun to take what comes."""
+        return _READY[kind] in self.log_of(kind, number)
 
     def _launch(
         self, kind: str, number: int, settings: Mapping[str, str] | None = None, options: Sequence[str] = ()
@@ -143,20 +169,29 @@ class RunningSystem:
         command = [sys.executable, "-m", "celery", "-A", self._app, kind]
         if kind == "worker":
             command += ["--hostname", f"worker-{number}@parley", *self._worker_options, *options]
+        return self._start(kind, number, command, {**self.environment, **(settings or {})})
+
+    def _launch_web(self, number: int) -> subprocess.Popen[bytes]:
+        own = {**self.web_environment, "PARLEY_INGRESS__PORT": str(self._ports[number])}
+        return self._start("web", number, [sys.executable, "-m", "worker.web"], own)
+
+    def _start(
+        self, kind: str, number: int, command: Sequence[str], settings: Mapping[str, str]
+    ) -> subprocess.Popen[bytes]:
         outside = {name: value for name, value in os.environ.items() if not name.startswith("PARLEY_")}
         # Away from the working directory, where an operator's .env could join them to a real broker.
         path = os.pathsep.join(filter(None, (str(_SOURCE), outside.get("PYTHONPATH"))))
-        variables = {**_MEMORY, **outside, "PYTHONPATH": path, **self.environment, **(settings or {})}
+        variables = {**_MEMORY, **outside, "PYTHONPATH": path, **settings}
         return start(command, cwd=self.logs, env=variables, log=self.logs / f"{kind}-{number}.log")
 
-    def _await_workers(self) -> None:
+    def _await(self, kind: str, processes: Sequence[subprocess.Popen[bytes]]) -> None:
         deadline = time.monotonic() + _READY_SECONDS
-        waiting = [number for number, process in enumerate(self.workers) if process.poll() is None]
+        waiting = [number for number, process in enumerate(processes) if process.poll() is None]
         while waiting and time.monotonic() < deadline:
-            if any(self.workers[number].poll() is not None for number in waiting):
+            if any(processes[number].poll() is not None for number in waiting):
                 break
-            waiting = [number for number in waiting if not self.is_ready(number)]
+            waiting = [number for number in waiting if not self.is_ready(number, kind)]
             time.sleep(0.02)
         if waiting:
-            logs = "\n".join(self.log_of("worker", number)[-2000:] for number in waiting)
-            raise SystemFailed(f"workers {waiting} did not come up; their logs:\n{logs}")
+            logs = "\n".join(self.log_of(kind, number)[-2000:] for number in waiting)
+            raise SystemFailed(f"{kind} {waiting} did not come up; their logs:\n{logs}")
