@@ -1,8 +1,9 @@
 """``python -m simulation.demo [--forever]``: the main job on embedded defaults, in about half a minute.
 
-A real Redis with an append-only file, a real Celery worker and a real beat as processes of their own; both upstreams
-are simulated. Scripted leads show what can happen, a small crowd gives the figures. Exit status: 0 if every check
-holds, 1 if one fails or a process dies, 130 if it was interrupted before it could tell.
+A real Redis with an append-only file, a real Celery worker, a real beat and a real web process as processes of their
+own; both upstreams are simulated. What leads do comes through both doors, the producer and the ingress. Scripted leads
+show what can happen, a small crowd gives the figures. Exit status: 0 if every check holds, 1 if one fails or a process
+dies, 130 if it was interrupted before it could tell.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from simulation.demo.screen import Screen
 from simulation.demo.summary import Summary, show, show_verdict
 from simulation.extra import need
 from simulation.feeding import settings_of
+from simulation.ingress_client import IngressFailed
 from simulation.servers.embedded_redis import EmbeddedRedisFailed
 from simulation.servers.redis_binary import NoRedisBinary
 from simulation.servers.system import RunningSystem, SystemFailed
@@ -42,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m simulation.demo", description=__doc__)
     parser.add_argument("--forever", action="store_true", help="new leads in rounds until Ctrl-C, then the summary")
     forever: bool = parser.parse_args(arguments).forever
-    need("python -m simulation.demo")
+    need("python -m simulation.demo", "standardwebhooks", "cryptography")
     screen = Screen(time.time())
     logs = Path(tempfile.mkdtemp(prefix="parley-demo-"))
     status = FAILED
@@ -62,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(screen: Screen, interruption: Interruption, logs: Path, *, forever: bool) -> int:
-    system = RunningSystem(personas=PERSONAS, latency_seconds=THINK_SECONDS, settings=SETTINGS, logs=logs)
+    system = RunningSystem(personas=PERSONAS, webs=1, latency_seconds=THINK_SECONDS, settings=SETTINGS, logs=logs)
     try:
         with held_back(signal.SIGINT):
             system.__enter__()
@@ -85,7 +87,7 @@ def _perform(system: RunningSystem, screen: Screen, interruption: Interruption, 
     except ProcessDied as death:
         screen.remark(f"\n{death}", "bold red")
         return FAILED
-    except (SimulationFailed, RedisError) as error:
+    except (SimulationFailed, IngressFailed, RedisError) as error:
         screen.remark(f"\nThe demo cannot go on, although all its processes run: {type(error).__name__}", "bold red")
         return FAILED
     if summary is None:

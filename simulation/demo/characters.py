@@ -33,6 +33,7 @@ class TriggerInDoubt(ScriptedLead):
     """Does something on the platform; the persona acts on it, but its answer never arrives."""
 
     handle, persona, begins_at = "x/@gwen", "dora", 4.6
+    over_http = True
     expected = "Characters: cut off, asked again, acted on once"
 
     def script(self) -> Script:

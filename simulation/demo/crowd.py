@@ -23,6 +23,7 @@ class CrowdLead(ScriptedLead):
     def __init__(self, stage: Stage, number: int, seat: int) -> None:
         self.handle = f"@crowd-{seat:02d}"
         self.persona = _PERSONAS[seat % len(_PERSONAS)]
+        self.over_http = seat < CROWD_LEADS // 2
         super().__init__(stage, number)
         self._seat = seat
         self._random = random.Random(seat)

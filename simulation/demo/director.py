@@ -7,6 +7,7 @@ import time
 from redis.exceptions import RedisError
 
 from config.settings import Settings
+from simulation.demo.doors import Doors
 from simulation.demo.interruption import Interruption
 from simulation.demo.lines import Line
 from simulation.demo.processes import Process, ProcessDied
@@ -14,7 +15,8 @@ from simulation.demo.round import Round
 from simulation.demo.screen import Screen
 from simulation.demo.summary import Summary
 from simulation.demo.totals import Totals
-from simulation.servers.system import RunningSystem
+from simulation.ingress_client import IngressClient, IngressFailed
+from simulation.servers.system import INGRESS_TOKEN, RunningSystem
 from simulation.upstreams.control import SimulationFailed
 from worker.pipeline.producer import Producer
 from worker.store import Store
@@ -43,6 +45,7 @@ class Director:
         self._settings = settings
         self._store = store
         self._producer = Producer(settings, store=store)
+        self._ingress = IngressClient(system.ingresses[0], INGRESS_TOKEN)
         self._running = running
         self._screen = screen
         self._interruption = interruption
@@ -52,7 +55,8 @@ class Director:
     def play(self, *, forever: bool) -> Summary | None:
         """Play one round, or with ``forever`` rounds until interrupted. None if a single round was cut short.
 
-        Raises ``ProcessDied``; ``SimulationFailed`` or ``redis.RedisError`` if all are alive and yet do not answer.
+        Raises ``ProcessDied``; ``SimulationFailed``, ``IngressFailed`` or ``redis.RedisError`` if all are alive and
+        yet do not answer.
         """
         number = 0
         accounts: list[Account] = []
@@ -64,17 +68,19 @@ class Director:
                     return None
                 accounts = self._drain(stage)
                 self._totals.add(stage, self._settings)
-        except (SimulationFailed, RedisError):
+        except (SimulationFailed, IngressFailed, RedisError):
             self._look_for_the_dead(_DEATH_SECONDS)
             raise
         finally:
             self._screen.end_of_story()
+            self._ingress.close()
         return self._totals.summary(accounts, self._settings)
 
     def _play_round(self, number: int) -> Round:
         if number > 1:
             self._system.upstreams.reset()
-        stage = Round(number, self._system.upstreams, self._producer, self._store)
+        doors = Doors(self._producer, self._ingress)
+        stage = Round(number, self._system.upstreams, doors, self._store)
         while not stage.finished and not self._interruption.requested:
             self._show(stage.advance())
         return stage

@@ -36,10 +36,10 @@ def of_order(order: Verdict) -> list[Finding]:
     ]
 
 
-def of_books(accounts: Iterable[Account], receipts: int, follow_ups: int, order: Verdict) -> list[Finding]:
+def of_books(accounts: Iterable[Account], enqueued: int, follow_ups: int, order: Verdict) -> list[Finding]:
     """Every accepted event has one fate, none waits or is dead, and the books agree with the call logs.
 
-    ``receipts``: events that producers had accepted; ``follow_ups``: those that beat had.
+    ``enqueued``: events that both doors had accepted; ``follow_ups``: those that beat had.
     """
     books = list(accounts)
     accepted, answered, joined, dead, waiting = (
@@ -51,10 +51,10 @@ def of_books(accounts: Iterable[Account], receipts: int, follow_ups: int, order:
         _zero("unexplained", unexplained, "accepted, without a fate, and not waiting"),
         Finding(dead + waiting == 0, "left over", "0 dead, 0 waiting", f"{dead} dead, {waiting} waiting"),
         Finding(
-            accepted == receipts + follow_ups,
+            accepted == enqueued + follow_ups,
             "accepted",
-            "receipts of producers + follow-ups of beat",
-            f"{accepted} = {receipts} + {follow_ups}",
+            "by producer and ingress + follow-ups of beat",
+            f"{accepted} = {enqueued} + {follow_ups}",
         ),
         Finding(
             (answered, joined) == (order.turns, order.joined),
@@ -63,6 +63,11 @@ def of_books(accounts: Iterable[Account], receipts: int, follow_ups: int, order:
             f"{answered} + {joined}, call log {order.turns} + {order.joined}",
         ),
     ]
+
+
+def of_receipts(given: int, ended: int) -> Finding:
+    """Each event for which the ingress gave a receipt has a fate. ``ended``: those of which it says so."""
+    return Finding(given == ended > 0, "receipts", "of the ingress: each has a fate", f"{ended} of {given}")
 
 
 def _zero(subject: str, count: int, what: str) -> Finding:

@@ -7,12 +7,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
+from simulation.demo.doors import DemoEvent
 from simulation.demo.evidence import Evidence
 from simulation.demo.lines import Line
 from simulation.judge.log import Sent
 from simulation.upstreams.control import SimulationControl
 from simulation.upstreams.pictures import PHOTO
-from worker import from_captivate
 from worker.domain.events import AiOpener, EventTrigger, InboundChat
 
 PERSONAS = {
@@ -30,6 +30,9 @@ SETTINGS = {
     "PARLEY_PERSONAS__DORA__PLATFORM": "instagram",
     "PARLEY_PERSONAS__DORA__ON_TEXT_LOST__ACTION": "line",
     "PARLEY_PERSONAS__DORA__ON_TEXT_LOST__LINE": WORDS_LOST,
+    # In what Captivate posts, the handle is here. It may be shown: it is no session id.
+    "PARLEY_INGRESS__CAPTIVATE__TARGET": "metadata.internal.channelMetadata.custom.handle",
+    "PARLEY_INGRESS__CAPTIVATE__TARGET_AS": "shown",
 }
 
 # A script pauses for so many seconds, or until something has happened.
@@ -45,7 +48,9 @@ class Stage(Protocol):
     def upstreams(self) -> SimulationControl: ...
     @property
     def fluidtalk_url(self) -> str: ...
-    def enqueue(self, event: InboundChat | AiOpener | EventTrigger) -> None: ...
+    def enqueue(self, event: DemoEvent) -> None: ...
+    def post(self, event: DemoEvent) -> None: ...
+    def post_captivate(self, persona: str, payload: dict[str, Any]) -> None: ...
     def show(self, line: Line) -> None: ...
 
 
@@ -53,7 +58,8 @@ class ScriptedLead(ABC):
     """One lead. ``expected``: what must come out, in words; ``seen`` compares it with the logs.
 
     ``begins_at``: seconds after the start of the round. ``sent``: the messages to which an answer is due.
-    Of a lead that is not ``shown`` no lines are printed and no timeline is read.
+    Of a lead that is not ``shown`` no lines are printed and no timeline is read. What a lead does comes ``over_http``
+    through the ingress, or through the producer.
     """
 
     handle: str
@@ -61,6 +67,7 @@ class ScriptedLead(ABC):
     expected: str
     begins_at: float
     shown = True
+    over_http = False
     image_name = ""
 
     def __init__(self, stage: Stage, number: int = 1) -> None:
@@ -81,24 +88,25 @@ class ScriptedLead(ABC):
     def writes(self, text: str, *, answer_due: bool = True) -> None:
         """Send one message."""
         event = InboundChat.model_validate({**self._identity(), "message": text, "channel": self.payload()})
-        self._chats(event, text, answer_due=answer_due)
+        self._sends(event)
+        self._has_said(text, answer_due=answer_due)
 
     def sends_payload(self, text: str, files: list[dict[str, Any]]) -> None:
         """Send text and files as a whole Captivate request."""
         payload = {**self.payload(), "endpoint": "action", "user_input": text, "files": files}
-        event = from_captivate(payload, persona=self.persona, target=self.target)
-        self._chats(event, text, f"  [{self.image_name}]")
+        self.stage.post_captivate(self.persona, payload)
+        self._has_said(text, f"  [{self.image_name}]")
 
     def opens(self) -> None:
         """Have the persona write first."""
         self.arranges("a producer enqueues an opener: the persona writes first")
-        self.stage.enqueue(AiOpener.model_validate({**self._identity(), "channel": self.payload()}))
+        self._sends(AiOpener.model_validate({**self._identity(), "channel": self.payload()}))
 
     def does(self, event_type: str, context: dict[str, Any]) -> None:
         """Do something on the platform."""
         self.arranges(f"a platform event: {event_type} {' '.join(map(str, context.values()))}")
         event = {"event_type": event_type, "context": context, "channel": self.payload()}
-        self.stage.enqueue(EventTrigger.model_validate({**self._identity(), **event}))
+        self._sends(EventTrigger.model_validate({**self._identity(), **event}))
 
     def arranges(self, text: str) -> None:
         """Tell the spectator what the demo has arranged."""
@@ -114,7 +122,7 @@ class ScriptedLead(ABC):
         channel = {
             "channelMetadata": {"channel": "custom-channel", "channelData": {}},
             "user": {"firstName": name, "lastName": None, "email": None},
-            "custom": {"mode": "demo"},
+            "custom": {"mode": "demo", "handle": self.target},
         }
         metadata = {"internal": {"channelMetadata": channel}}
         return {"session_id": self.session_id, "metadata": metadata, "hasLivechat": False}
@@ -122,8 +130,13 @@ class ScriptedLead(ABC):
     def _identity(self) -> dict[str, str]:
         return {"persona": self.persona, "target": self.target}
 
-    def _chats(self, event: InboundChat, text: str, note: str = "", *, answer_due: bool = True) -> None:
-        self.stage.enqueue(event)
+    def _sends(self, event: DemoEvent) -> None:
+        if self.over_http:
+            self.stage.post(event)
+        else:
+            self.stage.enqueue(event)
+
+    def _has_said(self, text: str, note: str = "", *, answer_due: bool = True) -> None:
         at = time.time()
         if answer_due:
             self.sent.append(Sent(self.persona, self.target, text, at))
@@ -164,6 +177,7 @@ class ImageSender(ScriptedLead):
     def script(self) -> Script:
         url = f"{self.stage.fluidtalk_url}/media/photo.png?X-Expires=300&X-Signature=4f9c2d"
         file = {"type": "image/png", "filename": self.image_name, "storage": {"presignedUrl": url}}
+        self.arranges(f"Captivate posts this to the ingress: /v1/captivate/{self.persona}")
         self.sends_payload("would this board do for a beginner?", [file])
         yield self.got(2)
 
@@ -212,8 +226,10 @@ class EventInLiveChat(ScriptedLead):
 
     handle, persona, begins_at = "@nina", "ava", 5.0
     expected = "event folded into the live chat as its turn 2"
+    over_http = True
 
     def script(self) -> Script:
+        self.arranges("what this lead does comes over HTTP, to the ingress: /v1/events")
         self.writes("do you also teach kite surfing?")
         yield self.got(1)
         yield 0.6

@@ -66,6 +66,7 @@ def processes(system: RunningSystem, settings: Settings, connection: Redis) -> l
     roles = {
         "worker": (system.workers, f"celery -A worker worker, {settings.worker.concurrency} turns at once"),
         "beat": (system.beats, f"celery -A worker beat, every {settings.agenda.tick_seconds:g} s"),
+        "web": (system.webs, f"python -m worker.web, the ingress: {' '.join(system.ingresses)}"),
     }
     for kind, (running, what) in roles.items():
         for number, process in enumerate(running):

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import Any
 
 from simulation.demo.characters import OF_CHARACTERS
 from simulation.demo.crowd import BEGINS_AT, CROWD_LEADS, MESSAGES_EACH, crowd
+from simulation.demo.doors import DemoEvent, Doors
 from simulation.demo.feed import Feed
 from simulation.demo.leads import CALM, ScriptedLead, Step
 from simulation.demo.lines import CROWD, Line
 from simulation.demo.troubles import TROUBLED
 from simulation.upstreams.control import SimulatedUpstreams
-from worker.domain.events import AiOpener, EventTrigger, InboundChat
-from worker.pipeline.producer import Producer
 from worker.store import Store
 
 # A lead gives up waiting after so long. The worker may be late, the demo has to end.
@@ -46,17 +46,16 @@ class Performance:
 class Round:
     """The stage on which the leads act. ``number`` is part of their names from the second round on.
 
-    ``receipts``: how many events the producer had accepted.
+    ``doors``: through which what they do comes in, with what these have accepted in this round.
     """
 
-    def __init__(self, number: int, upstreams: SimulatedUpstreams, producer: Producer, store: Store) -> None:
+    def __init__(self, number: int, upstreams: SimulatedUpstreams, doors: Doors, store: Store) -> None:
         self.upstreams = upstreams
-        self._producer = producer
+        self.doors = doors
         stories = sorted((*CALM, *TROUBLED, *OF_CHARACTERS), key=lambda story: story.begins_at)
         self.scripted = [story(self, number) for story in stories]
         self.crowd = crowd(self, number)
         self.feed = Feed(upstreams, store.timeline, self.leads)
-        self.receipts = 0
         started_at = time.monotonic()
         self._performances = {lead.target: Performance(lead, started_at) for lead in self.leads}
         self._notices = self._notices_of_crowd(started_at)
@@ -80,10 +79,17 @@ class Round:
         """Whether this lead's script is at its end."""
         return self._performances[lead.target].finished
 
-    def enqueue(self, event: InboundChat | AiOpener | EventTrigger) -> None:
+    def enqueue(self, event: DemoEvent) -> None:
         """Hand an event to the producer. Raises ``redis.RedisError``, or a ``Refused``."""
-        self._producer.enqueue(event)
-        self.receipts += 1
+        self.doors.enqueue(event)
+
+    def post(self, event: DemoEvent) -> None:
+        """Send an event to the ingress. Raises ``IngressFailed``."""
+        self.doors.post(event)
+
+    def post_captivate(self, persona: str, payload: dict[str, Any]) -> None:
+        """Send to the ingress what Captivate posts to a chat endpoint. Raises ``IngressFailed``."""
+        self.doors.post_captivate(persona, payload)
 
     def show(self, line: Line) -> None:
         """Put a line before the spectator."""
@@ -117,7 +123,8 @@ class Round:
         return [
             (
                 lambda: time.monotonic() >= started_at + BEGINS_AT,
-                f"a crowd of {CROWD_LEADS} leads starts to write {MESSAGES_EACH} messages each, not shown here",
+                f"a crowd of {CROWD_LEADS} leads starts to write {MESSAGES_EACH} messages each, half of them over "
+                "HTTP, not shown here",
             ),
             (lambda: self.crowd_answered() >= done, f"the crowd has its {done} answers"),
         ]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from config.settings import Settings
-from simulation.demo.findings import Finding, of_books, of_order
+from simulation.demo.findings import Finding, of_books, of_order, of_receipts
 from simulation.demo.leads import ScriptedLead
 from simulation.demo.round import Round
 from simulation.demo.speed import Speed, measure
@@ -19,7 +19,9 @@ class Totals:
     """The sums over all rounds so far."""
 
     def __init__(self) -> None:
+        self._accepted = 0
         self._receipts = 0
+        self._ended = 0
         self._follow_ups = 0
         self._cut_short = 0
         self._rounds = 0
@@ -28,10 +30,15 @@ class Totals:
         self._leads: dict[str, list[Finding]] = {}
 
     def add(self, stage: Round, settings: Settings) -> None:
-        """Judge a round that is over. Leads that were interrupted count for order and books, not for their story."""
+        """Judge a round that is over. Leads that were interrupted count for order and books, not for their story.
+
+        Raises ``IngressFailed``.
+        """
         sent = sorted((message for lead in stage.leads for message in lead.sent), key=lambda message: message.at)
         self._rounds += 1
-        self._receipts += stage.receipts
+        self._accepted += stage.doors.accepted
+        self._receipts += len(stage.doors.receipts)
+        self._ended += stage.doors.ended()
         self._follow_ups += sum(lead.evidence.follow_ups_accepted() for lead in stage.scripted)
         self._order += judge(sent, stage.feed.calls)
         settle_seconds = settings.join.settle_seconds
@@ -46,7 +53,10 @@ class Totals:
         return Summary(
             accounts=accounts,
             leads=[_merged(findings) for findings in self._leads.values()],
-            books=of_books(accounts, self._receipts, self._follow_ups, self._order),
+            books=[
+                *of_books(accounts, self._accepted, self._follow_ups, self._order),
+                of_receipts(self._receipts, self._ended),
+            ],
             order=of_order(self._order),
             speed=self._speed,
             cut_short=self._cut_short,

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PROCESSES = {"redis", "upstreams", "worker", "beat"}
+PROCESSES = {"redis", "upstreams", "worker", "beat", "web"}
 
 pytestmark = pytest.mark.acceptance
 
@@ -64,6 +64,8 @@ def test_the_demo_runs_by_itself_and_all_of_it_is_true(start_demo, tmp_path):
     assert re.search(r"^All \d+ checks hold", shown, re.MULTILINE)
     assert "\x1b" not in shown
     assert "✗" not in shown
+    assert re.search(r"^  web +pid \d+ .*: http://127\.0\.0\.1:\d+$", shown, re.MULTILINE), "where the ingress is"
+    assert re.search(r"✓ receipts .* (\d+) of \1$", shown, re.MULTILINE)
     assert re.search(r"held [23]\.\d s", shown), "Retry-After, and a little behind the others"
     for trouble in ("resent with the same Idempotency-Key", "ignored:", "sealed:", "joined into one turn", "text lost"):
         assert trouble in shown
@@ -108,7 +110,9 @@ def test_a_worker_that_dies_is_named_with_the_end_of_its_log(start_demo, tmp_pat
     assert "died. The end of its log:" in shown
     assert "worker ready" in shown
     (kept,) = logs_kept(tmp_path)
-    assert {"worker-0.log", "beat-0.log", "redis.log", "calls.jsonl"} <= {file.name for file in kept.iterdir()}
+    assert {"worker-0.log", "beat-0.log", "web-0.log", "redis.log", "calls.jsonl"} <= {
+        file.name for file in kept.iterdir()
+    }
     assert not [name for name, pid in pids(shown).items() if alive(pid)]
 
 
@@ -117,7 +121,7 @@ def test_the_processes_do_not_find_an_operators_env_file(start_demo, eventually)
     """A .env in the working directory could join them to a real broker."""
     demo, output = start_demo()
     running = eventually(lambda: pids(output.read_text()), "the processes", seconds=30)
-    for name in ("worker", "beat"):
+    for name in ("worker", "beat", "web"):
         assert not Path(f"/proc/{running[name]}/cwd").resolve().is_relative_to(ROOT)
     demo.terminate()
     assert demo.wait(30) == 130

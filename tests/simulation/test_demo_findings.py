@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from simulation.demo.findings import of_books, of_order
+from simulation.demo.findings import of_books, of_order, of_receipts
 from simulation.judge.checker import Verdict, judge
 from simulation.judge.log import Sent
 from simulation.upstreams.call_log import Call
@@ -94,6 +94,11 @@ def test_right_books():
 )
 def test_wrong_books_are_found(account, subjects):
     assert failed(of_books([account], 7, 1, TURNS)) == subjects
+
+
+@pytest.mark.parametrize(("given", "ended", "holds"), [(3, 3, True), (3, 2, False), (0, 0, False)])
+def test_a_receipt_without_a_fate_is_found_and_so_is_a_door_that_was_not_used(given, ended, holds):
+    assert of_receipts(given, ended).holds is holds
 
 
 def test_a_surplus_of_one_persona_does_not_hide_the_lack_of_another():

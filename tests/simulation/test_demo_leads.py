@@ -21,6 +21,7 @@ from simulation.demo.leads import (
 from simulation.demo.troubles import TROUBLED, ChannelSilent, ChannelUnavailable, PersonaUnavailable, Throttled
 from simulation.upstreams.call_log import Call
 from simulation.upstreams.pictures import PHOTO
+from worker import from_captivate
 from worker.store.views.timeline import Moment
 
 STORIES = (*CALM, *TROUBLED, *OF_CHARACTERS)
@@ -38,6 +39,11 @@ class Stage:
 
     def enqueue(self, event):
         self.events.append(event)
+
+    post = enqueue
+
+    def post_captivate(self, persona, payload):
+        self.events.append(payload)
 
     def show(self, line):
         self.lines.append(line)
@@ -199,10 +205,11 @@ def test_a_story_holds_only_with_the_right_evidence(story, texts, evidence, hold
 def test_the_image_sender_enqueues_a_captivate_request_with_a_presigned_link():
     lead = ImageSender(Stage())
     next(lead.script())
-    (event,) = lead.stage.events
+    (payload,) = lead.stage.events
+    event = from_captivate(payload, persona="ava", target="@liam")
     assert event.attachments[0].url.startswith("http://talk/media/photo.png?")
     assert event.message == lead.sent[0].text
-    assert "[board.png]" in lead.stage.lines[0].text
+    assert "[board.png]" in lead.stage.lines[-1].text
 
 
 def test_a_crowd_lead_wants_every_message_answered_once_in_order():

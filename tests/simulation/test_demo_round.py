@@ -7,6 +7,7 @@ import time
 import httpx
 import pytest
 
+from simulation.demo.doors import Doors
 from simulation.demo.round import PATIENCE_SECONDS, Performance, Round
 from simulation.upstreams.captivate_server import SEND_MESSAGE
 from simulation.upstreams.faults import FaultKind, FaultRule
@@ -61,13 +62,35 @@ def test_patience_ends():
     assert performance.finished
 
 
+class Ingress:
+    """Takes everything, and knows what became of it. ``sent``: what it was given."""
+
+    def __init__(self):
+        self.sent = []
+
+    def send(self, event):
+        self.sent.append(event.target)
+        return f"receipt-{len(self.sent)}"
+
+    def send_captivate(self, persona, payload):
+        self.sent.append((persona, payload["session_id"]))
+        return f"receipt-{len(self.sent)}"
+
+    def status(self, receipt):
+        return {"receipt-1": "waiting", "receipt-2": "held"}.get(receipt, "answered")
+
+
 @pytest.fixture
-def stage(upstreams, make_store, make_settings):
+def ingress():
+    return Ingress()
+
+
+@pytest.fixture
+def stage(upstreams, make_store, make_settings, ingress):
     """A round of which no worker knows."""
     personas = {name: {"api_key": f"ft_sk_{name}"} for name in ("ava", "bea", "cleo")}
-    return Round(
-        1, upstreams, Producer(make_settings(personas=personas), store=make_store(personas=personas)), make_store()
-    )
+    producer = Producer(make_settings(personas=personas), store=make_store(personas=personas))
+    return Round(1, upstreams, Doors(producer, ingress), make_store())
 
 
 def lead_named(stage, handle):
@@ -79,9 +102,24 @@ def test_an_enqueued_event_is_counted_and_its_moments_are_filed(stage):
     maya.writes("hello")
     stage.feed.follow()
     stage.feed.follow()
-    assert stage.receipts == 1
+    assert (stage.doors.accepted, stage.doors.receipts) == (1, [])
     assert maya.evidence.words == ["accepted"]
     assert [line.text for line in stage.feed.rest()] == ["hello"]
+
+
+def test_some_leads_come_through_the_ingress_whose_receipts_are_kept(stage, ingress):
+    nina, liam = lead_named(stage, "@nina"), lead_named(stage, "@liam")
+    nina.writes("hello")
+    nina.does("story_reaction", {})
+    liam.sends_payload("look", [])
+    assert ingress.sent == ["@nina", "@nina", ("ava", liam.session_id)]
+    assert (stage.doors.accepted, len(stage.doors.receipts), stage.doors.ended()) == (3, 3, 1)
+
+
+def test_half_of_the_crowd_comes_through_the_ingress_for_each_persona(stage):
+    assert {(lead.persona, lead.over_http) for lead in stage.crowd} == {
+        (persona, over_http) for persona in ("ava", "bea") for over_http in (True, False)
+    }
 
 
 def test_sends_are_filed_by_session_and_repeats_are_marked(stage, upstreams, captivate_body):
