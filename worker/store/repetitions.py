@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from redis import Redis
 
 from worker.store.keys import Key
@@ -16,16 +18,16 @@ class Repetitions:
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
 
-    def id_of(self, fingerprint: str, proposed: str, window_ms: int) -> str:
-        """The id of this request: the one that was proposed first within the window. Raises ``StoreError``.
+    def ids_of(self, requests: Sequence[tuple[str, str]], window_ms: int) -> list[str]:
+        """The id of each request: the one that was proposed first within the window. Raises ``StoreError``.
 
-        A repetition does not make the window longer.
+        ``requests``: fingerprint and proposed id of each. A repetition does not make the window longer.
         """
-        key: Key = _PREFIX + fingerprint
-        while True:
-            if self._redis.set(key, proposed, nx=True, px=window_ms):
-                return proposed
-            first: str | None = self._redis.get(key)  # type: ignore[assignment]
-            # None: the window has ended in between.
-            if first is not None:
-                return first
+        with self._redis.pipeline(transaction=False) as pipeline:
+            for fingerprint, proposed in requests:
+                key: Key = _PREFIX + fingerprint
+                pipeline.set(key, proposed, nx=True, px=window_ms)
+                pipeline.get(key)
+            first: list[str | None] = pipeline.execute()[1::2]
+        # The window can end in between, and then this request is the first of the next one.
+        return [found or proposed for (_, proposed), found in zip(requests, first, strict=True)]

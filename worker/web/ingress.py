@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, TypeVar
 
 from starlette.applications import Starlette
@@ -21,7 +22,7 @@ from worker.pipeline.producer import Producer
 from worker.store import Store, StoreError
 from worker.store.redis.troubles import Saying, trouble_of
 from worker.web import bodies, problems, schemas
-from worker.web.captivate import CaptivateDoor
+from worker.web.captivate import CaptivateDoor, Posted
 from worker.web.fates import Fates
 from worker.web.gathering import Gathered
 from worker.web.problems import Problem
@@ -56,8 +57,9 @@ class Ingress:
         self._receipts = Receipts(lambda: store.receipt_key.value)
         producer = Producer(settings, store=store)
         self._door = Door(producer, self._receipts, self._unexpected)
-        self._gathered = Gathered(self._many, _MOST_AT_ONCE)
-        self._captivate_door = CaptivateDoor(settings, store, producer, self._door)
+        self._sent = Gathered(partial(self._ready_for, self._door.many), _MOST_AT_ONCE)
+        captivate = CaptivateDoor(settings, store, producer, self._door)
+        self._posted = Gathered(partial(self._ready_for, captivate.many), _MOST_AT_ONCE)
         self._fates = Fates(store, self._receipts)
         self.readiness = Readiness(store)
 
@@ -115,7 +117,7 @@ class Ingress:
         if isinstance(value, list):
             return await self._array(source, value, key)
         source.spend(1)
-        result = await self._gathered.do(Asked(source, value, key))
+        result = await self._sent.do(Asked(source, value, key))
         if isinstance(result, Problem):
             raise result
         return JSONResponse(result, 202)
@@ -134,7 +136,9 @@ class Ingress:
         payload = bodies.decoded(body)
         source.spend(1)
         persona, key = request.path_params["persona"], _key_of(request, source)
-        answer = await self._in_thread(self._captivate_door.take, source, persona, payload, key)
+        answer = await self._posted.do(Posted(source, persona, payload, key))
+        if isinstance(answer, Problem):
+            raise answer
         headers = {
             "Parley-Receipt": answer.receipt["receipt"],
             "Parley-Event-Id": answer.receipt["event_id"],
@@ -183,9 +187,6 @@ class Ingress:
 
     async def _in_thread(self, call: Callable[..., Any], *arguments: Any) -> Any:
         return await run_in_threadpool(self._ready_for, call, *arguments)
-
-    def _many(self, asked: Sequence[Asked]) -> list[dict[str, Any] | Problem]:
-        return self._ready_for(self._door.many, asked)
 
     def _ready_for(self, call: Callable[..., Outcome], *arguments: Any) -> Outcome:
         if time.monotonic() < self._away_until:

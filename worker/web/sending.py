@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, TypeVar
 
 from worker.domain.conversation import Conversation
 from worker.domain.events import Event, parse
@@ -16,6 +16,9 @@ from worker.web.receipts import Receipts
 from worker.web.sources import Source
 
 MOST_EVENTS = 1000
+
+Job = TypeVar("Job")
+Made = TypeVar("Made")
 
 
 class Asked(NamedTuple):
@@ -35,32 +38,30 @@ class Door:
         self._receipts = receipts
         self._unexpected = unexpected
 
-    def accept(self, source: Source, event: Event) -> dict[str, Any]:
-        """Accept one event. Returns the receipt. Raises ``Problem``."""
-        try:
-            conversation = self._producer.conversation_of(event)
-            return self._told(source, conversation, self._producer.enqueue(event))
-        except Refused as refusal:
-            raise of_refusal(refusal) from None
-
     def many(self, asked: Sequence[Asked]) -> list[dict[str, Any] | Problem]:
         """Accept events in their order. Returns a receipt or a problem for each."""
-        results: list[dict[str, Any] | Problem | None] = []
-        events: list[tuple[Source, Event]] = []
-        for each in asked:
-            try:
-                events.append((each.source, _event(each)))
-                results.append(None)
-            except Problem as problem:
-                results.append(problem)
-            except Exception as error:
-                # One event must not take the others with it, which may be of other sources.
-                self._unexpected.note(error)
-                results.append(Problem("internal", f"an error of the ingress itself ({type(error).__name__})"))
-        told = iter(self._accepted(events))
-        return [next(told) if result is None else result for result in results]
+        made = self.each(_event, asked)
+        told = iter(self.accept([each for each in made if not isinstance(each, Problem)]))
+        return [each if isinstance(each, Problem) else next(told) for each in made]
 
-    def _accepted(self, events: Sequence[tuple[Source, Event]]) -> list[dict[str, Any] | Problem]:
+    def each(self, make: Callable[[Job], Made], jobs: Sequence[Job]) -> list[Made | Problem]:
+        """What ``make`` makes of each job, or the problem with it. One job never takes the others with it, which may be
+        of other sources."""
+        made: list[Made | Problem] = []
+        for job in jobs:
+            try:
+                made.append(make(job))
+            except Problem as problem:
+                made.append(problem)
+            except Refused as refusal:
+                made.append(of_refusal(refusal))
+            except Exception as error:
+                self._unexpected.note(error)
+                made.append(Problem("internal", f"an error of the ingress itself ({type(error).__name__})"))
+        return made
+
+    def accept(self, events: Sequence[tuple[Source, Event]]) -> list[dict[str, Any] | Problem]:
+        """Accept events of sources in their order. Returns a receipt or a problem for each."""
         outcomes = self._producer.enqueue_many([event for _, event in events])
         told: list[dict[str, Any] | Problem] = []
         for (source, event), outcome in zip(events, outcomes, strict=True):
@@ -79,14 +80,11 @@ class Door:
         }
 
 
-def _event(asked: Asked) -> Event:
+def _event(asked: Asked) -> tuple[Source, Event]:
     value = asked.value
     if not isinstance(value, dict):
         raise Problem("refused", "an event is a JSON object with kind", cause="invalid_event", field="event")
     if cloud_events.is_one(value):
         value = cloud_events.event_of(value)
     asked.source.check(value.get("persona"), value.get("kind"))
-    try:
-        return parse({"event_id": asked.key, **value} if asked.key else value)
-    except Refused as refusal:
-        raise of_refusal(refusal) from None
+    return asked.source, parse({"event_id": asked.key, **value} if asked.key else value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from redis import Redis
@@ -31,25 +32,36 @@ class Sessions:
         self._keys = keys
         self._kept_ms = retention.conversation_ms
 
-    def target_of(self, persona: str, session_id: str) -> Kept:
-        """The target that a session was kept with."""
-        key = _key(persona, session_id)
+    def targets_of(self, sessions: Sequence[tuple[str, str]]) -> list[Kept]:
+        """The targets that sessions were kept with. ``sessions``: the persona and the session id of each."""
         with self._redis.pipeline(transaction=False) as pipeline:
-            pipeline.get(key)
-            pipeline.pttl(key)
-            target, left_ms = pipeline.execute()
-        return Kept(target, is_fresh=target is not None and left_ms > self._kept_ms - _DAY_MS)
+            for persona, session_id in sessions:
+                key = _key(persona, session_id)
+                pipeline.get(key)
+                pipeline.pttl(key)
+            found = pipeline.execute()
+        oldest_ms = self._kept_ms - _DAY_MS
+        pairs = zip(found[::2], found[1::2], strict=True)
+        return [Kept(target, is_fresh=target is not None and left_ms > oldest_ms) for target, left_ms in pairs]
 
-    def keep(self, session_id: str, conversation: Conversation) -> None:
-        """The session belongs to this conversation, unless it is kept with another one."""
-        key, noted = _key(conversation.persona, session_id), self._noted(conversation)
+    def keep(self, sessions: Sequence[tuple[str, Conversation]]) -> None:
+        """Each of these session ids belongs to its conversation, unless it is kept with another one."""
+        pairs = [(_key(conversation.persona, session_id), conversation) for session_id, conversation in sessions]
         # Where forgetting looks comes first: a crash in between leaves a name that stands for nothing.
         with self._redis.pipeline(transaction=False) as pipeline:
-            pipeline.sadd(noted, key)
-            pipeline.pexpire(noted, self._kept_ms)
+            for key, conversation in pairs:
+                pipeline.sadd(self._noted(conversation), key)
+                pipeline.pexpire(self._noted(conversation), self._kept_ms)
             pipeline.execute()
-        if not self._redis.set(key, conversation.target, nx=True, px=self._kept_ms):
-            self._redis.pexpire(key, self._kept_ms)
+        with self._redis.pipeline(transaction=False) as pipeline:
+            for key, conversation in pairs:
+                pipeline.set(key, conversation.target, nx=True, px=self._kept_ms)
+            are_new = pipeline.execute()
+        with self._redis.pipeline(transaction=False) as pipeline:
+            for (key, _), is_new in zip(pairs, are_new, strict=True):
+                if not is_new:
+                    pipeline.pexpire(key, self._kept_ms)
+            pipeline.execute()
 
     def of(self, conversation: Conversation) -> list[Key]:
         """The keys of its sessions."""
