@@ -13,6 +13,7 @@ from config.settings import SettingsError, load
 from simulation.load import run_load
 from simulation.servers.embedded_redis import EmbeddedRedis
 from simulation.servers.redis_topologies import EmbeddedCluster, client_of
+from tests.acceptance import over_http
 from worker.domain.conversation import Conversation
 from worker.domain.events import InboundChat
 from worker.processes.start_up import examine
@@ -76,6 +77,13 @@ def test_300_events_over_30_conversations_while_a_worker_is_killed(start, cluste
     for node in cluster.nodes:
         with client_of(node) as client:
             assert client.dbsize() > 0, "every master has its part"
+
+
+def test_leads_who_write_over_http_are_answered(start, cluster, broker):
+    system, _ = start(
+        settings={**over_http.SETTINGS, "PARLEY_REDIS_URL": cluster.url, "PARLEY_BROKER_URL": broker.url}, webs=1
+    )
+    over_http.write_and_be_answered(system)
 
 
 def test_batches_renewals_and_whatever_looks_at_all_shards(clustered, channel):

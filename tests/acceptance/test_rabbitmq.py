@@ -17,6 +17,7 @@ from kombu import Connection, Queue
 from config.addresses import parse
 from config.settings import Privacy, Tls
 from simulation.load import run_load
+from tests.acceptance import over_http
 from worker.domain.conversation import Conversation
 from worker.domain.handles import Handles
 from worker.processes.start_up import examine
@@ -77,6 +78,11 @@ def test_a_killed_worker_and_a_killed_broker_lose_and_overtake_nothing(start, ra
     assert verdict.doubled <= verdict.asked_twice + verdict.resent, "only what was in the killed worker's hands"
     assert system.workers[1].poll() is None, "the other worker outlived its broker"
     assert system.beats[0].poll() is None, "so did beat"
+
+
+def test_leads_who_write_over_http_are_answered(start, rabbitmq, connection):
+    system, _ = start(settings=over(rabbitmq), webs=1)
+    over_http.write_and_be_answered(system)
 
 
 @pytest.mark.timeout(240)

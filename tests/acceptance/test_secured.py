@@ -17,6 +17,7 @@ from simulation.load import run_load
 from simulation.servers.certificates import make
 from simulation.servers.embedded_redis import EmbeddedRedis, free_port
 from simulation.servers.redis_binary import find_redis_binary
+from tests.acceptance import over_http
 from worker.domain.events import InboundChat
 from worker.pipeline.producer import Producer
 from worker.store import Store, StoreError
@@ -177,6 +178,15 @@ def test_a_user_for_store_and_broker_needs_no_more_than_documented(
         assert outcome.status == 0, (command, outcome)
     denied = [(entry["object"], entry["context"], entry["username"]) for entry in admin.acl_log()]
     assert denied == []
+
+
+def test_an_ingress_needs_no_more_rights_than_a_producer(start, guarded):
+    both, _ = lines_of("parley")
+    server, admin = guarded(both)
+    settings = {**over_http.SETTINGS, "PARLEY_REDIS_URL": as_user(server)}
+    system, _ = start(settings=settings, webs=1)
+    over_http.write_and_be_answered(system)
+    assert [(entry["object"], entry["context"]) for entry in admin.acl_log()] == []
 
 
 @pytest.mark.slow
