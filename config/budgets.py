@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
+from config.outreach_rules import Frequency, MessagingWindows
 from config.processes import Worker
 from config.sections import (
     Agenda,
@@ -29,8 +30,8 @@ from config.sections import (
 class Parts:
     """What the rules look at.
 
-    ``upstreams``: by the name of their section. ``joins``, ``pacings``, ``cadences`` and ``takeovers``: by what stands
-    before ``JOIN``, ``PACING``, ``FOLLOW_UPS`` and ``TAKEOVER`` in their variables.
+    ``upstreams``: by the name of their section. ``joins``, ``pacings``, ``cadences``, ``windows`` and ``takeovers``: by
+    what stands before ``JOIN``, ``PACING``, ``FOLLOW_UPS``, ``MESSAGING_WINDOWS`` and ``TAKEOVER`` in their variables.
     """
 
     lease: Lease
@@ -40,10 +41,12 @@ class Parts:
     retention: Retention
     worker: Worker
     validity: Validity
+    frequency: Frequency
     upstreams: Mapping[str, FluidTalk | Captivate]
     joins: Mapping[str, Join]
     pacings: Mapping[str, Pacing]
     cadences: Mapping[str, FollowUps]
+    windows: Mapping[str, MessagingWindows]
     takeovers: Mapping[str, Takeover]
 
 
@@ -152,6 +155,25 @@ def _cadences(parts: Parts) -> Iterator[str]:
             )
 
 
+def _windows(parts: Parts) -> Iterator[str]:
+    for place, windows in parts.windows.items():
+        if channels := windows.without_a_beginning:
+            yield (
+                f"{place}MESSAGING_WINDOWS__MARGIN_SECONDS must be below each window, and that of "
+                f"{', '.join(channels)} is not longer: nothing would ever be begun there; shorten the margin, "
+                "or give these channels more hours, or off if the persona shall not write first there"
+            )
+
+
+def _frequency(parts: Parts) -> Iterator[str]:
+    day, week = parts.frequency.per_lead_per_day, parts.frequency.per_lead_per_week
+    if day is not None and week is not None and week < day:
+        yield (
+            "FREQUENCY__PER_LEAD_PER_WEEK must not be below FREQUENCY__PER_LEAD_PER_DAY: a week has every message of "
+            "its days, so the number for a day would limit nothing; leave that one out, or raise the one for a week"
+        )
+
+
 def _takeovers(parts: Parts) -> Iterator[str]:
     for place, takeover in parts.takeovers.items():
         if (takeover.hand_back_after_seconds or 0) >= parts.validity.inbound_chat_seconds:
@@ -172,5 +194,7 @@ RULES: tuple[Callable[[Parts], Iterator[str]], ...] = (
     _joins,
     _pacings,
     _cadences,
+    _windows,
+    _frequency,
     _takeovers,
 )

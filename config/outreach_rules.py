@@ -46,7 +46,8 @@ class MessagingWindows(Section):
     which whatsapp is ``off``. All else has ``other_channels``.
     ``outside``: a follow-up that would be too late is left out (``skip``), or is sent just before the window ends
     (``move_before_end``), unless that is in quiet hours or less than ``closest_seconds`` after the message before it.
-    ``margin_seconds``: nothing is begun in the last part of a window: asking and delivering take some time.
+    ``margin_seconds``: nothing is begun in the last part of a window: asking and delivering take some time. It is
+    shorter than each window.
     """
 
     hours: Annotated[dict[str, WindowLimit], JsonObject] = Field(default_factory=dict)
@@ -75,10 +76,18 @@ class MessagingWindows(Section):
                 return name, limit
         return "other", self.other_channels
 
+    @property
+    def without_a_beginning(self) -> list[str]:
+        """The channels whose whole window lies in the margin, so that nothing would ever be begun there."""
+        limits = {**_OF_CHANNELS, **self.hours, "other": self.other_channels}
+        hours = {name: limit for name, limit in limits.items() if not isinstance(limit, str)}
+        return sorted(name for name, limit in hours.items() if limit * 3600 <= self.margin_seconds)
+
 
 class Frequency(Section):
     """How often one lead hears from all personas together without having written: openers, follow-ups and messages
-    after platform events. Answers do not count. The periods are the last 24 hours and the last 7 days.
+    after platform events. Answers do not count. The periods are the last 24 hours and the last 7 days, so the number of
+    the week is not below that of the day.
 
     A lead is known by its target, so personas that write to one person must get the same target for it.
     """

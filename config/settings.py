@@ -226,11 +226,14 @@ class Settings(BaseModel):
             retention=self.retention,
             worker=self.worker,
             validity=self.validity,
+            frequency=self.frequency,
             upstreams={"FLUIDTALK": self.fluidtalk, "CAPTIVATE": self.captivate},
             joins={"": self.join} | {places[name]: self.join_of(name) for name, each in own if each.join},
             pacings={"": self.pacing} | {places[name]: self.pacing_of(name) for name, each in own if each.pacing},
             cadences={"": self.follow_ups}
             | {places[name]: self.follow_ups_of(name) for name, each in own if each.follow_ups},
+            windows={"": self.messaging_windows}
+            | {places[name]: self.messaging_windows_of(name) for name, each in own if each.messaging_windows},
             takeovers={places[name]: each.takeover for name, each in own},
         )
 

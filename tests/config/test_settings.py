@@ -79,6 +79,22 @@ def test_no_secret_is_ever_shown(environment):
             "JOIN__SETTLE_SECONDS must be below VALIDITY__INBOUND_CHAT_SECONDS",
         ),
         ({"PARLEY_FLUIDTALK__TOTAL_SECONDS": "10"}, "FLUIDTALK__TOTAL_SECONDS must not be below"),
+        (
+            {"PARLEY_MESSAGING_WINDOWS__MARGIN_SECONDS": "86400"},
+            "PARLEY_MESSAGING_WINDOWS__MARGIN_SECONDS must be below each window, and that of facebook, instagram, "
+            "messenger, whatsapp is not longer: nothing would ever be begun there",
+        ),
+        ({"PARLEY_MESSAGING_WINDOWS__HOURS": '{"web": 0.25}'}, "and that of web is not longer"),
+        ({"PARLEY_MESSAGING_WINDOWS__OTHER_CHANNELS": "0.1"}, "and that of other is not longer"),
+        (
+            {"PARLEY_PERSONAS__AVA__MESSAGING_WINDOWS__MARGIN_SECONDS": "7200"}
+            | {"PARLEY_MESSAGING_WINDOWS__HOURS": '{"viber": 2}'},
+            "PERSONAS__AVA__MESSAGING_WINDOWS__MARGIN_SECONDS must be below each window, and that of viber",
+        ),
+        (
+            {"PARLEY_FREQUENCY__PER_LEAD_PER_DAY": "3", "PARLEY_FREQUENCY__PER_LEAD_PER_WEEK": "2"},
+            "FREQUENCY__PER_LEAD_PER_WEEK must not be below FREQUENCY__PER_LEAD_PER_DAY",
+        ),
         ({"PARLEY_FOLLOW_UPS__LATE_LIMIT_SECONDS": "30"}, "FOLLOW_UPS__LATE_LIMIT_SECONDS must be at least 60"),
         ({"PARLEY_PERSONAS__AVA__FOLLOW_UPS__PER_DAY_IN_ALL": "1"}, "PER_DAY_IN_ALL"),
         ({"PARLEY_QUIET_HOURS__START": "25:00"}, "PARLEY_QUIET_HOURS__START"),
@@ -96,6 +112,21 @@ def test_what_cannot_work_is_refused_in_clear_words_without_values(environment, 
     assert words in str(caught.value)
     assert "secret" not in str(caught.value)
     assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"PARLEY_MESSAGING_WINDOWS__MARGIN_SECONDS": "86399"},
+        {"PARLEY_MESSAGING_WINDOWS__HOURS": '{"whatsapp": "none", "web": "off"}'},
+        {"PARLEY_MESSAGING_WINDOWS__HOURS": '{"web": 0.25}', "PARLEY_MESSAGING_WINDOWS__MARGIN_SECONDS": "0"},
+        {"PARLEY_FREQUENCY__PER_LEAD_PER_DAY": "3"},
+        {"PARLEY_FREQUENCY__PER_LEAD_PER_DAY": "3", "PARLEY_FREQUENCY__PER_LEAD_PER_WEEK": "3"},
+    ],
+)
+def test_rules_for_outreach_that_leave_room_are_taken(environment, variables):
+    environment(**variables)
+    load(env_file=None)
 
 
 def test_a_persona_inherits_what_it_does_not_set(environment):
