@@ -68,6 +68,9 @@ def show(persona: PersonaOrAll, target: TargetArgument, json: AsJson = False) ->
     """
     with session(reads=True) as opened:
         found = marks_of(opened, conversation_of(opened.settings, persona, target))
+        if not found:
+            # What was said to a persona that has left the settings is still known.
+            _need_persona(opened.settings, persona)
     if json:
         screen.as_json([_plain(mark) for mark in found])
     for mark in () if json else found:

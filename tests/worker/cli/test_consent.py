@@ -39,6 +39,13 @@ def test_nobody_has_said_anything(parley):
     assert json.loads(parley("consent", "list", "--json").out) == []
 
 
+def test_a_persona_that_is_not_configured_is_named_as_such(parley, store):
+    ended = parley("consent", "show", "eva", "@lead")
+    assert (ended.status, "There is no persona 'eva'" in ended.err, "ava" in ended.err) == (2, True, True)
+    store.consents.write(Conversation("eva", "@lead"), "out", "kim")
+    assert parley("consent", "show", "eva", "@lead").out.startswith("opted out of messages of eva since ")
+
+
 def test_who_opted_out_is_listed_and_shown(parley, stopped):
     listed = parley("consent", "list").out
     assert ("ava" in listed, "@lead" in listed, "opted out" in listed) == (True, True, True)

@@ -3,7 +3,7 @@
 FluidTalkError                    what happened                               acted     what to do
 ├── InvalidCall (also ValueError) refused here, nothing was sent              no        correct the call
 ├── Unauthorized                  401, 403                                    no        set a working key
-├── CreditsExhausted              402                                         no        top up, open conversations later
+├── CreditsExhausted              402                                         no        top up, then try again
 ├── ConversationSealed            400 that says DONE                          no        stop writing to this lead
 ├── ConversationNotFound          404                                         no        drop the follow-up
 ├── NotFound                      404 (Characters)                            no        check the names of the call
@@ -82,7 +82,8 @@ class Unauthorized(FluidTalkError):
 
 
 class CreditsExhausted(FluidTalkError):
-    """402: not enough credits to start a new conversation. Existing conversations may continue."""
+    """402: not enough credits. In the Handshake API for a new conversation, while existing ones may continue. In the
+    Characters API for any turn; ``event``, ``followups`` and ``self_test`` still work."""
 
     acted = "no"
     explanation = "not enough credits to start a conversation; top up the plan, then try again"
@@ -171,6 +172,8 @@ _BY_STATUS: dict[int, type[FluidTalkError]] = {
 
 
 _CHARACTERS_BY_STATUS = {**_BY_STATUS, 404: NotFound, 409: Conflict}
+# Where the same class means something else there.
+_CHARACTERS_EXPLAINED = {402: "the wallet of the character cannot pay for this call; top it up, then try again"}
 
 
 def error_for(status: int, detail: Any, retry_after: float | None, *, foreign: bool = False) -> FluidTalkError:
@@ -193,7 +196,8 @@ def character_error_for(
     """
     kind: type[FluidTalkError]
     kind = _CHARACTERS_BY_STATUS.get(status) or (Rejected if 300 <= status < 500 else OutcomeUnknown)
-    error = kind(status, detail, f"FluidTalk answered {status}: {kind.explanation}", retry_after=retry_after)
+    explained = _CHARACTERS_EXPLAINED.get(status, kind.explanation)
+    error = kind(status, detail, f"FluidTalk answered {status}: {explained}", retry_after=retry_after)
     _note_origin(error, foreign)
     envelope = detail.get("error") if isinstance(detail, dict) else None
     words = envelope if isinstance(envelope, dict) else {}

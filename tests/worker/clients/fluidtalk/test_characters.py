@@ -327,6 +327,12 @@ def test_an_error_has_its_kind(server: Any, client: Characters, status: int, kin
     assert error.acted == ("unknown" if kind in (Conflict, OutcomeUnknown) else "no")
 
 
+def test_an_empty_wallet_is_not_told_as_one_that_stops_new_conversations_only(server: Any, client: Characters) -> None:
+    server.answers(402, {"error": {"code": "c"}})
+    with pytest.raises(CreditsExhausted, match="402: the wallet of the character cannot pay for this call; top it up"):
+        client.chat(**LEAD)
+
+
 def test_a_redirect_is_not_followed(server: Any, client: Characters) -> None:
     server.answers(307, b"", Location=f"{server.url}/{TOKEN}")
     with pytest.raises(Rejected) as failed:
