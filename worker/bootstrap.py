@@ -16,6 +16,7 @@ from worker.adapters.drift import Drift
 from worker.adapters.handshake import Handshake
 from worker.adapters.images import ImageFetcher
 from worker.adapters.persona import AsksPersona
+from worker.adapters.tally import Tally
 from worker.clients.captivate import CaptivateClient
 from worker.clients.fluidtalk import Characters, FluidTalk
 from worker.clients.http.connections import Connections, Timeouts
@@ -63,24 +64,28 @@ def build(settings: Settings, *, ahead: bool = False) -> Parts:
     # So that no turn waits for a module.
     store.complete()
     reach = Reach(settings.gates, settings.personas, settings.captivate.name, store)
-    drift = Drift(store.drift.add)
+    drift, trigger_types = Tally(store.drift.add), Tally(store.trigger_types.add)
+
+    def tell() -> None:
+        drift.write()
+        trigger_types.write()
 
     def beside(leases: list[Lease]) -> None:
         store.places.renew((lease.grant.conversation.persona, lease.grant.token) for lease in leases if lease.has_place)
         reach.write()
-        drift.write()
+        tell()
 
     keeper = LeaseKeeper(store.leases.renew, settings.lease.ttl_seconds, settings.lease.renew_seconds, beside)
     connections = _connections("fluidtalk", settings.fluidtalk)
     captivate, images = _captivate(settings), _images(settings)
-    personas = _personas(settings, connections, drift)
+    personas = _personas(settings, connections, Drift(drift), trigger_types)
     consents = Consents(settings.consent_rules, store)
     asking = Asking(settings.retry, store, personas, images, reach, consents)
     turns = Turns(settings, store, keeper, Turn(settings, store, asking, CaptivateChannel(captivate), reach, consents))
     intake = Intake(Producer(settings, store=store), store, settings.worker.store_wait_seconds)
     closers = (keeper.stop, connections.close, captivate.close, images.close, store.close)
     characters = {name: each for name, each in personas.items() if isinstance(each, CharactersPersona)}
-    pulling = Pulling(store, settings, characters, beside=drift.write)
+    pulling = Pulling(store, settings, characters, beside=tell)
     return Parts(settings, store, turns, intake, Upkeep(store, settings), pulling, closers)
 
 
@@ -118,11 +123,11 @@ def hand_over() -> None:
         _parts.turns.hand_over()
 
 
-def _personas(settings: Settings, connections: Connections, drift: Drift) -> dict[str, AsksPersona]:
-    return {name: _persona(settings, name, connections, drift) for name in settings.personas}
+def _personas(settings: Settings, connections: Connections, drift: Drift, types: Tally) -> dict[str, AsksPersona]:
+    return {name: _persona(settings, name, connections, drift, types) for name in settings.personas}
 
 
-def _persona(settings: Settings, name: str, connections: Connections, drift: Drift) -> AsksPersona:
+def _persona(settings: Settings, name: str, connections: Connections, drift: Drift, types: Tally) -> AsksPersona:
     times, persona, key = settings.fluidtalk, settings.personas[name], settings.api_key_of(name)
     if persona.speaks == "handshake":
         client = FluidTalk(
@@ -151,6 +156,7 @@ def _persona(settings: Settings, name: str, connections: Connections, drift: Dri
         persona.platform or "",
         persona.own_username,
         separate_accounts=bool(persona.separate_accounts),
+        told_of=lambda event_type: types.count(f"{name} {event_type}"),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
+from collections.abc import Callable
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -27,7 +28,8 @@ _WORD = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 class CharactersPersona:
     """One persona. ``platform``: of targets that name none. ``separate_accounts``: whether its targets name the
-    account. Safe for threads, as its client is.
+    account. ``told_of``: is called with the type of each platform event that the persona is told of, if it is a plain
+    word. Safe for threads, as its client is.
 
     Each method makes one call and raises ``worker.domain.failures.CallFailed``, in the class that says what is known.
     """
@@ -40,6 +42,7 @@ class CharactersPersona:
         own_username: str | None = None,
         *,
         separate_accounts: bool = False,
+        told_of: Callable[[str], None] | None = None,
     ) -> None:
         self._client = client
         self._key = client.token.encode()
@@ -47,6 +50,7 @@ class CharactersPersona:
         self._platform = platform
         self._own_username = own_username
         self._separate_accounts = separate_accounts
+        self._told_of = told_of
 
     def ask(self, group: tuple[StoredEvent, ...], image_url: str | None) -> Answer:
         """Ask once for events that are answered together; see ``Handshake.ask``. An opener, a trigger and a money event
@@ -124,6 +128,8 @@ class CharactersPersona:
                 event_id, context = OUTREACH, None
                 if isinstance(event, EventTrigger):
                     event_id, context = event.event_type, event.context or None
+                    if self._told_of and _WORD.fullmatch(event_id):
+                        self._told_of(event_id)
                 return self._client.trigger(
                     platform=place.platform,
                     handle=place.handle,

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import re
 import threading
-import time
-from collections import Counter
-from collections.abc import Callable, Mapping
 from itertools import islice
 
+from worker.adapters.tally import Tally
 from worker.clients.fluidtalk.character_contract import Exchange, Unknown, unknown_in
 from worker.observability import metrics
-from worker.store import StoreError
 
 # What stands for a name that may hold content, and for all names when there are too many.
 UNNAMED = "unnamed"
@@ -22,42 +19,22 @@ _MOST_NAMES = 50
 _MOST_OF_AN_ANSWER = 100
 # A shorter word of the lead says nothing: "a" is a part of most names.
 _SHORTEST = 3
-_AGAIN_SECONDS = 60.0
 
 
 class Drift:
-    """Shared by all personas of a process. ``keep``: takes counts by ``<what> <name>`` for ``parley status``; it may
-    raise ``StoreError``, and then gets them again with the next ones after a minute. ``clock``: seconds."""
+    """Shared by all personas of a process. ``tally``: takes names as ``<what> <name>``, for ``parley status``."""
 
-    def __init__(self, keep: Callable[[Mapping[str, int]], None], clock: Callable[[], float] = time.monotonic) -> None:
-        self._keep = keep
-        self._clock = clock
-        self._not_before = 0.0
+    def __init__(self, tally: Tally) -> None:
+        self._tally = tally
         self._lock = threading.Lock()
         self._names: set[str] = set()
-        self._pending: Counter[str] = Counter()
 
     def watch(self, exchange: Exchange) -> None:
         """Look at the answer of one call."""
         for unknown in set(islice(unknown_in(exchange), _MOST_OF_AN_ANSWER)):
             name = self._bounded(unknown.what, _safe(unknown, exchange.said))
             metrics.unknown_to_contract(unknown.what, name)
-            with self._lock:
-                self._pending[f"{unknown.what} {name}"] += 1
-
-    def write(self) -> None:
-        """Hand over what was counted. Called every few seconds; costs nothing when there is nothing. An error of the
-        store is not raised: nothing waits for these counts."""
-        if not self._pending or self._clock() < self._not_before:
-            return
-        with self._lock:
-            counts, self._pending = self._pending, Counter()
-        try:
-            self._keep(counts)
-        except StoreError:
-            self._not_before = self._clock() + _AGAIN_SECONDS
-            with self._lock:
-                self._pending += counts
+            self._tally.count(f"{unknown.what} {name}")
 
     def _bounded(self, what: str, name: str) -> str:
         with self._lock:

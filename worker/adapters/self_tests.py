@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from contextlib import closing
 
 from config.settings import Persona, Settings
@@ -15,11 +16,12 @@ from worker.observability.checks import Finding
 _MOST_NAMED = 20
 
 
-def of_personas(settings: Settings) -> list[Finding]:
-    """A finding for each persona of the Characters API and each of its platforms, from a call each; none without such
-    personas.
+def of_personas(settings: Settings, told_of: Collection[str] = ()) -> list[Finding]:
+    """A finding for each persona of the Characters API and each of its platforms, from a call each, and one for the
+    platform events that FluidTalk does not know; none without such personas.
 
-    ``settings``: of a worker, because the calls need tokens.
+    ``settings``: of a worker, because the calls need tokens. ``told_of``: types of platform events that personas were
+    told of, each as ``<persona> <type>``.
     """
     times, found = settings.fluidtalk, []
     with closing(Connections(ca_path=times.ca_path, proxy=times.proxy_url)) as connections:
@@ -34,12 +36,14 @@ def of_personas(settings: Settings) -> list[Finding]:
                 connect_timeout=times.connect_seconds,
                 connections=connections,
             )
-            found += _of_persona(client, name, persona)
+            types = {event_type for owner, _, event_type in (each.partition(" ") for each in told_of) if owner == name}
+            found += _of_persona(client, name, persona, types)
     return found
 
 
-def _of_persona(client: Characters, name: str, persona: Persona) -> list[Finding]:
+def _of_persona(client: Characters, name: str, persona: Persona, told_of: Collection[str]) -> list[Finding]:
     found: list[Finding] = []
+    unknown = set(told_of)
     more = persona.pulled_follow_ups.platforms if persona.pulled_follow_ups.enabled else ()
     for platform in dict.fromkeys((persona.platform or "", *more)):
         try:
@@ -47,7 +51,9 @@ def _of_persona(client: Characters, name: str, persona: Persona) -> list[Finding
         except FluidTalkError as error:
             return [*found, _of_failure(error, f"persona {name}", name)]
         found.append(_of_result(result, f"persona {name}", name, platform))
-    return found
+        # Where FluidTalk does not name what it knows, any may be known.
+        unknown = unknown.difference(result.fireable_event_ids) if result.fireable_event_ids is not None else set()
+    return [*found, *_of_unknown_types(f"persona {name}", sorted(unknown))]
 
 
 def _of_failure(error: FluidTalkError, check: str, name: str) -> Finding:
@@ -79,10 +85,24 @@ def _of_result(result: SelfTest, check: str, name: str, platform: str) -> Findin
     return Finding(check, "ok", f"its self test passed, platform {platform}{_triggers(result.fireable_event_ids)}")
 
 
+def _of_unknown_types(check: str, types: list[str]) -> list[Finding]:
+    if not types:
+        return []
+    means = f"of the platform events that it was told of in the last days, FluidTalk does not know: {_listed(types)}"
+    return [
+        Finding(
+            check, "warning", means, "they are skipped: correct event_type in the producer, or add them at FluidTalk"
+        )
+    ]
+
+
 def _triggers(fireable: list[str] | None) -> str:
     # What producers may name as the type of an event: FluidTalk says nothing to others.
     if fireable is None:
         return ""
-    named = sorted(set(fireable) - {OUTREACH})
-    further = f", {len(named) - _MOST_NAMED} more" if len(named) > _MOST_NAMED else ""
-    return f"; types of platform events that it knows: {', '.join(named[:_MOST_NAMED]) or 'none'}{further}"
+    return f"; types of platform events that it knows: {_listed(sorted(set(fireable) - {OUTREACH})) or 'none'}"
+
+
+def _listed(names: list[str]) -> str:
+    further = f", {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+    return ", ".join(names[:_MOST_NAMED]) + further

@@ -23,7 +23,7 @@ def check(json: AsJson = False) -> None:
     try:
         with session(any_layout=True) as opened:
             found, answers = examine(opened.settings, opened.store)
-            found += of_personas(opened.settings)
+            found += of_personas(opened.settings, opened.store.trigger_types.recent() if answers else ())
             if answers and not any(finding.forbids_work for finding in found):
                 found += of_work(condition_of(opened))
     except SettingsError as fault:

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from worker.store.operator.seals import Seals
     from worker.store.operator.takeovers import Takeovers
     from worker.store.personas.apis import Apis
-    from worker.store.personas.drift import DriftNotes
+    from worker.store.personas.daily_counts import DailyCounts
     from worker.store.personas.errands import Errands
     from worker.store.personas.follow_up_caps import FollowUpCaps
     from worker.store.personas.frequency import LeadFrequency
@@ -276,11 +276,18 @@ class Store:
         return Apis(self.redis, self.keys, wanted, {name: each.separate_accounts for name, each in personas.items()})
 
     @cached_property
-    def drift(self) -> DriftNotes:
+    def drift(self) -> DailyCounts:
         """What the API of personas had beyond its contract."""
-        from worker.store.personas.drift import DriftNotes
+        from worker.store.personas.daily_counts import DRIFT, DailyCounts
 
-        return DriftNotes(self.redis)
+        return DailyCounts(self.redis, DRIFT, "field unnamed")
+
+    @cached_property
+    def trigger_types(self) -> DailyCounts:
+        """Types of platform events that personas of the Characters API were told of, as ``<persona> <type>``."""
+        from worker.store.personas.daily_counts import TRIGGER_TYPES, DailyCounts
+
+        return DailyCounts(self.redis, TRIGGER_TYPES)
 
     @cached_property
     def frequency(self) -> LeadFrequency:

@@ -82,6 +82,7 @@ All keys of a conversation carry one hash tag, its shard, together with that sha
     parley:layout                              HASH  never (one number)      the first process     all, at their start
     parley:apis                                HASH  never (few names)       workers               workers, parley check
     parley:drift:<day>                         HASH  8 days                  workers               parley status
+    parley:triggers:<day>                      HASH  8 days                  workers               parley check
     parley:web                                 HASH  never (one key)         the ingress           the ingress
     parley:session:<digest>                    TEXT  90 days quiet           the ingress           the ingress, forget
     parley:same:<digest>                       TEXT  seconds                 the ingress           the ingress

@@ -149,6 +149,15 @@ def test_a_trigger_that_the_server_does_not_know_is_told_from_silence(
     assert not cleo.ask((AiOpener(**NAMED),), None).no_such_trigger
 
 
+def test_the_types_of_platform_events_that_it_is_told_of_are_noted() -> None:
+    told_of: list[str] = []
+    cleo = CharactersPersona(Client(CharacterReply()), "cleo", "telegram", told_of=told_of.append)
+    for event_type in ("story_reaction", "a sentence, not a type", "gift.sent"):
+        cleo.ask((EventTrigger(**NAMED, event_type=event_type),), None)
+    cleo.ask((AiOpener(**NAMED),), None)
+    assert told_of == ["story_reaction", "gift.sent"]
+
+
 @pytest.mark.parametrize(
     ("vision", "said"),
     [

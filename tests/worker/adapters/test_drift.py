@@ -8,21 +8,18 @@ from typing import Any
 import pytest
 
 from worker.adapters.drift import Drift
+from worker.adapters.tally import Tally
 from worker.clients.fluidtalk.character_contract import Exchange
 from worker.observability import metrics
-from worker.store import StoreError
 
 
 class Kept:
-    """What was handed over, or an error in its place."""
+    """What was handed over."""
 
     def __init__(self) -> None:
         self.counts: dict[str, int] = {}
-        self.away = False
 
     def __call__(self, counts: Mapping[str, int]) -> None:
-        if self.away:
-            raise StoreError
         for name, count in counts.items():
             self.counts[name] = self.counts.get(name, 0) + count
 
@@ -33,8 +30,13 @@ def kept() -> Kept:
 
 
 @pytest.fixture
-def drift(kept: Kept) -> Drift:
-    return Drift(kept)
+def tally(kept: Kept) -> Tally:
+    return Tally(kept)
+
+
+@pytest.fixture
+def drift(tally: Tally) -> Drift:
+    return Drift(tally)
 
 
 def chat(data: Any, *said: str) -> Exchange:
@@ -46,12 +48,12 @@ def counted(name: str) -> float:
     return metrics.worker_registry().get_sample_value("parley_contract_unknown_total", labels) or 0.0
 
 
-def test_each_answer_counts_a_name_once(drift: Drift, kept: Kept) -> None:
+def test_each_answer_counts_a_name_once(drift: Drift, tally: Tally, kept: Kept) -> None:
     before = counted("bubble.tone")
     for _ in range(3):
         drift.watch(chat({"bubbles": [{"text": "a", "tone": 1}, {"text": "b", "tone": 2}]}))
-    drift.write()
-    drift.write()
+    tally.write()
+    tally.write()
     assert kept.counts == {"field bubble.tone": 3}
     assert counted("bubble.tone") == before + 3
 
@@ -74,45 +76,30 @@ def test_each_answer_counts_a_name_once(drift: Drift, kept: Kept) -> None:
     ],
 )
 def test_a_name_that_may_hold_content_is_not_shown(
-    drift: Drift, kept: Kept, data: dict[str, Any], said: tuple[str, ...]
+    drift: Drift, tally: Tally, kept: Kept, data: dict[str, Any], said: tuple[str, ...]
 ) -> None:
     drift.watch(chat(data, *said))
-    drift.write()
+    tally.write()
     assert kept.counts == {"field chat.unnamed": 1}
 
 
 @pytest.mark.parametrize("reason", ["The lead john wrote: hello", "hello", "x" * 1000])
-def test_a_reason_that_may_hold_content_is_not_shown(drift: Drift, kept: Kept, reason: str) -> None:
+def test_a_reason_that_may_hold_content_is_not_shown(drift: Drift, tally: Tally, kept: Kept, reason: str) -> None:
     drift.watch(chat({"silent": reason}, "john", "hello"))
-    drift.write()
+    tally.write()
     assert kept.counts == {"reason silent.unnamed": 1}
 
 
-def test_a_long_message_does_not_hide_ordinary_names(drift: Drift, kept: Kept) -> None:
+def test_a_long_message_does_not_hide_ordinary_names(drift: Drift, tally: Tally, kept: Kept) -> None:
     drift.watch(chat({"shared_context": 1, "brand_voice": 2}, "john", "hi, are you and Brand there? I have no context"))
-    drift.write()
+    tally.write()
     assert kept.counts == {"field chat.shared_context": 1, "field chat.brand_voice": 1}
 
 
-def test_the_number_of_names_is_bounded(drift: Drift, kept: Kept) -> None:
+def test_the_number_of_names_is_bounded(drift: Drift, tally: Tally, kept: Kept) -> None:
     for number in range(500):
         drift.watch(chat({f"field_{number}": 1}))
     drift.watch(chat({f"other_{number}": 1 for number in range(100_000)}))
-    drift.write()
+    tally.write()
     assert len(kept.counts) == 51
     assert kept.counts["field unnamed"] == 450 + 100
-
-
-def test_what_could_not_be_handed_over_is_kept(kept: Kept) -> None:
-    now = [1000.0]
-    drift = Drift(kept, lambda: now[0])
-    drift.watch(chat({"mood": 1}))
-    kept.away = True
-    drift.write()
-    drift.watch(chat({"mood": 1}))
-    kept.away = False
-    drift.write()
-    assert kept.counts == {}, "a store that is away is not asked again at once"
-    now[0] += 61
-    drift.write()
-    assert kept.counts == {"field chat.mood": 2}

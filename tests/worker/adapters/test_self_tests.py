@@ -54,6 +54,43 @@ def test_the_triggers_that_can_be_fired_are_named(
     assert finding.means.endswith(says)
 
 
+@pytest.mark.parametrize(
+    ("fireable", "named"),
+    [
+        (["outreach", "comment", "gift"], []),
+        (["outreach", "gift"], ["comment"]),
+        ([], ["comment", "gift"]),
+        (None, []),
+    ],
+)
+def test_used_types_that_fluidtalk_does_not_know_are_named(
+    make_settings: Callable[..., Settings], upstreams: SimulatedUpstreams, fireable: list[str] | None, named: list[str]
+) -> None:
+    upstreams.add_fault(
+        FaultRule(kind=FaultKind.ANSWER, status=200, body={"data": {"ok": True, "fireable_event_ids": fireable}})
+    )
+    cleo = {"api_key": "ftc_live_cleo", "platform": "instagram"}
+    settings = make_settings(personas={"cleo": cleo}, fluidtalk={"base_url": upstreams.fluidtalk_url})
+    found = of_personas(settings, {"cleo comment": 3, "cleo gift": 1, "dora other": 2})
+    assert [finding.level for finding in found] == ["ok", "warning"][: 1 + bool(named)]
+    assert not named or found[1].means.endswith(f"FluidTalk does not know: {', '.join(named)}")
+
+
+def test_a_type_that_one_platform_knows_is_known(
+    make_settings: Callable[..., Settings], upstreams: SimulatedUpstreams
+) -> None:
+    for known in (["comment"], ["gift"]):
+        body = {"data": {"ok": True, "fireable_event_ids": known}}
+        upstreams.add_fault(FaultRule(kind=FaultKind.ANSWER, status=200, body=body, first=1))
+    pulled = {"enabled": True, "platforms": "telegram,instagram"}
+    cleo = {"api_key": "ftc_live_cleo", "platform": "instagram", "pulled_follow_ups": pulled}
+    settings = make_settings(personas={"cleo": cleo}, fluidtalk={"base_url": upstreams.fluidtalk_url})
+    found = of_personas(settings, ["cleo comment", "cleo gift", "cleo coment"])
+    assert [finding.means for finding in found][2:] == [
+        "of the platform events that it was told of in the last days, FluidTalk does not know: coment"
+    ]
+
+
 def test_each_platform_is_asked_for_until_one_gives_no_result(
     make_settings: Callable[..., Settings], upstreams: SimulatedUpstreams
 ) -> None:

@@ -7,6 +7,7 @@ from functools import partial
 
 import pytest
 
+from simulation.upstreams.faults import FaultKind, FaultRule
 from tests.worker.outreach_gate import stop_outreach
 from worker.domain.conversation import Conversation
 
@@ -138,3 +139,18 @@ def test_a_command_does_nothing_to_a_store_with_another_number_of_shards(parley,
     checked = parley("check")
     assert checked.status == 1
     assert "set PARLEY_AGENDA__SHARDS to 16" in checked.out
+
+
+def test_check_names_platform_events_that_were_told_and_that_fluidtalk_does_not_know(
+    parley, store, upstreams, monkeypatch
+):
+    monkeypatch.setenv("PARLEY_FLUIDTALK__BASE_URL", upstreams.fluidtalk_url)
+    monkeypatch.setenv("PARLEY_PERSONAS__CLEO__API_KEY", "ftc_live_cleo")
+    monkeypatch.setenv("PARLEY_PERSONAS__CLEO__PLATFORM", "instagram")
+    body = {"data": {"ok": True, "fireable_event_ids": ["outreach", "comment"]}}
+    upstreams.add_fault(FaultRule(kind=FaultKind.ANSWER, status=200, body=body))
+    assert "FluidTalk does not know" not in parley("check").out
+    store.trigger_types.add({"cleo comment": 9, "cleo coment": 1})
+    checked = parley("check").out
+    assert "persona cleo" in checked
+    assert "FluidTalk does not know: coment\n" in checked

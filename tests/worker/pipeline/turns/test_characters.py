@@ -269,6 +269,7 @@ def test_a_trigger_that_fluidtalk_does_not_know_is_skipped(
     assert cleo.work(CLEO) == ["skipped: FluidTalk does not know this type of event; parley check names those it knows"]
     cleo.parts.pulling.run()
     assert cleo.parts.store.drift.recent() == {}, "the contract has it"
+    assert cleo.parts.store.trigger_types.recent() == {"cleo coment": 1}
 
 
 # Credits

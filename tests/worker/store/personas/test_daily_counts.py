@@ -1,4 +1,4 @@
-"""Names that the contract does not know, of the last seven days."""
+"""Counts by name, of the last seven days."""
 
 from __future__ import annotations
 
@@ -27,3 +27,11 @@ def test_no_process_can_make_more_than_a_hundred_names(store: Store) -> None:
     found = store.drift.recent()
     assert len(found) == 101
     assert found["field unnamed"] == 50
+
+
+def test_types_of_platform_events_after_the_hundredth_are_left_out(store: Store) -> None:
+    store.trigger_types.add({f"cleo type_{number}": 1 for number in range(150)})
+    store.trigger_types.add({"cleo type_0": 4, "cleo type_149": 1})
+    found = store.trigger_types.recent()
+    assert (len(found), found["cleo type_0"]) == (100, 5)
+    assert store.drift.recent() == {}
