@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.worker.unusable_links import UNUSABLE_LINKS
 from worker.clients.values.odd_values import LeftOut
 from worker.domain.event_parts import told
-from worker.domain.events import AiOpener, EventTrigger, FollowUp, InboundChat, parse, parse_json
+from worker.domain.events import AiOpener, EventTrigger, FollowUp, InboundChat, PulledFollowUp, parse, parse_json
 from worker.domain.refusals import InvalidEvent
 
 
@@ -190,3 +190,12 @@ def test_much_that_was_left_out_is_told_in_one_line():
 def test_a_channel_without_a_part_is_refused_by_its_field(part, missing):
     with pytest.raises(InvalidEvent, match=rf"channel\.{missing}"):
         parse({"kind": "ai_opener", "persona": "ava", "target": "@l", "channel": part})
+
+
+def test_a_follow_up_that_was_pulled_has_one_id_for_its_name_and_none_for_a_lead_who_cannot_be():
+    one = PulledFollowUp.of("cleo", "instagram/mark", "fu_1", ["hi"])
+    same = PulledFollowUp.of("cleo", "instagram/mark", "fu_1", ["hi"])
+    other = PulledFollowUp.of("cleo", "instagram/mark", "fu_2", ["hi"])
+    assert one.event_id == same.event_id != other.event_id
+    assert PulledFollowUp.of("cleo", "", "fu_1", ["hi"]) is None
+    assert PulledFollowUp.of("cleo", "instagram/" + "m" * 5000, "fu_1", ["hi"]) is None

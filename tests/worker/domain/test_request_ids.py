@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from worker.domain.request_ids import id_of_request
+from worker.domain.request_ids import fingerprint, id_of_request
 
 # As the platform sends it: with no id, and no time either.
 REQUEST = json.loads((Path(__file__).parents[2] / "contract/captivate/data/request.json").read_text())
@@ -66,3 +66,19 @@ def test_it_is_an_id_and_says_nothing_of_the_lead():
     assert found.isascii()
     assert len(found) <= 240
     assert REQUEST["session_id"] not in found
+
+
+def test_a_fingerprint_is_of_what_is_said_and_by_whom_and_not_of_when():
+    known = fingerprint("captivate", "ava", request("10:00:01"))
+    assert known
+    assert fingerprint("captivate", "ava", request("10:00:02")) == known
+    others = [
+        ("other", "ava", request()),
+        ("captivate", "bea", request()),
+        ("captivate", "ava", request(user_input="no")),
+    ]
+    assert len({known, *(fingerprint(*other) for other in others)}) == 4
+
+
+def test_what_json_cannot_hold_has_no_fingerprint():
+    assert fingerprint("captivate", "ava", {"files": {1, 2}}) == ""

@@ -296,3 +296,11 @@ def test_a_touch_whose_id_another_event_has_is_dropped(make_city, fall_silent, m
     monkeypatch.setattr(store.inbox, "accept_many", lambda events, plans: [Acceptance("duplicate", 0)] * len(events))
     assert dispatch.run() == {"dropped": 1}
     assert store.timeline.of(Conversation("ava", "@one"))[-1].details == ("id_taken",)
+
+
+def test_a_lead_who_has_not_opted_in_gets_no_follow_up_where_only_those_do(make_city, fall_silent):
+    store, dispatch = make_city(consent={"outreach": "only_opted_in"})
+    store.consents.write(Conversation("ava", "@in"), "in", "kim")
+    fall_silent(store, ["@in", "@quiet"])
+    assert dispatch.run() == {"accepted": 1, "dropped": 1}
+    assert words(store, "@quiet")[-1] == "follow-up dropped"

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from worker.domain.conversation import Conversation
+from worker.store.conversations.consents import ERRAND
 from worker.store.redis.scripts import Script
 
 
@@ -111,3 +112,16 @@ def test_a_follow_up_that_begins_a_conversation_heeds_what_was_said_before(store
     store.inbox.accept(event_of("follow_up", event_id="f"))
     grant = store.leases.begin(conversation, "t")
     assert grant.unwanted == "opted_out"
+
+
+def test_what_an_operator_writes_in_the_scope_lead_is_told_to_all_personas(shared, conversation):
+    assert shared.consents.write(conversation, "out", "kim") == "done"
+    assert shared.consents.of_lead("@lead").state == "out"
+    assert shared.redis.zcard(shared.keys.of(conversation).errands) == 0
+
+
+def test_an_errand_whose_mark_was_taken_back_ends_without_telling_anyone(shared, conversation):
+    errands = shared.keys.of(conversation).errands
+    shared.redis.zadd(errands, {f"{ERRAND} {conversation.name}": 1})
+    shared.consents.tell(conversation)
+    assert (shared.redis.zcard(errands), shared.consents.of_lead("@lead")) == (0, None)

@@ -84,3 +84,14 @@ def test_a_clock_that_steps_back_moves_the_next_try_and_leaves_what_waits(make_s
     store.agenda.claim_due()
     assert known(store, "fu_1", "fu_2") == [False, True]
     assert store.redis.zscore(key(store), "fu_2") < store.follow_ups.now() + 61_000, "an hour and a minute before"
+
+
+def test_what_can_become_no_event_is_owed_once(store):
+    store.pulled.owe("ava", [])
+    store.pulled.owe("ava", ["fu_1"])
+    store.pulled.owe("ava", ["fu_1"])
+    assert store.pulled.unacknowledged("ava") == 1
+    [owed] = store.pulled.take_owed("ava")
+    store.pulled.acknowledged("ava", owed)
+    store.pulled.owe("ava", ["fu_1"])
+    assert store.pulled.unacknowledged("ava") == 0, "it was acknowledged"

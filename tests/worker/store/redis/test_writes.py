@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from simulation.servers.embedded_redis import EmbeddedRedis
+from tests.socket_server import Server
+from worker.store import Store, StoreError
 from worker.store.redis.writes import Memory, memory
 
 
@@ -77,3 +79,25 @@ def test_a_server_that_hides_itself_tells_no_memory(store, redis_server, make_st
 
 def test_any_policy_but_one_evicts():
     assert [Memory(1, 2, policy).evicts for policy in ("noeviction", "", "allkeys-lru")] == [False, False, True]
+
+
+def test_a_server_that_cannot_be_reached_is_an_error_and_no_answer(make_settings):
+    away = Store(make_settings(redis_url="redis://127.0.0.1:1/0"))
+    for ask in (away.refusal, lambda: memory(away.redis)):
+        with pytest.raises(StoreError):
+            ask()
+
+
+def test_a_server_whose_answer_has_no_figures_tells_no_memory(make_store):
+    """A proxy of a managed server answers INFO with nothing."""
+
+    def says_nothing(connection):
+        while asked := connection.recv(65536):
+            answer = b"%1\r\n$5\r\nproto\r\n:3\r\n" if b"HELLO" in asked else b"$0\r\n\r\n"
+            connection.sendall(answer * max(1, asked.count(b"CLIENT")))
+
+    server = Server(says_nothing)
+    try:
+        assert memory(make_store(redis_url=f"redis://127.0.0.1:{server.port}/0").redis) is None
+    finally:
+        server.close()
