@@ -34,7 +34,7 @@ def list_letters(
 
     Example: parley dead list --cause 422 --persona ava
     """
-    with session() as opened:
+    with session(reads=True) as opened:
         found = opened.store.dead_letters.newest(limit, persona, about(cause))
         only_counted = opened.store.measures.only_counted(persona)
     if json:
@@ -62,7 +62,7 @@ def causes(persona: PersonaOption = None, json: AsJson = False) -> None:
 
     Example: parley dead causes --persona ava
     """
-    with session() as opened:
+    with session(reads=True) as opened:
         found = opened.store.dead_letters.by_cause(persona)
     if json:
         screen.as_json(plain_deaths(found))
@@ -98,7 +98,7 @@ def show(
     Example: parley dead show c-101 ava @john_doe
     """
     conversation = conversation_of(persona, target)
-    with session() as opened:
+    with session(reads=True) as opened:
         letter = opened.store.dead_letters.open(conversation, event_id)
         if letter is None:
             raise No("There is no dead letter with this event id in this conversation.")

@@ -12,7 +12,7 @@ import typer
 from worker.cli import screen
 from worker.cli.arguments import AsJson, PersonaArgument, PersonaOption, TargetArgument
 from worker.cli.cadence import DAYS, WORDS, Tally, to_try
-from worker.cli.ending import No
+from worker.cli.ending import No, Usage
 from worker.cli.gates import closed_gates
 from worker.cli.session import Session, conversation_of, operator, session
 from worker.cli.times import both, relative, utc
@@ -44,7 +44,7 @@ def list_touches(
 
     Example: parley follow-ups list --persona ava --limit 20
     """
-    with session() as opened:
+    with session(reads=True) as opened:
         now = opened.store.follow_ups.now()
         found = opened.store.follow_ups.upcoming(limit, persona)
     if json:
@@ -74,7 +74,7 @@ def show(persona: PersonaArgument, target: TargetArgument, json: AsJson = False)
     Example: parley follow-ups show ava @john_doe
     """
     conversation = conversation_of(persona, target)
-    with session() as opened:
+    with session(reads=True) as opened:
         opened.need_persona(persona)
         policy = _policy(opened, persona)
         store = opened.store
@@ -125,7 +125,7 @@ def preview(
 
     Example: parley follow-ups preview --persona ava --delays 4h,1d,3d --quiet 21:00-09:00
     """
-    with session() as opened:
+    with session(reads=True) as opened:
         now = opened.store.follow_ups.now()
         policies = _policies(opened, persona, delays, quiet)
         tallies = {name: _rehearse(opened, name, policy, now) for name, policy in policies.items()}
@@ -204,10 +204,15 @@ def _policy(opened: Session, persona: str) -> Policy:
 
 
 def _policies(opened: Session, persona: str | None, delays: str | None, quiet: str | None) -> dict[str, Policy]:
+    without_cadence = {name for name, each in opened.settings.personas.items() if each.speaks == "characters"}
     if persona is not None:
         opened.need_persona(persona)
+        if delays and persona in without_cadence:
+            raise Usage(f"{persona} has no cadence: FluidTalk writes the follow-ups of the Characters API itself.")
     configured = {name: _policy(opened, name) for name in ([persona] if persona else sorted(opened.settings.personas))}
-    return {name: to_try(policy, delays, quiet) for name, policy in configured.items()}
+    return {
+        name: to_try(policy, None if name in without_cadence else delays, quiet) for name, policy in configured.items()
+    }
 
 
 def _rehearse(opened: Session, persona: str, policy: Policy, now: int) -> Tally:

@@ -20,7 +20,7 @@ def outreach(persona: PersonaArgument, json: AsJson = False) -> None:
 
     Example: parley outreach ava
     """
-    with session() as opened:
+    with session(reads=True) as opened:
         opened.need_persona(persona)
         state = opened.store.outreach.state(persona)
         closed = closed_gates(opened.store.personas.gates(persona), state.now)

@@ -120,6 +120,16 @@ def test_preview_counts_the_touches_of_each_day(parley, store, quiet, cadence):
     assert "Nothing was changed." in shown
 
 
+def test_no_cadence_is_tried_on_a_persona_whose_follow_ups_fluidtalk_writes(parley, quiet, cadence, monkeypatch):
+    quiet(persona="bea")
+    monkeypatch.setenv("PARLEY_PERSONAS__BEA__API_KEY", "ftc_live_bea")
+    monkeypatch.setenv("PARLEY_PERSONAS__BEA__PLATFORM", "instagram")
+    told = json.loads(parley("follow-ups", "preview", "--delays", "1d", "--json").out)
+    assert sum(told["bea"]["per_day"].values()) == 0
+    ended = parley("follow-ups", "preview", "--delays", "1d", "--persona", "bea")
+    assert (ended.status, "bea has no cadence: FluidTalk writes" in ended.err) == (2, True)
+
+
 def test_quiet_hours_can_be_tried(parley, store, quiet, cadence):
     quiet()
     at = datetime.fromtimestamp(store.follow_ups.state_of(Conversation("ava", "@lead")).due / 1000, UTC)
