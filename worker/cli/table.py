@@ -47,16 +47,6 @@ PARLEY = {
         "Ask the workers and schedulers of this machine, or this container, whether they make progress.",
         _LOOK,
     ),
-    "which": Entry(
-        "which:which",
-        "Say which lead a hash stands for, of those of whom anything is kept. More than one can have it, rarely.",
-        _LEAD,
-    ),
-    "rotate-keys": Entry(
-        "rotate_keys:rotate_keys",
-        "Encrypt all stored content with the first of PARLEY_ENCRYPTION__KEYS, beside running workers.",
-        _MORE,
-    ),
     "pause": Entry(
         "gates:pause",
         "Start no further call for a persona. Its events are accepted and wait; turns under way finish.",
@@ -107,6 +97,16 @@ PARLEY = {
         "forget:forget",
         "Erase all that is stored of one lead with one persona: messages, answers, timeline, dead letters, seal ...",
         _LEAD,
+    ),
+    "which": Entry(
+        "which:which",
+        "Say which lead a hash stands for, of those of whom anything is kept. More than one can have it, rarely.",
+        _LEAD,
+    ),
+    "rotate-keys": Entry(
+        "rotate_keys:rotate_keys",
+        "Encrypt all stored content with the first of PARLEY_ENCRYPTION__KEYS, beside running workers.",
+        _MORE,
     ),
 }
 
