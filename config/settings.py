@@ -30,6 +30,7 @@ from config import addresses, budgets, variables
 from config.addresses import Address
 from config.consent import Consent
 from config.ingress import Ingress
+from config.notices import Notices
 from config.outreach_rules import Frequency, MessagingWindows
 from config.personas import Persona, TextLost
 from config.processes import Flower, Metrics, Tracing, Worker
@@ -78,6 +79,7 @@ __all__ = [
     "Limits",
     "MessagingWindows",
     "Metrics",
+    "Notices",
     "Outreach",
     "Pacing",
     "Persona",
@@ -151,6 +153,7 @@ class Settings(BaseModel):
     tracing: Tracing = Tracing()
     flower: Flower = Flower()
     ingress: Ingress = Ingress()
+    notices: Notices = Notices()
 
     @model_validator(mode="before")
     @classmethod

@@ -196,6 +196,7 @@ _SENTENCES: dict[Cause, str | Callable[[_Figures], str]] = {
     Cause.NO_CONVERSATION: "no conversation yet (404)",
     Cause.LEASE_LOST: "left to another turn: lease lost",
     Cause.DROPPED_AT_HAND_BACK: "dropped at hand-back",
+    Cause.FORGOTTEN: "the lead was forgotten",
     Cause.REFUSED_AT_THE_DOOR: "refused at the door",
     Cause.INVALID_EVENT: "not an event",
     Cause.PERSONA_NOT_KNOWN: (

@@ -184,6 +184,7 @@ class Cause(StrEnum):
     # Turns that left their event to another one, and events that never came in.
     LEASE_LOST = "lease_lost"
     DROPPED_AT_HAND_BACK = "dropped_at_hand_back"
+    FORGOTTEN = "forgotten"
     REFUSED_AT_THE_DOOR = "refused_at_the_door"
     INVALID_EVENT = "invalid_event"
     PERSONA_NOT_KNOWN = "persona_not_known"

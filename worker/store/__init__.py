@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from worker.store.conversations.inbox import Inbox
     from worker.store.conversations.sessions import Sessions
     from worker.store.conversations.turn_steps import TurnSteps
+    from worker.store.notices import Notices
     from worker.store.operator.dead_letters import DeadLetters
     from worker.store.operator.erasure import Forgetting
     from worker.store.operator.key_rotation import Rotation
@@ -85,6 +86,7 @@ class Store:
             settings.personas,
             settings.captivate.name,
             mends=settings.role == "worker",
+            notices_kept=settings.notices.share(settings.agenda.shards),
         )
         handles = Handles(settings.privacy)
         self.broker = broker = None if settings.doorbells_in_store else Broker(settings.broker_address, settings.tls)
@@ -333,8 +335,22 @@ class Store:
         # Where the queues are, when they are lists of a Redis server.
         queues = self.redis if self.broker is None else self._broker_redis
         return Forgetting(
-            self.redis, queues, self.keys, self._scripts, self.consents, self.sessions, self._settings.captivate.name
+            self.redis,
+            queues,
+            self.keys,
+            self._scripts,
+            self.consents,
+            self.sessions,
+            self.notices,
+            self._settings.captivate.name,
         )
+
+    @cached_property
+    def notices(self) -> Notices:
+        """What the outside may have to know."""
+        from worker.store.notices import Notices
+
+        return Notices(self.redis, self.keys, self._scripts, self._settings.notices)
 
     @cached_property
     def dead_letters(self) -> DeadLetters:

@@ -65,6 +65,10 @@ All keys of a conversation carry one hash tag, its shard, together with that sha
     parley:{NN}:pulled:<persona>               ZSET  a day after the ack     accept settle acks    the same
                                                                              hand_back forget
     parley:{NN}:pulling:<persona>:<what>       TEXT  at the next pull        pull_follow_ups       the same
+    parley:{NN}:notices                        STREAM 3 days, and bytes      all that write a fate   notices
+                                                                             or change one
+    parley:{NN}:notices_kept                   HASH  never (a few counters)  the same              the same, notices
+    parley:{NN}:noticed:<conversation>         TEXT  a week unused           the same              the same
     parley:{NN}:clock                          TEXT  a week unused           all scripts            the same
     parley:{NN}:rate:<persona>                 TEXT  a minute unused         admit                 admit
     parley:{NN}:reserved:<persona>             ZSET  ten minutes unused      admit                 admit
@@ -249,6 +253,16 @@ class Shard:
     def channel_prefix(self) -> Key:
         """What stands before an environment's name in the key of its channel's gate."""
         return self.key("channel:")
+
+    @cached_property
+    def notices(self) -> Key:
+        """What the outside may have to know, in order."""
+        return self.key("notices")
+
+    @cached_property
+    def notices_kept(self) -> Key:
+        """Counters of notices, and whether they are kept."""
+        return self.key("notices_kept")
 
     @cached_property
     def clock(self) -> Key:

@@ -141,7 +141,7 @@ if ends_takeover and redis.call('HGET', conversation, 'taken_over') == 'livechat
   local keys = {conversation = conversation, inbox = inbox, timeline = timeline, books = books, follow_ups = follow_ups,
     taken_over = taken_over, dead = dead, journals = journal_prefix}
   local answer, settled_ms = string.match(takeover, '^(%l+) (%d+)$')
-  local _, left = hand_back(keys, name, answer, now, math.huge, settled_ms)
+  local _, left = hand_back(keys, name, answer, now, math.huge, settled_ms, 'livechat_over')
   waiting, handed_back = left, true
 end
 if waiting >= inbox_limit then
@@ -154,6 +154,7 @@ if known[1] then
   -- What was refused comes again as it should be: its sender has done what the letter waited for, and a replay of the
   -- letter would say it twice. So the letter ends here, and this event takes its place in the books.
   begin_only_with_room(agenda)
+  notice_event(journal, name, now, 'replayed', '')
   redis.call('DEL', journal)
   redis.call('ZREM', dead, id .. ' ' .. name)
   make_room(journal_prefix, id, name)

@@ -23,6 +23,7 @@ if state == 'none' then
   count_out(opted_out, name, past, nil)
   redis.call('HDEL', conversation, 'consent')
   note(timeline, now, 'consent removed', by)
+  notice_conversation(conversation, name, now, 'consent_removed', 'operator')
 else
   write_consent(keys, name, state, by, now, since)
 end

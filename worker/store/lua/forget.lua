@@ -9,6 +9,7 @@ local now = clock()
 if number(redis.call('HGET', conversation, 'lease_until')) > now then return {'busy', 0, 0} end
 
 finish_even_when_full(conversation)
+nameless_notices = true
 local waiting, ids = redis.call('LRANGE', inbox, 0, -1), {}
 for _, id in ipairs(waiting) do
   end_event(journal_prefix .. id .. ' ' .. name, books, name, 'skipped', reason, now, 1000)
@@ -25,6 +26,7 @@ for _, id in ipairs(redis.call('ZRANGE', own_refused, 0, -1)) do
   redis.call('ZREM', all_refused, id .. ' ' .. name)
   redis.call('ZREM', dead, id .. ' ' .. name)
 end
+end_sequence(conversation, name, now)
 redis.call('DEL', conversation, inbox, timeline, own_refused)
 redis.call('ZREM', agenda, name)
 redis.call('ZREM', follow_ups, name)

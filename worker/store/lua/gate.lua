@@ -8,9 +8,16 @@
 -- grows once.
 
 local now = clock()
+
+-- Its home shard tells it, once. What is a channel's is no persona's.
+local function notice_closed()
+  if owner == '' or gate == 'channel' then return end
+  notice_persona(gates, owner, now, gate == 'quarantined' and 'quarantined' or 'held', gate)
+end
+
 if interval_ms == 0 then
   finish_even_when_full(gates)
-  redis.call('HSET', gates, gate, reason)
+  if redis.call('HSET', gates, gate, reason) == 1 then notice_closed() end
   -- An opening that is not finished yet must not open it again.
   if owner ~= '' then redis.call('ZREM', errands, 'open ' .. gate .. ' ' .. owner) end
   return {0, 1}
@@ -35,4 +42,6 @@ if gate ~= 'hold' and owner ~= '' then
   redis.call('ZADD', errands, at, 'probe ' .. gate .. ' ' .. owner)
   redis.call('ZREM', errands, 'open ' .. gate .. ' ' .. owner)
 end
-return {at, (not past[1] or number(past[1]) <= now) and 1 or 0}
+local closed = not past[1] or number(past[1]) <= now
+if closed then notice_closed() end
+return {at, closed and 1 or 0}

@@ -28,7 +28,7 @@ end
 local keys = {conversation = conversation, inbox = inbox, timeline = timeline, books = books, taken_over = taken_over,
   dead = dead, journals = journal_prefix}
 finish_even_when_full(conversation)
-local dropped, left, at_work = hand_back(keys, name, answer, now, ended, settled_ms)
+local dropped, left, at_work = hand_back(keys, name, answer, now, ended, settled_ms, quiet_ms ~= '' and 'quiet' or 'operator')
 redis.call('HSET', conversation, 'handed_back_by', call .. ' ' .. dropped)
 redis.call('LTRIM', timeline, -timeline_entries, -1)
 if left == 0 then

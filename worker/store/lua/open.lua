@@ -5,7 +5,12 @@
 -- Returns 1. Twice for one call: the second time changes nothing.
 
 finish_even_when_full(gates)
-redis.call('HDEL', gates, unpack(fields))
+local now = clock()
+-- Time alone opens this one.
+local was_open = gate == 'hold' and number(redis.call('HGET', gates, 'hold_until')) <= now
+if redis.call('HDEL', gates, unpack(fields)) > 0 and gate ~= 'channel' and not was_open then
+  notice_persona(gates, owner, now, 'resumed', gate)
+end
 redis.call('ZREM', errands, 'probe ' .. gate .. ' ' .. owner)
-redis.call('ZADD', errands, clock() + finish_ms, 'open ' .. gate .. ' ' .. owner)
+redis.call('ZADD', errands, now + finish_ms, 'open ' .. gate .. ' ' .. owner)
 return 1

@@ -27,6 +27,7 @@ if share > 0 and not of_before and #lines >= minimum and bad / #lines >= share t
   local reason = 'openers_bad bad=' .. bad .. ' counted=' .. #lines
   if redis.call('HSETNX', persona, 'outreach', reason) == 1 then
     redis.call('HSET', ramp, 'stopped_by', opener)
+    notice_persona(ramp, string.match(opener, '^%S+ ([^:]*)'), clock(), 'held', 'outreach')
   end
 end
 local closed = redis.call('HGET', persona, 'outreach')

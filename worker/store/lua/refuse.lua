@@ -76,6 +76,7 @@ index(own, id)
 if of_shard then index(all, id .. ' ' .. name) end
 count(books, name, 'accepted')
 count(books, name, 'dead')
+notice_event(journal, name, now, 'dead', reason)
 -- The timeline of a conversation in which something waits does not expire, and no refusal ends another one's earlier.
 local ends = redis.call('PTTL', timeline)
 note(timeline, now, 'refused', reason)

@@ -42,6 +42,7 @@ if mode == 'discard' then
     redis.call('HSET', journal, 'discarded_at', now)
     make_room(journal_prefix, event_id, name)
     note(timeline, now, 'discarded', event_id)
+    notice_event(journal, name, now, 'discarded', letter.reason or '')
   end
   return say('discarded')
 end
@@ -56,6 +57,7 @@ if mode == 'readmitted' then
   redis.call('HDEL', journal, 'fate', 'discarded_at', 'payload')
   redis.call('HSET', journal, 'replayed_by', call, 'replayed_as', accepted_as)
   note(timeline, now, 'readmitted', event_id, accepted_as)
+  notice_event(journal, name, now, 'replayed', '')
   return say('readmitted')
 end
 if letter.kind == 'refused' then return say(mode == 'join' and 'cannot_join' or 'refused') end
@@ -129,6 +131,7 @@ end
 count(books, name, 'dead', -1)
 redis.call('ZREM', dead, event_id .. ' ' .. name)
 note(timeline, now, 'replayed', mode, event_id)
+notice_event(journal, name, now, 'replayed', '')
 for _, key in ipairs({conversation, journal, timeline}) do redis.call('PERSIST', key) end
 
 local ring = 0

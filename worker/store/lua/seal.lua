@@ -26,5 +26,6 @@ else
   if idle then expire_quiet(conversation, follow_ups, name, now, conversation_ms) end
 end
 note(timeline, now, sealing and 'sealed by' or 'unsealed by', by)
+notice_conversation(conversation, name, now, sealing and 'sealed' or 'unsealed', 'operator')
 if idle then redis.call('PEXPIRE', timeline, timeline_ms) end
 return 'done'

@@ -31,7 +31,7 @@ for index, id in ipairs(ids) do
     rank = last_rank
   end
   if fate == 'answered' and not only_told(past[2]) then answered_rank = math.max(answered_rank, rank) end
-  end_event(journal, books, name, own, reason, now, own == 'dead' and dead_ms or settled_ms)
+  end_event(journal, books, name, own, reason, now, own == 'dead' and dead_ms or settled_ms, index > 1 and ids[1] or nil)
   if own == 'dead' then
     redis.call('HSET', journal, 'rank', rank)
     if index > 1 then redis.call('HSET', journal, 'asked_with', ids[1]) end
@@ -71,7 +71,10 @@ elseif mark == 'escalated' then
   end
 elseif mark ~= '' then
   learn(mark, now)
-  if mark == 'sealed' then redis.call('HSET', sealed, name, now) end
+  if mark == 'sealed' then
+    redis.call('HSET', sealed, name, now)
+    if not was_sealed then notice_conversation(conversation, name, now, 'sealed', cause_of(reason)) end
+  end
 end
 
 local left = redis.call('LLEN', inbox)

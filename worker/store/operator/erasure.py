@@ -16,6 +16,7 @@ from worker.domain.conversation import Conversation
 from worker.store.conversations.consents import Consents
 from worker.store.conversations.sessions import Sessions
 from worker.store.keys import Keys
+from worker.store.notices import Notices
 from worker.store.queues.celery_messages import UnreadableMessage, read
 from worker.store.queues.parked import PARKED
 from worker.store.queues.queue_lists import EVENTS, SHARED
@@ -75,6 +76,7 @@ class Forgetting:
         scripts: Scripts,
         consents: Consents,
         sessions: Sessions,
+        notices: Notices,
         channel: str,
     ) -> None:
         self._redis = redis
@@ -84,6 +86,7 @@ class Forgetting:
         self._erase_lead = scripts.erase_lead
         self._consents = consents
         self._sessions = sessions
+        self._notices = notices
         self._erased = consents.erased
         self._channel = channel
 
@@ -153,6 +156,7 @@ class Forgetting:
 
     def _forget_elsewhere(self, conversation: Conversation) -> None:
         self._sessions.forget(conversation)
+        self._notices.erase(conversation)
         home, name = self._keys.persona(conversation.persona), conversation.name
         for openers in (home.moments, home.gone):
             self._remove(openers, lambda opener: opener.partition(" ")[2] == name)

@@ -17,6 +17,7 @@ from worker.store.faces import (
     door,
     follow_ups,
     gates,
+    notices,
     operators,
     outreach,
     places,
@@ -120,6 +121,9 @@ def _tell_when_full(error: ResponseError) -> None:
         raise StoreFull(said) from None
 
 
+# What scripts share beside the prelude; each uses only those before it.
+_SHARED = ("notices", "endings", "touches", "takeover", "interruptions", "places", "consent")
+
 # What a script may say of itself to ``lua/lib/clock.lua``.
 _ONLY_READS = "\nlocal stores\n"
 
@@ -131,6 +135,8 @@ class Scripts:
     without them, as in a cluster, each call goes through the client. ``lease_ms``, ``personas`` and ``channel``: the
     longest lease, the configured personas and the name of the channel, which ``lua/lib/clock.lua`` has to know when the
     store's clock steps back. ``mends`` False: this process does not know all of them, and leaves that to workers.
+    ``notices_kept``: bytes and milliseconds of the notices that each shard keeps; None: this process writes them when
+    others have said that they are kept.
     """
 
     def __init__(
@@ -142,6 +148,7 @@ class Scripts:
         personas: Iterable[str] = (),
         channel: str = "",
         mends: bool = True,
+        notices_kept: tuple[int, int] | None = None,
     ) -> None:
         folder = resources.files("worker.store") / "lua"
 
@@ -149,8 +156,8 @@ class Scripts:
             return (folder / f"{name}.lua").read_text(encoding="utf-8")
 
         prelude, shared = (
-            [words(), read("lib/prelude")],
-            [read(f"lib/{name}") for name in ("touches", "takeover", "interruptions", "places", "consent")],
+            [words(), _kept(notices_kept), read("lib/prelude")],
+            [read(f"lib/{name}") for name in _SHARED],
         )
         plain = LUA if ahead else ""
         clock = _known(lease_ms, personas, channel) + read("lib/clock") if mends else _ONLY_READS
@@ -212,6 +219,13 @@ class Scripts:
         self.erase_lead = script(consent.erase_lead)
         self.consent_told = script(consent.consent_told)
         self.forget = script(operators.forget)
+        self.keep_notices = script(notices.keep_notices)
+        self.erase_notices = script(notices.erase_notices)
+
+
+def _kept(notices: tuple[int, int] | None) -> str:
+    most_bytes, age_ms = notices or ("nil", "nil")
+    return f"local NOTICES_BYTES = {most_bytes}\nlocal NOTICES_MS = {age_ms}\n"
 
 
 def _known(lease_ms: int, personas: Iterable[str], channel: str) -> str:

@@ -70,7 +70,7 @@ def shared_names() -> set[str]:
     }
 
 
-SHARED = shared_names() | {"LEASE_MS", "PERSONAS", "CHANNEL"}
+SHARED = shared_names() | {"LEASE_MS", "PERSONAS", "CHANNEL", "NOTICES_BYTES", "NOTICES_MS"}
 
 
 def test_every_script_has_a_face_and_every_face_a_script():

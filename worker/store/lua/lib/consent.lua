@@ -52,4 +52,6 @@ local function write_consent(keys, name, state, by, now, since)
     end
   end
   note(keys.timeline, now, state == 'out' and 'opted out' or 'opted in', by)
+  local who = by == 'lead' and by or 'operator'
+  notice_conversation(keys.conversation, name, now, state == 'out' and 'opted_out' or 'opted_in', who)
 end

@@ -32,6 +32,7 @@
 --                    consent                        what the lead has said last: out, or in (lua/lib/consent.lua)
 --                    confirmed                      milliseconds of the opt-out that a word was accepted for (its confirmation)
 --                    sealed_by, sealing             operator and reason of a seal; name of the last call that sealed or opened
+--                    noticed                        sequence of the last notice about it (lua/lib/notices.lua)
 -- inbox        LIST  event ids in the order of acceptance
 -- journal      HASH  kind, payload (content), accepted_at (or replayed), first_accepted_at (when replayed)
 --                    (payload, image_url and reply end with an event that is not dead)
@@ -104,6 +105,7 @@
 -- erased_consents HASH  keyed hash of the name of an erased conversation, or of an erased lead's handle -> the same
 -- books        HASH  <persona>:accepted, :answered, :joined, :ignored, :sealed, :skipped, :dead
 -- clock        TEXT  the latest time that a script of this shard has seen, to about two seconds (lua/lib/clock.lua)
+-- notices, notices_kept, noticed: lua/lib/notices.lua
 -- Content is opaque to scripts: it can be encrypted (worker/store/encryption.py), the same text always alike.
 -- All times are milliseconds of the Redis clock.
 -- What scripts know of the words of worker/domain/vocabulary.py, such as speaks_first(kind), is made by worker/store/redis/lua_words.py.
@@ -186,50 +188,11 @@ local function pulled_of(key, name)
   return string.match(key, '^[^}]*}') .. ':pulled:' .. string.match(name, '^[^:]*')
 end
 
--- FluidTalk is told, apart from the turn, that a follow-up which was pulled has its fate.
-local function owe_ack(journal, name, now)
-  local ref = redis.call('HGET', journal, 'ref')
-  if ref then redis.call('ZADD', pulled_of(journal, name), stamp(now), ref) end
-end
-
--- Give one event its fate: journal, retention, books. Whoever calls takes it off the inbox. Only who is dead can be
--- replayed: of all others nobody needs what was said, which is most of their memory.
-local function end_event(journal, books, name, fate, reason, now, retention)
-  redis.call('HSET', journal, 'fate', fate, 'reason', reason, 'step', 'settled', 'settled_at', stamp(now))
-  if fate ~= 'dead' then redis.call('HDEL', journal, 'payload', 'reply', 'image_url') end
-  redis.call('PEXPIRE', journal, retention)
-  count(books, name, fate)
-  if string.find(journal, ':journal:pulled-', 1, true) then owe_ack(journal, name, now) end
-end
-
 -- Whether the reply that a head has is that of its group, from before their common death. Only for a group that died
 -- with 0.1.0 the times decide.
 local function is_of_group(replied_at, alone, died_at)
   if alone then return replied_at and alone == '0' end
   return replied_at and number(replied_at) <= number(died_at)
-end
-
--- A group that died with its reply is replayed by its head: whoever was asked with it ends with it. Returns how many,
--- and their highest rank.
-local function end_members(prefix, books, dead, name, head_id, fate, reason, now, retention)
-  local own = fate == 'answered' and 'joined' or fate
-  local ended, highest = 0, 0
-  local members = redis.call('HGET', prefix .. head_id .. ' ' .. name, 'members')
-  if not members then return 0, 0 end
-  local head = redis.call('HMGET', prefix .. head_id .. ' ' .. name, 'replied_at', 'alone')
-  for id in string.gmatch(members, '%S+') do
-    local journal = prefix .. id .. ' ' .. name
-    local letter = redis.call('HMGET', journal, 'fate', 'asked_with', 'settled_at', 'rank')
-    -- A reply from after their common death is to the head's words alone.
-    if letter[1] == 'dead' and letter[2] == head_id and is_of_group(head[1], head[2], letter[3]) then
-      end_event(journal, books, name, own, reason, now, retention)
-      redis.call('HDEL', journal, 'asked_with', 'discarded_at')
-      count(books, name, 'dead', -1)
-      redis.call('ZREM', dead, id .. ' ' .. name)
-      ended, highest = ended + 1, math.max(highest, number(letter[4]))
-    end
-  end
-  return ended, highest
 end
 
 -- When a takeover ends by itself: milliseconds after the last that was heard of the lead; nil = only by hand. What

@@ -13,6 +13,8 @@ local function take_over(keys, name, reason, now)
   redis.call('PERSIST', keys.conversation)
   end_plan(keys.conversation, keys.follow_ups, keys.timeline, name, now, 'taken_over')
   note(keys.timeline, now, 'taken over', reason)
+  local by_itself = reason == 'livechat' or reason == 'escalated'
+  notice_conversation(keys.conversation, name, now, 'taken_over', by_itself and reason or 'operator')
 end
 
 -- The message that an event is a further image of, or nil. Of what a release without derived_from accepted, only the id
@@ -40,8 +42,9 @@ end
 
 -- Let the persona go on. `answer`: joined = all that waits stays, last = the lead's newest message, none = nothing.
 -- What is asked or delivered at this moment stays, and so does what was accepted since `ended`.
+-- `why`: operator, quiet or livechat_over, for those outside.
 -- Returns how many events were dropped, how many are left, whether a turn is at work on them.
-local function hand_back(keys, name, answer, now, ended, settled_ms)
+local function hand_back(keys, name, answer, now, ended, settled_ms, why)
   local state = redis.call('HMGET', keys.conversation, 'owner', 'lease_until', 'group')
   local at_work = state[1] and number(state[2]) > now
   local group = number(state[3])
@@ -78,6 +81,7 @@ local function hand_back(keys, name, answer, now, ended, settled_ms)
   redis.call('HDEL', keys.conversation, 'taken_over', 'taken_over_at', 'rings')
   redis.call('HDEL', keys.taken_over, name)
   note(keys.timeline, now, 'handed back', answer)
+  notice_conversation(keys.conversation, name, now, 'handed_back', why)
   if dropped > 0 then note(keys.timeline, now, 'skipped', DROPPED, dropped + covered) end
   return dropped, #left, at_work
 end
