@@ -129,4 +129,5 @@ class Upkeep:
         long as a quiet one is kept. Returns how many letters."""
         self._store.layout.ensure()
         self._store.known.trim()
+        self._store.notices.keep()
         return self._store.dead_letters.trim()

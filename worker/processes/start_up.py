@@ -124,6 +124,7 @@ class StartUpCheck:
             reason = _reason_to_refuse(found, self._settings)
             if answered and not reason and not self._only:
                 store.apis.note()
+                store.notices.keep()
         finally:
             store.close()
         if answered or first:

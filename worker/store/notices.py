@@ -22,12 +22,15 @@ from worker.domain.notices import Notice
 from worker.domain.vocabulary import FATES, KINDS, Cause
 from worker.store import notice_cursors as cursors
 from worker.store.keys import Keys
-from worker.store.notice_cursors import START, Place
+from worker.store.notice_cursors import START, Place, UnknownCursor
 from worker.store.redis.cluster import LateCluster
+from worker.store.redis.connection import clock_ms
 from worker.store.redis.scripts import Scripts
 
+__all__ = ["NoticeFigures", "Notices", "Page", "ShardPage", "UnknownCursor"]
+
 # Processes that are not told whether notices are kept go by what workers and beats say, for so long after they said it.
-_TOLD_MS = 3_600_000
+_TOLD_MS = 2 * 86_400_000
 _ERASED_AT_ONCE = 500
 
 
@@ -92,6 +95,25 @@ class Notices:
             for shard in self._keys.shards
         ]
         return sum(self._keep.many(calls))
+
+    def kept(self) -> bool:
+        """Whether notices are written, by these settings or by those of the workers."""
+        if self._rules.enabled:
+            return True
+        until: Any = self._redis.hget(self._keys.shards[0].notices_kept, "until")
+        return int(until or 0) > clock_ms(self._redis)
+
+    def find(self, notice_id: str) -> Notice | None:
+        """The notice with this id; None = there is none, or it is no longer kept."""
+        number, _, place = notice_id.partition("-")
+        if not number.isdecimal() or int(number) >= self.shards:
+            return None
+        try:
+            at = Place.of(place)
+        except UnknownCursor:
+            return None
+        entries: Any = self._redis.xrange(self._keys.shards[int(number)].notices, min=str(at), max=str(at))
+        return _notice(int(number), entries[0]) if entries else None
 
     def read(self, after: str = "", limit: int = 100) -> Page:
         """The next notices behind a cursor, at most ``limit``. ``after``: '' = from the oldest that is kept.

@@ -25,6 +25,7 @@ from worker.web import bodies, problems, schemas
 from worker.web.captivate import CaptivateDoor, Posted
 from worker.web.fates import Fates
 from worker.web.gathering import Gathered
+from worker.web.notices import NoticesDoor
 from worker.web.problems import Problem
 from worker.web.readiness import Readiness
 from worker.web.receipts import Receipts
@@ -61,6 +62,7 @@ class Ingress:
         captivate = CaptivateDoor(settings, store, producer, self._door)
         self._posted = Gathered(partial(self._ready_for, captivate.many), _MOST_AT_ONCE)
         self._fates = Fates(store, self._receipts)
+        self._notices_door = NoticesDoor(settings, store, self._in_thread)
         self.readiness = Readiness(store)
 
     def application(self) -> Starlette:
@@ -69,6 +71,7 @@ class Ingress:
             self._route("/v1/events", self._events, "POST"),
             self._route("/v1/captivate/{persona}", self._captivate, "POST"),
             self._route("/v1/receipts/{receipt}", self._receipt, "GET"),
+            self._route("/v1/notices", self._notices, "GET"),
             self._route("/openapi.json", self._openapi, "GET"),
             self._route("/schemas/{name}.json", self._schema, "GET"),
             self._route("/health/live", self._live, "GET"),
@@ -153,6 +156,12 @@ class Ingress:
         request.state.source = source.name
         source.spend(1)
         return JSONResponse(await self._in_thread(self._fates.of, source, request.path_params["receipt"]))
+
+    async def _notices(self, request: Request) -> Response:
+        source = self.sources.of_reader(request.headers)
+        request.state.source = source.name
+        source.spend(1)
+        return JSONResponse(await self._notices_door.answer(source, request.query_params))
 
     async def _openapi(self, _: Request) -> Response:
         return JSONResponse(schemas.openapi())

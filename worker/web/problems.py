@@ -35,11 +35,14 @@ class Kind:
 
 KINDS = {
     "not-json": Kind(400, "The body is not JSON", "send one JSON object, or an array of them, as UTF-8 text"),
+    "query": Kind(400, "The query cannot be used", "correct what is named; see /openapi.json"),
+    "unknown-cursor": Kind(400, "The cursor is not known", "begin without one, or with the last one that was answered"),
     "unauthenticated": Kind(401, "The sender is not known", "send the token or the signature of a configured source"),
     "forbidden": Kind(403, "The source may not send this", "widen PERSONAS or KINDS of the source"),
     "not-found": Kind(404, "There is nothing at this address", "see /openapi.json for the addresses"),
     "unknown-persona": Kind(404, "The persona is not configured", "correct the name, or configure the persona"),
     "unknown-receipt": Kind(404, "The receipt is not known", "use the receipt of an event that this source has sent"),
+    "notices-off": Kind(404, "Notices are not kept", "set PARLEY_NOTICES__KEEP=true in all processes"),
     "method-not-allowed": Kind(405, "The address does not take this method", "see /openapi.json for the methods"),
     "too-slow": Kind(408, "The request did not arrive in time", "send the same request again, without pauses"),
     "inbox-full": Kind(409, "Too many events of this conversation wait", "send the same event again later"),

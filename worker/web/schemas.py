@@ -12,7 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from worker import __version__
 from worker.domain.events import Event
+from worker.domain.notices import NoticeType
 from worker.domain.vocabulary import Cause, Fate
+from worker.web.notices import MOST_NOTICES, MOST_SECONDS
 from worker.web.problems import KINDS, MEDIA_TYPE
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -57,6 +59,39 @@ class State(BaseModel):
     attempts: Attempts
 
 
+class NoticeDocument(BaseModel):
+    """What became of an event, a conversation or a persona. Times are UTC (RFC 3339)."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    id: str = Field(description="Names it and no other.")
+    type: str = Field(
+        pattern=r"^parley\.(event|conversation|persona)\.[a-z_]+$", examples=[each.value for each in NoticeType]
+    )
+    time: str
+    persona: str
+    target: str | None = Field(description="The lead; null of a persona, and of a lead that was forgotten.")
+    sequence: int = Field(description="Grows by one with each notice of a conversation, and of a persona.")
+    event_id: str | None
+    kind: str | None
+    fate: Fate | None
+    cause: str | None
+    attempts: Attempts | None
+    accepted_at: str | None
+    ended_at: str | None
+    joined: str | None = Field(description="The event that it was asked together with.")
+
+
+class Notices(BaseModel):
+    """The next notices, in the order of each conversation."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    notices: list[NoticeDocument]
+    cursor: str = Field(description="For the next request, as after.")
+    dropped: int = Field(ge=0, description="How many there were before these, of all sources, and are gone.")
+
+
 class ProblemDocument(BaseModel):
     """Why a request, or one event of an array, was refused (RFC 9457)."""
 
@@ -94,6 +129,7 @@ _MODELS: dict[str, TypeAdapter[Any]] = {
     "receipt": TypeAdapter(Receipt),
     "results": TypeAdapter(Results),
     "state": TypeAdapter(State),
+    "notices": TypeAdapter(Notices),
     "problem": TypeAdapter(ProblemDocument),
 }
 NAMES = tuple(_MODELS)
@@ -122,6 +158,7 @@ def openapi() -> dict[str, Any]:
             "/v1/events": {"post": _send_events()},
             "/v1/captivate/{persona}": {"post": _send_captivate()},
             "/v1/receipts/{receipt}": {"get": _look()},
+            "/v1/notices": {"get": _pull()},
         },
         "components": {
             "securitySchemes": {
@@ -174,6 +211,23 @@ def _look() -> dict[str, Any]:
         "parameters": [_in_path("receipt")],
         "responses": {"200": _answer("Its state", "state"), **_problems(401, 404, 429, 500, 503)},
     }
+
+
+def _pull() -> dict[str, Any]:
+    return {
+        "operationId": "pullNotices",
+        "summary": "The next notices",
+        "parameters": [
+            _in_query("after", {"type": "string", "maxLength": 8192}),
+            _in_query("limit", {"type": "integer", "minimum": 1, "maximum": MOST_NOTICES, "default": 100}),
+            _in_query("wait", {"type": "integer", "minimum": 0, "maximum": MOST_SECONDS, "default": 0}),
+        ],
+        "responses": {"200": _answer("Those behind the cursor", "notices"), **_problems(400, 401, 404, 429, 500, 503)},
+    }
+
+
+def _in_query(name: str, schema: dict[str, Any]) -> dict[str, Any]:
+    return {"name": name, "in": "query", "required": False, "schema": schema}
 
 
 def _ref(name: str) -> dict[str, str]:
