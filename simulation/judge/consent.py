@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from simulation.judge.log import Lead, Log, Sent, just_thawed
@@ -91,15 +91,19 @@ def consent(log: Log, rules: Rules, thawed_at: Sequence[float] = ()) -> Consent:
     """Judge all opt-outs of a log. ``thawed_at``: when frozen workers went on, ascending."""
     times = opt_outs(log.sent)
     asks, sends = _outreach_asks(log), _outreach_sends(log)
-    asked, sent = ([call for lead, call in calls if _is_out(times, lead, call)] for calls in (asks, sends))
+    out: dict[Lead, list[OptOut]] = defaultdict(list)
+    for time in times:
+        out[time.lead].append(time)
+    asked, sent = ([call for lead, call in made if _is_out(out.get(lead, ()), call)] for made in (asks, sends))
     woken = [call for call in (*asked, *sent) if just_thawed(call, thawed_at)]
     confirmations = [_confirmations(log, time) for time in times]
     promised = [bool(time.lead[0] in rules.confirming) for time in times]
     unconfirmed: dict[Lead, int] = defaultdict(int)
     start_came_first = 0
+    calls = _calls_for(log)
     for time, count, due in zip(times, confirmations, promised, strict=True):
         if due and not count:
-            first = _start_came_first(log, time)
+            first = _start_came_first(time, calls.get(time.lead, ()))
             start_came_first += first
             unconfirmed[time.lead] += not first
     return Consent(
@@ -116,10 +120,8 @@ def consent(log: Log, rules: Rules, thawed_at: Sequence[float] = ()) -> Consent:
     )
 
 
-def _is_out(times: Sequence[OptOut], lead: Lead, call: Call) -> bool:
-    return any(
-        time.lead == lead and time.began_at + _ON_ITS_WAY_SECONDS < call.start_wall < time.ended_at for time in times
-    )
+def _is_out(times: Iterable[OptOut], call: Call) -> bool:
+    return any(time.began_at + _ON_ITS_WAY_SECONDS < call.start_wall < time.ended_at for time in times)
 
 
 def _outreach_asks(log: Log) -> list[tuple[Lead, Call]]:
@@ -147,16 +149,24 @@ def _confirmations(log: Log, time: OptOut) -> int:
     return sum(log.sent[number].text in log.answered_at for number in time.stops)
 
 
-def _start_came_first(log: Log, time: OptOut) -> bool:
+def _calls_for(log: Log) -> Mapping[Lead, list[tuple[int, float]]]:
+    """Of the calls for each lead: the number of the last event that it was for, and when it began."""
+    found: dict[Lead, list[tuple[int, float]]] = defaultdict(list)
+    for call, words in (*log.asks, *log.sends):
+        latest: dict[Lead, int] = {}
+        for number in (log.number_of[word] for word in words if word in log.number_of):
+            lead = log.sent[number].lead
+            latest[lead] = max(number, latest.get(lead, number))
+        for lead, number in latest.items():
+            found[lead].append((number, call.start_wall))
+    return found
+
+
+def _start_came_first(time: OptOut, calls: Iterable[tuple[int, float]]) -> bool:
     # A conversation is worked off in order: what was done for a later event shows that the turn of the STOP was over.
     if time.start is None:
         return False
-    for call, words in (*log.asks, *log.sends):
-        numbers = [log.number_of[word] for word in words if word in log.number_of]
-        of_lead = [number for number in numbers if log.sent[number].lead == time.lead]
-        if of_lead and max(of_lead) > time.stops[0] and call.start_wall < time.ended_at:
-            return False
-    return True
+    return not any(number > time.stops[0] and began < time.ended_at for number, began in calls)
 
 
 def _above_cap(sends: Sequence[tuple[Lead, Call]], per_day: int) -> int:
