@@ -78,9 +78,9 @@ class AsyncClient:
         """As ``Client.status``."""
         return await self._run(self._calls.status(receipt))
 
-    def notices(self, *, after: str | None = None, limit: int = 100, wait: float = 0) -> AsyncNotices:
+    def notices(self, *, after: str | None = None, limit: int = 100, wait: int = 0) -> AsyncNotices:
         """As ``Client.notices``."""
-        return AsyncNotices(self._page, Position(after, limit, transport.checked_seconds("wait", wait, 0)))
+        return AsyncNotices(self._page, Position(after, limit, wait))
 
     async def aclose(self) -> None:
         """Close the connections."""

@@ -97,9 +97,9 @@ class Calls:
         answer = yield from self._exchange("GET", f"/v1/receipts/{name}")
         return _read(State, _object(answer), answer.status)
 
-    def notices(self, after: str | None, limit: int, wait: float) -> Flow[Page]:
+    def notices(self, after: str | None, limit: int, wait: int) -> Flow[Page]:
         """The notices behind a cursor. Raises ``ParleyError``."""
-        query = {"limit": str(limit), "wait": f"{wait:g}", **({} if after is None else {"after": after})}
+        query = {"limit": str(limit), "wait": str(wait), **({} if after is None else {"after": after})}
         began_at = self.now()
         answer = yield from self._exchange("GET", f"/v1/notices?{urlencode(query)}", wait=wait)
         page = _read(Page, _object(answer), answer.status)

@@ -103,13 +103,14 @@ class Client:
         """What became of an event. Raises ``UnknownReceipt`` and as ``send``."""
         return self._run(self._calls.status(receipt))
 
-    def notices(self, *, after: str | None = None, limit: int = 100, wait: float = 0) -> Notices:
+    def notices(self, *, after: str | None = None, limit: int = 100, wait: int = 0) -> Notices:
         """What became of events, conversations and personas, for a source that would rather ask than be told.
 
-        ``after``: the cursor of an earlier reader; None = from the oldest notice that is kept. ``limit``: of a page.
-        ``wait``: seconds that the ingress may wait for a notice when there is none; then the iterator never ends.
+        ``after``: the cursor of an earlier reader; None = from the oldest notice that is kept. ``limit``: of a page, at
+        most 1000. ``wait``: seconds, at most 60, that the ingress waits for a notice when there is none; then the
+        iterator never ends.
         """
-        return Notices(self._page, Position(after, limit, transport.checked_seconds("wait", wait, 0)))
+        return Notices(self._page, Position(after, limit, wait))
 
     def close(self) -> None:
         """Close the connections."""

@@ -5,7 +5,8 @@ ParleyError
 ├── Unreachable                        no answer, also after retries
 ├── BadAnswer                          an answer that is not the ingress's
 └── Problem                            the ingress answered with a problem document (RFC 9457)
-    ├── Unauthenticated, Forbidden, UnknownPersona, UnknownReceipt, MissingChannel, InboxFull, TooLarge, Refused
+    ├── Unauthenticated, Forbidden, UnknownPersona, UnknownReceipt, UnknownCursor, NoticesOff
+    ├── MissingChannel, InboxFull, TooLarge, Refused
     └── TooFast, Unavailable           later helps; the client has retried already
 """
 
@@ -91,6 +92,18 @@ class UnknownReceipt(Problem):
     advice = "use the receipt of an event that this source has sent"
 
 
+class UnknownCursor(Problem):
+    """The cursor is not one that this source got."""
+
+    advice = "begin without a cursor, or with the last one of this source"
+
+
+class NoticesOff(Problem):
+    """Notices are not kept."""
+
+    advice = "set PARLEY_NOTICES__KEEP=true in all processes of Parley"
+
+
 class MissingChannel(Problem):
     """Neither the event nor its conversation has a channel."""
 
@@ -132,6 +145,8 @@ _KINDS: dict[str, type[Problem]] = {
     "forbidden": Forbidden,
     "unknown-persona": UnknownPersona,
     "unknown-receipt": UnknownReceipt,
+    "unknown-cursor": UnknownCursor,
+    "notices-off": NoticesOff,
     "channel-missing": MissingChannel,
     "inbox-full": InboxFull,
     "body-too-large": TooLarge,

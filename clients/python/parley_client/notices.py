@@ -6,16 +6,20 @@ from collections import deque
 
 from parley_client.answers import Notice, Page
 
+# As the ingress takes them.
+MOST_NOTICES = 1000
+MOST_SECONDS = 60
+
 
 class Position:
     """A place among the notices. ``cursor``: everything up to it was read; None = from the oldest one that is kept.
     ``dropped``: how many were gone before they were read."""
 
-    def __init__(self, after: str | None, limit: int, wait: float) -> None:
+    def __init__(self, after: str | None, limit: int, wait: int) -> None:
         if after is not None and (not isinstance(after, str) or not after):
             raise ValueError("after: give a cursor of an earlier reader, or None")
-        if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
-            raise ValueError("limit: give a whole number, at least 1")
+        _check("limit", limit, 1, MOST_NOTICES)
+        _check("wait", wait, 0, MOST_SECONDS)
         self.cursor = after
         self.dropped = 0
         self.limit = limit
@@ -33,7 +37,14 @@ class Position:
 
     def arrived(self, page: Page) -> bool:
         """Take a page. Returns False when there is nothing to read now, and nobody wants to wait."""
+        # Notices that the source may not see make an answer empty, too: then the cursor has moved.
+        moved = page.cursor != self._end
         self._open.extend(page.notices)
         self._end = page.cursor
         self.dropped += page.dropped
-        return bool(page.notices) or self.wait > 0
+        return bool(page.notices) or moved or self.wait > 0
+
+
+def _check(name: str, value: int, least: int, most: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+        raise ValueError(f"{name}: give a whole number from {least} to {most}")

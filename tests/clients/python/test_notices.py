@@ -106,9 +106,9 @@ def test_with_wait_it_goes_on_for_ever(connect, address, stream):
             stream.notices.append(document(len(stream.notices)))
 
     stream.grow = grow
-    notices = connect(address).notices(wait=0.05)
+    notices = connect(address).notices(wait=1)
     assert [notice.sequence for notice in itertools.islice(notices, 3)] == [0, 1, 2]
-    assert {query["wait"] for query in stream.asked} == {"0.05"}
+    assert {query["wait"] for query in stream.asked} == {"1"}
 
 
 def test_the_cursor_is_behind_what_was_read_and_no_further(connect, address, stream):
@@ -122,6 +122,15 @@ def test_the_cursor_is_behind_what_was_read_and_no_further(connect, address, str
     assert notices.cursor == "&=/ é3"
     again = connect(address).notices(after=notices.cursor)
     assert [notice.sequence for notice in again] == [3, 4]
+
+
+def test_an_empty_page_whose_cursor_has_moved_is_not_the_end(connect, address, stream):
+    # What the source may not see lies between.
+    pages = [([], "a"), ([], "b"), ([document(1)], "c"), ([], "c")]
+    stream.page = lambda query: dict(zip(("notices", "cursor"), pages.pop(0), strict=True))
+    notices = connect(address).notices()
+    assert [notice.sequence for notice in notices] == [1]
+    assert (notices.cursor, pages) == ("c", [])
 
 
 def test_an_error_leaves_the_place_as_it_was(connect, address, stream):
@@ -159,6 +168,8 @@ def test_a_page_that_cannot_be_right_is_an_error_and_no_endless_loop(connect, ad
         ({"limit": 0}, "limit"),
         ({"limit": "9"}, "limit"),
         ({"wait": -1}, "wait"),
+        ({"wait": 0.5}, "wait"),
+        ({"limit": 1001}, "limit"),
     ],
 )
 def test_what_cannot_be_asked_for_is_refused(connect, options, named):
