@@ -1,6 +1,6 @@
 // Sends an event to the ingress (docs/ingress.md), with a token or a signature. Go 1.19 or newer, no modules.
 //
-//	PARLEY_URL=http://127.0.0.1:8080 PARLEY_TOKEN=... go run examples/go/send_event.go msg-8841 @john_doe 'hey, saw your post!'
+//	INGRESS_URL=http://127.0.0.1:8080 INGRESS_TOKEN=... go run examples/go/send_event.go msg-8841 @john_doe 'hey, saw your post!'
 package main
 
 import (
@@ -22,10 +22,10 @@ import (
 var client = http.Client{Timeout: 10 * time.Second}
 
 func post(id string, body []byte) (status int, later float64, text []byte) {
-	request, _ := http.NewRequest("POST", os.Getenv("PARLEY_URL")+"/v1/events", bytes.NewReader(body))
+	request, _ := http.NewRequest("POST", os.Getenv("INGRESS_URL")+"/v1/events", bytes.NewReader(body))
 	request.Header.Set("Content-Type", "application/json")
-	request.Header.Set("Authorization", "Bearer "+os.Getenv("PARLEY_TOKEN"))
-	if secret := os.Getenv("PARLEY_SIGNING_SECRET"); secret != "" {
+	request.Header.Set("Authorization", "Bearer "+os.Getenv("INGRESS_TOKEN"))
+	if secret := os.Getenv("INGRESS_SIGNING_SECRET"); secret != "" {
 		key, _ := base64.StdEncoding.DecodeString(strings.TrimPrefix(secret, "whsec_"))
 		timestamp := strconv.FormatInt(time.Now().Unix(), 10) // each try has its own: an old one is refused
 		mac := hmac.New(sha256.New, key)

@@ -1,14 +1,14 @@
 // Sends an event to the ingress (docs/ingress.md), with a token or a signature. Node 18 or newer, no packages.
-//   PARLEY_TOKEN=... node examples/node/send_event.mjs msg-8841 @john_doe 'hey, saw your post!'
+//   INGRESS_TOKEN=... node examples/node/send_event.mjs msg-8841 @john_doe 'hey, saw your post!'
 import { createHmac, randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 
-const { PARLEY_URL = "http://127.0.0.1:8080", PARLEY_TOKEN, PARLEY_SIGNING_SECRET } = process.env;
+const { INGRESS_URL = "http://127.0.0.1:8080", INGRESS_TOKEN, INGRESS_SIGNING_SECRET } = process.env;
 const COME_AGAIN = [408, 425, 429, 500, 502, 503, 504];
 
 function credentials(id, body) {
-  if (!PARLEY_SIGNING_SECRET) return { authorization: `Bearer ${PARLEY_TOKEN}` };
-  const key = Buffer.from(PARLEY_SIGNING_SECRET.replace(/^whsec_/, ""), "base64");
+  if (!INGRESS_SIGNING_SECRET) return { authorization: `Bearer ${INGRESS_TOKEN}` };
+  const key = Buffer.from(INGRESS_SIGNING_SECRET.replace(/^whsec_/, ""), "base64");
   const timestamp = Math.floor(Date.now() / 1000).toString(); // each try has its own: an old one is refused
   const signature = createHmac("sha256", key).update(`${id}.${timestamp}.${body}`).digest("base64");
   return { "webhook-id": id, "webhook-timestamp": timestamp, "webhook-signature": `v1,${signature}` };
@@ -17,7 +17,7 @@ function credentials(id, body) {
 async function post(id, body) {
   const headers = { "content-type": "application/json", ...credentials(id, body) };
   const options = { method: "POST", headers, body, redirect: "error", signal: AbortSignal.timeout(10_000) };
-  const answer = await fetch(`${PARLEY_URL}/v1/events`, options);
+  const answer = await fetch(`${INGRESS_URL}/v1/events`, options);
   return { status: answer.status, later: Number(answer.headers.get("retry-after")) || 0, value: await answer.json() };
 }
 

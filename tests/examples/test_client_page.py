@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from simulation.servers.embedded_redis import free_port
+from worker.domain.conversation import Conversation
 
 PROJECT = Path(__file__).parents[2]
 TOKEN = "token-of-the-reader-0123456789"
@@ -32,23 +33,33 @@ def address(start_example, redis_server):
         PARLEY_INGRESS__PORT=number,
         PARLEY_METRICS__PORT="0",
         PARLEY_INGRESS__SOURCES__READER__TOKEN=TOKEN,
+        PARLEY_NOTICES__KEEP="true",
     )
     return f"http://127.0.0.1:{number}"
 
 
 @pytest.fixture
-def run(address, store, monkeypatch):
+def run(address, make_store, monkeypatch):
     """Run blocks one after the other, as their reader would; returns their names."""
-    monkeypatch.setenv("PARLEY_TOKEN", TOKEN)
+    monkeypatch.setenv("INGRESS_TOKEN", TOKEN)
+    store = make_store(notices={"keep": True})
+    store.notices.keep()
 
     def all_of(page, pieces):
         names = {}
         for piece in pieces:
             assert "http://127.0.0.1:8080" in pieces[0]
+            if "client.notices()" in piece:
+                answer(store)
             exec(compile(piece.replace("http://127.0.0.1:8080", address), page, "exec"), names)
         return names
 
     return all_of
+
+
+def answer(store):
+    """Give the first event of the page its fate, as a worker does."""
+    store.leases.settle(store.leases.begin(Conversation("ava", "@john_doe"), "token"), "answered")
 
 
 def test_the_page_prints_what_it_says(run, capsys):

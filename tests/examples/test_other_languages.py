@@ -74,10 +74,10 @@ def run(request, need):
 
 
 @pytest.mark.parametrize(
-    "credentials", [{"PARLEY_TOKEN": TOKEN}, {"PARLEY_SIGNING_SECRET": SECRET}], ids=["token", "signed"]
+    "credentials", [{"INGRESS_TOKEN": TOKEN}, {"INGRESS_SIGNING_SECRET": SECRET}], ids=["token", "signed"]
 )
 def test_an_example_sends_an_event_and_sends_it_again(run, address, store, credentials):
-    said = [run(PARLEY_URL=address, **credentials) for _ in range(2)]
+    said = [run(INGRESS_URL=address, **credentials) for _ in range(2)]
     receipts = [json.loads(each.stdout) for each in said]
     assert [(each["event_id"], each["status"]) for each in receipts] == [
         ("msg-8841", "accepted"),
@@ -88,7 +88,7 @@ def test_an_example_sends_an_event_and_sends_it_again(run, address, store, crede
 
 
 def test_an_example_is_refused_with_another_token(run, address, store):
-    ended = run(PARLEY_URL=address, PARLEY_TOKEN="another-token-0123456789")
+    ended = run(INGRESS_URL=address, INGRESS_TOKEN="another-token-0123456789")
     assert ended.returncode == 1
     assert "401" in ended.stderr
     assert "another-token" not in ended.stderr
@@ -106,7 +106,7 @@ def test_an_example_repeats_the_same_bytes_after_the_time_that_it_is_told(run):
                 self.answer(202, json.dumps({"event_id": "msg-8841", "status": "accepted"}).encode())
 
     with serving(AwayFirst) as origin:
-        ended = run(PARLEY_URL=origin, PARLEY_TOKEN=TOKEN)
+        ended = run(INGRESS_URL=origin, INGRESS_TOKEN=TOKEN)
     assert ended.returncode == 0
     assert len(bodies) == 2
     assert bodies[0] == bodies[1]
