@@ -97,10 +97,11 @@ class CaptivateDoor(Section):
 class Ingress(Section):
     """The ingress (``python -m worker.web``). Without a source it answers nobody.
 
-    ``body_bytes``, ``head_bytes``: most bytes of a request. ``request_seconds``: how long a sender may take for the
-    head of a request, and again for its body. ``idle_seconds``: how long a connection may stay open between requests.
-    ``connections``: most of them at once; a new one then takes the place of the one that has sent nothing for the
-    longest time.
+    ``body_bytes``, ``head_bytes``: most bytes of a request. ``body_bytes_in_all``: of all bodies that are under way;
+    with more, the one that has begun first is given up. ``request_seconds``: how long a sender may take for the head of
+    a request, and again for its body. ``idle_seconds``: how long a connection may stay open between requests.
+    ``connections``: most of them at once; a new one then takes the place of the one that has waited for its sender for
+    the longest time.
     """
 
     address: Annotated[str, StringConstraints(min_length=1)] = "127.0.0.1"
@@ -108,10 +109,20 @@ class Ingress(Section):
     sources: Annotated[dict[SourceName, Source], JsonObject] = Field(default_factory=dict)
     captivate: CaptivateDoor = CaptivateDoor()
     body_bytes: Annotated[int, Field(ge=1024, le=64 * 1024 * 1024)] = 1_048_576
+    body_bytes_in_all: Annotated[int, Field(ge=1024, le=4 * 1024 * 1024 * 1024)] = 64 * 1024 * 1024
     head_bytes: Annotated[int, Field(ge=1024, le=1024 * 1024)] = 16_384
     request_seconds: CallSeconds = 10.0
     idle_seconds: CallSeconds = 15.0
     connections: Annotated[int, Field(ge=1, le=100_000)] = 1000
+
+    @model_validator(mode="after")
+    def _one_body_has_room(self) -> Ingress:
+        if self.body_bytes_in_all < self.body_bytes:
+            raise ValueError(
+                f"BODY_BYTES_IN_ALL ({self.body_bytes_in_all}) is less than BODY_BYTES ({self.body_bytes}): no body of "
+                "that size would have room; make it at least as large"
+            )
+        return self
 
     @model_validator(mode="after")
     def _each_source_is_known_by_its_own(self) -> Ingress:

@@ -67,6 +67,10 @@ def test_several_secrets_hold_at_once(ingress, between):
         ({"SOURCES__SHOP__OPEN": "true", "SOURCES__CRM__OPEN": "true"}, "sources crm and shop are open"),
         ({"SOURCES__SHOP__TOKEN": TOKEN, "SOURCES__SHOP__KINDS": "pulled_follow_up"}, "must be 'inbound_chat'"),
         ({"SOURCES__SHOP__TOKN": TOKEN}, "did you mean PARLEY_INGRESS__SOURCES__SHOP__TOKEN"),
+        (
+            {"BODY_BYTES": "4096", "BODY_BYTES_IN_ALL": "2048"},
+            "BODY_BYTES_IN_ALL .2048. is less than BODY_BYTES .4096.",
+        ),
         ({"CAPTIVATE__TARGET_AS": "shown"}, "would show session ids"),
         ({"CAPTIVATE__TARGET": "a..b"}, "CAPTIVATE__TARGET .*: is no path"),
     ],

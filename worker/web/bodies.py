@@ -1,4 +1,4 @@
-"""Reads the body of a request within its limits, and the JSON in it."""
+"""Reads the bodies of requests within their limits, and the JSON in them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import json
 
 from starlette.requests import ClientDisconnect, Request
 
+from config.ingress import Ingress
 from worker.web.problems import Problem
 
 JSON_TYPES = ("application/json", "application/cloudevents+json", "application/cloudevents-batch+json")
@@ -22,18 +23,75 @@ def media_type(request: Request) -> str:
     return given
 
 
-async def read(request: Request, most_bytes: int, seconds: float) -> bytes:
-    """The whole body. Raises ``Problem`` for one that is too large or comes too slowly."""
-    announced = request.headers.get("content-length", "")
-    if announced.isdecimal() and len(announced) < 20 and int(announced) > most_bytes:
-        raise _too_large(most_bytes)
-    try:
-        async with asyncio.timeout(seconds):
-            return await _whole(request, most_bytes)
-    except TimeoutError:
-        raise Problem("too-slow", f"the body was not complete after {seconds:g} s") from None
-    except ClientDisconnect:
-        raise Problem("too-slow", "the sender hung up") from None
+class Bodies:
+    """Reads bodies within the limits of each, and of all that are under way together."""
+
+    def __init__(self, limits: Ingress) -> None:
+        self._limits = limits
+        # The one that has begun first comes first.
+        self._under_way: dict[_Body, None] = {}
+        self._bytes = 0
+
+    async def read(self, request: Request) -> bytes:
+        """The whole body. Raises ``Problem`` for one that is too large or comes too slowly."""
+        announced = request.headers.get("content-length", "")
+        most_bytes = self._limits.body_bytes
+        if announced.isdecimal() and len(announced) < 20 and int(announced) > most_bytes:
+            raise _too_large(most_bytes)
+        body = _Body(asyncio.timeout(self._limits.request_seconds))
+        self._under_way[body] = None
+        try:
+            async with body.time:
+                async for part in request.stream():
+                    self._add(body, part)
+                    if body.size > most_bytes:
+                        raise _too_large(most_bytes)
+        except TimeoutError:
+            raise Problem("too-slow", body.told(self._limits.request_seconds)) from None
+        except ClientDisconnect:
+            raise Problem("too-slow", "the sender hung up") from None
+        finally:
+            self._end(body)
+        return b"".join(body.parts)
+
+    def _add(self, body: _Body, part: bytes) -> None:
+        if body not in self._under_way:
+            return
+        body.parts.append(part)
+        body.size += len(part)
+        self._bytes += len(part)
+        while self._bytes > self._limits.body_bytes_in_all:
+            # The oldest one is that of a sender who pauses: others are here within milliseconds.
+            oldest = next(iter(self._under_way))
+            self._end(oldest)
+            oldest.give_up()
+
+    def _end(self, body: _Body) -> None:
+        if body in self._under_way:
+            del self._under_way[body]
+            self._bytes -= body.size
+
+
+class _Body:
+    """A body that is being read, and the time that it has."""
+
+    def __init__(self, time: asyncio.Timeout) -> None:
+        self.time = time
+        self.parts: list[bytes] = []
+        self.size = 0
+        self._is_given_up = False
+
+    def give_up(self) -> None:
+        """End its time now."""
+        self._is_given_up = True
+        self.parts.clear()
+        self.time.reschedule(asyncio.get_running_loop().time())
+
+    def told(self, seconds: float) -> str:
+        """Why its time has ended."""
+        if self._is_given_up:
+            return "it was the slowest of the bodies that are under way, which are too large together"
+        return f"the body was not complete after {seconds:g} s"
 
 
 def decoded(body: bytes) -> object:
@@ -46,17 +104,6 @@ def decoded(body: bytes) -> object:
         raise Problem("not-json", "the body is nested too deeply") from None
     except ValueError:
         raise Problem("not-json", "the body cannot be read as JSON") from None
-
-
-async def _whole(request: Request, most_bytes: int) -> bytes:
-    parts: list[bytes] = []
-    size = 0
-    async for part in request.stream():
-        size += len(part)
-        if size > most_bytes:
-            raise _too_large(most_bytes)
-        parts.append(part)
-    return b"".join(parts)
 
 
 def _too_large(most_bytes: int) -> Problem:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import ClassVar
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -13,17 +14,29 @@ _TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0
 # Of a request that is answered before its body has come, the rest is read and dropped for so long: a connection that is
 # closed on a sender takes the answer away from it.
 _LINGER_SECONDS = 2.0
+# Requests of a connection that wait for the answer to the one before: more than any client sends ahead.
+_MOST_AHEAD = 16
+
+
+# Senders that offer HTTP/2, such as Java's, send this header with a request. The parser would take its body for another
+# protocol.
+_UPGRADE = re.compile(rb"(?i)\r\nupgrade(?=[ \t]*:)")
 
 
 class HeadTooLarge(Exception):
     """The head of a request is over its limit."""
 
 
+class TooMuchAhead(Exception):
+    """A sender does not wait for its answers."""
+
+
 class PatientProtocol(HttpToolsProtocol):
     """One connection. ``limited`` makes the class for a server."""
 
     limits: ClassVar[Ingress]
-    # Connections without a request, the one that has been silent for the longest time first.
+    # Connections that wait for their sender, the one that has waited for the longest time first: for the rest of a
+    # request, or to take an answer. One whose request is there does not.
     silent: ClassVar[dict[PatientProtocol, None]]
 
     _timer: asyncio.TimerHandle | None = None
@@ -32,13 +45,17 @@ class PatientProtocol(HttpToolsProtocol):
     _head_bytes = 0
     _told_bytes = 0
     _in_head = True
+    # Since the last part of a body: how it is cut into chunks, and what follows it.
+    _beside_body = 0
+    # Nothing more is read; what was asked is answered.
+    _is_over = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Give it a place: another one's when all are taken."""
         if len(self.connections) >= self.limits.connections:
             oldest = next(iter(self.silent), None)
             if oldest is None:
-                # All others have a request that is being answered.
+                # All others have a request that is being worked on.
                 transport.abort()
                 return
             oldest.hang_up()
@@ -56,22 +73,32 @@ class PatientProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Read on, unless a head grows beyond its limit."""
-        if self.transport is None or self.transport.is_closing():
+        if self.transport is None or self.transport.is_closing() or self._is_over:
             return
         if self._in_head:
+            data = _without_upgrade(data)
             # Line breaks between two requests begin none, and end the time between them.
             if self._timer is None:
                 self._within(self.limits.request_seconds)
             # Before the parser, which keeps a single header of any length.
             self._head_bytes += len(data)
+        self._beside_body += len(data)
         super().data_received(data)
-        if self._in_head and self._head_bytes > self.limits.head_bytes:
+        if (self._in_head and self._head_bytes > self.limits.head_bytes) or self._beside_body > self.limits.head_bytes:
             self.send_400_response("")
+
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """The sender sends nothing more. Some say so with the last request: its answer is awaited."""
+        if self._is_working:
+            self._answer_and_end()
+        return self._is_working
 
     def on_message_begin(self) -> None:
         """A request begins: its head has to come in time."""
         super().on_message_begin()
         self._in_head, self._told_bytes = True, 0
+        if len(self.pipeline) >= _MOST_AHEAD:
+            raise TooMuchAhead
         if self._timer is None:
             self._within(self.limits.request_seconds)
 
@@ -87,18 +114,25 @@ class PatientProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """The head is there. The body has a time of its own (``worker/web/bodies.py``)."""
-        self._in_head, self._head_bytes = False, 0
+        self._in_head, self._head_bytes, self._beside_body = False, 0, 0
         self._within(None)
-        self.silent.pop(self, None)
         super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """A part of the body."""
+        self._beside_body = 0
+        super().on_body(body)
 
     def on_message_complete(self) -> None:
         """The request is there, answered already or not."""
         lingered = self.cycle.response_complete
+        self._beside_body = 0
         super().on_message_complete()
         if lingered:
             self._within(None)
             self._wait_for_next()
+        else:
+            self.silent.pop(self, None)
 
     def on_response_complete(self) -> None:
         """The answer is written."""
@@ -106,7 +140,7 @@ class PatientProtocol(HttpToolsProtocol):
         super().on_response_complete()
         if pipelined or self.transport.is_closing():
             return
-        self.silent[self] = None
+        self._wait_for_sender()
         if unread:
             self._unset_keepalive_if_required()
             self._within(_LINGER_SECONDS)
@@ -116,32 +150,55 @@ class PatientProtocol(HttpToolsProtocol):
     def pause_writing(self) -> None:
         """The client does not take its answer: not for ever."""
         super().pause_writing()
+        self._wait_for_sender()
         self._take_answer_within(self.limits.request_seconds)
 
     def resume_writing(self) -> None:
         """It takes it."""
         super().resume_writing()
         self._take_answer_within(None)
+        if not self.cycle.response_complete:
+            self.silent.pop(self, None)
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what is no HTTP, or too large a head."""
         if self.transport.is_closing():
             return
-        if self._head_bytes > self.limits.head_bytes or self._told_bytes > self.limits.head_bytes:
+        if self._is_working:
+            # It would be taken for the answer to the request before.
+            self._answer_and_end()
+        elif self._head_bytes > self.limits.head_bytes or self._told_bytes > self.limits.head_bytes:
             self.transport.write(_TOO_LARGE)
             self.transport.close()
         else:
             super().send_400_response(msg)
 
     def hang_up(self) -> None:
-        """Close the connection."""
+        """Close the connection. What its sender does not take is dropped."""
         self.silent.pop(self, None)
-        self.transport.close()
+        if self._stalled is None:
+            self.transport.close()
+        else:
+            self.transport.abort()
 
     def _count(self, size: int) -> None:
         self._told_bytes += size
         if self._told_bytes > self.limits.head_bytes:
             raise HeadTooLarge
+
+    @property
+    def _is_working(self) -> bool:
+        # The newest request is there, and not answered.
+        return self.cycle is not None and not self.cycle.response_complete and not self.cycle.more_body
+
+    def _answer_and_end(self) -> None:
+        self._is_over = True
+        self._within(None)
+        self.cycle.keep_alive = False
+
+    def _wait_for_sender(self) -> None:
+        self.silent.pop(self, None)
+        self.silent[self] = None
 
     def _wait_for_next(self) -> None:
         self._in_head = True
@@ -157,6 +214,11 @@ class PatientProtocol(HttpToolsProtocol):
         if self._stalled is not None:
             self._stalled.cancel()
         self._stalled = None if seconds is None else self.loop.call_later(seconds, self.transport.abort)
+
+
+def _without_upgrade(data: bytes) -> bytes:
+    head, blank, rest = data.partition(b"\r\n\r\n")
+    return _UPGRADE.sub(b"\r\nx-nothing", head) + blank + rest if _UPGRADE.search(head) else data
 
 
 def limited(limits: Ingress) -> type[PatientProtocol]:

@@ -54,6 +54,7 @@ class Ingress:
         self._saying = Saying()
         self._away_until = 0.0
         self._misfits: set[str] = set()
+        self._bodies = bodies.Bodies(settings.ingress)
         self.sources = Sources(settings)
         self._receipts = Receipts(lambda: store.receipt_key.value)
         producer = Producer(settings, store=store)
@@ -164,13 +165,13 @@ class Ingress:
         return JSONResponse(await self._notices_door.answer(source, request.query_params))
 
     async def _openapi(self, _: Request) -> Response:
-        return JSONResponse(schemas.openapi())
+        return Response(schemas.written("openapi"), media_type="application/json")
 
     async def _schema(self, request: Request) -> Response:
         name = request.path_params["name"]
         if name not in schemas.NAMES:
             raise Problem("not-found", "no schema has this name")
-        return JSONResponse(schemas.schema(name), media_type="application/schema+json")
+        return Response(schemas.written(name), media_type="application/schema+json")
 
     async def _live(self, _: Request) -> Response:
         return PlainTextResponse("live\n")
@@ -189,7 +190,7 @@ class Ingress:
         """The source of a request, and its body."""
         claim = self.sources.claim(request.headers)
         bodies.media_type(request)
-        body = await bodies.read(request, self._settings.body_bytes, self._settings.request_seconds)
+        body = await self._bodies.read(request)
         source = claim(body)
         request.state.source = source.name
         return source, body

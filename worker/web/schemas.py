@@ -5,6 +5,7 @@ The schemas of events are those of the event models, so they cannot tell anythin
 
 from __future__ import annotations
 
+import json
 from functools import cache
 from typing import Any, Literal
 
@@ -172,6 +173,12 @@ def openapi() -> dict[str, Any]:
             }
         },
     }
+
+
+@cache
+def written(name: str) -> bytes:
+    """One of ``NAMES``, or ``openapi``, as JSON. Strangers may ask for it as often as they like: it is made once."""
+    return json.dumps(openapi() if name == "openapi" else schema(name), ensure_ascii=False).encode()
 
 
 def _send_events() -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -112,3 +113,32 @@ def waiting(store: Store) -> Callable[..., list[str]]:
         return store.redis.lrange(store.keys.of(conversation).inbox(conversation), 0, -1)
 
     return read
+
+
+@pytest.fixture(scope="session")
+def strict(start_web: Callable[..., Web], redis_server: Any) -> Web:
+    """A web process with little patience and few places."""
+    return start_web(
+        redis_server.url,
+        PARLEY_INGRESS__REQUEST_SECONDS="1",
+        PARLEY_INGRESS__IDLE_SECONDS="1",
+        PARLEY_INGRESS__CONNECTIONS="20",
+        PARLEY_INGRESS__BODY_BYTES="200000",
+        PARLEY_INGRESS__BODY_BYTES_IN_ALL="200000",
+        PARLEY_INGRESS__SOURCES__CRM__SIGNING_SECRET=SECRET,
+    )
+
+
+@pytest.fixture
+def connect(strict: Web, store: Store) -> Iterator[Callable[[], socket.socket]]:
+    """Open connections to it; they are closed with the test."""
+    opened: list[socket.socket] = []
+
+    def to_it() -> socket.socket:
+        port = int(strict.origin.rpartition(":")[2])
+        opened.append(socket.create_connection(("127.0.0.1", port), timeout=20))
+        return opened[-1]
+
+    yield to_it
+    for each in opened:
+        each.close()

@@ -3,73 +3,11 @@
 from __future__ import annotations
 
 import json
-import socket
 import time
 
 import pytest
 
-TOKEN = "token-of-the-shop-0123456789"
-CHAT = {
-    "kind": "inbound_chat",
-    "persona": "ava",
-    "target": "@john",
-    "message": "hi",
-    "channel": {"session_id": "s", "metadata": {}},
-}
-HEAD = (
-    "POST /v1/events HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-    f"Authorization: Bearer {TOKEN}\r\n"
-).encode()
-
-
-@pytest.fixture(scope="module")
-def strict(start_web, redis_server):
-    """A web process with little patience and few places."""
-    return start_web(
-        redis_server.url,
-        PARLEY_INGRESS__REQUEST_SECONDS="1",
-        PARLEY_INGRESS__IDLE_SECONDS="1",
-        PARLEY_INGRESS__CONNECTIONS="20",
-        PARLEY_INGRESS__BODY_BYTES="200000",
-    )
-
-
-@pytest.fixture
-def connect(strict, store):
-    """Open connections to it; they are closed with the test."""
-    opened: list[socket.socket] = []
-
-    def to_it() -> socket.socket:
-        port = int(strict.origin.rpartition(":")[2])
-        opened.append(socket.create_connection(("127.0.0.1", port), timeout=20))
-        return opened[-1]
-
-    yield to_it
-    for each in opened:
-        each.close()
-
-
-def answer_of(connection: socket.socket) -> bytes:
-    """All that comes until the other side closes."""
-    parts = []
-    try:
-        while part := connection.recv(65536):
-            parts.append(part)
-    except ConnectionResetError:
-        pass
-    return b"".join(parts)
-
-
-def drip(connection: socket.socket, byte: bytes) -> bytes:
-    """Send one byte again and again, until the other side closes."""
-    until = time.monotonic() + 15
-    try:
-        while time.monotonic() < until:
-            connection.sendall(byte)
-            time.sleep(0.05)
-    except OSError:
-        return b""
-    raise AssertionError("the connection is still open")
+from tests.worker.web.raw_http import CHAT, HEAD, TOKEN, answer_of, drip
 
 
 @pytest.mark.parametrize("first", [b"", b"POST /v1/ev", HEAD], ids=["nothing", "a line", "headers"])

@@ -1,0 +1,200 @@
+"""Senders who mean harm, by hand: what they hold, and what they send beside a body, takes nothing from others."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import socket
+import time
+
+import pytest
+import uvicorn
+from uvicorn.server import ServerState
+
+from config.ingress import Ingress
+from tests.worker.web.raw_http import BODY, CHAT, HEAD, LENGTH, LIVE, SIGNED, TOKEN, answer_of, flood
+from worker.web.connections import limited
+
+CHUNKED = b"Transfer-Encoding: chunked\r\n\r\n"
+MIB = 1 << 20
+
+
+def test_who_only_looks_like_a_signer_keeps_nobody_out(strict, connect):
+    for _ in range(60):
+        connect().sendall(SIGNED + b"Content-Length: 3000\r\n\r\n" + b"x" * 1000)
+    assert strict.post("/v1/events", CHAT).status_code == 202
+
+
+class Transport(asyncio.Transport):
+    """A connection of a sender who takes nothing; ``ended``: how it ended."""
+
+    def __init__(self):
+        super().__init__({"peername": ("127.0.0.1", 1), "sockname": ("127.0.0.1", 2)})
+        self.ended = ""
+
+    def write(self, data):
+        """Keep nothing."""
+
+    def is_closing(self):
+        return bool(self.ended)
+
+    def close(self):
+        self.ended = self.ended or "closed"
+
+    def abort(self):
+        self.ended = "aborted"
+
+    def pause_reading(self):
+        """Nothing comes by itself."""
+
+    def resume_reading(self):
+        """Likewise."""
+
+
+async def _busy(scope, receive, send):
+    await asyncio.sleep(60)
+
+
+@pytest.mark.parametrize("takes_nothing", [True, False])
+def test_who_takes_no_answer_loses_its_place_and_who_waits_for_one_keeps_it(takes_nothing):
+    async def two_senders():
+        config = uvicorn.Config(_busy, log_config=None, access_log=False)
+        config.load()
+        protocol = limited(Ingress(connections=1))
+        state = ServerState()
+        first, second = Transport(), Transport()
+        connections = [protocol(config=config, server_state=state, app_state={}) for _ in range(2)]
+        connections[0].connection_made(first)
+        connections[0].data_received(LIVE)
+        if takes_nothing:
+            connections[0].pause_writing()
+        connections[1].connection_made(second)
+        for each in connections:
+            each.connection_lost(ConnectionResetError())
+        for task in state.tasks:
+            task.cancel()
+        return first.ended, second.ended
+
+    assert asyncio.run(two_senders()) == (("aborted", "") if takes_nothing else ("", "aborted"))
+
+
+def test_who_sends_on_without_waiting_for_answers_gets_some_of_them_and_is_cut_off(connect):
+    connection = connect()
+    connection.sendall(LIVE * 400)
+    assert 1 <= answer_of(connection).count(b"HTTP/1.1 200") < 40
+
+
+@pytest.mark.parametrize("head", [HEAD, HEAD.replace(TOKEN.encode(), b"wrong")], ids=["source", "stranger"])
+@pytest.mark.parametrize(
+    ("first", "piece"),
+    [(b"0\r\nX: ", b"x" * 65536), (b"1;x=", b"x" * 65536), (b"0\r\n", b"X: y\r\n" * 10_000)],
+    ids=["a trailer", "a chunk extension", "many trailers"],
+)
+def test_what_goes_on_for_ever_beside_a_body_is_cut_off(connect, head, first, piece):
+    connection = connect()
+    connection.sendall(head + CHUNKED + first)
+    assert flood(connection, piece, 200 * MIB) < 50 * MIB
+
+
+def test_too_many_bodies_under_way_cost_the_slowest_one_and_no_other(connect):
+    slow, other = connect(), connect()
+    for each in (slow, other):
+        each.sendall(HEAD + b"Expect: 100-continue\r\nContent-Length: 150000\r\n\r\n")
+        assert each.recv(65536).startswith(b"HTTP/1.1 100")
+        each.sendall(b" " * 120_000)
+    told = slow.recv(65536)
+    assert told.startswith(b"HTTP/1.1 408")
+    other.sendall(b" " * (30_000 - len(BODY)) + BODY)
+    assert b"the slowest of the bodies" in told + slow.recv(65536)
+    assert other.recv(65536).startswith(b"HTTP/1.1 202")
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        LENGTH + CHUNKED + b"0\r\n\r\n",
+        LENGTH + LENGTH + b"\r\n" + BODY,
+        LENGTH + b"Content-Length: 3\r\n\r\n" + BODY,
+        b"Content-Length: +5\r\n\r\n" + BODY,
+        b"Content-Length: -5\r\n\r\n" + BODY,
+        b"Content-Length: " + b"9" * 40 + b"\r\n\r\n" + BODY,
+        b"Transfer-Encoding: xchunked\r\n\r\n" + BODY,
+        b"X: a\r\n b\r\n" + LENGTH + b"\r\n" + BODY,
+        b"X : a\r\n" + LENGTH + b"\r\n" + BODY,
+        b"X: a\0b\r\n" + LENGTH + b"\r\n" + BODY,
+    ],
+    ids=["two ways", "twice", "two lengths", "plus", "minus", "huge", "coding", "folded", "blank", "zero byte"],
+)
+def test_a_request_whose_end_two_servers_could_see_in_two_places_is_refused(connect, waiting, lines):
+    connection = connect()
+    connection.sendall(HEAD + lines)
+    assert answer_of(connection).startswith(b"HTTP/1.1 400")
+    assert waiting() == []
+
+
+def test_what_comes_behind_a_request_takes_its_answer_from_nobody(connect, waiting):
+    connection = connect()
+    connection.sendall(HEAD + LENGTH + b"\r\n" + BODY + b"\0 no HTTP\r\n\r\n")
+    assert answer_of(connection).startswith(b"HTTP/1.1 202")
+    assert len(waiting()) == 1
+
+
+def test_a_sender_that_says_it_sends_nothing_more_gets_its_answer(connect):
+    connection = connect()
+    connection.sendall(HEAD + LENGTH + b"\r\n" + BODY)
+    connection.shutdown(socket.SHUT_WR)
+    assert answer_of(connection).startswith(b"HTTP/1.1 202")
+    half = connect()
+    half.sendall(HEAD + LENGTH + b"\r\n" + BODY[:20])
+    half.shutdown(socket.SHUT_WR)
+    assert answer_of(half) == b""
+
+
+@pytest.mark.parametrize("offer", [b"websocket", b"h2c"])
+def test_a_sender_that_offers_another_protocol_is_answered_in_this_one(connect, waiting, offer):
+    # As Java's client does with each of its first requests.
+    connection = connect()
+    connection.sendall(HEAD + b"Connection: Upgrade\r\nUpgrade: " + offer + b"\r\n" + LENGTH + b"\r\n" + BODY)
+    connection.sendall(LIVE.replace(b"Host", b"Connection: close\r\nHost"))
+    assert re.findall(rb"HTTP/1.1 (\d+)", answer_of(connection)) == [b"202", b"200"]
+    assert len(waiting()) == 1
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        BODY.decode().encode("utf-16"),
+        BODY.replace(b"hi", b"\xc3"),
+        BODY.replace(b"hi", b"\xed\xa0\x80"),
+        b"\xff\xfe",
+        b"",
+    ],
+    ids=["utf-16", "cut off", "half a character", "a mark", "nothing"],
+)
+def test_what_is_no_utf_8_is_400(strict, waiting, body):
+    answer = strict.post("/v1/events", body)
+    assert (answer.status_code, answer.json()["type"]) == (400, "/problems/not-json")
+    assert waiting() == []
+
+
+@pytest.mark.slow
+def test_two_thousand_connections_held_open_keep_nobody_out(start_web, redis_server, store, need):
+    import resource
+
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if before[1] != resource.RLIM_INFINITY and before[1] < 2500:
+        need("this user may not open 2500 files at once")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (2500, before[1]))
+    web = start_web(redis_server.url)
+    port, held = int(web.origin.rpartition(":")[2]), []
+    try:
+        for number in range(2000):
+            held.append(socket.create_connection(("127.0.0.1", port), timeout=20))
+            held[-1].sendall((b"", b"POST /v1/ev", HEAD, HEAD + LENGTH + b"\r\n{")[number % 4])
+        began = time.monotonic()
+        assert [web.post("/v1/events", CHAT).status_code for _ in range(20)] == [202] * 20
+        assert time.monotonic() - began < 20
+    finally:
+        for each in held:
+            each.close()
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
