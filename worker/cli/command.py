@@ -15,7 +15,7 @@ from worker import __version__
 from worker.cli import screen
 from worker.cli.ending import No, Usage
 from worker.cli.groups import LazyGroup
-from worker.cli.table import CONSENT, DEAD, FOLLOW_UPS, INGRESS, PARLEY
+from worker.cli.table import CONSENT, DEAD, FOLLOW_UPS, INGRESS, NOTICES, PARLEY
 
 _MORE = "More"
 
@@ -38,6 +38,10 @@ class _Consent(LazyGroup):
 
 class _Ingress(LazyGroup):
     entries = INGRESS
+
+
+class _Notices(LazyGroup):
+    entries = NOTICES
 
 
 app = typer.Typer(
@@ -95,6 +99,13 @@ ingress = typer.Typer(
     no_args_is_help=True,
 )
 app.add_typer(ingress, name="ingress", rich_help_panel=_MORE)
+
+notices = typer.Typer(
+    cls=_Notices,
+    help="Notices: what those outside are told of what became of events.",
+    no_args_is_help=True,
+)
+app.add_typer(notices, name="notices", rich_help_panel=_MORE)
 
 
 def main() -> None:

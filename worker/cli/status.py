@@ -17,6 +17,7 @@ from worker.cli.needs import needs, sentence
 from worker.cli.session import Session, session
 from worker.cli.times import relative, span
 from worker.domain.sentences import of_stored
+from worker.store.notices import NoticeFigures
 from worker.store.redis.connection import clock_ms
 from worker.store.views.figures import OTHER, Figures
 
@@ -126,6 +127,7 @@ def _fields(condition: Condition) -> dict[str, str]:
         "taken over": f"{figures.taken_over} (parley claims)" if figures.taken_over else "0",
         "sealed": f"{figures.seals} (parley seals)" if figures.seals else "0",
         "consent": _consent(figures),
+        **({"notices kept": _kept(figures.notices)} if figures.notices else {}),
         **({"new in FluidTalk": _drift(condition)} if condition.drift else {}),
     }
 
@@ -138,6 +140,12 @@ def _acks(figures: Figures) -> str:
 def _consent(figures: Figures) -> str:
     out = sum(figures.opted_out.values())
     return f"opt-outs {out}, opt-ins {figures.consents - out} (parley consent list)" if figures.consents else "0"
+
+
+def _kept(notices: NoticeFigures) -> str:
+    dropped = f", {notices.dropped} dropped so far" if notices.dropped else ""
+    oldest = f", the oldest {span(notices.oldest_seconds)} old" if notices.kept else ""
+    return f"{notices.kept}{oldest}{dropped} (parley notices list)"
 
 
 def _drift(condition: Condition) -> str:
@@ -239,6 +247,7 @@ def _plain(condition: Condition) -> dict[str, Any]:
         "sealed": figures.seals,
         "opted_out": figures.opted_out,
         "opted_out_or_in": figures.consents,
+        "notices": asdict(figures.notices) if figures.notices else None,
         "unknown_to_contract": dict(condition.drift),
         "personas": [
             {**asdict(persona), "gates": [gate._asdict() for gate in persona.gates]} for persona in condition.personas

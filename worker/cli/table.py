@@ -187,3 +187,14 @@ INGRESS = {
         "Show which event a Captivate request would become, and which lead it would be, without its content.",
     ),
 }
+
+NOTICES = {
+    "list": Entry(
+        "notices:list_notices",
+        "List notices, the newest last, without content.",
+    ),
+    "show": Entry(
+        "notices:show",
+        "Show all fields of one notice.",
+    ),
+}

@@ -133,8 +133,21 @@ def _totals(figures: Figures, patience_seconds: float) -> Iterator[Metric]:
     limit: list[Row] = [] if memory is None or not memory.limit_bytes else [([], memory.limit_bytes)]
     yield _gauge("parley_store_memory_bytes", "Memory that the store uses, its fullest server.", [], used)
     yield _gauge("parley_store_memory_limit_bytes", "Its maxmemory, when one is set.", [], limit)
+    yield from _notices(figures)
     queues = [([queue], messages) for queue, messages in figures.queues.items()]
     yield _gauge("parley_store_queue_messages", "Messages that wait in the broker's queues.", ["queue"], queues)
+
+
+def _notices(figures: Figures) -> Iterator[Metric]:
+    found = figures.notices
+    for name, says, value in (
+        ("parley_store_notices", "Notices that are kept.", found.kept if found else 0),
+        ("parley_store_notices_bytes", "Memory that they take.", found.bytes if found else 0),
+        ("parley_store_notices_oldest_seconds", "Age of the oldest of them.", found.oldest_seconds if found else 0),
+        ("parley_store_notices_dropped", "Notices dropped for age or for want of room.", found.dropped if found else 0),
+    ):
+        rows: list[Row] = [([], value)] if found else []
+        yield _gauge(name, says, [], rows)
 
 
 def _by_persona(figures: Figures, personas: Sequence[str]) -> Iterator[Metric]:

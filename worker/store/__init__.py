@@ -119,6 +119,7 @@ class Store:
             self.queues,
             Served(tuple(settings.personas), settings.captivate.name),
             self.processes,
+            lambda: self.notices.figures() if self.notices.kept() else None,
             asks_workers=settings.role == "scheduler" or not settings.captivate.name,
         )
 

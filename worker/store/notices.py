@@ -55,12 +55,13 @@ class ShardPage:
 
 @dataclass(frozen=True, slots=True)
 class NoticeFigures:
-    """``kept``: notices in the store, ``bytes``: what they take. ``oldest_at``: milliseconds of the oldest, 0 = none.
+    """``kept``: notices in the store, ``bytes``: what they take. ``oldest_seconds``: age of the oldest.
+
     ``dropped``: for their age or for want of room, since the store was made."""
 
     kept: int = 0
     bytes: int = 0
-    oldest_at: int = 0
+    oldest_seconds: float = 0.0
     dropped: int = 0
 
 
@@ -186,11 +187,12 @@ class Notices:
                 pipeline.xrange(shard.notices, count=1)
                 pipeline.hget(shard.notices_kept, "dropped")
             answers = pipeline.execute()
+        now = clock_ms(self._redis)
         oldest = [Place.of(entries[0][0]).at for entries in answers[2::4] if entries]
         return NoticeFigures(
             kept=sum(answers[::4]),
             bytes=sum(used or 0 for used in answers[1::4]),
-            oldest_at=min(oldest, default=0),
+            oldest_seconds=max(0.0, (now - min(oldest, default=now)) / 1000),
             dropped=sum(int(dropped or 0) for dropped in answers[3::4]),
         )
 

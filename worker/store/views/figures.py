@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +13,7 @@ from worker.domain.vocabulary import FATES
 from worker.store.conversations.consents import ALL_PERSONAS
 from worker.store.heartbeats import Processes, Served
 from worker.store.keys import Keys
+from worker.store.notices import NoticeFigures
 from worker.store.personas.apis import KEY as APIS
 from worker.store.queues.queue_figures import QueueLook
 from worker.store.redis import writes
@@ -73,7 +75,8 @@ class Figures:
     that share what leads say. ``acks_owed``: follow-ups of FluidTalk that have their fate and are not yet acknowledged,
     by persona of the Characters API.
     ``gates``: the closed ones of each persona. ``channel``: its name when its
-    gate is closed, '' = it is open; ``channel_cause``: why, as the store keeps it.
+    gate is closed, '' = it is open; ``channel_cause``: why, as the store keeps it. ``notices``: those that are kept;
+    None = they are off.
     ``queues``: messages in each queue that workers read; empty when the broker cannot be looked into. ``unread``: in
     queues that no worker reads, by their names.
     ``refusal``: why the store takes no writes, None = it takes them. ``memory``: of the store; None = it does not tell.
@@ -96,6 +99,7 @@ class Figures:
     opted_out: dict[str, int] = field(default_factory=dict)
     taken_over: int = 0
     acks_owed: dict[str, int] = field(default_factory=dict)
+    notices: NoticeFigures | None = None
     queues: dict[str, int] = field(default_factory=dict)
     unread: dict[str, int] = field(default_factory=dict)
     refusal: Trouble | None = None
@@ -126,6 +130,7 @@ class Measures:
         queues: QueueLook,
         own: Served,
         processes: Processes,
+        notices: Callable[[], NoticeFigures | None],
         *,
         asks_workers: bool,
     ) -> None:
@@ -137,6 +142,7 @@ class Measures:
         self._queues = queues
         self._measure = scripts.measure
         self._channel = own.channel
+        self._notices = notices
 
     def take(self, look_at_most: int = LOOK_AT_MOST) -> Figures:
         """Measure all shards, one after the other so that the server serves others in between.
@@ -155,6 +161,7 @@ class Measures:
         figures.channel, figures.channel_cause = self._channel_closed()
         figures.refusal = writes.refusal(self._redis, self._keys.shards)
         figures.memory = writes.memory(self._redis)
+        figures.notices = self._notices()
         found = self._queues.look()
         figures.queues, figures.unread = found.waiting, found.unread
         figures.measuring_seconds = time.perf_counter() - started_at

@@ -135,6 +135,8 @@ local function notice_event(journal, name, now, word, reason, with)
   end
   -- "parley:{NN}:journal:<id> <name>"
   local id = string.sub(journal, 21, -2 - #name)
+  -- What was refused may have any.
+  if string.find(id, '%c') then id = string.gsub(id, '%c', ' ') end
   write_notice(tag, now, kept, 'event.' .. word, next_of_conversation(tag, now, name), entry[1] or '', cause_of(reason),
     entry[3] or '', entry[4] or '', entry[2] or '', id, with or '', name)
 end
