@@ -49,8 +49,8 @@ local function trim_notices(tag, now, kept)
 end
 
 -- Where a count of notices begins.
-local function first_sequence(tag, now, above)
-  return math.max(now, above + 1, number(redis.call('HGET', tag .. 'notices_kept', 'floor')) + 1)
+local function first_sequence(tag, now)
+  return math.max(now, number(redis.call('HGET', tag .. 'notices_kept', 'floor')) + 1)
 end
 
 -- The number of the next notice about a conversation. It begins at the clock.
@@ -59,7 +59,8 @@ local function next_of_conversation(tag, now, name)
   local sequence = redis.call('HINCRBY', conversation, 'noticed', '1')
   if sequence > 1 then return sequence end
   if redis.call('HLEN', conversation) > 1 then
-    sequence = first_sequence(tag, now, number(redis.call('GET', aside)))
+    local before = redis.call('GET', aside)
+    sequence = before and number(before) + 1 or first_sequence(tag, now)
     redis.call('HSET', conversation, 'noticed', stamp(sequence))
     redis.call('DEL', aside)
     return sequence
@@ -68,7 +69,7 @@ local function next_of_conversation(tag, now, name)
   redis.call('DEL', conversation)
   sequence = redis.call('INCR', aside)
   if sequence == 1 then
-    sequence = first_sequence(tag, now, 0)
+    sequence = first_sequence(tag, now)
     redis.call('SET', aside, stamp(sequence))
   end
   redis.call('PEXPIRE', aside, 604800000)
