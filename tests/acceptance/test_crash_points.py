@@ -127,3 +127,39 @@ def test_a_death_costs_what_is_allowed_and_no_more(module_start, channel, eventu
     assert len(uploads) == allowed.uploads
     assert tuple(word for word in words if word in ("second ask", "resent")) == allowed.listed
     assert words.count("answered") == 3
+
+
+# What a person says in the persona's place: sends that a death at a step may cost.
+SAID = {"after begin": 1, "before delivery": 1, "after delivery": 2, "before settle": 2, "after settle": 1}
+
+
+@pytest.mark.parametrize(
+    "point", [point if point == "after delivery" else pytest.param(point, marks=pytest.mark.slow) for point in SAID]
+)
+def test_what_an_operator_says_survives_a_death_once_and_in_order(module_start, channel, eventually, point):
+    system, settings = module_start
+    upstreams, lead = system.upstreams, Conversation("ava", f"@said-{point.replace(' ', '-')}")
+    upstreams.reset()
+    with Producer(settings) as producer:
+        producer.enqueue_many(chats(lead.target, 1, channel, None))
+    store = Store(settings)
+    try:
+        store.takeovers.claim(lead, "kim")
+        doomed = system.start_worker({"PARLEY_WORKER__CRASH_AT": point, "PARLEY_WORKER__CONCURRENCY": "1"})
+        for text in ("first", "second"):
+            assert store.operator_messages.say(lead, "kim", text).status == "accepted"
+        eventually(lambda: doomed.poll() is not None, f"the worker dies {point}")
+        heir = system.start_worker()
+        eventually(lambda: store.inbox.waiting(lead) == 1, "both are delivered, and the lead's message waits", 20)
+        heir.terminate()
+        heir.wait()
+        words = [moment.word for moment in store.timeline.of(lead)]
+        store.takeovers.hand_back(lead, "none")
+        assert [account.unexplained for account in store.books.accounts()] == [0]
+    finally:
+        store.close()
+    sent = [call for call in upstreams.calls() if call.service == "captivate" and call.acted]
+    assert [call.fields["response"][0]["text"] for call in sent] == ["first"] * SAID[point] + ["second"]
+    assert len({call.idempotency_key for call in sent}) == 2
+    assert words.count("answered") == 2
+    assert not [call for call in upstreams.calls() if call.service == "fluidtalk"]

@@ -14,7 +14,16 @@ from worker.clients.fluidtalk import Bubble, CharacterReply, Characters, Conflic
 from worker.domain import failures
 from worker.domain.answer import Answer
 from worker.domain.event_parts import LeftOut
-from worker.domain.events import AiOpener, EventTrigger, FollowUp, InboundChat, MoneyEvent, PulledFollowUp, StoredEvent
+from worker.domain.events import (
+    AiOpener,
+    EventTrigger,
+    FollowUp,
+    InboundChat,
+    MoneyEvent,
+    OperatorMessage,
+    PulledFollowUp,
+    StoredEvent,
+)
 from worker.domain.failures import CallFailed, Unsendable
 from worker.domain.platforms import Place, place_of, platform_and_handle
 from worker.domain.written import Written
@@ -141,7 +150,7 @@ class CharactersPersona:
                 )
             case FollowUp():
                 raise Unsendable("the Characters API has no follow-up on demand: FluidTalk writes them itself")
-            case PulledFollowUp():
+            case PulledFollowUp() | OperatorMessage():
                 raise Unsendable("it is written already: nothing is asked for it")
             case MoneyEvent():
                 raise Unsendable("money events are told, and not answered")

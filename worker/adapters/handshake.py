@@ -5,7 +5,16 @@ from __future__ import annotations
 from worker.adapters.fluidtalk_failures import failure_of
 from worker.clients.fluidtalk import ActionResult, ChatResult, FluidTalk, FluidTalkError
 from worker.domain.answer import Answer
-from worker.domain.events import AiOpener, EventTrigger, FollowUp, InboundChat, MoneyEvent, PulledFollowUp, StoredEvent
+from worker.domain.events import (
+    AiOpener,
+    EventTrigger,
+    FollowUp,
+    InboundChat,
+    MoneyEvent,
+    OperatorMessage,
+    PulledFollowUp,
+    StoredEvent,
+)
 from worker.domain.failures import Unsendable
 
 # One white pixel, for a call without consequences.
@@ -69,7 +78,7 @@ class Handshake:
                 )
             case FollowUp():
                 return client.follow_up(event.target, own_username=event.own_username)
-            case PulledFollowUp():
+            case PulledFollowUp() | OperatorMessage():
                 raise Unsendable("it is written already: nothing is asked for it")
             case MoneyEvent():
                 raise Unsendable("the Handshake API takes no purchases and refunds")

@@ -26,6 +26,7 @@ from worker.store.views.timeline import Moment
 _DETAILS: dict[str, tuple[str, ...]] = {
     "accepted": ("", "event"),
     "left out": ("", "event"),
+    "said by": ("", "event"),
     "asking": ("attempt", "fence", "events"),
     "second ask": ("attempt", "fence", "events"),
     "sending": ("attempt", "fence", "bubble"),

@@ -58,7 +58,7 @@ def explain(now: Situation, moments: Sequence[Moment], settings: Settings, aroun
             "Nothing is known of this conversation: no event was accepted, or it was so long ago that it expired; "
             f"check the spelling of persona and target (parley books shows whether anything arrives){unread}."
         )
-    if now.taken_over and not rules_of(now.kind).only_told:
+    if now.taken_over and not rules_of(now.kind).only_told and not rules_of(now.kind).by_operator:
         return _taken_over(now, settings)
     if not now.waiting:
         return _nothing_waits(now, moments)
@@ -114,8 +114,8 @@ def _taken_over(now: Situation, settings: Settings) -> str:
     )
     by_itself = ""
     if persona in settings.personas and (quiet := settings.personas[persona].takeover.hand_back_after_seconds):
-        ends = max(now.taken_over_at, now.last_inbound) + int(quiet * 1000)
-        by_itself = f", or by itself {_in(ends, now)} unless the lead writes"
+        ends = max(now.taken_over_at, now.last_inbound, now.last_said) + int(quiet * 1000)
+        by_itself = f", or by itself {_in(ends, now)} unless somebody writes"
     return (
         f"A person has this conversation since {_day(now.taken_over_at)} ({who}), so the persona is silent; {waits}; "
         f"it goes on after: parley hand-back {persona} {target}{by_itself}."

@@ -67,6 +67,11 @@ PARLEY = {
         "Take a conversation over: the persona is silent in it until hand-back, its events wait in order.",
         _LEAD,
     ),
+    "say": Entry(
+        "say:say",
+        "Write to a lead in the persona's place. Claim the conversation first.",
+        _LEAD,
+    ),
     "hand-back": Entry(
         "claims:hand_back",
         "Let the persona go on. Asks first when events that wait are to be dropped.",

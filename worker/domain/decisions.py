@@ -145,8 +145,9 @@ class Rules:
     validity: Validity = field(default_factory=Validity)
 
     def about(self, kind: str) -> Rules:
-        """The policies for events of this kind. Of what is only told nothing reaches the lead, a farewell neither."""
-        if not rules_of(kind).only_told:
+        """The policies for events of this kind. Of what is only told nothing reaches the lead, a farewell neither; and
+        who speaks in the persona's place needs no other person."""
+        if not rules_of(kind).only_told and not rules_of(kind).by_operator:
             return self
         return replace(self, persona=self.persona.model_copy(update={"on_dead": Escalation()}))
 

@@ -1,4 +1,4 @@
-"""What producers enqueue: five kinds of events, frozen, in one union that ``kind`` distinguishes; and one that only
+"""What producers enqueue: five kinds of events, frozen, in one union that ``kind`` distinguishes; and two that only
 Parley makes.
 
 Sources: seed FluidTalk "Concepts" (the four ways a conversation starts), seed Captivate "Captivate Payload".
@@ -341,13 +341,25 @@ class PulledFollowUp(_EventBase):
             return None
 
 
+class OperatorMessage(_EventBase):
+    """A person writes to the lead in the persona's place. No producer sends it: ``Store.operator_messages`` takes it.
+
+    ``by``: who. ``text``: what the lead gets, as one message.
+    """
+
+    kind: Literal["operator_message"] = "operator_message"
+    by: Annotated[Text, StringConstraints(min_length=1)]
+    text: Annotated[Text, StringConstraints(min_length=1)]
+
+
 _AnEvent = TypeVar("_AnEvent", bound=_EventBase)
 
 Event = Annotated[InboundChat | AiOpener | EventTrigger | FollowUp | MoneyEvent, Field(discriminator="kind")]
 
 # What the store holds.
 StoredEvent = Annotated[
-    InboundChat | AiOpener | EventTrigger | FollowUp | MoneyEvent | PulledFollowUp, Field(discriminator="kind")
+    InboundChat | AiOpener | EventTrigger | FollowUp | MoneyEvent | PulledFollowUp | OperatorMessage,
+    Field(discriminator="kind"),
 ]
 
 _EVENT: TypeAdapter[InboundChat | AiOpener | EventTrigger | FollowUp | MoneyEvent] = TypeAdapter(Event)

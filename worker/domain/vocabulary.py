@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Literal, get_args
 if TYPE_CHECKING:
     from config.sections import Unknown, Validity
 
-Kind = Literal["inbound_chat", "ai_opener", "event_trigger", "follow_up", "money_event", "pulled_follow_up"]
+Kind = Literal[
+    "inbound_chat", "ai_opener", "event_trigger", "follow_up", "money_event", "pulled_follow_up", "operator_message"
+]
 Fate = Literal["answered", "joined", "ignored", "sealed", "skipped", "dead"]
 Mark = Literal["", "started", "sealed", "owned_elsewhere", "escalated"]
 Lane = Literal["turns", "outreach"]
@@ -47,6 +49,8 @@ class KindRules:
     ``asks``: its turn calls the persona. ``enqueued``: producers may send it; else only Parley makes it.
     ``only_told``: its call only tells the persona something. Nothing is said to the lead, so no rule for messages holds
     for it: no consent, no channel, no takeover, no seal, no credits.
+    ``by_operator``: a person says it in the persona's place. It goes out before all that waits, also while the person
+    has the conversation, and no gate of the persona and no rule for outreach keeps it.
     """
 
     speaks_first: bool
@@ -56,6 +60,7 @@ class KindRules:
     asks: bool = True
     enqueued: bool = True
     only_told: bool = False
+    by_operator: bool = False
 
     @property
     def lane(self) -> Lane:
@@ -103,6 +108,15 @@ KINDS: dict[str, KindRules] = {
         asks=False,
         enqueued=False,
     ),
+    "operator_message": KindRules(
+        speaks_first=False,
+        prepares=False,
+        valid_seconds=lambda _: math.inf,
+        unknown=lambda _: "ask_again",
+        asks=False,
+        enqueued=False,
+        by_operator=True,
+    ),
 }
 
 
@@ -112,8 +126,8 @@ def rules_of(kind: str) -> KindRules:
 
 
 def is_outreach(kind: str) -> bool:
-    """Whether it needs the lead's consent: every message that is no answer to the lead's own words."""
-    return kind in KINDS and kind != "inbound_chat" and not KINDS[kind].only_told
+    """Whether the rules for outreach hold: for what the persona writes that is no answer to the lead's words."""
+    return kind in KINDS and kind != "inbound_chat" and not KINDS[kind].only_told and not KINDS[kind].by_operator
 
 
 class Cause(StrEnum):

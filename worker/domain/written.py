@@ -1,4 +1,4 @@
-"""A follow-up that the persona has written by itself, and what a turn makes of it: pure."""
+"""What is written already when its turn begins, and what the turn makes of it: pure."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """``ref``: the name that the persona's server gives it. ``handle``: of the lead. Without bubbles nothing of it can
-    be delivered."""
+    """A follow-up that the persona has written by itself. ``ref``: the name that the persona's server gives it.
+    ``handle``: of the lead. Without bubbles nothing of it can be delivered."""
 
     ref: str
     handle: str = field(repr=False)
@@ -23,4 +23,7 @@ class Written:
 
 def reply_in(event: StoredEvent) -> Reply | None:
     """The reply that an event brings along; None = the persona is asked for it."""
+    if event.kind == "operator_message":
+        # The persona knows nothing of it, so it says nothing about the persona.
+        return Reply((event.text,), mark="")
     return Reply(event.bubbles) if event.kind == "pulled_follow_up" else None

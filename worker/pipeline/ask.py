@@ -27,7 +27,7 @@ from worker.domain.decisions import (
     status_of,
 )
 from worker.domain.event_parts import LeftOut, told
-from worker.domain.events import FollowUp, InboundChat, MoneyEvent, PulledFollowUp, StoredEvent
+from worker.domain.events import FollowUp, InboundChat, MoneyEvent, OperatorMessage, PulledFollowUp, StoredEvent
 from worker.domain.failures import (
     CallFailed,
     ImageUnavailable,
@@ -226,7 +226,7 @@ class Asking:
     ) -> str | FetchedImage | Deliver | End | Wait | None:
         group = lease.grant.events
         last, entry = group[-1], lease.grant.entries[-1]
-        if isinstance(last, FollowUp | MoneyEvent | PulledFollowUp):
+        if isinstance(last, FollowUp | MoneyEvent | PulledFollowUp | OperatorMessage):
             return None
         if not isinstance(last, InboundChat) or not last.attachments:
             return last.image_url

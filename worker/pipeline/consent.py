@@ -43,10 +43,11 @@ class Consents:
         Costs a look at the lead's own mark, in the scope ``lead`` only. Raises ``StoreError``.
         """
         rules, head = self._rules[grant.conversation.persona], grant.head
-        outreach = is_outreach(head.kind)
-        if rules_of(head.kind).only_told:
+        outreach, kind = is_outreach(head.kind), rules_of(head.kind)
+        if kind.only_told:
             return None
-        if rules.scope == "persona" or head.said or not (outreach or rules.later_messages == "silence"):
+        heeded = outreach or kind.by_operator or rules.later_messages == "silence"
+        if rules.scope == "persona" or head.said or not heeded:
             return None
         mark = self._store.consents.of_lead(grant.conversation.target)
         if mark and mark.state == "out":
@@ -74,4 +75,5 @@ class Consents:
 
     def of_confirmation(self, head: Entry, end: End) -> End:
         """The end of a turn, as it is. A confirmation that did not arrive leaves no dead letter: the lead is out."""
-        return End("skipped", Cause.OPTED_OUT) if head.said and end.fate == "dead" else end
+        confirms = head.said and not rules_of(head.kind).by_operator
+        return End("skipped", Cause.OPTED_OUT) if confirms and end.fate == "dead" else end

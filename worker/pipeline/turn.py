@@ -34,7 +34,7 @@ from worker.domain.quiet_hours import zone_unreadable
 from worker.domain.reply import Reply
 from worker.domain.retry import UNTRIED, Tries, tries
 from worker.domain.unreadable import Unreadable
-from worker.domain.vocabulary import Cause, stored
+from worker.domain.vocabulary import Cause, rules_of, stored
 from worker.domain.written import reply_in
 from worker.observability import metrics
 from worker.pipeline import failpoints
@@ -266,7 +266,7 @@ class Turn:
         policy = self._policies[grant.conversation.persona]
         if zone_unreadable(policy.quiet_hours, grant.channel):
             metrics.zone_unreadable(grant.conversation.persona)
-        if delivered and end.fate == "answered":
+        if delivered and end.fate == "answered" and not rules_of(kind).by_operator:
             return after_delivery(policy, grant.touch, kind, lease.now())
         if kind != "follow_up" or not end.follow_up:
             return None

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from worker.store.operator.dead_letters import DeadLetters
     from worker.store.operator.erasure import Forgetting
     from worker.store.operator.key_rotation import Rotation
+    from worker.store.operator.operator_messages import OperatorMessages
     from worker.store.operator.seals import Seals
     from worker.store.operator.takeovers import Takeovers
     from worker.store.personas.apis import Apis
@@ -319,6 +320,21 @@ class Store:
             self._takeovers,
             self._settings.agenda,
             self._settings.retention,
+        )
+
+    @cached_property
+    def operator_messages(self) -> OperatorMessages:
+        """What persons say in a persona's place."""
+        from worker.store.operator.operator_messages import OperatorMessages
+
+        return OperatorMessages(
+            self.keys,
+            self._scripts,
+            self.doorbells,
+            self.content,
+            self.consents,
+            self._settings.agenda,
+            self._settings.limits,
         )
 
     @cached_property

@@ -6,24 +6,26 @@ All keys of a conversation carry one hash tag, its shard, together with that sha
     parley:{NN}:agenda                         ZSET  when nothing waits      accept begin hold     look ring
                                                                              settle renew ring
                                                                              replay hand_over
-                                                                             hand_back
+                                                                             hand_back say
     parley:{NN}:conversation:<conversation>    HASH  90 days quiet; never    accept begin record   the same, explain
                                                      while sealed or taken   hold settle renew
                                                      over                    replay hand_over
                                                                              claim hand_back seal
-    parley:{NN}:conversations                  ZSET  90 days without an      accept                lists, parley find
+                                                                             say
+    parley:{NN}:conversations                  ZSET  90 days without an      accept say            lists, parley find
                                                      event (trim)
     parley:{NN}:inbox:<conversation>           LIST  with its last event     accept settle replay  begin ring
-                                                                             hand_back
+                                                                             hand_back say begin
+                                                                             hold
     parley:{NN}:journal:<event id> <conv.>     HASH  7 days settled,         accept begin record   the same, explain
                                                      30 days dead            hold settle refuse
                                                                              keep_image stumble
                                                                              replay hand_over
-                                                                             hand_back
+                                                                             hand_back say
     parley:{NN}:sessions:<conversation>        SET   90 days quiet           the ingress           forget
     parley:{NN}:timeline:<conversation>        LIST  30 days quiet           all of these          explain
     parley:{NN}:books                          HASH  never (a few counters)  accept settle refuse  books
-                                                                             replay hand_back
+                                                                             replay hand_back say
     parley:{NN}:follow_ups                     ZSET  when none is planned    settle accept touch   look
                                                                              schedule claim seal   plan_follow_ups
     parley:{NN}:follow_ups_sent:<persona>:<day> SET  2 days                  allow                 allow

@@ -18,7 +18,9 @@ def test_each_kind_has_one_row_and_an_event():
     assert list(KINDS) == list(get_args(Kind)) == [event.model_fields["kind"].default for event in events]
 
 
-@pytest.mark.parametrize("kind", [kind for kind, rules in KINDS.items() if not rules.only_told])
+@pytest.mark.parametrize(
+    "kind", [kind for kind, rules in KINDS.items() if not rules.only_told and not rules.by_operator]
+)
 def test_each_row_reads_the_settings_of_its_own_kind(kind):
     settings = kind.removeprefix("pulled_")
     marked = Validity(**{f"{settings}_seconds": 4711.0})
@@ -35,6 +37,7 @@ def test_each_row_reads_the_settings_of_its_own_kind(kind):
         ("follow_up", OUTREACH),
         ("pulled_follow_up", OUTREACH),
         ("money_event", TURNS),
+        ("operator_message", TURNS),
         ("a kind of a newer release", TURNS),
     ],
 )
@@ -51,6 +54,13 @@ def test_what_is_only_told_never_grows_old_and_needs_no_consent():
     assert rules_of("money_event").valid_seconds(Validity()) == math.inf
     assert rules_of("money_event").unknown(Unknown(event_trigger="dead_letter")) == "ask_again"
     assert not is_outreach("money_event")
+
+
+def test_what_an_operator_says_asks_nobody_and_is_no_outreach():
+    assert [kind for kind, rules in KINDS.items() if rules.by_operator] == ["operator_message"]
+    rules = rules_of("operator_message")
+    assert (rules.asks, rules.enqueued, rules.valid_seconds(Validity())) == (False, False, math.inf)
+    assert not is_outreach("operator_message")
 
 
 def test_all_fates_are_told_apart():

@@ -110,6 +110,10 @@ class Consents:
             kept, erased = pipeline.execute()
         return _mark(ALL_PERSONAS, target, kept or erased)
 
+    def is_shared(self, persona: str) -> bool:
+        """Whether what a lead says to this persona counts for all that have the scope ``lead``."""
+        return persona in self._shared
+
     def all(self, persona: str | None = None) -> list[Mark]:
         """All marks but those of erased leads, the oldest first. ``persona``: only of this one, or ``ALL_PERSONAS``."""
         return sorted(self._all(persona), key=lambda mark: (mark.since, mark.persona, mark.target))

@@ -31,6 +31,26 @@ def hand_back(
     """Hand a conversation back to the persona."""
 
 
+@face("conversation inbox agenda timeline books conversations journal_prefix")
+def say(
+    keys: ConversationKeys,
+    *,
+    journal: Key,
+    doorbells: Key,
+    name: str,
+    event_id: str,
+    kind: str,
+    by: str,
+    payload: str,
+    reply: str,
+    limit: int,
+    grace_ms: int,
+    anyway: bool,
+    doorbell: str,
+) -> Any:
+    """Accept what a person says to the lead in the persona's place."""
+
+
 @face("conversation inbox sealed follow_ups timeline")
 def seal(
     keys: ConversationKeys, *, name: str, step: str, by: str, call: str, timeline_ms: Text, conversation_ms: Text

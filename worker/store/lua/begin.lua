@@ -31,6 +31,16 @@ end
 
 -- All of it is an answer as well: a turn needs nothing of what is written below.
 local state, known = hash(conversation)
+-- Its holder may have its answer in hand, and comes first, as below.
+local late, spare = now - number(state.lease_until), math.max(2000, math.floor(lease_ms / 2))
+local awaited = state.owner and late > spare and late < 300000 and state.awaited ~= state.fence
+if state.operator_words and late >= 0 and not awaited and token ~= state.settled_by and token ~= state.held_by then
+  redis.call('HDEL', conversation, 'owner', 'lease_until')
+  if bring_forward(conversation, inbox, journal_prefix, name) then
+    ids = redis.call('LRANGE', inbox, '0', most_events - 1)
+  end
+  state, known = hash(conversation)
+end
 local owner, group = state.owner, number(state.group)
 local head = journal_of(ids[1])
 local past, entry = hash(head)
@@ -71,7 +81,7 @@ if not state.consent and not state.seq then
 end
 local unwanted = unwanted_because(state.consent, kind, past.said, silence, only_opted_in)
 -- A follow-up that was pulled does not wait for the person's end: the lead was not quiet then.
-if state.taken_over and not asks(kind) then unwanted = unwanted or 'taken_over' end
+if state.taken_over and not asks(kind) and not by_operator(kind) then unwanted = unwanted or 'taken_over' end
 local opts_out = past.said and unanswered
 -- What ends without a call waits for no gate.
 local ends = unwanted or opts_out
@@ -99,8 +109,7 @@ if not repeated then
   if owner and number(state.lease_until) > now then
     return {'busy', number(state.lease_until), ''}
   end
-  local late, spare = now - number(state.lease_until), math.max(2000, math.floor(lease_ms / 2))
-  if owner and late > spare and late < 300000 and state.awaited ~= state.fence then
+  if awaited then
     -- The lease ran out a while ago and nobody has begun since: the store was away or refused to write, or all workers
     -- were away. A holder that lives may have its answer in hand, at most for some minutes; it renews as soon as it can,
     -- and comes first. It is waited for once.
@@ -110,7 +119,8 @@ if not repeated then
   if state.taken_over and not only_told(kind) and asks(kind) then
     -- A person has the conversation: not even a reply that is stored goes out.
     local first = number(past.accepted_at)
-    local takeover_ends = takeover_end(number(state.taken_over_at), number(state.last_inbound), first, quiet_takeover_ms)
+    local takeover_ends = takeover_end(last_act(state.taken_over_at, state.last_said), number(state.last_inbound), first,
+      quiet_takeover_ms)
     if takeover_ends and takeover_ends <= now then return later('hand_back', now + lease_ms, state.taken_over) end
     local far = now + 3600000 + jitter_ms
     return later('taken_over', math.min(far, takeover_ends or far), state.taken_over)

@@ -10,7 +10,7 @@
 if redis.call('EXISTS', conversation) == 0 then return {'unknown', 0, 0, 0} end
 local now = clock()
 local state = redis.call('HMGET', conversation,
-  'taken_over', 'taken_over_at', 'last_inbound', 'handed_back_by', 'inbound_seq')
+  'taken_over', 'taken_over_at', 'last_inbound', 'handed_back_by', 'inbound_seq', 'last_said')
 
 local by, before = string.match(state[4] or '', '^(%S+) (%d+)$')
 if by == call then
@@ -21,7 +21,7 @@ local ended = math.huge
 if quiet_ms ~= '' then
   local head = redis.call('LINDEX', inbox, 0)
   local first = head and number(redis.call('HGET', journal_prefix .. head .. ' ' .. name, 'accepted_at')) or 0
-  ended = takeover_end(number(state[2]), number(state[3]), first, tonumber(quiet_ms))
+  ended = takeover_end(last_act(state[2], state[6]), number(state[3]), first, tonumber(quiet_ms))
   if not ended or ended > now then return {'not_quiet', 0, 0, 0} end
 end
 

@@ -5,7 +5,7 @@
 -- event at once. last_one_counts: the failed attempt before it counts. stop_rest: when the lead writes, the bubbles that were
 -- not sent yet are withheld.
 -- Returns {'held' | 'repeated' | 'lost', until, ring}; ring = 1 when the caller must ring: the lead wrote while this bubble
--- went out, so nothing is left to wait for. Twice for one caller: the second time answers `repeated`.
+-- went out, so nothing is left to wait for; or a person has said something meanwhile. Twice for one caller: the second time answers `repeated`.
 
 local now = clock()
 
@@ -21,7 +21,7 @@ local function shorten(entries, reason)
     redis.call('RPUSH', entries, last[4])
   end
 end
-local state = redis.call('HMGET', conversation, 'owner', 'fence', 'held_by', 'hold_until', 'group')
+local state = redis.call('HMGET', conversation, 'owner', 'fence', 'held_by', 'hold_until', 'group', 'operator_words')
 if state[1] ~= token or state[2] ~= fence then
   return {state[3] == token and 'repeated' or 'lost', number(state[4]), 0}
 end
@@ -70,7 +70,10 @@ end
 redis.call('HSET', journal, 'step', step[2] and 'replied' or 'waiting')
 redis.call('HSET', conversation, 'hold_until', at, 'hold_reason', reason, 'held_by', token)
 redis.call('HDEL', conversation, 'owner', 'lease_until')
-redis.call('ZADD', agenda, at + ring * grace_ms, name)
+local due = at
+-- What a person says meanwhile does not wait for what this is held for.
+if state[6] and not by_operator(head[1]) and bring_forward(conversation, inbox, journal_prefix, name) then due, ring = now, 1 end
+redis.call('ZADD', agenda, due + ring * grace_ms, name)
 if outcome ~= 'not asked' then shorten(timeline, reason) end
 note(timeline, now, 'held', reason, at, outcome)
 redis.call('LTRIM', timeline, -timeline_entries, -1)

@@ -76,6 +76,8 @@ if not state.channel and not letter.own_channel and not only_told(letter.kind) t
 
 local function place()
   local rank, group, pivot = number(letter.rank), number(state.group), nil
+  -- What a person says stands in front of the group that was asked.
+  if state.group_aside then group = number(state.group_aside) + 1 end
   if number(state.answered_rank) > rank and not only_told(letter.kind) then return 'later_answered' end
   for index, other in ipairs(redis.call('LRANGE', inbox, 0, -1)) do
     local entry = redis.call('HMGET', journal_prefix .. other .. ' ' .. name, 'rank', 'reply')
@@ -107,7 +109,14 @@ local function append()
   redis.call('RPUSH', inbox, event_id)
 end
 
-local obstacle = ({place = place, join = join, append = append})[mode]()
+-- Its place is before all that waits.
+local function say_again()
+  redis.call('RPUSH', inbox, event_id)
+  redis.call('HSET', conversation, 'operator_words', 1)
+end
+
+local act = by_operator(letter.kind) and say_again or ({place = place, join = join, append = append})[mode]
+local obstacle = act()
 if obstacle then return say(obstacle) end
 
 -- A fresh budget. What may have been acted on, or has its answer, stays alone: nothing may join an answer that was
@@ -134,8 +143,9 @@ note(timeline, now, 'replayed', mode, event_id)
 notice_event(journal, name, now, 'replayed', '')
 for _, key in ipairs({conversation, journal, timeline}) do redis.call('PERSIST', key) end
 
-local ring = 0
-if redis.call('LINDEX', inbox, 0) == event_id and number(state.hold_until) <= now then
+local ring, held = 0, number(state.hold_until) > now
+if by_operator(letter.kind) and not state.owner and bring_forward(conversation, inbox, journal_prefix, name) then held = false end
+if redis.call('LINDEX', inbox, 0) == event_id and not held then
   redis.call('ZADD', agenda, now + grace_ms, name)
   local accepted_at = redis.call('HGET', journal, 'accepted_at')
   if lane_of({letter.kind, accepted_at, letter.seq}, lead) == 'outreach' then

@@ -10,9 +10,9 @@
 -- Twice for one caller: the second time answers `repeated` and changes nothing.
 
 local now = clock()
-local owner, owner_fence, group, settled_by, last_rank, answered_rank, was_sealed, was_taken_over, consent, touch_event =
+local owner, owner_fence, group, settled_by, last_rank, answered_rank, was_sealed, was_taken_over, consent, touch_event, operator_words, group_aside =
   unpack(redis.call('HMGET', conversation, 'owner', 'fence', 'group', 'settled_by', 'last_rank', 'answered_rank', 'sealed',
-    'taken_over', 'consent', 'touch_event'))
+    'taken_over', 'consent', 'touch_event', 'operator_words', 'group_aside'))
 if owner ~= token or owner_fence ~= fence then
   return {settled_by == token and 'repeated' or 'lost', 0, 0, 0}
 end
@@ -30,7 +30,7 @@ for index, id in ipairs(ids) do
     last_rank = last_rank + 1
     rank = last_rank
   end
-  if fate == 'answered' and not only_told(past[2]) then answered_rank = math.max(answered_rank, rank) end
+  if fate == 'answered' and not only_told(past[2]) and not by_operator(past[2]) then answered_rank = math.max(answered_rank, rank) end
   end_event(journal, books, name, own, reason, now, own == 'dead' and dead_ms or settled_ms, index > 1 and ids[1] or nil)
   if own == 'dead' then
     redis.call('HSET', journal, 'rank', rank)
@@ -96,8 +96,13 @@ elseif plan_step ~= '' and left == 0 and not frozen[2] and frozen[3] ~= 'out' th
     end
   end
 end
+if group_aside then
+  ended[#ended + 1] = 'group_aside'
+  learn('group', group_aside)
+end
 redis.call('HDEL', conversation, unpack(ended))
 redis.call('HSET', conversation, unpack(learned))
+if operator_words then operator_words = bring_forward(conversation, inbox, journal_prefix, name) end
 
 if left == 0 then
   redis.call('ZREM', agenda, name)
@@ -108,7 +113,7 @@ end
 
 local head = redis.call('HMGET', journal_prefix .. redis.call('LINDEX', inbox, 0) .. ' ' .. name,
   'accepted_at', 'joining', 'kind', 'seq')
-if head[2] == 'open' and settle_ms > 0 then
+if head[2] == 'open' and settle_ms > 0 and not operator_words then
   local last = redis.call('HGET', journal_prefix .. redis.call('LINDEX', inbox, -1) .. ' ' .. name, 'accepted_at')
   local at = quiet_at(number(head[1]), number(last), settle_ms, settle_limit_ms)
   if at > now then

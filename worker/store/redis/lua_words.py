@@ -19,7 +19,7 @@ def words() -> str:
     opener or a follow-up for a better moment, which is not kept from what comes in meanwhile; ``for_a_place(reason)``:
     a hold for a call with the key of the persona; ``asks(kind)``: its turn calls the persona; ``only_told(kind)``:
     nothing is said to the lead; ``happened(kind)``: it happened on the platform, and an opener or a follow-up that
-    waits for a better moment gives way to it.
+    waits for a better moment gives way to it; ``by_operator(kind)``: a person says it in the persona's place.
     """
     speaks_first = [kind for kind, rules in KINDS.items() if rules.speaks_first]
     outreach = [kind for kind in KINDS if is_outreach(kind)]
@@ -29,6 +29,7 @@ def words() -> str:
             _is_one_of("is_outreach", "kind", outreach),
             _is_none_of("asks", "kind", [kind for kind, rules in KINDS.items() if not rules.asks]),
             _is_one_of("only_told", "kind", [kind for kind, rules in KINDS.items() if rules.only_told]),
+            _is_one_of("by_operator", "kind", [kind for kind, rules in KINDS.items() if rules.by_operator]),
             _is_one_of("happened", "kind", [kind for kind, rules in KINDS.items() if _happened(kind, rules)]),
             _is_one_of("for_its_moment", "reason", map(stored, _MOMENTS)),
             _is_one_of("for_a_place", "reason", [*map(stored, (Cause.OWN_LIMIT, Cause.IN_LINE)), _OWN_LIMIT_OF_0_1_0]),
@@ -42,7 +43,7 @@ def _is_none_of(name: str, argument: str, values: Iterable[str]) -> str:
 
 
 def _happened(kind: str, rules: KindRules) -> bool:
-    return kind != "inbound_chat" and not rules.speaks_first
+    return kind != "inbound_chat" and not rules.speaks_first and not rules.by_operator
 
 
 def _is_one_of(name: str, argument: str, values: Iterable[str]) -> str:

@@ -122,7 +122,7 @@ def _tell_when_full(error: ResponseError) -> None:
 
 
 # What scripts share beside the prelude; each uses only those before it.
-_SHARED = ("notices", "endings", "touches", "takeover", "interruptions", "places", "consent")
+_SHARED = ("notices", "endings", "touches", "takeover", "interruptions", "places", "consent", "operator")
 
 # What a script may say of itself to ``lua/lib/clock.lua``.
 _ONLY_READS = "\nlocal stores\n"
@@ -213,6 +213,7 @@ class Scripts:
         self.measure = script(views.measure)
         self.claim = script(operators.claim)
         self.hand_back = script(operators.hand_back)
+        self.say = script(operators.say)
         self.seal = script(operators.seal)
         self.consent = script(consent.consent)
         self.consent_of_lead = script(consent.consent_of_lead)

@@ -96,7 +96,7 @@ def _ended(event: dict[str, Any]) -> EventState:
 
 
 def _waiting(event: dict[str, Any], around: Situation, position: int) -> EventState:
-    held = _held(around, position)
+    held = _held(around, event["kind"], position)
     return EventState(
         event["kind"],
         "held" if held else "waiting",
@@ -114,9 +114,9 @@ class _Held(NamedTuple):
     until: int = 0
 
 
-def _held(now: Situation, position: int) -> _Held | None:
+def _held(now: Situation, kind: str, position: int) -> _Held | None:
     """Why it does not go on, in the order in which ``parley explain`` looks; None = it waits for its turn only."""
-    if now.taken_over and not rules_of(now.kind).only_told:
+    if now.taken_over and not rules_of(now.kind).only_told and not rules_of(kind).by_operator:
         return _Held(Cause.TAKEN_OVER)
     gate = in_the_way(now)
     if now.lease_until > now.now and gate not in BY_A_PERSON:

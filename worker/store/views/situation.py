@@ -22,7 +22,8 @@ class Situation:
     paced one are sent. ``due``: when the agenda looks at it next, after so many ``rings`` that nobody answered.
     ``gates``: the raw fields of the persona and of the channel. ``taken_over``: why a person has the conversation, '' =
     nobody has. ``sealed_by``: the operator who sealed it, '' = the persona did. ``ready``: an opener or a follow-up
-    that a beat rings for when its turn has come. ``lead_wrote``: after the head was accepted.
+    that a beat rings for when its turn has come. ``lead_wrote``: after the head was accepted. ``last_said``: when a
+    person last said something in the persona's place.
     """
 
     conversation: Conversation
@@ -53,6 +54,7 @@ class Situation:
     gates: dict[str, str]
     ready: bool
     lead_wrote: bool = False
+    last_said: int = 0
 
     @property
     def outreach(self) -> bool:
@@ -100,6 +102,7 @@ def situation(redis: Redis, keys: Keys, conversation: Conversation, channel: str
         taken_over=state.get("taken_over", ""),
         taken_over_at=number(state, "taken_over_at"),
         last_inbound=number(state, "last_inbound"),
+        last_said=number(state, "last_said"),
         started="started" in state,
         head=head or "",
         step=entry.get("step", ""),

@@ -58,7 +58,7 @@ local function repairs()
         redis.call('HSET', key, 'last_inbound', now)
         if lead_seq then redis.call('HSET', key, 'inbound_seq', lead_seq .. ' ' .. now) end
       end
-      no_later_than_now(key, 'taken_over_at', 'rung_at')
+      no_later_than_now(key, 'taken_over_at', 'rung_at', 'last_said')
       local gate, at, by_turn = string.match(state[5] or '', '^(%l+) (%d+)(.*)$')
       if gate and number(at) > now then redis.call('HSET', key, 'probing', gate .. ' ' .. sooner(at) .. by_turn) end
       if number(state[2]) > now then redis.call('HSET', key, 'hold_until', sooner(state[2])) end

@@ -8,6 +8,8 @@
 -- policy is silence. The lead's own word (`said`) gets its confirmation. What is only told is no message.
 local function unwanted_because(consent, kind, said, silence, only_opted_in)
   if said or only_told(kind) then return nil end
+  -- The person who said it did not mean to write to somebody who has opted out.
+  if by_operator(kind) then return consent == 'out' and 'opted_out' or nil end
   if consent == 'out' and (silence or is_outreach(kind)) then return 'opted_out' end
   return only_opted_in and consent ~= 'in' and is_outreach(kind) and 'not_opted_in' or nil
 end

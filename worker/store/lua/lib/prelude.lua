@@ -33,6 +33,9 @@
 --                    confirmed                      milliseconds of the opt-out that a word was accepted for (its confirmation)
 --                    sealed_by, sealing             operator and reason of a seal; name of the last call that sealed or opened
 --                    noticed                        sequence of the last notice about it (lua/lib/notices.lua)
+--                    operator_words                 1 while something may wait that a person says in the persona's place
+--                    group_aside                    what `group` was before such an event came in front (lua/lib/operator.lua)
+--                    last_said                      milliseconds of the last of them
 -- inbox        LIST  event ids in the order of acceptance
 -- journal      HASH  kind, payload (content), accepted_at (or replayed), first_accepted_at (when replayed)
 --                    (payload, image_url and reply end with an event that is not dead)
@@ -43,7 +46,8 @@
 --                    joining (open, closing, no), size
 --                    derived_from (of an event whose id Parley made, or looks as if: the message that it is a further
 --                    image of, "replay <letter>", or nothing when it is a producer's own)
---                    said (of a message that opts out: "stop" when it brings the confirmation, else "again")
+--                    said (of a message that opts out: "stop" when it brings the confirmation, else "again"; "anyway" of
+--                    what a person says although the lead has opted out)
 --                    step (waiting, begun, asking, replied, delivering, settled); begun: not asked yet
 --                    first_begun_at (written and read by 0.1.0 only)
 --                    failures, failures_ms, failed (failed attempts of the present step: those that count against the
@@ -195,12 +199,17 @@ local function is_of_group(replied_at, alone, died_at)
   return replied_at and number(replied_at) <= number(died_at)
 end
 
--- When a takeover ends by itself: milliseconds after the last that was heard of the lead; nil = only by hand. What
--- waits first may have come when the takeover had been over for long.
-local function takeover_end(taken_over_at, last_inbound, first_waiting, quiet)
+-- What the person who has a conversation did last: took it over, or said something.
+local function last_act(taken_over_at, last_said)
+  return math.max(number(taken_over_at), number(last_said))
+end
+
+-- When a takeover ends by itself: milliseconds after the last that was heard of the lead or the person (`acted_at`); nil =
+-- only by hand. What waits first may have come when the takeover had been over for long.
+local function takeover_end(acted_at, last_inbound, first_waiting, quiet)
   if quiet == 0 then return nil end
-  if first_waiting >= taken_over_at + quiet then return taken_over_at + quiet end
-  return math.max(taken_over_at, last_inbound) + quiet
+  if first_waiting >= acted_at + quiet then return acted_at + quiet end
+  return math.max(acted_at, last_inbound) + quiet
 end
 
 -- Whether an event was known by this time of acceptance when a turn began: then it is the same event, and not another one

@@ -2,7 +2,7 @@
 --
 -- A person has a conversation: its events are accepted in order and wait; nothing is asked, delivered or followed up
 -- until it is handed back. What is only told is no message: it is told all the same, and never dropped. A follow-up that
--- was pulled waits for no person: it ends. `keys`: conversation, inbox, timeline, books, dead, follow_ups, taken_over,
+-- was pulled waits for no person: it ends. What the person has said goes out first, and is never dropped. `keys`: conversation, inbox, timeline, books, dead, follow_ups, taken_over,
 -- journals (a prefix).
 
 local DROPPED = 'dropped_at_hand_back'
@@ -45,9 +45,11 @@ end
 -- `why`: operator, quiet or livechat_over, for those outside.
 -- Returns how many events were dropped, how many are left, whether a turn is at work on them.
 local function hand_back(keys, name, answer, now, ended, settled_ms, why)
-  local state = redis.call('HMGET', keys.conversation, 'owner', 'lease_until', 'group')
+  local state = redis.call('HMGET', keys.conversation, 'owner', 'lease_until', 'group', 'group_aside')
   local at_work = state[1] and number(state[2]) > now
-  local group = number(state[3])
+  -- Behind what the person says at this moment, nothing is at work.
+  local before = state[4] and 1 or 0
+  local group = before + number(state[4] or state[3])
   local ids, journals = redis.call('LRANGE', keys.inbox, 0, -1), {}
   for index, id in ipairs(ids) do
     journals[index] = redis.call('HMGET', keys.journals .. id .. ' ' .. name, 'kind', 'accepted_at',
@@ -55,12 +57,12 @@ local function hand_back(keys, name, answer, now, ended, settled_ms, why)
   end
   local first, last = newest_chat(ids, journals, ended)
   -- A group that was asked has one answer, so it stays or goes as a whole.
-  local whole = at_work or (answer == 'last' and last > 0 and first <= group)
+  local whole = at_work and before == 0 or (answer == 'last' and last > 0 and first <= group)
 
   local left, covered = {}, 0
   for index, id in ipairs(ids) do
     local kind = journals[index][1]
-    local wanted = only_told(kind) or (answer == 'joined' and asks(kind)) or (answer == 'last' and index >= first and index <= last)
+    local wanted = only_told(kind) or by_operator(kind) or (answer == 'joined' and asks(kind)) or (answer == 'last' and index >= first and index <= last)
     if wanted or (whole and index <= group) or number(journals[index][2]) >= ended then
       left[#left + 1] = id
     else
@@ -77,6 +79,7 @@ local function hand_back(keys, name, answer, now, ended, settled_ms, why)
       -- They belonged to the head that is gone: a holder that wakes up late must find that it has lost its lease.
       redis.call('HDEL', keys.conversation, 'owner', 'lease_until', 'group', 'hold_until', 'hold_reason')
     end
+    if before == 1 and left[2] ~= ids[2] then redis.call('HDEL', keys.conversation, 'group_aside') end
   end
   redis.call('HDEL', keys.conversation, 'taken_over', 'taken_over_at', 'rings')
   redis.call('HDEL', keys.taken_over, name)
