@@ -59,6 +59,7 @@ from config.sections import (
     Unknown,
     Validity,
 )
+from config.transcript import Transcript
 from config.values import PersonaName, named
 
 __all__ = [
@@ -95,6 +96,7 @@ __all__ = [
     "TextLost",
     "Tls",
     "Tracing",
+    "Transcript",
     "Unknown",
     "Validity",
     "Worker",
@@ -144,6 +146,7 @@ class Settings(BaseModel):
     validity: Validity = Validity()
     limits: Limits = Limits()
     retention: Retention = Retention()
+    transcript: Transcript = Transcript()
     images: Images = Images()
     tls: Tls = Tls()
     encryption: Encryption = Encryption()

@@ -12,7 +12,7 @@ from worker.cli import screen
 from worker.cli.arguments import AsJson, ByOption, PersonaOption, ReasonOption, TargetArgument
 from worker.cli.ending import No
 from worker.cli.near import unknown
-from worker.cli.session import Session, conversation_of, operator, session
+from worker.cli.session import Session, conversation_of, session
 from worker.domain.conversation import Conversation
 from worker.store.operator.takeovers import Answer
 from worker.store.views.situation import situation
@@ -50,7 +50,7 @@ def claim(persona: PersonaArgument, target: TargetArgument, reason: ReasonOption
     """
     conversation = conversation_of(persona, target)
     with session() as opened:
-        claimed = opened.store.takeovers.claim(conversation, by or operator(), reason)
+        claimed = opened.acts(by).claim(conversation, reason)
         if claimed.status == "unknown":
             raise No(unknown(opened, conversation, "claim"))
         if claimed.status == "already":
@@ -84,7 +84,7 @@ def hand_back(
             screen.say(f"{now.waiting} events wait. They are dropped without an answer{but}.")
             if not typer.confirm("Hand back?"):
                 raise No("Nothing was changed.")
-        done = takeovers.hand_back(conversation, chosen)
+        done = opened.acts().hand_back(conversation, chosen)
         if done.status == "unknown":
             raise No(unknown(opened, conversation, "hand-back"))
     if done.status == "not_taken_over":

@@ -20,6 +20,7 @@ from worker.cli.session import Session, operator, session
 from worker.domain.consent import State
 from worker.domain.conversation import Conversation
 from worker.store.conversations.consents import ALL_PERSONAS, Mark
+from worker.store.operator.audit import Act
 
 COLUMNS = ("persona", "target", "state", "since", "by")
 _STATES = ("out", "in")
@@ -101,7 +102,10 @@ def write(
                 raise No("Nothing was changed.")
         who = by or operator()
         said = f"{who}: {reason}" if reason else who
-        changed = _written(opened, conversation_of(opened.settings, persona, target), wanted, said)
+        conversation = conversation_of(opened.settings, persona, target)
+        changed = _written(opened, conversation, wanted, said)
+        if changed:
+            opened.acts(by).did(Act.CONSENT_WRITTEN, conversation, f"{wanted} {reason}".strip())
     if not changed:
         raise No("It is so already.")
     screen.say("Nothing is known of this lead any more." if wanted == "none" else f"Written: {_STATED[wanted]}.")
@@ -117,6 +121,7 @@ def export(
     """
     with session(reads=True) as opened:
         found = opened.store.consents.all(persona)
+        opened.acts().did(Act.CONSENT_EXPORTED, persona, f"leads: {len(found)}")
     if file is None:
         _write_csv(sys.stdout, found)
         return
@@ -151,6 +156,7 @@ def take_in(
             if not typer.confirm("Write them?"):
                 raise No("Nothing was changed.")
         changed = sum(_written(opened, row.conversation, row.state, row.by, row.since) for row in rows)
+        opened.acts(by).did(Act.CONSENT_IMPORTED, detail=f"lines: {len(rows)}, changed: {changed}")
     screen.say(f"Changed: {changed}; so already, or said later: {len(rows) - changed}.")
 
 

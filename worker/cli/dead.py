@@ -14,7 +14,7 @@ import typer
 from worker.cli import screen
 from worker.cli.arguments import AsJson, EventArgument, PersonaOption, TargetArgument
 from worker.cli.ending import No
-from worker.cli.session import conversation_of, operator, session
+from worker.cli.session import conversation_of, session
 from worker.domain.reasons import read
 from worker.domain.sentences import of_stored
 from worker.store.operator.dead_letters import DeadLetter, Deaths, OpenedLetter
@@ -105,12 +105,12 @@ def show(
         if show_content and letter.undecryptable:
             raise No(f"Its {letter.undecryptable}. Run this where the workers' keys are set: parley check")
         if show_content:
-            reader = operator()
+            acts = opened.acts()
             # First, so that no reading goes without a trace.
-            opened.store.dead_letters.note_reader(conversation, event_id, reader)
+            acts.read_letter(conversation, event_id)
             _log.warning(
                 "content of a dead letter shown to %s",
-                reader,
+                acts.by,
                 extra={"conversation": conversation.name, "event_id": event_id},
             )
     fields = _described(letter) | (_content(letter) if show_content else {})

@@ -83,7 +83,7 @@ def replay(
     """
     conversation = conversation_of(persona, target)
     with session() as opened:
-        outcome = _use_case(opened).run(conversation, event_id, _MODES[mode])
+        outcome = opened.acts().replay(_use_case(opened), conversation, event_id, _MODES[mode])
     sentence = _sentence(outcome)
     if not outcome.done:
         raise No(sentence)
@@ -109,7 +109,7 @@ def discard(
             screen.say(f"{known.kind}, died {screen.moment(known.died_at)} UTC: {of_stored(known.cause)}; {has}.")
             if not typer.confirm("Discard?"):
                 raise No("Nothing was changed.")
-        outcome = _use_case(opened).run(conversation, event_id, "discard")
+        outcome = opened.acts().replay(_use_case(opened), conversation, event_id, "discard")
     sentence = _sentence(outcome)
     if not outcome.done:
         raise No(sentence)
@@ -136,16 +136,16 @@ def replay_all(
         length = f" in about {minutes:.0f} min" if minutes >= 1 else ""
         if not yes and not typer.confirm(f"Replay {len(found)}{length}?"):
             raise No("Nothing was replayed.")
-        outcomes = _run_all(_use_case(opened), found, per_second)
+        outcomes = _run_all(opened, found, per_second)
     _report(outcomes)
 
 
-def _run_all(replays: Replay, letters: list[DeadLetter], per_second: float) -> list[tuple[DeadLetter, Outcome]]:
-    outcomes = []
+def _run_all(opened: Session, letters: list[DeadLetter], per_second: float) -> list[tuple[DeadLetter, Outcome]]:
+    acts, replays, outcomes = opened.acts(), _use_case(opened), []
     started_at = time.monotonic()
     for number, letter in enumerate(letters):
         time.sleep(max(0.0, started_at + number / per_second - time.monotonic()))
-        outcomes.append((letter, replays.run(letter.conversation, letter.event_id, "place")))
+        outcomes.append((letter, acts.replay(replays, letter.conversation, letter.event_id, "place")))
     return outcomes
 
 

@@ -48,6 +48,7 @@ _DETAILS: dict[str, tuple[str, ...]] = {
     "sealed by": ("",),
     "unsealed by": ("",),
     "content shown": ("event", "to"),
+    "conversation read": ("by",),
     "follow-up planned": ("for", ""),
     "follow-up moved": ("to", ""),
     "follow-up dropped": ("",),

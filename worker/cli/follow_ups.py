@@ -14,13 +14,14 @@ from worker.cli.arguments import AsJson, PersonaArgument, PersonaOption, TargetA
 from worker.cli.cadence import DAYS, WORDS, Tally, to_try
 from worker.cli.ending import No, Usage
 from worker.cli.gates import closed_gates
-from worker.cli.session import Session, conversation_of, operator, session
+from worker.cli.session import Session, conversation_of, session
 from worker.cli.times import both, relative, utc
 from worker.domain.cadence import Drop, Move, NoTouch, Policy, TouchState, next_touch, policy_of, replanned
 from worker.domain.cadence import upcoming as touches_to_come
 from worker.domain.conversation import Conversation
 from worker.domain.sentences import of_stored
 from worker.domain.vocabulary import Gate
+from worker.store.operator.audit import Act
 
 _AT_ONCE = 500
 _EPOCH = date(1970, 1, 1)
@@ -173,6 +174,7 @@ def apply(
             for changes in _changes(opened, name, policy):
                 wanted += len(changes)
                 changed += opened.store.follow_ups.apply(changes)
+        opened.acts().did(Act.FOLLOW_UPS_PLANNED, persona, f"changed: {changed}")
     left = f"; {wanted - changed} had changed meanwhile and were left" if wanted > changed else ""
     screen.say(f"{changed} changed{left}.")
 
@@ -194,7 +196,7 @@ def cancel(
             screen.say(f"Planned for {both(state.due, follow_ups.now())}: {of_stored(state.rule)}.")
             if not typer.confirm("Cancel it?"):
                 raise No("Nothing was changed.")
-        if not follow_ups.cancel(conversation, operator()):
+        if not opened.acts().cancel_follow_up(conversation):
             raise No("No follow-up is planned for this lead.")
     screen.say("Cancelled. The cadence starts again with the next reply that reaches the lead.")
 

@@ -78,7 +78,7 @@ def _forget(opened: Session, conversation: Conversation, *, wait: bool, also_con
     turn_seconds = settings.fluidtalk.total_seconds + settings.captivate.total_seconds + settings.images.total_seconds
     until = time.monotonic() + turn_seconds + settings.lease.ttl_seconds
     while True:
-        done = forgetting.forget(conversation, forgetting.traces(conversation), also_consent=also_consent)
+        done = opened.acts().forget(conversation, forgetting.traces(conversation), also_consent=also_consent)
         if done.status == "forgotten":
             return done
         if not wait:
@@ -95,11 +95,13 @@ def _told(traces: Traces) -> dict[str, object]:
         "  of these wait, and end as skipped": traces.waiting,
         "  of these are dead letters": traces.dead,
         "moments of the timeline": traces.timeline,
+        "lines of the transcript": traces.transcript,
         "channel, lease and counters": "yes" if traces.has_state else "no",
         "planned follow-up": "yes" if traces.follow_up else "no",
         "seal (will be forgotten, too)": "yes" if traces.sealed else "no",
         "takeover (will end)": "yes" if traces.taken_over else "no",
         "messages in queues": traces.messages,
+        "named in the audit (the act stays)": "yes" if traces.in_audit else "no",
         "sessions of the channel (ingress)": traces.sessions,
         "consent (kept as a keyed hash)": {"out": "opted out", "in": "opted in", None: "no"}[traces.consent],
     }

@@ -27,7 +27,7 @@ def pause(
     """
     with session() as opened:
         opened.need_persona(persona)
-        opened.store.personas.pause(persona, reason)
+        opened.acts().pause(persona, reason)
     screen.say(f"{persona} is paused: {reason}. Its events wait in order until: parley resume {persona}")
 
 
@@ -49,11 +49,7 @@ def resume(
         closed = closed_gates(personas.gates(persona) | gates.of(channel), clock_ms(opened.store.redis))
         opening = [name for name in wanted if name in closed]
         # All of them: a resume that was interrupted may have opened a gate and left behind what waited for it.
-        for name in wanted:
-            if name == Gate.CHANNEL:
-                gates.open(channel, name)
-            else:
-                personas.open_gate(persona, name)
+        opened.acts().open_gates(persona, wanted, channel)
     for name in opening:
         screen.say(f"Opened: {name} ({closed.pop(name)}). What waited for it continues now.")
     if not opening:

@@ -11,6 +11,7 @@ from worker.cli import screen
 from worker.cli.arguments import AsJson
 from worker.cli.ending import No
 from worker.cli.session import session
+from worker.store.operator.audit import Act
 from worker.store.operator.key_rotation import Tally
 
 _PROGRESS_SECONDS = 2.0
@@ -39,6 +40,7 @@ def rotate_keys(
                     f"{tally.looked_at} conversations and events looked at, {tally.changed} texts changed "
                     f"(the store has {keys} keys of all kinds)"
                 )
+        opened.acts().did(Act.KEYS_ROTATED, detail=f"changed: {tally.changed}")
     if json:
         screen.as_json({**vars(tally), "writes_with": writes_with})
     else:

@@ -41,15 +41,15 @@ def say(
     The message comes from standard input or a file, so that no history of a shell and no list of processes has it. It
     goes out once, before all that waits, after what you said before.
 
-    Example: echo "I will look into it." | parley say ava @john_doe
+    Example: parley say ava @john_doe < answer.txt
     """
     conversation, text = conversation_of(persona, target), _text(text_file)
     with session() as opened:
         opened.need_persona(persona)
-        who = by or operator()
-        said = opened.store.operator_messages.say(conversation, who, text, anyway=although_opted_out)
+        acts = opened.acts(by)
+        said = acts.say(conversation, text, anyway=although_opted_out)
         if said.status != "accepted":
-            raise No(_refusal(opened, conversation, who, said))
+            raise No(_refusal(opened, conversation, acts.by, said))
         ended = _ended(opened, conversation, said.event_id, wait) if wait else None
     if ended is None:
         screen.say(f"It is on its way. What becomes of it: parley explain {persona} {target}")

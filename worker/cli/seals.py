@@ -10,7 +10,7 @@ from worker.cli import screen
 from worker.cli.arguments import AsJson, ByOption, PersonaArgument, PersonaOption, ReasonOption, TargetArgument
 from worker.cli.ending import No
 from worker.cli.near import unknown
-from worker.cli.session import conversation_of, operator, session
+from worker.cli.session import conversation_of, session
 from worker.store.views.situation import situation
 
 
@@ -32,7 +32,7 @@ def seal(
             screen.say(f"Events that wait and end without an answer: {now.waiting}. Later ones end so, too.")
             if not typer.confirm("Seal?"):
                 raise No("Nothing was changed.")
-        done = opened.store.seals.seal(conversation, by or operator(), reason)
+        done = opened.acts(by).seal(conversation, reason)
         if done == "unknown":
             raise No(unknown(opened, conversation, "seal"))
     if done == "nothing":
@@ -44,7 +44,7 @@ def unseal(persona: PersonaArgument, target: TargetArgument, reason: ReasonOptio
     """Take a seal away: later events are asked again. When the persona itself ended the conversation, it will again."""
     conversation = conversation_of(persona, target)
     with session() as opened:
-        done = opened.store.seals.unseal(conversation, by or operator(), reason)
+        done = opened.acts(by).unseal(conversation, reason)
         if done == "unknown":
             raise No(unknown(opened, conversation, "unseal"))
     if done == "nothing":

@@ -8,12 +8,16 @@ import pwd
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from config.settings import Settings, load
 from worker.cli.ending import Usage
 from worker.domain.conversation import Conversation
 from worker.observability import logs
 from worker.store import Store, StoreError
+
+if TYPE_CHECKING:
+    from worker.pipeline.operator_acts import OperatorActs
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +26,12 @@ class Session:
 
     settings: Settings
     store: Store
+
+    def acts(self, by: str | None = None) -> OperatorActs:
+        """What this operator does. ``by``: a name; None = the user who runs the command."""
+        from worker.pipeline.operator_acts import OperatorActs
+
+        return OperatorActs(self.store, by or operator())
 
     @property
     def channel(self) -> str:

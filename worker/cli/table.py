@@ -72,6 +72,16 @@ PARLEY = {
         "Write to a lead in the persona's place. Claim the conversation first.",
         _LEAD,
     ),
+    "read": Entry(
+        "read:read",
+        "Show the words that wait in a conversation and, where it is kept, what was said. It leaves a trace.",
+        _LEAD,
+    ),
+    "export": Entry(
+        "read:export",
+        "Write what was said in a conversation as JSON Lines, where it is kept. It leaves a trace.",
+        _LEAD,
+    ),
     "hand-back": Entry(
         "claims:hand_back",
         "Let the persona go on. Asks first when events that wait are to be dropped.",
@@ -107,6 +117,11 @@ PARLEY = {
         "which:which",
         "Say which lead a hash stands for, of those of whom anything is kept. More than one can have it, rarely.",
         _LEAD,
+    ),
+    "audit": Entry(
+        "audit:audit",
+        "List what operators did, the newest first: who, what, when.",
+        _MORE,
     ),
     "rotate-keys": Entry(
         "rotate_keys:rotate_keys",

@@ -11,6 +11,7 @@ from worker.cli.arguments import AsJson
 from worker.cli.ending import No, Usage
 from worker.cli.session import session
 from worker.domain.handles import Handles
+from worker.store.operator.audit import Act
 
 
 def which(
@@ -33,6 +34,8 @@ def which(
             tried += 1
             if handles.hash_of(each.target) == wanted and persona in ("", each.persona):
                 found.append(each)
+        if found:
+            opened.acts().did(Act.HASH_LOOKED_UP, persona or None, wanted)
     if not found:
         more = " Not all were tried: raise --limit." if tried == limit else ""
         raise No(

@@ -206,7 +206,7 @@ class Turn:
             if_possible(partial(self._frequency.keep, grant))
             return self._hold(lease, decision, judged=made.judged)
         delivered = failure is None and bool(reply.bubbles or reply.photo_url)
-        return self._end(lease, decision, delivered=delivered)
+        return self._end(lease, decision, delivered=delivered, whole=delivered)
 
     def _send(self, lease: Lease, head: Entry, reply: Reply) -> CallFailed | None:
         grant, channel = lease.grant, self._reach.channel
@@ -231,7 +231,7 @@ class Turn:
         self._reach.succeeded(channel, lease.now())
         return None
 
-    def _end(self, lease: Lease, end: End, *, delivered: bool = False) -> TurnResult:
+    def _end(self, lease: Lease, end: End, *, delivered: bool = False, whole: bool = False) -> TurnResult:
         grant = lease.grant
         end = self._consents.of_confirmation(grant.head, end)
         follow_up = _beside(lambda: self._follow_up(lease, end, delivered))
@@ -240,11 +240,12 @@ class Turn:
                 lambda: self._count(grant, end, delivered), again_on=StoreError, seconds=self._store_wait_seconds
             )
         )
+        sent = None if whole else grant.head.bubbles_sent
         failpoints.reached("before settle")
         reason, words = stored(end.cause, end.detail), self._asking.echo_of(grant, end.fate)
         settled = self._surely(
             "settle",
-            lambda: self._store.leases.settle(grant, end.fate, reason, end.mark, end.quote, follow_up, words),
+            lambda: self._store.leases.settle(grant, end.fate, reason, end.mark, end.quote, follow_up, words, sent),
         )
         failpoints.reached("after settle")
         if settled.status == "lost":

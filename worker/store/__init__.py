@@ -38,8 +38,10 @@ if TYPE_CHECKING:
     from worker.store.conversations.follow_ups import FollowUpIndex
     from worker.store.conversations.inbox import Inbox
     from worker.store.conversations.sessions import Sessions
+    from worker.store.conversations.transcripts import Transcripts
     from worker.store.conversations.turn_steps import TurnSteps
     from worker.store.notices import Notices
+    from worker.store.operator.audit import Audit
     from worker.store.operator.dead_letters import DeadLetters
     from worker.store.operator.erasure import Forgetting
     from worker.store.operator.key_rotation import Rotation
@@ -150,6 +152,7 @@ class Store:
             own.limits,
             own.retention,
             own.agenda,
+            own.transcript,
         )
 
     @cached_property
@@ -171,6 +174,13 @@ class Store:
     def channel(self) -> str:
         """The name of the channel, by these settings or as workers told it; '' = not known."""
         return self._settings.captivate.name or self.processes.served().channel
+
+    @cached_property
+    def transcripts(self) -> Transcripts:
+        """What was said, as far as it is kept."""
+        from worker.store.conversations.transcripts import Transcripts
+
+        return Transcripts(self.redis, self.keys, self.content, self._settings.transcript)
 
     @cached_property
     def event_states(self) -> EventStates:
@@ -211,6 +221,7 @@ class Store:
             own.lease,
             own.agenda,
             own.retention,
+            own.transcript,
             own.captivate.name,
         )
 
@@ -301,6 +312,13 @@ class Store:
         return LeadFrequency(self.keys, self._scripts, self._settings.frequency)
 
     @cached_property
+    def audit(self) -> Audit:
+        """What operators did."""
+        from worker.store.operator.audit import Audit
+
+        return Audit(self.redis, self.keys, self._scripts)
+
+    @cached_property
     def rotation(self) -> Rotation:
         """Encrypts what is stored with the first key."""
         from worker.store.operator.key_rotation import Rotation
@@ -359,6 +377,7 @@ class Store:
             self.consents,
             self.sessions,
             self.notices,
+            self.audit,
             self._settings.captivate.name,
         )
 

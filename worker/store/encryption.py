@@ -22,9 +22,10 @@ from worker.domain.reasons import Reason
 from worker.domain.sentences import of_reason
 from worker.domain.vocabulary import Cause, figures
 
-Field = Literal["payload", "channel", "reply", "detail", "image_url", "touch_event"]
+Field = Literal["payload", "channel", "reply", "detail", "image_url", "touch_event", "words"]
 
-# The fields of a conversation's and of a journal's hash that are content (``lua/lib/prelude.lua``).
+# The fields of a conversation's and of a journal's hash that are content (``lua/lib/prelude.lua``). ``words`` are in
+# lines of a transcript only.
 OF_CONVERSATION: tuple[Field, ...] = ("channel", "touch_event")
 OF_JOURNAL: tuple[Field, ...] = ("payload", "reply", "detail", "image_url")
 

@@ -24,6 +24,8 @@ All keys of a conversation carry one hash tag, its shard, together with that sha
                                                                              hand_back say
     parley:{NN}:sessions:<conversation>        SET   90 days quiet           the ingress           forget
     parley:{NN}:timeline:<conversation>        LIST  30 days quiet           all of these          explain
+    parley:{NN}:transcript:<conversation>      LIST  some days; off by       accept settle         parley read, export
+                                                     default
     parley:{NN}:books                          HASH  never (a few counters)  accept settle refuse  books
                                                                              replay hand_back say
     parley:{NN}:follow_ups                     ZSET  when none is planned    settle accept touch   look
@@ -82,6 +84,9 @@ All keys of a conversation carry one hash tag, its shard, together with that sha
     parley:{NN}:gone:<persona>                 ZSET  2 days                  ramp                  ramp, parley outreach
     parley:{NN}:outcomes:<persona>             LIST  never; a window         outcome               outcome, parley
                                                                                                    outreach
+
+    parley:{00}:audit                          LIST  never; the newest       note_act erase_acts   parley audit
+                                                     10 000
 
     parley:{NN}:nothing                        never exists: what scripts that write touch first (lua/lib/prelude.lua)
 

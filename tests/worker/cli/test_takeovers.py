@@ -39,7 +39,7 @@ def test_claim_and_hand_back(parley, store, waiting):
 
 
 def test_without_a_name_the_claim_is_that_of_the_user(parley, store, waiting, monkeypatch):
-    monkeypatch.setattr("worker.cli.claims.operator", lambda: "root")
+    monkeypatch.setattr("worker.cli.session.operator", lambda: "root")
     parley("claim", *WHO)
     assert store.takeovers.all()[0].reason == "claimed by root"
 

@@ -11,12 +11,14 @@ from redis import Redis
 
 from config.consent import Consent
 from config.sections import Agenda, Join, Limits, Retention, Takeover
+from config.transcript import Transcript
 from worker.domain import consent, event_ids
 from worker.domain.conversation import Conversation
 from worker.domain.event_parts import told
 from worker.domain.events import InboundChat, PulledFollowUp, StoredEvent
 from worker.domain.vocabulary import OUTREACH, TURNS, Cause, rules_of
 from worker.store.conversations.consents import Consents
+from worker.store.conversations.transcripts import words_of
 from worker.store.encryption import Content
 from worker.store.faces.face import Words
 from worker.store.keys import Keys
@@ -73,6 +75,7 @@ class Inbox:
         limits: Limits,
         retention: Retention,
         agenda: Agenda,
+        transcript: Transcript,
     ) -> None:
         self._redis = redis
         self._keys = keys
@@ -89,6 +92,7 @@ class Inbox:
         self._joins = joins
         self._consents = consents
         self._marks = marks
+        self._transcript = f"{transcript.kept_ms} {transcript.entries}" if transcript.days else ""
         self._words = {name: consent.words_of(rules) for name, rules in consents.items()}
 
     def accept(
@@ -226,6 +230,8 @@ class Inbox:
             in_front_other_id=event_ids.instead_of(in_front, derived_from) if in_front else "",
             ref=event.ref if isinstance(event, PulledFollowUp) else "",
             ended_ms=self._retention.settled_ms,
+            transcript=self._transcript,
+            words=self._content.encrypt("words", conversation, words_of(event)) if self._transcript else "",
         )
         return Call(conversation, words, bool(said) and self._consents[event.persona].scope == "lead")
 

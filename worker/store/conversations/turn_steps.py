@@ -25,6 +25,7 @@ from typing import Any, Literal, TypedDict
 from config.consent import Consent
 from config.personas import Persona
 from config.sections import Agenda, Join, Lease, Retention
+from config.transcript import Transcript
 from worker.domain import events
 from worker.domain.cadence import Planned, Touch, TouchState
 from worker.domain.conversation import Conversation
@@ -146,6 +147,7 @@ class TurnSteps:
         lease: Lease,
         agenda: Agenda,
         retention: Retention,
+        transcript: Transcript,
         channel: str,
     ) -> None:
         self._keys = keys
@@ -164,6 +166,7 @@ class TurnSteps:
         self._conversation_ms = retention.conversation_ms
         self._timeline_entries = retention.timeline_entries
         self._environment = channel
+        self._transcript = f"{transcript.kept_ms} {transcript.entries}" if transcript.days else ""
         self._pay_each_turn = {name for name, each in personas.items() if each.speaks == "characters"}
         self._stops_rest = {name: each.interruptions == "stop_rest" for name, each in personas.items()}
         self._policies = {name: _policy(each) for name, each in personas.items()}
@@ -237,12 +240,14 @@ class TurnSteps:
         detail: str = "",
         follow_up: Planned | Literal["drop"] | None = None,
         words: str = "",
+        sent: int | None = 0,
     ) -> Settled:
         """Give the events of the turn their fate and take them off the inbox.
 
         ``mark``: what was learned about the conversation. ``detail``: for the journal only, may quote content.
         ``follow_up``: the next step of the cadence; ``drop`` = there is no next touch; None = that stays as it is.
-        ``words``: what the lead's words are recognised by, '' = that stays as it is.
+        ``words``: what the lead's words are recognised by, '' = that stays as it is. ``sent``: so many messages of the
+        reply reached the lead, None = all of them.
         """
         conversation = grant.conversation
         keys = self._keys.conversation(conversation)
@@ -271,6 +276,7 @@ class TurnSteps:
             quiet_from=quiet_from,
             rule=rule,
             words=words,
+            transcript=f"{self._transcript} {'-' if sent is None else sent}" if self._transcript and sent != 0 else "",
         )
         if ring:
             self._doorbells.ring([(conversation, TURNS)])

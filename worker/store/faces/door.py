@@ -42,6 +42,8 @@ def accept(
     in_front: str,
     in_front_other_id: str,
     ref: str,
+    transcript: str,
+    words: str,
 ) -> Any:
     """Accept one event."""
 

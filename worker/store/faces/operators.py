@@ -84,5 +84,20 @@ def forget(keys: ConversationKeys, *, name: str, reason: str, erased_name: str, 
 
 
 @face()
+def note_act(*, audit: Key, act: str, entries: int) -> Any:
+    """Note what an operator did."""
+
+
+@face()
+def erase_acts(*, audit: Key, target: str, personas: Sequence[str]) -> Any:
+    """Take a lead's name out of what operators did."""
+
+
+@face()
+def reencrypt_lines(*, lines: Key, texts: Sequence[str]) -> Any:
+    """Put other lines in the place of those that were read."""
+
+
+@face()
 def reencrypt(*, holder: Key, texts: Sequence[str]) -> Any:
     """Put other texts in the place of those that were read."""

@@ -77,6 +77,7 @@ def settle(
     reason: str,
     words: str,
     detail: str,
+    transcript: str,
 ) -> Any:
     """End a turn: its events get their fate."""
 

@@ -11,6 +11,7 @@
 -- in_front: the event right in front of it in the same pipeline, or ''; in_front_other_id: the id that that one may have
 -- instead, or ''.
 -- ref: of a follow-up that was pulled, its name at FluidTalk, else ''. ended_ms: retention of what ends here.
+-- transcript, words: for how long and how many lines are kept, what the lead wrote (content); '' = nothing is kept.
 -- to_lead: what is said is told to the lead's other personas (an errand, until that is done). timeline_ms: retention.
 -- Returns {status, position, ring}: accepted | duplicate | no_channel | full | behind (the one in front of it is not
 --      there: nothing was changed); for a follow-up of a plan also stale (it is
@@ -227,6 +228,7 @@ if kind == 'inbound_chat' then
     'plan_step', '0', 'quiet_from', '0')
   redis.call('HINCRBY', conversation, 'plan', '1')
   drop_touch(conversation, follow_ups, timeline, name, now, 'lead_wrote')
+  if words ~= '' then keep_line(conversation, name, transcript, now, 'lead', id, '-', words) end
 elseif kind == 'follow_up' or pulled then
   redis.call('HINCRBY', conversation, 'touches', 1)
   if plan ~= '' then end_touch(conversation, follow_ups, name) end

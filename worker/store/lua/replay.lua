@@ -80,13 +80,15 @@ local function place()
   if state.group_aside then group = number(state.group_aside) + 1 end
   if number(state.answered_rank) > rank and not only_told(letter.kind) then return 'later_answered' end
   for index, other in ipairs(redis.call('LRANGE', inbox, 0, -1)) do
-    local entry = redis.call('HMGET', journal_prefix .. other .. ' ' .. name, 'rank', 'reply')
-    -- What has no rank has not died so far, so it stood behind this event when that died.
-    if not pivot and (not entry[1] or number(entry[1]) > rank) then
+    local entry = redis.call('HMGET', journal_prefix .. other .. ' ' .. name, 'rank', 'reply', 'kind')
+    -- What has no rank has not died so far, so it stood behind this event when that died. What a person says is not of the
+    -- persona's order.
+    local counts = not by_operator(entry[3])
+    if counts and not pivot and (not entry[1] or number(entry[1]) > rank) then
       if index <= group then return 'later_asked' end
       pivot = other
     end
-    if pivot and entry[2] then return 'later_asked' end
+    if counts and pivot and entry[2] then return 'later_asked' end
   end
   if pivot then
     redis.call('LINSERT', inbox, 'BEFORE', pivot, event_id)

@@ -5,6 +5,8 @@
 -- as it is. quiet_from: the delivery that the cadence counts from (ms). rule: of the next follow-up, or why there is none.
 -- settled_ms, dead_ms, conversation_ms: retentions.
 -- doorbells: the queue of leads who wait; the doorbell in it is '' unless broker and store are the same Redis.
+-- transcript: '' | "<milliseconds> <lines> <messages>": for how long and how many lines are kept, and how many messages of the
+-- reply the lead got, - = all.
 -- words: what the lead's words are recognised by when they come again, or '' = as it is.
 -- Returns {'settled' | 'repeated' | 'lost', how many events, events left, ring}; ring = 1 when the caller must ring.
 -- Twice for one caller: the second time answers `repeated` and changes nothing.
@@ -19,6 +21,12 @@ end
 
 -- First write: a full store allows it.
 local ids = redis.call('LPOP', inbox, group or '0') or {}
+if transcript ~= '' and ids[1] then
+  local said = redis.call('HMGET', journal_prefix .. ids[1] .. ' ' .. name, 'kind', 'reply', 'payload')
+  local own = by_operator(said[1])
+  local messages, content = string.match(transcript, '(%S+)$'), own and said[3] or said[2]
+  if content then keep_line(inbox, name, transcript, now, own and 'operator' or 'persona', ids[1], messages, content) end
+end
 -- Starts at the clock, so that ranks grow even after the conversation's state has expired.
 last_rank, answered_rank = math.max(number(last_rank), now), number(answered_rank)
 for index, id in ipairs(ids) do

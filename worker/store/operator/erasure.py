@@ -15,8 +15,10 @@ from worker.domain.consent import State
 from worker.domain.conversation import Conversation
 from worker.store.conversations.consents import Consents
 from worker.store.conversations.sessions import Sessions
+from worker.store.conversations.transcripts import transcript_key
 from worker.store.keys import Keys
 from worker.store.notices import Notices
+from worker.store.operator.audit import Audit
 from worker.store.queues.celery_messages import UnreadableMessage, read
 from worker.store.queues.parked import PARKED
 from worker.store.queues.queue_lists import EVENTS, SHARED
@@ -34,6 +36,7 @@ class Traces:
 
     ``messages``: what names it in the queues, when they are in the store. ``consent``: what the lead has said to this
     persona or for all; ``out`` when either of them is. ``sessions``: of the channel that are known to be this lead's.
+    ``transcript``: lines of it. ``in_audit``: an act of an operator names the lead.
     """
 
     events: tuple[str, ...]
@@ -48,11 +51,14 @@ class Traces:
     messages: int
     consent: State | None = None
     sessions: int = 0
+    transcript: int = 0
+    in_audit: bool = False
 
     @property
     def nothing(self) -> bool:
         """Nothing is stored of it."""
-        return not (self.events or self.timeline or self.has_state or self.messages or self.consent or self.sessions)
+        kept = self.events or self.timeline or self.has_state or self.messages or self.consent or self.sessions
+        return not (kept or self.transcript or self.in_audit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +83,7 @@ class Forgetting:
         consents: Consents,
         sessions: Sessions,
         notices: Notices,
+        audit: Audit,
         channel: str,
     ) -> None:
         self._redis = redis
@@ -87,6 +94,7 @@ class Forgetting:
         self._consents = consents
         self._sessions = sessions
         self._notices = notices
+        self._audit = audit
         self._erased = consents.erased
         self._channel = channel
 
@@ -102,9 +110,10 @@ class Forgetting:
             pipeline.hexists(shard.taken_over, name)
             pipeline.zscore(shard.follow_ups, name)
             pipeline.hget(shard.conversation(conversation), "lease_until")
+            pipeline.llen(transcript_key(self._keys, conversation))
             for event_id in events:
                 pipeline.zscore(shard.dead, f"{event_id} {name}")
-            waiting, timeline, state, sealed, taken_over, follow_up, lease_until, *dead = pipeline.execute()
+            waiting, timeline, state, sealed, taken_over, follow_up, lease_until, transcript, *dead = pipeline.execute()
         return Traces(
             events=events,
             waiting=waiting,
@@ -118,6 +127,8 @@ class Forgetting:
             messages=sum(1 for _ in self._messages(conversation)),
             consent=self._said(conversation),
             sessions=len(self._sessions.of(conversation)),
+            transcript=transcript,
+            in_audit=self._audit.names(conversation),
         )
 
     def is_running(self, conversation: Conversation) -> bool:
@@ -157,6 +168,7 @@ class Forgetting:
     def _forget_elsewhere(self, conversation: Conversation) -> None:
         self._sessions.forget(conversation)
         self._notices.erase(conversation)
+        self._audit.erase(conversation)
         home, name = self._keys.persona(conversation.persona), conversation.name
         for openers in (home.moments, home.gone):
             self._remove(openers, lambda opener: opener.partition(" ")[2] == name)

@@ -11,22 +11,25 @@ from itertools import islice
 from redis import Redis
 
 from worker.domain.conversation import Conversation
+from worker.store.conversations.transcripts import CONTENT_OF, parts_of
 from worker.store.encryption import OF_CONVERSATION, OF_JOURNAL, Content, Field, Undecryptable, key_of
 from worker.store.redis.scripts import Scripts
+
+_FIELDS: dict[str, tuple[Field, ...]] = {"conversation": OF_CONVERSATION, "journal": OF_JOURNAL, "transcript": ()}
 
 # Hashes that are read and changed with one round trip each.
 _AT_ONCE = 500
 # Keys that a sample looks at, at most: those of other kinds may be many.
 _SAMPLE_KEYS = 20_000
 
-_HOLDER = re.compile(r"parley:\{\d\d\}:(?:(?P<conversation>conversation)|journal):(?P<rest>.*)", re.DOTALL)
+_HOLDER = re.compile(r"parley:\{\d\d\}:(?P<kind>conversation|journal|transcript):(?P<rest>.*)", re.DOTALL)
 
 
 @dataclass
 class Tally:
-    """What was found. ``looked_at``: conversations and events. ``by_key``: stored texts by the name of the key that
-    encrypted them, '' = none. ``changed``: of these, how many are encrypted again. ``undecryptable``: how many could
-    not be read, by the reason."""
+    """What was found. ``looked_at``: conversations, events and transcripts. ``by_key``: stored texts by the name of the
+    key that encrypted them, '' = none. ``changed``: of these, how many are encrypted again. ``undecryptable``: how many
+    could not be read, by the reason."""
 
     looked_at: int = 0
     by_key: Counter[str] = field(default_factory=Counter)
@@ -36,11 +39,11 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class _Holder:
-    """A hash with content."""
+    """A hash with content in these fields; without any, a transcript, which is a list."""
 
     key: str
     conversation: Conversation
-    fields: tuple[Field, ...]
+    fields: tuple[Field, ...] = ()
 
 
 class Rotation:
@@ -49,6 +52,7 @@ class Rotation:
     def __init__(self, redis: Redis, scripts: Scripts, content: Content) -> None:
         self._redis = redis
         self._reencrypt = scripts.reencrypt
+        self._reencrypt_lines = scripts.reencrypt_lines
         self._content = content
 
     def run(self) -> Iterator[Tally]:
@@ -59,12 +63,15 @@ class Rotation:
         """
         tally = Tally()
         for holders in _parts(self._holders()):
-            calls = []
+            calls, calls_for_lines = [], []
             for holder, stored in self._read(holders):
                 texts = self._anew(holder, stored, tally)
-                if texts:
+                if texts and holder.fields:
                     calls.append(self._reencrypt.call(holder=holder.key, texts=texts))
+                elif texts:
+                    calls_for_lines.append(self._reencrypt_lines.call(lines=holder.key, texts=texts))
             tally.changed += sum(self._reencrypt.many(calls)) if calls else 0
+            tally.changed += sum(self._reencrypt_lines.many(calls_for_lines)) if calls_for_lines else 0
             yield tally
         yield tally
 
@@ -85,32 +92,44 @@ class Rotation:
             found = _HOLDER.fullmatch(str(key))
             if found is None:
                 continue
-            rest: str = found["rest"]
+            kind, rest = found["kind"], found["rest"]
             # A journal's key says the event first; its id has no space.
-            name, fields = (rest, OF_CONVERSATION) if found["conversation"] else (rest.partition(" ")[2], OF_JOURNAL)
-            yield _Holder(str(key), Conversation.of_name(name), fields)
+            name = rest.partition(" ")[2] if kind == "journal" else rest
+            yield _Holder(str(key), Conversation.of_name(name), _FIELDS[kind])
 
     def _read(self, holders: list[_Holder]) -> list[tuple[_Holder, list[str | None]]]:
         with self._redis.pipeline(transaction=False) as pipeline:
             for holder in holders:
-                pipeline.hmget(holder.key, *holder.fields)
+                if holder.fields:
+                    pipeline.hmget(holder.key, *holder.fields)
+                else:
+                    pipeline.lrange(holder.key, 0, -1)
             return list(zip(holders, pipeline.execute(), strict=True)) if holders else []
 
     def _anew(self, holder: _Holder, stored: list[str | None], tally: Tally) -> list[str]:
         tally.looked_at += 1
         texts: list[str] = []
-        for name, text in zip(holder.fields, stored, strict=True):
-            if not text:
-                continue
-            tally.by_key[key_of(text)] += 1
-            try:
-                plain = self._content.decrypt(name, holder.conversation, text)
-            except Undecryptable as reason:
-                tally.undecryptable[str(reason)] += 1
-                continue
-            if key_of(text) != self._content.writes_with:
-                texts += [name, text, self._content.encrypt(name, holder.conversation, plain)]
+        if not holder.fields:
+            for line in filter(None, stored):
+                start, who, event_id, messages, text = parts_of(line)
+                if (anew := self._other(holder, CONTENT_OF[who], text, tally)) is not None:
+                    texts += [line, " ".join((start, who, event_id, messages, anew))]
+            return texts
+        for name, kept in zip(holder.fields, stored, strict=True):
+            if kept and (anew := self._other(holder, name, kept, tally)) is not None:
+                texts += [name, kept, anew]
         return texts
+
+    def _other(self, holder: _Holder, name: Field, text: str, tally: Tally) -> str | None:
+        tally.by_key[key_of(text)] += 1
+        try:
+            plain = self._content.decrypt(name, holder.conversation, text)
+        except Undecryptable as reason:
+            tally.undecryptable[str(reason)] += 1
+            return None
+        if key_of(text) == self._content.writes_with:
+            return None
+        return self._content.encrypt(name, holder.conversation, plain)
 
 
 def _parts(holders: Iterable[_Holder]) -> Iterator[list[_Holder]]:

@@ -122,7 +122,7 @@ def _tell_when_full(error: ResponseError) -> None:
 
 
 # What scripts share beside the prelude; each uses only those before it.
-_SHARED = ("notices", "endings", "touches", "takeover", "interruptions", "places", "consent", "operator")
+_SHARED = ("notices", "endings", "touches", "takeover", "interruptions", "places", "consent", "operator", "transcript")
 
 # What a script may say of itself to ``lua/lib/clock.lua``.
 _ONLY_READS = "\nlocal stores\n"
@@ -195,6 +195,9 @@ class Scripts:
         self.ring_outreach = script(agenda.ring_outreach)
         self.refuse = script(door.refuse)
         self.reencrypt = script(operators.reencrypt)
+        self.note_act = script(operators.note_act)
+        self.erase_acts = script(operators.erase_acts)
+        self.reencrypt_lines = script(operators.reencrypt_lines)
         self.replay = script(operators.replay)
         self.gate = script(gates.gate)
         self.open = script(gates.open_)

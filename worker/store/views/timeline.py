@@ -13,6 +13,7 @@ from redis import Redis
 
 from worker.domain.conversation import Conversation
 from worker.store.keys import Keys
+from worker.store.redis.connection import clock_ms
 
 _AT_ONCE = 1000
 
@@ -27,7 +28,7 @@ class Moment:
 
 
 class Timeline:
-    """Reads timelines; the scripts write them."""
+    """Reads timelines; the scripts write them, and who reads content leaves a line."""
 
     def __init__(self, redis: Redis, keys: Keys) -> None:
         self._redis = redis
@@ -43,6 +44,11 @@ class Timeline:
         """All kept moments, oldest first."""
         lines: list[str] = self._redis.lrange(self._keys.of(conversation).timeline(conversation), 0, -1)  # type: ignore[assignment]
         return [moment_of(line) for line in lines]
+
+    def note_reader(self, conversation: Conversation, reader: str) -> None:
+        """Write that ``reader`` has seen what was said in this conversation."""
+        line = json.dumps([clock_ms(self._redis), "conversation read", reader])
+        self._redis.rpushx(self._keys.of(conversation).timeline(conversation), line)
 
 
 def moment_of(line: str) -> Moment:

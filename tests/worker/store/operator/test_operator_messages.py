@@ -319,6 +319,18 @@ def test_a_dead_one_is_replayed_before_a_group_that_was_asked(store, accept, cla
     assert [entry.event_id for entry in begin().entries] == ["a", "b"]
 
 
+def test_a_dead_event_of_the_lead_finds_its_place_behind_what_is_said(
+    store, accept, claim, say, begin, inbox, conversation
+):
+    accept("a")
+    store.leases.settle(begin(), "dead", Cause.PERSONA_REFUSED)
+    accept("b")
+    claim()
+    say("x")
+    assert store.dead_letters.replay(conversation, "a", "place").status == "replayed"
+    assert inbox() == ["x", "a", "b"]
+
+
 def test_what_the_persona_has_not_seen_is_no_later_answer(store, accept, claim, say, begin, deliver, conversation):
     accept("a")
     store.leases.settle(begin(), "dead", Cause.PERSONA_REFUSED)

@@ -1,0 +1,13 @@
+-- Note what an operator did.
+--
+-- act: JSON, without its time, that names this call and no other. entries: so many are kept.
+-- Returns 1, or 0 when it is noted already: twice for one call, the second time changes nothing.
+
+for _, line in ipairs(redis.call('LRANGE', audit, 0, 99)) do
+  if string.match(line, '^%d+ (.*)$') == act then return 0 end
+end
+-- What was done is done, also while the store is full.
+finish_even_when_full(audit)
+redis.call('LPUSH', audit, stamp(clock()) .. ' ' .. act)
+redis.call('LTRIM', audit, 0, entries - 1)
+return 1
