@@ -56,6 +56,8 @@ def conversations(
     taken_over: Annotated[bool, typer.Option("--taken-over", help="That a person has.")] = False,
     sealed: Annotated[bool, typer.Option("--sealed", help="That are sealed.")] = False,
     dead: Annotated[bool, typer.Option("--dead", help="With dead letters.")] = False,
+    opted_out: Annotated[bool, typer.Option("--opted-out", help="Whose lead has opted out of outreach.")] = False,
+    handle: Annotated[str, typer.Option("--handle", help="With this in the lead's handle, as parley find.")] = "",
     persona: PersonaOption = None,
     limit: LimitOption = 50,
     after: Annotated[str, typer.Option(help="The page behind this one: what the page before said.")] = "",
@@ -73,11 +75,12 @@ def conversations(
         State.TAKEN_OVER: taken_over,
         State.SEALED: sealed,
         State.DEAD: dead,
+        State.OPTED_OUT: opted_out,
     }
     states = [state for state, is_wanted in wanted.items() if is_wanted]
     start = _read(after) if after else None
     with session(reads=True) as opened:
-        page = opened.store.known.page(states, persona, limit, start)
+        page = opened.store.known.page(states, persona, limit, start, handle)
     further = _written(page.next) if page.next else None
     if json:
         screen.as_json({"conversations": [_plain(row) for row in page.rows], "next": further})
@@ -85,7 +88,7 @@ def conversations(
     if page.rows:
         _print(page.rows, page.now)
     else:
-        screen.say("No conversation matches." if states or persona or after else "No conversation is known.")
+        screen.say("No conversation matches." if states or persona or after or handle else "No conversation is known.")
     if further:
         screen.say("")
         screen.say(f"There are more. Add: --after {shlex.quote(further)}")

@@ -131,7 +131,7 @@ class Store:
         """Which conversations there are."""
         from worker.store.views.known_conversations import KnownConversations
 
-        return KnownConversations(self.redis, self.keys, self._settings.retention.conversation_ms)
+        return KnownConversations(self.redis, self.keys, self._scripts, self._settings.retention.conversation_ms)
 
     @cached_property
     def inbox(self) -> Inbox:

@@ -1,8 +1,9 @@
 """Looks at one shard that change nothing."""
 
+from collections.abc import Sequence
 from typing import Any
 
-from worker.store.faces.face import face
+from worker.store.faces.face import Text, face
 from worker.store.keys import Key, Shard
 
 
@@ -17,3 +18,23 @@ def books(keys: Shard) -> Any:
 )
 def measure(keys: Shard, *, channel: Key, most: int) -> Any:
     """What waits, and why."""
+
+
+@face("conversations agenda dead sealed consents taken_over")
+def known(
+    keys: Shard,
+    *,
+    persona: str,
+    states: str,
+    most: int,
+    scanned: int,
+    last_at: Text,
+    last_name: str,
+    texts: Sequence[str],
+) -> Any:
+    """Find the newest conversations that match."""
+
+
+@face("dead inbox_prefix conversation_prefix")
+def known_rows(keys: Shard, *, states: str, names: Sequence[str]) -> Any:
+    """What lists show of conversations."""

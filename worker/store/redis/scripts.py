@@ -122,7 +122,10 @@ def _tell_when_full(error: ResponseError) -> None:
 
 
 # What scripts share beside the prelude; each uses only those before it.
-_SHARED = ("notices", "endings", "touches", "takeover", "interruptions", "places", "consent", "operator", "transcript")
+_SHARED = (
+    *("notices", "endings", "touches", "takeover", "interruptions", "places", "consent", "operator", "transcript"),
+    "known",
+)
 
 # What a script may say of itself to ``lua/lib/clock.lua``.
 _ONLY_READS = "\nlocal stores\n"
@@ -214,6 +217,8 @@ class Scripts:
         self.outcome = script(outreach.outcome)
         self.books = script(views.books)
         self.measure = script(views.measure)
+        self.known = script(views.known, plain)
+        self.known_rows = script(views.known_rows, plain)
         self.claim = script(operators.claim)
         self.hand_back = script(operators.hand_back)
         self.say = script(operators.say)

@@ -7,10 +7,9 @@ the indexes that the scripts keep for their own work. Nothing here walks over th
 from __future__ import annotations
 
 import heapq
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import islice
 from typing import NamedTuple
 
 from redis import Redis
@@ -18,12 +17,14 @@ from redis import Redis
 from worker.domain.conversation import Conversation
 from worker.store.keys import Keys, Shard
 from worker.store.redis.connection import clock_ms
+from worker.store.redis.scripts import Scripts
 
 _AT_ONCE = 500
 
 
 class State(StrEnum):
-    """What a conversation can be in. ``PAUSED``: an event waits while an operator has paused its persona."""
+    """What a conversation can be in. ``PAUSED``: an event waits while an operator has paused its persona.
+    ``OPTED_OUT``: its lead has told this persona so."""
 
     WAITING = "waiting"
     HELD = "held"
@@ -32,9 +33,11 @@ class State(StrEnum):
     TAKEN_OVER = "taken_over"
     SEALED = "sealed"
     DEAD = "dead"
+    OPTED_OUT = "opted_out"
 
 
-_FIELDS = ["lease_until", "hold_until", "hold_reason", "taken_over", "sealed"]
+# So many names each shard looks at in one go: about a millisecond of the server.
+_SCANNED = 2000
 
 
 class Known(NamedTuple):
@@ -77,9 +80,11 @@ class Page:
 class KnownConversations:
     """Lists conversations and looks for them. Every method may raise ``redis.RedisError``."""
 
-    def __init__(self, redis: Redis, keys: Keys, retention_ms: int) -> None:
+    def __init__(self, redis: Redis, keys: Keys, scripts: Scripts, retention_ms: int) -> None:
         self._redis = redis
         self._keys = keys
+        self._known = scripts.known
+        self._known_rows = scripts.known_rows
         self._retention_ms = retention_ms
 
     def newest(self, persona: str | None = None, after: Known | None = None) -> Iterator[Known]:
@@ -98,32 +103,38 @@ class KnownConversations:
         persona: str | None = None,
         limit: int = 50,
         after: Known | None = None,
+        text: str = "",
     ) -> Page:
         """At most ``limit`` conversations that are in all of these ``states``, the newest first.
 
         Without states: those of the index. With states also those that are not in the index, behind the others.
-        ``after``: ``next`` of the page before.
+        ``after``: ``next`` of the page before. ``text``: only those with this in the handle; neither upper and lower
+        case nor a leading ``@`` of it makes a difference. Each shard is asked in one go, and looks at its own indexes.
         """
-        now, wanted, dead = clock_ms(self._redis), set(states), set(self._dead())
-        chosen = self._of_states(wanted, persona, after) if wanted else self.newest(persona, after)
-        rows: list[Row] = []
-        while len(rows) <= limit and (chunk := list(islice(chosen, min(_AT_ONCE, 2 * limit + 2)))):
-            rows += [row for row in self._rows(chunk, now, dead) if wanted <= set(row.states)]
-        last = rows[limit - 1] if len(rows) > limit else None
-        return Page(now, tuple(rows[:limit]), Known(last.conversation, last.last_event) if last else None)
-
-    def rows(self, found: list[Known]) -> list[Row]:
-        """What lists show of these."""
-        return self._rows(found, clock_ms(self._redis), set(self._dead()))
+        now = clock_ms(self._redis)
+        found = self._matching(_words(states), persona or "", limit + 1, after, _spellings(text))
+        more = len(found) > limit
+        rows = self.rows(found[:limit])
+        return Page(now, tuple(rows), found[limit - 1] if more else None)
 
     def find(self, text: str, persona: str | None = None, limit: int = 50) -> list[Known]:
-        """At most ``limit`` conversations of the index whose handle has ``text`` in it, the newest first.
+        """At most ``limit`` conversations of the index whose handle has ``text`` in it, the newest first."""
+        return self._matching("", persona or "", limit, None, _spellings(text))
 
-        Neither upper and lower case nor a leading ``@`` of ``text`` makes a difference.
-        """
-        wanted = text.removeprefix("@").casefold()
-        found = (each for each in self.newest(persona) if wanted in each.conversation.target.casefold())
-        return list(islice(found, limit))
+    def rows(self, found: Sequence[Known]) -> list[Row]:
+        """What lists show of these."""
+        by_shard: dict[Shard, list[Known]] = {}
+        for known in found:
+            by_shard.setdefault(self._keys.of(known.conversation), []).append(known)
+        words = _words(State)
+        calls = [
+            self._known_rows.call(shard, states=words, names=[known.conversation.name for known in own])
+            for shard, own in by_shard.items()
+        ]
+        rows: dict[Known, Row] = {}
+        for own, answer in zip(by_shard.values(), self._known_rows.many(calls) if calls else [], strict=True):
+            rows |= {known: _row(known, *fields) for known, fields in zip(own, answer, strict=True)}
+        return [rows[known] for known in found]
 
     def are_known(self, conversations: Collection[Conversation]) -> list[Conversation]:
         """Those of which anything is stored."""
@@ -167,70 +178,60 @@ class KnownConversations:
         known = (Known(Conversation.of_name(name), int(at)) for name, at in found)
         yield from (each for each in known if after is None or each.place < after.place)
 
-    def _of_states(self, states: set[State], persona: str | None, after: Known | None) -> Iterator[Known]:
-        found = [known for shard in self._keys.shards for known in self._indexed(shard, states)]
-        found = [known for known in found if persona in (None, known.conversation.persona)]
-        yield from self._in_order(
-            [(each.conversation.name, each.last_event) for each in sorted(found, key=_place, reverse=True)], after
-        )
+    def _matching(
+        self, states: str, persona: str, most: int, after: Known | None, spellings: Sequence[str]
+    ) -> list[Known]:
+        left: dict[Shard, Known | None] = dict.fromkeys(self._keys.shards, after)
+        # Most have their share of the newest ones; those that have more are asked again.
+        each = -(-2 * most // len(left)) + 5
+        found: list[Known] = []
+        while left:
+            calls = [
+                self._known.call(
+                    shard,
+                    persona=persona,
+                    states=states,
+                    most=min(each, most),
+                    scanned=_SCANNED,
+                    last_at="" if start is None else start.last_event,
+                    last_name="" if start is None else start.conversation.name,
+                    texts=spellings,
+                )
+                for shard, start in left.items()
+            ]
+            further: dict[Shard, Known | None] = {}
+            for shard, (name, at, *flat) in zip(left, self._known.many(calls), strict=True):
+                found += [_of_index(*pair) for pair in zip(flat[::2], flat[1::2], strict=True)]
+                if name:
+                    further[shard] = _of_index(name, at)
+            found = sorted(found, key=_place, reverse=True)[:most]
+            # What a shard has left is behind where it stopped.
+            last = found[-1].place if len(found) == most else (-1, "")
+            left = {shard: stopped for shard, stopped in further.items() if stopped and stopped.place > last}
+            each *= 4
+        return found
 
-    def _indexed(self, shard: Shard, states: set[State]) -> Iterator[Known]:
-        names = list(self._names(shard, states))
-        for start in range(0, len(names), _AT_ONCE):
-            chunk = names[start : start + _AT_ONCE]
-            times: list[float | None] = self._redis.zmscore(shard.conversations, chunk)
-            yield from (Known(Conversation.of_name(name), int(at or 0)) for name, at in zip(chunk, times, strict=True))
 
-    def _names(self, shard: Shard, states: set[State]) -> Iterable[str]:
-        # The first index that has all of them; the smallest ones are looked at first.
-        if State.TAKEN_OVER in states:
-            return map(str, self._redis.hkeys(shard.taken_over))
-        if State.DEAD in states:
-            return self._dead_of(shard)
-        if states == {State.SEALED}:
-            return map(str, self._redis.hkeys(shard.sealed))
-        return map(str, self._redis.zrange(shard.agenda, 0, -1))
+def _of_index(name: str, at: str) -> Known:
+    return Known(Conversation.of_name(name), int(at))
 
-    def _dead(self) -> Iterator[str]:
-        for shard in self._keys.shards:
-            yield from self._dead_of(shard)
 
-    def _dead_of(self, shard: Shard) -> Iterable[str]:
-        # "<event id> <conversation>", and an id has no space.
-        return dict.fromkeys(str(letter).partition(" ")[2] for letter in self._redis.zrange(shard.dead, 0, -1))
+def _words(states: Iterable[State]) -> str:
+    return "".join(f" {state.value}" for state in sorted(states, key=list(State).index)) + " " if states else ""
 
-    def _rows(self, found: list[Known], now: int, dead: set[str]) -> list[Row]:
-        paused = self._paused({known.conversation.persona for known in found})
-        with self._redis.pipeline(transaction=False) as pipeline:
-            for conversation, _ in found:
-                shard = self._keys.of(conversation)
-                pipeline.hmget(shard.conversation(conversation), _FIELDS)
-                pipeline.llen(shard.inbox(conversation))
-            answers = pipeline.execute()
-        rows = []
-        for known, fields, waiting in zip(found, answers[::2], answers[1::2], strict=True):
-            lease_until, hold_until, reason, taken_over, sealed = fields
-            held = bool(waiting) and int(hold_until or 0) > now
-            holds = {
-                State.WAITING: waiting,
-                State.HELD: held,
-                State.RUNNING: int(lease_until or 0) > now,
-                State.PAUSED: waiting and known.conversation.persona in paused,
-                State.TAKEN_OVER: taken_over is not None,
-                State.SEALED: sealed is not None,
-                State.DEAD: known.conversation.name in dead,
-            }
-            states = tuple(state for state, is_so in holds.items() if is_so)
-            until, why = (int(hold_until), reason or "") if held else (0, "")
-            rows.append(Row(known.conversation, known.last_event, waiting, until, why, states))
-        return rows
 
-    def _paused(self, personas: set[str]) -> set[str]:
-        names = sorted(personas)
-        with self._redis.pipeline(transaction=False) as pipeline:
-            for name in names:
-                pipeline.hexists(self._keys.home(name).persona(name), "paused")
-            return {name for name, paused in zip(names, pipeline.execute(), strict=True) if paused}
+def _spellings(text: str) -> list[str]:
+    # The server makes small letters of ASCII only.
+    bare = text.removeprefix("@")
+    if bare.isascii():
+        return [bare.lower()] if bare else []
+    return list(dict.fromkeys([bare.lower(), bare.casefold(), bare, bare.upper(), bare.title()]))
+
+
+def _row(known: Known, waiting: int, hold_until: str, hold_reason: str, *words: str) -> Row:
+    states = tuple(State(word) for word in words)
+    until, why = (int(hold_until), hold_reason) if State.HELD in states else (0, "")
+    return Row(known.conversation, known.last_event, waiting, until, why, states)
 
 
 def _place(known: Known) -> tuple[int, str]:

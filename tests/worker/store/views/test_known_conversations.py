@@ -201,3 +201,79 @@ def test_reading_never_walks_over_the_keys_of_the_store(store, accept, monkeypat
     store.known.page()
     store.known.find("lead")
     store.known.trim()
+
+
+def all_pages(store, limit, **wanted):
+    rows, after = [], None
+    while True:
+        page = store.known.page(limit=limit, after=after, **wanted)
+        rows += [(row.last_event, row.conversation.name) for row in page.rows]
+        after = page.next
+        if after is None:
+            return rows
+
+
+@pytest.mark.parametrize("shards", [1, 16])
+@pytest.mark.parametrize("limit", [1, 7, 500])
+def test_all_pages_together_are_all_that_match_once_and_in_order(make_store, shards, limit):
+    store = make_store(agenda={"shards": shards})
+    # Many of one moment, and more than a shard looks at in one go.
+    count = {1: 40, 7: 200, 500: 2500}[limit]
+    known = [
+        (10 + number // 9, Conversation("ava" if number % 3 else "bea", f"@Lead{number}")) for number in range(count)
+    ]
+    for at, each in known:
+        shard = store.keys.of(each)
+        store.redis.zadd(shard.conversations, {each.name: at})
+        if at % 2:
+            store.redis.zadd(shard.agenda, {each.name: 1})
+            store.redis.rpush(shard.inbox(each), "e")
+    names = sorted(((at, each.name) for at, each in known), reverse=True)
+    assert all_pages(store, limit) == names
+    assert all_pages(store, limit, persona="bea") == [pair for pair in names if pair[1].startswith("bea:")]
+    assert all_pages(store, limit, states=[State.WAITING]) == [pair for pair in names if pair[0] % 2]
+    wanted = [pair for pair in names if "lead1" in pair[1].lower() and pair[0] % 2]
+    assert all_pages(store, limit, states=[State.WAITING], text="@LEAD1") == wanted
+    assert all_pages(store, limit, text="bea:") == []
+
+
+def test_who_opted_out_is_a_state(store, accept, chat):
+    accept("e1")
+    store.inbox.accept(chat("STOP", target="@other"))
+    page = store.known.page([State.OPTED_OUT])
+    assert [(row.conversation.target, row.states) for row in page.rows] == [
+        ("@other", (State.WAITING, State.OPTED_OUT))
+    ]
+    store.consents.write(Conversation("ava", "@other"), "in", "kim")
+    assert store.known.page([State.OPTED_OUT]).rows == ()
+
+
+@pytest.mark.parametrize("text", ["müller", "MÜLLER", "Müller", "@mü"])
+def test_letters_beyond_ascii_are_found_in_capitals_or_not(store, index, text):
+    index(**{"@Müller": 1, "@other": 2})
+    assert targets(store.known.find(text)) == ["@Müller"]
+
+
+@pytest.mark.parametrize("wanted", [{}, {"states": [State.WAITING]}, {"states": [State.SEALED]}, {"text": "7"}])
+def test_a_page_costs_two_looks_at_a_shard_however_many_conversations_there_are(store, wanted):
+    with store.redis.pipeline(transaction=False) as pipeline:
+        for number in range(6400):
+            each = Conversation("ava", f"@{number}")
+            shard = store.keys.of(each)
+            pipeline.zadd(shard.conversations, {each.name: number})
+            if number % 4 == 0:
+                pipeline.zadd(shard.agenda, {each.name: 1})
+                pipeline.rpush(shard.inbox(each), "e")
+                pipeline.hset(shard.sealed, each.name, 1)
+                pipeline.hset(shard.conversation(each), "sealed", 1)
+        pipeline.execute()
+
+    def runs():
+        stats = store.redis.info("commandstats")
+        return int(stats.get("cmdstat_evalsha", {"calls": 0})["calls"])
+
+    store.known.page(**wanted)
+    before = runs()
+    assert len(store.known.page(**wanted).rows) == 50
+    # The index of each shard, those that have more than their share again, and the rows.
+    assert runs() - before <= 2.5 * len(store.keys.shards)
