@@ -129,6 +129,7 @@ class Settings(BaseModel):
     broker_url: SecretStr | None = None
     broker_password: SecretStr | None = None
     personas_file: Path | None = None
+    operators_file: Path | None = None
     personas: Annotated[dict[PersonaName, Persona], BeforeValidator(named)] = Field(default_factory=dict)
     fluidtalk: FluidTalk = FluidTalk()
     captivate: Captivate = Captivate()

@@ -27,7 +27,7 @@ ENVIRONMENT = "environment"
 
 _FILE = "_file"
 # Settings of their own whose name happens to end like that.
-_NOT_A_VALUE = ("personas_file",)
+_NOT_A_VALUE = ("personas_file", "operators_file")
 # They are set in the same places and read by others: compose, and scripts outside the project.
 _OF_OTHERS = re.compile(
     r"image_requirements|image_tag|web_port|flower_port|prometheus_port|grafana_port|alertmanager_port|root"

@@ -15,7 +15,7 @@ from worker import __version__
 from worker.cli import screen
 from worker.cli.ending import No, Usage
 from worker.cli.groups import LazyGroup
-from worker.cli.table import CONSENT, DEAD, FOLLOW_UPS, INGRESS, NOTICES, PARLEY
+from worker.cli.table import CONSENT, DEAD, FOLLOW_UPS, INGRESS, NOTICES, OPERATORS, PARLEY
 
 _MORE = "More"
 
@@ -42,6 +42,10 @@ class _Ingress(LazyGroup):
 
 class _Notices(LazyGroup):
     entries = NOTICES
+
+
+class _Operators(LazyGroup):
+    entries = OPERATORS
 
 
 app = typer.Typer(
@@ -106,6 +110,14 @@ notices = typer.Typer(
     no_args_is_help=True,
 )
 app.add_typer(notices, name="notices", rich_help_panel=_MORE)
+
+
+operators = typer.Typer(
+    cls=_Operators,
+    help="Operators: who may look, act and read content in a browser, with a password.",
+    no_args_is_help=True,
+)
+app.add_typer(operators, name="operator", rich_help_panel=_MORE)
 
 
 def main() -> None:

@@ -201,6 +201,16 @@ CONSENT = {
     ),
 }
 
+OPERATORS = {
+    "add": Entry(
+        "operators:add",
+        "Add an operator, or give one another password and other roles. The password is asked for, or read from a "
+        "pipe.",
+    ),
+    "list": Entry("operators:list_operators", "List who may open the console, and with which roles."),
+    "remove": Entry("operators:remove", "Take an operator off the list."),
+}
+
 INGRESS = {
     "try": Entry(
         "ingress:try_request",
