@@ -125,9 +125,10 @@ class Upkeep:
         return counts["accepted"]
 
     def trim(self) -> int:
-        """Remove dead letters whose record has expired, and take conversations off their list that had no event for as
-        long as a quiet one is kept. Returns how many letters."""
+        """Remove dead letters whose record has expired, and what is older than it may be. Take conversations off their
+        list that had no event for as long as a quiet one is kept. Returns how many letters."""
         self._store.layout.ensure()
         self._store.known.trim()
         self._store.notices.keep()
+        self._store.transcripts.trim()
         return self._store.dead_letters.trim()

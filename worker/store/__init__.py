@@ -180,7 +180,7 @@ class Store:
         """What was said, as far as it is kept."""
         from worker.store.conversations.transcripts import Transcripts
 
-        return Transcripts(self.redis, self.keys, self.content, self._settings.transcript)
+        return Transcripts(self.redis, self.keys, self._scripts, self.content, self._settings.transcript)
 
     @cached_property
     def event_states(self) -> EventStates:

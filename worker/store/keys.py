@@ -25,7 +25,7 @@ All keys of a conversation carry one hash tag, its shard, together with that sha
     parley:{NN}:sessions:<conversation>        SET   90 days quiet           the ingress           forget
     parley:{NN}:timeline:<conversation>        LIST  30 days quiet           all of these          explain
     parley:{NN}:transcript:<conversation>      LIST  some days; off by       accept settle         parley read, export
-                                                     default
+    parley:{NN}:transcripts                    ZSET  default                 accept settle         end_transcripts
     parley:{NN}:books                          HASH  never (a few counters)  accept settle refuse  books
                                                                              replay hand_back say
     parley:{NN}:follow_ups                     ZSET  when none is planned    settle accept touch   look

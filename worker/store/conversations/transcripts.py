@@ -21,11 +21,15 @@ from worker.domain.unreadable import Unreadable
 from worker.store.encryption import Content, Field, Undecryptable
 from worker.store.keys import Key, Keys
 from worker.store.redis.connection import clock_ms
+from worker.store.redis.scripts import Scripts
 
 Who = Literal["lead", "persona", "operator"]
 
 # What a line of each holds, and so what it is encrypted as.
 CONTENT_OF: dict[str, Field] = {"lead": "words", "persona": "reply", "operator": "payload"}
+
+# So many transcripts of a shard are looked at in one go.
+_AT_ONCE = 100
 
 _COMPACT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
@@ -48,9 +52,10 @@ class Line:
 class Transcripts:
     """Reads what is kept. Every method may raise ``redis.RedisError``."""
 
-    def __init__(self, redis: Redis, keys: Keys, content: Content, rules: Transcript) -> None:
+    def __init__(self, redis: Redis, keys: Keys, scripts: Scripts, content: Content, rules: Transcript) -> None:
         self._redis = redis
         self._keys = keys
+        self._end = scripts.end_transcripts
         self._content = content
         self._rules = rules
 
@@ -65,6 +70,17 @@ class Transcripts:
         lines: list[str] = self._redis.lrange(key, -limit if limit else 0, -1)  # type: ignore[assignment]
         oldest = clock_ms(self._redis) - self._rules.kept_ms
         return [line for each in lines if (line := self._line(conversation, each)).at >= oldest]
+
+    def trim(self) -> None:
+        """Delete the lines that are older than they may be. Does nothing while nothing is kept: what is left from
+        before then ends by itself, when nothing was said for as long as it was to be kept."""
+        left = self._keys.shards if self.kept else ()
+        while left:
+            calls = [
+                self._end.call(transcripts=shard.key("transcripts"), kept_ms=self._rules.kept_ms, most=_AT_ONCE)
+                for shard in left
+            ]
+            left = tuple(shard for shard, ended in zip(left, self._end.many(calls), strict=True) if ended == _AT_ONCE)
 
     def _line(self, conversation: Conversation, stored: str) -> Line:
         at, who, event_id, messages, content = parts_of(stored)

@@ -84,6 +84,11 @@ def forget(keys: ConversationKeys, *, name: str, reason: str, erased_name: str, 
 
 
 @face()
+def end_transcripts(*, transcripts: Key, kept_ms: int, most: int) -> Any:
+    """Delete lines of transcripts that are older than they may be."""
+
+
+@face()
 def note_act(*, audit: Key, act: str, entries: int) -> Any:
     """Note what an operator did."""
 

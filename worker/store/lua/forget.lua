@@ -28,6 +28,7 @@ for _, id in ipairs(redis.call('ZRANGE', own_refused, 0, -1)) do
 end
 end_sequence(conversation, name, now)
 redis.call('DEL', conversation, inbox, timeline, own_refused, transcript_of(conversation, name))
+redis.call('ZREM', string.match(conversation, '^[^}]*}') .. ':transcripts', name)
 redis.call('ZREM', agenda, name)
 redis.call('ZREM', follow_ups, name)
 for _, index in ipairs({ready, queue, parked, rung, conversations}) do redis.call('ZREM', index, name) end

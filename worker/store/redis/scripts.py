@@ -198,6 +198,7 @@ class Scripts:
         self.ring_outreach = script(agenda.ring_outreach)
         self.refuse = script(door.refuse)
         self.reencrypt = script(operators.reencrypt)
+        self.end_transcripts = script(operators.end_transcripts)
         self.note_act = script(operators.note_act)
         self.erase_acts = script(operators.erase_acts)
         self.reencrypt_lines = script(operators.reencrypt_lines)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from simulation.upstreams.faults import FaultKind
+from worker.store.conversations.transcripts import transcript_key
 
 KEPT = {"transcript": {"days": 30}}
 PACED = {"enabled": True, "minimum_seconds": 30, "maximum_seconds": 60, "jitter": 0}
@@ -61,3 +62,13 @@ def test_an_end_without_an_answer(write, said):
     shop.fail(FaultKind.ANSWER, service="fluidtalk", status=400, body={"detail": "DONE"})
     shop.work()
     assert said() == [("lead", ("hi",))]
+
+
+def test_the_hourly_upkeep_deletes_what_is_too_old(write, store, lead, said):
+    shop = write("long ago")
+    shard = store.keys.of(lead)
+    lines, index = transcript_key(store.keys, lead), shard.key("transcripts")
+    store.redis.lset(lines, 0, "1 " + store.redis.lindex(lines, 0).split(" ", 1)[1])
+    store.redis.zadd(index, {lead.name: 1})
+    shop.parts.upkeep.trim()
+    assert (store.redis.exists(lines), store.redis.exists(index)) == (0, 0)

@@ -117,6 +117,36 @@ def test_what_is_too_old_is_not_shown_and_ends_with_the_next_line(keeping, conve
     assert (said(store, conversation), store.redis.llen(key)) == ([("lead", ("now",))], 1)
 
 
+def test_what_is_too_old_is_deleted_also_when_nothing_more_is_said(keeping, conversation, chat):
+    store = keeping(days=2)
+    key, shard = transcript_key(store.keys, conversation), store.keys.of(conversation)
+    for event_id in ("a", "b", "c"):
+        store.inbox.accept(chat(f"said {event_id}", event_id=event_id))
+    old = store.follow_ups.now() - 2 * DAY_MS - 1000
+    for place in (0, 1):
+        rest = store.redis.lindex(key, place).split(" ", 1)[1]
+        store.redis.lset(key, place, f"{old + place} {rest}")
+    store.transcripts.trim()
+    assert store.redis.llen(key) == 3, "the index says that the first line is new"
+    store.redis.zadd(shard.key("transcripts"), {conversation.name: old})
+    for _ in range(2):
+        store.transcripts.trim()
+        assert said(store, conversation) == [("lead", ("said c",))]
+        assert store.redis.llen(key) == 1
+    assert store.redis.zscore(shard.key("transcripts"), conversation.name) > old + DAY_MS
+    store.redis.delete(key)
+    store.redis.zadd(shard.key("transcripts"), {conversation.name: old})
+    store.transcripts.trim()
+    assert store.redis.zcard(shard.key("transcripts")) == 0
+
+
+def test_a_process_that_keeps_nothing_deletes_nothing(keeping, store, conversation, chat):
+    keeping().inbox.accept(chat("hi", event_id="a"))
+    store.redis.zadd(store.keys.of(conversation).key("transcripts"), {conversation.name: 1})
+    store.transcripts.trim()
+    assert store.redis.llen(transcript_key(store.keys, conversation)) == 1
+
+
 def test_forgetting_erases_it(keeping, conversation, talk):
     store = keeping()
     talk(store, "a")
