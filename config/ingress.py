@@ -36,7 +36,11 @@ def _webhook_secret(secret: SecretStr) -> SecretStr:
     return secret
 
 
-def _secrets(value: object) -> object:
+def secrets(value: object) -> object:
+    """What a variable says of several secrets, as a list.
+
+    ``value``: a text, or what is a list already. Returns what the model checks.
+    """
     # Blanks as well as commas: base64 has neither.
     if isinstance(value, str) and not value.lstrip().startswith("["):
         return value.replace(",", " ").split()
@@ -56,7 +60,7 @@ class Source(Section):
     """
 
     token: Annotated[Secret, Field(min_length=16)] | None = None
-    signing_secret: Annotated[tuple[WebhookSecret, ...], Listed, BeforeValidator(_secrets)] = ()
+    signing_secret: Annotated[tuple[WebhookSecret, ...], Listed, BeforeValidator(secrets)] = ()
     open: bool = False
     personas: Annotated[tuple[PersonaName, ...], Listed, Field(min_length=1)] | None = None
     kinds: Annotated[tuple[EnqueuedKind, ...], Listed, Field(min_length=1)] | None = None

@@ -21,7 +21,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 # What stands in the place of a name that the operator chooses.
-_EXAMPLES = {"personas": "ava", "sources": "shop"}
+_EXAMPLES = {"personas": "ava", "sources": "shop", "endpoints": "crm"}
 _ASSIGNMENT = re.compile(r"#?(PARLEY_[A-Z0-9_]+)=(.+)")
 _WORDS = {bool: "true or false", int: "whole number", float: "number", str: "text", SecretStr: "text, a secret"}
 _WORDS |= {Path: "path", dict: "JSON object", tuple: "list, with commas or as JSON"}

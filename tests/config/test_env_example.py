@@ -23,15 +23,18 @@ EXAMPLE = PROJECT / ".env.example"
 ASSIGNMENT = re.compile(r"(?P<off>#?)(?P<name>PARLEY_[A-Z0-9_]+)=(?P<value>.+)")
 LINES = FILE.read_text(encoding="utf-8").splitlines()
 ASSIGNMENTS = [(number, match) for number, line in enumerate(LINES) if (match := ASSIGNMENT.fullmatch(line))]
+# The one that is to be of a certain form.
+SIGNING = "PARLEY_NOTICES__ENDPOINTS__CRM__SECRET"
 SECRETS = {
     "PARLEY_PERSONAS__AVA__API_KEY",
     "PARLEY_FLOWER__PASSWORD",
     "PARLEY_PRIVACY__HANDLE_KEY",
     "PARLEY_CONSENT__HASH_KEY",
     "PARLEY_INGRESS__SOURCES__SHOP__TOKEN",
+    SIGNING,
 }
 # What stands in the place of a name that the operator chooses.
-NAMES = {"personas": "ava", "sources": "shop"}
+NAMES = {"personas": "ava", "sources": "shop", "endpoints": "crm"}
 SHORT = re.findall(r"^(#?)(PARLEY_[A-Z0-9_]+)=(.*)$", EXAMPLE.read_text(encoding="utf-8"), re.MULTILINE)
 
 
@@ -97,6 +100,7 @@ def all_on(in_empty_folder):
     copy = in_empty_folder / "all-on.env"
     values = {match["name"]: match["value"] for _, match in ASSIGNMENTS}
     values |= dict.fromkeys(SECRETS, "filled in by the operator".replace(" ", "-"))
+    values[SIGNING] = "whsec_" + "c2VjcmV0" * 6
     copy.write_text("".join(f"{name}={value}\n" for name, value in values.items()))
     # No process reads all of them.
     return load(env_file=copy).model_copy(update={"ingress": load(env_file=copy, role="web").ingress})
@@ -127,7 +131,7 @@ def test_a_secret_of_the_list_that_nobody_filled_in_is_refused(in_empty_folder, 
     (value,) = [match["value"] for _, match in ASSIGNMENTS if match["name"] == name]
     copy = in_empty_folder / "not-filled-in.env"
     copy.write_text(f"PARLEY_REDIS_URL=redis://\n{name}={value}\n")
-    with pytest.raises(SettingsError, match=rf"{name} \(.*\): is a placeholder"):
+    with pytest.raises(SettingsError, match=rf"{name}(, entry 1)? \(.*\): is a placeholder"):
         load(env_file=copy, role="web" if name.startswith("PARLEY_INGRESS__") else "worker")
 
 
@@ -157,7 +161,7 @@ def test_with_a_persona_from_a_file_the_example_loads_and_everything_has_its_def
 
 
 def test_every_line_of_the_example_can_be_taken_as_it_is(in_empty_folder):
-    values = {name: value for _, name, value in SHORT} | dict.fromkeys(SECRETS, "filled-in-by-the-operator")
+    values = {name: value for _, name, value in SHORT} | dict.fromkeys(SECRETS - {SIGNING}, "filled-in-by-the-operator")
     copy = in_empty_folder / "short.env"
     copy.write_text("".join(f"{name}={value}\n" for name, value in values.items()))
     assert load(env_file=copy).follow_ups.delays_seconds == (14400, 57600)

@@ -106,7 +106,7 @@ app.add_typer(ingress, name="ingress", rich_help_panel=_MORE)
 
 notices = typer.Typer(
     cls=_Notices,
-    help="Notices: what those outside are told of what became of events.",
+    help="Notices of what became of events: what others are told, and how far each endpoint is.",
     no_args_is_help=True,
 )
 app.add_typer(notices, name="notices", rich_help_panel=_MORE)

@@ -13,6 +13,7 @@ from worker.store.redis.troubles import FULL
 from worker.store.views.figures import Figures
 
 if TYPE_CHECKING:
+    from worker.store.endpoints import EndpointState
     from worker.store.operator.dead_letters import Deaths
 
 
@@ -43,7 +44,8 @@ class Condition:
     """``follow_ups_due``: next touches whose moment has come; ``next_follow_up``: milliseconds, 0 = none is planned.
     ``only_counted``: refused events of which no letter is kept. ``parked``: messages that the store refuses to take.
     ``patience_seconds``: a lead who waits longer needs a person. ``deaths``: what dead letters died of.
-    ``drift``: what FluidTalk answered beyond its contract in the last days, by name."""
+    ``drift``: what FluidTalk answered beyond its contract in the last days, by name. ``endpoints``: those that notices
+    are pushed to, each with the milliseconds of the oldest that it has not got, 0 = none."""
 
     now: int
     figures: Figures
@@ -56,6 +58,7 @@ class Condition:
     patience_seconds: float = 60.0
     deaths: tuple[Deaths, ...] = ()
     drift: Mapping[str, int] = field(default_factory=dict)
+    endpoints: tuple[tuple[EndpointState, int], ...] = ()
 
     @property
     def signs_tell(self) -> bool:

@@ -12,12 +12,16 @@ from worker.domain.diagnoses import (
     channel_closed,
     credits_out,
     doorbells_late,
+    endpoint_given_up,
+    endpoint_paused,
     follow_ups_late,
     gate_behind,
     key_refused,
     leads_held,
     leads_wait,
     no_process,
+    notices_late,
+    notices_unsent,
     outreach_stopped,
     paused,
     persona_silent,
@@ -29,6 +33,7 @@ from worker.domain.diagnoses import (
 )
 from worker.domain.sentences import of_stored
 from worker.domain.vocabulary import Gate
+from worker.store.endpoints import GAVE_UP
 from worker.store.heartbeats import Alive, Role
 from worker.store.redis.troubles import FULL
 from worker.store.views.figures import OTHER, Waiting
@@ -39,6 +44,7 @@ if TYPE_CHECKING:
 # The same limits as the alerts (deploy/prometheus/parley.rules.yml), so that both say the same.
 _AGENDA_LATE_SECONDS = 10
 FOLLOW_UPS_LATE_SECONDS = 300
+NOTICES_LATE_SECONDS = 300
 _UNREAD_MESSAGES = 100
 
 _PERSONAS_NAMED = 3
@@ -61,7 +67,7 @@ def needs(condition: Condition) -> list[Need]:
     found = [*_store(condition), *_processes(condition), *_books(condition), *_channel(condition)]
     for persona in condition.personas:
         found += _of_persona(persona, condition)
-    return [*found, *_queues(condition), *_leftovers(condition)]
+    return [*found, *_queues(condition), *_notices(condition), *_leftovers(condition)]
 
 
 def sentence(condition: Condition) -> str:
@@ -190,6 +196,22 @@ def _unconfigured(condition: Condition) -> Iterator[Need]:
         )
     if len(most) > _PERSONAS_NAMED:
         yield _need(Diagnosis(f"{len(most) - _PERSONAS_NAMED} more personas are not configured", *unconfigured("")[1:]))
+
+
+def _notices(condition: Condition) -> Iterator[Need]:
+    for state, behind in condition.endpoints:
+        late_seconds = (condition.now - behind) / 1000 if behind else 0.0
+        late = span(late_seconds)
+        if state.paused == GAVE_UP:
+            yield _need(endpoint_given_up(state.name, state.last_failure))
+        elif late_seconds <= NOTICES_LATE_SECONDS:
+            continue
+        elif state.paused:
+            yield _need(endpoint_paused(state.name, state.paused), f", they are {late} late")
+        elif state.holder_until <= condition.now:
+            yield _need(notices_unsent(state.name, late))
+        else:
+            yield _need(notices_late(state.name, late, state.last_failure if state.failing_since else ""))
 
 
 def _leftovers(condition: Condition) -> Iterator[Need]:

@@ -73,6 +73,7 @@ def condition_of(opened: Session) -> Condition:
         opened.settings.metrics.patience_seconds,
         tuple(store.dead_letters.by_cause(most=_LETTERS_OF_A_SHARD)) if figures.dead_letters else (),
         store.drift.recent(),
+        tuple(store.endpoints.all()),
     )
 
 
@@ -128,6 +129,7 @@ def _fields(condition: Condition) -> dict[str, str]:
         "sealed": f"{figures.seals} (parley seals)" if figures.seals else "0",
         "consent": _consent(figures),
         **({"notices kept": _kept(figures.notices)} if figures.notices else {}),
+        **({"notices pushed": _endpoints(condition)} if condition.endpoints else {}),
         **({"new in FluidTalk": _drift(condition)} if condition.drift else {}),
     }
 
@@ -146,6 +148,14 @@ def _kept(notices: NoticeFigures) -> str:
     dropped = f", {notices.dropped} dropped so far" if notices.dropped else ""
     oldest = f", the oldest {span(notices.oldest_seconds)} old" if notices.kept else ""
     return f"{notices.kept}{oldest}{dropped} (parley notices list)"
+
+
+def _endpoints(condition: Condition) -> str:
+    told = [
+        f"{state.name} is {span((condition.now - behind) / 1000)} late" if behind else f"{state.name} has all"
+        for state, behind in condition.endpoints
+    ]
+    return "; ".join(told) + " (parley notices endpoints)"
 
 
 def _drift(condition: Condition) -> str:
@@ -248,6 +258,7 @@ def _plain(condition: Condition) -> dict[str, Any]:
         "opted_out": figures.opted_out,
         "opted_out_or_in": figures.consents,
         "notices": asdict(figures.notices) if figures.notices else None,
+        "endpoints": {state.name: {**asdict(state), "behind_ms": behind} for state, behind in condition.endpoints},
         "unknown_to_contract": dict(condition.drift),
         "personas": [
             {**asdict(persona), "gates": [gate._asdict() for gate in persona.gates]} for persona in condition.personas

@@ -227,4 +227,21 @@ NOTICES = {
         "notices:show",
         "Show all fields of one notice.",
     ),
+    "endpoints": Entry(
+        "endpoints:endpoints",
+        "Show how far each endpoint is: sent, refused by its receiver, lost, how late, and why.",
+    ),
+    "pause": Entry(
+        "endpoints:pause",
+        "Send nothing to an endpoint. Its notices wait for as long as notices are kept; calls under way finish.",
+    ),
+    "resume": Entry("endpoints:resume", "Send to an endpoint again, from where it was, at once."),
+    "replay": Entry(
+        "endpoints:replay",
+        "Send an endpoint again what was noted since a time, with the same ids. Shows first how much that is.",
+    ),
+    "remove": Entry(
+        "endpoints:remove",
+        "Forget an endpoint that no settings name any more. One that is still configured begins with what is kept.",
+    ),
 }

@@ -156,6 +156,38 @@ def follow_ups_late(late: str) -> Diagnosis:
     return Diagnosis(f"follow-ups are {late} late", do, "follow-ups-late", "follow-ups")
 
 
+def endpoint_paused(endpoint: str, reason: str) -> Diagnosis:
+    """Nothing is pushed to an endpoint, by an operator's wish. ``reason``: in the operator's words."""
+    do = f"when its reason is gone: parley notices resume {endpoint}"
+    return Diagnosis(f"notices to {endpoint} are paused ({reason})", do, "notices-late", "notices")
+
+
+def endpoint_given_up(endpoint: str, failure: str) -> Diagnosis:
+    """An endpoint took nothing for days. ``failure``: the last one, as a code."""
+    what = f"notices to {endpoint} are paused: for 3 days its receiver did not take one ({failure})"
+    return Diagnosis(what, f"correct the receiver, then: parley notices resume {endpoint}", "notices-late", "notices")
+
+
+def notices_late(endpoint: str, late: str, failure: str) -> Diagnosis:
+    """Notices wait for their endpoint. ``late``: by how much. ``failure``: how calls to it fail, '' = they do not."""
+    if failure:
+        do = "look at the receiver; it is tried again at growing intervals, then all notices go out"
+        return Diagnosis(
+            f"notices to {endpoint} are {late} late: its receiver does not take them ({failure})",
+            do,
+            "notices-late",
+            "notices",
+        )
+    do = f"a faster receiver, or a larger PARLEY_NOTICES__ENDPOINTS__{endpoint.upper()}__AT_ONCE"
+    return Diagnosis(f"notices to {endpoint} are {late} late", do, "notices-late", "notices")
+
+
+def notices_unsent(endpoint: str, late: str) -> Diagnosis:
+    """No process sends to an endpoint. ``late``: how long its notices wait."""
+    do = f"start one with its settings: python -m worker.web; or give it up: parley notices remove {endpoint}"
+    return Diagnosis(f"no process sends notices to {endpoint}, they are {late} late", do, "notices-late", "notices")
+
+
 _GATES = {
     Cause.PERSONA_UNAVAILABLE: Gate.CIRCUIT,
     Cause.PERSONA_UNKNOWN: Gate.CIRCUIT,

@@ -84,6 +84,7 @@ class StoreFigures(Collector):
         if self._last and fresh:
             yield from _totals(self._last[1], self._patience_seconds)
             yield from _by_persona(self._last[1], self._personas)
+            yield from _by_endpoint(self._last[1])
 
     def _run(self) -> None:
         self.look()
@@ -148,6 +149,20 @@ def _notices(figures: Figures) -> Iterator[Metric]:
     ):
         rows: list[Row] = [([], value)] if found else []
         yield _gauge(name, says, [], rows)
+
+
+def _by_endpoint(figures: Figures) -> Iterator[Metric]:
+    rows = sorted(figures.endpoints.items())
+    for name, says, values in (
+        ("sent", "Notices that the endpoint got, so far.", [each.sent for _, each in rows]),
+        ("refused", "Notices that it refused for good, so far.", [each.refused for _, each in rows]),
+        ("lost", "Notices dropped or erased before they were sent to it, so far.", [each.lost for _, each in rows]),
+        ("failed", "Calls to it that failed, so far.", [each.failed for _, each in rows]),
+        ("late_seconds", "Age of the oldest notice that it has not got.", [each.late_seconds for _, each in rows]),
+        ("paused", "1 when nothing is sent to it.", [int(each.is_paused) for _, each in rows]),
+    ):
+        named = [([endpoint], value) for (endpoint, _), value in zip(rows, values, strict=True)]
+        yield _gauge(f"parley_store_endpoint_{name}", says, ["endpoint"], named)
 
 
 def _by_persona(figures: Figures, personas: Sequence[str]) -> Iterator[Metric]:

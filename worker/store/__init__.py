@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from worker.store.conversations.sessions import Sessions
     from worker.store.conversations.transcripts import Transcripts
     from worker.store.conversations.turn_steps import TurnSteps
+    from worker.store.endpoints import Endpoints
     from worker.store.notices import Notices
     from worker.store.operator.audit import Audit
     from worker.store.operator.dead_letters import DeadLetters
@@ -387,6 +388,13 @@ class Store:
         from worker.store.notices import Notices
 
         return Notices(self.redis, self.keys, self._scripts, self._settings.notices)
+
+    @cached_property
+    def endpoints(self) -> Endpoints:
+        """Endpoints that notices are pushed to."""
+        from worker.store.endpoints import Endpoints
+
+        return Endpoints(self.redis, self.keys, self._scripts)
 
     @cached_property
     def dead_letters(self) -> DeadLetters:

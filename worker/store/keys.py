@@ -95,6 +95,11 @@ All keys of a conversation carry one hash tag, its shard, together with that sha
     parley:drift:<day>                         HASH  8 days                  workers               parley status
     parley:triggers:<day>                      HASH  8 days                  workers               parley check
     parley:web                                 HASH  never (one key)         the ingress           the ingress
+    parley:endpoints                           SET   never (few names)       web processes         parley notices,
+                                                                                                   figures
+    parley:endpoint:{<name>}                   HASH  90 days unused          web processes, parley  the same, figures
+                                                                             notices
+    parley:endpoint:{<name>}:refused           LIST  90 days without one     web processes         parley notices
     parley:session:<digest>                    TEXT  90 days quiet           the ingress           the ingress, forget
     parley:same:<digest>                       TEXT  seconds                 the ingress           the ingress
     parley:alive                               ZSET  with its last process   workers, beats        parley status

@@ -28,6 +28,10 @@ class Readiness:
 
     async def beat(self) -> None:
         """The event loop is alive: the server calls this once a second."""
+        self.alive()
+
+    def alive(self) -> None:
+        """The main thread is alive: a process without a server calls this once a second."""
         self._beat_at = self._clock()
 
     def live(self) -> Verdict:

@@ -1,10 +1,16 @@
-"""The web process: settings, sources, store and server put together."""
+"""The web process: settings, sources, endpoints, store and server put together.
+
+Without a source of events it has no door: then it only pushes notices.
+"""
 
 from __future__ import annotations
 
 import logging
 import resource
+import signal
 import socket
+import threading
+from types import FrameType
 
 import uvicorn
 
@@ -14,6 +20,8 @@ from worker.observability.endpoint import Endpoint
 from worker.store import Store
 from worker.web.connections import limited
 from worker.web.ingress import Ingress
+from worker.web.push.pusher import Pusher
+from worker.web.readiness import Readiness
 
 _log = logging.getLogger("parley.ingress")
 
@@ -25,20 +33,53 @@ _OTHER_FILES = 200
 
 
 def serve(settings: Settings) -> None:
-    """Serve until SIGTERM or SIGINT; requests that have begun are answered.
+    """Serve until SIGTERM or SIGINT; requests that have begun are answered, notices that are being sent are waited for.
 
-    Raises ``SettingsError`` when it cannot listen, or when a source cannot be as its settings say.
+    Raises ``SettingsError`` when it cannot listen, or when a source or an endpoint cannot be as its settings say.
     """
-    store = Store(settings, connections=_STORE_CONNECTIONS)
+    # The server repeats the signal when it has ended, and by default that ends the process before it has cleaned up.
+    signal.signal(signal.SIGTERM, _end)
+    store = Store(settings, connections=_STORE_CONNECTIONS + len(settings.notices.endpoints))
     try:
+        pusher = Pusher(settings, store)
+        if pusher.names and not settings.ingress.sources:
+            _only_push(settings, store, pusher)
+            return
         ingress = Ingress(settings, store)
         _allow_files(settings.ingress.connections + _OTHER_FILES)
         with _listening(settings) as listener:
             Endpoint.start(settings.metrics, metrics.web_registry(), ingress.readiness)
             _announce(ingress.sources.names, listener)
-            _server(settings, ingress).run([listener])
+            _push(pusher)
+            try:
+                _server(settings, ingress).run([listener])
+            finally:
+                pusher.stop(_STOP_SECONDS)
     finally:
         store.close()
+
+
+def _end(_: int, __: FrameType | None) -> None:
+    raise SystemExit(0)
+
+
+def _only_push(settings: Settings, store: Store, pusher: Pusher) -> None:
+    stopped = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopped.set())
+    readiness = Readiness(store)
+    Endpoint.start(settings.metrics, metrics.web_registry(), readiness)
+    _log.info("no source is configured: this process listens to nobody, and pushes notices")
+    _push(pusher)
+    while not stopped.wait(1.0):
+        readiness.alive()
+    pusher.stop(_STOP_SECONDS)
+
+
+def _push(pusher: Pusher) -> None:
+    if pusher.names:
+        _log.info("notices go to: %s", ", ".join(pusher.names))
+        pusher.start()
 
 
 def _server(settings: Settings, ingress: Ingress) -> uvicorn.Server:

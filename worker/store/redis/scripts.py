@@ -15,6 +15,7 @@ from worker.store.faces import (
     agenda,
     consent,
     door,
+    endpoints,
     follow_ups,
     gates,
     notices,
@@ -186,6 +187,9 @@ class Scripts:
         self.renew = script(turn.renew, plain)
         self.sign = script(processes.sign, plain)
         self.keep_image = script(turn.keep_image)
+        self.take_endpoint = script(endpoints.take_endpoint, plain)
+        self.keep_endpoint = script(endpoints.keep_endpoint, plain)
+        self.order_endpoint = script(endpoints.order_endpoint, plain)
         self.note = script(turn.note)
         self.touch = script(follow_ups.touch)
         self.schedule = script(follow_ups.schedule)

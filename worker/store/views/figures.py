@@ -11,6 +11,7 @@ from redis import Redis
 
 from worker.domain.vocabulary import FATES
 from worker.store.conversations.consents import ALL_PERSONAS
+from worker.store.endpoints import Endpoints
 from worker.store.heartbeats import Processes, Served
 from worker.store.keys import Keys
 from worker.store.notices import NoticeFigures
@@ -61,6 +62,19 @@ class Waiting:
             self.oldest_seconds, self.held_for = more.oldest_seconds, more.held_for
 
 
+@dataclass(frozen=True, slots=True)
+class EndpointFigures:
+    """An endpoint that notices are pushed to: how many it got, refused for good, lost before they were sent; how many
+    calls failed. ``late_seconds``: age of the oldest that it has not got, 0 = none."""
+
+    sent: int
+    refused: int
+    lost: int
+    failed: int
+    late_seconds: float
+    is_paused: bool
+
+
 @dataclass(slots=True)
 class Figures:
     """The store at one moment, give or take the second that measuring takes.
@@ -74,9 +88,9 @@ class Figures:
     ``consents``: what leads have said, out or in. ``opted_out``: how many are out, by persona; ``ALL_PERSONAS``: of all
     that share what leads say. ``acks_owed``: follow-ups of FluidTalk that have their fate and are not yet acknowledged,
     by persona of the Characters API.
-    ``gates``: the closed ones of each persona. ``channel``: its name when its
-    gate is closed, '' = it is open; ``channel_cause``: why, as the store keeps it. ``notices``: those that are kept;
-    None = they are off.
+    ``endpoints``: those that notices are pushed to, by name. ``gates``: the closed ones of each persona. ``channel``:
+    its name when its gate is closed, '' = it is open; ``channel_cause``: why, as the store keeps it. ``notices``: those
+    that are kept; None = they are off.
     ``queues``: messages in each queue that workers read; empty when the broker cannot be looked into. ``unread``: in
     queues that no worker reads, by their names.
     ``refusal``: why the store takes no writes, None = it takes them. ``memory``: of the store; None = it does not tell.
@@ -100,6 +114,7 @@ class Figures:
     taken_over: int = 0
     acks_owed: dict[str, int] = field(default_factory=dict)
     notices: NoticeFigures | None = None
+    endpoints: dict[str, EndpointFigures] = field(default_factory=dict)
     queues: dict[str, int] = field(default_factory=dict)
     unread: dict[str, int] = field(default_factory=dict)
     refusal: Trouble | None = None
@@ -136,6 +151,7 @@ class Measures:
     ) -> None:
         self._redis = redis
         self._keys = keys
+        self._endpoints = Endpoints(redis, keys, scripts)
         self._own = own
         self._served = processes.served if asks_workers else Served
         self._personas = sorted(own.personas)
@@ -158,6 +174,7 @@ class Measures:
             self._add(figures, self._measure.run(shard, channel=shard.channel(self._channel), most=look_at_most))
         figures.gates = self._gates()
         figures.acks_owed = self._acks_owed()
+        figures.endpoints = self._endpoint_figures()
         figures.channel, figures.channel_cause = self._channel_closed()
         figures.refusal = writes.refusal(self._redis, self._keys.shards)
         figures.memory = writes.memory(self._redis)
@@ -208,6 +225,21 @@ class Measures:
                 fields["hold"] = None
             closed[persona] = [gate for gate, value in fields.items() if value is not None]
         return closed
+
+    def _endpoint_figures(self) -> dict[str, EndpointFigures]:
+        found = self._endpoints.all()
+        now = clock_ms(self._redis) if found else 0
+        return {
+            state.name: EndpointFigures(
+                state.sent,
+                state.dropped,
+                state.lost,
+                state.failed,
+                max(0.0, (now - behind) / 1000) if behind else 0.0,
+                bool(state.paused),
+            )
+            for state, behind in found
+        }
 
     def _acks_owed(self) -> dict[str, int]:
         personas = sorted(map(str, self._redis.hkeys(APIS)))
