@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from config.settings import Settings, load
+from worker.adapters.captivate_leads import Leads
 from worker.adapters.captivate_requests import from_captivate
 from worker.cli import screen
 from worker.cli.arguments import AsJson
@@ -16,7 +17,6 @@ from worker.cli.ending import No, Usage
 from worker.domain.events import InboundChat
 from worker.domain.refusals import Refused
 from worker.pipeline.producer import Producer
-from worker.web.leads import Leads
 
 
 def try_request(

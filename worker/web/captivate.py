@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from config.settings import Settings
+from worker.adapters.captivate_leads import Leads
 from worker.adapters.captivate_requests import empty_answer, from_captivate
 from worker.domain.events import ChannelContext, InboundChat
 from worker.domain.request_ids import fingerprint
 from worker.pipeline.producer import Producer
 from worker.store import Store, StoreError
-from worker.web.leads import Leads
 from worker.web.problems import Problem
 from worker.web.sending import Door
 from worker.web.sources import Source

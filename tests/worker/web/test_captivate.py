@@ -6,10 +6,10 @@ import pytest
 
 from config.ingress import CaptivateDoor
 from config.sections import Privacy
+from worker.adapters.captivate_leads import Leads
 from worker.adapters.captivate_requests import from_captivate
 from worker.clients.captivate import CaptivateResponseModel
 from worker.domain.conversation import Conversation
-from worker.web.leads import Leads
 
 CHANNEL = {"channelMetadata": {"channel": "c"}, "user": {"email": "lance@SECRET.example"}}
 PAYLOAD = {
