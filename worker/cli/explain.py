@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,8 +14,10 @@ from worker.cli.ending import No
 from worker.cli.explanation import Around, next_follow_up
 from worker.cli.explanation import explain as sentence_for
 from worker.cli.near import did_you_mean, near_misses, not_configured
-from worker.cli.session import conversation_of, session
+from worker.cli.session import Session, conversation_of, session
 from worker.cli.times import relative
+from worker.domain.cadence import TouchState
+from worker.domain.conversation import Conversation
 from worker.domain.handles import Handles
 from worker.domain.sentences import of_stored
 from worker.domain.vocabulary import FATES
@@ -63,6 +66,20 @@ _REASONS = dict.fromkeys(("held", "refused", "follow-up dropped", "follow-up mis
 _MOMENTS = {("held", "until"), ("follow-up planned", "for"), ("follow-up moved", "to")}
 
 
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What is told of one conversation. ``moments``: its timeline, oldest first. ``sentence``: why there is no answer.
+    ``follow_up``, ``consent``: a sentence, '' = nothing to say. ``marked``: the lead has opted out or in."""
+
+    now: Situation
+    moments: Sequence[Moment]
+    touch: TouchState
+    sentence: str
+    follow_up: str
+    consent: str
+    marked: bool
+
+
 def explain(persona: PersonaArgument, target: TargetArgument, json: AsJson = False) -> None:
     """Say in one sentence why a lead has no answer and what will end that; then the timeline, without content.
 
@@ -72,38 +89,33 @@ def explain(persona: PersonaArgument, target: TargetArgument, json: AsJson = Fal
     """
     conversation = conversation_of(persona, target)
     with session(reads=True) as opened:
-        store, handles = opened.store, Handles(opened.settings.privacy)
-        moments = store.timeline.of(conversation)
-        now = situation(store.redis, store.keys, conversation, opened.channel)
-        touch = store.follow_ups.state_of(conversation)
-        sentence = sentence_for(now, moments, opened.settings, _around(store, now))
-        follow_up = next_follow_up(now, touch, opened.settings)
-        marks = marks_of(opened, conversation)
-        rules = opened.settings.consent_of(persona) if persona in opened.settings.personas else opened.settings.consent
-        consent = consent_told(marks, rules)
-        near = [] if now.known else near_misses(opened, conversation)
-        stranger = "" if now.known else not_configured(opened, persona)
+        handles = Handles(opened.settings.privacy)
+        told = account_of(opened, conversation)
+        near = [] if told.now.known else near_misses(opened, conversation)
+        stranger = "" if told.now.known else not_configured(opened, persona)
+    now, moments = told.now, told.moments
     if json:
         timeline = [{"at": moment.at, "word": moment.word, "details": moment.details} for moment in moments]
+        touch = told.touch
         screen.as_json(
             {
                 "persona": persona,
                 "target": target,
                 "shown_as": handles.shown(conversation.name),
-                "sentence": sentence,
+                "sentence": told.sentence,
                 "waiting": now.waiting,
                 "next_follow_up": {"at_ms": touch.due, "rule": of_stored(touch.rule)} if touch.due else None,
-                "consent": consent,
+                "consent": told.consent,
                 "timeline": timeline,
                 "did_you_mean": [each._asdict() for each in near],
             }
         )
     if not now.known:
-        lines = (sentence, consent if marks else "", stranger, did_you_mean("explain", near))
+        lines = (told.sentence, told.consent if told.marked else "", stranger, did_you_mean("explain", near))
         raise No("\n".join(line for line in lines if line))
     if json:
         return
-    screen.show(screen.lines([line for line in (sentence, follow_up, consent) if line]))
+    screen.show(screen.lines([line for line in (told.sentence, told.follow_up, told.consent) if line]))
     if handles.hashed:
         screen.say(f"In Flower and logs this lead is {handles.hash_of(target)}.")
     if moments:
@@ -112,6 +124,25 @@ def explain(persona: PersonaArgument, target: TargetArgument, json: AsJson = Fal
             ["at (UTC)", "when", "what", "details"],
             [[screen.moment(each.at), _age(each, now.now), each.word, details_of(each)] for each in moments],
         )
+
+
+def account_of(opened: Session, conversation: Conversation) -> Account:
+    """Read all that is told of a conversation. May raise ``redis.RedisError``."""
+    store, settings, persona = opened.store, opened.settings, conversation.persona
+    moments = store.timeline.of(conversation)
+    now = situation(store.redis, store.keys, conversation, opened.channel)
+    touch = store.follow_ups.state_of(conversation)
+    marks = marks_of(opened, conversation)
+    rules = settings.consent_of(persona) if persona in settings.personas else settings.consent
+    return Account(
+        now,
+        moments,
+        touch,
+        sentence_for(now, moments, settings, _around(store, now)),
+        next_follow_up(now, touch, settings),
+        consent_told(marks, rules),
+        bool(marks),
+    )
 
 
 def _around(store: Store, now: Situation) -> Around:
