@@ -106,7 +106,7 @@ __all__ = [
 
 # The process that loads them decides what is required. A worker calls FluidTalk and Captivate, and the command `parley`
 # reads the same settings. A producer needs the store and the names of the personas. The web process needs these, and
-# has the tokens of its sources. A scheduler, Flower and a health check need the store.
+# has the secrets of its sources and endpoints. A scheduler, Flower and a health check need the store.
 Role = Literal["worker", "producer", "web", "scheduler"]
 
 _DEMO_KEYS = ("ft_sk_demo_", "ftc_live_demo_")
@@ -116,7 +116,7 @@ class Settings(BaseModel):
     """All settings, as one frozen tree. ``load`` makes it; parts of Parley get the sections that they need.
 
     ``role``: the process for which it was loaded. Only a worker's settings have API keys, only those of the web process
-    have the sources of the ingress.
+    have the sources of the ingress and the endpoints of notices.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
@@ -351,14 +351,15 @@ def load(env_file: str | Path | None = ".env", *, role: Role = "worker", **overr
     ``env_file``: the file to read besides the environment; None = only the environment.
     ``role``: the process that loads them. A ``worker`` (also the command ``parley``) requires all. A ``producer``
     requires the store and the names of the personas, ``web`` (the ingress) likewise, a ``scheduler`` (also Flower and
-    health checks) the store. Only the role ``worker`` reads API keys, only ``web`` the sources of the ingress.
+    health checks) the store. Only the role ``worker`` reads API keys, only ``web`` the sources of the ingress and the
+    endpoints of notices.
     ``overrides``: top-level fields that take precedence over all else (for tests and the demo).
     Raises ``SettingsError`` with one line for each fault: the variable, where it is, the reason, what to do.
     """
     read = variables.read(Path(env_file) if env_file else None, keys=role == "worker", sources=role == "web")
     tree = variables.tree(read)
-    if role != "web" and "ingress" in tree:
-        tree["ingress"] = _without(_object(tree["ingress"]), "sources")
+    if role != "web":
+        tree |= _without_secrets_of_web(tree)
     given = _merged(tree, overrides)
     file = str(found) if isinstance(found := given.get("personas_file"), str | Path) else ""
     personas = _personas_of(file, needed=role != "scheduler") if file else {}
@@ -387,6 +388,15 @@ def load(env_file: str | Path | None = ".env", *, role: Role = "worker", **overr
     settings._role = role
     settings._key_origins = _origins(settings, refusal, personas, own)
     return settings
+
+
+def _without_secrets_of_web(tree: Mapping[str, Any]) -> dict[str, Any]:
+    left = {name: _object(tree[name]) for name in ("ingress", "notices") if name in tree}
+    if "ingress" in left:
+        left["ingress"] = _without(left["ingress"], "sources")
+    if isinstance(left.get("notices"), dict) and left["notices"].get("endpoints"):
+        left["notices"] = {**_without(left["notices"], "endpoints"), "keep": True}
+    return left
 
 
 def _origins(settings: Settings, refusal: Refusal, file: Mapping[str, Any], own: Any) -> dict[str, str]:

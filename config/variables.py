@@ -36,6 +36,7 @@ _OF_OTHERS = re.compile(
 _OF_KUBERNETES = re.compile(r"(?:.+_)?(?:service_host|service_port(?:_.*)?|port_\d+_(?:tcp|udp)(?:_.*)?)")
 _KEY = re.compile(r"personas__.+__api_key")
 _SOURCES = re.compile(r"ingress__sources(?:__.+)?")
+_ENDPOINTS = re.compile(r"notices__endpoints(?:__.+)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +51,9 @@ class Variable:
 def read(env_file: Path | None, *, keys: bool, sources: bool) -> dict[str, Variable]:
     """All variables by their names; those of the process win over those of the file.
 
-    ``keys``: also the API keys. ``sources``: also the sources of the ingress, with their tokens. What is not wanted is
-    not read, nor a file that holds it. Raises ``SettingsError``, one line for each value that cannot be read.
+    ``keys``: also the API keys. ``sources``: also the sources of the ingress and the endpoints of notices, with their
+    secrets; else an endpoint only says that notices are kept. What is not wanted is not read, nor a file that holds it.
+    Raises ``SettingsError``, one line for each value that cannot be read.
     """
     found: dict[str, Variable] = {}
     faults: list[str] = []
@@ -61,11 +63,23 @@ def read(env_file: Path | None, *, keys: bool, sources: bool) -> dict[str, Varia
         if not keys:
             ours = _without_keys(ours)
         if not sources:
-            ours = {name: each for name, each in ours.items() if not _SOURCES.fullmatch(name.removesuffix(_FILE))}
+            ours = _without_web(ours)
         found |= _with_files(ours, faults)
     if faults:
         raise SettingsError(told(faults))
     return {name: each for name, each in found.items() if not _of_others(each)}
+
+
+def _without_web(ours: dict[str, Variable]) -> dict[str, Variable]:
+    endpoint = next((each for name, each in ours.items() if _ENDPOINTS.fullmatch(name.removesuffix(_FILE))), None)
+    left = {
+        name: each
+        for name, each in ours.items()
+        if not _SOURCES.fullmatch(name.removesuffix(_FILE)) and not _ENDPOINTS.fullmatch(name.removesuffix(_FILE))
+    }
+    if endpoint is not None:
+        left["notices__keep"] = Variable("notices__keep", "true", endpoint.origin)
+    return left
 
 
 def tree(variables: Mapping[str, Variable]) -> dict[str, Any]:

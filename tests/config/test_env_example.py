@@ -103,7 +103,9 @@ def all_on(in_empty_folder):
     values[SIGNING] = "whsec_" + "c2VjcmV0" * 6
     copy.write_text("".join(f"{name}={value}\n" for name, value in values.items()))
     # No process reads all of them.
-    return load(env_file=copy).model_copy(update={"ingress": load(env_file=copy, role="web").ingress})
+    web = load(env_file=copy, role="web")
+    update = {"ingress": web.ingress, "notices": web.notices}
+    return load(env_file=copy).model_copy(update=update)
 
 
 def test_it_names_exactly_all_settings_each_once():
@@ -132,7 +134,7 @@ def test_a_secret_of_the_list_that_nobody_filled_in_is_refused(in_empty_folder, 
     copy = in_empty_folder / "not-filled-in.env"
     copy.write_text(f"PARLEY_REDIS_URL=redis://\n{name}={value}\n")
     with pytest.raises(SettingsError, match=rf"{name}(, entry 1)? \(.*\): is a placeholder"):
-        load(env_file=copy, role="web" if name.startswith("PARLEY_INGRESS__") else "worker")
+        load(env_file=copy, role="web" if name.startswith(("PARLEY_INGRESS__", "PARLEY_NOTICES__")) else "worker")
 
 
 def test_the_short_example_is_short_and_a_part_of_the_whole():

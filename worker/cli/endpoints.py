@@ -37,10 +37,10 @@ def endpoints(
         refusals = store.endpoints.refusals(name, _REFUSALS) if name else []
     if json:
         told = [_plain(state, behind, now) for state, behind in rows]
-        refused = [
+        last = [
             {"at_ms": each.at, "notice": each.notice, "type": each.type, "status": each.status} for each in refusals
         ]
-        screen.as_json({**told[0], "refused": refused} if name else told)
+        screen.as_json({**told[0], "last_refused": last} if name else told)
     elif name:
         screen.show(screen.fields(_fields(*rows[0], now)))
         if refusals:
@@ -131,7 +131,8 @@ def remove(name: NameArgument, yes: Annotated[bool, typer.Option("--yes", help="
 
 
 def _names(opened: Session) -> list[str]:
-    return sorted({*opened.store.endpoints.names(), *opened.settings.notices.endpoints})
+    # Only the web processes have them in their settings.
+    return opened.store.endpoints.names()
 
 
 def _known(opened: Session, name: str) -> EndpointState:
