@@ -69,8 +69,7 @@ All keys of a conversation carry one hash tag, its shard, together with that sha
     parley:{NN}:pulled:<persona>               ZSET  a day after the ack     accept settle acks    the same
                                                                              hand_back forget
     parley:{NN}:pulling:<persona>:<what>       TEXT  at the next pull        pull_follow_ups       the same
-    parley:{NN}:notices                        STREAM 3 days, and bytes      all that write a fate   notices
-                                                                             or change one
+    parley:{NN}:notices                        STREAM 3 days, and bytes      all that write fates  notices
     parley:{NN}:notices_kept                   HASH  never (a few counters)  the same              the same, notices
     parley:{NN}:noticed:<conversation>         TEXT  a week unused           the same              the same
     parley:{NN}:clock                          TEXT  a week unused           all scripts            the same
@@ -85,9 +84,7 @@ All keys of a conversation carry one hash tag, its shard, together with that sha
     parley:{NN}:outcomes:<persona>             LIST  never; a window         outcome               outcome, parley
                                                                                                    outreach
 
-    parley:{00}:audit                          LIST  never; the newest       note_act erase_acts   parley audit
-                                                     10 000
-
+    parley:{00}:audit                          LIST  the newest 10 000       note_act erase_acts   parley audit
     parley:{NN}:nothing                        never exists: what scripts that write touch first (lua/lib/prelude.lua)
 
     parley:layout                              HASH  never (one number)      the first process     all, at their start
@@ -95,10 +92,8 @@ All keys of a conversation carry one hash tag, its shard, together with that sha
     parley:drift:<day>                         HASH  8 days                  workers               parley status
     parley:triggers:<day>                      HASH  8 days                  workers               parley check
     parley:web                                 HASH  never (one key)         the ingress           the ingress
-    parley:endpoints                           SET   never (few names)       web processes         parley notices,
-                                                                                                   figures
-    parley:endpoint:{<name>}                   HASH  90 days unused          web processes, parley  the same, figures
-                                                                             notices
+    parley:endpoints                           SET   never (few names)       web processes         notices, figures
+    parley:endpoint:{<name>}                   HASH  90 days unused          web, parley notices   the same, figures
     parley:endpoint:{<name>}:refused           LIST  90 days without one     web processes         parley notices
     parley:session:<digest>                    TEXT  90 days quiet           the ingress           the ingress, forget
     parley:same:<digest>                       TEXT  seconds                 the ingress           the ingress
