@@ -51,6 +51,7 @@ class Outages:
         thawed_at: Sequence[float] = (),
     ) -> None:
         self._outages = sorted(outages, key=lambda outage: outage.ended_at)
+        self._closings = closings
         self._calls = calls
         self._probe_seconds = probe_seconds
         self._thawed_at = thawed_at
@@ -125,7 +126,11 @@ class Outages:
         return max(0.0, answered_at - begin - work - done * self._seconds_for_one)
 
     def _was_shut(self, owner: str, outage: Outage) -> bool:
-        return any(outage.began_at < end <= outage.ended_at for _, end in self._shut[owner])
+        # However short: while the store is away as well, nobody can look.
+        return any(
+            closing.owner == owner and closing.seen_at < outage.ended_at and outage.began_at < closing.until
+            for closing in self._closings
+        )
 
     @cached_property
     def _starts(self) -> dict[str, list[float]]:
