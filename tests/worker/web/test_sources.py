@@ -78,6 +78,16 @@ def test_a_replay_is_a_duplicate_also_when_another_id_was_put_beside_it(web, wai
     assert waiting() == ["msg_1"]
 
 
+def test_a_replay_of_a_captivate_request_is_a_duplicate(web):
+    request = {"session_id": "s", "user_input": "hi", "metadata": {}}
+    headers = signed(request)
+    answers = [web.post("/v1/captivate/ava", request, token=None, **headers) for _ in range(2)]
+    assert [answer.headers["Parley-Status"] for answer in answers] == ["accepted", "duplicate"]
+    assert refused(web.post("/v1/captivate/ava", {**request, "user_input": "yes"}, token=None, **headers))
+    old = signed(request, at=datetime.now(tz=UTC) - timedelta(minutes=6))
+    assert refused(web.post("/v1/captivate/ava", request, token=None, **old))
+
+
 @pytest.mark.parametrize(
     "spoil",
     [
