@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx
 
@@ -13,6 +13,14 @@ _SECONDS = 30.0
 
 class IngressFailed(RuntimeError):
     """The ingress does not answer, or does not take what it was sent."""
+
+
+class NoticePage(NamedTuple):
+    """``cursor``: where the next page begins. ``dropped``: notices before it that are gone."""
+
+    notices: list[dict[str, Any]]
+    cursor: str
+    dropped: int
 
 
 class IngressClient:
@@ -41,6 +49,12 @@ class IngressClient:
     def status(self, receipt: str) -> str:
         """What became of an event: ``waiting``, ``held``, ``scheduled`` or its fate."""
         return str(self._answered("GET", f"/v1/receipts/{receipt}", 200).json()["status"])
+
+    def notices(self, after: str) -> NoticePage:
+        """The notices behind a cursor; '' = from the oldest one."""
+        query = f"after={after}&limit=1000" if after else "limit=1000"
+        told = self._answered("GET", f"/v1/notices?{query}", 200).json()
+        return NoticePage(told["notices"], told["cursor"], told["dropped"])
 
     def _answered(self, method: str, path: str, status: int, body: object = None) -> httpx.Response:
         try:

@@ -9,7 +9,9 @@ from redis.exceptions import RedisError
 from config.settings import Settings
 from simulation.demo.doors import Doors
 from simulation.demo.interruption import Interruption
+from simulation.demo.leads import SealedLead
 from simulation.demo.lines import Line
+from simulation.demo.notices import NoticeStream
 from simulation.demo.processes import Process, ProcessDied
 from simulation.demo.round import Round
 from simulation.demo.screen import Screen
@@ -50,6 +52,7 @@ class Director:
         self._screen = screen
         self._interruption = interruption
         self._totals = Totals()
+        self._notices = NoticeStream(self._ingress, SealedLead.handle)
         self._glanced_at = 0.0
 
     def play(self, *, forever: bool) -> Summary | None:
@@ -68,13 +71,14 @@ class Director:
                     return None
                 accounts = self._drain(stage)
                 self._totals.add(stage, self._settings)
+                self._notices.pull()
         except (SimulationFailed, IngressFailed, RedisError):
             self._look_for_the_dead(_DEATH_SECONDS)
             raise
         finally:
             self._screen.end_of_story()
             self._ingress.close()
-        return self._totals.summary(accounts, self._settings)
+        return self._totals.summary(accounts, self._notices, self._settings)
 
     def _play_round(self, number: int) -> Round:
         if number > 1:

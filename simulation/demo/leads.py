@@ -30,6 +30,7 @@ SETTINGS = {
     "PARLEY_PERSONAS__DORA__PLATFORM": "instagram",
     "PARLEY_PERSONAS__DORA__ON_TEXT_LOST__ACTION": "line",
     "PARLEY_PERSONAS__DORA__ON_TEXT_LOST__LINE": WORDS_LOST,
+    "PARLEY_NOTICES__KEEP": "true",
     # In what Captivate posts, the handle is here. It may be shown: it is no session id.
     "PARLEY_INGRESS__CAPTIVATE__TARGET": "metadata.internal.channelMetadata.custom.handle",
     "PARLEY_INGRESS__CAPTIVATE__TARGET_AS": "shown",

@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from simulation.demo.findings import Finding
+from simulation.demo.notices import Notice, row_of
 from simulation.demo.screen import Screen
 from simulation.demo.speed import Speed
 from simulation.judge.percentile import percentile
@@ -26,7 +27,7 @@ _COUNTS = ("accepted", *FATES, "waiting", "unexplained")
 class Summary:
     """Everything that is shown at the end. ``cut_short``: leads that were interrupted and are not judged.
 
-    ``settle_seconds`` and ``tick_seconds`` explain the speed.
+    ``notices``: those of one lead. ``settle_seconds`` and ``tick_seconds`` explain the speed.
     """
 
     accounts: Sequence[Account]
@@ -36,6 +37,7 @@ class Summary:
     speed: Speed
     cut_short: int
     rounds: int
+    notices: Sequence[Notice]
     settle_seconds: float
     tick_seconds: float
 
@@ -59,6 +61,8 @@ def show(summary: Summary, screen: Screen) -> None:
     screen.table(_findings(summary.leads))
     if summary.cut_short:
         screen.remark(f"  {summary.cut_short} leads were interrupted in the middle and are not judged", "dim")
+    screen.heading("Notices (pulled at the ingress, as a CRM would: those of one lead, without content)")
+    _show_notices(summary.notices, screen)
     screen.heading("Order (judged from the logs of the simulated services alone)")
     screen.table(_findings(summary.order))
     screen.remark(_RESENT, "dim")
@@ -105,6 +109,14 @@ def _findings(findings: Sequence[Finding]) -> Table:
         style = "" if finding.holds else "red"
         table.add_row(mark, Text(finding.subject, style), Text(finding.expected, "dim"), Text(finding.seen, style))
     return table
+
+
+def _show_notices(notices: Sequence[Notice], screen: Screen) -> None:
+    table = Table.grid(padding=(0, 2))
+    for notice in notices:
+        row = row_of(notice)
+        table.add_row(f"  {notice['target']}", row.type, Text(row.kind, "dim"), row.cause, Text(row.calls, "dim"))
+    screen.table(table)
 
 
 def _show_speed(summary: Summary, screen: Screen) -> None:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from config.settings import Settings
 from simulation.demo.findings import Finding, of_books, of_order, of_receipts
 from simulation.demo.leads import ScriptedLead
+from simulation.demo.notices import NoticeStream
 from simulation.demo.round import Round
 from simulation.demo.speed import Speed, measure
 from simulation.demo.summary import Summary
@@ -48,7 +49,7 @@ class Totals:
             self._judge(lead.handle, [lead], stage)
         self._judge("the crowd", stage.crowd, stage)
 
-    def summary(self, accounts: Sequence[Account], settings: Settings) -> Summary:
+    def summary(self, accounts: Sequence[Account], notices: NoticeStream, settings: Settings) -> Summary:
         """Everything that can be said by now."""
         return Summary(
             accounts=accounts,
@@ -56,7 +57,9 @@ class Totals:
             books=[
                 *of_books(accounts, self._accepted, self._follow_ups, self._order),
                 of_receipts(self._receipts, self._ended),
+                *notices.findings(accounts),
             ],
+            notices=notices.shown,
             order=of_order(self._order),
             speed=self._speed,
             cut_short=self._cut_short,

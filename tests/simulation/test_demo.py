@@ -58,13 +58,15 @@ def logs_kept(folder):
 
 def test_the_demo_runs_by_itself_and_all_of_it_is_true(start_demo, tmp_path):
     demo, output = start_demo()
-    status = demo.wait(60)
+    status = demo.wait(90)
     shown = output.read_text()
     assert status == 0, shown
     assert re.search(r"^All \d+ checks hold", shown, re.MULTILINE)
     assert "\x1b" not in shown
     assert "✗" not in shown
     assert re.search(r"^  web +pid \d+ .*: http://127\.0\.0\.1:\d+$", shown, re.MULTILINE), "where the ingress is"
+    assert re.search(r"✓ notices .* (\d+) for \1 fates$", shown, re.MULTILINE)
+    assert re.search(r"^  @ivan +parley\.conversation\.sealed +persona_ended$", shown, re.MULTILINE)
     assert re.search(r"✓ receipts .* (\d+) of \1$", shown, re.MULTILINE)
     assert re.search(r"held [23]\.\d s", shown), "Retry-After, and a little behind the others"
     for trouble in ("resent with the same Idempotency-Key", "ignored:", "sealed:", "joined into one turn", "text lost"):
@@ -77,7 +79,7 @@ def test_the_demo_runs_by_itself_and_all_of_it_is_true(start_demo, tmp_path):
 
 def test_ctrl_c_finishes_what_was_begun_and_stops_all_processes(start_demo, tmp_path, eventually):
     demo, output = start_demo("--forever")
-    eventually(lambda: "@bruno           · held" in output.read_text(), "trouble under way", seconds=30)
+    eventually(lambda: "@bruno           · held" in output.read_text(), "trouble under way", seconds=60)
     os.killpg(demo.pid, signal.SIGINT)
     status = demo.wait(30)
     shown = output.read_text()
@@ -91,7 +93,7 @@ def test_ctrl_c_finishes_what_was_begun_and_stops_all_processes(start_demo, tmp_
 @pytest.mark.slow
 def test_ctrl_c_in_a_single_round_claims_nothing(start_demo, eventually):
     demo, output = start_demo()
-    eventually(lambda: "@maya" in output.read_text(), "the first line", seconds=30)
+    eventually(lambda: "@maya" in output.read_text(), "the first line", seconds=60)
     os.killpg(demo.pid, signal.SIGINT)
     assert demo.wait(30) == 130
     shown = output.read_text()
@@ -103,7 +105,7 @@ def test_ctrl_c_in_a_single_round_claims_nothing(start_demo, eventually):
 @pytest.mark.slow
 def test_a_worker_that_dies_is_named_with_the_end_of_its_log(start_demo, tmp_path, eventually):
     demo, output = start_demo()
-    eventually(lambda: "@maya" in output.read_text(), "the first line", seconds=30)
+    eventually(lambda: "@maya" in output.read_text(), "the first line", seconds=60)
     os.kill(pids(output.read_text())["worker"], signal.SIGKILL)
     assert demo.wait(30) == 1
     shown = output.read_text()
@@ -120,7 +122,7 @@ def test_a_worker_that_dies_is_named_with_the_end_of_its_log(start_demo, tmp_pat
 def test_the_processes_do_not_find_an_operators_env_file(start_demo, eventually):
     """A .env in the working directory could join them to a real broker."""
     demo, output = start_demo()
-    running = eventually(lambda: pids(output.read_text()), "the processes", seconds=30)
+    running = eventually(lambda: pids(output.read_text()), "the processes", seconds=60)
     for name in ("worker", "beat", "web"):
         assert not Path(f"/proc/{running[name]}/cwd").resolve().is_relative_to(ROOT)
     demo.terminate()

@@ -94,6 +94,15 @@ def summary():
             "speed": Speed((1.0, 2.0), (0.25,), 4.0),
             "cut_short": 0,
             "rounds": 1,
+            "notices": [
+                {
+                    "type": "parley.conversation.taken_over",
+                    "target": "@ivan-10",
+                    "kind": "pulled_follow_up",
+                    "cause": "persona_ended",
+                    "attempts": {"asked": 10, "sent": 10},
+                }
+            ],
             "settle_seconds": 1.2,
             "tick_seconds": 0.5,
         }
@@ -110,6 +119,7 @@ def test_a_summary_in_which_all_holds(pipe, summary):
     assert "✗" not in shown
     assert "✓ @maya" in shown
     assert "p50 1.00 s" in shown
+    assert "  @ivan-10  parley.conversation.taken_over" in shown
     assert "All 3 checks hold" in shown
     assert "\x1b" not in shown
     assert all(len(row) <= WIDTH and row == row.rstrip() for row in shown.splitlines())
