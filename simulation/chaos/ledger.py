@@ -14,6 +14,7 @@ from simulation.chaos.subjects import Subject
 from simulation.judge.checker import Verdict, verdict_of
 from simulation.judge.consent import Consent, Rules, consent
 from simulation.judge.log import Lead, Log, Sent
+from simulation.judge.notices import Notices
 from simulation.judge.recovery import longest_answered_ask, seconds_to_recover, seconds_to_resume
 from simulation.judge.repeats import repeats
 from simulation.upstreams.call_log import Call
@@ -39,7 +40,8 @@ class Ledger:
     ``waits``: seconds, work aside, from the end of an outage to the answers of what waited then; ``late`` of them took
     longer than promised, counted when nothing but outages troubled the run. ``workers_ended``: by themselves.
     ``longest_ask_seconds``: of the persona calls that were answered. ``confirmations_missing``: those of opt-outs whose
-    conversation's timeline does not show that two workers vanished in their delivery.
+    conversation's timeline does not show that two workers vanished in their delivery. ``notices``: of a reader who was
+    there all the time.
     """
 
     verdict: Verdict
@@ -71,6 +73,7 @@ class Ledger:
     longest_ask_seconds: float
     consent: Consent
     confirmations_missing: int
+    notices: Notices
     incidents: Mapping[str, int]
     seconds: float
 
@@ -101,6 +104,13 @@ class Ledger:
             "opt-outs without the promised confirmation": self.confirmations_missing,
             "confirmations that were not promised": self.consent.confirmed_again,
             "messages to a lead above its cap": self.consent.above_cap,
+            "fates without a notice": self.notices.missing,
+            "fates that were told again": self.notices.again,
+            "notices of a fate that the event has not": self.notices.wrong,
+            "gaps in the notices of a conversation": self.notices.gaps,
+            "events told before one that was accepted earlier": self.notices.disordered,
+            "notices that their reader got twice": self.notices.repeated,
+            "notices that their reader missed": self.notices.dropped,
         }
         return [f"{count} {what}" for what, count in promises.items() if count]
 
@@ -162,6 +172,7 @@ def draw_up(
         confirmations_missing=sum(
             count for lead, count in of_consent.unconfirmed.items() if words[lead]["resent"] < _POISON_RESENT
         ),
+        notices=subject.notices(),
         incidents={kind: count for kind, count in incidents.counts().items() if kind not in _ENDS},
         seconds=seconds,
     )

@@ -50,6 +50,11 @@ def rows(ledger: Ledger) -> list[tuple[str, str]]:
         ("… not confirmed, because START came before the turn of the STOP", f"{consent.start_came_first}"),
         ("… not confirmed, though promised", f"{ledger.confirmations_missing}"),
         ("… confirmed without promise, or again", f"{consent.confirmed_again}"),
+        ("notices that were read", f"{ledger.notices.told}"),
+        ("… fates without one", f"{ledger.notices.missing}"),
+        ("… told again, or with another fate", f"{ledger.notices.again + ledger.notices.wrong}"),
+        ("… out of order, or missing in the sequence", f"{ledger.notices.gaps + ledger.notices.disordered}"),
+        ("… read twice, or missed", f"{ledger.notices.repeated + ledger.notices.dropped}"),
         ("messages to a lead above its cap", f"{consent.above_cap}"),
         (
             "seconds from the end of an outage to the answers of what waited, work aside, p50 / p99",

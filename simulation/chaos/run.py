@@ -106,7 +106,7 @@ def run(plan: Plan, progress: Callable[[str], object] = str) -> Ledger:
             workers=0 if old and not plan.back else plan.workers,
             beats=0 if plan.app else 1 if old else 2,
             latency_seconds=LATENCY_SECONDS,
-            settings={**_settings(plan, characters), **_settings_of_rules(rules)},
+            settings={**_settings(plan, characters), **_settings_of_rules(rules), **_settings_of_notices(plan)},
             logs=Path(folder),
             call_log=call_log,
             app=plan.app or (STEPPING if "step" in plan.faults else "worker"),
@@ -188,6 +188,7 @@ class _Running:
         self._stage.roll_out(self._plan.seconds)
         self._feed.start()
         self._gates.start()
+        self._subject.begin()
         told_at = began_at
         try:
             while not self._feed.over:
@@ -270,6 +271,11 @@ def _settings(plan: Plan, characters: Collection[str]) -> dict[str, str]:
         "PARLEY_WORKER__CONCURRENCY": "200",
         "PARLEY_WORKER__LOG_LEVEL": "ERROR",
     }
+
+
+def _settings_of_notices(plan: Plan) -> dict[str, str]:
+    # Workers of an older version write none, and may refuse a setting that they do not know.
+    return {} if plan.app or plan.old_version else {"PARLEY_NOTICES__KEEP": "true"}
 
 
 def _settings_of_rules(rules: Rules) -> dict[str, str]:

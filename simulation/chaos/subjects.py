@@ -15,6 +15,8 @@ from config.settings import Settings
 from simulation.chaos.endings import Ending
 from simulation.chaos.feed import NoReceipt
 from simulation.chaos.messages import Message, event_id, number_of
+from simulation.chaos.notice_reader import NoticeReader
+from simulation.judge.notices import Notices
 from simulation.judge.words import STOP
 from simulation.messages import metadata
 from worker.domain.conversation import Conversation
@@ -64,6 +66,14 @@ class Subject(Protocol):
         """The owners (``persona <name>``, ``channel``) whose upstream it takes to be away. Raises ``RedisError``."""
         ...
 
+    def begin(self) -> None:
+        """The system runs: watch it, if there is anything to watch."""
+        ...
+
+    def notices(self) -> Notices:
+        """What its notices prove, to be asked at the end. Raises ``RedisError``."""
+        ...
+
     def close(self) -> None:
         """Close the connections."""
         ...
@@ -78,6 +88,7 @@ class ParleySubject:
     def __init__(self, settings: Settings, *, steps: bool = False) -> None:
         self._store = Store(settings, connections=8, ahead=steps)
         self._producer = Producer(settings, store=self._store)
+        self._reader = NoticeReader(self._store) if settings.notices.enabled else None
         self._photo_url = f"{settings.fluidtalk.base_url}/media/photo.png"
         self.redis: Redis = self._store.redis
         # Looks at gates, at once or not at all: a store that is away is not waited for.
@@ -134,6 +145,15 @@ class ParleySubject:
             for _, key, field in self._gates:
                 pipeline.hexists(key, field)
             return [owner for (owner, _, _), closed in zip(self._gates, pipeline.execute(), strict=True) if closed]
+
+    def begin(self) -> None:
+        """Read its notices from now on, where it keeps them."""
+        if self._reader:
+            self._reader.start()
+
+    def notices(self) -> Notices:
+        """Of the reader."""
+        return self._reader.stop() if self._reader else Notices()
 
     def close(self) -> None:
         """Close the store."""
@@ -214,6 +234,13 @@ class OtherSubject:
     def closed_gates(self) -> Collection[str]:
         """It has none."""
         return ()
+
+    def begin(self) -> None:
+        """There is nothing to watch."""
+
+    def notices(self) -> Notices:
+        """It tells none."""
+        return Notices()
 
     def close(self) -> None:
         """Close the connection."""

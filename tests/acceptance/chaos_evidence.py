@@ -8,6 +8,7 @@ from simulation.chaos.endings import Ending
 from simulation.chaos.incidents import Incidents
 from simulation.chaos.ledger import draw_up
 from simulation.judge.log import Sent
+from simulation.judge.notices import Notices
 from simulation.judge.words import session_of
 from simulation.upstreams.call_log import Call
 
@@ -79,7 +80,8 @@ class Bookkeeper:
 
     doorbells_are_hints = True
 
-    def __init__(self, *, endings=None, words=(), unexplained=0, waiting=0):
+    def __init__(self, *, endings=None, words=(), unexplained=0, waiting=0, notices=None):
+        self._notices = notices or Notices()
         self._endings, self._words = endings or {}, words
         self._unexplained, self._waiting = unexplained, waiting
 
@@ -94,6 +96,9 @@ class Bookkeeper:
 
     def waiting(self):
         return self._waiting
+
+    def notices(self):
+        return self._notices
 
 
 def broken(calls, sent=("a", "b"), **says):

@@ -233,8 +233,8 @@ class Scripts:
         self.erase_lead = script(consent.erase_lead)
         self.consent_told = script(consent.consent_told)
         self.forget = script(operators.forget)
-        self.keep_notices = script(notices.keep_notices)
-        self.erase_notices = script(notices.erase_notices)
+        self.keep_notices = script(notices.keep_notices, plain)
+        self.erase_notices = script(notices.erase_notices, plain)
 
 
 def _kept(notices: tuple[int, int] | None) -> str:
