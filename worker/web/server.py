@@ -28,6 +28,8 @@ _log = logging.getLogger("parley.ingress")
 # Requests that wait for the store at once: as many as the framework has threads.
 _STORE_CONNECTIONS = 40
 _STOP_SECONDS = 10
+# A notice whose call takes longer is sent again by the next process.
+_PUSH_STOP_SECONDS = 5
 # Beside the connections of senders.
 _OTHER_FILES = 200
 
@@ -54,7 +56,7 @@ def serve(settings: Settings) -> None:
             try:
                 _server(settings, ingress).run([listener])
             finally:
-                pusher.stop(_STOP_SECONDS)
+                pusher.stop(_PUSH_STOP_SECONDS)
     finally:
         store.close()
 
@@ -73,7 +75,7 @@ def _only_push(settings: Settings, store: Store, pusher: Pusher) -> None:
     _push(pusher)
     while not stopped.wait(1.0):
         readiness.alive()
-    pusher.stop(_STOP_SECONDS)
+    pusher.stop(_PUSH_STOP_SECONDS)
 
 
 def _push(pusher: Pusher) -> None:

@@ -106,6 +106,9 @@ class Delivery(Generic[N]):
         """Do what can be done now, or wait for a moment until there is something. Raises ``Moved``, ``StoreError``."""
         self._renew()
         self._take_ended()
+        if not self._is_given_up:
+            # Before the store is asked: the next call and that take their time together.
+            self._start()
         self._keep()
         if self._is_given_up:
             raise Moved
