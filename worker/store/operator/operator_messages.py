@@ -73,6 +73,7 @@ class OperatorMessages:
 
         ``anyway``: also to a lead who has opted out. ``event_id``: the same one again is the same message; '' = a new
         one. When this returns ``accepted`` the message is in the store and will have exactly one fate.
+        Raises ``ValueError`` for an id or a name that cannot be one.
         """
         if not text.strip():
             return Said("empty")
@@ -81,6 +82,8 @@ class OperatorMessages:
         if not anyway and self._is_out(conversation):
             return Said("opted_out")
         event = _message(conversation, who, text, event_id or uuid.uuid4().hex)
+        if event is None:
+            return Said("unknown")
         reply = reply_in(event)
         assert reply is not None  # noqa: S101 - this kind brings one
         keys = self._keys.conversation(conversation)
@@ -111,11 +114,14 @@ class OperatorMessages:
         return mark is not None and mark.state == "out"
 
 
-def _message(conversation: Conversation, who: str, text: str, event_id: str) -> OperatorMessage:
+def _message(conversation: Conversation, who: str, text: str, event_id: str) -> OperatorMessage | None:
+    # None: no conversation can have this name.
     persona, target = conversation
     try:
         return OperatorMessage(event_id=event_id, persona=persona, target=target, by=who, text=text)
     except ValidationError as error:
         # Its text would quote what was said.
-        fields = ", ".join(str(fault["loc"][0]) for fault in error.errors(include_input=False) if fault["loc"])
-        raise ValueError(f"this is no message of a person: {fields or 'event'}") from None
+        fields = {str(fault["loc"][0]) for fault in error.errors(include_input=False) if fault["loc"]}
+        if fields & {"persona", "target"}:
+            return None
+        raise ValueError(f"this is no message of a person: {', '.join(sorted(fields)) or 'event'}") from None

@@ -57,6 +57,20 @@ def test_an_unknown_conversation_gets_nothing(store, say):
     assert list(store.redis.scan_iter()) == []
 
 
+@pytest.mark.parametrize("name", [("ava", ""), ("ava", "x" * 300), ("Ava B", "@lead"), ("ava", "@le\nad")])
+def test_a_name_that_no_conversation_can_have_is_unknown(store, name):
+    assert store.operator_messages.say(Conversation(*name), "kim", "hi").status == "unknown"
+
+
+@pytest.mark.parametrize("more", [{"event_id": "two words"}, {"who": ""}])
+def test_what_is_no_id_or_no_name_is_a_fault_of_the_caller(accept, claim, say, more):
+    accept("a")
+    claim()
+    with pytest.raises(ValueError, match="this is no message of a person: ") as refused:
+        say(**{"event_id": "x", **more})
+    assert "look into it" not in str(refused.value)
+
+
 @pytest.mark.parametrize(("text", "status"), [("", "empty"), (" \n", "empty"), ("x" * 10_001, "long")])
 def test_what_cannot_be_said_is_refused(accept, claim, say, inbox, text, status):
     accept("a")
@@ -317,6 +331,19 @@ def test_a_dead_one_is_replayed_before_a_group_that_was_asked(store, accept, cla
     assert inbox() == ["x", "a", "b"]
     store.leases.settle(begin(), "answered")
     assert [entry.event_id for entry in begin().entries] == ["a", "b"]
+
+
+def test_no_dead_event_comes_between_what_is_said_and_a_group_that_was_asked(
+    store, accept, claim, say, begin, inbox, conversation
+):
+    accept("d")
+    store.leases.settle(begin(), "dead", Cause.PERSONA_REFUSED)
+    accept("a", "b")
+    store.leases.hold(begin(), 600, Cause.PERSONA_UNKNOWN, unknown=True)
+    claim()
+    say("x")
+    assert store.dead_letters.replay(conversation, "d", "place").status == "later_asked"
+    assert inbox() == ["x", "a", "b"]
 
 
 def test_a_dead_event_of_the_lead_finds_its_place_behind_what_is_said(
