@@ -172,6 +172,10 @@ FOLLOW_UPS = {
         "follow_ups:apply",
         "Plan the next follow-up of all conversations again by the configured cadence. Shows first what that changes.",
     ),
+    "move": Entry(
+        "follow_up_move:move",
+        "Give the next follow-up of one lead another time. A message of the lead before that time still ends it.",
+    ),
     "cancel": Entry(
         "follow_ups:cancel",
         "Drop the next follow-up of one lead. The cadence starts again with the next reply that reaches the lead.",

@@ -7,6 +7,7 @@ content is noted first, so that nobody reads without a trace.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from worker.domain.conversation import Conversation
 from worker.pipeline.replay import Outcome, Replay
@@ -110,6 +111,13 @@ class OperatorActs:
         if outcome.done:
             self._note(Act.DISCARDED if mode == "discard" else Act.REPLAYED, conversation, event_id)
         return outcome
+
+    def move_follow_up(self, conversation: Conversation, at: datetime) -> bool:
+        """Give the next follow-up of a lead another time. False when none was planned, or it changed meanwhile."""
+        done = self._store.follow_ups.move(conversation, at)
+        if done:
+            self._note(Act.FOLLOW_UP_MOVED, conversation, at.isoformat())
+        return done
 
     def cancel_follow_up(self, conversation: Conversation) -> bool:
         """Drop the next follow-up of a lead. False when none was planned."""

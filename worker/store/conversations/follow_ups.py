@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Literal, NamedTuple
 from urllib.parse import quote
 
@@ -44,9 +45,10 @@ _AT_ONCE = 1000
 
 @dataclass(frozen=True, slots=True)
 class Scheduled:
-    """What became of a follow-up that a producer asked for. ``position``: of a duplicate that waits, else 0."""
+    """What became of a follow-up that a producer asked for. ``position``: of a duplicate that waits, else 0. ``gone``:
+    the touch in whose place it was to come is over."""
 
-    status: Literal["scheduled", "duplicate", "no_channel"]
+    status: Literal["scheduled", "duplicate", "no_channel", "gone"]
     position: int
 
 
@@ -128,8 +130,29 @@ class FollowUpIndex:
         call = self._call(TouchState(conversation.name), _Change("cancel", rule=why))
         return bool(self._touch.send(call))
 
-    def schedule(self, event: FollowUp) -> Scheduled:
-        """Make a follow-up with ``not_before`` the next touch of its conversation, in place of the one planned."""
+    def move(self, conversation: Conversation, at: datetime) -> bool:
+        """Give the next touch of a lead another time, whether it is planned or asked for. False when there is none, or
+        it has changed at this moment. A message of the lead before that time still ends it."""
+        from worker.domain.events import FollowUp, parse_json
+
+        state = self.state_of(conversation)
+        if not state.due:
+            return False
+        event = FollowUp(persona=conversation.persona, target=conversation.target)
+        if state.requested_at:
+            (asked_for,) = self.requested([state])
+            if isinstance(asked_for, Undecryptable):
+                raise asked_for
+            known = parse_json(asked_for, accepted=True) if asked_for else event
+            event = known if isinstance(known, FollowUp) else event
+        moved = event.model_copy(update={"not_before": at})
+        return self.schedule(moved, plan_as_read=state.plan).status == "scheduled"
+
+    def schedule(self, event: FollowUp, plan_as_read: int | None = None) -> Scheduled:
+        """Make a follow-up with ``not_before`` the next touch of its conversation, in place of the one planned.
+
+        ``plan_as_read``: only while a touch of this plan is planned.
+        """
         if event.not_before is None:
             raise ValueError("only a follow-up with not_before can be scheduled")
         conversation = Conversation(event.persona, event.target)
@@ -154,6 +177,7 @@ class FollowUpIndex:
             timeline_ms=self._timeline_ms,
             timeline_entries=self._timeline_entries,
             left_out=told(event.left_out),
+            plan_as_read="" if plan_as_read is None else plan_as_read,
         )
         return Scheduled(*answer)
 

@@ -43,6 +43,7 @@ def schedule(
     timeline_ms: Text,
     timeline_entries: int,
     left_out: str,
+    plan_as_read: Text,
 ) -> Any:
     """Plan a touch that a producer asks for."""
 

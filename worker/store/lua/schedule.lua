@@ -3,7 +3,8 @@
 -- journal: of the event; other_journal: of the event when another one has its id, or the same again when that cannot be;
 -- other_id: the id that belongs to it. event: as JSON, content. channel: '' when it brings none.
 -- left_out: names of parts that were left out of it, and reasons, or ''. conversation_ms, timeline_ms: retentions.
--- Returns {status, position}: scheduled | duplicate | no_channel. Twice for one event: the second time changes nothing.
+-- plan_as_read: only while this is the plan and a touch is planned, or ''.
+-- Returns {status, position}: scheduled | duplicate | no_channel | gone (that plan is over). Twice for one event: the second time changes nothing.
 
 -- Whatever is planned has a moment after 0, which stands for none: a time that is given as 0 is in the past, no more.
 local at = math.max(1, not_before_ms)
@@ -20,6 +21,11 @@ if channel == '' and redis.call('HEXISTS', conversation, 'channel') == 0 then
 end
 if redis.call('HGET', conversation, 'touch_event') == event then
   return {'scheduled', 0}
+end
+
+if plan_as_read ~= '' then
+  local is_planned = redis.call('ZSCORE', follow_ups, name)
+  if not is_planned or (redis.call('HGET', conversation, 'plan') or '0') ~= plan_as_read then return {'gone', 0} end
 end
 
 begin_only_with_room(conversation)

@@ -43,6 +43,7 @@ class Act(StrEnum):
     FORGOT = "forgot"
     REPLAYED = "replayed"
     DISCARDED = "discarded"
+    FOLLOW_UP_MOVED = "follow-up moved"
     FOLLOW_UP_CANCELLED = "follow-up cancelled"
     FOLLOW_UPS_PLANNED = "follow-ups planned again"
     CONSENT_WRITTEN = "consent written"
