@@ -13,7 +13,7 @@ PYTEST = PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest
 BESIDE = --numprocesses auto --maxprocesses 4 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run web flower secrets test test-all coverage check docs client bench chaos soak lock clean
+.PHONY: help demo run web console flower secrets test test-all coverage check docs client bench chaos soak lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,6 +26,9 @@ run: $(READY) ## start a worker and a beat against the real services, with the k
 
 web: $(READY) ## start the ingress on 127.0.0.1:8080 (needs PARLEY_INGRESS__SOURCES__<NAME>__TOKEN)
 	@$(BIN)/python -m worker.web
+
+console: $(READY) ## open the console on 127.0.0.1:8081 (needs PARLEY_OPERATORS_FILE; parley operator add makes it)
+	@PARLEY_INGRESS__ENABLED=false PARLEY_CONSOLE__ENABLED=true $(BIN)/python -m worker.web
 
 flower: $(READY) ## open the dashboard on 127.0.0.1:5555 (needs PARLEY_FLOWER__PASSWORD, and workers with task events)
 	@$(BIN)/python -m worker.processes.flower

@@ -99,7 +99,8 @@ class CaptivateDoor(Section):
 
 
 class Ingress(Section):
-    """The ingress (``python -m worker.web``). Without a source it answers nobody.
+    """The ingress (``python -m worker.web``). Without a source it answers nobody. ``enabled``: false = the web process
+    serves the console only.
 
     ``body_bytes``, ``head_bytes``: most bytes of a request. ``body_bytes_in_all``: of all bodies that are under way;
     with more, the one that has begun first is given up. ``request_seconds``: how long a sender may take for the head of
@@ -108,6 +109,7 @@ class Ingress(Section):
     the longest time.
     """
 
+    enabled: bool = True
     address: Annotated[str, StringConstraints(min_length=1)] = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8080
     sources: Annotated[dict[SourceName, Source], JsonObject] = Field(default_factory=dict)

@@ -29,6 +29,7 @@ from pydantic import (
 from config import addresses, budgets, variables
 from config.addresses import Address
 from config.consent import Consent
+from config.console import Console
 from config.ingress import Ingress
 from config.notices import Notices
 from config.outreach_rules import Frequency, MessagingWindows
@@ -66,6 +67,7 @@ __all__ = [
     "Agenda",
     "Captivate",
     "Consent",
+    "Console",
     "Encryption",
     "Escalation",
     "Flower",
@@ -157,6 +159,7 @@ class Settings(BaseModel):
     tracing: Tracing = Tracing()
     flower: Flower = Flower()
     ingress: Ingress = Ingress()
+    console: Console = Console()
     notices: Notices = Notices()
 
     @model_validator(mode="before")
