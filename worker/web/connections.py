@@ -6,7 +6,8 @@ import asyncio
 import re
 from typing import ClassVar
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn._types import ASGI3Application
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from config.ingress import Ingress
 
@@ -49,6 +50,8 @@ class PatientProtocol(HttpToolsProtocol):
     _beside_body = 0
     # Nothing more is read; what was asked is answered.
     _is_over = False
+    # The request that is being worked on: the oldest one without an answer.
+    _worked_on: RequestResponseCycle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Give it a place: another one's when all are taken."""
@@ -68,6 +71,7 @@ class PatientProtocol(HttpToolsProtocol):
         self._within(None)
         self._take_answer_within(None)
         self.silent.pop(self, None)
+        self._give_up()
         if self.transport is not None:
             super().connection_lost(exc)
 
@@ -137,6 +141,7 @@ class PatientProtocol(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         """The answer is written."""
         unread, pipelined = self.cycle.more_body, bool(self.pipeline)
+        self._worked_on = None
         super().on_response_complete()
         if pipelined or self.transport.is_closing():
             return
@@ -167,6 +172,8 @@ class PatientProtocol(HttpToolsProtocol):
         if self._is_working:
             # It would be taken for the answer to the request before.
             self._answer_and_end()
+        elif self._worked_on is not None and self._worked_on is not self.cycle:
+            self.hang_up()
         elif self._head_bytes > self.limits.head_bytes or self._told_bytes > self.limits.head_bytes:
             self.transport.write(_TOO_LARGE)
             self.transport.close()
@@ -176,6 +183,7 @@ class PatientProtocol(HttpToolsProtocol):
     def hang_up(self) -> None:
         """Close the connection. What its sender does not take is dropped."""
         self.silent.pop(self, None)
+        self._give_up()
         if self._stalled is None:
             self.transport.close()
         else:
@@ -185,6 +193,16 @@ class PatientProtocol(HttpToolsProtocol):
         self._told_bytes += size
         if self._told_bytes > self.limits.head_bytes:
             raise HeadTooLarge
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        self._worked_on = cycle
+        super()._start_asgi_task(cycle, app)
+
+    def _give_up(self) -> None:
+        # The server tells the newest request only. Another one would write to a connection that is closed.
+        if self._worked_on is not None:
+            self._worked_on.disconnected = True
+            self._worked_on.message_event.set()
 
     @property
     def _is_working(self) -> bool:
@@ -213,7 +231,7 @@ class PatientProtocol(HttpToolsProtocol):
     def _take_answer_within(self, seconds: float | None) -> None:
         if self._stalled is not None:
             self._stalled.cancel()
-        self._stalled = None if seconds is None else self.loop.call_later(seconds, self.transport.abort)
+        self._stalled = None if seconds is None else self.loop.call_later(seconds, self.hang_up)
 
 
 def _without_upgrade(data: bytes) -> bytes:

@@ -150,6 +150,17 @@ def test_a_sender_that_says_it_sends_nothing_more_gets_its_answer(connect):
     assert answer_of(half) == b""
 
 
+def test_who_hangs_up_in_the_middle_writes_nothing_into_the_log(strict, connect):
+    whole = HEAD + LENGTH + b"\r\n" + BODY
+    for _ in range(30):
+        connection = connect()
+        connection.sendall(whole + HEAD + b"Content-Length: 100\r\n\r\n{")
+        connection.shutdown(socket.SHUT_WR)
+        answer_of(connection)
+    assert strict.get("/health/live").status_code == 200
+    assert "Traceback" not in strict.log.read_text()
+
+
 @pytest.mark.parametrize("offer", [b"websocket", b"h2c"])
 def test_a_sender_that_offers_another_protocol_is_answered_in_this_one(connect, waiting, offer):
     # As Java's client does with each of its first requests.
