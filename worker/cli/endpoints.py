@@ -10,10 +10,11 @@ import typer
 from worker.cli import screen
 from worker.cli.arguments import AsJson, ByOption
 from worker.cli.ending import No, Usage
-from worker.cli.session import Session, operator, session
+from worker.cli.session import Session, session
 from worker.cli.since import SinceOption, moment_ms
 from worker.cli.times import both, span, utc
 from worker.store.endpoints import GAVE_UP, EndpointState
+from worker.store.operator.audit import Act
 from worker.store.redis.connection import clock_ms
 
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Name of the endpoint in the settings.")]
@@ -72,12 +73,13 @@ def pause(
     """
     with session(reads=True) as opened:
         state = _known(opened, name)
-        if not opened.store.endpoints.order(name, "pause", reason=reason, by=by or operator()):
+        if not opened.store.endpoints.order(name, "pause", reason=reason, by=opened.acts(by).by):
             raise No(f"{name} is paused already: {_reason(state)}")
+        opened.acts(by).did(Act.ENDPOINT_PAUSED, detail=f"{name}: {reason}")
     screen.say(f"{name} is paused: {reason}. Its notices wait until: parley notices resume {name}")
 
 
-def resume(name: NameArgument) -> None:
+def resume(name: NameArgument, by: ByOption = None) -> None:
     """Send to an endpoint again, from where it was, at once.
 
     Example: parley notices resume crm
@@ -86,6 +88,7 @@ def resume(name: NameArgument) -> None:
         _known(opened, name)
         if not opened.store.endpoints.order(name, "resume"):
             raise No(f"{name} is not paused.")
+        opened.acts(by).did(Act.ENDPOINT_RESUMED, detail=name)
     screen.say(f"{name} continues now, from where it was.")
 
 
@@ -93,6 +96,7 @@ def replay(
     name: NameArgument,
     since: SinceOption,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    by: ByOption = None,
 ) -> None:
     """Send an endpoint again what was noted since a time, with the same ids. Shows first how much that is.
 
@@ -110,11 +114,14 @@ def replay(
         if not yes and not typer.confirm(f"Send {counts.total()} notices again to {name}, as far as it wants them?"):
             raise No("Nothing was changed.")
         store.endpoints.order(name, "replay", positions=positions)
+        opened.acts(by).did(Act.ENDPOINT_REPLAYED, detail=f"{name}: since {since}")
     paused = f" It is paused: parley notices resume {name}" if state.paused else ""
     screen.say(f"{name} gets them again, the oldest first.{paused}")
 
 
-def remove(name: NameArgument, yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False) -> None:
+def remove(
+    name: NameArgument, yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False, by: ByOption = None
+) -> None:
     """Forget an endpoint that no settings name any more. One that is still configured begins with what is kept.
 
     Example: parley notices remove crm
@@ -127,6 +134,7 @@ def remove(name: NameArgument, yes: Annotated[bool, typer.Option("--yes", help="
         if not yes and not typer.confirm(f"Forget {name}, its place and its counts?"):
             raise No("Nothing was changed.")
         opened.store.endpoints.remove(name)
+        opened.acts(by).did(Act.ENDPOINT_REMOVED, detail=name)
     screen.say(f"{name} is forgotten.")
 
 

@@ -140,3 +140,17 @@ def test_status_names_an_endpoint_that_is_late(store, parley, sends, noted, fiel
 def test_status_counts_nothing_against_an_endpoint_that_has_all(parley, sends):
     assert "crm has all" in parley("status").out
     assert [each for each in json.loads(parley("status", "--json").out)["needs"] if each["about"] == "notices"] == []
+
+
+def test_what_operators_do_to_an_endpoint_is_noted(store, parley, sends):
+    parley("notices", "pause", "crm", "--reason", "it moves", "--by", "zoe")
+    parley("notices", "resume", "crm", "--by", "zoe")
+    parley("notices", "replay", "crm", "--since", "1h", "--yes", "--by", "zoe")
+    store.endpoints.give_back("crm", store.endpoints.take("crm", "one"))
+    parley("notices", "remove", "crm", "--yes", "--by", "zoe")
+    assert [(done.by, done.act, done.detail) for done in reversed(store.audit.newest())] == [
+        ("zoe", "endpoint paused", "crm: it moves"),
+        ("zoe", "endpoint resumed", "crm"),
+        ("zoe", "endpoint replayed", "crm: since 1h"),
+        ("zoe", "endpoint removed", "crm"),
+    ]

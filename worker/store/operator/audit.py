@@ -51,6 +51,10 @@ class Act(StrEnum):
     CONSENT_EXPORTED = "consent exported"
     HASH_LOOKED_UP = "hash looked up"
     KEYS_ROTATED = "keys rotated"
+    ENDPOINT_PAUSED = "endpoint paused"
+    ENDPOINT_RESUMED = "endpoint resumed"
+    ENDPOINT_REPLAYED = "endpoint replayed"
+    ENDPOINT_REMOVED = "endpoint removed"
     OPERATOR_ADDED = "operator added"
     OPERATOR_REMOVED = "operator removed"
 
