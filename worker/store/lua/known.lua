@@ -64,7 +64,7 @@ local function scan()
     end
     from = '(' .. last_at
   end
-  local skipped, at_once = 0, #texts > 0 and scanned or most
+  local skipped, at_once = 0, (#texts > 0 or persona ~= '') and scanned or most
   while true do
     local found = redis.call('ZREVRANGEBYSCORE', conversations, from, '-inf', 'LIMIT', skipped, at_once)
     for _, name in ipairs(found) do
@@ -92,33 +92,43 @@ local function candidates()
   return redis.call('HKEYS', wants('sealed') and sealed or consents)
 end
 
-local function pick()
-  local found, times = {}, {}
-  local last = tonumber(last_at)
-  for _, name in ipairs(candidates()) do
-    local at = number(redis.call('ZSCORE', conversations, name))
-    local is_behind = not last or at < last or (at == last and is_before(name, last_name))
-    if is_behind and matches(name) then
-      found[#found + 1] = {at, name}
-      times[#times + 1] = at
+-- Times from the latest to the earliest, and the names of each.
+local function in_time()
+  local names, times, by_time = candidates(), {}, {}
+  for start = 1, #names, 500 do
+    local last = math.min(start + 499, #names)
+    for index, score in ipairs(redis.call('ZMSCORE', conversations, unpack(names, start, last))) do
+      local at = number(score)
+      if not by_time[at] then
+        by_time[at] = {}
+        times[#times + 1] = at
+      end
+      table.insert(by_time[at], names[start + index - 1])
     end
   end
   -- To sort numbers costs little, to sort by a function does not.
   table.sort(times)
-  local cut, first = times[math.max(1, #times - most + 1)], {}
-  for _, each in ipairs(found) do
-    if each[1] >= cut then first[#first + 1] = each end
+  return times, by_time
+end
+
+local function pick()
+  local answer, limit, times, by_time = {'', ''}, tonumber(last_at), in_time()
+  for index = #times, 1, -1 do
+    local at, names = times[index], by_time[times[index]]
+    if not limit or at <= limit then
+      table.sort(names, function(a, b) return is_before(b, a) end)
+      for _, name in ipairs(names) do
+        if (at ~= limit or is_before(name, last_name)) and matches(name) then
+          answer[#answer + 1] = name
+          answer[#answer + 1] = stamp(at)
+          if #answer == 2 * most + 2 then
+            answer[1], answer[2] = name, stamp(at)
+            return answer
+          end
+        end
+      end
+    end
   end
-  table.sort(first, function(a, b)
-    if a[1] ~= b[1] then return a[1] > b[1] end
-    return is_before(b[2], a[2])
-  end)
-  local answer = {'', ''}
-  for index = 1, math.min(most, #first) do
-    answer[#answer + 1] = first[index][2]
-    answer[#answer + 1] = stamp(first[index][1])
-  end
-  if #found > most then answer[1], answer[2] = answer[#answer - 1], answer[#answer] end
   return answer
 end
 
