@@ -84,7 +84,7 @@ def replay(
     conversation = conversation_of(persona, target)
     with session() as opened:
         outcome = opened.acts().replay(_use_case(opened), conversation, event_id, _MODES[mode])
-    sentence = _sentence(outcome)
+    sentence = outcome_told(outcome)
     if not outcome.done:
         raise No(sentence)
     screen.say(sentence)
@@ -110,7 +110,7 @@ def discard(
             if not typer.confirm("Discard?"):
                 raise No("Nothing was changed.")
         outcome = opened.acts().replay(_use_case(opened), conversation, event_id, "discard")
-    sentence = _sentence(outcome)
+    sentence = outcome_told(outcome)
     if not outcome.done:
         raise No(sentence)
     screen.say(sentence)
@@ -158,13 +158,14 @@ def _report(outcomes: list[tuple[DeadLetter, Outcome]]) -> None:
         ["event", "persona", "target", "left because"],
         [[letter.event_id, *letter.conversation, outcome.status.replace("_", " ")] for letter, outcome in left],
     )
-    reasons = {outcome.status: _sentence(outcome) for _, outcome in left if outcome.status in _HOLD_FOR_ALL}
+    reasons = {outcome.status: outcome_told(outcome) for _, outcome in left if outcome.status in _HOLD_FOR_ALL}
     for status, sentence in reasons.items():
         screen.say(f"{status.replace('_', ' ')}: {sentence}")
     raise No(f"{len(left)} left. Look at each with: parley dead replay EVENT_ID PERSONA TARGET")
 
 
-def _sentence(outcome: Outcome) -> str:
+def outcome_told(outcome: Outcome) -> str:
+    """What a replay came to, as one sentence."""
     return _SENTENCES[outcome.status].format(detail=screen.printable(outcome.detail or "none so far"))
 
 

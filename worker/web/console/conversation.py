@@ -63,10 +63,17 @@ def about(visit: Visit) -> dict[str, Any]:
         "steps": steps,
         "badges": _badges(account),
         "kept": visit.store.transcripts.kept,
-        "mine": account.now.taken_over.startswith(f"claimed by {visit.operator.name}"),
+        "mine": _holder(account.now.taken_over) == visit.operator.name,
         "fresh": uuid.uuid4().hex,
         "most_characters": MOST_CHARACTERS,
+        "draft": "",
+        "fault": "",
+        "may_anyway": False,
     }
+
+
+def _holder(taken_over: str) -> str:
+    return taken_over.removeprefix("claimed by ").partition(":")[0] if taken_over.startswith("claimed by ") else ""
 
 
 def _badges(account: Account) -> list[tuple[str, str]]:

@@ -10,7 +10,7 @@ from worker.store.views.figures import OTHER
 from worker.web.console.visits import Visit
 
 # Where somebody who reads about it wants to go next.
-_PAGES = {"dead letters": ("/conversations?state=dead", "Conversations with dead letters")}
+_PAGES = {"dead letters": ("/dead", "Dead letters"), "personas": ("/personas", "Personas")}
 
 
 def overview(visit: Visit) -> Response:

@@ -8,7 +8,15 @@ from typing import Literal
 
 from starlette.responses import Response
 
-from worker.web.console import conversation, conversations, overview
+from worker.web.console import (
+    conversation,
+    conversation_acts,
+    conversations,
+    dead_letters,
+    lists,
+    overview,
+    personas,
+)
 from worker.web.console.visits import Visit
 
 Page = Callable[[Visit], Response]
@@ -21,12 +29,33 @@ PAGES: tuple[tuple[str, str, Right, Page], ...] = (
     ("POST", "/conversations", "look", conversations.search),
     ("GET", "/c/{place}", "look", conversation.conversation),
     ("POST", "/c/{place}/words", "read", conversation.words),
+    ("POST", "/c/{place}/say", "act", conversation_acts.say),
+    ("GET", "/c/{place}/{act}", "act", conversation_acts.preview),
+    ("POST", "/c/{place}/{act}", "act", conversation_acts.run),
+    ("GET", "/dead", "look", dead_letters.groups),
+    ("GET", "/dead/group/{word}", "look", dead_letters.group),
+    ("GET", "/dead/group/{word}/{act}", "act", dead_letters.group_preview),
+    ("POST", "/dead/group/{word}/{act}", "act", dead_letters.group_run),
+    ("GET", "/dead/letter/{word}", "look", dead_letters.letter),
+    ("POST", "/dead/letter/{word}/words", "read", dead_letters.letter_words),
+    ("POST", "/dead/letter/{word}/replay", "act", dead_letters.letter_run),
+    ("GET", "/follow-ups", "look", lists.follow_ups),
+    ("GET", "/personas", "look", personas.personas),
+    ("GET", "/personas/{name}/pause", "act", personas.pause_preview),
+    ("POST", "/personas/{name}/pause", "act", personas.pause),
+    ("GET", "/personas/{name}/resume", "act", personas.resume_preview),
+    ("POST", "/personas/{name}/resume", "act", personas.resume),
+    ("GET", "/audit", "look", lists.audit),
 )
 
 _LIVE: dict[str, Page] = {
     r"": overview.overview,
     r"conversations": conversations.conversations,
     r"c/(?P<place>[^/]+)": conversation.conversation,
+    r"dead": dead_letters.groups,
+    r"follow-ups": lists.follow_ups,
+    r"personas": personas.personas,
+    r"audit": lists.audit,
 }
 
 

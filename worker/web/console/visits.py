@@ -17,7 +17,14 @@ from worker.store import Store
 from worker.web.console.rendering import render
 from worker.web.console.sealed import Sealed
 
-MENU = (("/", "Overview"), ("/conversations", "Conversations"))
+MENU = (
+    ("/", "Overview"),
+    ("/conversations", "Conversations"),
+    ("/dead", "Dead letters"),
+    ("/follow-ups", "Follow-ups"),
+    ("/personas", "Personas"),
+    ("/audit", "Audit"),
+)
 _PLACE = "conversation"
 # What the last act came to, for the page that is shown next.
 TOLD = "told"

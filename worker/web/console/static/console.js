@@ -37,6 +37,14 @@
     document.addEventListener("visibilitychange", show);
   }
 
+  // On a phone the menu is wider than the screen.
+  const here = document.querySelector(".top nav [aria-current]");
+  if (here) {
+    const menu = here.parentElement;
+    const right = here.offsetLeft - menu.offsetLeft + here.offsetWidth;
+    if (right > menu.clientWidth) menu.scrollLeft = right - menu.clientWidth + 16;
+  }
+
   document.addEventListener("keydown", (event) => {
     const field = document.getElementById("text");
     if (event.key === "/" && field && !/^(INPUT|TEXTAREA|SELECT)$/.test(document.activeElement.tagName)) {

@@ -1,0 +1,169 @@
+"""Dead letters: groups by what they died of, one by one, replay and discard. A number comes before each act."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from starlette.responses import Response
+
+from worker.cli.dead_replay import outcome_told
+from worker.domain.conversation import Conversation
+from worker.domain.sentences import of_stored
+from worker.pipeline.producer import Producer
+from worker.pipeline.replay import Replay
+from worker.store.operator.dead_letters import DeadLetter, Mode, OpenedLetter
+from worker.store.redis.connection import clock_ms
+from worker.web.console.conversation_acts import Preview
+from worker.web.console.rendering import count
+from worker.web.console.visits import Refusal, Visit
+
+_ROWS = 100
+# Of each shard, for the groups: to look at all of very many would take long.
+_LOOKED_AT = 1000
+_AT_ONCE = 100
+_GROUP, _LETTER = "group", "letter"
+_MODES = {
+    "place": "In its own place: as if it had not died; not possible when something later was answered",
+    "append": "At the end: it is answered now, late",
+    "join": "With the next messages that wait: one answer for all of them",
+}
+
+
+def groups(visit: Visit) -> Response:
+    """The page with the groups."""
+    found = visit.store.dead_letters.by_cause(most=_LOOKED_AT)
+    rows = [(each, of_stored(each.cause), _group_address(visit, each.persona, each.cause)) for each in found]
+    return visit.page("dead_letters.html", now=clock_ms(visit.store.redis), rows=rows)
+
+
+def group(visit: Visit) -> Response:
+    """The newest letters of a group."""
+    persona, cause = _group(visit)
+    letters = visit.store.dead_letters.newest(_ROWS, persona, lambda stored: stored == cause)
+    if not letters:
+        return visit.go("/dead", "This group is empty now.")
+    rows = [(each, _letter_address(visit, each), visit.place_of(each.conversation)) for each in letters]
+    return visit.page(
+        "dead_group.html",
+        now=clock_ms(visit.store.redis),
+        persona=persona,
+        cause=of_stored(cause),
+        rows=rows,
+        most=_ROWS,
+        address=_group_address(visit, persona, cause),
+    )
+
+
+def group_preview(visit: Visit) -> Response:
+    """How many of a group would be replayed or discarded."""
+    persona, cause = _group(visit)
+    letters = visit.store.dead_letters.in_order(persona, lambda stored: stored == cause)
+    number, now = len(letters), min(len(letters), _AT_ONCE)
+    several = "" if number == now else f" Of {number} letters these are the oldest; then come here again for the next."
+    conversations = len({each.conversation for each in letters[:now]})
+    if visit.names["act"] == "replay":
+        says = [
+            f"{count(now, 'event')} of {persona} in {count(conversations, 'conversation')} "
+            f"go{'es' if now == 1 else ''} back to the place where {'it' if now == 1 else 'each'} died.{several}",
+            "An answer that is stored is delivered, not asked for again. Where something later was answered, the "
+            "event stays a dead letter.",
+        ]
+        preview = Preview(f"Replay {count(now, 'dead letter')}?", says, f"Replay {now}")
+    else:
+        says = [
+            f"{count(now, 'event')} of {persona} in {count(conversations, 'conversation')} "
+            f"end{'s' if now == 1 else ''} without an answer and leave{'s' if now == 1 else ''} this list.{several}",
+            "Until its record expires, parley dead replay can call each back.",
+        ]
+        preview = Preview(f"Discard {count(now, 'dead letter')}?", says, f"Discard {now}", danger=True)
+    address = _group_address(visit, persona, cause)
+    crumbs = [("/dead", "Dead letters"), (address, of_stored(cause))]
+    return visit.page("preview.html", preview=preview, action=visit.path, back=address, crumbs=crumbs)
+
+
+def group_run(visit: Visit) -> Response:
+    """Replay or discard the oldest ones of a group, as many as the page before said."""
+    persona, cause = _group(visit)
+    mode: Mode = "place" if visit.names["act"] == "replay" else "discard"
+    letters = visit.store.dead_letters.in_order(persona, lambda stored: stored == cause)[:_AT_ONCE]
+    replays, acts = _replay(visit), visit.acts
+    done = sum(acts.replay(replays, each.conversation, each.event_id, mode).done for each in letters)
+    word = "replayed" if mode == "place" else "discarded"
+    left = f" {len(letters) - done} stayed: open one to see why." if done < len(letters) else ""
+    return visit.go("/dead", f"{done} of {len(letters)} {word}.{left}")
+
+
+def letter(visit: Visit) -> Response:
+    """One letter, without content."""
+    return _letter_page(visit, content=None)
+
+
+def letter_words(visit: Visit) -> Response:
+    """One letter with what is kept of it. It leaves a trace, which is written first."""
+    conversation, event_id = _letter(visit)
+    visit.acts.read_letter(conversation, event_id)
+    opened = _opened(visit)
+    kept = {"What was sent": opened.payload, "Its answer": opened.reply, "What the server said": opened.detail}
+    return _letter_page(visit, content={name: text for name, text in kept.items() if text})
+
+
+def letter_run(visit: Visit) -> Response:
+    """Replay one letter, or discard it."""
+    conversation, event_id = _letter(visit)
+    wanted = visit.form.get("choice", "")
+    if wanted not in (*_MODES, "discard"):
+        raise Refusal(400, "Nothing was changed", "Choose where the event shall go.")
+    outcome = visit.acts.replay(_replay(visit), conversation, event_id, cast(Mode, wanted))
+    told = outcome_told(outcome)
+    return visit.go(visit.place_of(conversation) if outcome.done else visit.path.removesuffix("/replay"), told)
+
+
+def _letter_page(visit: Visit, content: dict[str, str] | None) -> Response:
+    opened = _opened(visit)
+    known = opened.letter
+    return visit.page(
+        "dead_letter.html",
+        now=clock_ms(visit.store.redis),
+        letter=known,
+        opened=opened,
+        cause=of_stored(known.cause),
+        place=visit.place_of(known.conversation),
+        address=_letter_address(visit, known),
+        modes=_MODES,
+        content=content,
+    )
+
+
+def _opened(visit: Visit) -> OpenedLetter:
+    opened = visit.store.dead_letters.open(*_letter(visit))
+    if opened is None:
+        raise Refusal(404, "This letter is no longer here", "It was replayed or discarded, or it has expired.")
+    return opened
+
+
+def _group(visit: Visit) -> tuple[str, str]:
+    found = visit.sealed.open(_GROUP, visit.names["word"])
+    if found is None or visit.names.get("act", "replay") not in ("replay", "discard"):
+        raise Refusal(404, "No such page", "This address names no group of dead letters.")
+    persona, cause = found
+    return persona, cause
+
+
+def _letter(visit: Visit) -> tuple[Conversation, str]:
+    found = visit.sealed.open(_LETTER, visit.names["word"])
+    if found is None:
+        raise Refusal(404, "No such page", "This address names no dead letter.")
+    persona, target, event_id = found
+    return Conversation(persona, target), event_id
+
+
+def _group_address(visit: Visit, persona: str, cause: str) -> str:
+    return f"/dead/group/{visit.sealed.seal(_GROUP, [persona, cause])}"
+
+
+def _letter_address(visit: Visit, letter: DeadLetter) -> str:
+    return f"/dead/letter/{visit.sealed.seal(_LETTER, [*letter.conversation, letter.event_id])}"
+
+
+def _replay(visit: Visit) -> Replay:
+    return Replay(visit.settings, visit.store, Producer(visit.settings, store=visit.store))
