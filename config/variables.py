@@ -30,7 +30,7 @@ _FILE = "_file"
 _NOT_A_VALUE = ("personas_file", "operators_file")
 # They are set in the same places and read by others: compose, and scripts outside the project.
 _OF_OTHERS = re.compile(
-    r"image_requirements|image_tag|web_port|flower_port|prometheus_port|grafana_port|alertmanager_port|root"
+    r"image_requirements|image_tag|web_port|console_port|flower_port|prometheus_port|grafana_port|alertmanager_port|root"
 )
 # Variables that Kubernetes sets in every container for a service whose name begins with parley.
 _OF_KUBERNETES = re.compile(r"(?:.+_)?(?:service_host|service_port(?:_.*)?|port_\d+_(?:tcp|udp)(?:_.*)?)")

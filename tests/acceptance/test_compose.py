@@ -45,7 +45,7 @@ class Machine:
         script = shutil.copy(PROJECT / "deploy" / "make-secrets", folder / "deploy")
         subprocess.run([script], check=True, capture_output=True)
         (folder / "deploy" / "secrets").rename(self.secrets)
-        self.ports = {name: free_port() for name in ("redis", "flower", "fluidtalk", "captivate", "web")}
+        self.ports = {name: free_port() for name in ("redis", "flower", "fluidtalk", "captivate", "web", "console")}
         self.metrics = {name: free_port() for name in OURS}
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
 
@@ -87,6 +87,7 @@ class Machine:
             "PARLEY_METRICS__PORT": str(self.metrics[service]),
             "PARLEY_FLOWER__PORT": str(self.ports["flower"]),
             "PARLEY_INGRESS__PORT": str(self.ports["web"]),
+            "PARLEY_CONSOLE__PORT": str(self.ports["console"]),
         }
 
     def start(self, service: str) -> None:
