@@ -183,3 +183,12 @@ def test_a_letter_that_is_given_back_is_rung_for(store, accept, begin, rung, con
 def test_doorbells_of_a_lead_are_found_there(store, accept, broker, conversation):
     accept("a")
     assert store.forgetting.traces(conversation).messages == 1
+
+
+def test_what_a_person_says_is_rung_for(store, accept, rung):
+    accept("a")
+    lead = Conversation("ava", "@lead")
+    store.takeovers.claim(lead, "kim", "")
+    rung()
+    assert store.operator_messages.say(lead, "kim", "I will look into it").status == "accepted"
+    assert rung() == ["@lead"]

@@ -209,3 +209,12 @@ def test_a_reply_that_was_not_delivered_is_not_kept(keeping, conversation, chat,
     store.leases.record(grant, Reply(("hello",)).to_json())
     store.leases.settle(grant, "dead", Cause.DELIVERY_REFUSED)
     assert said(store, conversation) == [("lead", ("hi",))]
+
+
+def test_an_event_without_words_of_the_lead_leaves_none(keeping, conversation, event_of, begin):
+    store = keeping()
+    store.inbox.accept(event_of("ai_opener"))
+    grant = begin(of=store)
+    store.leases.record(grant, Reply(("hello",)).to_json())
+    store.leases.settle(grant, "answered", sent=None)
+    assert said(store, conversation) == [("persona", ("hello",))]
