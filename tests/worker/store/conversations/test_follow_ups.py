@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -10,6 +11,7 @@ import pytest
 from worker.domain.cadence import Drop, Miss, Move, NoTouch, Planned, Touch
 from worker.domain.conversation import Conversation
 from worker.domain.events import FollowUp
+from worker.store.encryption import Undecryptable
 
 LEAD = Conversation("ava", "@lead")
 
@@ -318,3 +320,16 @@ def test_any_number_of_quiet_conversations_is_read_in_parts(make_store):
 def test_a_follow_up_without_a_time_is_not_scheduled(store, channel):
     with pytest.raises(ValueError, match="only a follow-up with not_before"):
         store.follow_ups.schedule(FollowUp(persona="ava", target="@lead", channel=channel))
+
+
+def test_what_was_asked_for_is_not_moved_by_a_process_that_cannot_read_it(make_store, answered, channel):
+    answered(60)
+    keys = [base64.b64encode(letter * 32).decode() for letter in (b"k", b"o")]
+    store, other = (make_store(encryption={"keys": [key]}) for key in keys)
+    tomorrow = datetime.now(UTC) + timedelta(days=1)
+    store.follow_ups.schedule(FollowUp(persona="ava", target="@lead", channel=channel, not_before=tomorrow))
+    before = touch_of(store).due
+    with pytest.raises(Undecryptable):
+        other.follow_ups.move(LEAD, tomorrow + timedelta(hours=1))
+    assert touch_of(store).due == before
+    assert store.follow_ups.move(LEAD, tomorrow + timedelta(hours=1))
