@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from worker.store.endpoints import LEASE_MS, Progress, Refusal
+from worker.domain.conversation import Conversation
+from worker.store.endpoints import LEASE_MS, START, Progress, Refusal
 from worker.store.redis.ahead import advance
 
 
@@ -141,3 +142,40 @@ def test_a_full_store_takes_what_the_sender_stores(store, endpoints):
     finally:
         store.redis.config_set("maxmemory", "0")
     assert endpoints.state("crm").sent == 1
+
+
+@pytest.fixture
+def noted(make_store):
+    """Four notices of a lead; returns the number of their shard, and their ids."""
+    store, lead = make_store(ahead=True, notices={"keep": True}), Conversation("ava", "@lead")
+    for state in ("out", "in", "out", "in"):
+        store.consents.write(lead, state, "zoe")
+    place = store.keys.shards.index(store.keys.of(lead))
+    return place, [each.id.partition("-")[2] for each in store.notices.read_shard(place).notices]
+
+
+def test_a_new_endpoint_begins_before_the_oldest_notice_that_is_kept(store, endpoints, noted):
+    place, ids = noted
+    beginnings = endpoints.beginnings()
+    assert beginnings[place - 1] == START
+    assert [each.id.partition("-")[2] for each in store.notices.read_shard(place, beginnings[place]).notices] == ids
+
+
+def test_where_all_are_gone_the_next_one_is_the_next_number(store, endpoints, noted):
+    place, ids = noted
+    store.redis.delete(store.keys.shards[place].notices)
+    assert endpoints.beginnings()[place] == f"0-{ids[-1].partition('-')[2]}"
+
+
+def test_a_notice_that_was_dropped_or_erased_is_not_kept(store, endpoints, noted):
+    place, ids = noted
+    assert endpoints.is_kept(place, ids[0])
+    store.notices.erase(Conversation("ava", "@lead"))
+    assert not endpoints.is_kept(place, ids[0])
+
+
+def test_how_many_a_shard_has_dropped_is_known(store, endpoints, noted):
+    place, _ = noted
+    assert endpoints.dropped_before(place) == 0
+    store.redis.hset(store.keys.shards[place].notices_kept, "dropped", 7)
+    assert endpoints.dropped_before(place) == 7

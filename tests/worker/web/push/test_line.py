@@ -56,6 +56,38 @@ def test_the_next_of_a_conversation_follows_the_answer():
     assert made.next(0).at == "1000-2"
 
 
+def test_what_is_read_while_its_conversation_is_sent_to_waits():
+    made = filled("a")
+    first = made.next(0)
+    made.add(0, items("a", first=2), "1000-2")
+    assert made.next(0) is None
+    made.done(first, 0)
+    assert made.next(0).at == "1000-2"
+
+
+def test_what_is_read_while_its_conversation_fails_waits():
+    made = filled("a")
+    made.failed(made.next(0), 0)
+    made.add(0, items("a", first=2), "1000-2")
+    assert made.next(4_999) is None
+    assert made.next(5_000).at == "1000-1"
+
+
+def test_a_notice_that_is_gone_says_nothing_about_the_receiver():
+    made = filled(*"abcd")
+    for item in taken(made):
+        made.failed(item, 0)
+    (probe,) = taken(made, 5_000)
+    made.done(probe, 5_000, was_called=False)
+    assert made.trouble.tries == 1
+
+
+def test_a_loss_that_was_counted_is_not_counted_again_by_the_next_process():
+    made = line()
+    made.add(0, [Item(0, "2000-7", "a", "a")], "2000-7", has_lost=True)
+    assert made.positions == ["2000-6"]
+
+
 def test_the_position_passes_nothing_that_is_not_done():
     made = filled("a", "b", "c")
     first, second, third = taken(made)
