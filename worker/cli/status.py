@@ -18,6 +18,7 @@ from worker.cli.session import Session, session
 from worker.cli.times import relative, span
 from worker.domain.sentences import of_stored
 from worker.store.notices import NoticeFigures
+from worker.store.queues.queue_figures import LOOK_SECONDS
 from worker.store.redis.connection import clock_ms
 from worker.store.views.figures import OTHER, Figures
 
@@ -51,9 +52,10 @@ def status(
         raise No("Something needs you.")
 
 
-def condition_of(opened: Session) -> Condition:
-    """Read it: bounded work, however much is stored. Raises ``redis.RedisError``."""
-    store, figures = opened.store, opened.store.measures.take()
+def condition_of(opened: Session, *, walk_seconds: float = LOOK_SECONDS) -> Condition:
+    """Read it: bounded work, however much is stored. ``walk_seconds``: of ``Measures.take``. Raises
+    ``redis.RedisError``."""
+    store, figures = opened.store, opened.store.measures.take(walk_seconds=walk_seconds)
     due, first = store.measures.touches_due()
     now = clock_ms(store.redis)
     personas = [

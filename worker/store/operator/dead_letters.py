@@ -158,6 +158,10 @@ class DeadLetters:
             found[owner, letter.cause] = Deaths(owner, letter.cause, known.count + 1, first, last)
         return sorted(found.values(), key=lambda each: (-each.count, each.persona, each.cause))
 
+    def count(self) -> int:
+        """How many there are."""
+        return sum(int(self._redis.zcard(shard.dead)) for shard in self._keys.shards)
+
     def open(self, conversation: Conversation, event_id: str) -> OpenedLetter | None:
         """One dead event with its content; None when there is none, or when it is not dead."""
         key = self._keys.of(conversation).journal(conversation, event_id)

@@ -16,7 +16,7 @@ from worker.store.heartbeats import Processes, Served
 from worker.store.keys import Keys
 from worker.store.notices import NoticeFigures
 from worker.store.personas.apis import KEY as APIS
-from worker.store.queues.queue_figures import QueueLook
+from worker.store.queues.queue_figures import LOOK_SECONDS, QueueLook
 from worker.store.redis import writes
 from worker.store.redis.connection import clock_ms
 from worker.store.redis.scripts import Scripts
@@ -160,10 +160,11 @@ class Measures:
         self._channel = own.channel
         self._notices = notices
 
-    def take(self, look_at_most: int = LOOK_AT_MOST) -> Figures:
+    def take(self, look_at_most: int = LOOK_AT_MOST, *, walk_seconds: float = LOOK_SECONDS) -> Figures:
         """Measure all shards, one after the other so that the server serves others in between.
 
-        ``look_at_most``: conversations of one shard. Raises ``redis.RedisError``.
+        ``look_at_most``: conversations of one shard. ``walk_seconds``: how long queues that no worker reads are looked
+        for; the next call goes on where this one stops. Raises ``redis.RedisError``.
         """
         started_at = time.perf_counter()
         figures = Figures({}, {}, {})
@@ -179,7 +180,7 @@ class Measures:
         figures.refusal = writes.refusal(self._redis, self._keys.shards)
         figures.memory = writes.memory(self._redis)
         figures.notices = self._notices()
-        found = self._queues.look()
+        found = self._queues.look(walk_seconds)
         figures.queues, figures.unread = found.waiting, found.unread
         figures.measuring_seconds = time.perf_counter() - started_at
         return figures

@@ -20,6 +20,7 @@ from worker.domain.unexpected import UnexpectedErrors
 from worker.store import Store, StoreError
 from worker.web.bodies import Bodies
 from worker.web.console import live, pages
+from worker.web.console.conditions import Conditions
 from worker.web.console.login import Login
 from worker.web.console.operators import Operators
 from worker.web.console.rendering import file_of, render
@@ -65,6 +66,7 @@ class Console:
             raise SettingsError(f"PARLEY_OPERATORS_FILE: {fault}") from None
         limits = {"body_bytes": _FORM_BYTES, "body_bytes_in_all": 50 * _FORM_BYTES, "request_seconds": _FORM_SECONDS}
         self._bodies = Bodies(settings.ingress.model_copy(update=limits))
+        self._conditions = Conditions(settings, store)
         self._sealed = Sealed(lambda: store.receipt_key.value)
         self._sessions = Sessions(settings.console, self.operators, lambda: store.receipt_key.value)
         self._login = Login(settings, self.operators, self._sessions)
@@ -145,6 +147,7 @@ class Console:
             settings=self._settings,
             store=self._store,
             sealed=self._sealed,
+            conditions=self._conditions,
             operator=session.operator,
             token=session.token,
             path=_path_of(request),

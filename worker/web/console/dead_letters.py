@@ -18,8 +18,8 @@ from worker.web.console.rendering import count
 from worker.web.console.visits import Refusal, Visit
 
 _ROWS = 100
-# Of each shard, for the groups: to look at all of very many would take long.
-_LOOKED_AT = 1000
+# Of each shard the newest, for the groups: to look at all of very many would take long.
+_LOOKED_AT = 100
 _AT_ONCE = 100
 _GROUP, _LETTER = "group", "letter"
 _MODES = {
@@ -33,7 +33,13 @@ def groups(visit: Visit) -> Response:
     """The page with the groups."""
     found = visit.store.dead_letters.by_cause(most=_LOOKED_AT)
     rows = [(each, of_stored(each.cause), _group_address(visit, each.persona, each.cause)) for each in found]
-    return visit.page("dead_letters.html", now=clock_ms(visit.store.redis), rows=rows)
+    return visit.page(
+        "dead_letters.html",
+        now=clock_ms(visit.store.redis),
+        rows=rows,
+        total=visit.store.dead_letters.count(),
+        seen=sum(each.count for each in found),
+    )
 
 
 def group(visit: Visit) -> Response:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from starlette.responses import Response
 
 from worker.cli.needs import needs, sentence
-from worker.cli.status import condition_of
 from worker.store.views.figures import OTHER
 from worker.web.console.visits import Visit
 
@@ -15,7 +14,7 @@ _PAGES = {"dead letters": ("/dead", "Dead letters"), "personas": ("/personas", "
 
 def overview(visit: Visit) -> Response:
     """The page."""
-    condition = condition_of(visit.opened)
+    condition = visit.conditions.now()
     found = needs(condition)
     headline = sentence(condition) if not found else _headline(len(found))
     return visit.page(

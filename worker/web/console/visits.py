@@ -14,6 +14,7 @@ from worker.cli.session import Session as Opened
 from worker.domain.conversation import Conversation
 from worker.pipeline.operator_acts import OperatorActs
 from worker.store import Store
+from worker.web.console.conditions import Conditions
 from worker.web.console.rendering import render
 from worker.web.console.sealed import Sealed
 
@@ -46,6 +47,7 @@ class Visit:
     settings: Settings
     store: Store
     sealed: Sealed
+    conditions: Conditions
     operator: Operator
     token: str
     path: str

@@ -91,3 +91,18 @@ def test_who_may_only_look_changes_and_reads_nothing(desk, refuse, group):
     for path in (f"{address}/replay", f"{address}/discard", f"{letter}/replay", f"{letter}/words"):
         assert desk.post(browser, path, choice="discard").status_code == 403
     assert _left(desk) == ["m-1"]
+
+
+def test_of_very_many_letters_the_newest_are_counted_and_that_is_said(make_desk):
+    desk = make_desk(limits={"refused_per_conversation": 200})
+    for number in range(130):
+        desk.store.inbox.refuse("ava", "@john", f"m-{number}", "{}", "InvalidEvent: message")
+    browser = desk.browser("otto")
+    page = browser.get("/dead").text
+    assert "Of 130 letters the newest 100 are counted here" in page
+    (address,) = re.findall(r'href="(/dead/group/[^"]+)"', page)
+    before = browser.get(f"{address}/discard").text
+    assert "Discard 100 dead letters?" in before
+    assert "Of 130 letters these are the oldest" in before
+    desk.post(browser, f"{address}/discard")
+    assert desk.store.dead_letters.count() == 30

@@ -11,12 +11,12 @@ from worker.store.operator.audit import Act
 JOHN = Conversation("ava", "@john")
 
 
-def test_the_overview_says_first_what_needs_a_person(desk, write):
+def test_the_overview_says_first_what_needs_a_person(desk, write, eventually):
     page = desk.browser("vera").get("/").text
     assert re.search(r"<h1[^>]*>2 things need you\.</h1>", page)
     assert "No worker is alive" in page
     write("@john")
-    assert "1 event</a>" in desk.browser("vera").get("/").text
+    eventually(lambda: "1 event</a>" in desk.browser("vera").get("/").text, "what waits, at most a second late")
 
 
 def test_conversations_are_found_and_no_address_says_by_what(desk, write):
@@ -117,7 +117,7 @@ def test_a_store_that_is_away_is_said_so(make_desk, monkeypatch):
     assert (answer.status_code, "The store does not answer" in answer.text) == (503, True)
 
 
-def _away():
+def _away(**_):
     from worker.store import StoreError
 
     raise StoreError("SECRET address")
