@@ -2,8 +2,8 @@
 
 A real Redis with an append-only file, a real Celery worker, a real beat and a real web process as processes of their
 own; both upstreams are simulated. What leads do comes through both doors, the producer and the ingress. Scripted leads
-show what can happen, a small crowd gives the figures. Exit status: 0 if every check holds, 1 if one fails or a process
-dies, 130 if it was interrupted before it could tell.
+show what can happen, a small crowd gives the figures. With ``--forever`` the console runs, too. Exit status: 0 if every
+check holds, 1 if one fails or a process dies, 130 if it was interrupted before it could tell.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from pathlib import Path
 
 from redis.exceptions import RedisError
 
+from simulation.demo.console import made_in
 from simulation.demo.director import Director
 from simulation.demo.interruption import Interruption, held_back
 from simulation.demo.leads import PERSONAS, SETTINGS
@@ -44,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m simulation.demo", description=__doc__)
     parser.add_argument("--forever", action="store_true", help="new leads in rounds until Ctrl-C, then the summary")
     forever: bool = parser.parse_args(arguments).forever
-    need("python -m simulation.demo", "standardwebhooks", "cryptography")
+    need("python -m simulation.demo", "standardwebhooks", "cryptography", "argon2", "itsdangerous", "jinja2")
     screen = Screen(time.time())
     logs = Path(tempfile.mkdtemp(prefix="parley-demo-"))
     status = FAILED
@@ -64,10 +65,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(screen: Screen, interruption: Interruption, logs: Path, *, forever: bool) -> int:
-    system = RunningSystem(personas=PERSONAS, webs=1, latency_seconds=THINK_SECONDS, settings=SETTINGS, logs=logs)
+    console = made_in(logs) if forever else None
+    settings = {**SETTINGS, **(console.settings if console else {})}
+    system = RunningSystem(personas=PERSONAS, webs=1, latency_seconds=THINK_SECONDS, settings=settings, logs=logs)
     try:
         with held_back(signal.SIGINT):
             system.__enter__()
+        if console:
+            screen.remark(console.told, "bold")
         status = _perform(system, screen, interruption, forever=forever)
         if status == FAILED:
             keep_logs(system, logs)

@@ -28,6 +28,7 @@ def test_a_signal_ends_it_without_a_traceback(start_web, redis_server, number, h
     [
         ({"PARLEY_PERSONAS": ""}, "no persona is configured"),
         ({"PARLEY_INGRESS__SOURCES__SHOP__TOKEN": "short"}, "PARLEY_INGRESS__SOURCES__SHOP__TOKEN"),
+        ({"PARLEY_INGRESS__ENABLED": "false"}, "nothing is switched on: set PARLEY_INGRESS__ENABLED or"),
         (
             {
                 "PARLEY_INGRESS__SOURCES__SHOP__TOKEN": "token-of-the-shop-0123456789",
@@ -50,6 +51,19 @@ def test_a_port_that_is_taken_is_told(tmp_path):
         ended = run(tmp_path, PARLEY_INGRESS__PORT=port)
     assert ended.returncode == 2
     assert f"the ingress cannot listen on 127.0.0.1 port {port} (Address already in use)" in ended.stderr
+
+
+def test_a_console_that_cannot_be_is_told(tmp_path):
+    only_console = {"PARLEY_INGRESS__ENABLED": "false", "PARLEY_CONSOLE__ENABLED": "true"}
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        ended = run(tmp_path, **only_console, PARLEY_CONSOLE__PORT=port)
+    assert (ended.returncode, "PARLEY_CONSOLE__PORT: the console cannot listen on" in ended.stderr) == (2, True)
+    file = tmp_path / "operators"
+    file.write_text("kim:operator:SECRET\n")
+    ended = run(tmp_path, **only_console, PARLEY_CONSOLE__PORT="0", PARLEY_OPERATORS_FILE=str(file))
+    assert (ended.returncode, "PARLEY_OPERATORS_FILE" in ended.stderr) == (2, True)
+    assert "SECRET" not in ended.stderr
 
 
 def test_another_number_of_shards_is_told_in_the_log_and_nothing_is_accepted(start_web, redis_server, store):
