@@ -92,9 +92,9 @@ class Races(races.Races[Verdict]):
         self._errands = Errands(self._store)
         self._producer = Producer(settings, store=self._store)
         self._told = told
-        leases, consents = self._store.leases, self._store.consents
+        steps, consents = self._store.steps, self._store.consents
         # A call is looked at by the step in front of it.
-        for owner, step in ((leases, "begin"), (leases, "record"), (leases, "asking"), (consents, "of_lead")):
+        for owner, step in ((steps, "begin"), (steps, "record"), (steps, "asking"), (consents, "of_lead")):
             setattr(owner, step, self._seen.timed(getattr(owner, step)))
 
     def _batch(self, leads: Sequence[Conversation]) -> None:

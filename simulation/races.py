@@ -113,7 +113,7 @@ class Races(ABC, Generic[V]):
         connections: int,
     ) -> None:
         self._store = Store(settings, connections=connections)
-        self._keeper = LeaseKeeper(self._store.leases.renew, settings.lease.ttl_seconds, settings.lease.renew_seconds)
+        self._keeper = LeaseKeeper(self._store.steps.renew, settings.lease.ttl_seconds, settings.lease.renew_seconds)
         reach = Reach(settings.gates, settings.personas, settings.captivate.name, self._store)
         consents = Consents(settings.consent_rules, self._store)
         personas = dict.fromkeys(settings.personas, persona)
@@ -160,13 +160,13 @@ class Races(ABC, Generic[V]):
 
     def _fall_silent(self, lead: Conversation, within_seconds: float) -> None:
         self._store.inbox.accept(chat(lead))
-        grant = self._store.leases.begin(lead, lead.target)
+        grant = self._store.steps.begin(lead, lead.target)
         assert isinstance(grant, Grant), "no other turn is there yet"
         now = self._store.follow_ups.now()
         due = now + int(self._chance.uniform(0, within_seconds) * 1000)
         # Quiet for longer than the first silence of the cadence, so that the policy does not move it.
         planned = Planned(0, now - _SILENCE_MS, Touch(due, "a race"))
-        self._store.leases.settle(grant, "answered", mark="started", follow_up=planned)
+        self._store.steps.settle(grant, "answered", mark="started", follow_up=planned)
 
 
 def context_of(lead: Conversation) -> ChannelContext:

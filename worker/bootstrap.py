@@ -75,7 +75,7 @@ def build(settings: Settings, *, ahead: bool = False) -> Parts:
         reach.write()
         tell()
 
-    keeper = LeaseKeeper(store.leases.renew, settings.lease.ttl_seconds, settings.lease.renew_seconds, beside)
+    keeper = LeaseKeeper(store.steps.renew, settings.lease.ttl_seconds, settings.lease.renew_seconds, beside)
     connections = _connections("fluidtalk", settings.fluidtalk)
     captivate, images = _captivate(settings), _images(settings)
     personas = _personas(settings, connections, Drift(drift), trigger_types)

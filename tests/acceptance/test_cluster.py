@@ -91,11 +91,11 @@ def test_batches_renewals_and_whatever_looks_at_all_shards(clustered, channel):
     events = [chat(target, f"{number}", channel) for number in range(3) for target in LEADS]
     statuses = [acceptance.position for acceptance in store.inbox.accept_many(events)]
     assert statuses == [1] * 60 + [2] * 60 + [3] * 60, "in order within each conversation"
-    grants = [store.leases.begin(Conversation("ava", target), uuid.uuid4().hex) for target in LEADS]
+    grants = [store.steps.begin(Conversation("ava", target), uuid.uuid4().hex) for target in LEADS]
     assert all(isinstance(grant, Grant) for grant in grants)
-    assert store.leases.renew(grants) == [], "all of them in one call"
+    assert store.steps.renew(grants) == [], "all of them in one call"
     for grant in grants:
-        assert store.leases.settle(grant, "dead", "for the test").status == "settled"
+        assert store.steps.settle(grant, "dead", "for the test").status == "settled"
     (account,) = store.books.accounts()
     assert (account.accepted, account.dead, account.unexplained) == (180, 180, 0)
     assert len(store.dead_letters.newest(limit=1000)) == 180
@@ -128,7 +128,7 @@ def test_takeovers_in_all_shards(clustered, channel):
         clustered.inbox.accept(chat(target, "hi", channel))
         assert clustered.takeovers.claim(conversation, "kim").status == "claimed"
         assert clustered.takeovers.hand_back(conversation, "joined").status == "handed_back"
-        assert isinstance(clustered.leases.begin(conversation, uuid.uuid4().hex), Grant)
+        assert isinstance(clustered.steps.begin(conversation, uuid.uuid4().hex), Grant)
 
 
 def test_what_leads_say_about_messages_in_all_shards(cluster, broker, make_settings, clustered, channel):

@@ -13,10 +13,10 @@ def finished(store):
     """Lead 0, after one whole turn, with a follow-up planned."""
     lead = known_lead(0)
     store.inbox.accept(message(lead.target))
-    grant = store.leases.begin(lead, "token")
-    store.leases.record(grant, "reply")
+    grant = store.steps.begin(lead, "token")
+    store.steps.record(grant, "reply")
     planned = Planned(0, grant.now, Touch(grant.now + 86_400_000, "step 1 of 1"))
-    store.leases.settle(grant, "answered", mark="started", follow_up=planned)
+    store.steps.settle(grant, "answered", mark="started", follow_up=planned)
 
 
 def test_each_copy_stands_in_its_own_shard_with_names_of_its_own(store):
@@ -39,6 +39,6 @@ def test_a_copy_goes_on_like_any_conversation(store):
     copy(store, 1)
     lead = known_lead(1)
     store.inbox.accept(message(lead.target))
-    grant = store.leases.begin(lead, "another")
+    grant = store.steps.begin(lead, "another")
     assert (grant.started, grant.fence) == (True, 2)
-    assert store.leases.settle(grant, "answered").status == "settled"
+    assert store.steps.settle(grant, "answered").status == "settled"

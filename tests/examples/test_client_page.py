@@ -59,7 +59,7 @@ def run(address, make_store, monkeypatch):
 
 def answer(store):
     """Give the first event of the page its fate, as a worker does."""
-    store.leases.settle(store.leases.begin(Conversation("ava", "@john_doe"), "token"), "answered")
+    store.steps.settle(store.steps.begin(Conversation("ava", "@john_doe"), "token"), "answered")
 
 
 def test_the_page_prints_what_it_says(run, capsys):

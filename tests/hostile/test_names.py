@@ -152,14 +152,14 @@ def test_the_agenda_rings_for_each_conversation_once(busy_store):
 def test_begin_and_settle_concern_one_conversation_only(busy_store):
     grants = {}
     for conversation in EVERYBODY:
-        grant = busy_store.leases.begin(conversation, f"token of {conversation.name}")
+        grant = busy_store.steps.begin(conversation, f"token of {conversation.name}")
         assert isinstance(grant, Grant), conversation
         assert json.loads(grant.head.payload)["message"] == f"{conversation.persona} to {conversation.target}"
         grants[conversation] = grant
     for conversation, grant in grants.items():
-        assert busy_store.leases.record(grant, f'"{conversation.persona}"').status == "holder"
+        assert busy_store.steps.record(grant, f'"{conversation.persona}"').status == "holder"
         planned = Planned(1, grant.now, Touch(grant.now, "because"))
-        assert busy_store.leases.settle(grant, "answered", mark="started", follow_up=planned).status == "settled"
+        assert busy_store.steps.settle(grant, "answered", mark="started", follow_up=planned).status == "settled"
     for account in busy_store.books.accounts():
         assert (account.accepted, account.answered, account.waiting, account.unexplained) == (
             len(TARGETS),
@@ -176,17 +176,17 @@ def test_a_seal_a_pause_and_a_dead_letter_are_for_whom_they_are_meant(busy_store
     paused = {conversation for conversation in EVERYBODY if conversation.persona == "a"}
     busy_store.personas.pause("a", "")
     for conversation in EVERYBODY:
-        answer = busy_store.leases.begin(conversation, "t")
+        answer = busy_store.steps.begin(conversation, "t")
         assert isinstance(answer, Grant) == (conversation not in paused), conversation
         if isinstance(answer, Grant):
             sealed = conversation.target in ("x", "*")
-            busy_store.leases.settle(answer, "dead", reason="refused", mark="sealed" if sealed else "")
+            busy_store.steps.settle(answer, "dead", reason="refused", mark="sealed" if sealed else "")
     letters = busy_store.dead_letters.newest(10_000)
     assert {letter.conversation for letter in letters} == EVERYBODY - paused
     assert {(letter.kind, letter.cause) for letter in letters} == {("inbound_chat", "refused")}
     for conversation in EVERYBODY - paused:
         busy_store.inbox.accept(FollowUp(event_id="e2", persona=conversation.persona, target=conversation.target))
-        grant = busy_store.leases.begin(conversation, "t2")
+        grant = busy_store.steps.begin(conversation, "t2")
         assert isinstance(grant, Grant)
         assert grant.sealed == (conversation.target in ("x", "*")), conversation
 
@@ -201,10 +201,10 @@ def test_odd_event_ids_stay_apart(make_store, channel):
     for target in ("x", "ava:x", "1 ava:x"):
         seen = []
         for number in range(len(EVENT_IDS)):
-            grant = store.leases.begin(Conversation("ava", target), f"t{number}")
+            grant = store.steps.begin(Conversation("ava", target), f"t{number}")
             assert isinstance(grant, Grant)
             seen.append((grant.head.event_id, json.loads(grant.head.payload)["message"]))
-            store.leases.settle(grant, "dead")
+            store.steps.settle(grant, "dead")
         assert seen == [(event_id, event_id) for event_id in EVENT_IDS]
     assert len(store.dead_letters.newest()) == 3 * len(EVENT_IDS)
 

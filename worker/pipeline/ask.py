@@ -130,7 +130,7 @@ class Asking:
     ) -> Deliver | End | Wait:
         grant = lease.grant
         persona = grant.conversation.persona
-        step_taken = self._store.leases.asking(grant) if grant.head.step == "begun" else "asking"
+        step_taken = self._store.steps.asking(grant) if grant.head.step == "begun" else "asking"
         if step_taken == "lost":
             raise LeaseLost
         if step_taken != "asking":
@@ -173,7 +173,7 @@ class Asking:
 
     def _left_out(self, lease: Lease, left_out: Sequence[LeftOut]) -> None:
         if left_out:
-            if_possible(partial(self._store.leases.left_out, lease.grant, told(left_out)))
+            if_possible(partial(self._store.steps.left_out, lease.grant, told(left_out)))
 
     def _learn(self, lease: Lease, failure: CallFailed | None, begun_at: float) -> None:
         grant, owner = lease.grant, self._reach.persona(lease.grant.conversation.persona)
@@ -259,7 +259,7 @@ class Asking:
             if decision is not None:
                 self._close_gate(lease, decision)
             return decision
-        if_possible(partial(self._store.leases.keep_image, grant, grant.entries[-1].event_id, image_url))
+        if_possible(partial(self._store.steps.keep_image, grant, grant.entries[-1].event_id, image_url))
         failpoints.reached("after hosting an image")
         return image_url
 

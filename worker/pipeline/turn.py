@@ -143,7 +143,7 @@ class Turn:
     def _leave_uncalled(self, lease: Lease) -> TurnResult:
         # Nothing was asked or sent: note that while this turn still has the lease in the store.
         if self._hold(lease, Wait(0.0, Cause.NOT_ASKED, asked=False)) == LEFT:
-            if_possible(partial(self._store.leases.not_called, lease.grant))
+            if_possible(partial(self._store.steps.not_called, lease.grant))
         return LEFT
 
     def _carry_out(self, lease: Lease, decision: Deliver | End | Wait, made: Tries) -> TurnResult:
@@ -159,7 +159,7 @@ class Turn:
         text = reply.to_json()
         farewell, seals = reply.fate == "dead", reply.fate == "sealed"
         recorded = self._surely(
-            "record", lambda: self._store.leases.record(lease.grant, text, farewell=farewell, seals=seals)
+            "record", lambda: self._store.steps.record(lease.grant, text, farewell=farewell, seals=seals)
         )
         failpoints.reached("after record")
         if recorded.status == "taken_over":
@@ -245,7 +245,7 @@ class Turn:
         reason, words = stored(end.cause, end.detail), self._asking.echo_of(grant, end.fate)
         settled = self._surely(
             "settle",
-            lambda: self._store.leases.settle(grant, end.fate, reason, end.mark, end.quote, follow_up, words, sent),
+            lambda: self._store.steps.settle(grant, end.fate, reason, end.mark, end.quote, follow_up, words, sent),
         )
         failpoints.reached("after settle")
         if settled.status == "lost":
@@ -278,7 +278,7 @@ class Turn:
         failpoints.reached("before hold")
         held = self._surely(
             "hold",
-            lambda: self._store.leases.hold(
+            lambda: self._store.steps.hold(
                 grant,
                 wait.seconds,
                 reason,
@@ -301,9 +301,9 @@ class Turn:
         """End a turn that a fault of ours has broken off: its events are held, and die at their last try."""
         grant, place = lease.grant, place_of(error)
         _log.error("turn ended by an internal error: %s", place, extra={"conversation": grant.conversation.name})
-        called, leases, books = lease.called, self._store.leases, self._store.books
+        called, steps, books = lease.called, self._store.steps, self._store.books
         stumbled = self._surely(
-            "hold", lambda: leases.stumble(grant, called=called, answered=books.answered(grant.conversation.persona))
+            "hold", lambda: steps.stumble(grant, called=called, answered=books.answered(grant.conversation.persona))
         )
         if stumbled is None:
             return LEFT

@@ -105,7 +105,7 @@ class Turns:
         """
         leases = self._keeper.let_go()
         try:
-            handed_over = self._store.leases.hand_over([lease.grant for lease in leases])
+            handed_over = self._store.steps.hand_over([lease.grant for lease in leases])
             for lease in leases:
                 if lease.has_place:
                     self._store.places.release(lease.grant.conversation, lease.grant.token)
@@ -155,8 +155,8 @@ class Turns:
         return Told(f"{result.phrase}, {seconds:.1f} s", result.state)
 
     def _begin(self, conversation: Conversation, token: str) -> Grant | NotNow:
-        answer = self._store.leases.begin(conversation, token)
+        answer = self._store.steps.begin(conversation, token)
         if isinstance(answer, NotNow) and answer.status == "hand_back":
             self._store.takeovers.hand_back_quiet(conversation)
-            answer = self._store.leases.begin(conversation, token)
+            answer = self._store.steps.begin(conversation, token)
         return answer

@@ -205,7 +205,7 @@ class Store:
         return FollowUpIndex(self.redis, self.keys, self._scripts, self.content, self._settings.retention)
 
     @cached_property
-    def leases(self) -> TurnSteps:
+    def steps(self) -> TurnSteps:
         """The steps of turns."""
         from worker.store.conversations.turn_steps import TurnSteps
 

@@ -36,7 +36,7 @@ def end(keeps, client):
 
 
 def settle(store, persona, target, event_id):
-    store.leases.settle(store.leases.begin(Conversation(persona, target), f"token {event_id}"), "answered")
+    store.steps.settle(store.steps.begin(Conversation(persona, target), f"token {event_id}"), "answered")
 
 
 def test_each_notice_comes_once_and_in_the_order_of_its_conversation(client, end):

@@ -47,11 +47,11 @@ def turn(store: Store) -> Callable[..., None]:
     """Run a turn of a conversation that ends as told."""
 
     def run(fate: str = "answered", reason: str = "", target: str = "@lead", reply: str = "", **more: Any) -> None:
-        grant = store.leases.begin(Conversation("ava", target), uuid.uuid4().hex)
+        grant = store.steps.begin(Conversation("ava", target), uuid.uuid4().hex)
         assert isinstance(grant, Grant), grant
         if reply:
-            store.leases.record(grant, reply)
-        store.leases.settle(grant, fate, reason, **more)  # type: ignore[arg-type]
+            store.steps.record(grant, reply)
+        store.steps.settle(grant, fate, reason, **more)  # type: ignore[arg-type]
 
     return run
 

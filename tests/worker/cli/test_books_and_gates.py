@@ -50,10 +50,10 @@ def test_pause_and_resume(parley, store, chat, conversation):
     store.inbox.accept(chat("a"))
     ended = parley("pause", "ava", "--reason", "key rotation")
     assert (ended.status, "key rotation" in ended.out) == (0, True)
-    assert store.leases.begin(conversation, "t").reason == "key rotation"
+    assert store.steps.begin(conversation, "t").reason == "key rotation"
     ended = parley("resume", "ava")
     assert ended.out == "Opened: paused (key rotation). What waited for it continues now.\n"
-    assert store.leases.begin(conversation, "t").head.event_id == "a"
+    assert store.steps.begin(conversation, "t").head.event_id == "a"
 
 
 def test_resume_opens_what_waits_for_a_person_and_names_the_rest(parley, store):
@@ -70,7 +70,7 @@ def test_resume_opens_what_waits_for_a_person_and_names_the_rest(parley, store):
 def test_resume_goes_on_with_what_an_interrupted_one_left_behind(parley, store, chat, conversation):
     store.inbox.accept(chat("a"))
     store.personas.pause("ava", "key rotation")
-    assert store.leases.begin(conversation, "t").status == "paused"
+    assert store.steps.begin(conversation, "t").status == "paused"
     for shard in store.keys.shards:
         store.redis.hdel(shard.persona("ava"), "paused")
     assert store.agenda.claim_due() == []

@@ -213,7 +213,7 @@ def test_an_erased_lead_stays_opted_out_and_no_name_is_left(parley, make_store, 
     assert parley("consent", "show", *WHO).out.startswith("opted out of messages of ava since 20")
     keyed = make_store(consent={"hash_key": "a key of sixteen"})
     keyed.inbox.accept(chat("again", message="hello"))
-    grant = keyed.leases.begin(LEAD, "t")
+    grant = keyed.steps.begin(LEAD, "t")
     assert (grant.consent, grant.unwanted) == ("out", None)
     assert keyed.consents.of(LEAD).state == "out"
 
@@ -223,5 +223,5 @@ def test_an_erased_lead_who_starts_again_gets_messages_again(parley, make_store,
     parley("forget", *WHO, "--yes")
     keyed = make_store(consent={"hash_key": "a key of sixteen"})
     keyed.inbox.accept(chat("again", message="start"))
-    assert keyed.leases.begin(LEAD, "t").consent == "in"
+    assert keyed.steps.begin(LEAD, "t").consent == "in"
     assert keyed.consents.of(LEAD).state == "in"

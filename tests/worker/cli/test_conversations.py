@@ -138,8 +138,8 @@ class TestConversations:
         assert targets(parley("conversations", "--paused", "--json")) == ["@mia", "@Jane_Roe"]
 
     def test_a_person_reads_why_it_is_held(self, parley, store, leads):
-        grant = store.leases.begin(Conversation("ava", "@mia"), "token")
-        store.leases.hold(grant, 600, "persona_unavailable status=503", unknown=False)
+        grant = store.steps.begin(Conversation("ava", "@mia"), "token")
+        store.steps.hold(grant, 600, "persona_unavailable status=503", unknown=False)
         said = parley("conversations", "--held").out
         assert "held, in 10 min again: " in said
         assert "503" in said

@@ -84,7 +84,7 @@ def test_check_of_an_empty_store_without_keys_finds_nothing_wrong(parley):
 def test_a_letter_is_shown_but_for_content_that_cannot_be_decrypted(parley, use_keys, make_store, chat, lead):
     owner = make_store(encryption={"keys": [OLD]})
     owner.inbox.accept(chat("a"))
-    owner.leases.settle(owner.leases.begin(lead, "t"), "dead", "refused")
+    owner.steps.settle(owner.steps.begin(lead, "t"), "dead", "refused")
     use_keys(NEW)
     assert parley("dead", "show", "a", "ava", "@lead").status == 0
     refused = parley("dead", "show", "a", "ava", "@lead", "--show-content")

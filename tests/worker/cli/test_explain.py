@@ -260,8 +260,8 @@ def test_the_sentence_comes_first_then_the_timeline(parley, store, chat, turn, a
 
 def test_every_word_of_a_whole_life_is_told_without_content(parley, store, chat, turn, alive):
     store.inbox.accept(chat("a"))
-    grant = store.leases.begin(Conversation("ava", "@lead"), "t")
-    store.leases.hold(grant, 60, "no answer (status 502)", unknown=True)
+    grant = store.steps.begin(Conversation("ava", "@lead"), "t")
+    store.steps.hold(grant, 60, "no answer (status 502)", unknown=True)
     out = parley("explain", "ava", "@lead").out
     assert "held because of: no answer (status 502)" in out.splitlines()[0]
     assert "attempt 1, fence 1, events 1" in out

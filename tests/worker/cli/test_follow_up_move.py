@@ -18,9 +18,9 @@ LEAD = Conversation("ava", "@lead")
 def planned(store, chat):
     """The lead was answered, and the next follow-up is due in an hour."""
     store.inbox.accept(chat("a"))
-    grant = store.leases.begin(LEAD, "t")
+    grant = store.steps.begin(LEAD, "t")
     then = Planned(step=0, quiet_from=grant.now, then=Touch(grant.now + 3_600_000, "cadence_step"))
-    store.leases.settle(grant, "answered", mark="started", follow_up=then)
+    store.steps.settle(grant, "answered", mark="started", follow_up=then)
     return store
 
 

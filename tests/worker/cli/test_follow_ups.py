@@ -22,10 +22,10 @@ def quiet(store, chat, make_settings):
         settings = make_settings(follow_ups={"delays_seconds": delays, "jitter": 0})
         conversation = Conversation(persona, target)
         store.inbox.accept(chat(f"chat-{target}", persona=persona, target=target))
-        grant = store.leases.begin(conversation, "t")
+        grant = store.steps.begin(conversation, "t")
         policy = Policy(settings.follow_ups_of(persona), settings.quiet_hours_of(persona))
         planned = after_delivery(policy, TouchState(conversation.name), "inbound_chat", grant.now)
-        store.leases.settle(grant, "answered", mark="started", follow_up=planned)
+        store.steps.settle(grant, "answered", mark="started", follow_up=planned)
         return store.follow_ups.state_of(conversation)
 
     return run

@@ -64,13 +64,13 @@ def life(store, chat, turn, channel, eventually):
         persona, target = conversation
         say = {"persona": persona, "target": target}
         store.inbox.accept(AiOpener(event_id="o1", channel=channel, **say))
-        grant = store.leases.begin(conversation, "t1")
+        grant = store.steps.begin(conversation, "t1")
         store.outreach.wait_of(conversation, "o1", 60)
         store.outreach.count(conversation, "o1", "bad")
-        store.leases.settle(grant, "answered", "", mark="started")
+        store.steps.settle(grant, "answered", "", mark="started")
         store.inbox.accept(chat("d1", SECRET, **say))
-        grant = store.leases.begin(conversation, "t2")
-        store.leases.settle(grant, "dead", "poison", detail="quoted")
+        grant = store.steps.begin(conversation, "t2")
+        store.steps.settle(grant, "dead", "poison", detail="quoted")
         store.inbox.refuse(persona, target, "r1", "{}", "TooLarge: message")
         store.inbox.accept(chat("w1", SECRET, **say))
         store.inbox.accept(chat("w2", SECRET, **say))
@@ -153,7 +153,7 @@ def test_who_did_it_is_logged_without_the_lead(parley, store, life):
 
 def test_while_a_turn_runs_nothing_is_changed(parley, store, chat):
     store.inbox.accept(chat("a"))
-    store.leases.begin(Conversation("ava", "@lead"), "t")
+    store.steps.begin(Conversation("ava", "@lead"), "t")
     before = stored(store)
     ended = parley("forget", "ava", "@lead", "--yes")
     assert ended.status == 1
@@ -163,8 +163,8 @@ def test_while_a_turn_runs_nothing_is_changed(parley, store, chat):
 
 def test_with_wait_the_end_of_the_turn_is_waited_for(parley, store, chat):
     store.inbox.accept(chat("a"))
-    grant = store.leases.begin(Conversation("ava", "@lead"), "t")
-    turn = threading.Timer(0.5, lambda: store.leases.settle(grant, "answered"))
+    grant = store.steps.begin(Conversation("ava", "@lead"), "t")
+    turn = threading.Timer(0.5, lambda: store.steps.settle(grant, "answered"))
     turn.start()
     ended = parley("forget", "ava", "@lead", "--yes", "--wait")
     turn.join()
@@ -175,11 +175,11 @@ def test_with_wait_the_end_of_the_turn_is_waited_for(parley, store, chat):
 def test_a_worker_that_lost_its_lease_brings_nothing_back(parley, store, chat):
     conversation = Conversation("ava", "@lead")
     store.inbox.accept(chat("a"))
-    grant = store.leases.begin(conversation, "t")
+    grant = store.steps.begin(conversation, "t")
     store.redis.hset(store.keys.of(conversation).conversation(conversation), "lease_until", 1)
     assert parley("forget", *conversation, "--yes").status == 0
-    store.leases.record(grant, '{"bubbles":["hi"]}')
-    store.leases.settle(grant, "answered")
+    store.steps.record(grant, '{"bubbles":["hi"]}')
+    store.steps.settle(grant, "answered")
     assert traces_of(store, conversation) == []
     assert store.books.accounts()[0].unexplained == 0
 
@@ -203,4 +203,4 @@ def test_a_lead_who_writes_again_begins_anew(parley, store, chat, turn):
     turn(mark="started")
     parley("forget", "ava", "@lead", "--yes")
     assert store.inbox.accept(chat("a")).status == "accepted"
-    assert not store.leases.begin(Conversation("ava", "@lead"), "t").started
+    assert not store.steps.begin(Conversation("ava", "@lead"), "t").started

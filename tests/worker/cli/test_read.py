@@ -24,9 +24,9 @@ def kept(monkeypatch, make_store):
 def talk(kept, chat):
     """The lead asks, is answered, and asks again."""
     kept.inbox.accept(chat("a", "where is\nmy parcel?"))
-    grant = kept.leases.begin(LEAD, "t")
-    kept.leases.record(grant, Reply(("one moment", "it comes")).to_json())
-    kept.leases.settle(grant, "answered", sent=None)
+    grant = kept.steps.begin(LEAD, "t")
+    kept.steps.record(grant, Reply(("one moment", "it comes")).to_json())
+    kept.steps.settle(grant, "answered", sent=None)
     kept.inbox.accept(chat("b", "and when?", image_url="https://host/x.png"))
     return kept
 
@@ -55,8 +55,8 @@ def test_read_as_json(parley, talk):
 
 def test_without_a_transcript_the_words_that_wait_are_shown(parley, store, chat):
     store.inbox.accept(chat("a", "hello?"))
-    grant = store.leases.begin(LEAD, "t")
-    store.leases.record(grant, Reply(("not sent yet",)).to_json())
+    grant = store.steps.begin(LEAD, "t")
+    store.steps.record(grant, Reply(("not sent yet",)).to_json())
     told = parley("read", *WHO).out
     assert "What was said is not kept (PARLEY_TRANSCRIPT__DAYS is 0)." in told
     assert "    hello?" in told

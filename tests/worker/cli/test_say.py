@@ -21,7 +21,7 @@ def claimed(parley, store, chat):
 
 
 def head(store):
-    return store.leases.begin(LEAD, "t").head
+    return store.steps.begin(LEAD, "t").head
 
 
 def test_a_text_from_standard_input(parley, store, claimed):
@@ -43,7 +43,7 @@ def test_a_text_from_a_file(parley, store, claimed, tmp_path):
 def test_it_waits_for_the_delivery(parley, store, claimed, eventually, fate, reason, status, told):
     def work():
         eventually(lambda: store.redis.lpos(store.keys.of(LEAD).inbox(LEAD), "a") == 1, "what is said waits in front")
-        store.leases.settle(store.leases.begin(LEAD, "t"), fate, reason)
+        store.steps.settle(store.steps.begin(LEAD, "t"), fate, reason)
 
     worker = threading.Thread(target=work)
     worker.start()
@@ -86,7 +86,7 @@ def test_explain_shows_who_said_something_and_not_what(parley, store, claimed):
     assert "kim" in told
     assert "secret" not in told
     assert "2 events wait: no worker is alive" in told.splitlines()[0]
-    grant = store.leases.begin(LEAD, "t")
+    grant = store.steps.begin(LEAD, "t")
     assert "a worker is delivering the answer" in parley("explain", "ava", "@lead").out
-    store.leases.settle(grant, "answered")
+    store.steps.settle(grant, "answered")
     assert parley("explain", "ava", "@lead").out.startswith("A person has this conversation")

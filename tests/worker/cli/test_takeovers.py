@@ -31,11 +31,11 @@ def first_line(parley):
 def test_claim_and_hand_back(parley, store, waiting):
     ended = parley("claim", *WHO, "--by", "kim", "--reason", "refund")
     assert (ended.status, "When you are done: parley hand-back ava @lead" in ended.out) == (0, True)
-    answer = store.leases.begin(LEAD, "t")
+    answer = store.steps.begin(LEAD, "t")
     assert (answer.status, answer.reason) == ("taken_over", "claimed by kim: refund")
     ended = parley("hand-back", *WHO)
     assert (ended.status, ended.out) == (0, "Handed back to ava. Events that wait and continue: 2.\n")
-    assert store.leases.begin(LEAD, "t").head.event_id == "a"
+    assert store.steps.begin(LEAD, "t").head.event_id == "a"
 
 
 def test_without_a_name_the_claim_is_that_of_the_user(parley, store, waiting, monkeypatch):
@@ -53,12 +53,12 @@ def test_a_claim_twice_is_one_and_another_operators_claim_is_a_no(parley, waitin
 
 
 def test_a_claim_returns_when_the_delivery_under_way_has_ended(parley, store, waiting, eventually):
-    grant = store.leases.begin(LEAD, "t")
-    store.leases.record(grant, '{"bubbles":["hi"]}')
+    grant = store.steps.begin(LEAD, "t")
+    store.steps.record(grant, '{"bubbles":["hi"]}')
 
     def deliver():
         eventually(lambda: store.takeovers.all(), "the claim")
-        store.leases.settle(grant, "answered")
+        store.steps.settle(grant, "answered")
 
     delivery = threading.Thread(target=deliver)
     delivery.start()
@@ -74,7 +74,7 @@ def test_a_delivery_that_does_not_end_is_said(parley, store, waiting, monkeypatc
         monkeypatch.setenv(f"PARLEY_CAPTIVATE__{part}_SECONDS", "0.1")
     monkeypatch.setenv("PARLEY_LEASE__TTL_SECONDS", "0.6")
     monkeypatch.setenv("PARLEY_LEASE__RENEW_SECONDS", "0.1")
-    store.leases.record(store.leases.begin(LEAD, "t"), '{"bubbles":["hi"]}')
+    store.steps.record(store.steps.begin(LEAD, "t"), '{"bubbles":["hi"]}')
     ended = parley("claim", *WHO, "--by", "kim")
     assert ended.status == 1
     assert "a delivery has not ended within 1 s" in ended.err
@@ -150,7 +150,7 @@ def test_seal_and_unseal(parley, store, chat, waiting):
     ended = parley("seal", *WHO, answer="n\n")
     assert (ended.status, "Events that wait and end without an answer: 2." in ended.out) == (1, True)
     assert parley("seal", *WHO, "--by", "kim", "--reason", "stop", answer="y\n").status == 0
-    assert store.leases.begin(LEAD, "t").sealed
+    assert store.steps.begin(LEAD, "t").sealed
     ended = parley("unseal", *WHO)
     assert (ended.status, ended.out) == (0, "Unsealed. What comes from now on is asked again.\n")
     assert parley("seals").out == "No conversation is sealed.\n"

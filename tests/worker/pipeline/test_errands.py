@@ -22,7 +22,7 @@ def someone_waits(store, channel):
     def at(target="@lead"):
         store.personas.close_for_probing("ava", Gate.CIRCUIT, "no_answer")
         store.inbox.accept(InboundChat(persona="ava", target=target, message="hi", channel=channel))
-        assert store.leases.begin(Conversation("ava", target), "token").status == "held"
+        assert store.steps.begin(Conversation("ava", target), "token").status == "held"
         store.redis.delete("turns")
 
     return at

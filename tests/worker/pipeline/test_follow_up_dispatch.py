@@ -39,10 +39,10 @@ def fall_silent(channel):
         for target in targets:
             event = FollowUp(persona=persona, target=target, channel=channel)
             store.inbox.accept(event)
-            grant = store.leases.begin(Conversation(persona, target), f"token {target}")
+            grant = store.steps.begin(Conversation(persona, target), f"token {target}")
             now = store.follow_ups.now()
             planned = Planned(0, now, Touch(now + 60_000, "because"))
-            store.leases.settle(grant, "answered", mark="started", follow_up=planned)
+            store.steps.settle(grant, "answered", mark="started", follow_up=planned)
         advance(store.redis, 61)
 
     return run
@@ -133,8 +133,8 @@ def test_a_touch_waits_until_nothing_else_does(make_city, fall_silent, channel):
     fall_silent(store, ["@one"])
     store.inbox.accept(FollowUp(persona="ava", target="@one", event_id="in-front"))
     assert dispatch.run() == {"moved": 1}
-    grant = store.leases.begin(Conversation("ava", "@one"), "token")
-    store.leases.settle(grant, "skipped")
+    grant = store.steps.begin(Conversation("ava", "@one"), "token")
+    store.steps.settle(grant, "skipped")
     advance(store.redis, 301)
     assert dispatch.run() == {"accepted": 1}
 
@@ -147,7 +147,7 @@ def test_what_was_asked_for_keeps_its_own_id_and_whole_event(make_city, channel)
     assert dispatch.run().total() == 0
     advance(store.redis, 3601)
     assert dispatch.run() == {"accepted": 1}
-    grant = store.leases.begin(Conversation("ava", "@one"), "token")
+    grant = store.steps.begin(Conversation("ava", "@one"), "token")
     assert grant.head.event_id == "mine"
     assert FollowUp.model_validate_json(grant.head.payload) == event.model_copy(update={"not_before": None})
 
@@ -158,7 +158,7 @@ def test_a_request_whose_id_was_used_in_between_is_dropped(make_city, channel):
     event = FollowUp(persona="ava", target="@one", event_id="mine", not_before=at, channel=channel)
     store.follow_ups.schedule(event)
     store.inbox.accept(event.model_copy(update={"not_before": None}))
-    store.leases.settle(store.leases.begin(Conversation("ava", "@one"), "token"), "skipped")
+    store.steps.settle(store.steps.begin(Conversation("ava", "@one"), "token"), "skipped")
     advance(store.redis, 3601)
     assert dispatch.run() == {"dropped": 1}
     assert dispatch.run().total() == 0

@@ -49,7 +49,7 @@ def begin(store: Store, conversation: Conversation) -> Callable[..., Grant]:
     """Begin a turn that must be granted."""
 
     def run(token: str | None = None, of: Store | None = None) -> Grant:
-        answer = (of or store).leases.begin(conversation, token or uuid.uuid4().hex)
+        answer = (of or store).steps.begin(conversation, token or uuid.uuid4().hex)
         assert isinstance(answer, Grant), answer
         return answer
 
@@ -61,7 +61,7 @@ def refused(store: Store, conversation: Conversation) -> Callable[..., NotNow]:
     """Begin a turn that must not be granted."""
 
     def run(token: str | None = None, of: Store | None = None) -> NotNow:
-        answer = (of or store).leases.begin(conversation, token or uuid.uuid4().hex)
+        answer = (of or store).steps.begin(conversation, token or uuid.uuid4().hex)
         assert isinstance(answer, NotNow), answer
         return answer
 

@@ -36,9 +36,9 @@ def held(chat):
     def make(store, *numbers):
         for number in numbers:
             store.inbox.accept(chat(target=f"@{number}"))
-            grant = store.leases.begin(lead(number), f"t{number}")
+            grant = store.steps.begin(lead(number), f"t{number}")
             assert ask(store, number) is None
-            store.leases.hold(grant, 3600, stored(Cause.IN_LINE), unknown=False, asked=False)
+            store.steps.hold(grant, 3600, stored(Cause.IN_LINE), unknown=False, asked=False)
         store.redis.delete(TURNS)
 
     return make
@@ -117,10 +117,10 @@ def test_a_place_kept_before_the_hold_was_stored_is_not_forgotten(bounded, chat)
     store = bounded(calls_at_once=1)
     ask(store, 0)
     store.inbox.accept(chat(target="@1"))
-    grant = store.leases.begin(lead(1), "t1")
+    grant = store.steps.begin(lead(1), "t1")
     assert ask(store, 1) is None
     store.places.release(lead(0), "t0")
-    store.leases.hold(grant, 3600, stored(Cause.IN_LINE), unknown=False, asked=False)
+    store.steps.hold(grant, 3600, stored(Cause.IN_LINE), unknown=False, asked=False)
     store.redis.delete(TURNS)
     store.places.take_if_kept(lead(1))
     assert store.redis.llen(TURNS) == 1

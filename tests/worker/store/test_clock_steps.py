@@ -81,7 +81,7 @@ def test_a_step_is_found_by_whatever_script_comes_first(store, begin, accept, st
     accept("a")
     begin()
     step(store, 0)
-    answer = store.leases.begin(conversation, "next")
+    answer = store.steps.begin(conversation, "next")
     assert isinstance(answer, NotNow)
     assert (answer.status, answer.until - now(store) <= 6000) == ("busy", True)
     assert due_in(store) <= 6
@@ -91,10 +91,10 @@ def test_a_turn_under_way_keeps_its_lease(store, begin, accept, step, conversati
     accept("a")
     grant = begin()
     step(store, 0)
-    assert store.leases.begin(conversation, "next").status == "busy"
-    assert store.leases.renew([grant]) == []
-    assert store.leases.record(grant, '{"bubbles": ["hello"]}').status == "holder"
-    assert store.leases.settle(grant, "answered").status == "settled"
+    assert store.steps.begin(conversation, "next").status == "busy"
+    assert store.steps.renew([grant]) == []
+    assert store.steps.record(grant, '{"bubbles": ["hello"]}').status == "holder"
+    assert store.steps.settle(grant, "answered").status == "settled"
 
 
 def test_a_step_forward_costs_no_turn_its_lease(store, begin, accept, step, conversation):
@@ -102,9 +102,9 @@ def test_a_step_forward_costs_no_turn_its_lease(store, begin, accept, step, conv
     grant = begin()
     step(store, 2 * HOUR)
     assert tick(store) == []
-    assert store.leases.begin(conversation, "next").status == "busy"
-    assert store.leases.renew([grant]) == []
-    assert store.leases.record(grant, '{"bubbles": ["hello"]}').status == "holder"
+    assert store.steps.begin(conversation, "next").status == "busy"
+    assert store.steps.renew([grant]) == []
+    assert store.steps.record(grant, '{"bubbles": ["hello"]}').status == "holder"
 
 
 def test_a_killed_worker_s_lease_lasts_once_more_after_a_step_forward(store, begin, accept, step, conversation):
@@ -132,7 +132,7 @@ def test_a_lease_ends_in_its_time_while_a_beat_runs(store, begin, accept, step, 
 
 def test_what_is_held_waits_no_longer_than_was_left(store, begin, accept, step):
     accept("a")
-    store.leases.hold(begin(), 30, "later", unknown=False)
+    store.steps.hold(begin(), 30, "later", unknown=False)
     step(store, 0)
     tick(store)
     # What is lost of a step is at most what the clock of the shard is behind.
@@ -142,7 +142,7 @@ def test_what_is_held_waits_no_longer_than_was_left(store, begin, accept, step):
 
 def test_a_hold_that_had_passed_is_over(store, begin, accept, step):
     accept("a")
-    store.leases.hold(begin(), 30, "later", unknown=False)
+    store.steps.hold(begin(), 30, "later", unknown=False)
     for seconds in range(5, 65, 5):
         step(store, HOUR + seconds * 1000)
         store.agenda.look()
@@ -154,7 +154,7 @@ def test_a_hold_that_had_passed_is_over(store, begin, accept, step):
 def test_a_long_hold_is_no_longer_after_a_step_forward_and_back(store, begin, accept, step):
     step(store, 0)
     accept("a")
-    store.leases.hold(begin(), DAY / 1000, "told to wait for a day", unknown=False)
+    store.steps.hold(begin(), DAY / 1000, "told to wait for a day", unknown=False)
     step(store, HOUR)
     tick(store)
     step(store, 0)
@@ -168,7 +168,7 @@ def test_a_message_that_waits_for_more_is_answered_in_its_time(make, chat, step,
     step(store, 0)
     tick(store)
     assert due_in(store) <= 60
-    answer = store.leases.begin(conversation, "t")
+    answer = store.steps.begin(conversation, "t")
     assert (answer.status, answer.until - now(store) <= 60_000) == ("quiet", True)
 
 
@@ -182,7 +182,7 @@ def test_a_lost_doorbell_is_rung_again_in_time(store, accept, step):
 
 def test_a_beat_keeps_the_clock_of_a_store_in_which_nothing_else_happens(store, begin, accept, step):
     accept("a")
-    store.leases.hold(begin(), 600, "later", unknown=False)
+    store.steps.hold(begin(), 600, "later", unknown=False)
     for minute in range(1, 6):
         step(store, HOUR + 60_000 * minute)
         tick(store)
@@ -284,17 +284,17 @@ def test_a_quiet_takeover_ends_in_its_time(make, chat, claim, step, conversation
     store.takeovers.claim(conversation, "kim")
     step(store, 0)
     tick(store)
-    answer = store.leases.begin(conversation, "t")
+    answer = store.steps.begin(conversation, "t")
     assert (answer.status, answer.until - now(store) <= 1_800_000) == ("taken_over", True)
     step(store, 1_800_500)
-    assert store.leases.begin(conversation, "t").status == "hand_back"
+    assert store.steps.begin(conversation, "t").status == "hand_back"
     assert store.takeovers.hand_back_quiet(conversation).status == "handed_back"
 
 
 def test_a_touch_of_the_cadence_comes_after_its_delay(store, begin, accept, step):
     accept("a")
     at = now(store)
-    store.leases.settle(begin(), "answered", follow_up=Planned(0, at, Touch(at + 7_200_000, "step 1")))
+    store.steps.settle(begin(), "answered", follow_up=Planned(0, at, Touch(at + 7_200_000, "step 1")))
     step(store, 0)
     tick(store)
     assert 7_000 < due_in(store, "follow_ups") <= 7_200
@@ -307,7 +307,7 @@ def test_a_touch_is_planned_from_the_clock_as_it_is_when_the_turn_ends(store, be
     accept("a")
     grant, at = begin(), now(store)
     step(store, 0)
-    store.leases.settle(grant, "answered", follow_up=Planned(0, at, Touch(at + 7_200_000, "step 1")))
+    store.steps.settle(grant, "answered", follow_up=Planned(0, at, Touch(at + 7_200_000, "step 1")))
     assert due_in(store, "follow_ups") <= 7_200
     assert store.follow_ups.state_of(LEAD).quiet_from <= now(store)
 
@@ -315,7 +315,7 @@ def test_a_touch_is_planned_from_the_clock_as_it_is_when_the_turn_ends(store, be
 def test_a_touch_that_a_producer_asked_for_keeps_its_time_of_day(store, chat, begin, accept, step):
     accept("a")
     answered_at = now(store)
-    store.leases.settle(begin(), "answered", follow_up=Planned(0, answered_at, Touch(answered_at + HOUR, "step 1")))
+    store.steps.settle(begin(), "answered", follow_up=Planned(0, answered_at, Touch(answered_at + HOUR, "step 1")))
     at = datetime.now(UTC) + timedelta(days=2)
     store.follow_ups.schedule(FollowUp(persona="ava", target="@lead", not_before=at, channel=chat().channel))
     step(store, 0)
@@ -325,7 +325,7 @@ def test_a_touch_that_a_producer_asked_for_keeps_its_time_of_day(store, chat, be
 
 def test_nothing_that_waits_is_younger_than_now(store, begin, accept, step, conversation):
     accept("a", "b")
-    store.leases.hold(begin(), 1, "later", unknown=False)
+    store.steps.hold(begin(), 1, "later", unknown=False)
     step(store, 0)
     tick(store)
     for event_id in ("a", "b"):
@@ -360,7 +360,7 @@ def test_a_store_that_kept_no_clock_goes_by_the_latest_acceptance(store, begin, 
 
 def test_a_small_difference_is_no_step(store, begin, accept, step, state):
     accept("a")
-    store.leases.hold(begin(), 30, "later", unknown=False)
+    store.steps.hold(begin(), 30, "later", unknown=False)
     at = state()["hold_until"]
     step(store, HOUR - 900)
     tick(store)
@@ -369,7 +369,7 @@ def test_a_small_difference_is_no_step(store, begin, accept, step, state):
 
 def test_a_full_step_is_mended_once(store, begin, accept, step):
     accept("a")
-    store.leases.hold(begin(), 300, "later", unknown=False)
+    store.steps.hold(begin(), 300, "later", unknown=False)
     step(store, HOUR - 60_000)
     for _ in range(5):
         tick(store)
@@ -390,7 +390,7 @@ def test_who_speaks_first_gives_way_to_what_the_lead_wrote_after_it(store, event
 @pytest.mark.parametrize("kind", ["ai_opener", "follow_up"])
 def test_what_the_lead_wrote_before_keeps_nobody_from_speaking_first(store, event_of, accept, step, begin, kind):
     accept("a")
-    store.leases.settle(begin(), "answered")
+    store.steps.settle(begin(), "answered")
     step(store, 0)
     store.inbox.accept(event_of(kind))
     assert [lane for _, lane in store.agenda.claim_due()] == ["outreach"]
@@ -400,7 +400,7 @@ def test_what_the_lead_wrote_before_keeps_nobody_from_speaking_first(store, even
 @pytest.mark.parametrize("kind", ["ai_opener", "follow_up"])
 def test_the_order_within_one_millisecond_is_known(store, event_of, accept, begin, state, kind):
     accept("a")
-    store.leases.settle(begin(), "answered")
+    store.steps.settle(begin(), "answered")
     store.inbox.accept(event_of(kind, event_id="b"))
     journal = store.keys.of(LEAD).journal(LEAD, "b")
     store.redis.hset(journal, "accepted_at", state()["last_inbound"])
@@ -412,7 +412,7 @@ def test_the_order_within_one_millisecond_is_known(store, event_of, accept, begi
 
 def test_what_an_older_release_accepted_goes_by_its_time(store, event_of, begin, accept):
     accept("a")
-    store.leases.settle(begin(), "answered")
+    store.steps.settle(begin(), "answered")
     store.inbox.accept(event_of("ai_opener", event_id="b"))
     shard = store.keys.of(LEAD)
     # 0.1.0 takes in a message of the lead: it counts no order.
@@ -450,17 +450,17 @@ def test_a_reply_belongs_to_the_group_that_it_was_given_to(
     grant = begin()
     assert isinstance(grant, Grant)
     if stepped_before_death:
-        store.leases.record(grant, '{"bubbles": ["to both"]}')
+        store.steps.record(grant, '{"bubbles": ["to both"]}')
         step(store, 0)
-    store.leases.settle(grant, "dead", "refused")
+    store.steps.settle(grant, "dead", "refused")
     store.dead_letters.replay(conversation, "a", "place")
     if not stepped_before_death:
         step(store, 0)
         grant = begin()
-        store.leases.record(grant, '{"bubbles": ["to a"]}')
-        store.leases.settle(grant, "answered")
+        store.steps.record(grant, '{"bubbles": ["to a"]}')
+        store.steps.settle(grant, "answered")
     else:
-        store.leases.settle(begin(), "answered")
+        store.steps.settle(begin(), "answered")
     assert journal("b")["fate"] == ("joined" if stepped_before_death else "dead")
 
 
@@ -491,7 +491,7 @@ def test_an_answer_that_comes_late_still_finds_its_event(store, begin, accept, s
         step(store, ahead)
         store.measures.take()
     begin("heir")
-    assert (store.leases.record(late, "the answer").status, store.leases.record(late, "x").reply) == (
+    assert (store.steps.record(late, "the answer").status, store.steps.record(late, "x").reply) == (
         "lost",
         "the answer",
     )

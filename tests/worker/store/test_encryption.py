@@ -121,18 +121,18 @@ def test_nothing_planted_can_be_found_in_the_store_and_all_of_it_comes_back(make
     store = make_store(**encrypted(NEW))
     planted = {**channel, "session_id": "PLANTED-session"}
     store.inbox.accept(chat(event_id="a", message="PLANTED-text", channel=planted))
-    grant = store.leases.begin(conversation, "first")
+    grant = store.steps.begin(conversation, "first")
     assert "PLANTED-text" in grant.head.payload
     assert "PLANTED-session" in grant.channel
-    store.leases.keep_image(grant, "a", "https://images.test/PLANTED-image.png")
-    assert store.leases.record(grant, '{"bubbles": ["PLANTED-reply"]}').reply == '{"bubbles": ["PLANTED-reply"]}'
-    store.leases.hold(grant, 0, "a moment", unknown=False)
-    again = store.leases.begin(conversation, "second")
+    store.steps.keep_image(grant, "a", "https://images.test/PLANTED-image.png")
+    assert store.steps.record(grant, '{"bubbles": ["PLANTED-reply"]}').reply == '{"bubbles": ["PLANTED-reply"]}'
+    store.steps.hold(grant, 0, "a moment", unknown=False)
+    again = store.steps.begin(conversation, "second")
     assert (again.head.image_url, again.head.reply) == (
         "https://images.test/PLANTED-image.png",
         '{"bubbles": ["PLANTED-reply"]}',
     )
-    store.leases.settle(again, "dead", "refused", detail="PLANTED-detail")
+    store.steps.settle(again, "dead", "refused", detail="PLANTED-detail")
     store.inbox.refuse("ava", "@lead", "r", '{"text": "PLANTED-refused"}', "InvalidEvent")
     asked_for = FollowUp(
         persona="ava", target="@lead", own_username="PLANTED-account", not_before="2030-01-01T00:00:00Z"
@@ -159,13 +159,13 @@ def test_plain_and_encrypted_events_of_one_conversation_are_asked_together(make_
     make_store().inbox.accept(chat(event_id="a", message="before"))
     store = make_store(**encrypted(NEW))
     store.inbox.accept(chat(event_id="b", message="after"))
-    grant = store.leases.begin(conversation, "t")
+    grant = store.steps.begin(conversation, "t")
     assert ["before" in grant.entries[0].payload, "after" in grant.entries[1].payload] == [True, True]
 
 
 def test_a_turn_without_the_key_is_granted_without_content(make_store, chat, conversation):
     make_store(**encrypted(OLD)).inbox.accept(chat(event_id="a", message="PLANTED"))
-    grant = make_store(**encrypted(NEW)).leases.begin(conversation, "t")
+    grant = make_store(**encrypted(NEW)).steps.begin(conversation, "t")
     assert grant.undecryptable.cause is Cause.UNDECRYPTABLE
     assert PLANTED not in repr(grant)
 
@@ -178,8 +178,8 @@ def test_a_reply_that_another_process_stored_first_is_not_overwritten_by_one_wit
     stale = begin(of=late)
     let_lease_run_out()
     grant = begin(of=holder)
-    late.leases.record(stale, "from the late one")
-    recorded = holder.leases.record(grant, "from the holder")
+    late.steps.record(stale, "from the late one")
+    recorded = holder.steps.record(grant, "from the holder")
     assert (recorded.status, recorded.reply) == ("holder", "")
     assert recorded.undecryptable.cause is Cause.UNDECRYPTABLE
 
@@ -187,7 +187,7 @@ def test_a_reply_that_another_process_stored_first_is_not_overwritten_by_one_wit
 def test_a_letter_without_its_key_can_be_looked_at_but_for_its_content(make_store, chat, begin, conversation):
     owner = make_store(**encrypted(OLD))
     owner.inbox.accept(chat(event_id="a"))
-    owner.leases.settle(begin(of=owner), "dead", "refused", detail="PLANTED")
+    owner.steps.settle(begin(of=owner), "dead", "refused", detail="PLANTED")
     letter = make_store(**encrypted(NEW)).dead_letters.open(conversation, "a")
     assert (letter.letter.cause, letter.payload, letter.reply, letter.detail) == ("refused", "", None, "")
     assert "is not in PARLEY_ENCRYPTION__KEYS" in letter.undecryptable

@@ -23,7 +23,7 @@ def end(store, channel, chat):
 
     def run(event_id):
         store.inbox.accept(chat(event_id=event_id))
-        store.leases.settle(store.leases.begin(LEAD, uuid.uuid4().hex), "answered")
+        store.steps.settle(store.steps.begin(LEAD, uuid.uuid4().hex), "answered")
         [found] = [each for each in store.notices.read().notices if each.event_id == event_id]
         return store.notices.shard_of(found), found.id.partition("-")[2]
 

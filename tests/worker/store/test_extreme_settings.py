@@ -78,7 +78,7 @@ def test_every_step_ends_and_the_books_balance(make_store, chat, event_of, event
     store.inbox.accept(event_of("event_trigger", event_id="c"))
 
     def begin(token):
-        answer = store.leases.begin(LEAD, token)
+        answer = store.steps.begin(LEAD, token)
         return answer if hasattr(answer, "fence") else None
 
     number = 0
@@ -88,14 +88,14 @@ def test_every_step_ends_and_the_books_balance(make_store, chat, event_of, event
         store.outreach.wait_of(LEAD, f"e{number}", settings["validity"]["ai_opener_seconds"])
         store.personas.hold("bea", settings["gates"]["probe_seconds"], "throttled")
         if number == 1:
-            assert store.leases.hold(grant, 0.001, "later", unknown=False) == "held"
+            assert store.steps.hold(grant, 0.001, "later", unknown=False) == "held"
             continue
-        assert store.leases.renew([grant]) == []
-        assert store.leases.record(grant, '{"bubbles": ["hello"]}').status == "holder"
+        assert store.steps.renew([grant]) == []
+        assert store.steps.record(grant, '{"bubbles": ["hello"]}').status == "holder"
         at = store.follow_ups.now()
         planned = Planned(0, at, Touch(at + int(settings["retention"]["conversation_seconds"]) * 1000, "step 1"))
         fate = "dead" if number == 2 else "answered"
-        assert store.leases.settle(grant, fate, follow_up=planned).status == "settled"
+        assert store.steps.settle(grant, fate, follow_up=planned).status == "settled"
     assert store.follow_up_caps.held_back([store.follow_ups.state_of(LEAD)], store.follow_ups.now()) is not None
     store.agenda.claim_due()
     assert store.dead_letters.replay(LEAD, "a", "append").status in ("replayed", "covered")
@@ -107,8 +107,8 @@ def test_a_conversation_that_outlives_its_events_numbers_its_follow_ups_on(make_
     """The rule of ``config.budgets``: the number of a plan is part of the id of its follow-up."""
     store = make_store()
     store.inbox.accept(chat(event_id="a"))
-    grant = store.leases.begin(LEAD, "t")
+    grant = store.steps.begin(LEAD, "t")
     at = store.follow_ups.now()
-    store.leases.settle(grant, "dead", follow_up=Planned(0, at, Touch(at, "step 1")))
+    store.steps.settle(grant, "dead", follow_up=Planned(0, at, Touch(at, "step 1")))
     shard = store.keys.of(LEAD)
     assert store.redis.pttl(shard.conversation(LEAD)) >= store.redis.pttl(shard.journal(LEAD, "a"))

@@ -49,7 +49,7 @@ def rung(claimed):
 def look_at(store, claimed):
     """A worker takes these doorbells; no turn is granted, because the persona is paused."""
     for conversation, _ in claimed:
-        assert isinstance(store.leases.begin(conversation, f"t-{conversation.name}"), NotNow)
+        assert isinstance(store.steps.begin(conversation, f"t-{conversation.name}"), NotNow)
 
 
 def ticks(store, count, taken=True):
@@ -153,8 +153,8 @@ def test_what_waited_for_its_own_moment_keeps_its_place(store, enqueue, reason):
     enqueue("ava", 60)
     first = store.agenda.claim_due()
     for conversation, _ in first:
-        grant = store.leases.begin(conversation, f"t-{conversation.name}")
-        store.leases.hold(grant, 0, reason, unknown=False, asked=False)
+        grant = store.steps.begin(conversation, f"t-{conversation.name}")
+        store.steps.hold(grant, 0, reason, unknown=False, asked=False)
     assert store.agenda.claim_due() == first
 
 
@@ -162,9 +162,9 @@ def test_a_stored_reply_keeps_its_place(store, enqueue):
     enqueue("ava", 60)
     first = store.agenda.claim_due()
     for conversation, _ in first:
-        grant = store.leases.begin(conversation, f"t-{conversation.name}")
-        store.leases.record(grant, "{}")
-        store.leases.hold(grant, 0, "next bubble 2 of 3", unknown=False, bubbles_sent=1)
+        grant = store.steps.begin(conversation, f"t-{conversation.name}")
+        store.steps.record(grant, "{}")
+        store.steps.hold(grant, 0, "next bubble 2 of 3", unknown=False, bubbles_sent=1)
     assert store.agenda.claim_due() == first
 
 
@@ -291,7 +291,7 @@ def test_workers_with_old_and_new_settings_hide_nothing_from_each_other(store, m
 
 def test_what_is_held_comes_back_when_its_hold_ends(store, make_store, chat, begin, due):
     store.inbox.accept(chat())
-    store.leases.hold(begin(), 60, "persona unavailable (503)", unknown=False)
+    store.steps.hold(begin(), 60, "persona unavailable (503)", unknown=False)
     until = due()
     make_due(store)
     make_store(**ONLY_BEA).agenda.claim_due()
@@ -304,7 +304,7 @@ def test_what_ended_while_it_was_parked_is_forgotten(store, make_store, chat, be
     store.inbox.accept(chat())
     make_due(store)
     make_store(**ONLY_BEA).agenda.claim_due()
-    store.leases.settle(begin(), "answered")
+    store.steps.settle(begin(), "answered")
     assert (store.agenda.claim_due(), due()) == ([], None)
     assert list(store.redis.scan_iter("*parked*")) == []
 

@@ -63,7 +63,7 @@ def test_what_brings_new_work_is_refused_and_changes_nothing(
     store, make_store, conversation, chat, event_of, accept, begin, fill, everything
 ):
     accept("dead")
-    store.leases.settle(begin(), "dead", "for the test")
+    store.steps.settle(begin(), "dead", "for the test")
     accept("waits")
     store.inbox.refuse("ava", "@lead", "letter", "{}", "for the test")
     store.inbox.accept(event_of("ai_opener", target="@opened"))
@@ -78,7 +78,7 @@ def test_what_brings_new_work_is_refused_and_changes_nothing(
         "accept what ends a takeover": lambda: watching.inbox.accept(chat(target="@live", channel=over)),
         "accept many": lambda: store.inbox.accept_many([chat(event_id="one"), chat(event_id="two", target="@two")]),
         "schedule": lambda: store.follow_ups.schedule(event_of("follow_up", not_before=soon)),
-        "begin": lambda: store.leases.begin(conversation, "token"),
+        "begin": lambda: store.steps.begin(conversation, "token"),
         "ring": lambda: store.agenda.claim_due(),
         "refuse": lambda: store.inbox.refuse("ava", "@lead", "bad", "{}", "for the test"),
         "replay": lambda: store.dead_letters.replay(conversation, "dead", "append"),
@@ -93,7 +93,7 @@ def test_what_brings_new_work_is_refused_and_changes_nothing(
         assert everything() == before, name
     fill("0")
     assert store.inbox.accept(chat(event_id="new")).status == "accepted"
-    assert not isinstance(store.leases.begin(conversation, "token"), NotNow)
+    assert not isinstance(store.steps.begin(conversation, "token"), NotNow)
 
 
 def test_a_refused_event_is_neither_accepted_nor_a_refusal_to_be_kept(store, chat, make_settings, fill):
@@ -115,10 +115,10 @@ def test_a_turn_under_way_ends_as_ever(store, conversation, accept, begin, fill,
     grant = begin()
     fill()
     assert store.places.admit(conversation, grant.token, 1).wait_seconds == 0
-    store.leases.keep_image(grant, "a", "https://hosted")
-    assert store.leases.renew([grant]) == []
-    assert store.leases.record(grant, "reply").status == "holder"
-    assert store.leases.settle(grant, "answered", mark="started").status == "settled"
+    store.steps.keep_image(grant, "a", "https://hosted")
+    assert store.steps.renew([grant]) == []
+    assert store.steps.record(grant, "reply").status == "holder"
+    assert store.steps.settle(grant, "answered", mark="started").status == "settled"
     assert (journal("a")["fate"], inbox()) == ("answered", [])
 
 
@@ -128,7 +128,7 @@ def test_it_ends_with_any_fate(store, accept, begin, fill, journal, fate):
     grant = begin()
     fill()
     mark = "sealed" if fate == "sealed" else "escalated" if fate == "dead" else ""
-    assert store.leases.settle(grant, fate, "for the test", mark, "detail").status == "settled"
+    assert store.steps.settle(grant, fate, "for the test", mark, "detail").status == "settled"
     assert journal("a")["fate"] == fate
 
 
@@ -137,7 +137,7 @@ def test_a_turn_under_way_is_held(store, accept, begin, fill, journal, unknown):
     accept("a")
     grant = begin()
     fill()
-    assert store.leases.hold(grant, 5, "no answer", unknown=unknown, bubbles_sent=1) == "held"
+    assert store.steps.hold(grant, 5, "no answer", unknown=unknown, bubbles_sent=1) == "held"
     assert journal("a")["step"] == "waiting"
 
 
@@ -145,7 +145,7 @@ def test_a_turn_under_way_is_handed_over(store, accept, begin, fill, journal):
     accept("a")
     grant = begin()
     fill()
-    assert store.leases.hand_over([grant]) == 1
+    assert store.steps.hand_over([grant]) == 1
     assert journal("a")["asks_handed_over"] == "1"
 
 
@@ -155,8 +155,8 @@ def test_its_holder_is_told_that_its_lease_is_lost(store, accept, begin, fill, l
     let_lease_run_out()
     begin()
     fill()
-    assert store.leases.record(old, "late").status == "lost"
-    assert store.leases.renew([old]) == [old]
+    assert store.steps.record(old, "late").status == "lost"
+    assert store.steps.renew([old]) == [old]
 
 
 def test_gates_close_and_open(store, accept, fill):
@@ -173,10 +173,10 @@ def test_a_call_under_way_begins_and_ends(store, accept, begin, fill, journal):
     accept("a")
     grant = begin()
     fill()
-    assert store.leases.asking(grant)
+    assert store.steps.asking(grant)
     with pytest.raises(StoreFull):
-        store.leases.left_out(grant, "image")
-    store.leases.not_called(grant)
+        store.steps.left_out(grant, "image")
+    store.steps.not_called(grant)
     assert journal("a")["asks_handed_over"] == "1"
 
 
@@ -184,7 +184,7 @@ def test_an_error_of_our_own_is_counted(store, accept, begin, fill):
     accept("a")
     grant = begin()
     fill()
-    assert store.leases.stumble(grant, called=False, answered=0).in_all == 1
+    assert store.steps.stumble(grant, called=False, answered=0).in_all == 1
 
 
 def test_places_are_renewed_and_given_to_the_next_in_line(make_store, conversation, event_of, fill):
@@ -205,8 +205,8 @@ def test_who_waits_at_a_gate_tries_it_and_what_is_held_for_it_is_woken(store, ac
     grant, at_gate = begin(), Conversation("ava", "@at-gate")
     store.inbox.accept(chat(target=at_gate.target))
     store.personas.close_for_probing("ava", "circuit", "away")
-    store.leases.hold(grant, 500, "persona_unavailable", unknown=False)
-    assert store.leases.begin(at_gate, "token").status == "held"
+    store.steps.hold(grant, 500, "persona_unavailable", unknown=False)
+    assert store.steps.begin(at_gate, "token").status == "held"
     fill()
     assert store.errands.take() == []
     assert store.gates.let_one_try(owner_of("circuit", "ava"), "circuit", 60) == at_gate
@@ -229,7 +229,7 @@ def test_an_opener_under_way_has_its_moment_and_its_outcome(make_store, conversa
 
 def test_an_operator_can_take_over_hand_back_seal_and_discard(store, conversation, accept, begin, fill, claim):
     accept("dead")
-    store.leases.settle(begin(), "dead", "for the test")
+    store.steps.settle(begin(), "dead", "for the test")
     accept("waits")
     fill()
     assert claim().status == "claimed"

@@ -25,13 +25,13 @@ def test_joined_goes_on_as_usual_and_at_once(store, accept, claim, begin, conver
 def test_what_speaks_first_goes_on_with_the_next_tick(store, accept, claim, begin, event_of, conversation, eventually):
     accept("a")
     wrote_at = clock_ms(store.redis)
-    store.leases.settle(begin(), "answered", mark="started")
+    store.steps.settle(begin(), "answered", mark="started")
     claim()
     # What is accepted in the millisecond in which the lead wrote counts as overtaken by the lead.
     eventually(lambda: clock_ms(store.redis) > wrote_at, "the next millisecond")
     store.inbox.accept(event_of("ai_opener"))
     store.agenda.claim_due()
-    assert store.leases.begin(conversation, "t").status == "taken_over"
+    assert store.steps.begin(conversation, "t").status == "taken_over"
     store.takeovers.hand_back(conversation, "joined")
     assert [found for found, *_ in store.agenda.claim_due()] == [conversation]
     assert begin().head.kind == "ai_opener"
@@ -65,7 +65,7 @@ def test_last_keeps_all_images_of_the_newest_message(store, accept, chat, claim,
 
 def test_last_without_any_message_drops_all(store, accept, claim, begin, event_of, conversation, inbox):
     accept("a")
-    store.leases.settle(begin(), "answered")
+    store.steps.settle(begin(), "answered")
     claim()
     store.inbox.accept(event_of("event_trigger"))
     assert store.takeovers.hand_back(conversation, "last").dropped == 1
@@ -78,8 +78,8 @@ def test_last_delivers_the_stored_reply_when_it_answers_the_newest_message(
     accept("a", "b")
     grant = begin()
     claim()
-    store.leases.record(grant, "a reply")
-    store.leases.hold(grant, 0, "taken over", unknown=False)
+    store.steps.record(grant, "a reply")
+    store.steps.hold(grant, 0, "taken over", unknown=False)
     assert store.takeovers.hand_back(conversation, "last").dropped == 0
     assert begin().head.reply == "a reply"
 
@@ -89,8 +89,8 @@ def test_last_drops_a_stored_reply_to_something_older(store, accept, claim, begi
     grant = begin()
     claim()
     accept("b")
-    store.leases.record(grant, "a reply")
-    store.leases.hold(grant, 0, "taken over", unknown=False)
+    store.steps.record(grant, "a reply")
+    store.steps.hold(grant, 0, "taken over", unknown=False)
     store.takeovers.hand_back(conversation, "last")
     resumed = begin()
     assert [(entry.event_id, entry.reply) for entry in resumed.entries] == [("b", None)]
@@ -113,8 +113,8 @@ def test_members_of_a_dead_group_end_with_the_replayed_head_that_is_dropped(
 ):
     accept("a", "b")
     grant = begin()
-    store.leases.record(grant, json.dumps({"bubbles": ["hi"], "fate": "answered"}))
-    store.leases.settle(grant, "dead", "delivery refused")
+    store.steps.record(grant, json.dumps({"bubbles": ["hi"], "fate": "answered"}))
+    store.steps.settle(grant, "dead", "delivery refused")
     assert store.dead_letters.replay(conversation, "a", "place").status == "replayed"
     claim()
     store.takeovers.hand_back(conversation, "none")
@@ -125,7 +125,7 @@ def test_members_of_a_dead_group_end_with_the_replayed_head_that_is_dropped(
 
 def test_what_died_before_keeps_its_place_among_what_was_dropped(store, accept, claim, begin, conversation):
     accept("a")
-    store.leases.settle(begin(), "dead", "refused")
+    store.steps.settle(begin(), "dead", "refused")
     accept("b")
     claim()
     store.takeovers.hand_back(conversation, "none")
@@ -148,7 +148,7 @@ def test_a_hold_of_the_head_stays_and_goes_with_it(store, accept, claim, begin, 
     for answer, status in (("joined", "held"), ("none", "empty")):
         accept("a", "b") if answer == "joined" else None
         if answer == "joined":
-            store.leases.hold(begin(), 60, "throttled", unknown=False)
+            store.steps.hold(begin(), 60, "throttled", unknown=False)
         claim()
         store.takeovers.hand_back(conversation, answer)
         assert refused().status == status
@@ -169,8 +169,8 @@ def test_what_is_being_asked_stays_and_ends_as_its_turn_says(
     done = store.takeovers.hand_back(conversation, answer)
     kept = {"joined": ["a", "b", "c", "d"], "last": ["a", "b", "d"], "none": ["a", "b"]}[answer]
     assert (inbox(), done.left, due()) == (kept, len(kept), lease_until)
-    assert store.leases.record(grant, "a reply").status == "holder"
-    assert store.leases.settle(grant, "answered").left == len(kept) - 2
+    assert store.steps.record(grant, "a reply").status == "holder"
+    assert store.steps.settle(grant, "answered").left == len(kept) - 2
     assert inbox() == kept[2:]
     (account,) = store.books.accounts()
     assert (account.answered, account.joined, account.unexplained) == (1, 1, 0)
@@ -187,10 +187,10 @@ def test_a_holder_that_wakes_up_after_its_events_were_dropped_changes_nothing(
     let_lease_run_out()
     store.takeovers.hand_back(conversation, answer)
     before = inbox()
-    assert store.leases.record(grant, "late").status == "settled"
-    assert store.leases.settle(grant, "answered").status == "lost"
-    assert store.leases.hold(grant, 1, "later", unknown=True) == "lost"
-    assert store.leases.renew([grant]) == [grant]
+    assert store.steps.record(grant, "late").status == "settled"
+    assert store.steps.settle(grant, "answered").status == "lost"
+    assert store.steps.hold(grant, 1, "later", unknown=True) == "lost"
+    assert store.steps.renew([grant]) == [grant]
     assert inbox() == before
 
 

@@ -48,7 +48,7 @@ def test_a_producer_s_own_id_that_looks_like_a_further_image_is_another_event(
     while inbox():
         grant = begin()
         said += words_of(grant)
-        store.leases.settle(grant, "answered")
+        store.steps.settle(grant, "answered")
     assert sorted(said) == ["", "my own", "two images"]
     for event in (own, message):
         assert producer.enqueue(event).status == "duplicate"

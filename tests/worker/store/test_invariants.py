@@ -84,7 +84,7 @@ class Interleavings(RuleBasedStateMachine):
     def begin(self, conversation):
         model = self.models[conversation]
         token = f"t{next(self.numbers)}"
-        answer = self.store.leases.begin(conversation, token)
+        answer = self.store.steps.begin(conversation, token)
         if not model.inbox:
             assert answer.status == "empty"
             return multiple()
@@ -118,9 +118,9 @@ class Interleavings(RuleBasedStateMachine):
             model.inbox[0].asks += 1
         assert answer.head.asks == model.inbox[0].asks
         if answer.head.step == "begun":
-            assert self.store.leases.asking(answer) == "asking"
+            assert self.store.steps.asking(answer) == "asking"
             answer = replace(answer, entries=(answer.head._replace(step="asking"), *answer.entries[1:]))
-        again = self.store.leases.begin(conversation, token)
+        again = self.store.steps.begin(conversation, token)
         assert (again.fence, again.entries) == (answer.fence, answer.entries)
         return answer
 
@@ -128,7 +128,7 @@ class Interleavings(RuleBasedStateMachine):
     def record(self, grant, text):
         model = self.models[grant.conversation]
         head = next((event for event in model.inbox if event.event_id == grant.head.event_id), None)
-        recorded = self.store.leases.record(grant, text)
+        recorded = self.store.steps.record(grant, text)
         if head is None:
             assert recorded.status == "settled"
             return
@@ -136,7 +136,7 @@ class Interleavings(RuleBasedStateMachine):
         assert recorded.reply == head.reply, "the first stored reply wins"
         holder = "taken_over" if model.taken else "holder"
         assert recorded.status == (holder if model.holder == grant.token else "lost")
-        assert self.store.leases.record(grant, "another") == recorded
+        assert self.store.steps.record(grant, "another") == recorded
         model.lease_live = model.lease_live or model.holder == grant.token
 
     @rule(
@@ -147,7 +147,7 @@ class Interleavings(RuleBasedStateMachine):
     def settle(self, grant, fate, escalated=False):
         model = self.models[grant.conversation]
         mark = "escalated" if escalated and fate == "dead" else ""
-        settled = self.store.leases.settle(grant, fate, mark=mark)
+        settled = self.store.steps.settle(grant, fate, mark=mark)
         if model.holder != grant.token:
             assert settled.status == "lost"
             return
@@ -173,13 +173,13 @@ class Interleavings(RuleBasedStateMachine):
                 model.answered_rank = max(model.answered_rank, event.rank)
         model.holder, model.lease_live, model.held, model.group, model.doubted = None, False, False, 0, False
         assert settled.left == len(model.inbox)
-        assert self.store.leases.settle(grant, fate).status == "repeated"
+        assert self.store.steps.settle(grant, fate).status == "repeated"
 
     @rule(grant=consumes(grants), outcome=st.sampled_from(["known", "unknown", "not asked"]))
     def hold(self, grant, outcome):
         model = self.models[grant.conversation]
         unknown, asked = outcome == "unknown", outcome != "not asked"
-        held = self.store.leases.hold(grant, 1000, "later", unknown=unknown, asked=asked)
+        held = self.store.steps.hold(grant, 1000, "later", unknown=unknown, asked=asked)
         if model.holder != grant.token:
             assert held == "lost"
             return
@@ -195,7 +195,7 @@ class Interleavings(RuleBasedStateMachine):
             gives_way = head.kind in SPEAK_FIRST and self.lead_wrote_since(grant.conversation, head)
         model.holder, model.lease_live, model.held = None, False, not gives_way
         model.may_be_held = model.ended_by_step = False
-        assert self.store.leases.hold(grant, 1000, "later", unknown=unknown, asked=asked) == "repeated"
+        assert self.store.steps.hold(grant, 1000, "later", unknown=unknown, asked=asked) == "repeated"
 
     def lead_wrote_since(self, conversation, event):
         return self.models[conversation].last_chat > number_of(event)
@@ -219,10 +219,10 @@ class Interleavings(RuleBasedStateMachine):
     @rule(grant=grants)
     def hand_over(self, grant):
         model = self.models[grant.conversation]
-        assert self.store.leases.hand_over([grant]) == (model.holder == grant.token)
+        assert self.store.steps.hand_over([grant]) == (model.holder == grant.token)
         if model.holder == grant.token:
             model.holder, model.lease_live, model.left_open = None, False, True
-            assert self.store.leases.hand_over([grant]) == 0
+            assert self.store.steps.hand_over([grant]) == 0
 
     @rule(
         conversation=st.sampled_from(CONVERSATIONS),
@@ -366,7 +366,7 @@ class Interleavings(RuleBasedStateMachine):
     @rule(grant=grants)
     def renew(self, grant):
         model = self.models[grant.conversation]
-        lost = self.store.leases.renew([grant])
+        lost = self.store.steps.renew([grant])
         assert bool(lost) == (model.holder != grant.token)
         model.lease_live = model.lease_live or not lost
 
@@ -416,7 +416,7 @@ class Interleavings(RuleBasedStateMachine):
     def one_turn_at_a_time(self):
         for conversation, model in self.models.items():
             if model.lease_live:
-                answer = self.store.leases.begin(conversation, "an intruder")
+                answer = self.store.steps.begin(conversation, "an intruder")
                 assert isinstance(answer, NotNow)
                 assert answer.status == "busy"
 

@@ -68,8 +68,8 @@ def test_opening_a_gate_does_not_let_a_campaign_out_at_once(make_store, chat, ev
     store.personas.pause("ava", "")
     while claimed := store.agenda.claim_due():
         for conversation, _ in claimed:
-            store.leases.begin(conversation, "t")
-    store.leases.begin(Conversation("ava", "@lead"), "t")
+            store.steps.begin(conversation, "t")
+    store.steps.begin(Conversation("ava", "@lead"), "t")
     store.personas.open_gate("ava", "paused")
     claimed = store.agenda.claim_due()
     assert claimed[0] == (Conversation("ava", "@lead"), "turns")
@@ -81,14 +81,14 @@ def test_a_message_leads_at_once_although_what_is_in_front_is_held(
     store, chat, event_of, begin, refused, conversation, kind
 ):
     store.inbox.accept(event_of(kind))
-    store.leases.hold(begin(), 86_400, "outreach ramp", unknown=False, asked=False)
+    store.steps.hold(begin(), 86_400, "outreach ramp", unknown=False, asked=False)
     assert refused().status == "held"
     assert store.redis.llen("turns") == 0
     store.inbox.accept(chat(event_id="m"))
     assert store.redis.llen("turns") == 1, "rung for in the lane of leads who wait"
     grant = begin()
     assert (grant.head.kind, grant.last_inbound >= grant.head.accepted_at) == (kind, True)
-    store.leases.settle(grant, "skipped", "the lead wrote in the meantime")
+    store.steps.settle(grant, "skipped", "the lead wrote in the meantime")
     assert store.redis.llen("turns") == 2
     assert begin().head.event_id == "m"
 
@@ -97,8 +97,8 @@ def test_a_message_leads_although_the_opener_still_waits_to_be_rung_for(store, c
     store.inbox.accept(event_of("ai_opener"))
     store.inbox.accept(chat())
     assert store.redis.llen("turns") == 1
-    store.leases.settle(begin(), "skipped")
-    store.leases.settle(begin(), "answered")
+    store.steps.settle(begin(), "skipped")
+    store.steps.settle(begin(), "answered")
     assert store.agenda.claim_due() == [], "what was ready has ended"
 
 
@@ -108,7 +108,7 @@ def test_a_message_leads_although_the_opener_was_asked_and_waits_in_line_again(
 ):
     store = make_store(join={"settle_seconds": settle_seconds}, agenda={"outreach_limit": 1})
     store.inbox.accept(event_of("ai_opener"))
-    store.leases.hold(begin(of=store), 1, "persona unavailable (503)", unknown=False)
+    store.steps.hold(begin(of=store), 1, "persona unavailable (503)", unknown=False)
     let_hold_run_out()
     make_due(store)
     store.doorbells.ring([(Conversation("ava", "@other"), "outreach")])
@@ -121,7 +121,7 @@ def test_a_message_leads_although_the_opener_was_asked_before_the_gate_closed(
     store, chat, event_of, begin, refused, let_hold_run_out
 ):
     store.inbox.accept(event_of("ai_opener"))
-    store.leases.hold(begin(), 1, "persona unavailable (503)", unknown=False)
+    store.steps.hold(begin(), 1, "persona unavailable (503)", unknown=False)
     let_hold_run_out()
     stop_outreach(store, "ava", "15 of the last 50")
     assert refused().status == "outreach"
@@ -145,7 +145,7 @@ def test_several_that_wait_in_front_all_give_way_in_the_lane_of_the_lead(store, 
     store.inbox.accept(chat(event_id="m"))
     store.redis.delete("turns")
     for _ in range(2):
-        store.leases.settle(begin(), "skipped")
+        store.steps.settle(begin(), "skipped")
         assert store.redis.llen("turns") == 1
         store.redis.delete("turns")
     assert begin().head.event_id == "m"
@@ -155,7 +155,7 @@ def test_what_is_held_while_its_lead_writes_gives_way_too(store, chat, event_of,
     store.inbox.accept(event_of("ai_opener"))
     grant = begin()
     store.inbox.accept(chat())
-    store.leases.hold(grant, 86_400, "outreach ramp", unknown=False, asked=False)
+    store.steps.hold(grant, 86_400, "outreach ramp", unknown=False, asked=False)
     assert begin().head.kind == "ai_opener", "not held"
 
 
@@ -163,13 +163,13 @@ def test_what_is_held_for_its_moment_while_something_happens_gives_way_too(store
     store.inbox.accept(event_of("ai_opener"))
     grant = begin()
     store.inbox.accept(event_of("event_trigger"))
-    store.leases.hold(grant, 86_400, "outreach ramp", unknown=False, asked=False)
+    store.steps.hold(grant, 86_400, "outreach ramp", unknown=False, asked=False)
     assert begin().head.kind == "ai_opener", "not held"
 
 
 def test_an_opener_that_may_have_been_made_stays_held_for_its_own_reason(store, chat, event_of, begin, refused):
     store.inbox.accept(event_of("ai_opener"))
-    store.leases.hold(begin(), 60, "no answer", unknown=True)
+    store.steps.hold(begin(), 60, "no answer", unknown=True)
     store.inbox.accept(chat())
     assert refused().reason == "no answer"
 
@@ -179,7 +179,7 @@ def test_the_gate_keeps_outreach_and_lets_leads_through(store, chat, event_of, b
     for kind in ("ai_opener", "follow_up"):
         conversation = Conversation("ava", f"@{kind}")
         store.inbox.accept(event_of(kind, target=conversation.target))
-        answer = store.leases.begin(conversation, "t")
+        answer = store.steps.begin(conversation, "t")
         assert (answer.status, answer.reason) == ("outreach", "15 of the last 50")
     store.inbox.accept(event_of("event_trigger"))
     assert begin().head.kind == "event_trigger"
@@ -197,16 +197,16 @@ def test_the_gate_lets_outreach_through_that_keeps_an_event_of_the_platform_wait
     store.inbox.accept(event_of("event_trigger"))
     assert store.redis.llen("turns") == 1
     for token, kind in (("t1", "ai_opener"), ("t2", "follow_up")):
-        for grant in (store.leases.begin(conversation, token), store.leases.begin(conversation, token)):
+        for grant in (store.steps.begin(conversation, token), store.steps.begin(conversation, token)):
             assert (grant.head.kind, grant.gives_way) == (kind, True)
-        store.leases.settle(grant, "skipped")
-    grant = store.leases.begin(conversation, "t3")
+        store.steps.settle(grant, "skipped")
+    grant = store.steps.begin(conversation, "t3")
     assert (grant.head.kind, grant.gives_way) == ("event_trigger", False)
 
 
 def test_a_reply_that_is_stored_goes_out_although_outreach_was_stopped(store, event_of, begin, let_lease_run_out):
     store.inbox.accept(event_of("ai_opener"))
-    store.leases.record(begin(), "reply")
+    store.steps.record(begin(), "reply")
     let_lease_run_out()
     stop_outreach(store, "ava", "15 of the last 50")
     store.inbox.accept(event_of("event_trigger"))
@@ -230,7 +230,7 @@ def test_what_waited_for_the_gate_goes_on_when_it_opens(store, event_of, refused
     assert store.agenda.claim_due() == []
     store.personas.open_gate("ava", "outreach")
     assert store.agenda.claim_due() == [(conversation, "outreach")]
-    assert isinstance(store.leases.begin(conversation, "t"), Grant)
+    assert isinstance(store.steps.begin(conversation, "t"), Grant)
 
 
 def test_what_was_lost_from_the_ready_ones_is_found_by_the_agenda(store, event_of, conversation):
@@ -247,7 +247,7 @@ def test_a_lead_who_writes_while_an_opener_waits_for_its_turn_to_hold_is_not_kep
     assert store.agenda.claim_due() == [(conversation, "outreach")]
     grant = begin()
     store.inbox.accept(chat())
-    store.leases.hold(grant, 3600, "the key's own limit of calls", unknown=False, asked=False)
+    store.steps.hold(grant, 3600, "the key's own limit of calls", unknown=False, asked=False)
     assert due() <= store.follow_ups.now()
     assert store.agenda.claim_due() == [(conversation, "turns")]
 
@@ -260,7 +260,7 @@ def test_a_lead_who_writes_while_an_opener_is_asked_is_rung_for_when_it_has_ende
     store.inbox.accept(chat())
     assert store.redis.llen("turns") == 0
     assert due() == int(state()["lease_until"])
-    store.leases.settle(grant, "answered")
+    store.steps.settle(grant, "answered")
     assert store.redis.llen("turns") == 1
 
 

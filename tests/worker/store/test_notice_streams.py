@@ -36,7 +36,7 @@ def end(channel: dict[str, Any]) -> Callable[..., str]:
         lead = Conversation("ava", target)
         event = InboundChat(persona="ava", target=target, channel=channel, message="hi")
         store.inbox.accept(event)
-        store.leases.settle(store.leases.begin(lead, uuid.uuid4().hex), "answered")
+        store.steps.settle(store.steps.begin(lead, uuid.uuid4().hex), "answered")
         return event.event_id
 
     return run
@@ -191,12 +191,12 @@ def test_a_store_that_was_set_back_shows_a_reader_what_came_since(store, end):
 def test_a_full_store_gives_fates_and_tells_them(store, end, channel):
     lead = Conversation("ava", "@lead")
     store.inbox.accept(InboundChat(persona="ava", target="@lead", channel=channel, message="hi", event_id="e1"))
-    grant = store.leases.begin(lead, "token")
+    grant = store.steps.begin(lead, "token")
     store.redis.config_set("maxmemory", "100kb")
     try:
         with pytest.raises(OutOfMemoryError):
             store.redis.set("more", "x")
-        store.leases.settle(grant, "answered")
+        store.steps.settle(grant, "answered")
         store.notices.keep()
         assert [each.event_id for each in store.notices.read().notices] == ["e1"]
         assert store.notices.erase(lead) == 1

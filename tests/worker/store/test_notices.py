@@ -60,11 +60,11 @@ def turn(store: Store) -> Callable[..., None]:
 
     def run(fate: Any = "answered", reason: str = "", *, reply: str = "", **more: Any) -> None:
         store.redis.hset(store.keys.of(LEAD).conversation(LEAD), "hold_until", 0)
-        grant = store.leases.begin(LEAD, uuid.uuid4().hex)
+        grant = store.steps.begin(LEAD, uuid.uuid4().hex)
         assert isinstance(grant, Grant), grant
         if reply:
-            store.leases.record(grant, reply)
-        store.leases.settle(grant, fate, reason, **more)
+            store.steps.record(grant, reply)
+        store.steps.settle(grant, fate, reason, **more)
 
     return run
 

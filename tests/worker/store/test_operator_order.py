@@ -76,7 +76,7 @@ class Play:
     def begin(self, _: str) -> None:
         if self.lot.random() < 0.8:
             self.store.redis.hdel(self.keys.conversation, "hold_until")
-        grant = self.store.leases.begin(self.lead, uuid.uuid4().hex)
+        grant = self.store.steps.begin(self.lead, uuid.uuid4().hex)
         if not isinstance(grant, Grant):
             return
         self.grants.append(grant)
@@ -91,20 +91,20 @@ class Play:
 
     def record(self, _: str) -> None:
         if self.grants and (grant := self.lot.choice(self.grants[-3:])).head.reply is None:
-            self.store.leases.record(grant, Reply(("hi",)).to_json())
+            self.store.steps.record(grant, Reply(("hi",)).to_json())
 
     def hold(self, _: str) -> None:
         if self.grants:
             before, seconds = sorted(self.inbox()), self.lot.choice((0, 600))
             unknown, asked = self.lot.random() < 0.4, self.lot.random() < 0.7
-            self.store.leases.hold(self.lot.choice(self.grants[-3:]), seconds, "x", unknown=unknown, asked=asked)
+            self.store.steps.hold(self.lot.choice(self.grants[-3:]), seconds, "x", unknown=unknown, asked=asked)
             assert sorted(self.inbox()) == before
 
     def settle(self, _: str) -> None:
         if not self.grants:
             return
         grant, before = self.lot.choice(self.grants[-3:]), self.inbox()
-        settled = self.store.leases.settle(grant, self.lot.choice(("answered", "answered", "dead", "skipped")), "x")
+        settled = self.store.steps.settle(grant, self.lot.choice(("answered", "answered", "dead", "skipped")), "x")
         gone = {each for each in before if each not in self.inbox()}
         assert gone == ({entry.event_id for entry in grant.entries} if settled.status == "settled" else set())
 

@@ -81,9 +81,9 @@ def test_what_is_left_when_a_turn_settles_is_rung_for(store, event_of, begin, ru
     for _ in range(2):
         store.inbox.accept(event_of("event_trigger"))
     rung()
-    assert store.leases.settle(begin(), "answered").left == 1
+    assert store.steps.settle(begin(), "answered").left == 1
     assert rung() == ["@lead"]
-    assert store.leases.settle(begin(), "answered").left == 0
+    assert store.steps.settle(begin(), "answered").left == 0
     assert rung() == []
 
 
@@ -91,7 +91,7 @@ def test_what_is_left_is_rung_for_again_when_that_doorbell_is_lost(store, event_
     """After the pause for lost doorbells, not only after the lease of the turn that has ended."""
     for _ in range(2):
         store.inbox.accept(event_of("event_trigger"))
-    store.leases.settle(begin(), "answered")
+    store.steps.settle(begin(), "answered")
     assert 0 < due() - clock_ms(store.redis) <= 4000
 
 
@@ -174,7 +174,7 @@ def test_a_conversation_that_nobody_rang_for_is_found_by_the_agenda(make_store, 
 
 def test_a_letter_that_is_given_back_is_rung_for(store, accept, begin, rung, conversation):
     accept("a")
-    store.leases.settle(begin(), "dead", "bad_reply")
+    store.steps.settle(begin(), "dead", "bad_reply")
     rung()
     assert store.dead_letters.replay(conversation, "a", "place").status == "replayed"
     assert rung() == ["@lead"]

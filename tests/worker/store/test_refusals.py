@@ -75,7 +75,7 @@ def test_an_event_that_comes_again_mended_is_accepted_and_its_letter_closed(stor
     assert words(store) == ["refused", "readmitted", "accepted"]
     grant = begin()
     assert [entry.event_id for entry in grant.entries] == ["m1"]
-    store.leases.settle(grant, "answered")
+    store.steps.settle(grant, "answered")
     assert store.inbox.accept(event).status == "duplicate"
     assert books() == (1, 0, 0)
 

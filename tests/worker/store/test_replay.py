@@ -28,8 +28,8 @@ def turn(store, chat, begin):
             store.inbox.accept(chat(event_id=event_id, **fields))
         grant = begin()
         if reply:
-            store.leases.record(grant, reply, farewell=reply == FAREWELL)
-        store.leases.settle(grant, fate, cause if fate == "dead" else "")
+            store.steps.record(grant, reply, farewell=reply == FAREWELL)
+        store.steps.settle(grant, fate, cause if fate == "dead" else "")
         return grant
 
     return run
@@ -103,11 +103,11 @@ def test_it_does_not_expire_while_it_waits_and_does_again_afterwards(store, turn
 
 def test_the_budget_of_attempts_is_fresh(store, chat, begin, let_hold_run_out, let_lease_run_out, replay, journal):
     store.inbox.accept(chat(event_id="a"))
-    store.leases.hold(begin(), 60, "no answer", unknown=True, failed=Failed("unknown", 5))
+    store.steps.hold(begin(), 60, "no answer", unknown=True, failed=Failed("unknown", 5))
     let_hold_run_out()
-    store.leases.asking(begin())
+    store.steps.asking(begin())
     let_lease_run_out()
-    store.leases.settle(begin(), "dead", "gave up")
+    store.steps.settle(begin(), "dead", "gave up")
     assert {"asks", "ask_unknowns", "asks_vanished", "failed"} <= journal("a").keys()
     replay("a")
     left = {name for name in journal("a") if name.startswith(("ask", "send", "fail", "fate", "reason"))}
@@ -141,7 +141,7 @@ def test_events_accepted_in_the_same_millisecond_keep_their_order(make_store, ch
     store = make_store(join={"settle_seconds": 0, "max_events": 1})
     store.inbox.accept_many([chat(event_id=f"e{number}") for number in range(6)])
     for number in range(4):
-        store.leases.settle(store.leases.begin(conversation, f"t{number}"), "dead", "x")
+        store.steps.settle(store.steps.begin(conversation, f"t{number}"), "dead", "x")
     for event_id in ("e2", "e0", "e3", "e1"):
         store.dead_letters.replay(conversation, event_id, "place")
     waiting = store.redis.lrange(store.keys.of(conversation).inbox(conversation), 0, -1)
@@ -164,9 +164,9 @@ def test_nothing_is_placed_in_front_of_what_the_persona_has_seen(
     store.inbox.accept(chat(event_id="b"))
     grant = begin()
     if state == "held in doubt":
-        store.leases.hold(grant, 60, "no answer", unknown=True)
+        store.steps.hold(grant, 60, "no answer", unknown=True)
     if state == "a stored reply waits":
-        store.leases.record(grant, ANSWER)
+        store.steps.record(grant, ANSWER)
         let_lease_run_out()
     assert replay("a") == ("later_asked", "")
     assert inbox() == ["b"]
@@ -183,7 +183,7 @@ def test_a_replayed_reply_is_not_overtaken_by_an_earlier_question(turn, replay, 
 def test_it_is_placed_in_front_of_a_head_that_was_surely_not_asked(store, turn, chat, replay, begin, inbox, refused):
     turn("a")
     store.inbox.accept(chat(event_id="b"))
-    store.leases.hold(begin(), 60, "throttled (429)", unknown=False)
+    store.steps.hold(begin(), 60, "throttled (429)", unknown=False)
     store.redis.delete("turns")
     assert replay("a") == ("replayed", "1")
     assert inbox() == ["a", "b"]
@@ -212,7 +212,7 @@ def test_join_says_when_there_is_no_group(store, turn, chat, event_of, replay, b
     assert replay("a", "join") == ("nothing_to_join", "")
     store.inbox.accept(event_of("ai_opener"))
     assert replay("a", "join") == ("nothing_to_join", "")
-    store.leases.settle(begin(), "answered")
+    store.steps.settle(begin(), "answered")
     store.inbox.accept(chat())
     begin()
     assert replay("a", "join") == ("later_asked", "")
@@ -226,7 +226,7 @@ def test_join_is_not_for_what_must_be_asked_alone(what, store, turn, chat, repla
         turn("a", reply=ANSWER)
     else:
         store.inbox.accept(chat(event_id="a"))
-        store.leases.hold(begin(), 60, "no answer", unknown=True)
+        store.steps.hold(begin(), 60, "no answer", unknown=True)
         let_hold_run_out()
         turn()
     store.inbox.accept(chat(event_id="b"))
@@ -259,7 +259,7 @@ def test_what_may_have_been_acted_on_is_asked_alone(store, chat, turn, replay, b
     turn()
     store.inbox.accept(chat(event_id="b"))
     replay("a")
-    assert store.leases.record(lost, ANSWER).status == "lost"
+    assert store.steps.record(lost, ANSWER).status == "lost"
     grant = begin()
     assert ([entry.event_id for entry in grant.entries], grant.head.reply) == (["a"], ANSWER)
 
@@ -322,7 +322,7 @@ def test_settling_twice_for_one_call_moves_members_once(store, chat, turn, repla
     turn(reply=ANSWER)
     replay("a")
     grant = begin()
-    assert [store.leases.settle(grant, "answered").status for _ in range(2)] == ["settled", "repeated"]
+    assert [store.steps.settle(grant, "answered").status for _ in range(2)] == ["settled", "repeated"]
     assert books("answered", "joined", "dead") == (1, 1, 0)
 
 
@@ -350,8 +350,8 @@ def test_a_reply_to_the_head_alone_does_not_cover_the_others(store, chat, turn, 
 def test_a_replayed_reply_goes_on_with_the_bubble_that_is_next(store, chat, begin, let_hold_run_out, turn, replay):
     store.inbox.accept(chat(event_id="a"))
     grant = begin()
-    store.leases.record(grant, ANSWER)
-    store.leases.hold(grant, 60, "next bubble 2 of 3", unknown=False, bubbles_sent=1)
+    store.steps.record(grant, ANSWER)
+    store.steps.hold(grant, 60, "next bubble 2 of 3", unknown=False, bubbles_sent=1)
     let_hold_run_out()
     turn(cause="delivery refused by the channel (status 422)")
     assert store.dead_letters.open(grant.conversation, "a").bubbles_sent == 1
@@ -391,13 +391,13 @@ def test_a_person_decides_that_it_is_not_too_old(store, turn, replay, begin, con
     replay("a")
     grant = begin()
     assert grant.now - grant.head.accepted_at < 5000
-    store.leases.settle(grant, "dead", "x")
+    store.steps.settle(grant, "dead", "x")
     assert store.dead_letters.open(conversation, "a").accepted_at.year == 1970
 
 
 def test_an_opener_still_gives_way_to_a_lead_who_wrote_since(store, turn, event_of, begin, replay):
     store.inbox.accept(event_of("ai_opener", event_id="o"))
-    store.leases.settle(begin(), "dead", "refused by the persona (status 400)")
+    store.steps.settle(begin(), "dead", "refused by the persona (status 400)")
     turn("a")
     replay("o")
     grant = begin()
@@ -410,7 +410,7 @@ def test_letters_are_found_by_persona_and_cause(store, turn, chat):
     turn("b", cause="gave up after 20 attempts")
     for event_id in ("c", "d"):
         store.inbox.accept(chat(event_id=event_id, persona="bea"))
-    store.leases.settle(store.leases.begin(Conversation("bea", "@lead"), "t"), "dead", "gave up after 20 attempts")
+    store.steps.settle(store.steps.begin(Conversation("bea", "@lead"), "t"), "dead", "gave up after 20 attempts")
     found = store.dead_letters
     assert [letter.event_id for letter in found.newest(about=lambda cause: "gave up" in cause, persona="ava")] == ["b"]
     assert {letter.event_id for letter in found.newest(persona="bea")} == {"c", "d"}

@@ -14,9 +14,9 @@ def stumble(store, begin, let_hold_run_out):
     def run(called=False):
         grant = begin()
         answered = store.books.answered("ava")
-        counted = store.leases.stumble(grant, called=called, answered=answered)
-        assert store.leases.stumble(grant, called=called, answered=answered) == counted
-        store.leases.hold(grant, 1, "internal error", unknown=False, asked=False)
+        counted = store.steps.stumble(grant, called=called, answered=answered)
+        assert store.steps.stumble(grant, called=called, answered=answered) == counted
+        store.steps.hold(grant, 1, "internal error", unknown=False, asked=False)
         let_hold_run_out()
         return counted
 
@@ -45,13 +45,13 @@ def test_it_counts_when_a_call_may_have_been_made(store, chat, stumble):
 def test_it_says_whether_the_answer_is_stored(store, chat, begin, let_lease_run_out):
     store.inbox.accept(chat())
     grant = begin()
-    store.leases.record(grant, "farewell", farewell=True)
-    assert not store.leases.stumble(grant, called=False, answered=0).replied
+    store.steps.record(grant, "farewell", farewell=True)
+    assert not store.steps.stumble(grant, called=False, answered=0).replied
     store.redis.flushall()
     store.inbox.accept(chat())
     grant = begin()
-    store.leases.record(grant, "reply")
-    assert store.leases.stumble(grant, called=False, answered=0).replied
+    store.steps.record(grant, "reply")
+    assert store.steps.stumble(grant, called=False, answered=0).replied
 
 
 def test_a_lost_holder_counts_nothing(store, chat, begin, let_lease_run_out, journal):
@@ -59,13 +59,13 @@ def test_a_lost_holder_counts_nothing(store, chat, begin, let_lease_run_out, jou
     stale = begin()
     let_lease_run_out()
     begin()
-    assert store.leases.stumble(stale, called=True, answered=0) is None
+    assert store.steps.stumble(stale, called=True, answered=0) is None
     assert "stumbles" not in journal("e1")
 
 
 def test_a_replay_begins_without_them(store, chat, begin, stumble, journal, conversation):
     store.inbox.accept(chat(event_id="e1"))
     stumble(called=True)
-    store.leases.settle(begin(), "dead", "poison")
+    store.steps.settle(begin(), "dead", "poison")
     store.dead_letters.replay(conversation, "e1", "append")
     assert "stumbles" not in journal("e1")

@@ -35,7 +35,7 @@ def end(keeps: Store, web: Any) -> Callable[..., str]:
 
     def run(persona: str = "ava", target: str = "@john", fate: str = "answered", **fields: Any) -> str:
         receipt = web.post("/v1/events", {**CHAT, "persona": persona, "target": target, **fields}).json()
-        keeps.leases.settle(keeps.leases.begin(Conversation(persona, target), f"token {receipt['event_id']}"), fate)
+        keeps.steps.settle(keeps.steps.begin(Conversation(persona, target), f"token {receipt['event_id']}"), fate)
         return str(receipt["event_id"])
 
     return run
@@ -86,7 +86,7 @@ def test_a_source_sees_only_personas_and_kinds_that_it_may_send(end, pull, keeps
     seen = end("bea", "@john")
     end("ava", "@john")
     keeps.inbox.accept(_trigger("bea"))
-    keeps.leases.settle(keeps.leases.begin(Conversation("bea", "@shop"), "t"), "answered")
+    keeps.steps.settle(keeps.steps.begin(Conversation("bea", "@shop"), "t"), "answered")
     keeps.personas.pause("bea", "why SECRET")
     keeps.personas.pause("ava", "why SECRET")
     page = pull(token=BANK)

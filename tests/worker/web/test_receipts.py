@@ -28,8 +28,8 @@ def test_the_state_of_an_event_has_no_content(web, store):
     assert state.accepted_at.endswith("Z")
     assert "SECRET" not in answer.text
     assert "john" not in answer.text + receipt
-    grant = store.leases.begin(Conversation("bea", "@john"), "token")
-    store.leases.settle(grant, "skipped", "too_old")
+    grant = store.steps.begin(Conversation("bea", "@john"), "token")
+    store.steps.settle(grant, "skipped", "too_old")
     state = State.model_validate(web.get(f"/v1/receipts/{receipt}").json())
     assert (state.status, state.cause.value, state.position) == ("skipped", "too_old", 0)
     assert state.ended_at

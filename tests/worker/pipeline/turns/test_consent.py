@@ -110,9 +110,9 @@ def test_the_answer_to_the_lead_s_own_words_still_goes_out(shop, say, stand_stil
 
 def test_no_further_bubble_of_outreach_begins(shop, say, outreach, store, lead, journal, timeline):
     shop.producer.enqueue(outreach(EventTrigger, event_id="e"))
-    grant = store.leases.begin(lead, "t")
-    store.leases.record(grant, Reply(bubbles=("a", "b", "c"), pauses=(30.0, 30.0)).to_json())
-    store.leases.hold(grant, 30, "pacing", unknown=False, bubbles_sent=1)
+    grant = store.steps.begin(lead, "t")
+    store.steps.record(grant, Reply(bubbles=("a", "b", "c"), pauses=(30.0, 30.0)).to_json())
+    store.steps.hold(grant, 30, "pacing", unknown=False, bubbles_sent=1)
     shop.producer.enqueue(say("stop"))
     shop.let_holds_run_out()
     assert shop.run().startswith("skipped: the lead opted out; written, not sent: 2; bubbles delivered before: 1")

@@ -56,8 +56,8 @@ def test_no_call_begins_after_the_receipt(shared, say, outreach, kind, point, st
     shop.producer.enqueue(outreach(kind))
     if point == "before ask":
         # The mark is written while the turn makes its last steps before the call.
-        step = shop.parts.store.leases.asking
-        shop.parts.store.leases.asking = lambda grant: (step(grant), shop.producer.enqueue(say("stop")))[0]
+        step = shop.parts.store.steps.asking
+        shop.parts.store.steps.asking = lambda grant: (step(grant), shop.producer.enqueue(say("stop")))[0]
     else:
         stand_still(point, lambda: shop.producer.enqueue(say("stop")))
     assert shop.work(BEA) == SKIPPED
@@ -76,9 +76,9 @@ def test_an_answer_in_hand_does_not_go_out(shared, say, outreach, kind, stand_st
 def test_no_further_bubble_begins(shared, say, outreach, store):
     shop = shared()
     shop.producer.enqueue(outreach(EventTrigger))
-    grant = store.leases.begin(BEA, "t")
-    store.leases.record(grant, Reply(bubbles=("a", "b"), pauses=(30.0,)).to_json())
-    store.leases.hold(grant, 30, "pacing", unknown=False, bubbles_sent=1)
+    grant = store.steps.begin(BEA, "t")
+    store.steps.record(grant, Reply(bubbles=("a", "b"), pauses=(30.0,)).to_json())
+    store.steps.hold(grant, 30, "pacing", unknown=False, bubbles_sent=1)
     shop.producer.enqueue(say("stop"))
     shop.let_holds_run_out()
     assert shop.work(BEA) == ["skipped: the lead opted out; written, not sent: 1; bubbles delivered before: 1"]

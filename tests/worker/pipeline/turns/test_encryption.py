@@ -102,9 +102,9 @@ def test_a_first_reply_that_cannot_be_read_is_delivered_by_a_process_that_can(
     """Another process, which has a newer key already, lost its lease and brought it meanwhile."""
     shop, newer = shop_with(ONE), shop_with(THREE, ONE)
     shop.producer.enqueue(say("a"))
-    grant = newer.parts.store.leases.begin(lead, "a turn that loses its lease")
+    grant = newer.parts.store.steps.begin(lead, "a turn that loses its lease")
     lose_lease_now()
-    stand_still("after ask", lambda: newer.parts.store.leases.record(grant, '{"bubbles":["the first"]}'))
+    stand_still("after ask", lambda: newer.parts.store.steps.record(grant, '{"bubbles":["the first"]}'))
     assert "content cannot be decrypted" in shop.run()
     assert shop.delivered() == []
     assert newer.work()[-1] == "answered"

@@ -166,14 +166,14 @@ def test_a_farewell_that_comes_after_the_lease_was_lost_leaves_the_answer_to_the
         upstreams.seal("ava", "@lead")
     else:
         shop.fail(status=422, service="fluidtalk")
-    record, key = shop.parts.store.leases.record, store.keys.of(lead).conversation(lead)
+    record, key = shop.parts.store.steps.record, store.keys.of(lead).conversation(lead)
 
     def late(grant, text, **fields):
         store.redis.hset(key, "lease_until", 1)
-        store.leases.begin(lead, "holder")
+        store.steps.begin(lead, "holder")
         return record(grant, text, **fields)
 
-    monkeypatch.setattr(shop.parts.store.leases, "record", late)
+    monkeypatch.setattr(shop.parts.store.steps, "record", late)
     shop.producer.enqueue(say("a", event_id="e1"))
     assert shop.run().startswith("left to another turn")
     assert not store.redis.hexists(store.keys.of(lead).journal(lead, "e1"), "reply")

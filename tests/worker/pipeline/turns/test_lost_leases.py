@@ -218,9 +218,9 @@ def test_the_first_reply_that_was_stored_is_delivered_also_by_a_turn_with_anothe
 ):
     """A turn that lost its lease brought it while its heir was asking: the persona may go on from either."""
     shop.producer.enqueue(say("a"))
-    stale = store.leases.begin(lead, "a turn that loses its lease")
+    stale = store.steps.begin(lead, "a turn that loses its lease")
     lose_lease_now()
-    stand_still("after ask", lambda: store.leases.record(stale, '{"bubbles":["the first"]}'))
+    stand_still("after ask", lambda: store.steps.record(stale, '{"bubbles":["the first"]}'))
     assert shop.run().startswith("answered")
     assert shop.texts() == [["the first"]]
 

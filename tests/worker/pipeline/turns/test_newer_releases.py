@@ -52,14 +52,14 @@ def test_a_stored_reply_is_held_and_delivered_once_it_can_be_read(shop, say, sto
 
 def test_a_reply_that_a_newer_worker_stored_during_the_call_is_held(shop, say, lead, store, monkeypatch):
     shop.producer.enqueue(say("a", event_id="e1"))
-    record = shop.parts.store.leases.record
+    record = shop.parts.store.steps.record
 
     def late(grant, text, **fields):
         key = store.keys.of(lead).journal(lead, "e1")
         store.redis.hset(key, mapping={"reply": '{"bubbles":["b"],"voice":1}', "replied_at": 1})
         return record(grant, text, **fields)
 
-    monkeypatch.setattr(shop.parts.store.leases, "record", late)
+    monkeypatch.setattr(shop.parts.store.steps, "record", late)
     assert all("a stored reply, unknown field voice" in phrase for phrase in shop.work(turns=3))
     assert (shop.texts(), shop.fates()) == ([], {"waiting": 1})
 

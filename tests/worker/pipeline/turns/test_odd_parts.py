@@ -104,12 +104,12 @@ def test_an_image_that_cannot_be_had_stands_in_the_timeline(shop, say, upstreams
 
 def test_a_note_is_made_once_and_never_for_a_conversation_that_is_gone(shop, store, lead, say, left_out):
     shop.producer.enqueue(say("a"))
-    grant = store.leases.begin(lead, "token")
+    grant = store.steps.begin(lead, "token")
     for _ in range(2):
-        store.leases.left_out(grant, "photo_url: its link is relative")
+        store.steps.left_out(grant, "photo_url: its link is relative")
     assert left_out() == ["photo_url: its link is relative"]
     store.redis.delete(store.keys.of(lead).timeline(lead))
-    store.leases.left_out(grant, "photo_url: its link is relative")
+    store.steps.left_out(grant, "photo_url: its link is relative")
     assert left_out() == []
 
 

@@ -96,7 +96,7 @@ def test_a_worker_that_dies_with_the_kept_reply_loses_nothing(shop, say, store, 
     shop.producer.enqueue(say("a"))
     grant = begin_as("a worker that dies")
     store.takeovers.claim(lead, "kim")
-    assert store.leases.record(grant, '{"bubbles":["from the dead"]}').status == "taken_over"
+    assert store.steps.record(grant, '{"bubbles":["from the dead"]}').status == "taken_over"
     store.redis.hset(store.keys.of(lead).conversation(lead), "lease_until", 1)
     store.takeovers.hand_back(lead, "joined")
     assert shop.work() == ["answered"]
@@ -278,7 +278,7 @@ def test_the_phrases_and_timelines_of_a_takeover_show_no_content(
 @pytest.fixture
 def begin_as(store, lead):
     """Begin a turn that must be granted."""
-    return lambda token: store.leases.begin(lead, token)
+    return lambda token: store.steps.begin(lead, token)
 
 
 @pytest.fixture

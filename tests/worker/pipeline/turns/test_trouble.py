@@ -241,7 +241,7 @@ def test_a_delivery_whose_worker_vanished_is_not_made_again_where_a_person_is_to
 ):
     shop = make_shop(personas={"ava": {"api_key": "ft_sk_ava", "unknown": {"delivery": "hold"}}})
     shop.producer.enqueue(say("a"))
-    store.leases.record(store.leases.begin(lead, "a turn that vanishes"), '{"bubbles":["may have arrived"]}')
+    store.steps.record(store.steps.begin(lead, "a turn that vanishes"), '{"bubbles":["may have arrived"]}')
     lose_lease_now()
     assert shop.work() == ["dead: delivery unconfirmed: it may have arrived"]
     assert (shop.asked(), shop.delivered()) == ([], [])

@@ -35,9 +35,9 @@ def test_a_doorbell_that_waits_its_turn_is_given_more_time(store, chat, begin, c
     grant = begin()
     store.inbox.accept(chat("behind it"))
     store.redis.rpush("turns", *["somebody else"] * 499)
-    store.leases.settle(grant, "answered")
+    store.steps.settle(grant, "answered")
     assert seconds_until_rung_again() == 9
-    store.leases.settle(begin(), "answered")
+    store.steps.settle(begin(), "answered")
     store.inbox.accept(chat("later"))
     assert seconds_until_rung_again() == 9
 

@@ -80,7 +80,7 @@ def test_a_mark_without_a_conversation_makes_none(store, conversation):
 
 def test_an_opt_in_does_not_keep_a_conversation_for_ever(store, chat, begin, conversation):
     store.inbox.accept(chat("stop", event_id="a"))
-    store.leases.settle(begin(), "skipped")
+    store.steps.settle(begin(), "skipped")
     key = store.keys.of(conversation).conversation(conversation)
     assert store.redis.pttl(key) == -1
     store.consents.write(conversation, "in", "kim")
@@ -110,7 +110,7 @@ def test_a_follow_up_that_begins_a_conversation_heeds_what_was_said_before(store
     store.consents.write(conversation, "out", "kim")
     store.follow_ups.schedule(event_of("follow_up", not_before=datetime(2020, 1, 1, tzinfo=UTC)))
     store.inbox.accept(event_of("follow_up", event_id="f"))
-    grant = store.leases.begin(conversation, "t")
+    grant = store.steps.begin(conversation, "t")
     assert grant.unwanted == "opted_out"
 
 

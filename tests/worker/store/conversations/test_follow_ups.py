@@ -46,7 +46,7 @@ def answered(store, chat, begin):
 
     def run(seconds=0.0):
         store.inbox.accept(chat())
-        store.leases.settle(begin(), "answered", mark="started", follow_up=quiet_from(store, seconds))
+        store.steps.settle(begin(), "answered", mark="started", follow_up=quiet_from(store, seconds))
         return touch_of(store)
 
     return run
@@ -77,7 +77,7 @@ def test_nothing_is_planned_while_the_lead_waits(store, chat, begin):
     store.inbox.accept(chat())
     grant = begin()
     store.inbox.accept(chat())
-    store.leases.settle(grant, "answered", follow_up=quiet_from(store))
+    store.steps.settle(grant, "answered", follow_up=quiet_from(store))
     assert due(store) == []
 
 
@@ -133,7 +133,7 @@ def test_a_touch_that_is_not_due_does_not_fire(store, answered):
 def test_a_lead_who_is_lost_is_not_followed_up(store, chat, answered, begin, mark):
     answered()
     store.inbox.accept(chat())
-    store.leases.settle(begin(), "ignored", mark=mark, follow_up=quiet_from(store))
+    store.steps.settle(begin(), "ignored", mark=mark, follow_up=quiet_from(store))
     assert due(store) == []
     assert touch_of(store).over
 
@@ -150,7 +150,7 @@ def test_a_reply_that_goes_on_without_a_touch_drops_the_one_that_was_planned(sto
     answered(3600)
     store.inbox.accept(event_of("event_trigger"))
     over = Planned(3, store.follow_ups.now(), NoTouch("cadence_over"))
-    store.leases.settle(begin(), "answered", follow_up=over)
+    store.steps.settle(begin(), "answered", follow_up=over)
     assert touch_of(store).due == 0
     assert words(store)[-1] == ("follow-up dropped", "cadence_over")
 
@@ -158,14 +158,14 @@ def test_a_reply_that_goes_on_without_a_touch_drops_the_one_that_was_planned(sto
 def test_a_turn_that_says_nothing_of_the_plan_leaves_it(store, answered, event_of, begin):
     touch = answered(3600)
     store.inbox.accept(event_of("event_trigger"))
-    store.leases.settle(begin(), "dead")
+    store.steps.settle(begin(), "dead")
     assert touch_of(store) == touch
 
 
 def test_a_persona_that_does_not_know_the_lead_drops_the_plan(store, answered, event_of, begin):
     answered(3600)
     store.inbox.accept(event_of("follow_up"))
-    store.leases.settle(begin(), "skipped", "no conversation yet (404)", follow_up="drop")
+    store.steps.settle(begin(), "skipped", "no conversation yet (404)", follow_up="drop")
     assert touch_of(store).due == 0
 
 
@@ -243,7 +243,7 @@ def test_a_request_is_not_overwritten_by_the_cadence_and_a_reply_dissolves_it(
     ask_for(3600)
     asked_for = touch_of(store)
     store.inbox.accept(event_of("event_trigger"))
-    store.leases.settle(begin(), "answered", follow_up=quiet_from(store, 60, step=0))
+    store.steps.settle(begin(), "answered", follow_up=quiet_from(store, 60, step=0))
     assert (touch_of(store).due, touch_of(store).plan) == (asked_for.due, asked_for.plan)
     assert touch_of(store).quiet_from >= asked_for.quiet_from
     store.inbox.accept(chat())

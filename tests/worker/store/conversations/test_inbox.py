@@ -23,14 +23,14 @@ def test_the_same_event_again_is_a_duplicate_and_changes_nothing(store, chat, be
 
 def test_a_settled_event_is_still_recognised_as_a_duplicate(store, chat, begin):
     store.inbox.accept(chat(event_id="x"))
-    store.leases.settle(begin(), "answered")
+    store.steps.settle(begin(), "answered")
     again = store.inbox.accept(chat(event_id="x"))
     assert (again.status, again.position) == ("duplicate", 0)
 
 
 def test_the_dedupe_window_is_at_least_a_day(store, chat, begin, conversation):
     store.inbox.accept(chat(event_id="x"))
-    store.leases.settle(begin(), "answered")
+    store.steps.settle(begin(), "answered")
     journal = store.keys.of(conversation).journal(conversation, "x")
     assert store.redis.ttl(journal) >= 24 * 3600
 
@@ -48,7 +48,7 @@ def test_without_any_channel_context_the_event_is_not_accepted(store, chat, conv
 
 def test_the_channel_context_is_remembered_for_events_without_one(store, chat, event_of, begin):
     store.inbox.accept(chat())
-    store.leases.settle(begin(), "answered")
+    store.steps.settle(begin(), "answered")
     assert store.inbox.accept(event_of("follow_up", channel=None)).status == "accepted"
     assert '"session-1"' in begin().channel
 
@@ -124,9 +124,9 @@ def test_a_message_of_a_conversation_that_is_busy_moves_nothing(
 ):
     store = make_store(join={"settle_seconds": 0.05, "settle_limit_seconds": 1})
     store.inbox.accept(chat())
-    grant = eventually(lambda: isinstance(got := store.leases.begin(conversation, "t"), Grant) and got, "a turn")
+    grant = eventually(lambda: isinstance(got := store.steps.begin(conversation, "t"), Grant) and got, "a turn")
     if busy == "held":
-        store.leases.hold(grant, 3600, "throttled", unknown=False)
+        store.steps.hold(grant, 3600, "throttled", unknown=False)
     before = due()
     store.inbox.accept(chat())
     assert due() == before == int(state()["hold_until" if busy == "held" else "lease_until"])

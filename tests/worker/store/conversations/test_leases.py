@@ -99,7 +99,7 @@ def test_a_renewal_that_was_refused_is_a_lost_lease(grant, keep):
 
 def test_only_the_lease_that_was_lost_is_lost(store, chat, grant, keep):
     store.inbox.accept(chat(target="@other"))
-    other = store.leases.begin(Conversation("ava", "@other"), "turn 2")
+    other = store.steps.begin(Conversation("ava", "@other"), "turn 2")
     keeper = keep(Renewals([grant]), renew_seconds=60)
     lost, kept = (keeper.keep(one, time.monotonic()) for one in (grant, other))
     keeper.renew_once()
@@ -158,7 +158,7 @@ def test_a_renewed_lease_moves_its_end_and_the_agenda_with_it(
 ):
     let_lease_run_out()
     store.redis.zadd(store.keys.of(conversation).agenda, {conversation.name: 1})
-    assert store.leases.renew([grant]) == []
+    assert store.steps.renew([grant]) == []
     assert refused().status == "busy"
     assert due() == refused().until
     assert refused().until > grant.now

@@ -31,8 +31,8 @@ def talk(chat, begin):
     def run(store, event_id, message="hi", bubbles=("hello",), sent=None):
         store.inbox.accept(chat(message, event_id=event_id))
         grant = begin(of=store)
-        store.leases.record(grant, Reply(bubbles).to_json())
-        store.leases.settle(grant, "answered", sent=sent)
+        store.steps.record(grant, Reply(bubbles).to_json())
+        store.steps.settle(grant, "answered", sent=sent)
 
     return run
 
@@ -81,8 +81,8 @@ def test_images_are_counted_and_a_photo_is_its_address(keeping, conversation, ch
     store = keeping()
     store.inbox.accept(chat("", event_id="a", image_url="https://host/x.png"))
     grant = begin(of=store)
-    store.leases.record(grant, Reply(("look",), photo_url="https://host/y.png").to_json())
-    store.leases.settle(grant, "answered", sent=None)
+    store.steps.record(grant, Reply(("look",), photo_url="https://host/y.png").to_json())
+    store.steps.settle(grant, "answered", sent=None)
     lead, persona = store.transcripts.of(conversation)
     assert (lead.texts, lead.images) == ((), 1)
     assert persona.texts == ("look", "https://host/y.png")
@@ -93,7 +93,7 @@ def test_what_an_operator_said_has_a_name(keeping, conversation, chat, begin):
     store.inbox.accept(chat("hi", event_id="a"))
     store.takeovers.claim(conversation, "kim")
     store.operator_messages.say(conversation, "kim", "I am here")
-    store.leases.settle(begin(of=store), "answered", sent=None)
+    store.steps.settle(begin(of=store), "answered", sent=None)
     line = store.transcripts.of(conversation)[-1]
     assert (line.who, line.by, line.texts) == ("operator", "kim", ("I am here",))
 
@@ -174,7 +174,7 @@ def test_it_is_encrypted_and_encrypted_again_with_another_key(keeping, conversat
     talk(store, "a", "a secret question", ("a secret answer",))
     store.takeovers.claim(conversation, "kim")
     store.operator_messages.say(conversation, "kim", "a secret word")
-    store.leases.settle(begin(of=store), "answered", sent=None)
+    store.steps.settle(begin(of=store), "answered", sent=None)
     key = transcript_key(store.keys, conversation)
     assert "secret" not in str(store.redis.lrange(key, 0, -1))
     before = said(store, conversation)
@@ -195,8 +195,8 @@ def test_a_line_of_a_newer_release_is_not_shown_and_hides_no_other(keeping, conv
     store = keeping()
     store.inbox.accept(chat("hi", event_id="a"))
     grant = begin(of=store)
-    store.leases.record(grant, json.dumps({"bubbles": ["x"], "hologram": 1}))
-    store.leases.settle(grant, "answered", sent=None)
+    store.steps.record(grant, json.dumps({"bubbles": ["x"], "hologram": 1}))
+    store.steps.settle(grant, "answered", sent=None)
     talk(store, "b", "again")
     lines = store.transcripts.of(conversation)
     assert [bool(line.unreadable) for line in lines] == [False, True, False, False]
@@ -206,8 +206,8 @@ def test_a_reply_that_was_not_delivered_is_not_kept(keeping, conversation, chat,
     store = keeping()
     store.inbox.accept(chat("hi", event_id="a"))
     grant = begin(of=store)
-    store.leases.record(grant, Reply(("hello",)).to_json())
-    store.leases.settle(grant, "dead", Cause.DELIVERY_REFUSED)
+    store.steps.record(grant, Reply(("hello",)).to_json())
+    store.steps.settle(grant, "dead", Cause.DELIVERY_REFUSED)
     assert said(store, conversation) == [("lead", ("hi",))]
 
 
@@ -215,6 +215,6 @@ def test_an_event_without_words_of_the_lead_leaves_none(keeping, conversation, e
     store = keeping()
     store.inbox.accept(event_of("ai_opener"))
     grant = begin(of=store)
-    store.leases.record(grant, Reply(("hello",)).to_json())
-    store.leases.settle(grant, "answered", sent=None)
+    store.steps.record(grant, Reply(("hello",)).to_json())
+    store.steps.settle(grant, "answered", sent=None)
     assert said(store, conversation) == [("persona", ("hello",))]

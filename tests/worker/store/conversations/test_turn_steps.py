@@ -49,9 +49,9 @@ def test_a_vanished_holder_is_counted_before_the_next_works(store, chat, begin, 
 def test_a_lease_that_is_handed_over_is_free_at_once_and_its_step_stays_open(store, chat, begin, conversation):
     store.inbox.accept(chat())
     grant = begin()
-    assert store.leases.hand_over([grant, grant]) == 1, "twice is once"
+    assert store.steps.hand_over([grant, grant]) == 1, "twice is once"
     assert [conversation for conversation, *_ in store.agenda.claim_due()] == [conversation]
-    assert store.leases.renew([grant]) == [grant], "a renewal under way does not bring it back"
+    assert store.steps.renew([grant]) == [grant], "a renewal under way does not bring it back"
     head = begin().head
     assert (head.asks, head.asks_vanished, head.asks_handed_over) == (2, 1, 1)
     assert [moment.word for moment in store.timeline.of(conversation)][-2:] == ["handed over", "second ask"]
@@ -62,8 +62,8 @@ def test_a_lost_lease_is_not_handed_over(store, chat, begin, let_lease_run_out):
     stale = begin()
     let_lease_run_out()
     heir = begin()
-    assert store.leases.hand_over([stale]) == 0
-    assert store.leases.renew([heir]) == []
+    assert store.steps.hand_over([stale]) == 0
+    assert store.steps.renew([heir]) == []
 
 
 def test_the_first_stored_reply_wins_even_from_a_stale_holder(store, chat, begin, let_lease_run_out):
@@ -71,14 +71,14 @@ def test_the_first_stored_reply_wins_even_from_a_stale_holder(store, chat, begin
     stale = begin()
     let_lease_run_out()
     holder = begin()
-    assert store.leases.record(stale, "from the stale").status == "lost"
-    recorded = store.leases.record(holder, "from the holder")
+    assert store.steps.record(stale, "from the stale").status == "lost"
+    recorded = store.steps.record(holder, "from the holder")
     assert (recorded.status, recorded.reply) == ("holder", "from the stale")
 
 
 def test_a_stored_reply_comes_back_with_the_next_turn_and_is_not_asked_again(store, chat, begin, let_lease_run_out):
     store.inbox.accept(chat())
-    store.leases.record(begin(), "reply")
+    store.steps.record(begin(), "reply")
     let_lease_run_out()
     head = begin().head
     assert (head.reply, head.asks, head.sends, head.sends_vanished) == ("reply", 1, 2, 1)
@@ -89,37 +89,37 @@ def test_a_stale_holder_changes_nothing(store, chat, begin, let_lease_run_out):
     stale = begin()
     let_lease_run_out()
     holder = begin()
-    assert store.leases.settle(stale, "answered").status == "lost"
-    assert store.leases.hold(stale, 10, "tired", unknown=False) == "lost"
-    assert [grant.token for grant in store.leases.renew([stale, holder])] == [stale.token]
-    assert store.leases.settle(holder, "answered").status == "settled"
+    assert store.steps.settle(stale, "answered").status == "lost"
+    assert store.steps.hold(stale, 10, "tired", unknown=False) == "lost"
+    assert [grant.token for grant in store.steps.renew([stale, holder])] == [stale.token]
+    assert store.steps.settle(holder, "answered").status == "settled"
 
 
 def test_an_expired_lease_that_nobody_took_still_settles(store, chat, begin, let_lease_run_out):
     store.inbox.accept(chat())
     grant = begin()
     let_lease_run_out()
-    assert store.leases.settle(grant, "answered").status == "settled"
+    assert store.steps.settle(grant, "answered").status == "settled"
 
 
 def test_every_step_may_run_twice_for_one_call(store, chat, begin, conversation):
     store.inbox.accept(chat())
     grant = begin()
-    assert store.leases.record(grant, "r") == store.leases.record(grant, "r")
+    assert store.steps.record(grant, "r") == store.steps.record(grant, "r")
     assert int(store.redis.hget(store.keys.of(conversation).journal(conversation, grant.head.event_id), "sends")) == 1
-    assert store.leases.settle(grant, "answered").status == "settled"
-    assert store.leases.settle(grant, "answered").status == "repeated"
+    assert store.steps.settle(grant, "answered").status == "settled"
+    assert store.steps.settle(grant, "answered").status == "repeated"
     assert store.books.accounts()[0].answered == 1
     store.inbox.accept(chat())
     held = begin()
-    assert store.leases.hold(held, 60, "throttled", unknown=False) == "held"
-    assert store.leases.hold(held, 60, "throttled", unknown=False) == "repeated"
+    assert store.steps.hold(held, 60, "throttled", unknown=False) == "held"
+    assert store.steps.hold(held, 60, "throttled", unknown=False) == "repeated"
 
 
 def test_a_group_is_settled_as_one_the_first_answered_the_others_joined(store, chat, begin):
     for _ in range(3):
         store.inbox.accept(chat())
-    store.leases.settle(begin(), "answered")
+    store.steps.settle(begin(), "answered")
     (account,) = store.books.accounts()
     assert (account.answered, account.joined, account.waiting, account.unexplained) == (1, 2, 0, 0)
 
@@ -131,12 +131,12 @@ def test_what_was_said_ends_with_its_event_unless_that_can_be_replayed(fate, kep
     store.inbox.accept(chat(event_id="a"))
     store.inbox.accept(chat(event_id="b"))
     grant = begin()
-    store.leases.keep_image(grant, "a", "https://example.com/hosted.jpg")
-    store.leases.record(grant, "reply")
-    store.leases.settle(grant, fate)
+    store.steps.keep_image(grant, "a", "https://example.com/hosted.jpg")
+    store.steps.record(grant, "reply")
+    store.steps.settle(grant, fate)
     assert {"payload", "reply", "image_url"} & journal("a").keys() == kept
     assert ("payload" in journal("b")) == (fate == "dead")
-    assert store.leases.record(grant, "brought late").reply == ("reply" if kept else "")
+    assert store.steps.record(grant, "brought late").reply == ("reply" if kept else "")
 
 
 def test_an_image_closes_its_group(store, chat, begin):
@@ -154,7 +154,7 @@ def test_another_kind_is_asked_alone(store, chat, event_of, begin):
     for _ in range(3):
         grant = begin()
         kinds.append([entry.kind for entry in grant.entries])
-        store.leases.settle(grant, "answered")
+        store.steps.settle(grant, "answered")
     assert kinds == [["inbound_chat"], ["event_trigger"], ["inbound_chat"]]
 
 
@@ -167,7 +167,7 @@ def test_the_characters_of_one_call_are_bounded(make_store, chat, begin):
 
 def test_after_a_refused_call_newer_messages_join(store, chat, begin, let_hold_run_out):
     store.inbox.accept(chat())
-    store.leases.hold(begin(), 60, "throttled", unknown=False)
+    store.steps.hold(begin(), 60, "throttled", unknown=False)
     store.inbox.accept(chat())
     let_hold_run_out()
     assert len(begin().entries) == 2
@@ -180,21 +180,21 @@ def test_what_may_have_been_asked_is_asked_again_as_it_was(
     store.inbox.accept(chat())
     grant = begin()
     if how == "an unknown outcome":
-        store.leases.hold(grant, 60, "no answer", unknown=True)
+        store.steps.hold(grant, 60, "no answer", unknown=True)
         let_hold_run_out()
     else:
         let_lease_run_out()
     store.inbox.accept(chat())
     second = begin()
     assert len(second.entries) == 1
-    store.leases.hold(second, 60, "throttled", unknown=False)
+    store.steps.hold(second, 60, "throttled", unknown=False)
     let_hold_run_out()
     assert len(begin().entries) == 1
 
 
 def test_a_hold_is_kept_and_said(store, chat, begin, refused, conversation, due):
     store.inbox.accept(chat())
-    store.leases.hold(begin(), 60, "throttled (429)", unknown=False)
+    store.steps.hold(begin(), 60, "throttled (429)", unknown=False)
     looked_at = due()
     answer = refused()
     assert looked_at == answer.until
@@ -206,22 +206,22 @@ def test_settling_rings_for_what_is_left(store, event_of, begin, conversation):
     for kind in ("event_trigger", "event_trigger", "ai_opener"):
         store.inbox.accept(event_of(kind))
     store.redis.delete("turns")
-    assert store.leases.settle(begin(), "answered").left == 2
+    assert store.steps.settle(begin(), "answered").left == 2
     assert (store.redis.llen("turns"), store.agenda.claim_due()) == (1, [])
-    assert store.leases.settle(begin(), "answered").left == 1
+    assert store.steps.settle(begin(), "answered").left == 1
     assert (store.redis.llen("turns"), store.agenda.claim_due()) == (1, [(conversation, "outreach")])
 
 
 def test_dead_letters_are_listed_with_their_cause(store, chat, begin):
     store.inbox.accept(chat(event_id="x"))
-    store.leases.settle(begin(), "dead", "refused by the persona (status 422)", detail='{"detail": "..."}')
+    store.steps.settle(begin(), "dead", "refused by the persona (status 422)", detail='{"detail": "..."}')
     (letter,) = store.dead_letters.newest()
     assert (letter.event_id, letter.kind, letter.cause) == ("x", "inbound_chat", "refused by the persona (status 422)")
 
 
 def test_a_seal_is_remembered_for_ever_and_listed(store, chat, begin, conversation):
     store.inbox.accept(chat())
-    store.leases.settle(begin(), "sealed", mark="sealed")
+    store.steps.settle(begin(), "sealed", mark="sealed")
     shard = store.keys.of(conversation)
     assert store.redis.ttl(shard.conversation(conversation)) == -1
     assert store.redis.hexists(shard.sealed, conversation.name)
@@ -231,7 +231,7 @@ def test_a_seal_is_remembered_for_ever_and_listed(store, chat, begin, conversati
 
 def test_everything_else_expires_when_it_is_over(store, chat, begin, conversation):
     store.inbox.accept(chat())
-    store.leases.settle(begin(), "answered")
+    store.steps.settle(begin(), "answered")
     # The index of conversations: trimmed by entries (``tasks.trim``).
     lasting = {"books", "conversations"}
     for key in store.redis.scan_iter(match="parley:*"):
@@ -241,24 +241,24 @@ def test_everything_else_expires_when_it_is_over(store, chat, begin, conversatio
 def test_the_timeline_tells_the_steps_without_content(store, chat, begin, conversation):
     store.inbox.accept(chat("my secret words", event_id="x"))
     grant = begin()
-    store.leases.record(grant, '{"bubbles": ["secret answer"]}')
-    store.leases.settle(grant, "answered")
+    store.steps.record(grant, '{"bubbles": ["secret answer"]}')
+    store.steps.settle(grant, "answered")
     moments = store.timeline.of(conversation)
     assert [moment.word for moment in moments] == ["accepted", "asking", "replied", "answered"]
     assert "secret" not in repr(moments)
 
 
 def test_begin_answers_are_typed(store, conversation):
-    assert isinstance(store.leases.begin(conversation, "t"), NotNow | Grant)
+    assert isinstance(store.steps.begin(conversation, "t"), NotNow | Grant)
 
 
 def test_a_repeated_record_of_the_holder_renews_its_lease(store, chat, begin, refused, let_lease_run_out):
     """The client repeats a call that timed out; by then the lease may have run out."""
     store.inbox.accept(chat())
     grant = begin()
-    store.leases.record(grant, "reply")
+    store.steps.record(grant, "reply")
     let_lease_run_out()
-    assert store.leases.record(grant, "reply").status == "holder"
+    assert store.steps.record(grant, "reply").status == "holder"
     assert refused().status == "busy"
 
 
@@ -267,20 +267,20 @@ def test_a_failed_attempt_counts_when_the_next_one_fails_and_it_was_judged(
 ):
     accept("a")
     failed = Failed("unavailable", 20)
-    store.leases.hold(begin(), 2, "no connection", unknown=False, failed=failed)
+    store.steps.hold(begin(), 2, "no connection", unknown=False, failed=failed)
     let_hold_run_out()
     again = begin()
     assert again.head.failed.why == "no connection"
-    store.leases.hold(again, 3, "no connection", unknown=False, failed=failed, judged=True)
+    store.steps.hold(again, 3, "no connection", unknown=False, failed=failed, judged=True)
     assert (journal("a")["failures"], journal("a")["failures_ms"]) == ("1", "2000")
     let_hold_run_out()
-    store.leases.hold(begin(), 4, "no connection", unknown=False, failed=failed)
+    store.steps.hold(begin(), 4, "no connection", unknown=False, failed=failed)
     assert (journal("a")["failures"], journal("a")["failures_ms"]) == ("1", "2000")
 
 
 def test_a_failure_that_is_surely_its_own_counts_at_once(store, accept, begin, journal, let_hold_run_out):
     accept("a")
-    store.leases.hold(begin(), 2, "no image", unknown=False, failed=Failed("image", 20, own=True))
+    store.steps.hold(begin(), 2, "no image", unknown=False, failed=Failed("image", 20, own=True))
     let_hold_run_out()
     head = begin().head
     assert (head.failures, head.failures_ms) == (1, 2000)
@@ -290,9 +290,9 @@ def test_a_failure_that_is_surely_its_own_counts_at_once(store, accept, begin, j
 def test_delivering_has_a_budget_of_its_own(store, accept, begin, journal, let_hold_run_out):
     accept("a")
     for judged in (False, True):
-        store.leases.hold(begin(), 0, "no", unknown=False, failed=Failed("unavailable", 20), judged=judged)
+        store.steps.hold(begin(), 0, "no", unknown=False, failed=Failed("unavailable", 20), judged=judged)
         let_hold_run_out()
-    store.leases.record(begin(), "reply")
+    store.steps.record(begin(), "reply")
     assert not {"failures", "failures_ms", "failed"} & journal("a").keys()
 
 
@@ -304,7 +304,7 @@ def test_a_turn_that_has_more_to_do_before_its_call_and_vanishes_has_asked_nothi
     let_lease_run_out()
     grant = begin()
     assert (grant.head.asks, grant.head.asks_vanished) == (1, 0)
-    assert store.leases.asking(grant) == "asking"
+    assert store.steps.asking(grant) == "asking"
     let_lease_run_out()
     assert begin().head.asks_vanished == 1
 
@@ -314,7 +314,7 @@ def test_a_turn_that_lost_its_lease_may_not_ask(store, channel, begin, let_lease
     lost = begin()
     let_lease_run_out()
     begin()
-    assert store.leases.asking(lost) == "lost"
+    assert store.steps.asking(lost) == "lost"
 
 
 def test_a_holder_that_wakes_up_after_its_lead_was_forgotten_leaves_no_image_behind(
@@ -324,7 +324,7 @@ def test_a_holder_that_wakes_up_after_its_lead_was_forgotten_leaves_no_image_beh
     grant = begin()
     let_lease_run_out()
     assert store.forgetting.forget(conversation, store.forgetting.traces(conversation)).status == "forgotten"
-    store.leases.keep_image(grant, "x", "https://images.test/x.png")
+    store.steps.keep_image(grant, "x", "https://images.test/x.png")
     assert store.forgetting.traces(conversation).nothing
 
 
@@ -335,9 +335,9 @@ def test_a_begin_that_arrives_after_its_turn_has_ended_grants_nothing(store, acc
     accept("b")
     grant = begin("t")
     if end == "settle":
-        store.leases.settle(grant, "answered")
+        store.steps.settle(grant, "answered")
     else:
-        store.leases.hold(grant, 0, "throttled", unknown=False)
+        store.steps.hold(grant, 0, "throttled", unknown=False)
     assert refused("t").status == "busy"
     assert begin("u").head.event_id == ("b" if end == "settle" else "a")
     assert "asks_vanished" not in journal("a") | journal("b")
@@ -348,11 +348,11 @@ def test_a_group_that_was_asked_stays_whole_where_fewer_may_join(make_store, cha
     wide, narrow = make_store(), make_store(join={"settle_seconds": 0, "max_events": 1})
     for event_id in ("a", "b", "c"):
         wide.inbox.accept(chat(event_id=event_id))
-    assert len(wide.leases.begin(conversation, "t").entries) == 3
+    assert len(wide.steps.begin(conversation, "t").entries) == 3
     key = wide.keys.of(conversation).conversation(conversation)
     wide.redis.hset(key, "lease_until", 1)
     wide.inbox.accept(chat(event_id="d"))
-    assert [entry.event_id for entry in narrow.leases.begin(conversation, "u").entries] == ["a", "b", "c"]
+    assert [entry.event_id for entry in narrow.steps.begin(conversation, "u").entries] == ["a", "b", "c"]
 
 
 def test_what_a_settled_turn_asked_together_says_nothing_of_the_next_turn(store, accept, begin):
@@ -361,7 +361,7 @@ def test_what_a_settled_turn_asked_together_says_nothing_of_the_next_turn(store,
         accept(*event_ids)
         grant = begin()
         sizes.append(len(grant.entries))
-        store.leases.settle(grant, "answered")
+        store.steps.settle(grant, "answered")
     assert sizes == [1, 3, 1]
 
 
@@ -380,7 +380,7 @@ def test_a_stored_reply_moves_the_time_at_which_its_conversation_is_looked_at(
     accept("a")
     grant = begin()
     store.redis.zadd(store.keys.of(conversation).agenda, {conversation.name: 1})
-    store.leases.record(grant, "reply")
+    store.steps.record(grant, "reply")
     assert due() == int(state()["lease_until"])
 
 
@@ -389,12 +389,12 @@ def test_a_timeline_keeps_its_last_entries_only(make_store, chat, conversation, 
     store = make_store(retention={"timeline_entries": 10})
     store.inbox.accept(chat())
     for number in range(20):
-        grant = store.leases.begin(conversation, f"t{number}")
+        grant = store.steps.begin(conversation, f"t{number}")
         if end == "settle":
-            store.leases.settle(grant, "answered")
+            store.steps.settle(grant, "answered")
             store.inbox.accept(chat())
         else:
-            store.leases.hold(grant, 0, "throttled", unknown=False)
+            store.steps.hold(grant, 0, "throttled", unknown=False)
             let_hold_run_out()
         if end == "hand-back":
             store.takeovers.claim(conversation, "kim")
@@ -404,11 +404,11 @@ def test_a_timeline_keeps_its_last_entries_only(make_store, chat, conversation, 
 
 def test_a_lead_whom_the_persona_answers_is_of_another_account_no_longer(store, accept, begin):
     accept("a")
-    store.leases.settle(begin(), "ignored", mark="owned_elsewhere")
+    store.steps.settle(begin(), "ignored", mark="owned_elsewhere")
     accept("b")
     grant = begin()
     assert grant.owned_elsewhere
-    store.leases.settle(grant, "answered", mark="started")
+    store.steps.settle(grant, "answered", mark="started")
     accept("c")
     assert not begin().owned_elsewhere
 
@@ -416,8 +416,8 @@ def test_a_lead_whom_the_persona_answers_is_of_another_account_no_longer(store, 
 def test_a_delivery_that_is_handed_over_is_counted_as_one(store, accept, begin, conversation):
     accept("a")
     grant = begin()
-    store.leases.record(grant, "reply")
-    assert store.leases.hand_over([grant]) == 1
+    store.steps.record(grant, "reply")
+    assert store.steps.hand_over([grant]) == 1
     head = begin().head
     assert (head.sends_vanished, head.sends_handed_over) == (1, 1)
     assert (head.asks_vanished, head.asks_handed_over) == (0, 0)
@@ -426,7 +426,7 @@ def test_a_delivery_that_is_handed_over_is_counted_as_one(store, accept, begin, 
 def test_a_conversation_with_work_does_not_expire(store, accept, begin, conversation):
     """However long it waits: its lease, its group and its channel would be lost."""
     accept("a")
-    store.leases.settle(begin(), "answered")
+    store.steps.settle(begin(), "answered")
     shard = store.keys.of(conversation)
     keys = shard.conversation(conversation), shard.timeline(conversation)
     assert all(store.redis.ttl(key) > 0 for key in keys)
@@ -454,8 +454,8 @@ def test_a_holder_whose_lease_ran_out_while_the_store_was_away_comes_first(
     let_lease_have_run_out(8)
     answer = refused()
     assert (answer.status, answer.until) == ("busy", due())
-    assert store.leases.renew([holder]) == []
-    assert store.leases.record(holder, "in hand").status == "holder"
+    assert store.steps.renew([holder]) == []
+    assert store.steps.record(holder, "in hand").status == "holder"
     assert "asks_vanished" not in journal("a")
 
 

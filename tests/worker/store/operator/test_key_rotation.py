@@ -72,7 +72,7 @@ def test_all_that_is_stored_gets_the_key_that_encrypts_now(store_with, accept_ma
     tally = finish(store.rotation)
     assert (tally.looked_at, tally.changed, sum(tally.by_key.values())) == (60, 60, 60)
     assert stored_keys() == {store.content.writes_with: 60}
-    grant = store.leases.begin(Conversation("ava", "@7"), "t")
+    grant = store.steps.begin(Conversation("ava", "@7"), "t")
     assert InboundChat.model_validate_json(grant.head.payload).message == "hi"
 
 
@@ -151,13 +151,13 @@ def test_turns_go_on_while_keys_are_changed_again_and_again(store_with, chat, st
             writer, worker = (first, second) if number % 2 else (second, first)
             writer.inbox.accept(chat(event_id=f"e{number}", message=f"words {number}", target=f"@{number % 5}"))
             lead = Conversation("ava", f"@{number % 5}")
-            grant = worker.leases.begin(lead, f"t{number}")
+            grant = worker.steps.begin(lead, f"t{number}")
             assert isinstance(grant, Grant)
             assert not grant.undecryptable
             assert f"words {number}" in grant.head.payload
-            assert writer.leases.record(grant, f"reply {number}").reply == f"reply {number}"
-            assert worker.leases.record(grant, "another").reply == f"reply {number}"
-            answered += worker.leases.settle(grant, "answered").status == "settled"
+            assert writer.steps.record(grant, f"reply {number}").reply == f"reply {number}"
+            assert worker.steps.record(grant, "another").reply == f"reply {number}"
+            answered += worker.steps.settle(grant, "answered").status == "settled"
     finally:
         stopped.set()
         rotating.join()

@@ -27,7 +27,7 @@ def deliver(store, begin):
     def run():
         grant = begin()
         assert (grant.head.kind, len(grant.entries)) == ("operator_message", 1)
-        assert store.leases.settle(grant, "answered").status == "settled"
+        assert store.steps.settle(grant, "answered").status == "settled"
         return grant.head.event_id
 
     return run
@@ -111,7 +111,7 @@ def test_it_is_delivered_during_the_takeover_and_what_the_lead_wrote_waits(
     grant = begin()
     assert (grant.head.event_id, grant.head.step, grant.head.sends) == ("x", "delivering", 1)
     assert "I will look into it" in (grant.head.reply or "")
-    store.leases.settle(grant, "answered")
+    store.steps.settle(grant, "answered")
     assert deliver() == "y"
     assert inbox() == ["a", "b"]
     assert refused().status == "taken_over"
@@ -123,7 +123,7 @@ def test_it_is_delivered_during_the_takeover_and_what_the_lead_wrote_waits(
 def test_it_rings_at_once(store, accept, claim, say, due):
     accept("a")
     claim()
-    store.leases.begin(Conversation("ava", "@lead"), "looks")
+    store.steps.begin(Conversation("ava", "@lead"), "looks")
     far = due()
     say("x")
     assert due() < far - 3_000_000
@@ -137,8 +137,8 @@ def test_what_is_asked_at_that_moment_ends_first_and_stays_together(
     claim()
     say("x")
     assert inbox() == ["a", "b", "x"]
-    store.leases.record(grant, "to a and b")
-    store.leases.hold(grant, 600, Cause.TAKEN_OVER, unknown=False)
+    store.steps.record(grant, "to a and b")
+    store.steps.hold(grant, 600, Cause.TAKEN_OVER, unknown=False)
     assert (inbox(), state()["group_aside"], "hold_until" in state()) == (["x", "a", "b"], "2", False)
     assert deliver() == "x"
     assert (state()["group"], "group_aside" in state()) == ("2", False)
@@ -153,10 +153,10 @@ def test_an_answer_that_ends_its_turn_lets_it_go_next(store, accept, claim, say,
     accept("a")
     grant = begin()
     accept("b")
-    store.leases.record(grant, "an answer")
+    store.steps.record(grant, "an answer")
     claim()
     say("x")
-    store.leases.settle(grant, "answered", mark="started")
+    store.steps.settle(grant, "answered", mark="started")
     assert inbox() == ["x", "b"]
     assert deliver() == "x"
 
@@ -164,7 +164,7 @@ def test_an_answer_that_ends_its_turn_lets_it_go_next(store, accept, claim, say,
 def test_a_hold_of_what_stands_in_front_does_not_keep_it(store, accept, claim, say, begin, deliver, due):
     accept("a")
     failed = Failed("unavailable", 8)
-    store.leases.hold(begin(), 3600, Cause.PERSONA_UNAVAILABLE, unknown=False, failed=failed)
+    store.steps.hold(begin(), 3600, Cause.PERSONA_UNAVAILABLE, unknown=False, failed=failed)
     held_until = due()
     claim()
     say("x")
@@ -193,7 +193,7 @@ def test_a_late_holder_is_waited_for_once_and_its_group_stays_whole(
     store.redis.hset(key, "lease_until", int(state()["lease_until"]) - 30_000)
     assert refused().status == "busy"
     assert inbox() == ["a", "b", "x"]
-    assert store.leases.settle(grant, "answered").status == "settled"
+    assert store.steps.settle(grant, "answered").status == "settled"
     assert inbox() == ["x"]
 
 
@@ -205,7 +205,7 @@ def test_an_opener_in_front_does_not_send_it_through_the_lane_of_outreach(
     store.inbox.accept(event_of("ai_opener", event_id="o"))
     claim()
     say("x")
-    store.leases.settle(grant, "answered")
+    store.steps.settle(grant, "answered")
     assert inbox() == ["x", "o"]
     assert due() - grant.now < 60_000
     assert begin().head.event_id == "x"
@@ -234,13 +234,13 @@ def test_a_group_set_aside_stays_or_goes_as_a_whole(
     accept("c")
     claim()
     say("x")
-    store.leases.record(grant, "to a and b")
-    store.leases.hold(grant, 0, Cause.TAKEN_OVER, unknown=False)
+    store.steps.record(grant, "to a and b")
+    store.steps.hold(grant, 0, Cause.TAKEN_OVER, unknown=False)
     sending = begin()
     assert sending.head.event_id == "x"
     store.takeovers.hand_back(conversation, answer)
     assert inbox() == left
-    assert store.leases.settle(sending, "answered").status == "settled"
+    assert store.steps.settle(sending, "answered").status == "settled"
     assert state().get("group") == ("2" if answer == "joined" else None)
 
 
@@ -253,10 +253,10 @@ def test_a_quiet_takeover_does_not_end_while_the_person_speaks(make_store, chat,
     for field in ("taken_over_at", "last_inbound"):
         store.redis.hincrby(key, field, -3_700_000)
     store.operator_messages.say(conversation, "kim", "one moment")
-    grant = store.leases.begin(conversation, "t")
+    grant = store.steps.begin(conversation, "t")
     assert isinstance(grant, Grant)
-    store.leases.settle(grant, "answered")
-    assert store.leases.begin(conversation, "u").status == "taken_over"
+    store.steps.settle(grant, "answered")
+    assert store.steps.begin(conversation, "u").status == "taken_over"
     assert store.takeovers.hand_back_quiet(conversation).status == "not_quiet"
 
 
@@ -270,7 +270,7 @@ def test_no_gate_of_the_persona_keeps_it_and_that_of_the_channel_does(store, acc
     say("x")
     grant = begin()
     assert grant.head.event_id == "x"
-    store.leases.hold(grant, 0, Cause.CHANNEL_UNAVAILABLE, unknown=False)
+    store.steps.hold(grant, 0, Cause.CHANNEL_UNAVAILABLE, unknown=False)
     channel = store.keys.of(Conversation("ava", "@lead")).channel("dev")
     store.redis.hset(channel, "channel_until", 9_999_999_999_999)
     assert (refused().status, refused().reason) == ("held", "channel")
@@ -299,7 +299,7 @@ def test_rules_for_outreach_do_not_hold_for_it(make_store, chat, conversation):
     store.inbox.accept(chat(event_id="a"))
     store.takeovers.claim(conversation, "kim")
     store.operator_messages.say(conversation, "kim", "hi")
-    grant = store.leases.begin(conversation, "t")
+    grant = store.steps.begin(conversation, "t")
     assert isinstance(grant, Grant)
     assert (grant.head.kind, grant.unwanted) == ("operator_message", None)
 
@@ -311,7 +311,7 @@ def test_a_dead_one_is_replayed_before_all_that_waits(store, accept, claim, say,
     accept("a")
     claim()
     say("x")
-    store.leases.settle(begin(), "dead", Cause.DELIVERY_REFUSED)
+    store.steps.settle(begin(), "dead", Cause.DELIVERY_REFUSED)
     assert inbox() == ["a"]
     assert store.dead_letters.replay(conversation, "x", "place").status == "replayed"
     assert inbox() == ["x", "a"]
@@ -323,13 +323,13 @@ def test_a_dead_one_is_replayed_before_a_group_that_was_asked(store, accept, cla
     accept("a", "b")
     claim()
     say("x")
-    store.leases.settle(begin(), "dead", Cause.DELIVERY_REFUSED)
+    store.steps.settle(begin(), "dead", Cause.DELIVERY_REFUSED)
     store.takeovers.hand_back(conversation, "joined")
     grant = begin()
-    store.leases.hold(grant, 600, Cause.PERSONA_UNKNOWN, unknown=True)
+    store.steps.hold(grant, 600, Cause.PERSONA_UNKNOWN, unknown=True)
     assert store.dead_letters.replay(conversation, "x", "place").status == "replayed"
     assert inbox() == ["x", "a", "b"]
-    store.leases.settle(begin(), "answered")
+    store.steps.settle(begin(), "answered")
     assert [entry.event_id for entry in begin().entries] == ["a", "b"]
 
 
@@ -337,9 +337,9 @@ def test_no_dead_event_comes_between_what_is_said_and_a_group_that_was_asked(
     store, accept, claim, say, begin, inbox, conversation
 ):
     accept("d")
-    store.leases.settle(begin(), "dead", Cause.PERSONA_REFUSED)
+    store.steps.settle(begin(), "dead", Cause.PERSONA_REFUSED)
     accept("a", "b")
-    store.leases.hold(begin(), 600, Cause.PERSONA_UNKNOWN, unknown=True)
+    store.steps.hold(begin(), 600, Cause.PERSONA_UNKNOWN, unknown=True)
     claim()
     say("x")
     assert store.dead_letters.replay(conversation, "d", "place").status == "later_asked"
@@ -350,7 +350,7 @@ def test_a_dead_event_of_the_lead_finds_its_place_behind_what_is_said(
     store, accept, claim, say, begin, inbox, conversation
 ):
     accept("a")
-    store.leases.settle(begin(), "dead", Cause.PERSONA_REFUSED)
+    store.steps.settle(begin(), "dead", Cause.PERSONA_REFUSED)
     accept("b")
     claim()
     say("x")
@@ -360,7 +360,7 @@ def test_a_dead_event_of_the_lead_finds_its_place_behind_what_is_said(
 
 def test_what_the_persona_has_not_seen_is_no_later_answer(store, accept, claim, say, begin, deliver, conversation):
     accept("a")
-    store.leases.settle(begin(), "dead", Cause.PERSONA_REFUSED)
+    store.steps.settle(begin(), "dead", Cause.PERSONA_REFUSED)
     claim()
     say("x")
     deliver()
@@ -383,6 +383,6 @@ def test_its_words_are_encrypted(make_store, accept, claim, conversation, journa
     store = make_store(encryption={"keys": ["QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUE="]})
     store.operator_messages.say(conversation, "kim", "a secret", event_id="x")
     assert "secret" not in str(journal("x"))
-    grant = store.leases.begin(conversation, "t")
+    grant = store.steps.begin(conversation, "t")
     assert isinstance(grant, Grant)
     assert "a secret" in (grant.head.reply or "")

@@ -14,7 +14,7 @@ PLANNED = Planned(step=0, quiet_from=1, then=Touch(1, "a test"))
 def known(store, chat, begin, conversation):
     """A conversation that was answered, with a follow-up planned."""
     store.inbox.accept(chat(event_id="a"))
-    store.leases.settle(begin(), "answered", mark="started", follow_up=PLANNED)
+    store.steps.settle(begin(), "answered", mark="started", follow_up=PLANNED)
     return conversation
 
 
@@ -40,7 +40,7 @@ def test_unsealed_it_is_as_before(store, known, chat, begin):
 
 def test_the_seal_of_a_persona_is_listed_and_can_be_opened(store, chat, begin, conversation):
     store.inbox.accept(chat())
-    store.leases.settle(begin(), "sealed", mark="sealed")
+    store.steps.settle(begin(), "sealed", mark="sealed")
     (seal,) = store.seals.all("ava")
     assert (seal.conversation, seal.by) == (conversation, "")
     assert store.seals.all("bea") == []

@@ -49,7 +49,7 @@ def test_it_comes_before_the_gates_of_the_persona(store, accept, claim, refused)
 
 def test_a_stored_reply_waits_too(store, accept, claim, begin, refused, let_lease_run_out):
     accept("a")
-    store.leases.record(begin(), "a reply")
+    store.steps.record(begin(), "a reply")
     let_lease_run_out()
     claim()
     assert refused().status == "taken_over"
@@ -85,16 +85,16 @@ def test_the_claim_says_when_a_delivery_is_under_way(store, accept, claim, begin
     accept("a")
     grant = begin()
     assert not store.takeovers.is_delivering(conversation)
-    assert store.leases.record(grant, "a reply").status == "holder"
+    assert store.steps.record(grant, "a reply").status == "holder"
     assert claim().delivering
     assert store.takeovers.is_delivering(conversation)
-    store.leases.settle(grant, "answered")
+    store.steps.settle(grant, "answered")
     assert not store.takeovers.is_delivering(conversation)
 
 
 def test_a_holder_that_vanished_is_not_delivering(store, accept, claim, begin, conversation, let_lease_run_out):
     accept("a")
-    store.leases.record(begin(), "a reply")
+    store.steps.record(begin(), "a reply")
     let_lease_run_out()
     assert not claim().delivering
     assert not store.takeovers.is_delivering(conversation)
@@ -102,7 +102,7 @@ def test_a_holder_that_vanished_is_not_delivering(store, accept, claim, begin, c
 
 def test_a_conversation_that_a_person_has_does_not_expire(store, accept, claim, begin, conversation):
     accept("a")
-    store.leases.settle(begin(), "answered")
+    store.steps.settle(begin(), "answered")
     key = store.keys.of(conversation).conversation(conversation)
     assert store.redis.pttl(key) > 0
     claim()
@@ -116,7 +116,7 @@ def test_a_turn_that_ends_during_the_takeover_leaves_it_in_force(store, accept, 
     accept("a")
     grant = begin()
     claim()
-    assert store.leases.settle(grant, "ignored").status == "settled"
+    assert store.steps.settle(grant, "ignored").status == "settled"
     assert store.redis.pttl(store.keys.of(conversation).conversation(conversation)) == -1
     accept("b")
     assert refused().status == "taken_over"
@@ -129,9 +129,9 @@ def test_a_reply_that_comes_after_the_claim_is_kept_and_not_delivered(store, acc
     accept("a")
     grant = begin()
     claim()
-    recorded = store.leases.record(grant, "a reply")
+    recorded = store.steps.record(grant, "a reply")
     assert (recorded.status, recorded.reply) == ("taken_over", "a reply")
-    assert store.leases.record(grant, "a reply") == recorded
+    assert store.steps.record(grant, "a reply") == recorded
     assert (journal("a")["step"], journal("a").get("sends", "0")) == ("replied", "0")
 
 
@@ -140,8 +140,8 @@ def test_it_is_delivered_after_hand_back_without_a_second_ask(store, accept, cla
     grant = begin()
     accept("b")
     claim()
-    store.leases.record(grant, "a reply")
-    store.leases.hold(grant, 0, "taken over", unknown=False)
+    store.steps.record(grant, "a reply")
+    store.steps.hold(grant, 0, "taken over", unknown=False)
     store.takeovers.hand_back(conversation, "joined")
     resumed = begin()
     assert [(entry.event_id, entry.reply) for entry in resumed.entries] == [("a", "a reply")]
@@ -151,10 +151,10 @@ def test_it_is_delivered_after_hand_back_without_a_second_ask(store, accept, cla
 def test_a_claim_between_two_calls_of_one_record_counts_no_send(store, accept, claim, begin, journal):
     accept("a")
     grant = begin()
-    assert store.leases.record(grant, "a reply").status == "holder"
+    assert store.steps.record(grant, "a reply").status == "holder"
     claim()
-    assert store.leases.record(grant, "a reply").status == "taken_over"
-    assert store.leases.record(grant, "a reply").status == "taken_over"
+    assert store.steps.record(grant, "a reply").status == "taken_over"
+    assert store.steps.record(grant, "a reply").status == "taken_over"
     assert (journal("a")["step"], journal("a")["sends"]) == ("replied", "0")
 
 
@@ -163,7 +163,7 @@ def test_a_claim_between_two_calls_of_one_record_counts_no_send(store, accept, c
 
 def test_a_takeover_drops_the_plan_and_a_reply_under_way_makes_no_new_one(store, accept, claim, begin, conversation):
     accept("a")
-    store.leases.settle(begin(), "answered", mark="started", follow_up=PLANNED)
+    store.steps.settle(begin(), "answered", mark="started", follow_up=PLANNED)
     assert store.redis.zcard(store.keys.of(conversation).follow_ups) == 1
     before = store.redis.hget(store.keys.of(conversation).conversation(conversation), "plan")
     claim()
@@ -176,13 +176,13 @@ def test_a_delivery_that_ends_during_the_takeover_plans_nothing_and_the_next_one
 ):
     accept("a")
     grant = begin()
-    store.leases.record(grant, "a reply")
+    store.steps.record(grant, "a reply")
     claim()
-    store.leases.settle(grant, "answered", mark="started", follow_up=PLANNED)
+    store.steps.settle(grant, "answered", mark="started", follow_up=PLANNED)
     assert store.redis.zcard(store.keys.of(conversation).follow_ups) == 0
     store.takeovers.hand_back(conversation, "joined")
     accept("b")
-    store.leases.settle(begin(), "answered", mark="started", follow_up=PLANNED)
+    store.steps.settle(begin(), "answered", mark="started", follow_up=PLANNED)
     assert store.redis.zcard(store.keys.of(conversation).follow_ups) == 1
 
 
@@ -191,7 +191,7 @@ def test_a_delivery_that_ends_during_the_takeover_plans_nothing_and_the_next_one
 
 def test_an_escalation_freezes_until_hand_back(store, accept, begin, refused, conversation):
     accept("a", "b")
-    store.leases.settle(begin(), "dead", "refused by the persona", mark="escalated")
+    store.steps.settle(begin(), "dead", "refused by the persona", mark="escalated")
     accept("c")
     assert (refused().status, refused().reason) == ("taken_over", "escalated")
     assert [found.conversation for found in store.takeovers.all()] == [conversation]
@@ -203,7 +203,7 @@ def test_an_escalation_leaves_a_claim_as_it_is(store, accept, claim, begin, refu
     accept("a")
     grant = begin()
     claim()
-    store.leases.settle(grant, "dead", "refused by the persona", mark="escalated")
+    store.steps.settle(grant, "dead", "refused by the persona", mark="escalated")
     accept("b")
     assert refused().reason == "claimed by kim: refund"
 
@@ -214,7 +214,7 @@ def test_an_operator_may_claim_what_was_taken_over_by_itself(
 ):
     if automatic == "escalated":
         accept("a")
-        store.leases.settle(begin(), "dead", "refused by the persona", mark="escalated")
+        store.steps.settle(begin(), "dead", "refused by the persona", mark="escalated")
     else:
         livechat(make_store, "joined").inbox.accept(message(channel, "a", True))
     assert state()["taken_over"] == automatic
@@ -249,10 +249,10 @@ def test_with_the_policy_hold_the_message_freezes_its_conversation(make_store, c
     store = livechat(make_store, "joined")
     assert store.inbox.accept(message(channel, "a", True)).status == "accepted"
     assert store.inbox.accept(message(channel, "a", True)).status == "duplicate"
-    answer = store.leases.begin(conversation, "t")
+    answer = store.steps.begin(conversation, "t")
     assert (answer.status, answer.reason) == ("taken_over", "livechat")
     store.inbox.accept(message(channel, "b", True, "bea"))
-    assert store.leases.begin(Conversation("bea", "@lead"), "t").head.event_id == "b"
+    assert store.steps.begin(Conversation("bea", "@lead"), "t").head.event_id == "b"
 
 
 @pytest.mark.parametrize(("answer", "asked"), [("joined", ["a", "b", "c"]), ("last", ["b", "c"]), ("none", ["c"])])
@@ -262,7 +262,7 @@ def test_the_first_message_without_it_hands_back_by_policy(make_store, channel, 
         store.redis.delete("turns")
         store.inbox.accept(message(channel, event_id, has_livechat))
     assert store.redis.llen("turns") == 1
-    assert [entry.event_id for entry in store.leases.begin(conversation, "t").entries] == asked
+    assert [entry.event_id for entry in store.steps.begin(conversation, "t").entries] == asked
     (account,) = store.books.accounts()
     assert (account.skipped, account.unexplained) == (3 - len(asked), 0)
     assert store.takeovers.all() == []
@@ -273,15 +273,15 @@ def test_it_hands_back_nothing_that_an_operator_has(make_store, channel, convers
     store.inbox.accept(message(channel, "a", True))
     store.takeovers.claim(conversation, "kim")
     store.inbox.accept(message(channel, "b", False))
-    assert store.leases.begin(conversation, "t").status == "taken_over"
+    assert store.steps.begin(conversation, "t").status == "taken_over"
 
 
 def test_a_sealed_conversation_is_sealed_and_not_taken_over(make_store, channel, conversation):
     store = livechat(make_store, "joined")
     store.inbox.accept(message(channel, "a", False))
-    store.leases.settle(store.leases.begin(conversation, "t"), "sealed", mark="sealed")
+    store.steps.settle(store.steps.begin(conversation, "t"), "sealed", mark="sealed")
     store.inbox.accept(message(channel, "b", True))
-    assert store.leases.begin(conversation, "u").sealed
+    assert store.steps.begin(conversation, "u").sealed
 
 
 def test_what_is_refused_at_the_door_takes_nothing_over(make_store, channel, conversation):
@@ -289,7 +289,7 @@ def test_what_is_refused_at_the_door_takes_nothing_over(make_store, channel, con
     store = make_store(personas={"ava": {"api_key": "k", "takeover": takeover}}, limits={"inbox_events": 1})
     store.inbox.accept(message(channel, "a", False))
     assert store.inbox.accept(message(channel, "b", True)).status == "full"
-    assert store.leases.begin(conversation, "t").head.event_id == "a"
+    assert store.steps.begin(conversation, "t").head.event_id == "a"
 
 
 def test_a_full_inbox_does_not_keep_it_from_ending(make_store, channel, conversation):
@@ -300,7 +300,7 @@ def test_a_full_inbox_does_not_keep_it_from_ending(make_store, channel, conversa
     assert store.agenda.claim_due() == []
     assert store.inbox.accept(message(channel, "c", False)).status == "full"
     assert store.agenda.claim_due() == [(conversation, "turns")]
-    store.leases.settle(store.leases.begin(conversation, "t"), "answered")
+    store.steps.settle(store.steps.begin(conversation, "t"), "answered")
     assert store.inbox.accept(message(channel, "c", False)).status == "accepted"
     (account,) = store.books.accounts()
     assert (account.accepted, account.answered, account.waiting) == (2, 1, 1)
@@ -320,7 +320,7 @@ def test_the_agenda_looks_when_the_takeover_would_end(quiet_store, channel, conv
     store.inbox.accept(message(channel, "a", True))
     make_quiet(store, conversation, QUIET_SECONDS - 10)
     now = store.redis.time()[0] * 1000
-    answer = store.leases.begin(conversation, "t")
+    answer = store.steps.begin(conversation, "t")
     assert answer.status == "taken_over"
     assert now < answer.until <= now + 11_000
     assert store.takeovers.hand_back_quiet(conversation).status == "not_quiet"
@@ -333,9 +333,9 @@ def test_a_quiet_takeover_ends_by_policy(quiet_store, channel, conversation, ans
         store.inbox.accept(message(channel, event_id, True))
         age(store, conversation, event_id, QUIET_SECONDS)
     make_quiet(store, conversation)
-    assert store.leases.begin(conversation, "t").status == "hand_back"
+    assert store.steps.begin(conversation, "t").status == "hand_back"
     assert store.takeovers.hand_back_quiet(conversation).status == "handed_back"
-    begun = store.leases.begin(conversation, "t")
+    begun = store.steps.begin(conversation, "t")
     if asked is None:
         assert isinstance(begun, NotNow)
         assert begun.status == "empty"
@@ -350,7 +350,7 @@ def test_a_message_of_the_lead_lengthens_it(quiet_store, chat, conversation):
     make_quiet(store, conversation)
     age(store, conversation, "a", QUIET_SECONDS)
     store.inbox.accept(chat(event_id="b"))
-    assert store.leases.begin(conversation, "t").status == "taken_over"
+    assert store.steps.begin(conversation, "t").status == "taken_over"
 
 
 def test_a_message_that_comes_when_it_had_long_been_over_is_answered_whatever_the_policy(
@@ -358,13 +358,13 @@ def test_a_message_that_comes_when_it_had_long_been_over_is_answered_whatever_th
 ):
     store = quiet_store("none")
     store.inbox.accept(chat(event_id="a"))
-    store.leases.settle(store.leases.begin(conversation, "t"), "answered")
+    store.steps.settle(store.steps.begin(conversation, "t"), "answered")
     store.takeovers.claim(conversation, "kim")
     make_quiet(store, conversation)
     store.inbox.accept(chat(event_id="b"))
-    assert store.leases.begin(conversation, "u").status == "hand_back"
+    assert store.steps.begin(conversation, "u").status == "hand_back"
     assert store.takeovers.hand_back_quiet(conversation).dropped == 0
-    assert store.leases.begin(conversation, "u").head.event_id == "b"
+    assert store.steps.begin(conversation, "u").head.event_id == "b"
 
 
 def test_without_the_setting_only_a_person_ends_it(store, accept, claim, conversation, refused):

@@ -77,7 +77,7 @@ def test_nothing_waits_and_the_change_takes_effect(
     old = with_api(HANDSHAKE)
     wait_for(old, channel, "@john")
     lead = Conversation("cleo", "@john")
-    old.leases.settle(old.leases.begin(lead, "t"), "answered")
+    old.steps.settle(old.steps.begin(lead, "t"), "answered")
     assert start(CHARACTERS) == []
     assert old.redis.hgetall(KEY) == {"cleo": "characters"}
     wait_for(old, channel, "@late")
@@ -94,7 +94,7 @@ def test_the_way_back_counts_what_waits_under_platforms(
     wait_for(store, channel, "@new")
     [reason] = start(HANDSHAKE)
     assert "from the Characters API to the Handshake API. Events that wait for it under its old names: 1, in" in reason
-    store.leases.settle(store.leases.begin(Conversation("cleo", "instagram/john"), "t"), "answered")
+    store.steps.settle(store.steps.begin(Conversation("cleo", "instagram/john"), "t"), "answered")
     assert start(HANDSHAKE) == []
     assert store.redis.exists(KEY) == 0
 
@@ -159,7 +159,7 @@ def test_separate_accounts_change_the_names_too(
     assert "under its old names: 1, in conversations: 1." in reason
     lead = Conversation("cleo", "instagram/john")
     old = with_api(CHARACTERS)
-    old.leases.settle(old.leases.begin(lead, "t"), "answered")
+    old.steps.settle(old.steps.begin(lead, "t"), "answered")
     assert start(separate) == []
     assert with_api(separate).redis.hget(KEY, "cleo") == "separate accounts"
     wait_for(with_api(separate), channel, "instagram/cleo_de/john")

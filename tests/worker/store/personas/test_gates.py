@@ -24,7 +24,7 @@ def wait(store, chat):
             journal = store.keys.of(conversation).journal(conversation, "e")
             store.redis.hincrby(journal, "accepted_at", number - 1000)
         for conversation in reversed(leads):
-            store.leases.begin(conversation, f"first {conversation.target}")
+            store.steps.begin(conversation, f"first {conversation.target}")
         return leads
 
     return make
@@ -54,27 +54,27 @@ def test_whoever_tries_is_let_through_and_nobody_else(store, wait):
     close(store)
     first, second = wait(2)
     assert tries(store, 1) == [first]
-    grant = store.leases.begin(first, "t1")
+    grant = store.steps.begin(first, "t1")
     assert isinstance(grant, Grant)
     assert grant.probe == "circuit"
-    assert store.leases.begin(second, "t2").status == "held"
+    assert store.steps.begin(second, "t2").status == "held"
 
 
 def test_a_right_to_try_is_for_one_turn(store, wait):
     close(store)
     (lead,) = wait(1)
     tries(store, 1)
-    grant = store.leases.begin(lead, "t1")
-    assert store.leases.begin(lead, "t1").probe == "circuit", "the same call again"
-    store.leases.hold(grant, 0, "status 500", unknown=True)
-    assert store.leases.begin(lead, "t2").status == "held"
+    grant = store.steps.begin(lead, "t1")
+    assert store.steps.begin(lead, "t1").probe == "circuit", "the same call again"
+    store.steps.hold(grant, 0, "status 500", unknown=True)
+    assert store.steps.begin(lead, "t2").status == "held"
 
 
 def test_a_try_that_never_comes_back_does_not_delay_the_next(store, wait):
     close(store)
     first, second = wait(2)
     tries(store, 1)
-    store.leases.begin(first, "hangs")
+    store.steps.begin(first, "hangs")
     assert tries(store, 1) == [second]
 
 
@@ -86,7 +86,7 @@ def test_what_must_not_be_asked_twice_tries_last(store, channel, wait):
     trigger = Conversation("ava", "@trigger")
     store.inbox.accept(EventTrigger(persona="ava", target="@trigger", event_type="t", channel=channel))
     store.redis.hset(store.keys.of(trigger).conversation(trigger), "last_inbound", 1)
-    store.leases.begin(trigger, "t")
+    store.steps.begin(trigger, "t")
     assert tries(store, 4) == [*leads, *leads]
     for lead in leads:
         store.redis.zrem(store.keys.of(lead).waiting("circuit", "ava"), lead.name)
@@ -163,12 +163,12 @@ def test_a_channel_keeps_answers_from_going_out_and_nothing_from_being_asked(sto
     store.inbox.accept(chat())
     store.gates.close(CHANNEL, "channel", 5, "status 502")
     grant = begin()
-    recorded = store.leases.record(grant, "reply")
+    recorded = store.steps.record(grant, "reply")
     assert recorded.status == "closed"
-    store.leases.hold(grant, 0, "the channel takes nothing now", unknown=False)
-    assert store.leases.begin(conversation, "t2").status == "held"
+    store.steps.hold(grant, 0, "the channel takes nothing now", unknown=False)
+    assert store.steps.begin(conversation, "t2").status == "held"
     assert tries(store, 1, "channel", CHANNEL) == [conversation]
-    again = store.leases.begin(conversation, "t3")
+    again = store.steps.begin(conversation, "t3")
     assert (again.probe, again.head.reply, again.head.sends) == ("channel", "reply", 1)
 
 

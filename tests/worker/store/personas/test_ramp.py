@@ -151,13 +151,13 @@ def test_a_changed_ramp_hands_out_anew_and_wakes_who_waited(make_ramp, event_of)
     for number in range(5):
         event = event_of("ai_opener", target=f"@{number}", event_id="e")
         slow.inbox.accept(event)
-        grant = slow.leases.begin(Conversation("ava", f"@{number}"), f"t{number}")
+        grant = slow.steps.begin(Conversation("ava", f"@{number}"), f"t{number}")
         wait = slow.outreach.wait_of(grant.conversation, "e", 100 * DAY)
         if wait:
-            slow.leases.hold(grant, wait, stored(Cause.RAMP), unknown=False, asked=False)
+            slow.steps.hold(grant, wait, stored(Cause.RAMP), unknown=False, asked=False)
             held.append(grant.conversation)
         else:
-            slow.leases.settle(grant, "answered")
+            slow.steps.settle(grant, "answered")
     assert len(held) == 4
     slow.agenda.claim_due()
     assert slow.agenda.claim_due() == []
@@ -180,8 +180,8 @@ def test_a_ramp_that_is_taken_away_lets_all_go(make_ramp, event_of):
     ramped = make_ramp(openers_per_hour=1, jitter=0)
     ask(ramped, 0)
     ramped.inbox.accept(event_of("ai_opener", target="@1", event_id="e"))
-    grant = ramped.leases.begin(Conversation("ava", "@1"), "t")
-    ramped.leases.hold(grant, ask(ramped, 1), stored(Cause.RAMP), unknown=False, asked=False)
+    grant = ramped.steps.begin(Conversation("ava", "@1"), "t")
+    ramped.steps.hold(grant, ask(ramped, 1), stored(Cause.RAMP), unknown=False, asked=False)
     ramped.agenda.claim_due()
     free = make_ramp()
     assert [ask(free, 2), ask(free, 3)] == [0.0, 0.0]

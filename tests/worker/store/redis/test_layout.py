@@ -25,7 +25,7 @@ def fill(store, chat, count):
     for number in range(count):
         conversation = Conversation("ava", f"@{number}")
         store.inbox.accept(chat(target=conversation.target))
-        store.leases.settle(store.leases.begin(conversation, f"t{number}"), "answered")
+        store.steps.settle(store.steps.begin(conversation, f"t{number}"), "answered")
 
 
 def as_of_0_1_0(store):

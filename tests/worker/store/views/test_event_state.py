@@ -34,7 +34,7 @@ def test_those_that_wait_have_a_place(accept, look):
 
 def test_the_head_is_held_for_a_cause_until_a_time_and_those_behind_it_wait(store, accept, begin, look):
     accept("e1")
-    store.leases.hold(begin(), 60, "persona_throttled status=429", unknown=False)
+    store.steps.hold(begin(), 60, "persona_throttled status=429", unknown=False)
     accept("e2")
     held = look("e1")
     assert (held.status, held.cause, held.asks) == ("held", Cause.PERSONA_THROTTLED, 1)
@@ -44,7 +44,7 @@ def test_the_head_is_held_for_a_cause_until_a_time_and_those_behind_it_wait(stor
 
 def test_a_hold_that_is_over_is_none(store, accept, begin, look, let_hold_run_out):
     accept("e1")
-    store.leases.hold(begin(), 60, "persona_throttled", unknown=False)
+    store.steps.hold(begin(), 60, "persona_throttled", unknown=False)
     let_hold_run_out()
     assert (look("e1").status, look("e1").cause, look("e1").held_until) == ("waiting", None, 0)
 
@@ -86,7 +86,7 @@ def test_a_closed_gate_of_the_persona_holds_all_that_waits_until_it_opens(store,
 
 def test_credits_hold_no_conversation_that_has_begun(store, accept, begin, look):
     accept("e1")
-    store.leases.settle(begin(), "answered", mark="started")
+    store.steps.settle(begin(), "answered", mark="started")
     accept("e2")
     store.personas.close_for_probing("ava", Gate.CREDITS, "credits_out status=402")
     assert look("e2").status == "waiting"
@@ -104,7 +104,7 @@ def test_a_stored_reply_is_held_by_the_channel_and_no_longer_by_the_persona(
     store, accept, begin, look, let_lease_run_out
 ):
     accept("e1")
-    store.leases.record(begin(), "{}")
+    store.steps.record(begin(), "{}")
     let_lease_run_out()
     store.personas.pause("ava", "a new key")
     assert look("e1").status == "waiting"
@@ -120,13 +120,13 @@ def test_the_own_reason_of_the_head_goes_before_the_gate_of_others_and_a_running
     grant = begin()
     store.personas.close_for_probing("ava", Gate.CIRCUIT, "no_answer status=503")
     assert look("e1").status == "waiting"
-    store.leases.hold(grant, 60, "persona_throttled status=429", unknown=False)
+    store.steps.hold(grant, 60, "persona_throttled status=429", unknown=False)
     assert look("e1").cause is Cause.PERSONA_THROTTLED
 
 
 def test_what_the_head_found_itself_is_the_gate_once_it_is_closed(store, accept, begin, look):
     accept("e1", "e2")
-    store.leases.hold(begin(), 60, "persona_unavailable status=503", unknown=False)
+    store.steps.hold(begin(), 60, "persona_unavailable status=503", unknown=False)
     assert [look(event_id).status for event_id in ("e1", "e2")] == ["held", "waiting"]
     store.personas.close_for_probing("ava", Gate.CIRCUIT, "no_answer status=503")
     assert [look(event_id).cause for event_id in ("e1", "e2")] == [Cause.PERSONA_UNAVAILABLE] * 2
@@ -135,7 +135,7 @@ def test_what_the_head_found_itself_is_the_gate_once_it_is_closed(store, accept,
 @pytest.mark.parametrize(("fate", "cause"), [("answered", None), ("dead", Cause.GAVE_UP), ("skipped", Cause.TOO_OLD)])
 def test_what_ended_has_its_fate_its_cause_and_its_times(store, accept, begin, look, fate, cause):
     accept("e1")
-    store.leases.settle(begin(), fate, cause.value if cause else "")
+    store.steps.settle(begin(), fate, cause.value if cause else "")
     ended = look("e1")
     assert (ended.status, ended.cause, ended.position) == (fate, cause, 0)
     assert ended.ended_at >= ended.accepted_at > 0

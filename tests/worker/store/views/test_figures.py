@@ -56,9 +56,9 @@ def test_what_is_lost_is_unexplained(store, fill):
 def test_each_conversation_has_the_reason_it_waits_for(store, chat, begin, conversation):
     for name in ("@turn", "@held", "@free", "@lead"):
         store.inbox.accept(chat(target=name))
-    store.leases.begin(Conversation("ava", "@turn"), "token-1")
-    held = store.leases.begin(Conversation("ava", "@held"), "token-2")
-    store.leases.hold(held, 60, "persona unavailable", unknown=False)
+    store.steps.begin(Conversation("ava", "@turn"), "token-1")
+    held = store.steps.begin(Conversation("ava", "@held"), "token-2")
+    store.steps.hold(held, 60, "persona unavailable", unknown=False)
     assert rows_of(store) == {("ava", "turn"): (1, 1), ("ava", "hold"): (1, 1), ("ava", "worker"): (2, 2)}
 
 
@@ -83,7 +83,7 @@ def test_a_gate_that_time_opens_is_closed_only_until_then(store, fill, eventuall
 
 def test_credits_concern_only_those_who_were_never_answered(store, chat, begin):
     store.inbox.accept(chat())
-    store.leases.settle(begin(), "answered", mark="started")
+    store.steps.settle(begin(), "answered", mark="started")
     store.inbox.accept(chat())
     store.inbox.accept(chat(target="@new"))
     store.personas.close_for_probing("ava", "credits", "credits out")
@@ -110,8 +110,8 @@ def test_what_a_person_has_waits_for_that_person(store, chat, conversation):
 def test_a_stored_reply_waits_for_no_gate(store, chat, begin):
     store.inbox.accept(chat())
     grant = begin()
-    store.leases.record(grant, "{}")
-    store.leases.hold(grant, 0, "channel unavailable", unknown=False)
+    store.steps.record(grant, "{}")
+    store.steps.hold(grant, 0, "channel unavailable", unknown=False)
     store.personas.pause("ava", "rotation")
     assert rows_of(store) == {("ava", "worker"): (1, 1)}
 

@@ -117,7 +117,7 @@ class TestStates:
 
     def test_held(self, store, accept, begin, row):
         accept("e1")
-        store.leases.hold(begin(), 60, "rate_limited", unknown=False)
+        store.steps.hold(begin(), 60, "rate_limited", unknown=False)
         held = row(State.HELD)
         assert held.states == (State.WAITING, State.HELD)
         assert held.hold_until > store.known.page().now
@@ -131,7 +131,7 @@ class TestStates:
 
     def test_taken_over_and_quiet(self, store, accept, begin, claim, row):
         accept("e1")
-        store.leases.settle(begin(), "answered")
+        store.steps.settle(begin(), "answered")
         assert row().states == ()
         claim()
         assert row(State.TAKEN_OVER).states == (State.TAKEN_OVER,)
@@ -139,15 +139,15 @@ class TestStates:
 
     def test_sealed(self, store, accept, begin, conversation, row):
         accept("e1")
-        store.leases.settle(begin(), "answered")
+        store.steps.settle(begin(), "answered")
         store.seals.seal(conversation, "kim")
         assert row(State.SEALED).states == (State.SEALED,)
 
     def test_dead_once_for_all_its_letters(self, store, accept, begin, row):
         accept("e1")
-        store.leases.settle(begin(), "dead", "refused")
+        store.steps.settle(begin(), "dead", "refused")
         accept("e2")
-        store.leases.settle(begin(), "dead", "refused")
+        store.steps.settle(begin(), "dead", "refused")
         accept("e3")
         assert row(State.DEAD).states == (State.WAITING, State.DEAD)
         assert row(State.WAITING, State.DEAD).waiting == 1
@@ -179,7 +179,7 @@ def test_which_of_these_anything_is_stored(store, accept, conversation):
 
 def test_forgetting_erases_it(store, accept, begin, conversation):
     accept("e1")
-    store.leases.settle(begin(), "answered")
+    store.steps.settle(begin(), "answered")
     store.forgetting.forget(conversation, store.forgetting.traces(conversation))
     assert list(store.known.newest()) == []
 

@@ -43,8 +43,8 @@ def test_what_waits_to_be_said_first_is_shown_too(store, channel):
 
 def test_a_stored_answer_is_shown_with_its_message(store, channel):
     store.inbox.accept(InboundChat(persona="ava", target="@lead", channel=channel, event_id="a", message="hi"))
-    grant = store.leases.begin(LEAD, "token")
-    store.leases.record(grant, Reply(("hello", "there")).to_json())
+    grant = store.steps.begin(LEAD, "token")
+    store.steps.record(grant, Reply(("hello", "there")).to_json())
     [found] = waiting(store)
     assert (found.texts, found.answer) == (("hi",), ("hello", "there"))
     assert "hello" not in repr(found)
