@@ -18,9 +18,11 @@ from simulation.servers.certificates import make
 from simulation.servers.embedded_redis import EmbeddedRedis, free_port
 from simulation.servers.redis_binary import find_redis_binary
 from tests.acceptance import over_http
+from worker.domain.conversation import Conversation
 from worker.domain.events import InboundChat
 from worker.pipeline.producer import Producer
 from worker.store import Store, StoreError
+from worker.store.endpoints import Progress
 
 pytestmark = pytest.mark.acceptance
 
@@ -186,6 +188,31 @@ def test_an_ingress_needs_no_more_rights_than_a_producer(start, guarded):
     settings = {**over_http.SETTINGS, "PARLEY_REDIS_URL": as_user(server)}
     system, _ = start(settings=settings, webs=1)
     over_http.write_and_be_answered(system)
+    assert [(entry["object"], entry["context"]) for entry in admin.acl_log()] == []
+
+
+@pytest.mark.parametrize("line", [0, 1])
+def test_notices_need_no_more_rights_than_documented(guarded, line):
+    server, admin = guarded(lines_of("parley")[line])
+    settings = load(
+        env_file=None, role="producer", redis_url=as_user(server), personas={"ava": {}}, notices={"keep": True}
+    )
+    store, lead = Store(settings, connections=2), Conversation("ava", "@x")
+    try:
+        store.layout.ensure()
+        store.notices.keep()
+        store.consents.write(lead, "out", "zoe")
+        held = store.endpoints.take("crm", "one")
+        store.endpoints.know("crm")
+        assert store.endpoints.keep("crm", held, Progress(sent=1), "first")
+        assert [each.target for each in store.notices.read().notices] == ["@x"]
+        assert len(store.endpoints.beginnings()) == store.notices.shards
+        assert store.notices.figures().kept == 1
+        ((state, behind),) = store.endpoints.all()
+        assert (state.sent, behind > 0) == (1, True)
+        assert store.notices.erase(lead) == 1
+    finally:
+        store.close()
     assert [(entry["object"], entry["context"]) for entry in admin.acl_log()] == []
 
 
