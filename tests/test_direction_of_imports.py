@@ -62,6 +62,8 @@ def wrong() -> Iterator[tuple[str, str]]:
     yield from (("worker.store.conversations", "celery"), ("worker.store.redis", "kombu"))
     turn_parts = ("worker.pipeline.turn", "worker.pipeline.ask", "worker.pipeline.due", "worker.pipeline.celery_intake")
     yield from (("worker.web", other) for other in (*turn_parts, "worker.bootstrap"))
+    yield from (("parley_client", other) for other in ("config", "tasks", "worker", "redis", "celery"))
+    yield from ((room, "parley_client") for room in ("config", "tasks", *ROOMS))
     for room in ("simulation.upstreams", "simulation.servers", "simulation.judge"):
         yield from ((room, other) for other in ("config", "tasks", "worker"))
 
@@ -78,6 +80,8 @@ def copied_to(folder: Path) -> Path:
     """All our packages and the contracts, as they are."""
     for package in PACKAGES:
         shutil.copytree(PROJECT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
+    client = PROJECT / "clients" / "python" / "parley_client"
+    shutil.copytree(client, folder / "parley_client", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(PROJECT / ".importlinter", folder)
     return folder
 
