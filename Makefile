@@ -36,7 +36,7 @@ flower: $(READY) ## open the dashboard on 127.0.0.1:5555 (needs PARLEY_FLOWER__P
 secrets: ## make random passwords in deploy/secrets, for docker compose
 	@deploy/make-secrets
 
-test: $(READY) ## run the tests that need nothing but Python, about 6 min on two cores (ARGS='-k order' and the like go to pytest)
+test: $(READY) ## run the tests that need nothing but Python, about 9 min on two cores (ARGS='-k order' and the like go to pytest)
 	@$(PYTEST) $(BESIDE) -m 'not slow' $(ARGS)
 
 # The slow ones one after the other: they load the machine as they need it. That ARGS chose none (5) is no failure.
