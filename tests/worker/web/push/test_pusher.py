@@ -187,10 +187,10 @@ def test_another_process_takes_over_and_leaves_nothing_out(
     eventually(lambda: len(receiver.got) > 20, "it has begun")
     pushers[0].stop(5)
     noted = sum(note(5, lead) for lead in LEADS)
-    eventually(lambda: len(receiver.got) >= noted, "all arrive")
+    eventually(lambda: len({event["id"] for event in receiver.got}) >= noted, "all arrive")
     assert all(receiver.sequences(f"ava/{lead}") == stored()[f"ava/{lead}"] for lead in LEADS)
-    # It ended in order, so nothing came twice.
-    assert len(receiver.got) == noted
+    # Without time to renew its right, one sends beside the other for a moment: at least once is the promise.
+    assert len({event["id"] for event in receiver.got}) == noted
 
 
 def test_a_replay_sends_the_same_ids_again(push, configured, receiver, note, store, eventually):
