@@ -40,7 +40,7 @@ test: $(READY) ## run the tests that need nothing but Python, about 9 min on two
 	@$(PYTEST) $(BESIDE) -m 'not slow' $(ARGS)
 
 # The slow ones one after the other: they load the machine as they need it. That ARGS chose none (5) is no failure.
-test-all: $(READY) ## run these and all others, about 25 min: RabbitMQ, TLS, browser, compose, chaos ... as far as they are installed
+test-all: $(READY) ## run these and all others, about 35 min: RabbitMQ, TLS, browser, compose, chaos ... as far as they are installed
 	@$(PYTEST) $(BESIDE) -m 'not slow' $(ARGS); fast=$$?; $(PYTEST) -m slow $(ARGS); slow=$$?; \
 	for status in $$fast $$slow; do [ $$status -eq 0 ] || [ $$status -eq $(if $(ARGS),5,0) ] || exit $$status; done
 
