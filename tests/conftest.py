@@ -6,6 +6,7 @@ import importlib.util
 import io
 import logging
 import os
+import shutil
 import signal
 import sys
 import threading
@@ -25,11 +26,22 @@ from simulation.servers.embedded_redis import EmbeddedRedis
 from simulation.until import until
 from simulation.upstreams.control import SimulatedUpstreams
 from worker.cli import main
+from worker.domain.conversation import Conversation
 from worker.store import Store
 
 # How long an example takes is a matter of what else the machine has to do.
 hypothesis_settings.register_profile("parley", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 hypothesis_settings.load_profile("parley")
+
+# A machine's own services, and nothing that Chromium would like to tell its maker.
+CHROMIUM_OPTIONS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+]
+CHROMIUM_OPTIONS += ["--disable-component-update", "--disable-sync"]
 
 CHANNEL = {
     "session_id": "session-1",
@@ -116,6 +128,32 @@ def no_thread_left(redis_server: EmbeddedRedis) -> Iterator[None]:
 def channel() -> dict[str, Any]:
     """A channel context."""
     return CHANNEL
+
+
+@pytest.fixture
+def waiting(store: Store) -> Callable[..., list[str]]:
+    """The ids of the events that wait in a conversation."""
+
+    def read(persona: str = "ava", target: str = "@john") -> list[str]:
+        conversation = Conversation(persona, target)
+        return store.redis.lrange(store.keys.of(conversation).inbox(conversation), 0, -1)
+
+    return read
+
+
+@pytest.fixture
+def browser(need: Callable[[str], NoReturn]) -> Iterator[Any]:
+    """Chromium without a screen."""
+    # Only these tests need it.
+    from playwright.sync_api import sync_playwright
+
+    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if program is None:
+        need("chromium is not installed")
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=program, args=CHROMIUM_OPTIONS)
+        yield chromium
+        chromium.close()
 
 
 @pytest.fixture

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import base64
 import os
-import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import httpx
 import pytest
 from celery import Celery
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from simulation.upstreams.faults import FaultKind, FaultRule
 from worker.domain.events import InboundChat
@@ -27,21 +26,6 @@ pytestmark = [pytest.mark.acceptance, pytest.mark.slow]
 
 PROJECT = Path(__file__).parents[2]
 PASSWORD = "a password, with a comma"
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-# A machine's own services, and nothing that Chromium would like to tell its maker.
-OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
-OPTIONS += ["--disable-component-update", "--disable-sync"]
-
-
-@pytest.fixture
-def browser(need: Callable[[str], NoReturn]) -> Iterator[Browser]:
-    """Chromium without a screen."""
-    if CHROMIUM is None:
-        need("chromium is not installed")
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=OPTIONS)
-        yield chromium
-        chromium.close()
 
 
 def _page(browser: Browser, password: str = PASSWORD, width: int = 1400, height: int = 760) -> Page:

@@ -14,7 +14,6 @@ import pytest
 
 from parley_client import AsyncClient, AsyncNotices, Client, Notice
 from simulation.until import until
-from worker.domain.conversation import Conversation
 from worker.store import Store
 
 PROJECT = Path(__file__).parents[3]
@@ -122,14 +121,3 @@ def connect(request: pytest.FixtureRequest) -> Iterator[Callable[..., Any]]:
 def client(connect: Callable[..., Any], origin: str) -> Any:
     """A client of the real ingress."""
     return connect(origin)
-
-
-@pytest.fixture
-def waiting(store: Store) -> Callable[..., list[str]]:
-    """The ids of the events that wait in a conversation."""
-
-    def read(persona: str = "ava", target: str = "@john") -> list[str]:
-        conversation = Conversation(persona, target)
-        return store.redis.lrange(store.keys.of(conversation).inbox(conversation), 0, -1)
-
-    return read

@@ -16,7 +16,6 @@ import httpx
 import pytest
 
 from simulation.until import until
-from worker.domain.conversation import Conversation
 from worker.store import Store
 
 PROJECT = Path(__file__).parents[3]
@@ -102,17 +101,6 @@ def _web(start_web: Callable[..., Web], redis_server: Any) -> Web:
 def web(_web: Web, store: Store) -> Web:
     """The session's web process, over an emptied store."""
     return _web
-
-
-@pytest.fixture
-def waiting(store: Store) -> Callable[..., list[str]]:
-    """The ids of the events that wait in a conversation."""
-
-    def read(persona: str = "ava", target: str = "@john") -> list[str]:
-        conversation = Conversation(persona, target)
-        return store.redis.lrange(store.keys.of(conversation).inbox(conversation), 0, -1)
-
-    return read
 
 
 @pytest.fixture(scope="session")

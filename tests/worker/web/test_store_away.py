@@ -9,18 +9,11 @@ import pytest
 from redis.exceptions import ConnectionError as Unreachable
 
 from config.settings import load
+from tests.worker.web.raw_http import CHAT, TOKEN
 from worker.store import Store
 from worker.web.ingress import Ingress
 
-TOKEN = "token-of-the-shop-0123456789"
 PAYLOAD = {"session_id": "s", "user_input": "hi", "metadata": {}}
-CHAT = {
-    "kind": "inbound_chat",
-    "persona": "ava",
-    "target": "@john",
-    "message": "hi",
-    "channel": {"session_id": "s", "metadata": {}},
-}
 
 
 class Guard:
