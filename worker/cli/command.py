@@ -7,6 +7,7 @@ unreachable); 2 = wrong usage or settings.
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from typing import Annotated
 
 import typer
@@ -14,7 +15,7 @@ import typer
 from worker import __version__
 from worker.cli import screen
 from worker.cli.ending import No, Usage
-from worker.cli.groups import LazyGroup
+from worker.cli.groups import Entry, LazyGroup
 from worker.cli.table import CONSENT, DEAD, FOLLOW_UPS, INGRESS, NOTICES, OPERATORS, PARLEY
 
 _MORE = "More"
@@ -22,30 +23,6 @@ _MORE = "More"
 
 class _Parley(LazyGroup):
     entries = PARLEY
-
-
-class _Dead(LazyGroup):
-    entries = DEAD
-
-
-class _FollowUps(LazyGroup):
-    entries = FOLLOW_UPS
-
-
-class _Consent(LazyGroup):
-    entries = CONSENT
-
-
-class _Ingress(LazyGroup):
-    entries = INGRESS
-
-
-class _Notices(LazyGroup):
-    entries = NOTICES
-
-
-class _Operators(LazyGroup):
-    entries = OPERATORS
 
 
 app = typer.Typer(
@@ -75,49 +52,21 @@ def _parley(
     """Options of the command itself."""
 
 
-dead = typer.Typer(
-    cls=_Dead,
-    help="Dead letters, events that ended without an answer: list, look at, replay, discard.",
-    no_args_is_help=True,
+def _add_group(name: str, group: Mapping[str, Entry], about: str) -> None:
+    lazy = type("Group", (LazyGroup,), {"entries": group})
+    app.add_typer(typer.Typer(cls=lazy, help=about, no_args_is_help=True), name=name, rich_help_panel=_MORE)
+
+
+_add_group("dead", DEAD, "Dead letters, events that ended without an answer: list, look at, replay, discard.")
+_add_group("follow-ups", FOLLOW_UPS, "Follow-ups: what is due when and why, what a change of the cadence would do.")
+_add_group("consent", CONSENT, "Consent: who opted out of openers, event triggers and follow-ups, who opted in.")
+_add_group("ingress", INGRESS, "The ingress: what it would make of a request.")
+_add_group(
+    "notices",
+    NOTICES,
+    "Notices of what became of events: what others are told, and how far each endpoint is.",
 )
-app.add_typer(dead, name="dead", rich_help_panel=_MORE)
-
-touches = typer.Typer(
-    cls=_FollowUps,
-    help="Follow-ups: what is due when and why, what a change of the cadence would do.",
-    no_args_is_help=True,
-)
-app.add_typer(touches, name="follow-ups", rich_help_panel=_MORE)
-
-
-consent = typer.Typer(
-    cls=_Consent,
-    help="Consent: who opted out of openers, event triggers and follow-ups, who opted in.",
-    no_args_is_help=True,
-)
-app.add_typer(consent, name="consent", rich_help_panel=_MORE)
-
-ingress = typer.Typer(
-    cls=_Ingress,
-    help="The ingress: what it would make of a request.",
-    no_args_is_help=True,
-)
-app.add_typer(ingress, name="ingress", rich_help_panel=_MORE)
-
-notices = typer.Typer(
-    cls=_Notices,
-    help="Notices of what became of events: what others are told, and how far each endpoint is.",
-    no_args_is_help=True,
-)
-app.add_typer(notices, name="notices", rich_help_panel=_MORE)
-
-
-operators = typer.Typer(
-    cls=_Operators,
-    help="Operators: who may look, act and read content in a browser, with a password.",
-    no_args_is_help=True,
-)
-app.add_typer(operators, name="operator", rich_help_panel=_MORE)
+_add_group("operator", OPERATORS, "Operators: who may look, act and read content in a browser, with a password.")
 
 
 def main() -> None:
