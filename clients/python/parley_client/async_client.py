@@ -17,25 +17,15 @@ from parley_client.credentials import credentials
 from parley_client.errors import ParleyError
 from parley_client.messages import Answer, Lost, Request
 from parley_client.models.events import Event
-from parley_client.notices import Position
+from parley_client.notices import Position, Reader
 
 
-class AsyncNotices:
+class AsyncNotices(Reader):
     """``Notices`` for asyncio: ``async for notice in client.notices()``."""
 
     def __init__(self, fetch: Callable[[Position], Awaitable[Page]], position: Position) -> None:
+        super().__init__(position)
         self._fetch = fetch
-        self._position = position
-
-    @property
-    def cursor(self) -> str | None:
-        """Everything up to it was read."""
-        return self._position.cursor
-
-    @property
-    def dropped(self) -> int:
-        """How many notices were gone before they were read."""
-        return self._position.dropped
 
     def __aiter__(self) -> AsyncNotices:
         return self

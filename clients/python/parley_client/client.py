@@ -16,10 +16,10 @@ from parley_client.credentials import credentials
 from parley_client.errors import ParleyError
 from parley_client.messages import Answer, Lost, Request
 from parley_client.models.events import Event
-from parley_client.notices import Position
+from parley_client.notices import Position, Reader
 
 
-class Notices:
+class Notices(Reader):
     """Iterates over notices, and asks for more when those that have come are read.
 
     With ``wait`` it goes on for ever; else it ends when there is nothing new, and can be iterated again later.
@@ -31,18 +31,8 @@ class Notices:
     """
 
     def __init__(self, fetch: Callable[[Position], Page], position: Position) -> None:
+        super().__init__(position)
         self._fetch = fetch
-        self._position = position
-
-    @property
-    def cursor(self) -> str | None:
-        """Everything up to it was read."""
-        return self._position.cursor
-
-    @property
-    def dropped(self) -> int:
-        """How many notices were gone before they were read."""
-        return self._position.dropped
 
     def __iter__(self) -> Notices:
         return self

@@ -25,7 +25,7 @@ class Credentials(Protocol):
         ...
 
 
-class Nobody:
+class NoCredentials:
     """For an open source."""
 
     def headers(self, message_id: str, body: bytes) -> Mapping[str, str]:
@@ -72,4 +72,4 @@ def credentials(token: str | None, signing_secret: str | None) -> Credentials:
         raise ValueError("give token or signing_secret, not both: a source of the ingress has one of them")
     if token is not None:
         return Bearer(token)
-    return Nobody() if signing_secret is None else Signature(signing_secret)
+    return NoCredentials() if signing_secret is None else Signature(signing_secret)

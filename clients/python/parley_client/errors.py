@@ -51,7 +51,7 @@ class BadAnswer(ParleyError):
 
 class Problem(ParleyError):
     """The ingress refused. ``status``: the HTTP status; ``kind``: the type of problem, as docs/ingress.md lists them;
-    ``cause``: a code; ``field``: the field at fault; ``retry_after``: in so many seconds the same request may help.
+    ``cause``: a code; ``field``: the field at fault; ``retry_after``: seconds after which the same request may succeed.
 
     ``title``, ``detail`` and ``cure`` are the words of the ingress. They are not in the text of the error.
     """

@@ -12,7 +12,7 @@ from email.utils import parsedate_to_datetime
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Send this once. ``wait``: so many seconds longer than usual the answer may take."""
+    """Send this once. ``wait``: seconds that the answer may take beyond the usual time."""
 
     method: str
     url: str

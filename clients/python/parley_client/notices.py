@@ -36,13 +36,30 @@ class Position:
         return None
 
     def arrived(self, page: Page) -> bool:
-        """Take a page. Returns False when there is nothing to read now, and nobody wants to wait."""
+        """Take a page. Returns False when there is nothing to read now and the reader does not wait."""
         # Notices that the source may not see make an answer empty, too: then the cursor has moved.
         moved = page.cursor != self._end
         self._open.extend(page.notices)
         self._end = page.cursor
         self.dropped += page.dropped
         return bool(page.notices) or moved or self.wait > 0
+
+
+class Reader:
+    """What the iterators of both clients show of where they are."""
+
+    def __init__(self, position: Position) -> None:
+        self._position = position
+
+    @property
+    def cursor(self) -> str | None:
+        """Everything up to it was read."""
+        return self._position.cursor
+
+    @property
+    def dropped(self) -> int:
+        """How many notices were gone before they were read."""
+        return self._position.dropped
 
 
 def _check(name: str, value: int, least: int, most: int) -> None:
