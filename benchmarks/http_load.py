@@ -28,8 +28,9 @@ def as_much_as_it_takes(port: int, requests: Requests, *, connections: int, seco
 
 
 def at_a_rate(port: int, requests: Requests, *, connections: int, per_second: float, number: int) -> list[float]:
-    """Let so many requests arrive at an even rate. Returns how long each took, in seconds. Raises ``RuntimeError``, as
-    above."""
+    """Let ``number`` requests arrive at an even rate of ``per_second``. Returns how long each took, in seconds.
+
+    Raises ``RuntimeError`` as ``as_much_as_it_takes`` does."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(_at_rate(port, requests, connections, per_second, number))
 

@@ -62,7 +62,7 @@ class Trial:
 
 
 def section(rounds: int) -> Section:
-    """Measure, so many rounds."""
+    """Measure. ``rounds``: how often."""
     empty: list[Trial] = []
     ingress: list[Trial] = []
     with RunningSystem(workers=0, beats=0, webs=1, settings=_SETTINGS) as system:

@@ -93,7 +93,7 @@ def read(file: Path) -> dict[str, Operator]:
 
 
 def write(file: Path, operators: Mapping[str, Operator]) -> None:
-    """Write the file anew in one step, readable for its owner only. Raises ``OSError``."""
+    """Replace the file in one step, readable for its owner only. Raises ``OSError``."""
     lines = [operators[name].to_line() for name in sorted(operators)]
     descriptor, beside = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
     try:

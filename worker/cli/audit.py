@@ -18,7 +18,7 @@ def audit(
     act: Annotated[Act | None, typer.Option("--act", help="Only acts of this kind.")] = None,
     persona: PersonaOption = None,
     target: Annotated[str, typer.Option("--target", help="Only what was done about this lead.")] = "",
-    limit: Annotated[int, typer.Option(min=1, max=MOST_ACTS, help="At most so many, the newest.")] = 100,
+    limit: Annotated[int, typer.Option(min=1, max=MOST_ACTS, help="How many to show at most, the newest.")] = 100,
     json: AsJson = False,
 ) -> None:
     """List what operators did, the newest first: who, what, when.

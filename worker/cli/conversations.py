@@ -19,7 +19,7 @@ from worker.domain.conversation import Conversation
 from worker.domain.sentences import of_stored
 from worker.store.views.known_conversations import Known, Row, State
 
-LimitOption = Annotated[int, typer.Option(min=1, max=10_000, help="At most so many, the newest.")]
+LimitOption = Annotated[int, typer.Option(min=1, max=10_000, help="How many to show at most, the newest.")]
 
 
 def find(

@@ -27,7 +27,7 @@ PersonaArgument = Annotated[str, typer.Argument(metavar="PERSONA", help="As parl
 def list_letters(
     persona: PersonaOption = None,
     cause: Annotated[str, typer.Option(help="Only causes with this code, or that contain this text.")] = "",
-    limit: Annotated[int, typer.Option(min=1, help="At most so many, the newest.")] = 100,
+    limit: Annotated[int, typer.Option(min=1, help="How many to show at most, the newest.")] = 100,
     json: AsJson = False,
 ) -> None:
     """List dead letters, newest first, without content.

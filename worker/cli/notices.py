@@ -29,7 +29,7 @@ def list_notices(
     target: Annotated[str | None, typer.Option("--target", help="Only of this lead.")] = None,
     type_: Annotated[str, typer.Option("--type", help="Only types that contain this, such as dead.")] = "",
     since: Annotated[str, typer.Option("--since", help="How long ago (90s, 15m, 2h, 3d), or when (UTC).")] = "",
-    limit: Annotated[int, typer.Option(min=1, max=100_000, help="At most so many, the newest.")] = 100,
+    limit: Annotated[int, typer.Option(min=1, max=100_000, help="How many to show at most, the newest.")] = 100,
     json: AsJson = False,
 ) -> None:
     """List notices, the newest last, without content.

@@ -26,7 +26,7 @@ _NOT_KEPT = "What was said is not kept (PARLEY_TRANSCRIPT__DAYS is 0)."
 def read(
     persona: PersonaArgument,
     target: TargetArgument,
-    limit: Annotated[int, typer.Option(min=1, max=10_000, help="At most so many lines of what was said.")] = 50,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many lines to show at most.")] = 50,
     by: ByOption = None,
     json: AsJson = False,
 ) -> None:

@@ -97,7 +97,7 @@ def _exact(value: object) -> object:
     return value
 
 
-# So many digits a number of JSON keeps.
+# The digits that every reader of JSON keeps of a number.
 _DIGITS = 15
 _AN_AMOUNT = 'give a text such as "19.90", a whole number or a Decimal, without sign, of at most 15 digits'
 Amount = Annotated[Decimal, BeforeValidator(_exact), Field(max_digits=_DIGITS)]

@@ -37,7 +37,7 @@ _log = logging.getLogger("parley.ingress")
 # Events of one round trip: few enough that one does not wait long for the others.
 _MOST_AT_ONCE = 64
 
-# So long nobody tries a store that has just given no answer.
+# After a call without an answer, the store is not called for this long.
 _AWAY_SECONDS = 0.5
 
 Outcome = TypeVar("Outcome")
@@ -80,7 +80,7 @@ class Ingress:
             self._route(problems.PAGES + "{kind}", self._problem, "GET"),
         ]
         app = Starlette(routes=routes, exception_handlers={HTTPException: _of_framework})
-        # A redirect would repeat the address of whoever asked.
+        # A redirect would repeat the address of the request.
         app.router.redirect_slashes = False
         return app
 

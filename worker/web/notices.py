@@ -28,7 +28,7 @@ MOST_SECONDS = 60
 _USUAL = 100
 _MOST_CURSOR = 8192
 
-# Of a source that sees few of them: so many pages are read for one answer.
+# How many pages one answer may read, for a source that may see only few of the notices.
 _PAGES = 20
 
 # Those beyond it are answered at once: a connection that waits is one that nobody else has.

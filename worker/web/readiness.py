@@ -16,7 +16,7 @@ _STUCK_SECONDS = 30.0
 
 
 class Readiness:
-    """Asks the store, at most once a second whoever asks. ``clock``: monotonic seconds."""
+    """Asks the store, at most once a second. ``clock``: monotonic seconds."""
 
     def __init__(self, store: Store, clock: Callable[[], float] = time.monotonic) -> None:
         self._store = store

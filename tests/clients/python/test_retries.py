@@ -25,7 +25,7 @@ from parley_client import (
     Unreachable,
 )
 from parley_client.calls import Calls
-from parley_client.credentials import Nobody
+from parley_client.credentials import NoCredentials
 from parley_client.messages import Answer, Lost, Pause, Request
 from tests.http_server import Handler, serving
 from tests.socket_server import Server
@@ -57,7 +57,7 @@ class Play:
         self.try_seconds = try_seconds
         self.requests: list[Request] = []
         self.pauses: list[float] = []
-        self.calls = Calls("http://parley", Nobody(), retry_seconds, now=lambda: self.time)
+        self.calls = Calls("http://parley", NoCredentials(), retry_seconds, now=lambda: self.time)
 
     def run(self, flow, answers):
         """``answers``: one for each request; the last one again and again."""

@@ -65,7 +65,7 @@ class Transcripts:
         return self._rules.days > 0
 
     def of(self, conversation: Conversation, limit: int | None = None) -> list[Line]:
-        """All lines that are not older than they may be, the oldest first. ``limit``: the newest so many."""
+        """All lines that are not older than they may be, the oldest first. ``limit``: how many at most, the newest."""
         key = transcript_key(self._keys, conversation)
         lines: list[str] = self._redis.lrange(key, -limit if limit else 0, -1)  # type: ignore[assignment]
         oldest = clock_ms(self._redis) - self._rules.kept_ms

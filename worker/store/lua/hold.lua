@@ -5,7 +5,8 @@
 -- event at once. last_one_counts: the failed attempt before it counts. stop_rest: when the lead writes, the bubbles that were
 -- not sent yet are withheld.
 -- Returns {'held' | 'repeated' | 'lost', until, ring}; ring = 1 when the caller must ring: the lead wrote while this bubble
--- went out, so nothing is left to wait for; or a person has said something meanwhile. Twice for one caller: the second time answers `repeated`.
+-- went out, so nothing is left to wait for; or a person has said something meanwhile. Twice for one caller: the second time
+-- answers `repeated`.
 
 local now = clock()
 

@@ -112,12 +112,12 @@ class Rotation:
         if not holder.fields:
             for line in filter(None, stored):
                 start, who, event_id, messages, text = parts_of(line)
-                if (anew := self._other(holder, CONTENT_OF[who], text, tally)) is not None:
-                    texts += [line, " ".join((start, who, event_id, messages, anew))]
+                if (rewritten := self._other(holder, CONTENT_OF[who], text, tally)) is not None:
+                    texts += [line, " ".join((start, who, event_id, messages, rewritten))]
             return texts
         for name, kept in zip(holder.fields, stored, strict=True):
-            if kept and (anew := self._other(holder, name, kept, tally)) is not None:
-                texts += [name, kept, anew]
+            if kept and (rewritten := self._other(holder, name, kept, tally)) is not None:
+                texts += [name, kept, rewritten]
         return texts
 
     def _other(self, holder: _Holder, name: Field, text: str, tally: Tally) -> str | None:

@@ -35,7 +35,9 @@ class Waiting:
 
 
 def waiting_words(redis: Redis, keys: Keys, content: Content, conversation: Conversation) -> list[Waiting]:
-    """What waits, in order. May raise ``redis.RedisError``. Changes nothing; whoever shows it leaves a trace first."""
+    """What waits, in order. Changes nothing: a caller that shows it leaves a trace first.
+
+    May raise ``redis.RedisError``."""
     own = keys.conversation(conversation)
     ids: list[str] = redis.lrange(own.inbox, 0, -1)  # type: ignore[assignment]
     with redis.pipeline(transaction=False) as pipeline:

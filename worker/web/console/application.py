@@ -86,7 +86,7 @@ class Console:
             *(self._open(path, self._for_operators(page, right), method) for method, path, right, page in pages.PAGES),
         ]
         app = Starlette(routes=routes, exception_handlers={HTTPException: self._of_framework})
-        # A redirect would repeat the address of whoever asked.
+        # A redirect would repeat the address of the request.
         app.router.redirect_slashes = False
         return app
 

@@ -1,4 +1,4 @@
-"""Who may log in, as their file says at this moment: whoever is removed from it is out with the next request."""
+"""The operators who may log in, by their file as it is now: one who is removed is logged out by the next request."""
 
 from __future__ import annotations
 

@@ -57,8 +57,9 @@ class Throttle:
             self._wrong.popitem(last=False)
 
     def succeeded(self, name: str, address: str, known: str = "") -> None:
-        """The password was right: the pair begins anew. The address does not, or who has one password could try on
-        for ever; only this try is taken off."""
+        """The password was right: the count of the pair is reset.
+
+        Only this try is taken off that of the address, or the owner of one password could try others for ever."""
         pair, *others = self._keys(name, address, known)
         self._wrong.pop(pair, None)
         for key in others:

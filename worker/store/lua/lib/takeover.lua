@@ -2,8 +2,8 @@
 --
 -- A person has a conversation: its events are accepted in order and wait; nothing is asked, delivered or followed up
 -- until it is handed back. What is only told is no message: it is told all the same, and never dropped. A follow-up that
--- was pulled waits for no person: it ends. What the person has said goes out first, and is never dropped. `keys`: conversation, inbox, timeline, books, dead, follow_ups, taken_over,
--- journals (a prefix).
+-- was pulled waits for no person: it ends. What the person has said goes out first, and is never dropped. `keys`:
+-- conversation, inbox, timeline, books, dead, follow_ups, taken_over, journals (a prefix).
 
 local DROPPED = 'dropped_at_hand_back'
 
