@@ -16,7 +16,7 @@ from worker.cli import screen
 from worker.cli.arguments import AsJson, ByOption, PersonaOption, ReasonOption, TargetArgument
 from worker.cli.consent_told import conversation_of, marks_of
 from worker.cli.ending import No, Usage
-from worker.cli.session import Session, operator, session
+from worker.cli.session import operator, session
 from worker.domain.consent import State
 from worker.domain.conversation import Conversation
 from worker.store.conversations.consents import ALL_PERSONAS, Mark
@@ -100,12 +100,7 @@ def write(
             screen.say("Openers, event triggers and follow-ups may go to this lead again.")
             if not typer.confirm("Go on?"):
                 raise No("Nothing was changed.")
-        who = by or operator()
-        said = f"{who}: {reason}" if reason else who
-        conversation = conversation_of(opened.settings, persona, target)
-        changed = _written(opened, conversation, wanted, said)
-        if changed:
-            opened.acts(by).did(Act.CONSENT_WRITTEN, conversation, f"{wanted} {reason}".strip())
+        changed = opened.acts(by).write_consent(conversation_of(opened.settings, persona, target), wanted, reason)
     if not changed:
         raise No("It is so already.")
     screen.say("Nothing is known of this lead any more." if wanted == "none" else f"Written: {_STATED[wanted]}.")
@@ -155,20 +150,9 @@ def take_in(
             screen.say(f"Lines: {len(rows)}; opted out: {out}, opted in: {len(rows) - out}.")
             if not typer.confirm("Write them?"):
                 raise No("Nothing was changed.")
-        changed = sum(_written(opened, row.conversation, row.state, row.by, row.since) for row in rows)
+        changed = sum(opened.store.consents.change(row.conversation, row.state, row.by, row.since) for row in rows)
         opened.acts(by).did(Act.CONSENT_IMPORTED, detail=f"lines: {len(rows)}, changed: {changed}")
     screen.say(f"Changed: {changed}; so already, or said later: {len(rows) - changed}.")
-
-
-def _written(
-    opened: Session, conversation: Conversation, state: State | Literal["none"], by: str, since: datetime | None = None
-) -> bool:
-    # Whether it was changed. The store answers a call that it has carried out before as it did then.
-    consents, (persona, target) = opened.store.consents, conversation
-    own = None if persona == ALL_PERSONAS else consents.of(conversation) or consents.of_erased(conversation)
-    before = consents.of_lead(target) if persona == ALL_PERSONAS else own
-    done = consents.write(conversation, state, by, since)
-    return done == "done" and not (before and before.state == state)
 
 
 def _plain(mark: Mark) -> dict[str, object]:

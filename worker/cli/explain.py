@@ -22,6 +22,7 @@ from worker.domain.handles import Handles
 from worker.domain.sentences import of_stored
 from worker.domain.vocabulary import FATES
 from worker.store import Store
+from worker.store.conversations.consents import Mark
 from worker.store.views.situation import Situation, situation
 from worker.store.views.timeline import Moment
 
@@ -69,7 +70,7 @@ _MOMENTS = {("held", "until"), ("follow-up planned", "for"), ("follow-up moved",
 @dataclass(frozen=True, slots=True)
 class Account:
     """What is told of one conversation. ``moments``: its timeline, oldest first. ``sentence``: why there is no answer.
-    ``follow_up``, ``consent``: a sentence, '' = nothing to say. ``marked``: the lead has opted out or in."""
+    ``follow_up``, ``consent``: a sentence, '' = nothing to say. ``marks``: what the lead has consented to."""
 
     now: Situation
     moments: Sequence[Moment]
@@ -77,7 +78,12 @@ class Account:
     sentence: str
     follow_up: str
     consent: str
-    marked: bool
+    marks: Sequence[Mark]
+
+    @property
+    def opted_out(self) -> bool:
+        """Whether the lead has, of this persona or of all."""
+        return any(mark.state == "out" for mark in self.marks)
 
 
 def explain(persona: PersonaArgument, target: TargetArgument, json: AsJson = False) -> None:
@@ -111,7 +117,7 @@ def explain(persona: PersonaArgument, target: TargetArgument, json: AsJson = Fal
             }
         )
     if not now.known:
-        lines = (told.sentence, told.consent if told.marked else "", stranger, did_you_mean("explain", near))
+        lines = (told.sentence, told.consent if told.marks else "", stranger, did_you_mean("explain", near))
         raise No("\n".join(line for line in lines if line))
     if json:
         return
@@ -141,7 +147,7 @@ def account_of(opened: Session, conversation: Conversation) -> Account:
         sentence_for(now, moments, settings, _around(store, now)),
         next_follow_up(now, touch, settings),
         consent_told(marks, rules),
-        bool(marks),
+        marks,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated
 
 import typer
@@ -11,7 +11,7 @@ from worker.cli import screen
 from worker.cli.arguments import PersonaArgument, TargetArgument
 from worker.cli.ending import No, Usage
 from worker.cli.session import conversation_of, session
-from worker.cli.times import both, utc
+from worker.cli.times import both, moment_of, utc
 from worker.store.encryption import Undecryptable
 
 _AT_HELP = 'When, such as "2026-11-22 09:00" (UTC) or 2026-11-22T09:00+01:00.'
@@ -45,7 +45,6 @@ def move(
 
 def _moment(text: str) -> datetime:
     try:
-        found = datetime.fromisoformat(text.strip())
+        return moment_of(text)
     except ValueError:
         raise Usage(f"{text!r} is no time. Examples: 2026-11-22T09:00+01:00, or in UTC 2026-11-22 09:00") from None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)

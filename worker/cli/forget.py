@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from typing import Annotated
 
@@ -11,17 +10,15 @@ import typer
 from worker.cli import screen
 from worker.cli.arguments import TargetArgument
 from worker.cli.ending import No
-from worker.cli.session import Session, conversation_of, operator, session
+from worker.cli.session import Session, conversation_of, session
 from worker.domain.conversation import Conversation
 from worker.store.operator.erasure import Forgotten, Traces
-
-_log = logging.getLogger("parley.cli")
 
 PersonaArgument = Annotated[str, typer.Argument(metavar="PERSONA", help="The persona that the lead talked with.")]
 
 _POLL_SECONDS = 0.1
 
-_KEPT = (
+KEPT = (
     "Kept: the counters of the books (accepted, answered, dead ...), which name no lead and must balance; log lines, "
     "Flower's history, backups and the append-only file of the store, which name the lead until they are rotated; what "
     "FluidTalk and Captivate keep."
@@ -62,11 +59,10 @@ def forget(
         if traces.consent == "out" and not (also_consent or opened.store.forgetting.keeps_consent):
             raise No(_WOULD_BE_LOST)
         if not yes:
-            screen.show(screen.fields(_told(traces)), screen.lines([_KEPT]))
+            screen.show(screen.fields(_told(traces)), screen.lines([KEPT]))
             if not typer.confirm("Erase it for good?"):
                 raise No("Nothing was changed.")
         done = _forget(opened, conversation, wait=wait, also_consent=also_consent)
-        _log.warning("a conversation of persona %s was erased by %s", persona, operator())
         left = opened.store.forgetting.traces(conversation)
     screen.say(f"Erased. Events: {done.events}; of these waited and ended as skipped: {done.skipped}.")
     if not left.nothing:

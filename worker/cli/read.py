@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json as json_text
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, TextIO
@@ -98,9 +98,14 @@ def _need_known(opened: Session, conversation: Conversation, command: str) -> No
 
 
 def _write(stream: TextIO, lines: Iterable[Line]) -> None:
+    stream.writelines(json_lines(lines))
+
+
+def json_lines(lines: Iterable[Line]) -> Iterator[str]:
+    """What was said as JSON Lines, as ``parley export`` writes it."""
     for line in lines:
         # Plain ASCII, which each program reads alike.
-        stream.write(json_text.dumps(_plain_line(line)) + "\n")
+        yield json_text.dumps(_plain_line(line)) + "\n"
 
 
 def _plain_line(line: Line) -> dict[str, Any]:

@@ -31,3 +31,12 @@ def utc(at: int) -> str:
 def both(at: int, now: int) -> str:
     """The moment in UTC, and how far away it is."""
     return f"{utc(at)} ({relative(at, now)})"
+
+
+def moment_of(text: str) -> datetime:
+    """The moment that a person has written, such as "2026-11-22 09:00"; in UTC unless it names another offset.
+
+    Raises ``ValueError``.
+    """
+    found = datetime.fromisoformat(text.strip())
+    return found if found.tzinfo else found.replace(tzinfo=UTC)

@@ -6,9 +6,12 @@ content is noted first, so that nobody reads without a trace.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Literal
 
+from worker.domain.consent import State
 from worker.domain.conversation import Conversation
 from worker.pipeline.replay import Outcome, Replay
 from worker.store import Store
@@ -21,6 +24,8 @@ from worker.store.operator.seals import Sealed
 from worker.store.operator.takeovers import Answer, Claimed, HandedBack
 from worker.store.personas.gates import Owner
 from worker.store.views.waiting_words import Waiting, waiting_words
+
+_log = logging.getLogger("parley.operator")
 
 
 class OperatorActs:
@@ -103,6 +108,7 @@ class OperatorActs:
         done = self._store.forgetting.forget(conversation, traces, also_consent=also_consent)
         if done.status == "forgotten":
             self._note(Act.FORGOT, conversation.persona)
+            _log.warning("a conversation of persona %s was erased by %s", conversation.persona, self.by)
         return done
 
     def replay(self, replays: Replay, conversation: Conversation, event_id: str, mode: Mode) -> Outcome:
@@ -125,6 +131,17 @@ class OperatorActs:
         if done:
             self._note(Act.FOLLOW_UP_CANCELLED, conversation)
         return done
+
+    def write_consent(self, conversation: Conversation, state: State | Literal["none"], reason: str = "") -> bool:
+        """Write down that a lead opted out or in elsewhere, or that nothing is known. False when it is so already.
+
+        Persona ``ALL_PERSONAS``: for all that share what leads say.
+        """
+        said = f"{self.by}: {reason}" if reason else self.by
+        changed = self._store.consents.change(conversation, state, said)
+        if changed:
+            self._note(Act.CONSENT_WRITTEN, conversation, f"{state} {reason}".strip())
+        return changed
 
     def did(self, act: Act, about: Conversation | str | None = None, detail: str = "") -> None:
         """Note something else that was done."""

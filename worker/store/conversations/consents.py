@@ -133,6 +133,16 @@ class Consents:
             self.tell(conversation)
         return written
 
+    def change(
+        self, conversation: Conversation, state: State | Literal["none"], by: str, since: datetime | None = None
+    ) -> bool:
+        """As ``write``. Returns whether something else was known before: ``write`` answers a call that it has carried
+        out before as it did then."""
+        persona, target = conversation
+        own = None if persona == ALL_PERSONAS else self.of(conversation) or self.of_erased(conversation)
+        before = self.of_lead(target) if persona == ALL_PERSONAS else own
+        return self.write(conversation, state, by, since) == "done" and not (before and before.state == state)
+
     def tell(self, conversation: Conversation) -> None:
         """Tell the lead's other personas what this lead has said last. Does nothing when that is done already."""
         shard, name = self._keys.of(conversation), conversation.name

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from starlette.responses import Response
 
 from worker.cli.explain import Account, account_of, details_of
+from worker.cli.read import json_lines
 from worker.domain.handles import Handles
 from worker.store.operator.operator_messages import MOST_CHARACTERS
 from worker.store.views.timeline import Moment
@@ -43,6 +44,15 @@ def words(visit: Visit) -> Response:
     told = about(visit)
     waiting, said = visit.acts.read(visit.conversation, _LINES)
     return visit.page("conversation.html", said=said, waiting=waiting, **told)
+
+
+def export(visit: Visit) -> Response:
+    """What was said, as a file. It leaves a trace, which is written first. Its name names no lead."""
+    if not visit.store.transcripts.kept:
+        raise Refusal(409, "There is nothing to export", "What was said is not kept (PARLEY_TRANSCRIPT__DAYS is 0).")
+    lines = json_lines(visit.acts.export(visit.conversation))
+    headers = {"Content-Disposition": 'attachment; filename="conversation.jsonl"'}
+    return Response("".join(lines), media_type="application/jsonl", headers=headers)
 
 
 def about(visit: Visit) -> dict[str, Any]:

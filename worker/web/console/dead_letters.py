@@ -13,7 +13,7 @@ from worker.pipeline.producer import Producer
 from worker.pipeline.replay import Replay
 from worker.store.operator.dead_letters import DeadLetter, Mode, OpenedLetter
 from worker.store.redis.connection import clock_ms
-from worker.web.console.conversation_acts import Preview
+from worker.web.console.previews import Preview
 from worker.web.console.rendering import count
 from worker.web.console.visits import Refusal, Visit
 

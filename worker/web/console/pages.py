@@ -16,6 +16,7 @@ from worker.web.console import (
     lists,
     overview,
     personas,
+    takeovers,
 )
 from worker.web.console.visits import Visit
 
@@ -29,7 +30,8 @@ PAGES: tuple[tuple[str, str, Right, Page], ...] = (
     ("POST", "/conversations", "look", conversations.search),
     ("GET", "/c/{place}", "look", conversation.conversation),
     ("POST", "/c/{place}/words", "read", conversation.words),
-    ("POST", "/c/{place}/say", "act", conversation_acts.say),
+    ("POST", "/c/{place}/export", "read", conversation.export),
+    ("POST", "/c/{place}/say", "act", takeovers.say),
     ("GET", "/c/{place}/{act}", "act", conversation_acts.preview),
     ("POST", "/c/{place}/{act}", "act", conversation_acts.run),
     ("GET", "/dead", "look", dead_letters.groups),

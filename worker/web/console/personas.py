@@ -13,10 +13,8 @@ from worker.store.personas.gates import Owner
 from worker.store.personas.ramp import OutreachState
 from worker.store.redis.connection import clock_ms
 from worker.store.views.closed_gates import BY_A_PERSON
-from worker.web.console.conversation_acts import Preview
+from worker.web.console.previews import Preview, reason_in
 from worker.web.console.visits import Refusal, Visit
-
-_MOST_REASON = 200
 
 
 class Shown(NamedTuple):
@@ -58,7 +56,7 @@ def pause_preview(visit: Visit) -> Response:
 def pause(visit: Visit) -> Response:
     """Pause it."""
     name = _named(visit)
-    reason = " ".join(visit.form.get("reason", "").split())[:_MOST_REASON] or f"by {visit.operator.name}"
+    reason = reason_in(visit) or f"by {visit.operator.name}"
     visit.acts.pause(name, reason)
     return visit.go("/personas", f"{name} is paused. Its events wait in order until you resume it.")
 
@@ -72,7 +70,9 @@ def resume_preview(visit: Visit) -> Response:
     if Gate.CHANNEL in closed:
         says.append("The gate channel is one for all personas.")
     choices = tuple((gate.value, f"{gate}: {reason}") for gate, reason in closed.items())
-    return _preview(visit, Preview(f"Open gates of {name}?", says, "Open", choices=choices), several=True)
+    return _preview(
+        visit, Preview(f"Open gates of {name}?", says, "Open", choices=choices, legend="Which gates"), several=True
+    )
 
 
 def resume(visit: Visit) -> Response:

@@ -98,6 +98,14 @@ class Desk:
         """Send a form of a page, with the token of the session."""
         return browser.post(path, data={"token": self.token(browser), **fields})
 
+    @staticmethod
+    def told(browser: Browser, answer: httpx.Response) -> str:
+        """What the page after an act says was done; once only."""
+        assert answer.status_code == 303, answer.text
+        found = re.findall(r'<p class="told"[^>]*>([^<]*)', browser.get(answer.headers["location"]).text)
+        assert "told" not in browser.get(answer.headers["location"]).text.partition("<main")[2].partition("<h1")[0]
+        return str(found[0])
+
 
 def token_in(page: str) -> str:
     """The token in the forms of a page."""

@@ -25,14 +25,6 @@ def acts(desk):
     return lambda: [(each.by, each.act, each.target, each.detail) for each in desk.store.audit.newest()]
 
 
-def told(desk, browser, answer) -> str:
-    """What the next page says was done; once only."""
-    assert answer.status_code == 303, answer.text
-    found = re.findall(r'<p class="told"[^>]*>([^<]*)', browser.get(answer.headers["location"]).text)
-    assert "told" not in browser.get(answer.headers["location"]).text.partition("<main")[2].partition("<h1")[0]
-    return found[0]
-
-
 def test_a_conversation_is_claimed_spoken_in_and_handed_back(desk, write, now, acts):
     write("@john", "SECRET question")
     browser = desk.browser("kim")
@@ -42,12 +34,12 @@ def test_a_conversation_is_claimed_spoken_in_and_handed_back(desk, write, now, a
     assert "1 event waits" in before
     assert not now().taken_over, "looking changes nothing"
     claimed = desk.post(browser, f"{place}/claim", reason="asks for a refund")
-    assert "It is yours" in told(desk, browser, claimed)
+    assert "It is yours" in desk.told(browser, claimed)
     assert now().taken_over == "claimed by kim: asks for a refund"
 
     page = browser.get(place).text
     form = {"text": "SECRET answer\r\nof kim", "id": re.findall(r'name="id" value="([^"]+)"', page)[0]}
-    assert "on its way" in told(desk, browser, desk.post(browser, f"{place}/say", **form))
+    assert "on its way" in desk.told(browser, desk.post(browser, f"{place}/say", **form))
     assert desk.post(browser, f"{place}/say", **form).status_code == 303, "the same form again"
     assert now().waiting == 2, "the message of kim, once, and the lead's"
     words = desk.post(browser, f"{place}/words").text
@@ -57,7 +49,7 @@ def test_a_conversation_is_claimed_spoken_in_and_handed_back(desk, write, now, a
     offered = browser.get(f"{place}/hand-back").text
     assert re.findall(r'value="(joined|last|none)"', offered) == ["joined", "last", "none"]
     assert desk.post(browser, f"{place}/hand-back").status_code == 400, "one has to be chosen"
-    assert "Handed back to ava" in told(desk, browser, desk.post(browser, f"{place}/hand-back", choice="last"))
+    assert "Handed back to ava" in desk.told(browser, desk.post(browser, f"{place}/hand-back", choice="last"))
     assert not now().taken_over
     assert [act for _, act, _, _ in acts()] == [Act.HANDED_BACK, Act.READ, Act.SAID, Act.CLAIMED]
     assert "SECRET" not in str(acts())
@@ -73,7 +65,7 @@ def test_only_who_has_claimed_it_speaks(desk, write, now):
     assert "SECRET" in refused.text, "what was typed is not lost"
     desk.post(otto, f"{place}/claim")
     assert "claimed by otto" in desk.post(kim, f"{place}/say", text="words", id="i-2").text
-    assert "Nothing was changed: it is claimed by otto already" in told(desk, kim, desk.post(kim, f"{place}/claim"))
+    assert "Nothing was changed: it is claimed by otto already" in desk.told(kim, desk.post(kim, f"{place}/claim"))
     assert now().waiting == 1
 
 
@@ -96,10 +88,10 @@ def test_a_conversation_is_sealed_and_unsealed(desk, write, now, acts):
     browser = desk.browser("otto")
     place = desk.place(browser, "john")
     assert "1 event waits and ends without an answer" in browser.get(f"{place}/seal").text
-    assert told(desk, browser, desk.post(browser, f"{place}/seal", reason="asked us to stop")) == "Sealed."
+    assert desk.told(browser, desk.post(browser, f"{place}/seal", reason="asked us to stop")) == "Sealed."
     assert now().sealed_by == "otto: asked us to stop"
     assert browser.get(f"{place}/seal").status_code == 409
-    assert told(desk, browser, desk.post(browser, f"{place}/unseal")) == "Unsealed."
+    assert desk.told(browser, desk.post(browser, f"{place}/unseal")) == "Unsealed."
     assert browser.get(f"{place}/unseal").status_code == 409
     assert [act for _, act, _, _ in acts()] == [Act.UNSEALED, Act.SEALED]
 
@@ -112,7 +104,7 @@ def test_what_is_not_there_is_not_done(desk, write):
     assert browser.get(f"{place}/cancel-follow-up").status_code == 409
     assert browser.get(f"{place}/dance").status_code == 404
     assert desk.post(browser, f"{place}/dance").status_code == 404
-    assert "no follow-up is planned" in told(desk, browser, desk.post(browser, f"{place}/cancel-follow-up"))
+    assert "no follow-up is planned" in desk.told(browser, desk.post(browser, f"{place}/cancel-follow-up"))
 
 
 @pytest.mark.parametrize("act", ["claim", "hand-back", "seal", "unseal", "cancel-follow-up", "say"])
@@ -133,13 +125,13 @@ def test_a_persona_is_paused_and_resumed(desk, write, acts):
     assert "ava" in page
     assert "ft_sk" not in page
     assert "accepted and wait in order" in browser.get("/personas/ava/pause").text
-    assert "ava is paused" in told(desk, browser, desk.post(browser, "/personas/ava/pause", reason="new key"))
+    assert "ava is paused" in desk.told(browser, desk.post(browser, "/personas/ava/pause", reason="new key"))
     assert desk.store.personas.gates("ava")["paused"] == "new key"
     offered = browser.get("/personas/ava/resume").text
     assert re.findall(r'name="gate-(\w+)"[^>]*checked', offered) == ["paused"]
     assert desk.post(browser, "/personas/ava/resume").status_code == 400
-    assert "Opened for ava: paused" in told(
-        desk, browser, desk.post(browser, "/personas/ava/resume", **{"gate-paused": "yes"})
+    assert "Opened for ava: paused" in desk.told(
+        browser, desk.post(browser, "/personas/ava/resume", **{"gate-paused": "yes"})
     )
     assert "paused" not in desk.store.personas.gates("ava")
     assert browser.get("/personas/ava/resume").status_code == 409

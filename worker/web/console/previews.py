@@ -1,0 +1,48 @@
+"""What a page before an act says, and what an act is: told first, with numbers, then done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from worker.cli.explain import Account
+from worker.web.console.visits import Visit
+
+_MOST_REASON = 200
+
+
+class Moment(NamedTuple):
+    """A time that the page asks for, in UTC. ``value``, ``earliest``: such as 2026-11-22T09:00."""
+
+    label: str
+    value: str
+    earliest: str
+
+
+class Preview(NamedTuple):
+    """A page before an act. ``says``: what will happen. ``reason``: whether it asks why. ``choices``: value and
+    sentence of each, under ``legend``; the one in ``chosen`` is chosen. ``moment``: the time that it asks for."""
+
+    title: str
+    says: list[str]
+    button: str
+    reason: bool = False
+    danger: bool = False
+    choices: tuple[tuple[str, str], ...] = ()
+    chosen: str = ""
+    legend: str = ""
+    moment: Moment | None = None
+
+
+class Act(NamedTuple):
+    """``preview`` raises ``Refusal`` when there is nothing to do; ``run`` returns what was done, as a sentence.
+    ``then``: the page that is shown next, '' = that of the conversation."""
+
+    preview: Callable[[Visit, Account], Preview]
+    run: Callable[[Visit], str]
+    then: str = ""
+
+
+def reason_in(visit: Visit) -> str:
+    """Why the operator does it, as the form has it; '' = it is not said."""
+    return " ".join(visit.form.get("reason", "").split())[:_MOST_REASON]
