@@ -8,8 +8,9 @@ import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
-from itsdangerous import BadSignature, URLSafeTimedSerializer
+from itsdangerous import BadSignature, TimestampSigner, URLSafeTimedSerializer
 from starlette.responses import Response
 
 from config.console import Console
@@ -31,10 +32,28 @@ class Session:
     renewed: bool = False
 
 
-class Sessions:
-    """Begins sessions and reads them from cookies. ``key``: may raise ``StoreError``."""
+class _ClockedSigner(TimestampSigner):
+    """Signs with the time of a clock."""
 
-    def __init__(self, settings: Console, operators: Operators, key: Callable[[], bytes]) -> None:
+    def __init__(self, *arguments: Any, clock: Callable[[], float], **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._clock = clock
+
+    def get_timestamp(self) -> int:
+        return int(self._clock())
+
+
+class Sessions:
+    """Begins sessions and reads them from cookies. ``key``: may raise ``StoreError``. ``clock``: seconds since 1970."""
+
+    def __init__(
+        self,
+        settings: Console,
+        operators: Operators,
+        key: Callable[[], bytes],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._clock = clock
         self._settings = settings
         self._operators = operators
         self._key = key
@@ -47,7 +66,7 @@ class Sessions:
 
     def begin(self, operator: Operator) -> Session:
         """A new session: nothing of a cookie that was there before is in it."""
-        return Session(operator, secrets.token_urlsafe(24), int(time.time()))
+        return Session(operator, secrets.token_urlsafe(24), int(self._clock()))
 
     def read(self, cookie: str) -> Session | None:
         """The session of a cookie; None when it is none of ours, is over, or the operator is no longer the same."""
@@ -61,10 +80,10 @@ class Sessions:
         operator = self._operators.named(name)
         if operator is None or not hmac.compare_digest(password, _mark_of(operator)):
             return None
-        if time.time() - began_at > self._settings.session_hours * 3600:
+        if self._clock() - began_at > self._settings.session_hours * 3600:
             return None
         # The cookie says when it was last written: once a minute is enough.
-        return Session(operator, token, began_at, renewed=time.time() - stamped.timestamp() > 60)
+        return Session(operator, token, began_at, renewed=self._clock() - stamped.timestamp() > 60)
 
     def write(self, response: Response, session: Session) -> None:
         """Give the browser the cookie of a session."""
@@ -101,7 +120,8 @@ class Sessions:
         return URLSafeTimedSerializer(
             self._key(),
             salt=_SALT + use,
-            signer_kwargs={"digest_method": hashlib.sha256, "key_derivation": "hmac"},
+            signer=_ClockedSigner,
+            signer_kwargs={"digest_method": hashlib.sha256, "key_derivation": "hmac", "clock": self._clock},
         )
 
 

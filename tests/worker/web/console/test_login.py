@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from starlette.responses import Response
 
@@ -105,17 +103,54 @@ def test_logging_out_takes_the_session_away(desk):
     assert browser.get("/").status_code == 303
 
 
-def test_a_session_has_an_end(desk):
-    sessions = Sessions(Rules(session_hours=1), Operators(desk.file), lambda: KEY)
-    kim = sessions.begin(Operators(desk.file).named("kim"))
+class Clock:
+    """Seconds since 1970, that a test moves."""
 
-    def read(session):
+    def __init__(self) -> None:
+        self.at = 1_800_000_000.0
+
+    def __call__(self) -> float:
+        return self.at
+
+
+class Idle:
+    """A session in a browser that asks now and then, by a clock."""
+
+    def __init__(self, operators: Operators, **rules: int) -> None:
+        self.clock = Clock()
+        self._sessions = Sessions(Rules(**rules), operators, lambda: KEY, self.clock)
         response = Response()
-        sessions.write(response, session)
-        return sessions.read(response.headers["set-cookie"].partition("=")[2].partition(";")[0])
+        self._sessions.write(response, self._sessions.begin(operators.named("kim")))
+        self.cookie = self._of(response)
 
-    assert read(kim) is not None
-    assert read(replace(kim, began_at=kim.began_at - 3601)) is None
+    def is_in_after(self, minutes: float) -> bool:
+        """Whether a request after so many minutes is one of the session; then the browser has its new cookie."""
+        self.clock.at += minutes * 60
+        session = self._sessions.read(self.cookie)
+        if session is None:
+            return False
+        response = Response()
+        self._sessions.renew(response, session)
+        self.cookie = self._of(response) or self.cookie
+        return True
+
+    @staticmethod
+    def _of(response: Response) -> str:
+        return response.headers.get("set-cookie", "").partition("=")[2].partition(";")[0]
+
+
+def test_a_session_ends_after_thirty_minutes_without_a_request(desk):
+    idle = Idle(Operators(desk.file))
+    assert idle.is_in_after(29.9)
+    assert idle.is_in_after(29.9), "each request is the beginning of the next 30 minutes"
+    assert not idle.is_in_after(30.1)
+    assert not idle.is_in_after(0)
+
+
+def test_a_session_ends_after_twelve_hours_in_any_case(desk):
+    idle = Idle(Operators(desk.file))
+    assert all(idle.is_in_after(20) for _ in range(36))
+    assert not idle.is_in_after(1)
 
 
 def test_nobody_gets_in_while_there_is_no_operator(desk):
