@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -13,7 +15,7 @@ from config.operators import Operator
 from simulation.servers.embedded_redis import free_port
 from simulation.upstreams.faults import FaultKind, FaultRule
 from worker.adapters import passwords
-from worker.domain.events import InboundChat
+from worker.domain.events import FollowUp, InboundChat
 from worker.pipeline.producer import Producer
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.slow, pytest.mark.timeout(300)]
@@ -53,10 +55,15 @@ class Desk:
         self.page.locator("tbody a").first.click()
         self.page.get_by_role("heading", name="Timeline").wait_for()
 
-    def need_no_findings(self) -> None:
-        """What axe-core finds fault with, on this page."""
+    def findings(self) -> str:
+        """What axe-core finds fault with on this page; '' = nothing."""
         found = Axe().run(self.page)
-        assert found.violations_count == 0, f"{self.page.url}\n{found.generate_report()}"
+        return f"{self.page.url}\n{found.generate_report()}" if found.violations_count else ""
+
+    def need_no_findings(self) -> None:
+        """Nothing on this page shuts anybody out."""
+        found = self.findings()
+        assert not found, found
 
 
 @pytest.fixture
@@ -178,6 +185,85 @@ def test_dead_letters_are_replayed_by_group_and_every_page_is_for_everybody(day,
     assert viewer.page.get_by_role("link", name="Claim").count() == 0
     assert viewer.page.get_by_role("button").all_inner_texts() == ["Log out"]
     assert desk.complaints == narrow.complaints == viewer.complaints == []
+
+
+def test_what_a_lead_asks_for_is_done_in_the_browser(day, write, browser, eventually, tmp_path):
+    """Export, another time for a follow-up, opted out and in, and at last forgotten: each page before it is for
+    everybody, and no address names the lead."""
+    system, settings, address = day
+    write("@john", "SECRET words")
+    eventually(lambda: system.upstreams.deliveries("session-of-@john"), "the answer", seconds=20)
+    tomorrow = (datetime.now(UTC) + timedelta(days=1)).replace(second=0, microsecond=0)
+    with Producer(settings) as producer:
+        producer.enqueue(FollowUp(persona="ava", target="@john", not_before=tomorrow))
+    desk = Desk(browser, address, viewport={"width": 390, "height": 844})
+    desk.log_in("kim")
+    page = desk.page
+    page.goto(f"{address}/follow-ups")
+    page.get_by_role("heading", name=f"{tomorrow:%A, %d %B %Y} (UTC)").wait_for()
+    desk.need_no_findings()
+    page.get_by_role("link", name="Move").click()
+    later = tomorrow + timedelta(hours=3)
+    page.get_by_label("New time (UTC)").fill(f"{later:%Y-%m-%dT%H:%M}")
+    desk.need_no_findings()
+    page.get_by_role("button", name="Move it").click()
+    page.get_by_text(f"The follow-up is moved to {later:%Y-%m-%d %H:%M:%S} UTC").wait_for()
+
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Export as JSON Lines").click()
+    assert download.value.suggested_filename == "conversation.jsonl"
+    download.value.save_as(tmp_path / "conversation.jsonl")
+    said = [json.loads(line) for line in (tmp_path / "conversation.jsonl").read_text().splitlines()]
+    assert (said[0]["who"], said[0]["texts"]) == ("lead", ["SECRET words"])
+    assert {each["who"] for each in said} == {"lead", "persona"}
+
+    for link, button, told in (
+        ("Opt out", "Opt out", "The lead is opted out."),
+        ("Opt in", "Opt in", "The lead is opted in."),
+        ("Opt out", "Opt out", "The lead is opted out."),
+    ):
+        page.get_by_role("link", name=link).click()
+        desk.need_no_findings()
+        page.get_by_label("Why").fill("called us")
+        page.get_by_role("button", name=button).click()
+        page.get_by_text(told).wait_for()
+    desk.need_no_findings()
+    page.goto(f"{address}/conversations?state=opted_out")
+    assert page.locator("tbody tr").count() == 1
+
+    page.locator("tbody a").first.click()
+    page.get_by_role("link", name="Forget").click()
+    page.get_by_label("Forget that, too").check()
+    desk.need_no_findings()
+    page.get_by_role("button", name="Erase it for good").click()
+    page.get_by_text("Erased: ").wait_for()
+    page.get_by_text("No conversation is known yet.").wait_for()
+    page.goto(f"{address}/audit")
+    acts = [row.locator("td").nth(1).inner_text() for row in page.locator("tbody tr").all()]
+    assert acts == ["forgot", *["consent written"] * 3, "exported", "follow-up moved"]
+    assert "john" not in page.content()
+    assert desk.complaints == []
+    assert not [each for each in desk.addresses if "SECRET" in each or "john" in each or address not in each]
+    assert "SECRET" not in system.log_of("web") + system.log_of("worker")
+    assert "john" not in system.log_of("web")
+
+
+PLANTED = {
+    "a button without a name": "document.querySelector('button').textContent = ''",
+    "text that can hardly be read": "document.querySelector('h1').style.color = '#d0d0d0'",
+    "a field without a label": "document.querySelector('label').remove()",
+    "a picture without a text": "document.querySelector('img').removeAttribute('alt')",
+}
+
+
+def test_what_shuts_people_out_is_found(day, browser):
+    """The look that finds nothing on our pages finds each fault that is planted in one."""
+    desk = Desk(browser, day[2], color_scheme="light")
+    for fault, plant in PLANTED.items():
+        desk.page.goto(day[2])
+        desk.need_no_findings()
+        desk.page.evaluate(plant)
+        assert desk.findings(), f"not found: {fault}"
 
 
 def test_it_works_by_keyboard(day, write, browser):
