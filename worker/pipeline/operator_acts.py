@@ -29,16 +29,22 @@ _log = logging.getLogger("parley.operator")
 
 
 class OperatorActs:
-    """The acts of one operator. Every method may raise ``redis.RedisError``. ``by``: the operator's name."""
+    """The acts of one operator. Every method may raise ``redis.RedisError``. ``by``: the operator's name.
 
-    def __init__(self, store: Store, by: str) -> None:
+    ``call``: names one act, such as the form that was sent for it; without a space. The same act again under this name,
+    because the process crashed before it answered, is carried out once and noted once. That holds for pause, open,
+    claim, say, hand back, seal and unseal. '' = each is a new one.
+    """
+
+    def __init__(self, store: Store, by: str, call: str = "") -> None:
         self._store = store
+        self._call = call
         self.by = by
 
     def pause(self, persona: str, reason: str) -> None:
         """Start no further call for a persona."""
         self._store.personas.pause(persona, reason)
-        self._note(Act.PAUSED, persona, reason)
+        self._note(Act.PAUSED, persona, reason, self._call)
 
     def open_gates(self, persona: str, gates: Sequence[str], channel: Owner) -> None:
         """Open these gates of a persona, and the one of the channel when it is among them."""
@@ -47,27 +53,27 @@ class OperatorActs:
                 self._store.gates.open(channel, gate)
             else:
                 self._store.personas.open_gate(persona, gate)
-        self._note(Act.RESUMED, persona, ", ".join(gates))
+        self._note(Act.RESUMED, persona, ", ".join(gates), self._call)
 
     def claim(self, conversation: Conversation, reason: str = "") -> Claimed:
         """Take a conversation over from the persona."""
         claimed = self._store.takeovers.claim(conversation, self.by, reason)
         if claimed.status == "claimed":
-            self._note(Act.CLAIMED, conversation, reason)
+            self._note(Act.CLAIMED, conversation, reason, self._call)
         return claimed
 
     def hand_back(self, conversation: Conversation, answer: Answer) -> HandedBack:
         """Let the persona continue."""
-        done = self._store.takeovers.hand_back(conversation, answer)
+        done = self._store.takeovers.hand_back(conversation, answer, self._call)
         if done.status == "handed_back":
-            self._note(Act.HANDED_BACK, conversation, answer)
+            self._note(Act.HANDED_BACK, conversation, answer, self._call)
         return done
 
-    def say(self, conversation: Conversation, text: str, *, anyway: bool = False, event_id: str = "") -> Said:
+    def say(self, conversation: Conversation, text: str, *, anyway: bool = False) -> Said:
         """Write to the lead in the persona's place."""
-        said = self._store.operator_messages.say(conversation, self.by, text, anyway=anyway, event_id=event_id)
-        if said.status == "accepted":
-            self._note(Act.SAID, conversation, said.event_id)
+        said = self._store.operator_messages.say(conversation, self.by, text, anyway=anyway, event_id=self._call)
+        if said.status in ("accepted", "duplicate"):
+            self._note(Act.SAID, conversation, said.event_id, self._call)
         return said
 
     def read(self, conversation: Conversation, limit: int | None = None) -> tuple[list[Waiting], list[Line]]:
@@ -91,16 +97,16 @@ class OperatorActs:
 
     def seal(self, conversation: Conversation, reason: str = "") -> Sealed:
         """End a conversation."""
-        done = self._store.seals.seal(conversation, self.by, reason)
+        done = self._store.seals.seal(conversation, self.by, reason, self._call)
         if done == "done":
-            self._note(Act.SEALED, conversation, reason)
+            self._note(Act.SEALED, conversation, reason, self._call)
         return done
 
     def unseal(self, conversation: Conversation, reason: str = "") -> Sealed:
         """Take a seal away."""
-        done = self._store.seals.unseal(conversation, self.by, reason)
+        done = self._store.seals.unseal(conversation, self.by, reason, self._call)
         if done == "done":
-            self._note(Act.UNSEALED, conversation, reason)
+            self._note(Act.UNSEALED, conversation, reason, self._call)
         return done
 
     def forget(self, conversation: Conversation, traces: Traces, *, also_consent: bool = False) -> Forgotten:
@@ -147,5 +153,5 @@ class OperatorActs:
         """Note something else that was done."""
         self._note(act, about, detail)
 
-    def _note(self, act: Act, about: Conversation | str | None, detail: str = "") -> None:
-        self._store.audit.note(self.by, act, about, detail)
+    def _note(self, act: Act, about: Conversation | str | None, detail: str = "", call: str = "") -> None:
+        self._store.audit.note(self.by, act, about, detail, call)

@@ -38,16 +38,17 @@ class Seals:
         self._timeline_ms = retention.dead_ms
         self._conversation_ms = retention.conversation_ms
 
-    def seal(self, conversation: Conversation, who: str, why: str = "") -> Sealed:
+    def seal(self, conversation: Conversation, who: str, why: str = "", call: str = "") -> Sealed:
         """What waits and what comes ends as sealed without a call; a stored reply is still delivered.
 
-        Returns ``nothing`` when it is sealed already.
+        Returns ``nothing`` when it is sealed already. ``call``: the same name again answers the same and changes
+        nothing; '' = a new one.
         """
-        return self._run(conversation, "seal", who, why)
+        return self._run(conversation, "seal", who, why, call)
 
-    def unseal(self, conversation: Conversation, who: str, why: str = "") -> Sealed:
-        """Later events are asked again. Returns ``nothing`` when it is not sealed."""
-        return self._run(conversation, "unseal", who, why)
+    def unseal(self, conversation: Conversation, who: str, why: str = "", call: str = "") -> Sealed:
+        """Later events are asked again. Returns ``nothing`` when it is not sealed. ``call``: see ``seal``."""
+        return self._run(conversation, "unseal", who, why, call)
 
     def all(self, persona: str | None = None) -> list[Seal]:
         """All sealed conversations, the oldest seal first. ``persona``: only of this one."""
@@ -65,14 +66,16 @@ class Seals:
                     found.append(Seal(conversation, datetime.fromtimestamp(at / 1000, UTC), by or ""))
         return sorted(found, key=lambda seal: (seal.since, seal.conversation))
 
-    def _run(self, conversation: Conversation, step: Literal["seal", "unseal"], who: str, why: str) -> Sealed:
+    def _run(
+        self, conversation: Conversation, step: Literal["seal", "unseal"], who: str, why: str, call: str
+    ) -> Sealed:
         keys = self._keys.conversation(conversation)
         status: Sealed = self._seal.run(
             keys,
             name=keys.name,
             step=step,
             by=f"{who}: {why}" if why else who,
-            call=uuid.uuid4().hex,
+            call=call or uuid.uuid4().hex,
             timeline_ms=self._timeline_ms,
             conversation_ms=self._conversation_ms,
         )

@@ -109,14 +109,15 @@ class Takeovers:
             return False
         return self._redis.hget(shard.journal(conversation, head), "step") == "delivering"
 
-    def hand_back(self, conversation: Conversation, answer: Answer) -> HandedBack:
+    def hand_back(self, conversation: Conversation, answer: Answer, call: str = "") -> HandedBack:
         """Let the persona continue at once.
 
         ``joined``: all that waits is answered as usual, a stored reply first. ``last``: of what waits only the lead's
         newest message stays. ``none``: nothing stays. What is dropped ends as skipped; what a turn is working on at
-        this moment stays in any case.
+        this moment stays in any case. ``call``: the same name again answers the same and changes nothing; '' = a new
+        one.
         """
-        return self._run(conversation, answer, quiet_ms="")
+        return self._run(conversation, answer, quiet_ms="", call=call)
 
     def hand_back_quiet(self, conversation: Conversation) -> HandedBack:
         """End a takeover that was quiet for as long as the persona's policy says, as that policy says.
@@ -150,14 +151,14 @@ class Takeovers:
                     if reason is not None:  # else handed back meanwhile
                         yield TakenOver(conversation, _moment(int(since)), reason, waiting)
 
-    def _run(self, conversation: Conversation, answer: Answer, quiet_ms: int | str) -> HandedBack:
+    def _run(self, conversation: Conversation, answer: Answer, quiet_ms: int | str, call: str = "") -> HandedBack:
         keys = self._keys.conversation(conversation)
         status, dropped, left, ring = self._hand_back.run(
             keys,
             doorbells=self._doorbells.list_of(TURNS, keys.shard.agenda),
             name=keys.name,
             answer=answer,
-            call=uuid.uuid4().hex,
+            call=call or uuid.uuid4().hex,
             quiet_ms=quiet_ms,
             grace_ms=self._grace_ms,
             settled_ms=self._settled_ms,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from typing import Any, NamedTuple
 
 from starlette.responses import Response
@@ -74,7 +73,6 @@ def about(visit: Visit) -> dict[str, Any]:
         "badges": _badges(account),
         "kept": visit.store.transcripts.kept,
         "mine": _holder(account.now.taken_over) == visit.operator.name,
-        "fresh": uuid.uuid4().hex,
         "most_characters": MOST_CHARACTERS,
         "draft": "",
         "fault": "",

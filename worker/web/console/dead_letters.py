@@ -21,7 +21,7 @@ _ROWS = 100
 # Of each shard the newest, for the groups: to look at all of very many would take long.
 _LOOKED_AT = 100
 _AT_ONCE = 100
-_GROUP, _LETTER = "group", "letter"
+_GROUP, _LETTER, _UNTIL = "group", "letter", "until"
 _MODES = {
     "place": "In its own place: as if it had not died; not possible when something later was answered",
     "append": "At the end: it is answered now, late",
@@ -63,8 +63,11 @@ def group(visit: Visit) -> Response:
 def group_preview(visit: Visit) -> Response:
     """How many of a group would be replayed or discarded."""
     persona, cause = _group(visit)
-    letters = visit.store.dead_letters.in_order(persona, lambda stored: stored == cause)
+    letters = _oldest(visit, persona, cause)
+    if not letters:
+        return visit.go("/dead", "This group is empty now.")
     number, now = len(letters), min(len(letters), _AT_ONCE)
+    until = visit.sealed.seal(_UNTIL, _place(letters[now - 1]))
     several = "" if number == now else f" Of {number} letters these are the oldest; then come here again for the next."
     conversations = len({each.conversation for each in letters[:now]})
     if visit.names["act"] == "replay":
@@ -74,24 +77,28 @@ def group_preview(visit: Visit) -> Response:
             "An answer that is stored is delivered, not asked for again. Where something later was answered, the "
             "event stays a dead letter.",
         ]
-        preview = Preview(f"Replay {count(now, 'dead letter')}?", says, f"Replay {now}")
+        preview = Preview(f"Replay {count(now, 'dead letter')}?", says, f"Replay {now}", until=until)
     else:
         says = [
             f"{count(now, 'event')} of {persona} in {count(conversations, 'conversation')} "
             f"end{'s' if now == 1 else ''} without an answer and leave{'s' if now == 1 else ''} this list.{several}",
             "Until its record expires, parley dead replay can call each back.",
         ]
-        preview = Preview(f"Discard {count(now, 'dead letter')}?", says, f"Discard {now}", danger=True)
+        preview = Preview(f"Discard {count(now, 'dead letter')}?", says, f"Discard {now}", danger=True, until=until)
     address = _group_address(visit, persona, cause)
     crumbs = [("/dead", "Dead letters"), (address, of_stored(cause))]
     return visit.page("preview.html", preview=preview, action=visit.path, back=address, crumbs=crumbs)
 
 
 def group_run(visit: Visit) -> Response:
-    """Replay or discard the oldest ones of a group, as many as the page before said."""
+    """Replay or discard the oldest ones of a group, those that the page before counted: the same form again goes on
+    where it was interrupted, and takes no others."""
     persona, cause = _group(visit)
+    until = visit.sealed.open(_UNTIL, visit.form.get("until", ""))
+    if until is None:
+        raise Refusal(400, "Nothing was changed", "Open the group again: its number comes before the act.")
     mode: Mode = "place" if visit.names["act"] == "replay" else "discard"
-    letters = visit.store.dead_letters.in_order(persona, lambda stored: stored == cause)[:_AT_ONCE]
+    letters = [each for each in _oldest(visit, persona, cause) if _place(each) <= until]
     replays, acts = _replay(visit), visit.acts
     done = sum(acts.replay(replays, each.conversation, each.event_id, mode).done for each in letters)
     word = "replayed" if mode == "place" else "discarded"
@@ -145,6 +152,15 @@ def _opened(visit: Visit) -> OpenedLetter:
     if opened is None:
         raise Refusal(404, "This letter is no longer here", "It was replayed or discarded, or it has expired.")
     return opened
+
+
+def _oldest(visit: Visit, persona: str, cause: str) -> list[DeadLetter]:
+    return sorted(visit.store.dead_letters.in_order(persona, lambda stored: stored == cause), key=_place)
+
+
+def _place(letter: DeadLetter) -> list[int | str]:
+    # Two can die in the same millisecond.
+    return [round(letter.died_at.timestamp() * 1000), letter.rank, *letter.conversation, letter.event_id]
 
 
 def _group(visit: Visit) -> tuple[str, str]:

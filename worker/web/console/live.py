@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import time
 from collections.abc import AsyncIterator, Callable
 
@@ -17,6 +18,8 @@ from worker.web.console.visits import Refusal
 _EVERY_SECONDS = 3.0
 # Then the browser asks again, and shows who it is again.
 _LONGEST_SECONDS = 300.0
+# Names the act of a form, another one each time; a page that differs in nothing else has not changed.
+_FRESH = re.compile(r'name="id" value="[0-9a-f]*"')
 _BEGIN, _END = "<!--main-->", "<!--/main-->"
 
 
@@ -51,7 +54,7 @@ def stream(
             if now is None:
                 yield "event: over\ndata: {}\n\n"
                 return
-            yield f"data: {json.dumps(now)}\n\n" if now != last else ": still there\n\n"
+            yield ": still there\n\n" if _FRESH.sub("", now) == _FRESH.sub("", last) else f"data: {json.dumps(now)}\n\n"
             last = now
             await asyncio.sleep(every_seconds)
 

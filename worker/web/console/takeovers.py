@@ -36,7 +36,6 @@ def say(visit: Visit) -> Response:
         visit.conversation,
         form.get("text", "").replace("\r\n", "\n").strip(),
         anyway=form.get("anyway") == "yes",
-        event_id=form.get("id", "")[:64],
     )
     if said.status in ("accepted", "duplicate"):
         told = "It is on its way, before all that waits. The timeline says when it is delivered."

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -66,7 +68,7 @@ class Visit:
     @property
     def acts(self) -> OperatorActs:
         """What this operator does."""
-        return OperatorActs(self.store, self.operator.name)
+        return OperatorActs(self.store, self.operator.name, _call_in(self.form))
 
     @property
     def conversation(self) -> Conversation:
@@ -81,10 +83,9 @@ class Visit:
         return f"/c/{self.sealed.seal(_PLACE, list(conversation))}"
 
     def page(self, template: str, *, status: int = 200, **values: Any) -> Response:
-        """A page. ``main``: whether only its middle is wanted, for an update."""
-        return HTMLResponse(
-            render(template, visit=self, operator=self.operator, token=self.token, told=self.told, **values), status
-        )
+        """A page. ``fresh`` names the act that a form is for: the same form again is the same act."""
+        shared = {"visit": self, "operator": self.operator, "token": self.token, "told": self.told}
+        return HTMLResponse(render(template, fresh=uuid.uuid4().hex, **shared, **values), status)
 
     def go(self, address: str, told: str = "") -> Response:
         """Show another page, and say there what was done."""
@@ -92,3 +93,9 @@ class Visit:
         if told:
             response.headers["Parley-Told"] = self.sealed.seal(TOLD, told)
         return response
+
+
+def _call_in(form: Mapping[str, str]) -> str:
+    # What a page of ours put there; anything else is as good as nothing.
+    given = form.get("id", "")
+    return given if re.fullmatch("[0-9a-f]{32}", given) else ""

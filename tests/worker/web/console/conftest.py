@@ -98,6 +98,15 @@ class Desk:
         """Send a form of a page, with the token of the session."""
         return browser.post(path, data={"token": self.token(browser), **fields})
 
+    def form(self, browser: Browser, page: str) -> dict[str, str]:
+        """The hidden fields of the last form of a page."""
+        form = browser.get(page).text.rpartition("<form")[2]
+        return dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', form))
+
+    def send(self, browser: Browser, page: str, **fields: str) -> httpx.Response:
+        """Look at the page before an act, and send its form."""
+        return browser.post(page, data={**self.form(browser, page), **fields})
+
     @staticmethod
     def told(browser: Browser, answer: httpx.Response) -> str:
         """What the page after an act says was done; once only."""

@@ -60,11 +60,11 @@ def test_only_who_has_claimed_it_speaks(desk, write, now):
     kim, otto = desk.browser("kim"), desk.browser("otto")
     place = desk.place(kim, "john")
     assert "Say something" not in kim.get(place).text
-    refused = desk.post(kim, f"{place}/say", text="SECRET", id="i-1")
+    refused = desk.post(kim, f"{place}/say", text="SECRET", id="1" * 32)
     assert (refused.status_code, "Claim the conversation first" in refused.text) == (422, True)
     assert "SECRET" in refused.text, "what was typed is not lost"
     desk.post(otto, f"{place}/claim")
-    assert "claimed by otto" in desk.post(kim, f"{place}/say", text="words", id="i-2").text
+    assert "claimed by otto" in desk.post(kim, f"{place}/say", text="words", id="2" * 32).text
     assert "Nothing was changed: it is claimed by otto already" in desk.told(kim, desk.post(kim, f"{place}/claim"))
     assert now().waiting == 1
 
@@ -75,11 +75,11 @@ def test_a_lead_who_has_opted_out_is_written_to_only_when_that_is_said(desk, wri
     place = desk.place(browser, "john")
     desk.post(browser, f"{place}/claim")
     waiting = now().waiting
-    refused = desk.post(browser, f"{place}/say", text="words", id="i-1")
+    refused = desk.post(browser, f"{place}/say", text="words", id="1" * 32)
     assert "This lead has opted out" in refused.text
     assert 'name="anyway"' in refused.text
     assert now().waiting == waiting
-    assert desk.post(browser, f"{place}/say", text="words", id="i-2", anyway="yes").status_code == 303
+    assert desk.post(browser, f"{place}/say", text="words", id="2" * 32, anyway="yes").status_code == 303
     assert now().waiting == waiting + 1
 
 
@@ -113,7 +113,7 @@ def test_who_may_only_look_acts_on_nothing(desk, write, now, acts, act):
     browser = desk.browser("vera")
     place = desk.place(browser, "john")
     assert f"{place}/{act}" not in browser.get(place).text
-    fields = {"text": "words", "id": "i-1", "choice": "none"}
+    fields = {"text": "words", "id": "1" * 32, "choice": "none"}
     assert desk.post(browser, f"{place}/{act}", **fields).status_code == 403
     assert (now().taken_over, now().sealed_at, now().waiting, acts()) == ("", 0, 1, [])
 

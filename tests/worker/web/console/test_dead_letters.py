@@ -47,7 +47,7 @@ def test_a_group_is_replayed_after_its_number_was_told(desk, refuse, group):
     assert "Replay 3 dead letters?" in before
     assert "3 events of ava in 2 conversations go back" in before
     assert len(_left(desk)) == 4, "looking changes nothing"
-    done = desk.post(browser, f"{address}/replay")
+    done = desk.send(browser, f"{address}/replay")
     assert "3 of 3 replayed." in browser.get(done.headers["location"]).text
     assert _left(desk) == ["other"]
     assert [each.act for each in desk.store.audit.newest()] == [Act.REPLAYED] * 3
@@ -58,7 +58,7 @@ def test_a_group_is_discarded(desk, refuse, group):
     refuse("m-1")
     browser = desk.browser("otto")
     assert "1 event of ava in 1 conversation ends without an answer" in browser.get(f"{group(browser)}/discard").text
-    desk.post(browser, f"{group(browser)}/discard")
+    desk.send(browser, f"{group(browser)}/discard")
     assert _left(desk) == []
     assert desk.post(browser, "/dead/group/unknown/discard").status_code == 404
 
@@ -104,5 +104,5 @@ def test_of_very_many_letters_the_newest_are_counted_and_that_is_said(make_desk)
     before = browser.get(f"{address}/discard").text
     assert "Discard 100 dead letters?" in before
     assert "Of 130 letters these are the oldest" in before
-    desk.post(browser, f"{address}/discard")
+    desk.send(browser, f"{address}/discard")
     assert desk.store.dead_letters.count() == 30

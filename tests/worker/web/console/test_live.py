@@ -42,6 +42,15 @@ def test_a_page_is_sent_again_when_it_has_changed():
     assert over.startswith("event: over")
 
 
+def test_the_name_of_the_next_act_alone_is_no_change():
+    pages = [
+        f'<input name="id" value="{name * 32}"><p>{text}</p>' for name, text in (("a", "1"), ("b", "1"), ("c", "2"))
+    ]
+    _, _, same, second, _ = _read(*pages, None)
+    assert same.startswith(":")
+    assert "<p>2</p>" in second
+
+
 def test_a_store_that_is_away_for_a_moment_ends_nothing():
     _, _, away, again, _ = _read("<p>1</p>", StoreError("away"), "<p>2</p>", None)
     assert away.startswith(":")
