@@ -11,6 +11,7 @@ from worker.cli.read import json_lines
 from worker.domain.handles import Handles
 from worker.store.operator.operator_messages import MOST_CHARACTERS
 from worker.store.views.timeline import Moment
+from worker.web.console.buttons import of_conversation
 from worker.web.console.visits import Refusal, Visit
 
 _LINES = 200
@@ -57,7 +58,7 @@ def export(visit: Visit) -> Response:
 def about(visit: Visit) -> dict[str, Any]:
     """What the page shows of its conversation. Raises ``Refusal`` when nothing is known of it."""
     conversation = visit.conversation
-    account = account_of(visit.opened, conversation)
+    account = of_conversation(account_of(visit.opened, conversation))
     if not account.now.known:
         raise Refusal(404, "Nothing is known of this conversation", account.sentence)
     handles = Handles(visit.settings.privacy)

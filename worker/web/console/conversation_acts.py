@@ -6,6 +6,7 @@ from starlette.responses import Response
 
 from worker.cli.explain import account_of
 from worker.web.console import follow_up_acts, lead_wishes, seals, takeovers
+from worker.web.console.buttons import of_conversation
 from worker.web.console.previews import Act
 from worker.web.console.visits import Refusal, Visit
 
@@ -24,7 +25,7 @@ _ACTS = {
 
 def preview(visit: Visit) -> Response:
     """The page before the act."""
-    act, account = _act(visit), account_of(visit.opened, visit.conversation)
+    act, account = _act(visit), of_conversation(account_of(visit.opened, visit.conversation))
     if not account.now.known:
         raise Refusal(404, "Nothing is known of this conversation", account.sentence)
     return visit.page(

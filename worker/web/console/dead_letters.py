@@ -13,6 +13,7 @@ from worker.pipeline.producer import Producer
 from worker.pipeline.replay import Replay
 from worker.store.operator.dead_letters import DeadLetter, Mode, OpenedLetter
 from worker.store.redis.connection import clock_ms
+from worker.web.console.buttons import on_page
 from worker.web.console.previews import Preview
 from worker.web.console.rendering import count
 from worker.web.console.visits import Refusal, Visit
@@ -82,7 +83,7 @@ def group_preview(visit: Visit) -> Response:
         says = [
             f"{count(now, 'event')} of {persona} in {count(conversations, 'conversation')} "
             f"end{'s' if now == 1 else ''} without an answer and leave{'s' if now == 1 else ''} this list.{several}",
-            "Until its record expires, parley dead replay can call each back.",
+            "Until its record expires, the command parley dead replay can call each back.",
         ]
         preview = Preview(f"Discard {count(now, 'dead letter')}?", says, f"Discard {now}", danger=True, until=until)
     address = _group_address(visit, persona, cause)
@@ -127,7 +128,7 @@ def letter_run(visit: Visit) -> Response:
     if wanted not in (*_MODES, "discard"):
         raise Refusal(400, "Nothing was changed", "Choose where the event shall go.")
     outcome = visit.acts.replay(_replay(visit), conversation, event_id, cast(Mode, wanted))
-    told = outcome_told(outcome)
+    told = on_page(outcome_told(outcome))
     return visit.go(visit.place_of(conversation) if outcome.done else visit.path.removesuffix("/replay"), told)
 
 

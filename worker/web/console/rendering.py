@@ -14,6 +14,7 @@ from markupsafe import Markup
 from config.plain_text import printable
 from worker.cli.times import relative, span, utc
 from worker.domain.sentences import of_stored
+from worker.web.console.buttons import on_page
 
 _HERE = Path(__file__).parent
 STATIC = _HERE / "static"
@@ -71,7 +72,9 @@ def _templates() -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
-    environment.filters.update(when=when, handle=handle, span=span, count=count, first_capital=first_capital)
+    environment.filters.update(
+        when=when, handle=handle, span=span, count=count, first_capital=first_capital, on_page=on_page
+    )
     environment.globals.update(file=address_of, reason_of=of_stored)
     return environment
 
