@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-import time
+import threading
 
 import pytest
 
@@ -65,16 +65,20 @@ def test_no_more_calls_at_once_than_are_allowed(push, configured, make_receiver,
 
 
 def test_a_receiver_that_hangs_delays_no_other_one(push, configured, make_receiver, note, eventually):
-    hanging, other = make_receiver(slowly(30)), make_receiver()
-    push(configured({"hanging": hanging, "other": other}))
+    over = threading.Event()
+    hanging, other = make_receiver(lambda event: 204 if over.wait(60) else 500), make_receiver()
+    push(configured({"hanging": (hanging, {"timeout_seconds": 60}), "other": other}))
     noted = sum(note(2, lead) for lead in LEADS)
-    began_at = time.monotonic()
-    eventually(lambda: len(other.got) == noted, "the other one has all")
-    assert time.monotonic() - began_at < 5
-    assert not hanging.got
+    try:
+        eventually(lambda: hanging.at_once, "it hangs")
+        eventually(lambda: len(other.got) == noted, "the other one has all")
+        assert not hanging.got
+    finally:
+        over.set()
 
 
-@pytest.mark.parametrize("trouble", [500, 502, 302, 408, (429, {"Retry-After": "30"}), (503, {"Retry-After": "30"})])
+# What else fails, and who may say when to call again, is shown where the answer is read (test_notice_calls).
+@pytest.mark.parametrize("trouble", [500, (429, {"Retry-After": "30"})])
 def test_what_fails_is_sent_again_until_it_is_taken(
     push, configured, make_receiver, note, stored, store, eventually, trouble
 ):
@@ -131,14 +135,16 @@ def test_a_dead_endpoint_is_paused_after_three_days_and_goes_on_when_it_is_resum
     for lead in LEADS:
         note(1, lead)
     eventually(lambda: store.endpoints.state("crm").tries, "it is down")
-    calls = 0
-    while not store.endpoints.state("crm").paused:
+
+    def fails_again_after(seconds):
         before = len(receiver.asked)
-        advance(store.redis, 14_400)
-        eventually(lambda: len(receiver.asked) > before, "it is tried")  # noqa: B023 - used at once
-        calls += 1
+        advance(store.redis, seconds)
+        eventually(lambda: len(receiver.asked) > before, "it is tried")
         eventually(lambda: store.endpoints.state("crm").failed == len(receiver.asked), "it has failed")
-    assert calls in (18, 19)
+
+    fails_again_after(3 * 86_400 - 7200)
+    assert not store.endpoints.state("crm").paused
+    fails_again_after(7200)
     state = store.endpoints.state("crm")
     assert (state.paused, state.last_failure) == (GAVE_UP, "status=500")
     assert "notices paused to crm: one was not taken for 3 days, the last answer was status=500" in caplog.text
@@ -210,9 +216,10 @@ def test_an_endpoint_that_an_operator_has_paused_gets_nothing_until_it_is_resume
     eventually(lambda: store.endpoints.state("crm").sent == 1, "the first arrive")
     store.endpoints.order("crm", "pause", reason="it moves", by="zoe")
     held_until = store.endpoints.state("crm").holder_until
-    eventually(lambda: store.endpoints.state("crm").holder_until > held_until + 1000, "the sender has seen it")
+    eventually(lambda: store.endpoints.state("crm").holder_until > held_until, "the sender has seen it")
     noted = note(3)
-    time.sleep(0.5)
+    held_until = store.endpoints.state("crm").holder_until
+    eventually(lambda: store.endpoints.state("crm").holder_until > held_until, "it has looked again")
     assert len(receiver.got) == 1
     store.endpoints.order("crm", "resume")
     eventually(lambda: len(receiver.got) == noted, "all arrive")
