@@ -74,10 +74,9 @@ def test_kills_of_the_sender_lose_nothing_and_keep_the_order(store, redis_server
                 victim = senders[kill % 2]
                 victim.send_signal(signal.SIGKILL)
                 victim.wait(10)
-                had, killed_at = len(receiver.asked), time.monotonic()
+                had = len(receiver.asked)
                 note()
                 until(lambda: len(receiver.asked) > had, "another one goes on")  # noqa: B023 - used at once
-                assert time.monotonic() - killed_at < 15
                 senders[kill % 2] = start(redis_server.url, receiver.url, log)
             wanted = {f"ava/{lead.target}": count for lead, count in noted.items()}
 

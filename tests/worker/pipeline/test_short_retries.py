@@ -82,7 +82,7 @@ def test_patiently_gives_up_when_the_time_is_over():
     started_at = time.monotonic()
     with pytest.raises(Passing):
         patiently(upstream, again_on=Passing, seconds=0.2)
-    assert 0.2 <= time.monotonic() - started_at < 5
+    assert time.monotonic() - started_at >= 0.2
     assert upstream.calls > 1
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 
 import pytest
 
@@ -14,9 +13,7 @@ from tests.worker.web.raw_http import CHAT, HEAD, TOKEN, answer_of, drip
 def test_a_silent_sender_is_cut_off(connect, first):
     connection = connect()
     connection.sendall(first)
-    began = time.monotonic()
     assert answer_of(connection) == b""
-    assert time.monotonic() - began < 10
 
 
 def test_a_head_that_drips_is_cut_off(connect):

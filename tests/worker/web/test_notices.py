@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import select
 import socket
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -108,11 +107,10 @@ def test_who_waits_is_answered_when_a_notice_comes(end, pull):
     end()
     after = pull().cursor
     with ThreadPoolExecutor(8) as readers:
-        began_at = time.monotonic()
+        # The client itself waits 30 s for an answer: who is not woken fails.
         waiting = [readers.submit(pull, after, wait=60) for _ in range(8)]
         sent = end()
         assert [ids(each.result()) for each in waiting] == [[sent]] * 8
-        assert time.monotonic() - began_at < 40
 
 
 def test_those_who_wait_hold_no_thread(web, end, pull):

@@ -31,11 +31,15 @@ class Recorded:
 
 
 class Server(SocketServer):
-    """``reply``: the raw bytes of the next answers (b"" closes the connection without one). ``hang``: never answer."""
+    """``reply``: the raw bytes of the next answers (b"" closes the connection without one). ``hang``: never answer.
+
+    ``let_go``: how many calls that hung were left without an answer after half a minute.
+    """
 
     def __init__(self) -> None:
         self.reply = b""
         self.hang = False
+        self.let_go = 0
         self.requests: list[Recorded] = []
         self.released = threading.Event()
         super().__init__(self._answer)
@@ -62,7 +66,7 @@ class Server(SocketServer):
             headers = {name.lower(): value.strip() for name, _, value in pairs}
             self.requests.append(Recorded(line, headers, body))
             if self.hang:
-                self.released.wait(30)
+                self.let_go += not self.released.wait(30)
                 return
             connection.sendall(self.reply)
             if b"Content-Length" not in self.reply:

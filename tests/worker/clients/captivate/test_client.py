@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import pickle
 import socket
-import time
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
@@ -134,18 +133,16 @@ def test_no_answer_is_unknown(make_client: Any, server: Any, captivate: Captivat
 
 def test_silence_is_unknown(make_client: Any, server: Any, captivate: Captivate) -> None:
     server.hang = True
-    started = time.monotonic()
     error = _fails(make_client(timeout=0.2), captivate)
     assert (type(error), error.acted) == (OutcomeUnknown, "unknown")
-    assert time.monotonic() - started < 5
+    assert not server.let_go
 
 
 def test_the_whole_call_can_be_bounded(make_client: Any, server: Any, captivate: Captivate) -> None:
     server.hang = True
-    started = time.monotonic()
-    error = _fails(make_client(timeout=30, total_timeout=0.2), captivate)
+    error = _fails(make_client(timeout=60, total_timeout=0.2), captivate)
     assert isinstance(error, OutcomeUnknown)
-    assert time.monotonic() - started < 5
+    assert not server.let_go
 
 
 def test_nothing_listening_is_unavailable(make_client: Any, captivate: Captivate) -> None:

@@ -117,11 +117,9 @@ def test_unanswered_when_the_answer_drips_beyond_the_total_time(serve: ServerFac
         while True:
             connection.sendall(b".")
 
-    started = time.monotonic()
     with pytest.raises(Unanswered, match="ReadTimeout") as caught:
         connections.send(post(serve(conversation).url), Timeouts(connect=5, read=5, total=0.2))
     assert caught.value.status == 200
-    assert time.monotonic() - started < 15
 
 
 def test_unanswered_when_the_request_is_taken_in_drips(serve: ServerFactory, connections: Connections) -> None:
@@ -131,10 +129,8 @@ def test_unanswered_when_the_request_is_taken_in_drips(serve: ServerFactory, con
         while connection.recv(65536):
             time.sleep(0.005)
 
-    started = time.monotonic()
     with pytest.raises(Unanswered, match="WriteTimeout"):
         connections.send(post(serve(conversation).url, bytes(20_000_000)), Timeouts(connect=5, read=5, total=0.5))
-    assert time.monotonic() - started < 15
 
 
 def test_an_answer_may_be_as_large_as_allowed_and_not_larger(serve: ServerFactory, connections: Connections) -> None:

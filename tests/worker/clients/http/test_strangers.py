@@ -203,21 +203,18 @@ def test_a_peer_that_takes_a_byte_a_moment_is_left_in_time(talk: Talk) -> None:
                 connection.recv(1)
 
     url, connections = talk(conversation)
-    started = time.monotonic()
+    # Such a peer makes room so seldom that ``read`` would call it silent.
     with pytest.raises(Unanswered, match="WriteTimeout"):
-        connections.send(post(url, LARGE), Timeouts(connect=5, read=5, total=0.6))
+        connections.send(post(url, LARGE), Timeouts(connect=5, read=600, total=0.6))
     over.set()
-    assert time.monotonic() - started < 15
 
 
 def test_a_peer_that_takes_nothing_is_left_after_its_silence(talk: Talk) -> None:
     over = threading.Event()
     url, connections = talk(lambda _server, _connection: over.wait(20))
-    started = time.monotonic()
     with pytest.raises(Unanswered, match="WriteTimeout: silence"):
-        connections.send(post(url, LARGE), Timeouts(connect=5, read=0.3, total=30))
+        connections.send(post(url, LARGE), Timeouts(connect=5, read=0.3, total=600))
     over.set()
-    assert time.monotonic() - started < 10
 
 
 @pytest.mark.parametrize("begin", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n"])
@@ -231,7 +228,7 @@ def test_a_peer_that_says_nothing_more_is_left_after_its_silence(talk: Talk, beg
 
     url, connections = talk(conversation)
     with pytest.raises(Unanswered, match="ReadTimeout"):
-        connections.send(post(url), Timeouts(connect=5, read=0.2, total=30))
+        connections.send(post(url), Timeouts(connect=5, read=0.2, total=600))
     over.set()
 
 
@@ -247,10 +244,8 @@ def test_a_handshake_that_drips_ends_in_time(serve: ServerFactory, connections: 
                 time.sleep(0.02)
 
     url = serve(conversation).url.replace("http:", "https:")
-    started = time.monotonic()
     with pytest.raises(NotSent, match="ConnectTimeout"):
-        connections.send(post(url), Timeouts(connect=0.5, read=10, total=30))
-    assert time.monotonic() - started < 15
+        connections.send(post(url), Timeouts(connect=0.5, read=600, total=600))
 
 
 # Names and addresses
@@ -278,10 +273,8 @@ def look_ups(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
 
 def test_a_look_up_that_hangs_ends_in_time(look_ups: Callable[..., None], connections: Connections) -> None:
     look_ups()
-    started = time.monotonic()
     with pytest.raises(NotSent, match="ConnectTimeout: the name look-up took too long"):
-        connections.send(post("http://hangs.test/"), Timeouts(connect=0.3, read=5, total=5))
-    assert time.monotonic() - started < 15
+        connections.send(post("http://hangs.test/"), Timeouts(connect=0.3, read=600, total=600))
 
 
 def helpers() -> int:
@@ -315,33 +308,44 @@ def test_every_address_is_tried(look_ups: Callable[..., None], connections: Conn
 
 
 @contextlib.contextmanager
-def black_hole() -> Iterator[int]:
-    """A port of 127.0.0.2 where connecting never ends: its queue of waiting connections is full."""
+def black_hole(*addresses: str) -> Iterator[int]:
+    """A port of these addresses where connecting never ends: its queues of waiting connections are full."""
+    port = free_port()
     with contextlib.ExitStack() as stack:
-        listener = stack.enter_context(socket.socket())
-        listener.bind(("127.0.0.2", 0))
-        listener.listen(0)
-        for _ in range(4):
-            filler = stack.enter_context(socket.socket())
-            filler.setblocking(False)
-            filler.connect_ex(listener.getsockname())
-        yield listener.getsockname()[1]
+        for address in addresses:
+            listener = stack.enter_context(socket.socket())
+            listener.bind((address, port))
+            listener.listen(0)
+            for _ in range(4):
+                filler = stack.enter_context(socket.socket())
+                filler.setblocking(False)
+                filler.connect_ex((address, port))
+        yield port
 
 
-def test_all_addresses_share_the_time_to_connect(look_ups: Callable[..., None], connections: Connections) -> None:
-    look_ups(*["127.0.0.2"] * 5)
-    with black_hole() as port:
-        started = time.monotonic()
-        with pytest.raises(NotSent, match="ConnectTimeout"):
-            connections.send(post(f"http://five.test:{port}/"), Timeouts(connect=2, read=5, total=30))
-        assert time.monotonic() - started < 8
+def test_all_addresses_share_the_time_to_connect(
+    look_ups: Callable[..., None], connections: Connections, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    addresses = [f"127.0.0.{number}" for number in range(2, 7)]
+    look_ups(*addresses)
+    connect, given = socket.create_connection, list[float]()
+
+    def noted(address: tuple[str, int], seconds: float) -> socket.socket:
+        given.append(seconds)
+        return connect(address, seconds)
+
+    monkeypatch.setattr(socket, "create_connection", noted)
+    with black_hole(*addresses) as port, pytest.raises(NotSent, match="ConnectTimeout"):
+        connections.send(post(f"http://five.test:{port}/"), Timeouts(connect=0.5, read=5, total=30))
+    assert given[0] <= 0.1, "the first one does not have all of it"
+    assert sum(given) < 0.51
 
 
 def test_an_address_that_never_answers_leaves_time_for_the_next(
     look_ups: Callable[..., None], connections: Connections
 ) -> None:
     look_ups("127.0.0.2", "127.0.0.1")
-    with black_hole() as port, socket.create_server(("127.0.0.1", port)) as listener:
+    with black_hole("127.0.0.2") as port, socket.create_server(("127.0.0.1", port)) as listener:
 
         def answer() -> None:
             accepted, _ = listener.accept()
