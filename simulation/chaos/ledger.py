@@ -10,11 +10,13 @@ from simulation.chaos.endings import Ending, Policies
 from simulation.chaos.incidents import ENDED_BY_ITSELF, Incidents
 from simulation.chaos.messages import event_id
 from simulation.chaos.outages import Outages
+from simulation.chaos.push import SENDER_ENDED_BY_ITSELF
 from simulation.chaos.subjects import Subject
 from simulation.judge.checker import Verdict, verdict_of
 from simulation.judge.consent import Consent, Rules, consent
 from simulation.judge.log import Lead, Log, Sent
 from simulation.judge.notices import Notices
+from simulation.judge.pushed import Pushed, Received
 from simulation.judge.recovery import longest_answered_ask, seconds_to_recover, seconds_to_resume
 from simulation.judge.repeats import repeats
 from simulation.upstreams.call_log import Call
@@ -41,7 +43,7 @@ class Ledger:
     longer than promised, counted when nothing but outages troubled the run. ``workers_ended``: by themselves.
     ``longest_ask_seconds``: of the persona calls that were answered. ``confirmations_missing``: those of opt-outs whose
     conversation's timeline does not show that two workers vanished in their delivery. ``notices``: of a reader who was
-    there all the time.
+    there all the time. ``pushed``: of a receiver that was killed like all others. ``senders_ended``: by themselves.
     """
 
     verdict: Verdict
@@ -74,6 +76,8 @@ class Ledger:
     consent: Consent
     confirmations_missing: int
     notices: Notices
+    pushed: Pushed
+    senders_ended: int
     incidents: Mapping[str, int]
     seconds: float
 
@@ -111,6 +115,16 @@ class Ledger:
             "events told before one that was accepted earlier": self.notices.disordered,
             "notices that their reader got twice": self.notices.repeated,
             "notices that their reader missed": self.notices.dropped,
+            "fates that were not pushed": self.pushed.first.missing,
+            "fates that were pushed again as another notice": self.pushed.first.again,
+            "pushed notices of a fate that the event has not": self.pushed.first.wrong,
+            "gaps in the pushed notices of a conversation": self.pushed.first.gaps,
+            "events pushed before one that was accepted earlier": self.pushed.first.disordered,
+            "notices lost to their receiver": self.pushed.first.dropped,
+            "refused notices counted too many or too few": self.pushed.miscounted,
+            "refused notices listed wrongly": self.pushed.listed_wrongly,
+            "pushed notices with a wrong signature": self.pushed.forged,
+            "senders of notices ended by themselves": self.senders_ended,
         }
         return [f"{count} {what}" for what, count in promises.items() if count]
 
@@ -125,12 +139,13 @@ def draw_up(
     *,
     nothing_else: bool = False,
     rules: Rules | None = None,
+    received: Sequence[Received] = (),
 ) -> Ledger:
     """Compare the producer's log with the servers' logs, and both with what the system says of itself.
 
     ``sent``: all messages in the order of their numbers. ``calls``: by arrival. ``nothing_else``: there was no
     trouble but the outages, so that what waited has to be answered promptly after them. ``rules``: about consent and
-    frequency. Raises ``redis.RedisError``.
+    frequency. ``received``: what the receiver of notices wrote down. Raises ``redis.RedisError``.
     """
     log, outages, rules = Log(sent, calls), outages or Outages(), rules or Rules()
     deaths = sorted(incident.at for incident in incidents.of(*_DEATHS))
@@ -164,7 +179,7 @@ def draw_up(
         outages_unnoticed=outages.unnoticed(),
         waits=waits,
         late=sum(wait > _PROMPT_SECONDS for wait in waits) if nothing_else else 0,
-        workers_ended=sum(count for kind, count in incidents.counts().items() if kind.startswith(ENDED_BY_ITSELF)),
+        workers_ended=_number_of(incidents, ENDED_BY_ITSELF),
         recovery_seconds=tuple(seconds_to_recover(log, deaths)),
         resume_seconds=tuple(seconds_to_resume(log, [incident.at for incident in incidents.of("Redis back")])),
         longest_ask_seconds=longest_answered_ask(log),
@@ -173,9 +188,15 @@ def draw_up(
             count for lead, count in of_consent.unconfirmed.items() if words[lead]["resent"] < _POISON_RESENT
         ),
         notices=subject.notices(),
+        pushed=subject.pushed(received),
+        senders_ended=_number_of(incidents, SENDER_ENDED_BY_ITSELF),
         incidents={kind: count for kind, count in incidents.counts().items() if kind not in _ENDS},
         seconds=seconds,
     )
+
+
+def _number_of(incidents: Incidents, kinds_begin: str) -> int:
+    return sum(count for kind, count in incidents.counts().items() if kind.startswith(kinds_begin))
 
 
 def _without_answer(log: Log, policies: Policies, subject: Subject) -> tuple[Counter[str], Counter[str]]:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from simulation.judge.log import Lead
 from simulation.judge.notices import Notices, Told, judge_notices
-from worker.domain.conversation import Conversation
 from worker.domain.notices import Notice
 from worker.store import Store, StoreError
 
 _LOOK_SECONDS = 0.2
 _LIMIT = 500
-_AT_ONCE = 500
 
 
 class NoticeReader:
@@ -31,14 +29,14 @@ class NoticeReader:
         """Begin."""
         self._thread.start()
 
-    def stop(self) -> Notices:
-        """Read what is left, and compare it with the fates. Raises ``StoreError``."""
+    def stop(self, fates: Mapping[Lead, Sequence[tuple[str, str]]]) -> Notices:
+        """Read what is left, and compare it with the fates of all events. Raises ``StoreError``."""
         self._stopped.set()
         if self._thread.is_alive():
             self._thread.join()
         while self._read():
             pass
-        return judge_notices(self._told, _fates(self._store), self._dropped)
+        return judge_notices(self._told, fates, self._dropped)
 
     def _run(self) -> None:
         while not self._stopped.wait(_LOOK_SECONDS):
@@ -58,25 +56,3 @@ class NoticeReader:
 
 def _told(notice: Notice) -> Told:
     return Told(notice.id, (notice.persona, notice.target), notice.sequence, notice.event_id, notice.fate)
-
-
-def _fates(store: Store) -> Mapping[Lead, Sequence[tuple[str, str]]]:
-    """Of each conversation the events that have ended, in the order of acceptance."""
-    found: dict[Lead, list[tuple[int, str, str]]] = {}
-    for (lead, event_id), fate, number in _journals(store):
-        if fate:
-            found.setdefault(lead, []).append((int(number or 0), event_id, fate))
-    return {lead: [(event, fate) for _, event, fate in sorted(ended)] for lead, ended in found.items()}
-
-
-def _journals(store: Store) -> Iterator[tuple[tuple[Lead, str], str, str]]:
-    keys = sorted({str(key) for key in store.redis.scan_iter(match="parley:{*}:journal:*", count=_AT_ONCE)})
-    for start in range(0, len(keys), _AT_ONCE):
-        some = keys[start : start + _AT_ONCE]
-        with store.redis.pipeline(transaction=False) as pipeline:
-            for key in some:
-                pipeline.hmget(key, "fate", "seq")
-            for key, (fate, number) in zip(some, pipeline.execute(), strict=True):
-                event_id, _, name = key.partition(":journal:")[2].partition(" ")
-                persona, target = Conversation.of_name(name)
-                yield ((persona, target), event_id), fate or "", number

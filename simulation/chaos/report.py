@@ -10,7 +10,7 @@ from simulation.judge.percentile import percentile
 
 def rows(ledger: Ledger) -> list[tuple[str, str]]:
     """What was measured and its figure, for a terminal or a document."""
-    verdict, consent = ledger.verdict, ledger.consent
+    verdict, consent, pushed = ledger.verdict, ledger.consent, ledger.pushed
     seconds_to_answer = verdict.seconds_to_answer
     return [
         ("events accepted", f"{verdict.messages}"),
@@ -55,6 +55,15 @@ def rows(ledger: Ledger) -> list[tuple[str, str]]:
         ("… told again, or with another fate", f"{ledger.notices.again + ledger.notices.wrong}"),
         ("… out of order, or missing in the sequence", f"{ledger.notices.gaps + ledger.notices.disordered}"),
         ("… read twice, or missed", f"{ledger.notices.repeated + ledger.notices.dropped}"),
+        ("calls that pushed notices", f"{pushed.calls}"),
+        ("… notices that the receiver took or refused", f"{pushed.first.told}"),
+        ("… fates that it has not got", f"{pushed.first.missing}"),
+        ("… with another fate, or told again", f"{pushed.first.again + pushed.first.wrong}"),
+        ("… out of order, or missing in the sequence", f"{pushed.first.gaps + pushed.first.disordered}"),
+        ("… that came again with the same id", f"{pushed.repeated}"),
+        ("… refused for good by it", f"{pushed.refused}"),
+        ("… refused ones counted or listed wrongly", f"{pushed.miscounted + pushed.listed_wrongly}"),
+        ("… lost, or with a wrong signature", f"{pushed.first.dropped + pushed.forged}"),
         ("messages to a lead above its cap", f"{consent.above_cap}"),
         (
             "seconds from the end of an outage to the answers of what waited, work aside, p50 / p99",

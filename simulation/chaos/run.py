@@ -17,6 +17,7 @@ from simulation.chaos.gate_watch import GateWatch
 from simulation.chaos.ledger import Ledger, draw_up
 from simulation.chaos.messages import CHARACTERS_PLATFORM, messages
 from simulation.chaos.outages import Outages
+from simulation.chaos.push import Push
 from simulation.chaos.stage import Stage
 from simulation.chaos.store_troubles import FIRST_LEAD_SECONDS
 from simulation.chaos.subjects import OtherSubject, ParleySubject, Subject
@@ -32,6 +33,7 @@ from simulation.chaos.upstream_outages import in_turn
 from simulation.chaos.versions import Version, checked_out
 from simulation.judge.consent import Rules
 from simulation.judge.log import read_calls
+from simulation.judge.pushed import read_received
 from simulation.servers.embedded_redis import EmbeddedRedis
 from simulation.servers.system import RunningSystem
 from worker.store.redis import ahead
@@ -78,6 +80,12 @@ class Plan:
     probe_seconds: float = 5.0
     pace: float = 1.0
     drain_seconds: float = 180.0
+
+    @property
+    def has_notices(self) -> bool:
+        """Whether notices are kept, read and pushed."""
+        # Workers of an older version write none, and may refuse a setting that they do not know.
+        return not (self.app or self.old_version)
 
     @property
     def per_day(self) -> int:
@@ -163,6 +171,8 @@ class _Running:
             replica=replica,
         )
         self._stage.outages_to_come = in_turn(self._stage.dice, plan.outage)
+        self._push = Push(system, self._stage.incidents, steps="step" in plan.faults) if plan.has_notices else None
+        self._stage.push = self._push
         self._gates = GateWatch(subject.closed_gates)
         chats_only = plan.chats_only or bool(plan.app)
         personas = sorted({*HANDSHAKE, *characters})
@@ -178,6 +188,13 @@ class _Running:
         self._feed = Feed(subject.send, list(made), plan.seconds)
 
     def carry_out(self) -> Ledger:
+        try:
+            return self._carry_out()
+        finally:
+            if self._push:
+                self._push.stop()
+
+    def _carry_out(self) -> Ledger:
         began_at = time.monotonic()
         chosen = {
             name: trouble
@@ -189,6 +206,8 @@ class _Running:
         self._feed.start()
         self._gates.start()
         self._subject.begin()
+        if self._push:
+            self._push.start()
         told_at = began_at
         try:
             while not self._feed.over:
@@ -220,6 +239,7 @@ class _Running:
             outages,
             nothing_else=tuple(self._plan.faults) == ("outage",),
             rules=self._rules,
+            received=read_received(self._push.log) if self._push else (),
         )
 
     def _troubles(self) -> Mapping[str, Trouble]:
@@ -236,7 +256,8 @@ class _Running:
             now = sum(service.calls for service in summary.values())
             if now != calls:
                 calls, busy_at = now, time.monotonic()
-            if waiting == 0 and time.monotonic() - busy_at > self._subject.settle_seconds:
+            is_settled = time.monotonic() - busy_at > self._subject.settle_seconds
+            if waiting == 0 and is_settled and not (self._push and self._subject.untold()):
                 return
             self._tell(time.monotonic() - began_at)
             time.sleep(_QUIET_LOOK_SECONDS)
@@ -274,8 +295,7 @@ def _settings(plan: Plan, characters: Collection[str]) -> dict[str, str]:
 
 
 def _settings_of_notices(plan: Plan) -> dict[str, str]:
-    # Workers of an older version write none, and may refuse a setting that they do not know.
-    return {} if plan.app or plan.old_version else {"PARLEY_NOTICES__KEEP": "true"}
+    return {"PARLEY_NOTICES__KEEP": "true"} if plan.has_notices else {}
 
 
 def _settings_of_rules(rules: Rules) -> dict[str, str]:

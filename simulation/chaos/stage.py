@@ -16,6 +16,7 @@ from redis import Redis
 
 from simulation.chaos.incidents import ENDED_BY_ITSELF, Incidents
 from simulation.chaos.outages import Outage
+from simulation.chaos.push import Push
 from simulation.chaos.subjects import Subject
 from simulation.chaos.versions import Version
 from simulation.servers.embedded_redis import EmbeddedRedis
@@ -66,6 +67,8 @@ class Stage:
         self.outage_lasts = self.storms = False
         self.outages_to_come: Iterator[tuple[Service, str]] = iter(())
         self.replica = replica
+        # Who pushes notices, and to whom; None = nobody does.
+        self.push: Push | None = None
         # Whether the server of the store runs and does what it is asked to; a connection that does not wait for it.
         self.store_is_well = True
         self.admin = Redis.from_url(system.redis.url, socket_timeout=2, retry=None)
@@ -98,6 +101,8 @@ class Stage:
         running = sum(worker.poll() is None and not self.is_stopping(worker) for worker in self.system.workers)
         for _ in range(self._workers - running):
             self._start()
+        if self.push:
+            self.push.look()
 
     def roll_out(self, seconds: float) -> None:
         """Replace the workers of one version one by one within ``seconds``, its beat with the last of them."""

@@ -13,10 +13,14 @@ from redis.exceptions import RedisError
 
 from config.settings import Settings
 from simulation.chaos.endings import Ending
+from simulation.chaos.fates import fates
 from simulation.chaos.feed import NoReceipt
 from simulation.chaos.messages import Message, event_id, number_of
 from simulation.chaos.notice_reader import NoticeReader
+from simulation.chaos.push import NAME
+from simulation.judge.log import Lead
 from simulation.judge.notices import Notices
+from simulation.judge.pushed import Counted, Pushed, Received, judge_pushed
 from simulation.judge.words import STOP
 from simulation.messages import metadata
 from worker.domain.conversation import Conversation
@@ -25,6 +29,7 @@ from worker.domain.reasons import read
 from worker.domain.vocabulary import FATES
 from worker.pipeline.producer import Producer
 from worker.store import Store, StoreError
+from worker.store.endpoints import MOST_REFUSED
 from worker.store.views.timeline import Moment
 
 _ASKS, _SENDS = ("asking", "second ask"), ("sending", "resent")
@@ -72,6 +77,14 @@ class Subject(Protocol):
 
     def notices(self) -> Notices:
         """What its notices prove, to be asked at the end. Raises ``RedisError``."""
+        ...
+
+    def untold(self) -> bool:
+        """Whether notices have not been pushed yet, as far as that can be known."""
+        ...
+
+    def pushed(self, received: Sequence[Received]) -> Pushed:
+        """What the log of its receiver proves, to be asked at the end. Raises ``RedisError``."""
         ...
 
     def close(self) -> None:
@@ -153,13 +166,32 @@ class ParleySubject:
 
     def notices(self) -> Notices:
         """Of the reader."""
-        return self._reader.stop() if self._reader else Notices()
+        return self._reader.stop(self._fates) if self._reader else Notices()
+
+    def untold(self) -> bool:
+        """Whether an endpoint has not passed all notices; True while the store is unreachable."""
+        try:
+            return any(behind for _, behind in self._store.endpoints.all())
+        except StoreError:
+            return True
+
+    def pushed(self, received: Sequence[Received]) -> Pushed:
+        """By the fates, and by what the store has counted of the endpoint."""
+        if not self._reader:
+            return Pushed()
+        state = self._store.endpoints.state(NAME)
+        listed = [each.notice for each in self._store.endpoints.refusals(NAME, MOST_REFUSED)]
+        return judge_pushed(received, self._fates, Counted(state.dropped, listed, MOST_REFUSED, state.lost))
 
     def close(self) -> None:
         """Close the store."""
         self._watching.close()
         self._producer.close()
         self._store.close()
+
+    @cached_property
+    def _fates(self) -> Mapping[Lead, Sequence[tuple[str, str]]]:
+        return fates(self._store)
 
     @cached_property
     def _dead(self) -> set[tuple[str, str, str]]:
@@ -241,6 +273,14 @@ class OtherSubject:
     def notices(self) -> Notices:
         """It tells none."""
         return Notices()
+
+    def untold(self) -> bool:
+        """It tells none."""
+        return False
+
+    def pushed(self, received: Sequence[Received]) -> Pushed:
+        """It tells none."""
+        return Pushed()
 
     def close(self) -> None:
         """Close the connection."""

@@ -16,6 +16,9 @@ from simulation.upstreams.faults import FaultKind, FaultRule
 _QUEUES = ("turns", "outreach", "schedule")
 _STORM_SECONDS = 2.0
 _AWAY_SECONDS = (0.2, 1.5)
+_RECEIVER_AWAY_SECONDS = (0.2, 3.0)
+# The right of a killed sender outlives it: killed more often, none would send.
+_SENDER_SECONDS = 8.0
 # A call that hangs ends before the lease of a frozen worker does (it has two thirds left at least): else its heir's
 # call would overlap it, which nobody can prevent (docs/ordering.md, section 8).
 _HANG_LEASES = 1 / 2
@@ -35,7 +38,8 @@ _STORE_SECONDS = 40.0
 @dataclass(frozen=True, slots=True)
 class Trouble:
     """A kind of trouble. ``every_seconds``: how often on average; 0: once, at the start. ``hints_only``: it takes
-    Celery messages away, which only a system may suffer to which they are hints, or sets the clock of Parley's scripts.
+    Celery messages away, which only a system may suffer to which they are hints, sets the clock of Parley's scripts, or
+    kills those who push notices or get them.
     ``not_during``: while this holds it waits."""
 
     every_seconds: float
@@ -164,6 +168,28 @@ def _beats(stage: Stage) -> None:
         stage.incidents.note("third beat started")
 
 
+def _sends(stage: Stage) -> bool:
+    return stage.push is not None and stage.push.somebody_sends()
+
+
+def _kill_sender(stage: Stage) -> None:
+    if stage.push:
+        stage.push.kill_senders(1)
+
+
+def _kill_receiver(stage: Stage) -> None:
+    if stage.push and stage.push.kill_receiver():
+        stage.later(stage.dice.uniform(*_RECEIVER_AWAY_SECONDS), stage.push.start_receiver)
+
+
+def _kill_doors(stage: Stage, lease_seconds: float) -> None:
+    if stage.push:
+        _kill_receiver(stage)
+        stage.push.kill_senders(2)
+        _kill_redis(stage, lease_seconds)
+        stage.incidents.note("sender, receiver and store killed at once")
+
+
 def troubles(
     lease_seconds: float, pace: float, outage_seconds: float, *, one_outage: bool = False
 ) -> Mapping[str, Trouble]:
@@ -223,11 +249,21 @@ def troubles(
         "step": step,
         "doorbells": every(7.0, _doorbells, hints_only=True),
         "beats": every(15.0, _beats, hints_only=True),
+        "sender": Trouble(
+            max(_SENDER_SECONDS, 12.0 * pace), _kill_sender, hints_only=True, not_during=lambda stage: not _sends(stage)
+        ),
+        "receiver": every(15.0, _kill_receiver, hints_only=True),
+        "doors": Trouble(
+            45.0 * pace,
+            lambda stage: _kill_doors(stage, lease_seconds),
+            hints_only=True,
+            not_during=lambda stage: not (stage.store_is_well and _sends(stage)),
+        ),
     }
 
 
 # What a version before the promises about them does not bear, or, the clock, does not have.
-NEW = ("outage", "full", "refused", "replica", "step")
+NEW = ("outage", "full", "refused", "replica", "step", "sender", "receiver", "doors")
 # Ways in which a worker is started, not things that strike.
 BIRTHS = ("crash", "clock")
 

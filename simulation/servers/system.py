@@ -7,6 +7,7 @@ Everything runs as the operator would run it, by the same commands, as processes
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 import tempfile
@@ -146,6 +147,13 @@ class RunningSystem:
         self.beats.append(process)
         return process
 
+    def start_web(self, settings: Mapping[str, str], *, module: str = "worker.web") -> subprocess.Popen[bytes]:
+        """One more web process, with further variables of its own; returns at once. ``module``: what it runs."""
+        self._ports.append(free_port())
+        process = self._launch_web(len(self.webs), settings, module)
+        self.webs.append(process)
+        return process
+
     def stop(self) -> None:
         """End everything, the processes that use Redis first."""
         end(*self.webs, *self.beats, *self.workers, seconds=15)
@@ -159,6 +167,14 @@ class RunningSystem:
         file = self.logs / f"{kind}-{number}.log"
         return file.read_text(errors="replace") if file.exists() else ""
 
+    def listens(self, number: int) -> bool:
+        """Whether a web process, by its number, takes connections, whatever it logs."""
+        try:
+            socket.create_connection(("127.0.0.1", self._ports[number]), timeout=1).close()
+        except OSError:
+            return False
+        return True
+
     def is_ready(self, number: int, kind: str = "worker") -> bool:
         """Whether a worker or web process, by its number, has begun to take what comes."""
         return _READY[kind] in self.log_of(kind, number)
@@ -171,9 +187,11 @@ class RunningSystem:
             command += ["--hostname", f"worker-{number}@parley", *self._worker_options, *options]
         return self._start(kind, number, command, {**self.environment, **(settings or {})})
 
-    def _launch_web(self, number: int) -> subprocess.Popen[bytes]:
-        own = {**self.web_environment, "PARLEY_INGRESS__PORT": str(self._ports[number])}
-        return self._start("web", number, [sys.executable, "-m", "worker.web"], own)
+    def _launch_web(
+        self, number: int, settings: Mapping[str, str] | None = None, module: str = "worker.web"
+    ) -> subprocess.Popen[bytes]:
+        own = {**self.web_environment, "PARLEY_INGRESS__PORT": str(self._ports[number]), **(settings or {})}
+        return self._start("web", number, [sys.executable, "-m", module], own)
 
     def _start(
         self, kind: str, number: int, command: Sequence[str], settings: Mapping[str, str]

@@ -9,6 +9,7 @@ from simulation.chaos.incidents import Incidents
 from simulation.chaos.ledger import draw_up
 from simulation.judge.log import Sent
 from simulation.judge.notices import Notices
+from simulation.judge.pushed import Pushed
 from simulation.judge.words import session_of
 from simulation.upstreams.call_log import Call
 
@@ -80,8 +81,9 @@ class Bookkeeper:
 
     doorbells_are_hints = True
 
-    def __init__(self, *, endings=None, words=(), unexplained=0, waiting=0, notices=None):
+    def __init__(self, *, endings=None, words=(), unexplained=0, waiting=0, notices=None, pushed=None):
         self._notices = notices or Notices()
+        self._pushed = pushed or Pushed()
         self._endings, self._words = endings or {}, words
         self._unexplained, self._waiting = unexplained, waiting
 
@@ -99,6 +101,9 @@ class Bookkeeper:
 
     def notices(self):
         return self._notices
+
+    def pushed(self, received):
+        return self._pushed
 
 
 def broken(calls, sent=("a", "b"), **says):

@@ -20,6 +20,8 @@ from simulation.chaos.run import FAULTS, Plan, run
 from simulation.chaos.troubles import Schedule, Trouble
 from simulation.chaos.versions import NoSuchVersion, Version, checked_out
 from simulation.judge.log import Log, read_calls
+from simulation.judge.notices import Notices
+from simulation.judge.pushed import Pushed
 from simulation.judge.recovery import longest_answered_ask, seconds_to_recover, seconds_to_resume
 from simulation.judge.repeats import repeats
 from tests.acceptance.chaos_evidence import (
@@ -69,6 +71,10 @@ def test_a_run_in_which_all_is_well_breaks_no_promise():
         ([*answered("a"), send("a", key=None), *answered("b")], {"words": ["resent"]}, ["1 doubled sends under"]),
         (answered("a", "b"), {"unexplained": 2}, ["2 unexplained"]),
         (answered("a", "b"), {"waiting": 3}, ["3 still waiting"]),
+        (answered("a", "b"), {"pushed": Pushed(first=Notices(missing=2))}, ["2 fates that were not pushed"]),
+        (answered("a", "b"), {"pushed": Pushed(first=Notices(disordered=1))}, ["1 events pushed before"]),
+        (answered("a", "b"), {"pushed": Pushed(miscounted=4)}, ["4 refused notices counted"]),
+        (answered("a", "b"), {"pushed": Pushed(repeated=9, refused=9)}, []),
     ],
 )
 def test_each_broken_promise_is_found(calls, says, found):
@@ -262,6 +268,8 @@ def test_a_short_run_with_all_faults_keeps_every_promise():
     # How much of each trouble comes depends on the machine: a worker has to be up before it is killed.
     happened = set(ledger.incidents)
     assert "worker killed (kill -9)" in happened, report
+    assert {"sender of notices killed (kill -9)", "receiver of notices killed (kill -9)"} <= happened, report
+    assert ledger.pushed.first.told > 600, report
     assert happened & {"store full", "store refuses writes", "replica away", "Redis killed (kill -9)"}, report
     assert happened & {"outage of fluidtalk", "worker frozen (SIGSTOP for three leases)", "storm of 429 and 503"}, (
         report

@@ -28,7 +28,7 @@ LEASE_MS = 5000
 # An endpoint that no process knows is forgotten after so long; the notices themselves are gone long before.
 _KEPT_MS = 90 * 86_400_000
 # Of the notices that a receiver refused, the last ones are listed.
-_MOST_REFUSED = 1000
+MOST_REFUSED = 1000
 
 # Before the first notice that a shard ever had.
 START = "0-0"
@@ -224,7 +224,7 @@ class Endpoints:
                 fence=held.fence,
                 revision=held.revision,
                 call=call,
-                most_refused=_MOST_REFUSED,
+                most_refused=MOST_REFUSED,
                 kept_ms=_KEPT_MS,
                 sent=progress.sent,
                 dropped=progress.dropped,
