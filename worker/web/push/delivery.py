@@ -29,6 +29,8 @@ _READ_AT_ONCE = 64
 _SPARE_SECONDS = 1.0
 # What was read longer ago may be erased since, with the lead that it names.
 _FRESH_MS = 2000
+# What the time of a call makes of two readings of the clock is no step of it.
+_STEP_MS = 1000
 
 N = TypeVar("N")
 
@@ -88,11 +90,13 @@ class Delivery(Generic[N]):
         self._call = call
         self._at_once = at_once
         self._reports = reports
+        # By how much the time of this delivery is ahead of the store's clock: it goes on when that steps back.
+        self._ahead_ms = 0
         self._took(held, time.monotonic())
         state = endpoints.state(name)
         first = [] if all(state.positions) else endpoints.beginnings()
         positions = [at or first[place] for place, at in enumerate(state.positions)]
-        self._line: Line[N] = Line(positions, _trouble_of(state), jitter or Random())
+        self._line: Line[N] = Line(positions, _trouble_of(state, held.now), jitter or Random())
         self._stored = list(state.positions)
         self._stored_trouble = self._line.trouble
         self._progress = Progress()
@@ -133,7 +137,7 @@ class Delivery(Generic[N]):
         self._heard_at = time.monotonic()
 
     def _now(self) -> int:
-        return self._held.now + round((time.monotonic() - self._heard_at) * 1000)
+        return self._held.now + self._ahead_ms + round((time.monotonic() - self._heard_at) * 1000)
 
     def _renew(self) -> None:
         asked_at = time.monotonic()
@@ -142,7 +146,10 @@ class Delivery(Generic[N]):
         held, own = self._endpoints.take(self._name, self._holder), self._held
         if held is None or held.is_paused or (held.fence, held.revision) != (own.fence, own.revision):
             raise Moved
+        expected = self._now()
         self._took(held, asked_at)
+        if expected - self._now() > _STEP_MS:
+            self._ahead_ms += expected - self._now()
 
     def _take_ended(self) -> None:
         with suppress(queue.Empty):
@@ -153,7 +160,7 @@ class Delivery(Generic[N]):
         now, progress = self._now(), self._progress
         if called.ending == "failed":
             progress.failed += 1
-            progress.fields |= {"last_failed_at": str(now), "last_failure": called.said}
+            progress.fields |= {"last_failed_at": self._stored_ms(now), "last_failure": called.said}
             gives_up = self._line.failed(item, now, called.retry_after)
             self._reports.failed(called.said, self._line.trouble, now)
             if gives_up and not self._is_given_up:
@@ -162,17 +169,17 @@ class Delivery(Generic[N]):
         self._line.done(item, now)
         if called.ending == "sent":
             progress.sent += 1
-            progress.fields["last_sent_at"] = str(now)
+            progress.fields["last_sent_at"] = self._stored_ms(now)
         else:
             assert item.notice is not None  # noqa: S101 - it was sent
             progress.dropped += 1
-            progress.refusals.append(Refusal(now, *self._stream.told(item.notice), called.status))
+            progress.refusals.append(Refusal(now - self._ahead_ms, *self._stream.told(item.notice), called.status))
             self._reports.dropped(called.said)
         self._reports.answered(self._line.trouble)
 
     def _give_up(self, now: int, said: str) -> None:
         self._is_given_up = True
-        self._progress.fields |= {"paused": GAVE_UP, "paused_at": str(now), "paused_by": ""}
+        self._progress.fields |= {"paused": GAVE_UP, "paused_at": self._stored_ms(now), "paused_by": ""}
         self._reports.gave_up(said)
 
     def _keep(self) -> None:
@@ -199,7 +206,7 @@ class Delivery(Generic[N]):
         self._stored = list(self._line.positions)
         if self._line.trouble != self._stored_trouble:
             self._stored_trouble = self._line.trouble
-            news.fields |= _fields_of(self._stored_trouble)
+            news.fields |= self._fields_of(self._stored_trouble)
         return news
 
     def _read(self) -> None:
@@ -246,6 +253,18 @@ class Delivery(Generic[N]):
             called = Called("failed", "internal_error")
         self._ended.put((item, called))
 
+    def _stored_ms(self, at: int) -> str:
+        return str(at - self._ahead_ms) if at else ""
+
+    def _fields_of(self, trouble: Trouble) -> dict[str, str]:
+        place, at = trouble.at
+        return {
+            "since": self._stored_ms(trouble.since),
+            "since_at": f"{place} {at}" if at else "",
+            "tries": str(trouble.tries or ""),
+            "not_before": self._stored_ms(trouble.until),
+        }
+
     def _wait(self) -> None:
         if any(self._line.has_room(place) for place in self._has_more):
             return
@@ -256,18 +275,9 @@ class Delivery(Generic[N]):
             self._note(*self._ended.get(timeout=max(wait_ms, 1) / 1000))
 
 
-def _trouble_of(state: EndpointState) -> Trouble:
+def _trouble_of(state: EndpointState, now: int) -> Trouble:
     place, _, at = state.failing_at.partition(" ")
     where = (int(place), at) if at else (0, "")
-    return Trouble(state.failing_since, where, state.tries, state.not_before)
-
-
-def _fields_of(trouble: Trouble) -> dict[str, str]:
-    place, at = trouble.at
-    values = {
-        "since": trouble.since or "",
-        "since_at": f"{place} {at}" if at else "",
-        "tries": trouble.tries or "",
-        "not_before": trouble.until or "",
-    }
-    return {name: str(value) for name, value in values.items()}
+    # The clock may have stepped back since the last failure.
+    back = max(0, state.last_failed_at - now)
+    return Trouble(max(0, state.failing_since - back), where, state.tries, max(0, state.not_before - back))

@@ -12,6 +12,7 @@ from tests.notice_receiver import slowly
 from worker.domain.conversation import Conversation
 from worker.store.endpoints import GAVE_UP, LEASE_MS
 from worker.store.redis.ahead import advance
+from worker.store.redis.connection import clock_ms
 from worker.web.push.pusher import Pusher
 
 LEADS = [f"@lead{number}" for number in range(12)]
@@ -101,6 +102,29 @@ def test_what_fails_is_sent_again_until_it_is_taken(
         eventually(lambda: len(receiver.asked) > called, "it is called again")  # noqa: B023 - used at once
     eventually(lambda: len(receiver.got) == noted, "all arrive")
     assert receiver.sequences("ava/@lead") == stored()["ava/@lead"]
+
+
+@pytest.mark.parametrize("another_process", [False, True])
+def test_a_clock_that_steps_back_makes_no_endpoint_wait_for_longer(
+    push, configured, make_receiver, note, store, eventually, another_process
+):
+    fails = [True]
+    receiver = make_receiver(lambda event: (503, {"Retry-After": "20"}) if fails[0] else 200)
+    first = push(configured({"crm": receiver}))
+    noted = note(2)
+    eventually(lambda: store.endpoints.state("crm").not_before, "it waits")
+    fails[0] = False
+    if another_process:
+        first.stop(5)
+    advance(store.redis, -3600)
+    if another_process:
+        push(configured({"crm": receiver}))
+    now = clock_ms(store.redis)
+    eventually(lambda: now < store.endpoints.state("crm").holder_until < now + 600_000, "the step is seen")
+    assert len(receiver.asked) == 1, "what it was told to wait is not over"
+    advance(store.redis, 25)
+    eventually(lambda: len(receiver.got) == noted, "all arrive")
+    eventually(lambda: 0 < store.endpoints.state("crm").last_sent_at < now + 600_000, "the time of the store is noted")
 
 
 def test_a_refusal_drops_that_notice_only_and_is_listed(
