@@ -44,16 +44,18 @@ class Endpoint(Way):
 
     ``url``: where each notice is posted, https. ``secret``: those of Standard Webhooks (``whsec_...``) that sign it;
     with several there is a signature of each, to replace one without a gap. ``types``: only these, such as
-    ``parley.event.dead`` or ``parley.conversation.*``. ``personas``: only theirs. ``at_once``: most calls at the same
-    time. ``timeout_seconds``: the longest call. ``allow_private_addresses``: it may be on this machine or its network,
-    and plain http; a cloud's metadata is never called. ``ca_path`` and ``proxy``: as for FluidTalk. The proxy has to
-    refuse private addresses itself, because it looks up the names.
+    ``parley.event.dead`` or ``parley.conversation.*``. ``personas``: only theirs. ``from_now_on``: a new
+    one begins with what is noted from its first start on, and not with the oldest notice that is kept. ``at_once``:
+    most calls at the same time. ``timeout_seconds``: the longest call. ``allow_private_addresses``: it may be on this
+    machine or its network, and plain http; a cloud's metadata is never called. ``ca_path`` and ``proxy``: as for
+    FluidTalk. The proxy has to refuse private addresses itself, because it looks up the names.
     """
 
     url: Annotated[SecretStr, AfterValidator(_address)]
     secret: Annotated[tuple[WebhookSecret, ...], Listed, BeforeValidator(secrets), Field(min_length=1, max_length=8)]
     types: Annotated[tuple[NoticeTypes, ...], Listed, Field(min_length=1)] | None = None
     personas: Annotated[tuple[PersonaName, ...], Listed, Field(min_length=1)] | None = None
+    from_now_on: bool = False
     at_once: Annotated[int, Field(ge=1, le=64)] = 8
     timeout_seconds: Annotated[float, Field(ge=0.1, le=60, allow_inf_nan=False)] = 15.0
     allow_private_addresses: bool = False

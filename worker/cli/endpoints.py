@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
@@ -79,17 +80,45 @@ def pause(
     screen.say(f"{name} is paused: {reason}. Its notices wait until: parley notices resume {name}")
 
 
-def resume(name: NameArgument, by: ByOption = None) -> None:
+def resume(
+    name: NameArgument,
+    from_now_on: Annotated[
+        bool, typer.Option("--from-now-on", help="Leave out what it has not got yet. Shows first how much that is.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    by: ByOption = None,
+) -> None:
     """Send to an endpoint again, from where it was, at once.
+
+    With --from-now-on it need not be paused.
 
     Example: parley notices resume crm
     """
     with session(reads=True) as opened:
-        _known(opened, name)
+        state = _known(opened, name)
+        if from_now_on:
+            left_out = _leave_out(opened, state, yes)
+            opened.acts(by).did(Act.ENDPOINT_RESUMED, detail=f"{name}: from now on, {left_out} left out")
+            screen.say(f"{name} continues with what is noted from now on; {left_out} were left out.")
+            return
         if not opened.store.endpoints.order(name, "resume"):
             raise No(f"{name} is not paused.")
         opened.acts(by).did(Act.ENDPOINT_RESUMED, detail=name)
     screen.say(f"{name} continues now, from where it was.")
+
+
+def _leave_out(opened: Session, state: EndpointState, yes: bool) -> int:
+    endpoints, ends = opened.store.endpoints, opened.store.endpoints.ends()
+    begins = [at or first for at, first in zip(state.positions, endpoints.beginnings(), strict=True)]
+    counts = _counts(opened, begins, ends)
+    if not counts and not state.paused:
+        raise No(f"{state.name} has got all that is kept, and is not paused.")
+    if counts:
+        screen.table(["type", "notices"], [[kind, count] for kind, count in counts.most_common()])
+        if not yes and not typer.confirm(f"Leave out {counts.total()} notices, so that {state.name} never gets them?"):
+            raise No("Nothing was changed.")
+    endpoints.order(state.name, "skip", positions=ends)
+    return counts.total()
 
 
 def replay(
@@ -122,7 +151,7 @@ def replay(
 def remove(
     name: NameArgument, yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False, by: ByOption = None
 ) -> None:
-    """Forget an endpoint that no settings name any more. One that is still configured begins with what is kept.
+    """Forget an endpoint that no settings name any more. One that is configured begins as a new one.
 
     Example: parley notices remove crm
     """
@@ -150,7 +179,7 @@ def _known(opened: Session, name: str) -> EndpointState:
     return opened.store.endpoints.state(name)
 
 
-def _counts(opened: Session, positions: list[str], until: tuple[str, ...]) -> Counter[str]:
+def _counts(opened: Session, positions: Sequence[str], until: Sequence[str]) -> Counter[str]:
     counts: Counter[str] = Counter()
     for shard, (after, end) in enumerate(zip(positions, until, strict=True)):
         while end and after:

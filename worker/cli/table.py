@@ -246,6 +246,6 @@ NOTICES = {
     ),
     "remove": Entry(
         "endpoints:remove",
-        "Forget an endpoint that no settings name any more. One that is still configured begins with what is kept.",
+        "Forget an endpoint that no settings name any more. One that is configured begins as a new one.",
     ),
 }

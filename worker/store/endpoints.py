@@ -33,7 +33,7 @@ MOST_REFUSED = 1000
 # Before the first notice that a shard ever had.
 START = "0-0"
 
-Order = Literal["pause", "resume", "replay"]
+Order = Literal["pause", "resume", "replay", "skip"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +134,8 @@ class Endpoints:
         return self._keep_fields(name, held, progress, call)
 
     def order(self, name: str, what: Order, *, reason: str = "", by: str = "", positions: Sequence[str] = ()) -> bool:
-        """Pause or resume an endpoint, or send again what comes after ``positions``, one for each shard: none is moved
-        forward. Whether this changed something."""
+        """Pause or resume an endpoint, send again what comes after ``positions``, or leave out what comes before them;
+        they are one for each shard. A replay moves none forward, a skip none back. Whether this changed something."""
         return bool(
             self._order.run(
                 endpoint=_key(name),
@@ -173,13 +173,23 @@ class Endpoints:
         pairs = zip(answers[::2], answers[1::2], strict=True)
         return [before(entries[0][0]) if entries else f"0-{count or 0}" for entries, count in pairs]
 
+    def ends(self) -> list[str]:
+        """Of each shard the position of its last notice: what comes after it is noted from now on."""
+        with self._redis.pipeline(transaction=False) as pipeline:
+            for shard in self._shards:
+                pipeline.xrevrange(shard.notices, count=1)
+                pipeline.hget(shard.notices_kept, "count")
+            answers = pipeline.execute()
+        pairs = zip(answers[::2], answers[1::2], strict=True)
+        return [entries[0][0] if entries else f"0-{count or 0}" for entries, count in pairs]
+
     def positions_since(self, since_ms: int) -> list[str]:
         """Of each shard the position before the first notice of a time, milliseconds, that is kept."""
         with self._redis.pipeline(transaction=False) as pipeline:
             for shard in self._shards:
                 pipeline.xrange(shard.notices, min=str(since_ms), count=1)
             answers = pipeline.execute()
-        ends = self._ends()
+        ends = self.ends()
         return [before(entries[0][0]) if entries else end for entries, end in zip(answers, ends, strict=True)]
 
     def dropped_before(self, place: int) -> int:
@@ -207,12 +217,6 @@ class Endpoints:
         """Erase all that is known of an endpoint."""
         self._redis.delete(_key(name), _refused(name))
         self._redis.srem(KNOWN, name)
-
-    def _ends(self) -> list[str]:
-        with self._redis.pipeline(transaction=False) as pipeline:
-            for shard in self._shards:
-                pipeline.xrevrange(shard.notices, count=1)
-            return [entries[0][0] if entries else START for entries in pipeline.execute()]
 
     def _keep_fields(self, name: str, held: Held, progress: Progress, call: str) -> bool:
         fields = _fields_of(progress.positions) | progress.fields

@@ -92,6 +92,34 @@ def test_replay_shows_first_what_it_would_send_again(store, parley, sends, noted
     assert len(store.notices.read_shard(shard, moved).notices) == 4
 
 
+def test_resume_from_now_on_shows_first_what_it_leaves_out(store, parley, sends, noted):
+    shard, at = noted
+    for state in ("out", "in", "out"):
+        store.consents.write(LEAD, state, "zoe")
+    store.endpoints.order("crm", "pause", reason="it moves")
+    asked = parley("notices", "resume", "crm", "--from-now-on", answer="n\n")
+    assert asked.status == 1
+    assert [line.split() for line in asked.out.splitlines() if "parley." in line] == [
+        ["parley.conversation.opted_out", "2"],
+        ["parley.conversation.opted_in", "1"],
+    ]
+    assert store.endpoints.state("crm").positions[shard] == at
+    done = parley("notices", "resume", "crm", "--from-now-on", "--yes", "--by", "zoe")
+    assert "3 were left out" in done.out
+    state = store.endpoints.state("crm")
+    assert (state.paused, store.endpoints.behind(state)) == ("", 0)
+    assert store.audit.newest()[0].detail == "crm: from now on, 3 left out"
+    again = parley("notices", "resume", "crm", "--from-now-on", "--yes")
+    assert (again.status, "has got all that is kept" in again.err) == (1, True)
+
+
+def test_one_that_was_never_sent_to_can_begin_now(store, parley, noted):
+    store.endpoints.know("bi")
+    done = parley("notices", "resume", "bi", "--from-now-on", "--yes")
+    assert "4 were left out" in done.out
+    assert store.endpoints.behind(store.endpoints.state("bi")) == 0
+
+
 def test_replay_of_nothing_says_so(parley, sends):
     ended = parley("notices", "replay", "crm", "--since", "0s")
     assert ended.status == 1

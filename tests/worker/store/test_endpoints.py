@@ -179,3 +179,35 @@ def test_how_many_a_shard_has_dropped_is_known(store, endpoints, noted):
     assert endpoints.dropped_before(place) == 0
     store.redis.hset(store.keys.shards[place].notices_kept, "dropped", 7)
     assert endpoints.dropped_before(place) == 7
+
+
+def test_from_now_on_is_behind_all_that_is_noted(store, endpoints, noted):
+    place, ids = noted
+    assert endpoints.ends()[place] == ids[-1]
+    assert endpoints.ends()[place - 1] == START
+    store.redis.delete(store.keys.shards[place].notices)
+    assert endpoints.ends()[place] == f"0-{ids[-1].partition('-')[2]}"
+
+
+def test_a_skip_leaves_out_what_waits_moves_nothing_back_and_ends_a_pause(endpoints):
+    held = endpoints.take("crm", "one")
+    endpoints.keep("crm", held, Progress(positions={0: "5000-5", 1: "5000-5", 2: "5000-5"}), "first")
+    endpoints.order("crm", "pause", reason="it moves")
+    assert endpoints.order("crm", "skip", positions=["9000-9", "1000-1", "0-7", "9000-9"])
+    state = endpoints.state("crm")
+    assert state.positions[:4] == ("9000-9", "5000-5", "0-7", "9000-9")
+    assert state.paused == ""
+    assert not endpoints.keep("crm", held, Progress(positions={0: "5000-6"}), "second"), "what was read is of no use"
+    assert not endpoints.order("crm", "skip", positions=["9000-9"])
+
+
+def test_a_replay_in_a_shard_that_keeps_nothing_makes_nothing_lost(make_store, store, endpoints, noted):
+    place, ids = noted
+    held = endpoints.take("crm", "one")
+    endpoints.keep("crm", held, Progress(positions={place: ids[-1]}), "first")
+    store.redis.delete(store.keys.shards[place].notices)
+    endpoints.order("crm", "replay", positions=endpoints.positions_since(0))
+    keeping = make_store(ahead=True, notices={"keep": True})
+    keeping.consents.write(Conversation("ava", "@lead"), "out", "zoe")
+    page = store.notices.read_shard(place, endpoints.state("crm").positions[place])
+    assert (len(page.notices), page.dropped, endpoints.state("crm").positions[place] == START) == (1, 0, False)

@@ -69,7 +69,8 @@ class Moved(Exception):
 
 
 class Delivery(Generic[N]):
-    """One endpoint, from taking the right until ``Moved``. ``call``: posts a notice; it blocks, and raises nothing."""
+    """One endpoint, from taking the right until ``Moved``. ``call``: posts a notice; it blocks, and raises nothing.
+    ``from_now_on``: where an endpoint begins that is new."""
 
     def __init__(
         self,
@@ -82,6 +83,8 @@ class Delivery(Generic[N]):
         at_once: int,
         reports: Reports,
         jitter: Random | None = None,
+        *,
+        from_now_on: bool = False,
     ) -> None:
         self._name = name
         self._holder = holder
@@ -94,7 +97,7 @@ class Delivery(Generic[N]):
         self._ahead_ms = 0
         self._took(held, time.monotonic())
         state = endpoints.state(name)
-        first = [] if all(state.positions) else endpoints.beginnings()
+        first = [] if all(state.positions) else endpoints.ends() if from_now_on else endpoints.beginnings()
         positions = [at or first[place] for place, at in enumerate(state.positions)]
         self._line: Line[N] = Line(positions, _trouble_of(state, held.now), jitter or Random())
         self._stored = list(state.positions)

@@ -44,6 +44,7 @@ class Sender:
         self._calls = _calls(name, endpoint)
         self._stream = NoticeStream(store, Wanted(endpoint.types, endpoint.personas))
         self._at_once = endpoint.at_once
+        self._from_now_on = endpoint.from_now_on
         self._timeout_seconds = endpoint.timeout_seconds
         self._holder = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex}"
         self._reports = Reports(name)
@@ -110,6 +111,7 @@ class Sender:
             self._at_once,
             self._reports,
             Random(),
+            from_now_on=self._from_now_on,
         )
         _log.info("this process sends notices to %s", self.name)
         try:

@@ -39,6 +39,23 @@ def test_what_was_noted_before_the_endpoint_was_known_arrives_too(push, configur
     eventually(lambda: len(receiver.got) == noted, "all arrive")
 
 
+def test_an_endpoint_that_begins_now_gets_what_is_noted_from_its_first_process_on(
+    push, configured, receiver, note, stored, store, eventually
+):
+    before = note(3) + note(2, "@other")
+    settings = configured({"crm": (receiver, {"from_now_on": True})})
+    first = push(settings)
+    eventually(lambda: all(store.endpoints.state("crm").positions), "it has begun")
+    first.stop(5)
+    assert receiver.asked == []
+    noted = note(2)
+    push(settings)
+    eventually(lambda: len(receiver.got) == noted - 3, "what came after its beginning arrives")
+    assert receiver.sequences("ava/@lead") == stored()["ava/@lead"][3:]
+    assert sum(map(len, stored().values())) == before + 2
+    assert store.endpoints.state("crm").lost == 0
+
+
 def test_an_endpoint_gets_what_it_wants_only(push, configured, make_receiver, note, eventually):
     opted_in, bea = make_receiver(), make_receiver()
     push(
