@@ -22,6 +22,8 @@ _MOST_AHEAD = 16
 # Senders that offer HTTP/2, such as Java's, send this header with a request. The parser would take its body for another
 # protocol.
 _UPGRADE = re.compile(rb"(?i)\r\nupgrade(?=[ \t]*:)")
+# What may be the beginning of it, or of the end of a head, when what comes in is cut there.
+_CUT_OFF = re.compile(rb"(?i)\r(?:\n(?:\r|u(?:p(?:g(?:r(?:a(?:de?)?)?)?)?)?)?)?\Z")
 
 
 class HeadTooLarge(Exception):
@@ -46,6 +48,8 @@ class PatientProtocol(HttpToolsProtocol):
     _head_bytes = 0
     _told_bytes = 0
     _in_head = True
+    # The end of what has come of a head, which the parser does not have yet.
+    _cut_off = b""
     # Since the last part of a body: how it is cut into chunks, and what follows it.
     _beside_body = 0
     # Nothing more is read; what was asked is answered.
@@ -80,12 +84,12 @@ class PatientProtocol(HttpToolsProtocol):
         if self.transport is None or self.transport.is_closing() or self._is_over:
             return
         if self._in_head:
-            data = _without_upgrade(data)
             # Line breaks between two requests begin none, and end the time between them.
             if self._timer is None:
                 self._within(self.limits.request_seconds)
             # Before the parser, which keeps a single header of any length.
             self._head_bytes += len(data)
+            data, self._cut_off = _without_upgrade(self._cut_off + data)
         self._beside_body += len(data)
         super().data_received(data)
         if (self._in_head and self._head_bytes > self.limits.head_bytes) or self._beside_body > self.limits.head_bytes:
@@ -234,9 +238,15 @@ class PatientProtocol(HttpToolsProtocol):
         self._stalled = None if seconds is None else self.loop.call_later(seconds, self.hang_up)
 
 
-def _without_upgrade(data: bytes) -> bytes:
+def _without_upgrade(data: bytes) -> tuple[bytes, bytes]:
+    """What the parser may read now, and what it may read when more has come."""
     head, blank, rest = data.partition(b"\r\n\r\n")
-    return _UPGRADE.sub(b"\r\nx-nothing", head) + blank + rest if _UPGRADE.search(head) else data
+    cut_off = b""
+    if not blank and (found := _CUT_OFF.search(head)):
+        head, cut_off = head[: found.start()], found[0]
+    if _UPGRADE.search(head):
+        head = _UPGRADE.sub(b"\r\nx-nothing", head)
+    return head + blank + rest, cut_off
 
 
 def limited(limits: Ingress) -> type[PatientProtocol]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import re
 import socket
 
@@ -161,13 +162,61 @@ def test_who_hangs_up_in_the_middle_writes_nothing_into_the_log(strict, connect)
 
 
 @pytest.mark.parametrize("offer", [b"websocket", b"h2c"])
-def test_a_sender_that_offers_another_protocol_is_answered_in_this_one(connect, waiting, offer):
+@pytest.mark.parametrize("cut", [b"", b"\r\nUpgra"])
+def test_a_sender_that_offers_another_protocol_is_answered_in_this_one(connect, strict, waiting, offer, cut):
     # As Java's client does with each of its first requests.
     connection = connect()
-    connection.sendall(HEAD + b"Connection: Upgrade\r\nUpgrade: " + offer + b"\r\n" + LENGTH + b"\r\n" + BODY)
+    request = HEAD + b"Connection: Upgrade\r\nUpgrade: " + offer + b"\r\n" + LENGTH + b"\r\n" + BODY
+    first, _, rest = request.partition(cut) if cut else (request, b"", b"")
+    connection.sendall(first + cut)
+    # What was sent before this is answered has been read.
+    strict.get("/health/live")
+    connection.sendall(rest)
     connection.sendall(LIVE.replace(b"Host", b"Connection: close\r\nHost"))
     assert re.findall(rb"HTTP/1.1 (\d+)", answer_of(connection)) == [b"202", b"200"]
     assert len(waiting()) == 1
+
+
+UPGRADING = (
+    b"POST /v1/events HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: h2c\r\nUpgrade-Insecure-Requests: 1\r\n"
+    + LENGTH
+    + b"\r\n"
+    + BODY
+)
+IN_HEAD = range(1, len(UPGRADING) - len(BODY) + 1)
+
+
+@pytest.mark.parametrize(
+    "cuts",
+    [[(place,) for place in IN_HEAD], [(place, place + 1) for place in IN_HEAD], [IN_HEAD]],
+    ids=["in two", "around each byte", "into bytes"],
+)
+def test_a_request_that_is_cut_anywhere_is_taken_as_a_whole_one(cuts):
+    got = []
+
+    async def note(scope, receive, send):
+        body = b""
+        while (message := await receive())["type"] == "http.request" and message["more_body"]:
+            body += message["body"]
+        got.append((dict(scope["headers"]), body + message["body"]))
+
+    async def senders():
+        config = uvicorn.Config(note, log_config=None, access_log=False)
+        config.load()
+        protocol, state = limited(Ingress()), ServerState()
+        for places in cuts:
+            connection = protocol(config=config, server_state=state, app_state={})
+            connection.connection_made(Transport())
+            for begin, end in itertools.pairwise((0, *places, len(UPGRADING))):
+                connection.data_received(UPGRADING[begin:end])
+            await asyncio.gather(*state.tasks)
+            connection.connection_lost(None)
+
+    asyncio.run(senders())
+    assert [body for _, body in got] == [BODY] * len(cuts)
+    for headers, _ in got:
+        assert headers[b"upgrade-insecure-requests"] == b"1"
+        assert b"upgrade" not in headers
 
 
 @pytest.mark.parametrize(
