@@ -176,6 +176,12 @@ class Store:
         """The name of the channel, by these settings or as workers told it; '' = not known."""
         return self._settings.captivate.name or self.processes.served().channel
 
+    @property
+    def served(self) -> Served:
+        """The personas of the workers, by these settings while no worker has told them, and the channel."""
+        told, own = self.processes.served(), self._settings
+        return Served(told.personas or tuple(own.personas), own.captivate.name or told.channel)
+
     @cached_property
     def transcripts(self) -> Transcripts:
         """What was said, as far as it is kept."""
@@ -188,7 +194,7 @@ class Store:
         """What became of events."""
         from worker.store.views.event_state import EventStates
 
-        return EventStates(self.redis, self.keys, self.follow_ups, lambda: self.channel)
+        return EventStates(self.redis, self.keys, self.follow_ups, lambda: self.served)
 
     @cached_property
     def repetitions(self) -> Repetitions:

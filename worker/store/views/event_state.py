@@ -13,6 +13,7 @@ from worker.domain import event_ids, reasons
 from worker.domain.conversation import Conversation
 from worker.domain.vocabulary import Cause, Fate, rules_of
 from worker.store.conversations.follow_ups import FollowUpIndex
+from worker.store.heartbeats import Served
 from worker.store.keys import Keys, Shard
 from worker.store.views.closed_gates import BY_A_PERSON, CAUSES, in_the_way, is_held_for_all, until_of
 from worker.store.views.situation import Situation, situation
@@ -39,13 +40,14 @@ class EventState:
 
 
 class EventStates:
-    """Looks events up. Each method may raise ``StoreError``. ``channel``: the name of the channel."""
+    """Looks events up. Each method may raise ``StoreError``. ``served``: the personas and the channel that events get
+    their answers from and through."""
 
-    def __init__(self, redis: Redis, keys: Keys, follow_ups: FollowUpIndex, channel: Callable[[], str]) -> None:
+    def __init__(self, redis: Redis, keys: Keys, follow_ups: FollowUpIndex, served: Callable[[], Served]) -> None:
         self._redis = redis
         self._keys = keys
         self._follow_ups = follow_ups
-        self._channel = channel
+        self._served = served
 
     def of(self, conversation: Conversation, event_id: str) -> EventState | None:
         """The state of an event of a producer; None when nothing of it is kept.
@@ -69,8 +71,9 @@ class EventStates:
             return None
         if event["fate"] is not None:
             return _ended(event)
-        around = situation(self._redis, self._keys, conversation, self._channel())
-        return _waiting(event, around, 0 if at is None else at + 1)
+        served = self._served()
+        around = situation(self._redis, self._keys, conversation, served.channel)
+        return _waiting(event, around, conversation.persona in served.personas, 0 if at is None else at + 1)
 
     def _scheduled(self, conversation: Conversation, event_id: str) -> EventState | None:
         touch = self._follow_ups.state_of(conversation)
@@ -95,8 +98,8 @@ def _ended(event: dict[str, Any]) -> EventState:
     )
 
 
-def _waiting(event: dict[str, Any], around: Situation, position: int) -> EventState:
-    held = _held(around, event["kind"], position)
+def _waiting(event: dict[str, Any], around: Situation, is_served: bool, position: int) -> EventState:
+    held = _held(around, event["kind"], is_served, position)
     return EventState(
         event["kind"],
         "held" if held else "waiting",
@@ -114,13 +117,15 @@ class _Held(NamedTuple):
     until: int = 0
 
 
-def _held(now: Situation, kind: str, position: int) -> _Held | None:
+def _held(now: Situation, kind: str, is_served: bool, position: int) -> _Held | None:
     """Why it does not go on, in the order in which ``parley explain`` looks; None = it waits for its turn only."""
     if now.taken_over and not rules_of(now.kind).only_told and not rules_of(kind).by_operator:
         return _Held(Cause.TAKEN_OVER)
     gate = in_the_way(now)
     if now.lease_until > now.now and gate not in BY_A_PERSON:
         return None
+    if not is_served:
+        return _Held(Cause.PERSONA_NOT_KNOWN)
     # What holds the head is its own, a gate is one for all behind it as well.
     if position == 1 and now.hold_until > now.now and not is_held_for_all(now) and gate not in BY_A_PERSON:
         reason = reasons.read(now.hold_reason)

@@ -8,6 +8,7 @@ import pytest
 
 from worker.domain.events import AiOpener, FollowUp
 from worker.domain.vocabulary import Cause, Gate
+from worker.store.heartbeats import Served
 from worker.store.personas.gates import Owner
 
 
@@ -53,6 +54,25 @@ def test_a_conversation_that_a_person_has_is_held(accept, claim, look):
     accept("e1")
     claim()
     assert (look("e1").status, look("e1").cause) == ("held", Cause.TAKEN_OVER)
+
+
+def test_an_event_for_a_persona_that_no_worker_has_is_held(store, accept, begin, look, let_lease_run_out):
+    accept("e1", "e2")
+    assert look("e1").status == "waiting", "no worker has said which it has: by the settings"
+    store.processes.sign("worker", 5, Served(("bea",), "dev"))
+    held = [look(event_id) for event_id in ("e1", "e2")]
+    assert [(each.status, each.cause, each.held_until) for each in held] == [("held", Cause.PERSONA_NOT_KNOWN, 0)] * 2
+    begin()
+    assert look("e1").status == "waiting", "one is at it all the same"
+    let_lease_run_out()
+    store.processes.sign("worker", 5, Served(("ava", "bea"), "dev"))
+    assert look("e1").status == "waiting"
+
+
+def test_before_a_worker_says_which_personas_it_has_the_settings_tell(make_store, chat, conversation):
+    make_store().inbox.accept(chat(event_id="e1"))
+    others = make_store(personas={"bea": {"api_key": "ft_sk_bea"}})
+    assert others.event_states.of(conversation, "e1").cause is Cause.PERSONA_NOT_KNOWN
 
 
 @pytest.mark.parametrize(
