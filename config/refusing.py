@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 import types
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -17,6 +17,11 @@ from config.variables import Variable
 
 _PLACEHOLDER = "*"
 
+
+def _named(what: str, most: int) -> str:
+    return f"is no name of {what}: lower-case letters, digits, - and _, at most {most}, first a letter or a digit"
+
+
 _FORMS = {
     "start": "is no time of day: write one such as 21:00",
     "end": "is no time of day: write one such as 09:00",
@@ -24,7 +29,14 @@ _FORMS = {
     "target": "is no path: write names with dots between them, such as session_id",
     "user": "is no user name: write it without blanks and colons",
     "endpoint": "is no address: write one such as http://127.0.0.1:4318/v1/traces",
-    "[key]": "is no name of a persona: lower-case letters, digits, - and _, at most 64, first a letter or a digit",
+    "types": "is no type of notice: write one such as parley.event.dead, or parley.event.* for all that begin alike",
+    "personas": _named("a persona", 64),
+}
+# Of names that an operator chooses, by the section that has them.
+_NAMES = {
+    "personas": _named("a persona", 64),
+    "sources": _named("a source", 32),
+    "endpoints": _named("an endpoint", 32),
 }
 _SAID = {
     "missing": "is missing: set it",
@@ -112,7 +124,7 @@ class Refusal:
         if kind in _BOUNDS:
             words, bound = _BOUNDS[kind]
             return f"must be {words} {f'{context[bound]:.3f}'.rstrip('0').rstrip('.')}: write such a number"
-        if kind == "string_pattern_mismatch" and (said := _FORMS.get(str(fault["loc"][-1]))):
+        if kind == "string_pattern_mismatch" and (said := _form(fault["loc"])):
             return said
         if kind in ("string_too_short", "too_short"):
             return f"is too short: at least {context['min_length']} characters are needed"
@@ -127,6 +139,11 @@ class Refusal:
         found = [each for each in squeezed if each.startswith(f"{written}_")] if "_" in written else []
         found = found or difflib.get_close_matches(written, squeezed, n=1, cutoff=0.75)
         return f"PARLEY_{squeezed[found[0]]}".upper() if found else ""
+
+
+def _form(location: Sequence[str | int]) -> str | None:
+    names = [part for part in location if isinstance(part, str)]
+    return _NAMES.get(names[-3]) if names[-1] == "[key]" else _FORMS.get(names[-1])
 
 
 def _named_as(written: list[str], path: tuple[str, ...]) -> list[str]:

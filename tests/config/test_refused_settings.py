@@ -87,7 +87,7 @@ def accepted(monkeypatch):
         ("TLS__CA_PATH", "/nowhere/ca.pem", "is not a file that this user may read"),
         ("REDIS_URL", "localhost:6379", "not a URL"),
         ("REDIS_URL", '"redis://localhost/0', "has a quote at one end only; write it without quotes"),
-        ("PERSONAS", "Ava Maria", "is no name of a persona"),
+        ("PERSONAS", "Ava Maria", "is no name of a persona: lower-case letters, digits, - and _, at most 64"),
         ("PERSONAS__AVA", "ft_sk_of_ava", "gives a part of it; remove one of them"),
         (
             "PERSONAS_FILE",
@@ -110,6 +110,29 @@ def test_each_fault_is_one_line_with_variable_reason_and_cure(refused, name, val
     (line,) = [line for line in lines if says in line]
     assert line.startswith(f"  PARLEY_{name}".removesuffix("__AVA"))
     assert len(lines) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        (
+            "INGRESS__SOURCES",
+            '{"My Shop": {"open": true}}',
+            "is no name of a source: lower-case letters, digits, - and _",
+        ),
+        ("INGRESS__SOURCES__SHOP__PERSONAS", "ava,Bea B", ", entry 2 (environment): is no name of a persona"),
+        (
+            "NOTICES__ENDPOINTS",
+            '{"My CRM": {}}',
+            "is no name of an endpoint: lower-case letters, digits, - and _, at most 32",
+        ),
+        ("NOTICES__ENDPOINTS__CRM__TYPES", "dead", ", entry 1 (environment): is no type of notice: write one such as"),
+    ],
+)
+def test_what_is_no_name_is_told_by_what_it_should_name(refused, name, value, says):
+    lines = [line for line in refused(role="web", **{f"PARLEY_{name}": value}) if says in line]
+    assert [line.startswith(f"  PARLEY_{name}") for line in lines] == [True]
+    assert "My" not in lines[0]
 
 
 def test_all_faults_are_told_at_once(refused):
