@@ -8,6 +8,7 @@ import pytest
 
 from tests.worker.outreach_gate import stop_outreach
 from worker.domain.conversation import Conversation
+from worker.store.redis.ahead import advance
 from worker.store.views.figures import Waiting
 
 
@@ -72,12 +73,14 @@ def test_a_closed_gate_is_a_reason_and_is_told(store, fill):
     assert rows_of(store) == {("ava", "credits"): (2, 2)}
 
 
-def test_a_gate_that_time_opens_is_closed_only_until_then(store, fill, eventually):
-    fill(1)
-    store.personas.hold("ava", 0.3, "throttled")
+def test_a_gate_that_time_opens_is_closed_only_until_then(make_store, chat):
+    store = make_store(ahead=True)
+    store.inbox.accept(chat())
+    store.personas.hold("ava", 3600, "throttled")
     assert store.measures.take().gates["ava"] == ["hold"]
     assert rows_of(store) == {("ava", "persona_hold"): (1, 1)}
-    eventually(lambda: store.measures.take().gates["ava"] == [], "the end of the hold")
+    advance(store.redis, 3601)
+    assert store.measures.take().gates["ava"] == []
     assert rows_of(store) == {("ava", "worker"): (1, 1)}
 
 
