@@ -46,6 +46,7 @@ STEPPING = "simulation.chaos.stepping"
 LATENCY_SECONDS = (0.1, 0.5)
 _LOOK_SECONDS = 0.03
 _QUIET_LOOK_SECONDS = 0.5
+_MOST_DRAINS = 10
 # A lead with more outreach than the cap has most of it, so that there are both.
 _EVENTS_FOR_ONE_OF_CAP, _LEAST_CAP = 6, 2
 
@@ -61,7 +62,8 @@ class Plan:
     ``back``: they begin as this version and are replaced by the old one.
     ``pace``, ``outage_seconds``: see ``troubles.troubles``. ``outage``: one of ``upstream_outages.NAMES``, which comes
     once, at the start, instead of all kinds in turn. ``probe_seconds``: between two tries of a closed gate.
-    ``drain_seconds``: how long the rest may take afterwards, when nothing goes wrong any more.
+    ``drain_seconds``: how long the rest may stand still afterwards, when nothing goes wrong any more. As long as it
+    gets less it may take ten times that: a machine that others use, too, breaks no promise.
     """
 
     seed: int
@@ -247,11 +249,14 @@ class _Running:
         return troubles(plan.lease_seconds, plan.pace, plan.outage_seconds, one_outage=bool(plan.outage))
 
     def _drain(self, began_at: float) -> None:
-        deadline = time.monotonic() + self._plan.drain_seconds
         calls, busy_at = -1, time.monotonic()
-        while time.monotonic() < deadline:
+        left, moved_at = None, busy_at
+        deadline = busy_at + _MOST_DRAINS * self._plan.drain_seconds
+        while time.monotonic() < min(deadline, moved_at + self._plan.drain_seconds):
             self._stage.look()
             waiting = self._subject.waiting()
+            if waiting != left:
+                left, moved_at = waiting, time.monotonic()
             summary = self._system.upstreams.summary()
             now = sum(service.calls for service in summary.values())
             if now != calls:
