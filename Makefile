@@ -13,7 +13,7 @@ PYTEST = PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest
 BESIDE = --numprocesses auto --maxprocesses 4 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run web console flower secrets test test-all coverage check docs client bench chaos soak lock clean
+.PHONY: help demo run web console flower secrets test test-all coverage check docs client bench chaos explore soak lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -67,6 +67,9 @@ bench: $(READY) $(PEERS) ## measure throughput and order, side by side with what
 
 chaos: $(READY) ## kill, freeze, cut and refuse everything for about 3 min; exit 0 when every promise held (ARGS='--seed 2')
 	@$(BIN)/python -m simulation.chaos $(ARGS)
+
+explore: $(READY) ## take the real scripts and turns through steps by chance for a minute; exit 0 when every promise held (ARGS='--seed 2')
+	@$(BIN)/python -m simulation.explore $(ARGS)
 
 soak: $(READY) ## the same with 100 000 messages, about 10 min; the figures of docs/ledger.md
 	@$(BIN)/python -m simulation.chaos --seed 20261121 --messages 100000 --conversations 2500 --minutes 8.5 \

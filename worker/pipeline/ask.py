@@ -65,7 +65,7 @@ class FetchesImages(Protocol):
 
 
 class Asking:
-    """The asking half of a turn. Shared by all turns of a process."""
+    """The asking half of a turn. Shared by all turns of a process. ``jitter``: as a ``Turn`` has it."""
 
     def __init__(
         self,
@@ -75,6 +75,7 @@ class Asking:
         images: FetchesImages,
         reach: Reach,
         consents: Consents,
+        jitter: random.Random | None = None,
     ) -> None:
         self._store = store
         self._personas = personas
@@ -82,7 +83,7 @@ class Asking:
         self._reach = reach
         self._quick_tries = retry.quick_tries
         self._quick_pause_seconds = retry.quick_pause_seconds
-        self._jitter = random.Random()
+        self._jitter = jitter or random.Random()
         self._consents = consents
 
     def ask(self, lease: Lease, rules: Rules, step: Ask, tries: Tries) -> Deliver | End | Wait:

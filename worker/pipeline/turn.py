@@ -61,7 +61,10 @@ Result = TypeVar("Result")
 
 
 class Turn:
-    """The steps of a turn. One for all turns of a process, any number at once: what is of one turn is in its lease."""
+    """The steps of a turn. One for all turns of a process, any number at once: what is of one turn is in its lease.
+
+    ``jitter``: spreads pauses; None: by chance.
+    """
 
     def __init__(
         self,
@@ -71,6 +74,7 @@ class Turn:
         channel: Channel,
         reach: Reach,
         consents: Consents,
+        jitter: random.Random | None = None,
     ) -> None:
         self._store = store
         self._asking = asking
@@ -85,7 +89,7 @@ class Turn:
         self._store_wait_seconds = settings.worker.store_wait_seconds
         self._openers = Openers(store)
         self._frequency = Frequency(store)
-        self._jitter = random.Random()
+        self._jitter = jitter or random.Random()
         self._moments = Moments(store, self._policies, self._jitter)
 
     def proceed(self, lease: Lease) -> TurnResult:

@@ -71,13 +71,24 @@ class Store:
     Parts that a process may do without are made when they are first used, or by ``complete``.
 
     ``ahead``: the store's clock runs ahead (``worker/store/redis/ahead.py``); only tests and simulations ask for it.
+    ``client``: of such a simulation, the class of its client, which then carries each command, scripts included.
     """
 
-    def __init__(self, settings: Settings, connections: int = 50, *, ahead: bool = False) -> None:
-        self.redis: Redis = connect(settings.store_address, settings.tls, connections, AheadRedis if ahead else Redis)
+    def __init__(
+        self,
+        settings: Settings,
+        connections: int = 50,
+        *,
+        ahead: bool = False,
+        client: type[AheadRedis] | None = None,
+    ) -> None:
+        ahead = ahead or client is not None
+        used = client or (AheadRedis if ahead else Redis)
+        self.redis: Redis = connect(settings.store_address, settings.tls, connections, used)
         self.keys = Keys(settings.agenda.shards)
         self.layout = LayoutGuard(self.redis, settings.agenda.shards)
-        self._lines = None if isinstance(self.redis, LateCluster) else Lines(self.redis, connections)
+        without_lines = client is not None or isinstance(self.redis, LateCluster)
+        self._lines = None if without_lines else Lines(self.redis, connections)
         self._settings = settings
         self._joins = {name: settings.join_of(name) for name in settings.personas}
         self._takeovers = {name: each.takeover for name, each in settings.personas.items()}

@@ -55,6 +55,9 @@ def connect(address: Address, tls: Tls, connections: int, client: type[Redis] = 
         # Has the methods that the store uses; its calls go to the node that holds their slot.
         return cast(Redis, LateCluster(address, _retry(), {**options, **secured}))
     options |= {"health_check_interval": 15, "retry": _retry(), "retry_on_error": _RETRIED}
+    if not address.hosts:
+        # A socket of the file system has no such option, and the client refuses it.
+        del options["socket_keepalive"]
     if address.kind == "sentinel":
         return _patient(client.from_pool(_sentinel_pool(address, {**options, "ssl": address.tls, **secured})))
     return _patient(client.from_pool(BlockingConnectionPool.from_url(address.url, **options, **secured)))

@@ -1,0 +1,42 @@
+"""``make explore``: explores by chance for a while, or sees one run again. Ends with 1 when a promise was broken."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+
+from simulation.explore import campaign
+from simulation.explore.campaign import Found
+
+
+def main() -> int:
+    """Read the command line, explore, say what was found."""
+    options = _options()
+    if options.replay:
+        found = campaign.replay(options.replay)
+        print(found or "nothing is broken")
+        return int(bool(found))
+    print(f"exploring from seed {options.seed} for {options.seconds:g} s in {options.processes} processes", flush=True)
+    return _say(campaign.explore(options.seed, options.seconds, options.processes))
+
+
+def _say(found: Found) -> int:
+    for told in found.stories:
+        print(f"\n{told}")
+    speed = found.steps / max(found.seconds, 0.001) * 60
+    print(f"\n{found.runs} runs, {found.steps} steps, {speed:.0f} a minute; promises broken in {found.failures} runs")
+    return int(bool(found.failures))
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m simulation.explore", description=__doc__)
+    parser.add_argument("--seed", type=int, default=int(time.time()), help="the first seed; by default the time")
+    parser.add_argument("--seconds", type=float, default=60.0, help="for how long (60)")
+    parser.add_argument("--processes", type=int, default=2, help="in how many processes (2)")
+    parser.add_argument("--replay", metavar="SEED[:STEPS]", help="see one run again, as a failure says")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

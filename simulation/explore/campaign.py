@@ -1,0 +1,99 @@
+"""Explores for a while: so many runs by chance as there is time for, in several processes with a server each."""
+
+from __future__ import annotations
+
+import itertools
+import multiprocessing
+import time
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+
+from simulation.explore import random_runs
+from simulation.explore.machine import Machine
+from simulation.explore.mutation import Mutation
+from simulation.explore.product import ExploredServer, Product
+from simulation.explore.random_runs import Failure
+from simulation.explore.shrinking import numbers, shrink
+from simulation.explore.story import numbers_of, ranges, story
+from simulation.explore.world import Choice
+
+# Further failures are only counted: most of them have one cause.
+_TOLD = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What was explored. ``stories``: of the first failures; ``failures``: how many there were."""
+
+    runs: int = 0
+    steps: int = 0
+    seconds: float = 0.0
+    failures: int = 0
+    stories: tuple[str, ...] = ()
+
+    def __add__(self, other: Found) -> Found:
+        return Found(
+            self.runs + other.runs,
+            self.steps + other.steps,
+            max(self.seconds, other.seconds),
+            self.failures + other.failures,
+            (self.stories + other.stories)[:_TOLD],
+        )
+
+
+def explore(
+    seed: int, seconds: float, processes: int, mutation: Mutation | None = None, most_failures: int = _TOLD
+) -> Found:
+    """Runs of the seeds from ``seed`` on, until ``seconds`` have passed or each process has met so many failures."""
+    if processes == 1:
+        return _part(seed, 1, seconds, mutation, most_failures)
+    with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn")) as pool:
+        parts = [
+            pool.submit(_part, seed + number, processes, seconds, mutation, most_failures)
+            for number in range(processes)
+        ]
+        return sum((part.result() for part in parts), Found())
+
+
+def _part(seed: int, stride: int, seconds: float, mutation: Mutation | None, most_failures: int) -> Found:
+    runs = failures = 0
+    stories: list[str] = []
+    with ExploredServer() as server:
+        machine = Machine(Product(server.url, mutation=mutation))
+        begun_at = time.monotonic()
+        for number in itertools.count(seed, stride):
+            if time.monotonic() - begun_at > seconds or failures >= most_failures:
+                break
+            runs += 1
+            failure = random_runs.run(machine, number)
+            if failure is not None:
+                failures += 1
+                steps = machine.steps
+                stories.append(told(machine, failure))
+                machine.steps = steps
+        machine.product.close()
+        return Found(runs, machine.steps, time.monotonic() - begun_at, failures, tuple(stories))
+
+
+def told(machine: Machine, failure: Failure) -> str:
+    """A failure with as few steps as it needs, and the command that shows it again."""
+    smaller = shrink(machine, random_runs.scenario_of(failure.seed), failure)
+    kept = ranges(numbers(failure.steps, smaller.steps))
+    return story(smaller, f"python -m simulation.explore --replay {failure.seed}:{kept}")
+
+
+def replay(text: str) -> str:
+    """Run a seed again, or only some of its steps: ``SEED`` or ``SEED:0-4,7``. Returns its story, '' = nothing breaks.
+
+    Raises ``ValueError`` for another text.
+    """
+    seed, _, kept = text.partition(":")
+    with ExploredServer() as server:
+        machine = Machine(Product(server.url))
+        steps: Sequence[Choice] = random_runs.steps_of(machine, int(seed))
+        if kept:
+            steps = [steps[number] for number in numbers_of(kept)]
+        said, taken = random_runs.again(machine, random_runs.scenario_of(int(seed)), tuple(steps))
+        machine.product.close()
+    return story(Failure(int(seed), said, taken), f"python -m simulation.explore --replay {text}") if said else ""

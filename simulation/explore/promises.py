@@ -1,0 +1,183 @@
+"""What is promised of each step: of a grant, of a call, and of what is stored afterwards (docs/architecture.md, 2)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+
+from simulation.explore.ledger import Accepted, Ledger, Stop, Violation
+from simulation.explore.look import Look
+from simulation.explore.replay import Ask
+from simulation.explore.world import Running, World
+from worker.domain.conversation import Conversation
+from worker.domain.vocabulary import is_outreach, rules_of
+from worker.store.conversations.turn_steps import Grant
+
+FATES = ("answered", "joined", "ignored", "sealed", "skipped", "dead")
+
+
+def of_grant(world: World, grant: Grant, *, repeated: bool) -> World:
+    """The fence grows with each turn, and what is granted stands at the front of the inbox."""
+    name, fences = grant.conversation.name, world.ledger.fences
+    before = fences.get(name, 0)
+    if grant.fence <= before and not (repeated and grant.fence == before):
+        raise Violation(f"the fence of {name} does not grow: {grant.fence} after {before}")
+    return replace(world, ledger=replace(world.ledger, fences={**fences, name: grant.fence}))
+
+
+def of_ask(world: World, turn: Running, name: str, request: Ask, *, late: bool) -> None:
+    """The persona is asked by one worker, in order, for nothing that is answered, stopped or the lead's STOP.
+
+    ``late``: a frozen process lets out a call that it had begun; of these nothing is promised.
+    """
+    if late:
+        return
+    ledger = world.ledger
+    _alone(world, turn, name)
+    for event_id in request.events:
+        reply = ledger.replies.get(event_id)
+        if reply and reply[1] < turn.stored:
+            raise Violation(f"the persona is asked for {event_id}, whose answer is stored")
+        if event_id in ledger.fates:
+            raise Violation(f"the persona is asked for {event_id}, which has ended as {ledger.fates[event_id]}")
+    _in_order(ledger, turn.lead, request.events)
+    events = {event.event_id: event for event in ledger.events}
+    if any(events[event_id].said == "stop" for event_id in request.events):
+        raise Violation(f"the persona is asked to answer a STOP: {' '.join(request.events)}")
+    _not_stopped(ledger, turn.lead, "taken_over", turn.begun, "asked")
+    _not_stopped(ledger, turn.lead, "sealed", turn.begun, "asked")
+    if is_outreach(request.kind):
+        _not_stopped(ledger, turn.lead, "opted_out", turn.stored, "asked")
+
+
+def of_send(world: World, turn: Running, name: str, *, late: bool) -> None:
+    """A reply goes out by one worker, and not after a takeover or, if it is outreach, after a STOP."""
+    if late:
+        return
+    ledger = world.ledger
+    _alone(world, turn, name)
+    kind = turn.grant.head.kind
+    if not rules_of(kind).by_operator:
+        _not_stopped(ledger, turn.lead, "taken_over", turn.stored, "sent")
+    if is_outreach(kind):
+        _not_stopped(ledger, turn.lead, "opted_out", turn.stored, "sent")
+
+
+def _alone(world: World, turn: Running, name: str) -> None:
+    for other in world.workers:
+        own = other.turn
+        if other.name == name or own is None or own.lead != turn.lead:
+            continue
+        if not own.came.lost and world.passed < own.came.valid_until:
+            raise Violation(f"workers {name} and {other.name} both hold {turn.lead.name}, and {name} makes a call")
+
+
+def _in_order(ledger: Ledger, lead: Conversation, events: tuple[str, ...]) -> None:
+    place = {event.event_id: index for index, event in enumerate(ledger.of(lead))}
+    heard = [place[event_id] for event_id in ledger.heard(lead) if event_id in place]
+    latest = max(heard, default=-1)
+    for event_id in events:
+        own = place[event_id]
+        if own not in heard and own < latest:
+            raise Violation(f"{event_id} is overtaken: the persona has heard a later one of {lead.name}")
+        latest = max(latest, own)
+
+
+def _not_stopped(ledger: Ledger, lead: Conversation, stop: Stop, let_go_on: int, verb: str) -> None:
+    since = ledger.since.get((lead, stop))
+    if since is not None and since < let_go_on:
+        word = stop.replace("_", " ")
+        raise Violation(f"{lead.name} is {verb} although it was {word} when the store let the turn go on")
+
+
+def of_store(world: World, look: Look) -> World:
+    """All that must be true of the store after each step. Returns the world with what was seen."""
+    ledger = world.ledger
+    fates, replies = dict(ledger.fates), dict(ledger.replies)
+    waits = {(event_id, name) for name, ids in look.inboxes.items() for event_id in ids}
+    for event in ledger.events:
+        if event.event_id not in ledger.forgotten:
+            _one_fate(event, look, fates, waits)
+            _first_reply(event, look, replies, ledger.step)
+    _agenda(look)
+    _books(ledger, look, fates)
+    _order(ledger, look)
+    _indexes(look)
+    leads = tuple(sorted({event.lead for event in ledger.events if look.inboxes.get(event.lead.name)}))
+    due = tuple(sorted(look.agenda.values()))
+    return replace(world, ledger=replace(ledger, fates=fates, replies=replies), waiting=leads, due=due)
+
+
+def _one_fate(event: Accepted, look: Look, fates: dict[str, str], waits: set[tuple[str, str]]) -> None:
+    key = (event.event_id, event.lead.name)
+    journal = look.journals.get(key)
+    if journal is None:
+        raise Violation(f"{event.event_id} was accepted, and nothing is stored of it")
+    fate = journal.get("fate")
+    if (fate is None) != (key in waits):
+        state = f"has the fate {fate} and waits" if fate else "has no fate and does not wait"
+        raise Violation(f"{event.event_id} {state}")
+    before = fates.get(event.event_id)
+    if before and before != fate:
+        raise Violation(f"{event.event_id} had the fate {before} and has {fate}")
+    if fate:
+        fates[event.event_id] = fate
+
+
+def _first_reply(event: Accepted, look: Look, replies: dict[str, tuple[str, int]], step: int) -> None:
+    journal = look.journals[event.event_id, event.lead.name]
+    reply, before = journal.get("reply"), replies.get(event.event_id)
+    if reply is None or journal.get("farewell"):
+        if before and not journal.get("fate"):
+            raise Violation(f"the stored answer of {event.event_id} is gone, and it waits")
+        return
+    if before and before[0] != reply:
+        raise Violation(f"another answer of {event.event_id} has replaced the one that was stored first")
+    replies.setdefault(event.event_id, (reply, step))
+
+
+def _agenda(look: Look) -> None:
+    waiting, listed = {name for name, ids in look.inboxes.items() if ids}, set(look.agenda)
+    if waiting - listed:
+        raise Violation(f"{', '.join(sorted(waiting - listed))} waits and is not on the agenda")
+    if listed - waiting:
+        raise Violation(f"{', '.join(sorted(listed - waiting))} is on the agenda and nothing waits")
+
+
+def _books(ledger: Ledger, look: Look, fates: dict[str, str]) -> None:
+    expected: Counter[str] = Counter()
+    for event in ledger.events:
+        expected[f"{event.lead.persona}:accepted"] += 1
+        if fate := fates.get(event.event_id):
+            expected[f"{event.lead.persona}:{fate}"] += 1
+    counted = {word: int(number) for word, number in look.hash("books").items()}
+    for word in sorted(expected.keys() | counted.keys()):
+        if expected[word] != counted.get(word, 0):
+            raise Violation(f"the books count {counted.get(word, 0)} as {word}, and there are {expected[word]}")
+
+
+def _order(ledger: Ledger, look: Look) -> None:
+    place = {event.event_id: index for index, event in enumerate(ledger.events) if event.kind != "operator_message"}
+    for name, ids in look.inboxes.items():
+        places = [place[event_id] for event_id in ids if event_id in place]
+        if places != sorted(places):
+            raise Violation(f"the inbox of {name} is not in the order of acceptance: {' '.join(ids)}")
+
+
+def _indexes(look: Look) -> None:
+    # What an index of the shard says, and what each conversation says of itself, is the same.
+    for field, index in (("taken_over", "taken_over"), ("sealed", "sealed")):
+        own = {name for name, state in look.conversations.items() if field in state}
+        if own != set(look.hash(index)):
+            raise Violation(f"the index {index} and the conversations differ: {sorted(own ^ set(look.hash(index)))}")
+    planned = {name for name, state in look.conversations.items() if "touch_at" in state}
+    if planned != set(look.scores("follow_ups")):
+        raise Violation(f"the index of follow-ups and the conversations differ: {sorted(planned)}")
+    out = Counter(name.partition(":")[0] for name, mark in look.hash("consents").items() if mark.startswith("out "))
+    counted = {persona: int(number) for persona, number in look.hash("opted_out").items() if int(number)}
+    if dict(out) != counted:
+        raise Violation(f"{dict(out)} leads are opted out, and {counted} are counted")
+    for name, state in look.conversations.items():
+        mark = look.hash("consents").get(name, "").partition(" ")[0]
+        if state.get("consent", "") != mark:
+            raise Violation(f"{name} says {state.get('consent')!r} of its consent, and the index {mark!r}")

@@ -1,0 +1,107 @@
+"""Deep runs by chance: one seed is one run, with many events, faults and acts."""
+
+from __future__ import annotations
+
+import random
+from contextlib import suppress
+from dataclasses import dataclass
+
+from simulation.explore import ending
+from simulation.explore.choices import ACTS, FAULTS, MOVES, choices
+from simulation.explore.ledger import Violation
+from simulation.explore.machine import Machine, is_fault
+from simulation.explore.world import Budget, Choice, Scenario, World
+from worker.domain.conversation import Conversation
+
+ONE, TWO = Conversation("ava", "@one"), Conversation("bea", "@two")
+_KINDS = ("inbound_chat", "inbound_chat", "inbound_chat", "ai_opener", "event_trigger", "follow_up", "stop", "start")
+# How often something of each kind happens, of what may happen.
+_WEIGHTS = {"producer": 3.0, "operator": 0.3, "beat": 0.5, "network": 1.0, "clock": 0.6}
+_WORKER, _FAULT = 6.0, 0.25
+# Steps before the end of a run.
+_LONGEST = 150
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A promise that a run has broken: what, and the steps that led to it."""
+
+    seed: int
+    said: str
+    steps: tuple[Choice, ...]
+
+
+def scenario_of(seed: int) -> Scenario:
+    """What a run of this seed is about."""
+    chance = random.Random(seed)
+    leads = (ONE,) if chance.random() < 0.5 else (ONE, TWO)
+    kinds = chance.sample(_KINDS, chance.randint(2, len(_KINDS)))
+    if not any(kind in ("inbound_chat", "event_trigger") for kind in kinds):
+        kinds.append("inbound_chat")
+    return Scenario(
+        name=f"seed {seed}",
+        leads=leads,
+        workers=chance.randint(1, 3),
+        events=tuple((kind, lead) for kind in kinds for lead in leads),
+        in_order=False,
+        acts=tuple(chance.sample(ACTS, chance.randint(0, len(ACTS)))),
+        faults=tuple(fault for fault in FAULTS if chance.random() < 0.5),
+        budget=Budget(chance.randint(2, 8), chance.randint(0, 6), chance.randint(0, 6), chance.randint(4, 20)),
+        moves=("next", *(move for move in MOVES if chance.random() < 0.5)),
+    )
+
+
+def run(machine: Machine, seed: int) -> Failure | None:
+    """One run to its end. None: no promise was broken."""
+    steps: list[Choice] = []
+    try:
+        world = _by_chance(machine, seed, steps)
+        ending.end(machine, world)
+    except Violation as broken:
+        return Failure(seed, str(broken), tuple(steps))
+    return None
+
+
+def steps_of(machine: Machine, seed: int) -> tuple[Choice, ...]:
+    """The steps of a run before its end, as far as it comes."""
+    steps: list[Choice] = []
+    with suppress(Violation):
+        _by_chance(machine, seed, steps)
+    return tuple(steps)
+
+
+def _by_chance(machine: Machine, seed: int, steps: list[Choice]) -> World:
+    scenario, chance = scenario_of(seed), random.Random(seed + 1)
+    machine.product.begin()
+    world = scenario.world()
+    for _ in range(chance.randint(10, _LONGEST)):
+        found = choices(scenario, world)
+        if not found:
+            break
+        choice = chance.choices(found, [_weight(each) for each in found])[0]
+        steps.append(choice)
+        world = machine.take(world, choice)
+    return world
+
+
+def again(machine: Machine, scenario: Scenario, steps: tuple[Choice, ...]) -> tuple[str, tuple[Choice, ...]]:
+    """Take these steps, as far as each is possible when its turn comes. Returns what was broken, '' = nothing, and the
+    steps that were taken, those of the end included."""
+    machine.product.begin()
+    world: World = scenario.world()
+    taken: list[Choice] = []
+    try:
+        for choice in steps:
+            if choice in choices(scenario, world):
+                taken.append(choice)
+                world = machine.take(world, choice)
+        ending.end(machine, world, taken.append)
+    except Violation as broken:
+        return str(broken), tuple(taken)
+    return "", tuple(taken)
+
+
+def _weight(choice: Choice) -> float:
+    if is_fault(choice):
+        return _FAULT
+    return _WEIGHTS.get(choice.who, _WORKER)
