@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from importlib import resources
 from typing import Any, NamedTuple
 
-from redis.exceptions import NoScriptError
+import hiredis
+from redis.exceptions import NoScriptError, ResponseError
 
 from simulation.explore.mutation import Mutation
-from worker.store.redis.ahead import AheadRedis
-from worker.store.redis.connection_stack import Lines, as_read
+from simulation.explore.scripts import COPY, LOOK, RETURN
+from worker.store.redis.ahead import KEY, AheadRedis
+from worker.store.redis.connection_stack import as_read
 
 Words = tuple[Any, ...]
+Copy = tuple[str, ...]
 
 
 class Command(NamedTuple):
@@ -24,8 +26,7 @@ class Command(NamedTuple):
     words: Words
 
 
-@dataclass(slots=True)
-class Loaded:
+class Loaded(NamedTuple):
     """A script on the server. ``digest``: by which it is run there."""
 
     name: str
@@ -39,14 +40,30 @@ def _bodies() -> dict[str, str]:
 
 
 class ExploredRedis(AheadRedis):
-    """``instead``: makes the commands while it is set; None: they are made at once. ``now_ms``: what its clock says.
-    ``mutation``: a fault that is put into the scripts, before the first of them is run. ``sent``: the last script that
-    was run at once."""
+    """``instead``: makes the commands while it is set; None: they are made at once.
+
+    ``mutation``: a fault that is put into the scripts, before the first of them is run. ``now_ms``: what the clock
+    says. ``copies``: whether all keys are copied after each script.
+
+    What an exploration does at each step goes along with the scripts: before one the clock, or the return to a copy;
+    behind one the look. So a step is one round trip.
+    """
 
     instead: Callable[[Words, dict[str, Any]], Any] | None = None
     mutation: Mutation | None = None
     now_ms = 0
-    sent: Command | None = None
+    copies = False
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.known_scripts: dict[str, Loaded] = {}
+        self._bodies = _bodies()
+        self._own: dict[str, str] = {}
+        self._line: Any = None
+        self._before: list[Words] = []
+        # What the last look found, as long as nothing was changed since; likewise the copy.
+        self._looked: str | None = None
+        self._copied: Copy | None = None
 
     def execute_command(self, *words: Any, **options: Any) -> Any:
         """Make a command, or have it made by who stands in its place."""
@@ -57,18 +74,18 @@ class ExploredRedis(AheadRedis):
     def perform(self, words: Words, options: dict[str, Any]) -> Any:
         """Make a command now."""
         if words[0] == "EVALSHA":
-            self.sent = self.known(words)
-            return self.run(self.sent)
+            return self.run(self.known(words))
         if words[0] == "EVAL":
-            self.sent = self.loaded(words)
-            return self.run(self.sent)
+            return self.run(self.loaded(words))
         if words[0] == "SCRIPT LOAD":
             return self._load(words[1]).digest
+        self._exchange()
+        self._looked = self._copied = None
         return super().execute_command(*words, **options)  # type: ignore[no-untyped-call]
 
     def known(self, words: Words) -> Command:
         """A run of a script that the server knows. Raises ``NoScriptError`` for another one."""
-        known = self._known.get(words[1])
+        known = self.known_scripts.get(words[1])
         if known is None:
             raise NoScriptError("NOSCRIPT")
         return Command(known.name, ("EVALSHA", known.digest, *words[2:]))
@@ -80,7 +97,37 @@ class ExploredRedis(AheadRedis):
 
     def run(self, command: Command) -> Any:
         """Run a script, whoever has sent it."""
-        return self._line.run([as_read(word) for word in command.words])
+        behind = [self._own_script(LOOK, "")] + ([self._own_script(COPY)] if self.copies else [])
+        answer, looked, *copied = self._exchange(command.words, *behind)
+        self._looked, self._copied = looked, tuple(copied[0]) if copied else None
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def look(self, *, everything: bool = False) -> str:
+        """What is stored, as JSON. ``everything``: also timelines and notices. Throws all doorbells away."""
+        if everything:
+            return str(self._answer(self._own_script(LOOK, "all")))
+        if self._looked is None:
+            self._looked = self._answer(self._own_script(LOOK, ""))
+        return self._looked
+
+    def copy_keys(self) -> Copy:
+        """All keys, to go back to."""
+        if self._copied is None:
+            self._copied = tuple(self._answer(self._own_script(COPY)))
+        return self._copied
+
+    def go_back(self, copy: Copy | None, at_ms: int) -> None:
+        """All keys are as they were, or gone, and the clock stands at this time."""
+        self._before = [self._own_script(RETURN, *(copy or ()))]
+        self._looked, self._copied = None, copy
+        self.stand_at(at_ms)
+
+    def stand_at(self, at_ms: int) -> None:
+        """From now on it is this time."""
+        self.now_ms = at_ms
+        self._before.append(("SET", KEY, f"={at_ms}"))
 
     def time(self, **options: object) -> tuple[int, int]:
         """The explored clock: it costs no command."""
@@ -92,26 +139,40 @@ class ExploredRedis(AheadRedis):
 
     def _load(self, given: str | bytes) -> Loaded:
         text = given.decode() if isinstance(given, bytes) else given
-        name = next(name for name, body in self._own_bodies.items() if text.endswith(body))
+        name = next(name for name, body in self._bodies.items() if text.endswith(body))
         mutated = self.mutation.of(text) if self.mutation else text
-        script = Loaded(name, super().execute_command("SCRIPT LOAD", mutated))  # type: ignore[no-untyped-call]
-        self._known[hashlib.sha1(text.encode()).hexdigest()] = script
+        script = Loaded(name, self._answer(("SCRIPT", "LOAD", mutated)))
+        self.known_scripts[hashlib.sha1(text.encode()).hexdigest()] = script
         return script
 
-    @property
-    def _known(self) -> dict[str, Loaded]:
-        known: dict[str, Loaded] = self.__dict__.setdefault("known_scripts", {})
-        return known
+    def _own_script(self, text: str, *words: str) -> Words:
+        if text not in self._own:
+            self._own[text] = self._answer(("SCRIPT", "LOAD", text))
+        return ("EVALSHA", self._own[text], 0, *words)
 
-    @property
-    def _own_bodies(self) -> dict[str, str]:
-        bodies: dict[str, str] = self.__dict__.get("bodies") or self.__dict__.setdefault("bodies", _bodies())
-        return bodies
+    def _answer(self, *words: Words) -> Any:
+        (answer,) = self._exchange(*words)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
 
-    @property
-    def _line(self) -> Lines:
-        line: Lines = self.__dict__.get("line") or self.__dict__.setdefault("line", Lines(self, 1))
-        return line
+    def _exchange(self, *commands: Words) -> list[Any]:
+        # In one write; the answers without those of what goes before.
+        before, self._before = self._before, []
+        if not before and not commands:
+            return []
+        if self._line is None:
+            self._line = self.connection_pool.make_connection()
+            self._line.connect()
+        packed = [hiredis.pack_command(tuple(map(as_read, words))) for words in (*before, *commands)]
+        self._line.send_packed_command(packed)
+        return [self._read() for _ in packed][len(before) :]
+
+    def _read(self) -> Any:
+        try:
+            return self._line.read_response()
+        except ResponseError as error:
+            return error
 
 
 class _InOrder:

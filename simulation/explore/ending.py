@@ -22,8 +22,8 @@ from worker.domain.vocabulary import Cause
 # More than any run needs: each event is asked, sent and held a few times at most.
 _LOOKS = 200
 _LONGEST_MS = timedelta(days=1) // timedelta(milliseconds=1)
-# The shortest time in which an event becomes too old.
-_VALID_MS = timedelta(hours=6) // timedelta(milliseconds=1)
+# The shortest time in which an event becomes too old; a little less, because a clock that is set back makes it older.
+_VALID_MS = timedelta(hours=5, minutes=59) // timedelta(milliseconds=1)
 _ALL = Budget(events=1_000, faults=1_000, acts=1_000, moves=1_000)
 
 

@@ -20,7 +20,7 @@ class Look:
     keys: Mapping[str, tuple[str, Any]]
 
     @classmethod
-    def of_json(cls, text: bytes) -> Look:
+    def of_json(cls, text: str) -> Look:
         """Read what the script said."""
         found: dict[str, tuple[str, Any]] = json.loads(text) or {}
         return cls({key.removeprefix(_TAG): (kind, content or []) for key, (kind, content) in found.items()})

@@ -8,14 +8,11 @@ from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
 
-from redis import Redis
-
 from config.settings import Settings, load
-from simulation.explore.client import Command, ExploredRedis
+from simulation.explore.client import Command, Copy, ExploredRedis
 from simulation.explore.look import Look
 from simulation.explore.mutation import Mutation
 from simulation.explore.replay import Came, Channel, Item, LeaseOfTurn, Persona, Replay, Still, Suspended
-from simulation.explore.scripts import COPY, LOOK, RETURN
 from simulation.servers.embedded_redis import EmbeddedRedis
 from worker.adapters.images import FetchedImage
 from worker.domain.conversation import Conversation
@@ -28,13 +25,11 @@ from worker.store import Store
 from worker.store.conversations.leases import LeaseKeeper
 from worker.store.conversations.turn_steps import Grant
 from worker.store.personas.gates import Owner
-from worker.store.redis.ahead import stand_at
 
 # Any moment will do; all runs begin at this one.
 BEGINNING = 1_700_000_000_000
 
 PERSONAS = ("ava", "bea")
-Copy = tuple[bytes, ...]
 
 
 class ExploredServer:
@@ -87,8 +82,6 @@ class Product:
         # A process remembers it for some seconds: then a turn that runs again would not make the same calls.
         setattr(self.store.processes, "all_know_names", lambda: True)  # noqa: B010 - no part of the product asks for it
         self.ttl_ms = self.settings.lease.ttl_ms
-        self._raw = Redis(unix_socket_path=url.removeprefix("unix://"))
-        self._look, self._copy, self._return = map(self._raw.register_script, (LOOK, COPY, RETURN))
         self._keeper = LeaseKeeper(self.store.steps.renew, self.settings.lease.ttl_seconds, 1.0)
         self._persona, self._channel = Persona(), Channel()
         names = self.settings.personas
@@ -112,28 +105,21 @@ class Product:
 
     def begin(self) -> None:
         """An empty store, and the clock at its beginning."""
-        self._raw.flushdb()
-        self.set_clock(BEGINNING)
+        self.go_back(None, BEGINNING)
 
     def set_clock(self, at_ms: int) -> None:
         """From now on it is this time for the store."""
-        self.redis.now_ms = at_ms
-        stand_at(self.redis, at_ms)
+        self.redis.stand_at(at_ms)
         # What is left to chance in a call that is made at once.
         random.seed(at_ms)
 
     def look(self, *, everything: bool = False) -> Look:
         """What is stored. ``everything``: also timelines and notices. Throws all doorbells away."""
-        return Look.of_json(self._look(args=["all" if everything else ""]))
+        return Look.of_json(self.redis.look(everything=everything))
 
-    def copy(self) -> Copy:
-        """All keys, to go back to."""
-        return tuple(self._copy())
-
-    def go_back(self, copy: Copy, at_ms: int) -> None:
-        """All keys are as they were. ``at_ms``: the time then."""
-        self._return(args=copy)
-        self.redis.now_ms = at_ms
+    def go_back(self, copy: Copy | None, at_ms: int) -> None:
+        """All keys are as they were, or gone. ``at_ms``: the time then."""
+        self.redis.go_back(copy, at_ms)
         random.seed(at_ms)
 
     def proceed(self, grant: Grant, begun_at: int, history: Sequence[Item], now: int) -> Came:
@@ -157,7 +143,6 @@ class Product:
     def close(self) -> None:
         """Close all connections."""
         self.store.close()
-        self._raw.close()
 
 
 def settings_of(url: str, more: Mapping[str, Any]) -> Settings:

@@ -30,7 +30,7 @@ return cjson.encode(found)
 
 COPY = """
 local copy = {}
-for index, key in ipairs(redis.call('KEYS', 'parley:*')) do
+for index, key in ipairs(redis.call('KEYS', 'parley:{*')) do
   copy[2 * index - 1], copy[2 * index] = key, redis.call('DUMP', key)
 end
 return copy

@@ -332,8 +332,8 @@ class TurnSteps:
         )
 
     def asking(self, grant: Grant) -> Asked:
-        """The persona is called now: from here on the turn may have asked. ``lost``: the lease is, so make no call;
-        ``opted_out`` and ``not_opted_in``: the lead does not want it, likewise.
+        """The persona is called now: from here on the turn may have asked. ``lost``: the lease is, or another one has
+        stored the answer, so make no call; ``opted_out``, ``not_opted_in``: the lead does not want it, likewise.
 
         Only a turn whose head's step is ``begun`` has to say so.
         """

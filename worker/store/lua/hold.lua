@@ -29,15 +29,17 @@ end
 finish_even_when_full(conversation)
 local at, ring = now + wait_ms, 0
 local step = redis.call('HMGET', journal, 'step', 'reply', 'ask_unknowns', 'asks_vanished')
+-- The answer can have been stored, by a worker that lost the lease before, while this turn was asking.
+local sending = step[1] == 'delivering' or step[1] == 'replied'
 if outcome == 'unknown' then
-  redis.call('HINCRBY', journal, step[2] and 'send_unknowns' or 'ask_unknowns', 1)
+  redis.call('HINCRBY', journal, sending and 'send_unknowns' or 'ask_unknowns', 1)
 elseif not step[2] and not step[3] and not step[4] then
   -- Surely not acted on: what came in meanwhile may join the next call. Once an outcome was unknown the group stays
   -- as it was asked, because a late reply to it can still be stored.
   redis.call('HDEL', conversation, 'group')
 end
 if outcome == 'not asked' then
-  redis.call('HINCRBY', journal, step[2] and 'sends' or 'asks', -1)
+  redis.call('HINCRBY', journal, sending and 'sends' or 'asks', -1)
 end
 if bubbles_sent ~= '' then
   -- The next bubble is a send of its own: its attempts, doubts and budget are counted from here.

@@ -1,0 +1,34 @@
+"""A worker that lost its lease brings its answer while the next one is about to ask, or asks."""
+
+from __future__ import annotations
+
+import pytest
+
+
+@pytest.fixture
+def two_holders(store, event_of, begin, let_lease_run_out):
+    """The first has asked and lost its lease, the second has begun."""
+    store.inbox.accept(event_of("event_trigger"))
+    first = begin()
+    store.steps.asking(first)
+    let_lease_run_out()
+    return first, begin()
+
+
+def test_what_is_answered_meanwhile_is_not_asked_again(store, two_holders, begin):
+    first, second = two_holders
+    assert store.steps.record(first, "the answer").status == "lost"
+    assert store.steps.asking(second) == "lost"
+    assert store.steps.hold(second, 0.0, "not_asked", unknown=False, asked=False) == "held"
+    head = begin().head
+    assert head.reply == "the answer"
+    assert (head.asks, head.sends) == (1, 1), "of the two only one asked, and this is the first send"
+
+
+def test_a_call_without_an_answer_is_one_of_asking_although_the_answer_is_stored_meanwhile(store, two_holders, begin):
+    first, second = two_holders
+    assert store.steps.asking(second) == "asking"
+    store.steps.record(first, "the answer")
+    assert store.steps.hold(second, 0.0, "persona_unknown", unknown=True) == "held"
+    head = begin().head
+    assert (head.ask_unknowns, head.send_unknowns) == (1, 0)
