@@ -262,7 +262,7 @@ class TurnSteps:
             fate=fate,
             reason=reason,
             mark=mark,
-            touch_at=at,
+            next_at=at,
             plan_step=step,
             settled_ms=self._settled_ms,
             dead_ms=self._dead_ms,

@@ -72,7 +72,7 @@ def settle(
     quiet_from: Text,
     plan_step: Text,
     mark: str,
-    touch_at: Text,
+    next_at: Text,
     rule: str,
     reason: str,
     words: str,

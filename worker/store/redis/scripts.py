@@ -31,7 +31,7 @@ from worker.store.redis.ahead import LUA
 from worker.store.redis.cluster import LateCluster
 from worker.store.redis.connection import StoreFull
 from worker.store.redis.connection_stack import LineBroken, Lines, as_read
-from worker.store.redis.lua_library import needed
+from worker.store.redis.lua_library import complete
 from worker.store.redis.lua_words import words
 from worker.store.redis.troubles import FULL, trouble_of
 
@@ -168,9 +168,7 @@ class Scripts:
         mending = plain + clock
 
         def text_of(face: Face[P], clock: str) -> str:
-            body = read(face.name)
-            own = needed(shared, body)
-            return needed(prelude, clock + own + body) + clock + own + face.preamble + body
+            return complete(prelude, clock, shared, face.preamble + read(face.name))
 
         def script(face: Face[P], clock: str = mending) -> Script[P]:
             return Script(redis, partial(text_of, face, clock), face, lines)

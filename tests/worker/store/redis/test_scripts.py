@@ -70,7 +70,8 @@ def shared_names() -> set[str]:
     }
 
 
-SHARED = shared_names() | {"LEASE_MS", "PERSONAS", "CHANNEL", "NOTICES_BYTES", "NOTICES_MS"}
+# ``rare.NAME`` is a definition that is made when it is called; an unknown NAME is found when the text is put together.
+SHARED = shared_names() | {"LEASE_MS", "PERSONAS", "CHANNEL", "NOTICES_BYTES", "NOTICES_MS", "rare"}
 
 
 def test_every_script_has_a_face_and_every_face_a_script():

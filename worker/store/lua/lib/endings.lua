@@ -14,7 +14,7 @@ local function end_event(journal, books, name, fate, reason, now, retention, ask
   if fate ~= 'dead' then redis.call('HDEL', journal, 'payload', 'reply', 'image_url') end
   redis.call('PEXPIRE', journal, retention)
   count(books, name, fate)
-  if string.find(journal, ':journal:pulled-', 1, true) then owe_ack(journal, name, now) end
+  if string.find(journal, ':journal:pulled-', 1, true) then rare.owe_ack(journal, name, now) end
   notice_event(journal, name, now, fate, reason, asked_with)
 end
 

@@ -29,8 +29,13 @@ local function bounds_of_notices(tag, now)
   if kept_notices == nil then
     kept_notices = NOTICES_BYTES and {NOTICES_BYTES, NOTICES_MS}
     if not kept_notices then
-      local told = redis.call('HMGET', tag .. 'notices_kept', 'until', 'bytes', 'ms')
-      kept_notices = number(told[1]) > now and {number(told[2]), number(told[3])}
+      -- Of most stores none are kept, and this is asked at the end of each turn.
+      local key = tag .. 'notices_kept'
+      kept_notices = number(redis.call('HGET', key, 'until')) > now
+      if kept_notices then
+        local told = redis.call('HMGET', key, 'bytes', 'ms')
+        kept_notices = {number(told[1]), number(told[2])}
+      end
     end
   end
   return kept_notices
@@ -120,15 +125,10 @@ local function write_notice(tag, now, kept, word, sequence, kind, cause, asks, s
       end
     end
   end
-  if count % NOTICES_AT_ONCE == 0 then trim_notices(tag, now, kept) end
+  if count % NOTICES_AT_ONCE == 0 then rare.trim_notices(tag, now, kept) end
 end
 
--- An event has got its fate, or lost it. `journal`: its key. `word`: the fate, or what became of a dead letter. `with`: id
--- of the event that it was asked with, or nil: that one has the attempts.
-local function notice_event(journal, name, now, word, reason, with)
-  local tag = string.sub(journal, 1, 12)
-  local kept = bounds_of_notices(tag, now)
-  if not kept then return end
+local function write_event_notice(tag, now, kept, journal, name, word, reason, with)
   local entry = redis.call('HMGET', journal, 'kind', 'accepted_at', 'asks', 'sends')
   if with then
     local head = redis.call('HMGET', tag .. 'journal:' .. with .. ' ' .. name, 'asks', 'sends')
@@ -140,6 +140,14 @@ local function notice_event(journal, name, now, word, reason, with)
   if string.find(id, '%c') then id = string.gsub(id, '%c', ' ') end
   write_notice(tag, now, kept, 'event.' .. word, next_of_conversation(tag, now, name), entry[1] or '', cause_of(reason),
     entry[3] or '', entry[4] or '', entry[2] or '', id, with or '', name)
+end
+
+-- An event has got its fate, or lost it. `journal`: its key. `word`: the fate, or what became of a dead letter. `with`: id
+-- of the event that it was asked with, or nil: that one has the attempts.
+local function notice_event(journal, name, now, word, reason, with)
+  local tag = string.sub(journal, 1, 12)
+  local kept = bounds_of_notices(tag, now)
+  if kept then rare.write_event_notice(tag, now, kept, journal, name, word, reason, with) end
 end
 
 -- `key`: any key of the shard.

@@ -116,9 +116,14 @@
 
 local LAST_TO_TRY = 1000000000000000
 
+-- The time that `clock` has read last, and its text.
+local read_ms, read_text
+
 local function clock()
   local t = redis.call('TIME')
-  return t[1] * 1000 + math.floor(t[2] / 1000)
+  read_text = t[1] .. string.sub('00000' .. t[2], -6, -4)
+  read_ms = read_text + 0
+  return read_ms
 end
 
 -- While its memory is full (maxmemory, noeviction), Redis decides by the first write of a script whether the script runs:
@@ -144,6 +149,7 @@ end
 -- large part of a command, so the scripts of each turn also pass '1' and not 1; and a time is too large for a %d of some
 -- builds.
 local function stamp(time)
+  if time == read_ms then return read_text end
   if time < 1000000 then return tostring(time) end
   return string.format('%d%03d', math.floor(time / 1000), time % 1000)
 end

@@ -28,11 +28,12 @@ local function plan_touch(conversation, follow_ups, timeline, name, now, at, rul
 end
 
 -- A quiet conversation expires, but not before its next touch has been looked at. `frozen`: its fields sealed,
--- taken_over and consent, when the script has just read them.
-local function expire_quiet(conversation, follow_ups, name, now, retention, frozen)
+-- taken_over and consent, `planned`: its field touch_at, false = there is none, when the script has just read them. What is
+-- in the index has that field.
+local function expire_quiet(conversation, follow_ups, name, now, retention, frozen, planned)
   frozen = frozen or redis.call('HMGET', conversation, 'sealed', 'taken_over', 'consent')
   if not frozen[1] and not frozen[2] and frozen[3] ~= 'out' then
-    local due = number(redis.call('ZSCORE', follow_ups, name))
+    local due = planned == false and 0 or number(redis.call('ZSCORE', follow_ups, name))
     redis.call('PEXPIRE', conversation, due > now and stamp(retention + due - now) or retention)
   end
 end
