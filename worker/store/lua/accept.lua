@@ -23,18 +23,6 @@
 -- The id that it goes under.
 local id = event_id
 
--- Whether an opener or a follow-up at the head must not keep this event waiting: because nothing holds it but its place
--- in line, or because it was never asked and what it is held for ends with this event: whatever it is when the lead wrote,
--- a better moment when something happened on the platform.
-local function gives_way(to)
-  local state = redis.call('HMGET', conversation, 'lease_until', 'hold_until', 'hold_reason')
-  local head = redis.call('HMGET', journal_prefix .. redis.call('LINDEX', inbox, 0) .. ' ' .. name, 'kind', 'asks', 'reply')
-  if not speaks_first(head[1]) or number(state[1]) > clock() then return false end
-  if number(state[2]) <= clock() then return true end
-  local never_asked = number(head[2]) == 0 and not head[3]
-  return never_asked and (to == 'inbound_chat' or for_its_moment(state[3]))
-end
-
 if other_id ~= '' then
   -- Whether the event under this id is another one: an id of ours, such as <id>#2, can be a producer's own as well.
   local function is_another(entry)
@@ -55,14 +43,14 @@ if other_id ~= '' then
 end
 
 -- A follow-up that was pulled is known by its name as long as FluidTalk may list it, also when its journal has expired.
-local pulled = ref ~= '' and pulled_of(conversation, name)
+local pulled = ref ~= '' and rare.pulled_of(conversation, name)
 if pulled then
   local known = redis.call('ZSCORE', pulled, ref)
   local position = redis.call('LPOS', inbox, id)
   if known or redis.call('EXISTS', journal) == 1 then
     -- It has its fate, and nobody will say so: its conversation was erased, or a release that knows no acks ended it.
     if not position and (not known or known == 'inf') then
-      finish_even_when_full(conversation)
+      rare.finish_even_when_full(conversation)
       redis.call('ZADD', pulled, stamp(clock()), ref)
     end
     return {'duplicate', position and position + 1 or 0, 0}
@@ -77,33 +65,19 @@ if known[1] and (known[1] ~= 'refused' or known[2]) then
 end
 local now = clock()
 
-local function recall()
-  local keys = {conversation = conversation, consents = consents, opted_out = opted_out}
-  return recall_consent(keys, erased_consents, name, erased)
-end
-
 -- What the lead says about messages counts whatever becomes of the event.
-local function heed()
+local heed = said ~= '' and function()
   -- A full store must not keep it from that.
-  finish_even_when_full(conversation)
-  local past = recall()
+  rare.finish_even_when_full(conversation)
+  local keys = {conversation = conversation, follow_ups = follow_ups, timeline = timeline, consents = consents,
+    opted_out = opted_out}
+  local past = rare.recall_consent(keys, erased_consents, name, erased)
   if to_lead and (past or said ~= 'start') then redis.call('ZADD', errands, now + 5000, 'consent lead ' .. name) end
   if past == 'in' and said ~= 'stop' then return end
   if past == 'out' and said == 'stop' then return end
   if not past and said == 'start' then return end
-  local keys = {conversation = conversation, follow_ups = follow_ups, timeline = timeline, consents = consents,
-    opted_out = opted_out}
-  write_consent(keys, name, said == 'stop' and 'out' or 'in', 'lead', now, '')
+  rare.write_consent(keys, name, said == 'stop' and 'out' or 'in', 'lead', now, '')
   if redis.call('EXISTS', inbox) == 0 then redis.call('PEXPIRE', timeline, timeline_ms) end
-end
-
--- Whether this event brings the confirmation of the lead's opt-out: the first one that is accepted does. The word that
--- opted out may have been refused, and this may be the same word sent again, or another one.
-local function confirms()
-  local at, by = string.match(redis.call('HGET', consents, name) or '', '^out (%d+) (.*)$')
-  if by ~= 'lead' or redis.call('HGET', conversation, 'confirmed') == at then return false end
-  redis.call('HSET', conversation, 'confirmed', at)
-  return true
 end
 
 if plan ~= '' then
@@ -117,7 +91,7 @@ if plan ~= '' then
   end
 end
 local no_channel = channel == '' and redis.call('HEXISTS', conversation, 'channel') == 0
-if no_channel and not pulled and not only_told(kind) then
+if no_channel and not pulled and not rare.only_told(kind) then
   if said ~= '' then heed() end
   return {'no_channel', 0, 0}
 end
@@ -138,11 +112,11 @@ end
 -- Before this event is one of those that wait: it comes after the takeover that it ends. It ends it also when no room is
 -- left, or nothing would ever make room.
 if ends_takeover and redis.call('HGET', conversation, 'taken_over') == 'livechat' then
-  begin_only_with_room(agenda)
+  rare.begin_only_with_room(agenda)
   local keys = {conversation = conversation, inbox = inbox, timeline = timeline, books = books, follow_ups = follow_ups,
     taken_over = taken_over, dead = dead, journals = journal_prefix}
   local answer, settled_ms = string.match(takeover, '^(%l+) (%d+)$')
-  local _, left = hand_back(keys, name, answer, now, math.huge, settled_ms, 'livechat_over')
+  local _, left = rare.hand_back(keys, name, answer, now, math.huge, settled_ms, 'livechat_over')
   waiting, handed_back = left, true
 end
 if waiting >= inbox_limit then
@@ -154,11 +128,11 @@ end
 if known[1] then
   -- What was refused comes again as it should be: its sender has done what the letter waited for, and a replay of the
   -- letter would say it twice. So the letter ends here, and this event takes its place in the books.
-  begin_only_with_room(agenda)
-  notice_event(journal, name, now, 'replayed', '')
+  rare.begin_only_with_room(agenda)
+  rare.notice_event(journal, name, now, 'replayed', '')
   redis.call('DEL', journal)
   redis.call('ZREM', dead, id .. ' ' .. name)
-  make_room(journal_prefix, id, name)
+  rare.make_room(journal_prefix, id, name)
   count(books, name, 'accepted', -1)
   count(books, name, 'dead', -1)
   note(timeline, now, 'readmitted', id, id)
@@ -166,8 +140,7 @@ end
 if said ~= '' then heed() end
 
 -- Why a follow-up that was pulled ends at the door: it will never be sent, and must not keep others from being listed.
-local function moot_because()
-  if not pulled then return nil end
+local moot_because = pulled and function()
   if redis.call('HEXISTS', conversation, 'taken_over') == 1 then return 'taken_over' end
   for _, other in ipairs(redis.call('LRANGE', inbox, 0, -1)) do
     -- FluidTalk has written it without having seen this message.
@@ -175,21 +148,33 @@ local function moot_because()
   end
   return no_channel and 'channel_missing' or nil
 end
--- First write, but for those above: a full store denies it.
-local seq = redis.call('HINCRBY', conversation, 'seq', '1')
-if seq == 1 then
-  -- From the clock on, so that numbers grow even after the conversation's state has expired.
-  seq = now
-  redis.call('HSET', conversation, 'seq', seq)
-  recall()
+local moot = moot_because and moot_because()
+local past_seq, past_plan, touch_at = unpack(redis.call('HMGET', conversation, 'seq', 'plan', 'touch_at'))
+-- From the clock on, so that numbers grow even after the conversation's state has expired.
+local accepted_at, seq = stamp(now), stamp(past_seq and past_seq + 1 or now)
+local learned = {'seq', seq}
+if kind == 'inbound_chat' then
+  -- A lead who wrote is not quiet: the running plan is over, also one that is just being dispatched.
+  learned = {'seq', seq, 'last_inbound', accepted_at, 'inbound_seq', seq .. ' ' .. accepted_at,
+    'plan', stamp((past_plan or 0) + 1), 'plan_step', '0', 'quiet_from', '0'}
 end
-local accepted_at = stamp(now)
-seq = stamp(seq)
+if channel ~= '' and not moot then learned[#learned + 1], learned[#learned + 2] = 'channel', channel end
+-- First write, but for those above: a full store denies it.
+redis.call('HSET', conversation, unpack(learned))
+if not past_seq then
+  local keys = {conversation = conversation, consents = consents, opted_out = opted_out}
+  rare.recall_consent(keys, erased_consents, name, erased)
+end
 redis.call('HSET', journal, 'kind', kind, 'payload', payload, 'accepted_at', accepted_at, 'seq', seq, 'step', 'waiting',
   'joining', joining, 'size', size, unpack(channel ~= '' and {'own_channel', '1'} or {}))
 if other_id ~= '' then redis.call('HSET', journal, 'derived_from', derived_from) end
 if said == 'stop' then
-  redis.call('HSET', journal, 'said', confirms() and 'stop' or 'again')
+  -- Whether this event brings the confirmation of the lead's opt-out: the first one that is accepted does. The word that
+  -- opted out may have been refused, and this may be the same word sent again, or another one.
+  local at, by = string.match(redis.call('HGET', consents, name) or '', '^out (%d+) (.*)$')
+  local confirms = by == 'lead' and redis.call('HGET', conversation, 'confirmed') ~= at
+  if confirms then redis.call('HSET', conversation, 'confirmed', at) end
+  redis.call('HSET', journal, 'said', confirms and 'stop' or 'again')
 elseif derived_from ~= '' and redis.call('HEXISTS', journal_prefix .. derived_from .. ' ' .. name, 'said') == 1 then
   -- A further image of the message that opted out.
   redis.call('HSET', journal, 'said', 'again')
@@ -198,24 +183,22 @@ if pulled then
   redis.call('HSET', journal, 'ref', ref)
   redis.call('ZADD', pulled, 'inf', ref)
 end
-local moot = moot_because()
 if moot then
   redis.call('ZADD', conversations, now, name)
   count(books, name, 'accepted')
   note(timeline, now, 'accepted', kind, id)
-  end_event(journal, books, name, 'skipped', moot, now, ended_ms)
+  rare.end_event(journal, books, name, 'skipped', moot, now, ended_ms)
   note(timeline, now, 'skipped', moot, 1)
   if waiting == 0 then
     redis.call('PEXPIRE', timeline, timeline_ms)
-    expire_quiet(conversation, follow_ups, name, now, timeline_ms)
+    rare.expire_quiet(conversation, follow_ups, name, now, timeline_ms)
   end
   return {'skipped', 0, 0, moot}
 end
-if channel ~= '' then redis.call('HSET', conversation, 'channel', channel) end
 if takeover == 'hold' then
   local state = redis.call('HMGET', conversation, 'taken_over', 'sealed')
   local keys = {conversation = conversation, taken_over = taken_over, follow_ups = follow_ups, timeline = timeline}
-  if not state[1] and not state[2] then take_over(keys, name, 'livechat', now) end
+  if not state[1] and not state[2] then rare.take_over(keys, name, 'livechat', now) end
 end
 redis.call('RPUSH', inbox, id)
 redis.call('ZADD', conversations, accepted_at, name)
@@ -223,29 +206,26 @@ count(books, name, 'accepted')
 note(timeline, now, 'accepted', kind, id)
 if left_out ~= '' then note(timeline, now, 'left out', left_out, id) end
 if kind == 'inbound_chat' then
-  -- A lead who wrote is not quiet: the running plan is over, also one that is just being dispatched.
-  redis.call('HSET', conversation, 'last_inbound', accepted_at, 'inbound_seq', seq .. ' ' .. accepted_at,
-    'plan_step', '0', 'quiet_from', '0')
-  redis.call('HINCRBY', conversation, 'plan', '1')
-  drop_touch(conversation, follow_ups, timeline, name, now, 'lead_wrote')
-  if words ~= '' then keep_line(conversation, name, transcript, now, 'lead', id, '-', words) end
+  -- What is in the index has that field, as long as there is any state.
+  if touch_at or not past_seq then rare.drop_touch(conversation, follow_ups, timeline, name, now, 'lead_wrote') end
+  if words ~= '' then rare.keep_line(conversation, name, transcript, now, 'lead', id, '-', words) end
 elseif kind == 'follow_up' or pulled then
   redis.call('HINCRBY', conversation, 'touches', 1)
-  if plan ~= '' then end_touch(conversation, follow_ups, name) end
+  if plan ~= '' then rare.end_touch(conversation, follow_ups, name) end
 end
 redis.call('PERSIST', conversation)
 redis.call('PERSIST', timeline)
 
 local due, ring = now + grace_ms, 1
 if waiting == 0 then
-  if speaks_first(kind) then
-    make_ready(ready, agenda, name, now, now)
+  if kind ~= 'inbound_chat' and rare.speaks_first(kind) then
+    rare.make_ready(ready, agenda, name, now, now)
     return {'accepted', 1, 0}
   end
   if joining == 'open' and settle_ms > 0 then
-    due, ring = quiet_at(now, now, settle_ms, settle_limit_ms), 0
+    due, ring = rare.quiet_at(now, now, settle_ms, settle_limit_ms), 0
   end
-elseif (kind == 'inbound_chat' or happened(kind)) and gives_way(kind) then
+elseif (kind == 'inbound_chat' or rare.happened(kind)) and rare.gives_way(kind, conversation, inbox, journal_prefix, name, now) then
   -- Its turn settles the opener or follow-up in front without a call; then this event leads.
   redis.call('HDEL', conversation, 'hold_until', 'hold_reason')
 elseif not handed_back then
@@ -259,12 +239,12 @@ elseif not handed_back then
   local head = redis.call('HMGET', journal_prefix .. redis.call('LINDEX', inbox, 0) .. ' ' .. name,
     'accepted_at', 'joining', 'kind')
   -- What comes behind an opener or a follow-up and gets here is one itself: it waits in line with it.
-  if speaks_first(head[3]) and not interrupts then return {'accepted', waiting + 1, 0} end
+  if rare.speaks_first(head[3]) and not interrupts then return {'accepted', waiting + 1, 0} end
   if not interrupts and joining == 'open' and waiting + 1 < most_events then
     if head[2] ~= 'open' then
       return {'accepted', waiting + 1, 0}
     end
-    due, ring = quiet_at(number(head[1]), now, settle_ms, settle_limit_ms), 0
+    due, ring = rare.quiet_at(number(head[1]), now, settle_ms, settle_limit_ms), 0
   end
 end
 if ring == 1 and doorbell ~= '' then

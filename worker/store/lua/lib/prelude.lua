@@ -247,6 +247,18 @@ local function make_ready(ready, agenda, name, accepted_at, now)
   redis.call('ZADD', agenda, now + 3600000, name)
 end
 
+-- Whether an opener or a follow-up at the head must not keep an event of the kind `to` waiting: because nothing holds it but its
+-- place in line, or because it was never asked and what it is held for ends with this event: whatever it is when the lead
+-- wrote, a better moment when something happened on the platform.
+local function gives_way(to, conversation, inbox, journal_prefix, name, now)
+  local state = redis.call('HMGET', conversation, 'lease_until', 'hold_until', 'hold_reason')
+  local head = redis.call('HMGET', journal_prefix .. redis.call('LINDEX', inbox, 0) .. ' ' .. name, 'kind', 'asks', 'reply')
+  if not speaks_first(head[1]) or number(state[1]) > now then return false end
+  if number(state[2]) <= now then return true end
+  local never_asked = number(head[2]) == 0 and not head[3]
+  return never_asked and (to == 'inbound_chat' or for_its_moment(state[3]))
+end
+
 -- When the open group at the head of an inbox has been quiet for long enough: milliseconds, at most `limit` after the
 -- first event of the group.
 local function quiet_at(first_at, last_at, settle, limit)
