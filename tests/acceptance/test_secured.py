@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 from pathlib import Path
@@ -214,6 +215,41 @@ def test_notices_need_no_more_rights_than_documented(guarded, line):
     finally:
         store.close()
     assert [(entry["object"], entry["context"]) for entry in admin.acl_log()] == []
+
+
+@pytest.mark.parametrize(
+    ("change", "commands", "effect", "grant"),
+    [
+        ("+@stream", "XADD, XINFO STREAM, XTRIM, XLEN, XRANGE, XREVRANGE, XREAD, XDEL", "no notice is", " +@stream"),
+        ("+memory|usage", "MEMORY USAGE", "old notices are not dropped", " +memory|usage"),
+        ("-xadd", "XADD", "no notice is written", " +@stream"),
+        ("-xread", "XREAD", "notices cannot be read or pushed", " +@stream"),
+        ("-xinfo", "XINFO STREAM", "no notice is written after the store's clock has stepped back", " +@stream"),
+    ],
+)
+def test_check_names_what_a_user_may_not_use_for_notices(
+    guarded, run_command, monkeypatch, tmp_path, change, commands, effect, grant
+):
+    both, _ = lines_of("parley")
+    server, _ = guarded(both.replace(f" {change}", "") if change in both else f"{both} {change}")
+    monkeypatch.chdir(tmp_path)  # away from an operator's .env
+    for name, value in {
+        "PARLEY_REDIS_URL": as_user(server),
+        "PARLEY_CAPTIVATE__ENVIRONMENT": "dev",
+        "PARLEY_PERSONAS__AVA__API_KEY": "ft_sk_ava",
+    }.items():
+        monkeypatch.setenv(name, value)
+    assert run_command("check").status == 0, "without notices nothing of it is needed"
+    monkeypatch.setenv("PARLEY_NOTICES__KEEP", "true")
+    checked = run_command("check", "--json")
+    assert checked.status == 1
+    (found,) = [each for each in json.loads(checked.out) if each["level"] == "failure"]
+    assert found["check"] == "notices"
+    assert f"may not use {commands}: {effect}" in found["means"]
+    assert f"ACL SETUSER USER{grant}, and" in found["remedy"]
+    # All else works, and says what it can.
+    assert run_command("status").status == 0
+    assert run_command("books").status == 0
 
 
 @pytest.mark.slow

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from config.addresses import Address
 from config.settings import Settings
 from worker.domain.diagnoses import store_fills_up, store_refuses, unread_queues
+from worker.store.notice_rights import Refused
 from worker.store.operator.key_rotation import Tally
 from worker.store.personas.apis import Change
 from worker.store.redis.layout import Layout
@@ -203,6 +204,24 @@ def of_queues(unread: Mapping[str, int], *, complete: bool) -> Finding:
     return Finding(
         "queues", "ok", "no message lies in the queues that can be seen; further ones: see docs/alerts/queue-unread.md"
     )
+
+
+def of_notices(refused: Sequence[Refused]) -> list[Finding]:
+    """Whether the store lets notices be kept and read. ``refused``: what it does not permit to its user."""
+    if not refused:
+        return []
+    commands, effects, grants = (
+        dict.fromkeys(getattr(each, part) for each in refused) for part in ("command", "means", "grant")
+    )
+    return [
+        Finding(
+            "notices",
+            "failure",
+            f"the user of the store may not use {', '.join(commands)}: {'; '.join(effects)}",
+            f"redis-cli ACL SETUSER USER {' '.join(grants)}, and the same in its ACL file (docs/stores.md, users with "
+            "few rights)",
+        )
+    ]
 
 
 def of_store(address: Address, servers: Mapping[str, Facts]) -> list[Finding]:

@@ -134,7 +134,7 @@ class Store:
             self.queues,
             Served(tuple(settings.personas), settings.captivate.name),
             self.processes,
-            lambda: self.notices.figures() if self.notices.kept() else None,
+            lambda: self.notices.kept_figures(),
             asks_workers=settings.role == "scheduler" or not settings.captivate.name,
         )
 

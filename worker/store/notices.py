@@ -21,11 +21,14 @@ from worker.domain.conversation import Conversation
 from worker.domain.notices import Notice
 from worker.domain.vocabulary import FATES, KINDS, Cause
 from worker.store import notice_cursors as cursors
+from worker.store import notice_rights
 from worker.store.keys import Keys
 from worker.store.notice_cursors import START, Place, UnknownCursor
+from worker.store.notice_rights import Refused
 from worker.store.redis.cluster import LateCluster
-from worker.store.redis.connection import clock_ms
+from worker.store.redis.connection import StoreError, clock_ms
 from worker.store.redis.scripts import Scripts
+from worker.store.redis.troubles import trouble_of
 
 __all__ = ["NoticeFigures", "Notices", "Page", "ShardPage", "UnknownCursor"]
 
@@ -103,6 +106,10 @@ class Notices:
             return True
         until: Any = self._redis.hget(self._keys.shards[0].notices_kept, "until")
         return int(until or 0) > clock_ms(self._redis)
+
+    def refused(self) -> list[Refused]:
+        """The commands that notices need and that the store does not permit; none of them when notices are off."""
+        return notice_rights.refused(self._redis, self._keys.shards[0]) if self.kept() else []
 
     def find(self, notice_id: str) -> Notice | None:
         """The notice with this id; None = there is none, or it is no longer kept."""
@@ -195,6 +202,17 @@ class Notices:
             oldest_seconds=max(0.0, (now - min(oldest, default=now)) / 1000),
             dropped=sum(int(dropped or 0) for dropped in answers[3::4]),
         )
+
+    def kept_figures(self) -> NoticeFigures | None:
+        """The figures; None when notices are off, or when the store does not permit to look (``refused``)."""
+        if not self.kept():
+            return None
+        try:
+            return self.figures()
+        except StoreError as error:
+            if trouble_of(error).code != "NOPERM":
+                raise
+            return None
 
     def erase(self, conversation: Conversation) -> int:
         """Take out what names a conversation, in parts between which the store serves others. Returns how many."""
