@@ -26,7 +26,7 @@ from simulation.servers.redis_binary import find_redis_binary
 # the server is down could otherwise be given the server's own port.
 _PORTS = range(20_000, 32_000)
 _ATTEMPTS = 8
-_START_SECONDS = 15.0
+_START_SECONDS = 60.0
 _POLL_SECONDS = 0.01
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
+from typing import Any
 
 import httpx
 
@@ -34,6 +35,15 @@ def write_and_be_answered(system: RunningSystem) -> None:
     for session in [*map(_session, range(LEADS)), *(f"captivate-{lead}" for lead in range(LEADS))]:
         said = [message["text"] for each in system.upstreams.deliveries(session) for message in each.messages]
         assert said == [f"You said: {words}" for words in WORDS], session
+
+
+def notices_of(client: IngressClient) -> list[dict[str, Any]]:
+    """All notices that are kept, pulled page by page."""
+    found: list[dict[str, Any]] = []
+    cursor = ""
+    while (page := client.notices(cursor)).notices:
+        found, cursor = found + list(page.notices), page.cursor
+    return found
 
 
 def _send_together(system: RunningSystem, events: list[InboundChat]) -> list[str]:

@@ -10,16 +10,21 @@ import pytest
 from celery import Celery
 
 from config.settings import SettingsError, load
+from simulation.ingress_client import IngressClient
 from simulation.load import run_load
 from simulation.servers.embedded_redis import EmbeddedRedis
 from simulation.servers.redis_topologies import EmbeddedCluster, client_of
+from simulation.servers.system import INGRESS_TOKEN
+from simulation.until import until
 from tests.acceptance import over_http
+from tests.notice_receiver import SECRET, receiving
 from worker.domain.conversation import Conversation
 from worker.domain.events import InboundChat
 from worker.processes.start_up import examine
 from worker.store import Store, StoreError
 from worker.store.conversations.turn_steps import Grant
 from worker.store.personas.apis import KEY as APIS
+from worker.web.push.pusher import Pusher
 
 pytestmark = pytest.mark.acceptance
 
@@ -79,11 +84,89 @@ def test_300_events_over_30_conversations_while_a_worker_is_killed(start, cluste
             assert client.dbsize() > 0, "every master has its part"
 
 
-def test_leads_who_write_over_http_are_answered(start, cluster, broker):
-    system, _ = start(
-        settings={**over_http.SETTINGS, "PARLEY_REDIS_URL": cluster.url, "PARLEY_BROKER_URL": broker.url}, webs=1
-    )
-    over_http.write_and_be_answered(system)
+def test_leads_who_write_over_http_are_answered_and_notices_tell_so(start, cluster, broker):
+    with receiving() as receiver:
+        endpoint = "PARLEY_NOTICES__ENDPOINTS__CRM__"
+        system, _ = start(
+            settings={
+                **over_http.SETTINGS,
+                "PARLEY_REDIS_URL": cluster.url,
+                "PARLEY_BROKER_URL": broker.url,
+                "PARLEY_NOTICES__KEEP": "true",
+                f"{endpoint}URL": receiver.url,
+                f"{endpoint}SECRET": SECRET,
+                f"{endpoint}ALLOW_PRIVATE_ADDRESSES": "true",
+            },
+            webs=1,
+        )
+        over_http.write_and_be_answered(system)
+        with closing(IngressClient(system.ingresses[0], INGRESS_TOKEN)) as client:
+            pulled = over_http.notices_of(client)
+        assert {each["type"] for each in pulled} == {"parley.event.answered"}
+        assert len({each["id"] for each in pulled}) == len(pulled) == 2 * over_http.LEADS * len(over_http.WORDS)
+        until(lambda: len(receiver.got) >= len(pulled), "all are pushed")
+    for lead in {each["target"] for each in pulled}:
+        numbers = [each["sequence"] for each in pulled if each["target"] == lead]
+        assert numbers == list(range(numbers[0], numbers[0] + len(over_http.WORDS)))
+        assert receiver.sequences(f"ava/{lead}") == numbers
+    assert receiver.forged == 0
+
+
+def test_notices_of_all_shards_are_pulled_pushed_and_erased(cluster, broker, make_settings, clustered, channel):
+    with receiving() as receiver:
+        crm = {"url": receiver.url, "secret": SECRET, "allow_private_addresses": True}
+        settings = make_settings(
+            redis_url=cluster.url,
+            broker_url=broker.url,
+            join={"max_events": 1, "settle_seconds": 0},
+            notices={"keep": True, "endpoints": {"crm": crm}},
+        )
+        with closing(Store(settings, connections=8)) as store:
+            assert store.notices.refused() == []
+            assert store.endpoints.ends() == ["0-0"] * store.notices.shards
+            told = _end_all(store, channel)
+            pulled, cursor = [], ""
+            while (page := store.notices.read(cursor, limit=50)).notices:
+                pulled, cursor = pulled + page.notices, page.cursor
+                assert page.dropped == 0
+            assert sorted(each.event_id for each in pulled) == sorted(told)
+            assert len({store.notices.shard_of(each) for each in pulled}) == store.notices.shards
+            assert not store.notices.any_behind(cursor)
+            assert store.notices.figures().kept == len(told)
+            pusher = Pusher(settings, store)
+            pusher.start()
+            try:
+                until(lambda: len(receiver.got) == len(told), "all are pushed")
+                told += _end_all(store, channel)
+                assert store.notices.any_behind(cursor)
+                until(lambda: len(receiver.got) == len(told), "those that come later, too")
+                until(lambda: store.endpoints.state("crm").sent == len(told), "they are counted")
+            finally:
+                pusher.stop(5)
+            for target in LEADS:
+                numbers = receiver.sequences(f"ava/{target}")
+                assert numbers == list(range(numbers[0], numbers[0] + 4))
+            assert store.endpoints.behind(store.endpoints.state("crm")) == 0
+            assert [store.notices.erase(Conversation("ava", target)) for target in LEADS] == [4] * len(LEADS)
+
+
+def test_a_master_that_does_not_permit_what_notices_need_is_found(cluster, broker, make_settings, clustered):
+    settings = make_settings(redis_url=cluster.url, broker_url=broker.url, notices={"keep": True})
+    with closing(Store(settings, connections=2)) as store, client_of(cluster.nodes[1]) as client:
+        client.execute_command("ACL", "SETUSER", "default", "-xadd")
+        try:
+            assert [each.command for each in store.notices.refused()] == ["XADD"]
+        finally:
+            client.execute_command("ACL", "SETUSER", "default", "+@all")
+
+
+def _end_all(store, channel):
+    """Two events of each lead get a fate. Returns their ids."""
+    events = [chat(target, "hi", channel) for _ in range(2) for target in LEADS]
+    store.inbox.accept_many(events)
+    for event in events:
+        store.steps.settle(store.steps.begin(Conversation("ava", event.target), uuid.uuid4().hex), "ignored")
+    return [event.event_id for event in events]
 
 
 def test_batches_renewals_and_whatever_looks_at_all_shards(clustered, channel):
