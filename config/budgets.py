@@ -61,6 +61,11 @@ def _lease(parts: Parts) -> Iterator[str]:
             "LEASE__RENEW_SECONDS x 3 must not exceed LEASE__TTL_SECONDS: "
             "one slow or lost renewal must not cost a running turn its lease"
         )
+    if parts.lease.process_renew_seconds * 3 > parts.lease.process_ttl_seconds:
+        yield (
+            "LEASE__PROCESS_RENEW_SECONDS x 3 must not exceed LEASE__PROCESS_TTL_SECONDS: "
+            "one slow or lost sign must not cost all running turns their leases"
+        )
     if parts.agenda.tick_seconds > parts.lease.ttl_seconds:
         yield (
             "AGENDA__TICK_SECONDS must not exceed LEASE__TTL_SECONDS: "

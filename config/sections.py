@@ -239,11 +239,22 @@ class Captivate(Way):
 
 
 class Lease(Section):
-    """The right to run a turn. The conversations of a killed worker continue after ``ttl_seconds`` and one agenda
-    tick."""
+    """The right to run a turn. It lasts while its process says that it lives: the conversations of a killed worker
+    continue ``process_ttl_seconds`` after its last sign, and one agenda tick.
 
-    ttl_seconds: Annotated[float, Field(ge=0.5, le=600)] = 6.0
-    renew_seconds: Seconds = 2.0
+    ``ttl_seconds``: how long the lease of one conversation lasts without renewal, whatever its process says. It is what
+    workers of 0.1.0 go by, and what is left when no worker looks after dead processes.
+    """
+
+    process_ttl_seconds: Annotated[float, Field(ge=0.5, le=600)] = 2.5
+    process_renew_seconds: Seconds = 0.5
+    ttl_seconds: Annotated[float, Field(ge=0.5, le=600)] = 15.0
+    renew_seconds: Seconds = 5.0
+
+    @property
+    def process_ttl_ms(self) -> int:
+        """``process_ttl_seconds`` in milliseconds."""
+        return int(self.process_ttl_seconds * 1000)
 
     @property
     def ttl_ms(self) -> int:

@@ -113,19 +113,24 @@ class Races(ABC, Generic[V]):
         connections: int,
     ) -> None:
         self._store = Store(settings, connections=connections)
-        self._keeper = LeaseKeeper(self._store.steps.renew, settings.lease.ttl_seconds, settings.lease.renew_seconds)
+        self._process = self._store.process_leases()
+        lease = settings.lease
+        self._keeper = LeaseKeeper(
+            self._store.steps.renew, lease.ttl_seconds, lease.renew_seconds, process=self._process
+        )
         reach = Reach(settings.gates, settings.personas, settings.captivate.name, self._store)
         consents = Consents(settings.consent_rules, self._store)
         personas = dict.fromkeys(settings.personas, persona)
         asking = Asking(settings.retry, self._store, personas, _NoImages(), reach, consents)
         turn = Turn(settings, self._store, asking, channel, reach, consents)
-        self._turns = Turns(settings, self._store, self._keeper, turn)
+        self._turns = Turns(settings, self._store, self._process, self._keeper, turn)
         self._chance = random.Random(seed)
         self._nothing = nothing
 
     def close(self) -> None:
         """Stop the background thread and close all connections."""
         self._keeper.stop()
+        self._process.stop()
         self._store.close()
 
     def run(self, races: int, progress: Callable[[int, V], None] | None = None) -> V:

@@ -22,6 +22,7 @@ from worker.pipeline.turn import Turn
 from worker.pipeline.turn_result import not_now
 from worker.store import Store, StoreError
 from worker.store.conversations.leases import LeaseKeeper
+from worker.store.conversations.process_leases import ProcessLeases
 from worker.store.conversations.turn_steps import Grant, NotNow
 from worker.store.redis.layout import WrongLayout
 from worker.store.redis.troubles import Saying, trouble_of
@@ -40,15 +41,17 @@ class Turns:
     ``worker.store_wait_seconds``; after that its lease runs out, and another turn continues from the journal.
     """
 
-    def __init__(self, settings: Settings, store: Store, keeper: LeaseKeeper, turn: Turn) -> None:
+    def __init__(
+        self, settings: Settings, store: Store, process: ProcessLeases, keeper: LeaseKeeper, turn: Turn
+    ) -> None:
         self._store = store
+        self._process = process
         self._keeper = keeper
         self._turn = turn
         self._personas = frozenset(settings.personas)
         self._handles = Handles(settings.privacy)
         self._slots = Slots(settings.worker.concurrency, len(settings.personas), settings.worker.outreach_share)
         self._saying = Saying()
-        self._process = uuid.uuid4().hex
 
     def run(self, persona: str, target: str, lane: Lane = TURNS) -> Told:
         """Run one turn of a conversation if it may run now. Returns its result as one phrase without content.
@@ -126,9 +129,13 @@ class Turns:
             )
 
     def _run(self, conversation: Conversation) -> Told:
+        with self._process.turn_in(self._store.keys.of(conversation)):
+            return self._run_here(conversation)
+
+    def _run_here(self, conversation: Conversation) -> Told:
         asked_at = time.monotonic()
         with metrics.storing("begin"):
-            granted = self._begin(conversation, f"{self._process}-{uuid.uuid4().hex[:12]}")
+            granted = self._begin(conversation, f"{self._process.name}-{uuid.uuid4().hex[:12]}")
         metrics.doorbell("granted" if isinstance(granted, Grant) else granted.status)
         if isinstance(granted, NotNow):
             return not_now(granted)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ from config.settings import Settings
 from worker.domain.handles import Handles
 from worker.store.encryption import Content
 from worker.store.heartbeats import Processes, Served
-from worker.store.keys import Keys
+from worker.store.keys import Keys, Shard
 from worker.store.personas.gates import Gates
 from worker.store.personas.persona_gates import PersonaGates
 from worker.store.personas.unconfigured import Unconfigured
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from worker.store.conversations.consents import Consents
     from worker.store.conversations.follow_ups import FollowUpIndex
     from worker.store.conversations.inbox import Inbox
+    from worker.store.conversations.process_leases import ProcessLeases
     from worker.store.conversations.sessions import Sessions
     from worker.store.conversations.transcripts import Transcripts
     from worker.store.conversations.turn_steps import TurnSteps
@@ -83,8 +85,8 @@ class Store:
         client: type[AheadRedis] | None = None,
     ) -> None:
         ahead = ahead or client is not None
-        used = client or (AheadRedis if ahead else Redis)
-        self.redis: Redis = connect(settings.store_address, settings.tls, connections, used)
+        self._client: type[Redis] = client or (AheadRedis if ahead else Redis)
+        self.redis: Redis = connect(settings.store_address, settings.tls, connections, self._client)
         self.keys = Keys(settings.agenda.shards)
         self.layout = LayoutGuard(self.redis, settings.agenda.shards)
         without_lines = client is not None or isinstance(self.redis, LateCluster)
@@ -256,9 +258,26 @@ class Store:
             self.doorbells,
             own.personas,
             own.agenda,
+            own.lease,
             self.unconfigured,
             sees_accept=own.doorbells_in_store,
         )
+
+    def process_leases(self) -> ProcessLeases:
+        """The signs of this process, over a connection of their own."""
+        from worker.store.conversations.process_leases import ProcessLeases
+
+        own, lease = self._settings, self._settings.lease
+        # One that hangs is given up before the time of the process is over.
+        answer_seconds = min(5.0, lease.process_ttl_seconds / 3)
+        redis = connect(own.store_address, own.tls, 1, self._client, answer_seconds=answer_seconds)
+        script = Scripts(redis, issubclass(self._client, AheadRedis), mends=False).keep_process
+
+        def keep(name: str, shards: Sequence[Shard]) -> list[bool]:
+            calls = [script.call(shard, process=name, ttl_ms=lease.process_ttl_ms) for shard in shards]
+            return [bool(known) for known in script.many(calls)]
+
+        return ProcessLeases(keep, lease.process_ttl_seconds, lease.process_renew_seconds, redis.close)
 
     @cached_property
     def places(self) -> Places:

@@ -30,12 +30,10 @@ All keys of a conversation carry one hash tag, its shard, together with that sha
                                                                              replay hand_back say
     parley:{NN}:follow_ups                     ZSET  when none is planned    settle accept touch   look
                                                                              schedule claim seal   plan_follow_ups
-    parley:{NN}:follow_ups_sent:<persona>:<day> SET  2 days                  allow                 allow
-    parley:{NN}:follow_ups_sent:<day>          SET   2 days                  allow                 allow
+    parley:{NN}:follow_ups_sent[:<persona>]:<day> SET 2 days                 allow                 allow
     parley:{NN}:pace:<persona>                 TEXT  a minute unused         allow                 allow
     parley:{NN}:paced:<persona>                ZSET  ten minutes unused      allow                 allow
-    parley:{NN}:told:<target>                  ZSET  a week unused           reserve tell          reserve
-    parley:{NN}:told_reserved:<target>         ZSET  a week unused           reserve tell          reserve
+    parley:{NN}:told[_reserved]:<target>       ZSET  a week unused           reserve tell          reserve
     parley:{NN}:ready                          ZSET  when nothing is ready   accept settle replay  look ring
                                                                              wake ring
     parley:{NN}:queued                         SET   with the last of them   ring                  look ring
@@ -45,9 +43,7 @@ All keys of a conversation carry one hash tag, its shard, together with that sha
     parley:{NN}:rung                           ZSET  a minute                ring_outreach         ring
     parley:{NN}:dead                           ZSET  trimmed after 30 days   settle refuse replay  dead letters
                                                                              accept hand_back
-    parley:{NN}:refused                        ZSET  30 days without one     refuse accept replay  refuse
-                                                                             forget
-    parley:{NN}:refused:<conversation>         ZSET  30 days without one     refuse accept replay  refuse
+    parley:{NN}:refused[:<conversation>]       ZSET  30 days without one     refuse accept replay  refuse
                                                                              forget
     parley:{NN}:only_counted                   HASH  never (a few counters)  refuse                dead letters
     parley:{NN}:sealed                         HASH  never; reversible       settle seal           parley seals
@@ -59,8 +55,7 @@ All keys of a conversation carry one hash tag, its shard, together with that sha
                                                                              consent_of_lead
                                                                              forget
     parley:{NN}:erased_consents                HASH  never; reversible       forget                accept consent
-    parley:{NN}:taken_over                     HASH  with the hand-back      accept settle claim   parley claims
-                                                                             hand_back
+    parley:{NN}:taken_over                     HASH  with the hand-back      settle claim hand_back parley claims
     parley:{NN}:persona:<persona>              HASH  never; reversible       gates, pause          begin
     parley:{NN}:channel:<environment>          HASH  never; reversible       gate open errands     begin record
     parley:{NN}:waiting:<gate>:<owner>         ZSET  when the gate opens     begin probe           tries of the gate
@@ -73,6 +68,8 @@ All keys of a conversation carry one hash tag, its shard, together with that sha
     parley:{NN}:notices_kept                   HASH  never (a few counters)  the same              the same, notices
     parley:{NN}:noticed:<conversation>         TEXT  a week unused           the same              the same
     parley:{NN}:clock                          TEXT  a week unused           all scripts            the same
+    parley:{NN}:processes                      ZSET  with its last process   keep_process ring      look ring
+    parley:{NN}:watched                        TEXT  a minute unused         look ring              the same
     parley:{NN}:rate:<persona>                 TEXT  a minute unused         admit                 admit
     parley:{NN}:reserved:<persona>             ZSET  ten minutes unused      admit                 admit
     parley:{NN}:running:<persona>              ZSET  a day unused            admit release         admit
@@ -275,6 +272,11 @@ class Shard:
     def clock(self) -> Key:
         """The latest time that a script has seen."""
         return self.key("clock")
+
+    @cached_property
+    def processes(self) -> Key:
+        """Processes that run turns here, to milliseconds until when they are taken to live."""
+        return self.key("processes")
 
     def conversation(self, conversation: Conversation) -> Key:
         """The conversation's own state."""

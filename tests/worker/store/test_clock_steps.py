@@ -37,7 +37,7 @@ def make(make_store, step):
     """Stores whose clock is an hour ahead, so that it can step back."""
 
     def run(**overrides):
-        store = make_store(ahead=True, **overrides)
+        store = make_store(ahead=True, **{"lease": {"ttl_seconds": 6, "renew_seconds": 2}, **overrides})
         step(store, HOUR)
         return store
 

@@ -31,9 +31,10 @@ _Found = tuple[str, float, tuple[Conversation, Lane]]
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """What a look found. ``shards``: those in which a conversation is due or ready. ``accept``: messages wait in that
-    queue, or may wait there. ``errands``: some are due, or may be. ``next_seconds``: until a conversation of another
-    shard falls due; None = not known, or there is none."""
+    """What a look found. ``shards``: those in which a conversation is due or ready, or a process may be dead.
+    ``accept``: messages wait in that queue, or may wait there. ``errands``: some are due, or may be. ``next_seconds``:
+    until a conversation of another shard falls due, or the time of a process ends; None = not known, or there is none.
+    """
 
     shards: tuple[Shard, ...]
     follow_ups: bool
@@ -53,6 +54,7 @@ class Agenda:
         doorbells: Doorbells,
         personas: Iterable[str],
         rules: sections.Agenda,
+        lease: sections.Lease,
         unconfigured: Unconfigured,
         *,
         sees_accept: bool,
@@ -69,6 +71,8 @@ class Agenda:
         self._one_server = not isinstance(redis, LateCluster)
         self._sees_accept = sees_accept
         self._sees_shared = self._sees_accept
+        self._gap_ms = _gap_ms(rules, lease)
+        self._lease_ms, self._process_ttl_ms = lease.ttl_ms, lease.process_ttl_ms
         # The same at each tick.
         self._looking = self._look_into([*EVENTS, *SHARED] if self._sees_accept else [])
         self._limit = rules.ring_limit
@@ -100,7 +104,10 @@ class Agenda:
 
     def _look_into(self, queues: Sequence[str]) -> Words:
         looked_at = [key for shard in self._keys.shards for key in _looked_at(shard)]
-        return self._look.call(looked_at=[*looked_at, *queues], shards=len(self._keys.shards), personas=self._personas)
+        shards = len(self._keys.shards)
+        return self._look.call(
+            looked_at=[*looked_at, *queues], shards=shards, gap_ms=self._gap_ms, personas=self._personas
+        )
 
     def claim_due(
         self, shards: Sequence[Shard] | None = None, *, outreach: bool = True
@@ -129,6 +136,9 @@ class Agenda:
                 grace_limit_ms=self._grace_limit_ms,
                 places=places,
                 in_queue=in_queue,
+                lease_ms=self._lease_ms,
+                process_ttl_ms=self._process_ttl_ms,
+                gap_ms=self._gap_ms,
                 personas=self._personas,
             )
             for shard in shards
@@ -164,8 +174,13 @@ class Agenda:
         return [(name, OUTREACH, place) for answer in answers for name, place in _rows(answer, 2)]
 
 
+def _gap_ms(rules: sections.Agenda, lease: sections.Lease) -> int:
+    # One tick may be late. Who has signed just before the store went away must outlast what is no gap.
+    return min(int(rules.tick_seconds * 2000) + 500, lease.process_ttl_ms - int(lease.process_renew_seconds * 1000))
+
+
 def _looked_at(shard: Shard) -> tuple[str, ...]:
-    return shard.agenda, shard.ready, shard.follow_ups, shard.queued, shard.errands
+    return shard.agenda, shard.ready, shard.follow_ups, shard.queued, shard.errands, shard.processes
 
 
 def _wishes(offers_of_shards: Sequence[Sequence[Any]]) -> dict[str, Wish]:

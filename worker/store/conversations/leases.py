@@ -11,11 +11,14 @@ from types import TracebackType
 from redis.exceptions import RedisError
 
 from worker.domain.unexpected import UnexpectedErrors
+from worker.store.conversations.process_leases import ProcessLeases
 from worker.store.conversations.turn_steps import Grant
 
 _log = logging.getLogger("parley.lease")
 
 
+# So often at least comes what is renewed beside the leases.
+_BESIDE_SECONDS = 2.0
 # After a round without an answer the next one comes so many times sooner.
 _SOONER = 5
 
@@ -42,8 +45,9 @@ class Lease:
         return self.called
 
     def held(self) -> bool:
-        """Whether this turn may still start an outside call: no loss was seen and the last renewal is fresh enough."""
-        return not self.lost and time.monotonic() < self.valid_until
+        """Whether this turn may still start an outside call: no loss was seen, the last renewal is fresh enough, and so
+        is the last sign of the process."""
+        return not self.lost and time.monotonic() < self.valid_until and self._keeper.lives()
 
     def now(self) -> int:
         """Milliseconds of the store's clock, as far as this process can tell: a little behind, never ahead."""
@@ -67,8 +71,9 @@ class LeaseKeeper:
 
     ``renew(grants)`` returns the lost ones and may raise ``redis.RedisError``; then nothing is renewed, the next round
     comes soon, and the leases run out by themselves, which is what must happen when the store is unreachable. Any other
-    error costs one round and is logged. The thread starts with the first lease. ``beside(leases)`` is called after each
-    round, for what is renewed or noted together with the leases.
+    error costs one round and is logged. The thread starts with the first lease. ``beside(leases)`` is called every two
+    seconds, or as often as the leases are renewed if that is more often, for what is renewed or noted with them.
+    ``process``: its signs; while it is taken for dead, no lease is held.
     """
 
     def __init__(
@@ -77,11 +82,16 @@ class LeaseKeeper:
         ttl_seconds: float,
         renew_seconds: float,
         beside: Callable[[list[Lease]], None] = lambda _: None,
+        process: ProcessLeases | None = None,
     ) -> None:
         self._renew = renew
+        self._process = process
+        if process is not None:
+            process.checked_by(self.check)
         self._beside = beside
         self.ttl_seconds = ttl_seconds
         self._renew_seconds = renew_seconds
+        self._renew_at = 0.0
         self._leases: dict[str, Lease] = {}
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -119,12 +129,25 @@ class LeaseKeeper:
             lease.lost = True
         return leases
 
+    def lives(self) -> bool:
+        """Whether the store has heard of this process lately."""
+        return self._process is None or self._process.lives()
+
+    def check(self) -> bool:
+        """Renew all leases, and so find those that are lost. False when the store did not answer."""
+        leases = self._held()
+        return not leases or self._renew_all(leases)
+
     def renew_once(self) -> bool:
         """One round over all leases, and over what is beside them. False when the store did not answer."""
+        return self.check() and self._renew_beside()
+
+    def _held(self) -> list[Lease]:
         with self._lock:
-            leases = list(self._leases.values())
-        if leases and not self._renew_all(leases):
-            return False
+            return list(self._leases.values())
+
+    def _renew_beside(self) -> bool:
+        leases = self._held()
         try:
             self._beside(leases)
         except RedisError as error:
@@ -142,20 +165,25 @@ class LeaseKeeper:
             self._unanswered = True
             return False
         self._unanswered = False
+        self._renew_at = asked_at + self._renew_seconds
         for lease in leases:
             if lease.grant.token in lost:
                 lease.lost = True
             else:
                 lease.renewed(asked_at)
+        if lost:
+            _log.warning("leases lost: %d; this process was silent for too long, and others continue", len(lost))
         return True
 
     def _run(self) -> None:
-        pause = self._renew_seconds
+        usual = min(self._renew_seconds, _BESIDE_SECONDS)
+        pause = usual
         while not self._stopped.wait(pause):
             try:
-                answered = self.renew_once()
+                due = time.monotonic() + usual / 2 > self._renew_at
+                answered = self.renew_once() if due else self._renew_beside()
             except Exception as error:
                 self._unexpected.note(error)
                 answered = False
             # An outage that ends before the leases do must not cost them because the next round is far away.
-            pause = self._renew_seconds if answered else self._renew_seconds / _SOONER
+            pause = usual if answered else usual / _SOONER

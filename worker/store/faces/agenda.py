@@ -8,11 +8,11 @@ from worker.store.keys import Key, Shard
 
 
 @face()
-def look(*, looked_at: Sequence[Key], shards: int, personas: Sequence[str]) -> Any:
+def look(*, looked_at: Sequence[Key], shards: int, gap_ms: int, personas: Sequence[str]) -> Any:
     """Say what is due in all shards."""
 
 
-@face("agenda ready queued rung conversation_prefix inbox_prefix journal_prefix queue_prefix parked_prefix")
+@face("agenda ready queued rung processes conversation_prefix inbox_prefix journal_prefix queue_prefix parked_prefix")
 def ring(
     keys: Shard,
     *,
@@ -21,6 +21,9 @@ def ring(
     grace_limit_ms: int,
     places: int,
     in_queue: int,
+    lease_ms: int,
+    process_ttl_ms: int,
+    gap_ms: int,
     personas: Sequence[str],
 ) -> Any:
     """Find the conversations of one shard that are due."""

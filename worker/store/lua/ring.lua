@@ -1,9 +1,10 @@
--- Find the conversations of one shard that are due and move each to the time of its next ring, should this one be lost.
+-- Find the conversations of one shard that are due, also those that a dead process had, and move each to the time of its next ring, should this one be lost.
 -- Leads who wait are rung for; outreach that is due or has become ready goes into the queue of its persona, from which
 -- `ring_outreach.lua` takes what its caller has room for.
 --
 -- most: at most so many. places: so many of each queue are told; 0 = no outreach now. in_queue: so many doorbells wait in the
--- queue of outreach. personas: the configured ones.
+-- queue of outreach. personas: the configured ones. lease_ms, process_ttl_ms: the longest lease of a conversation and of a
+-- process. gap_ms: lib/deaths.lua.
 -- Returns {{conversation name, lane, since when it waits, ...},
 --          {persona, how many of its doorbells wait, {place of its first, of its second, ...}, ...},
 --          {persona that is not configured and has been parked, ...}}
@@ -114,6 +115,8 @@ local function find_due()
 end
 
 begin_only_with_room(agenda)
+end_leases_of_the_dead({agenda = agenda, conversation_prefix = conversation_prefix, processes = processes}, now,
+  process_ttl_ms, gap_ms, lease_ms)
 for _, persona in ipairs(redis.call('SMEMBERS', queued)) do
   if known[persona] then take_back(persona) end
 end

@@ -30,11 +30,13 @@ class _SentinelPool(SentinelConnectionPool, BlockingConnectionPool):
     """Connections to the present master; a thread waits when all are in use."""
 
 
-def connect(address: Address, tls: Tls, connections: int, client: type[Redis] = Redis) -> Redis:
+def connect(
+    address: Address, tls: Tls, connections: int, client: type[Redis] = Redis, answer_seconds: float = 5.0
+) -> Redis:
     """A client of the store that any number of threads share; a thread waits when all connections are in use.
 
     ``connections``: at most so many, in a cluster to each node. Nothing is opened before the first call. ``client``:
-    its class, but for a cluster.
+    its class, but for a cluster. ``answer_seconds``: a connection that is silent for longer is given up.
 
     A call that times out or loses its connection is sent again (three times within about two seconds), which is why
     every script may run twice. READONLY, LOADING and MASTERDOWN, which a
@@ -46,8 +48,8 @@ def connect(address: Address, tls: Tls, connections: int, client: type[Redis] = 
         "decode_responses": True,
         # What a foreign producer pushed need not be text; it must still be readable, refusable and removable.
         "encoding_errors": "surrogateescape",
-        "socket_timeout": 5,
-        "socket_connect_timeout": 3,
+        "socket_timeout": answer_seconds,
+        "socket_connect_timeout": min(3.0, answer_seconds),
         "socket_keepalive": True,
     }
     secured = _secured(tls) if address.tls else {}

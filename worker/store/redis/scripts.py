@@ -125,7 +125,7 @@ def _tell_when_full(error: ResponseError) -> None:
 # What scripts share beside the prelude; each uses only those before it.
 _SHARED = (
     *("notices", "endings", "touches", "takeover", "interruptions", "places", "consent", "operator", "transcript"),
-    "known",
+    *("known", "deaths"),
 )
 
 # What a script may say of itself to ``lua/lib/clock.lua``.
@@ -184,6 +184,7 @@ class Scripts:
         self.hand_over = script(turn.hand_over)
         self.renew = script(turn.renew, plain)
         self.sign = script(processes.sign, plain)
+        self.keep_process = script(processes.keep_process, plain)
         self.keep_image = script(turn.keep_image)
         self.take_endpoint = script(endpoints.take_endpoint, plain)
         self.keep_endpoint = script(endpoints.keep_endpoint, plain)

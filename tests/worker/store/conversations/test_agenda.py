@@ -85,7 +85,7 @@ def test_a_running_turn_is_due_when_its_lease_runs_out(store, chat, begin, conve
     grant = begin()
     lease_until = int(store.redis.hget(store.keys.of(conversation).conversation(conversation), "lease_until"))
     assert store.redis.zscore(store.keys.of(conversation).agenda, conversation.name) == lease_until
-    assert lease_until - grant.now == 6000
+    assert lease_until - grant.now == 15_000
 
 
 def test_a_look_at_a_quiet_store_is_one_command_and_finds_nothing(store):

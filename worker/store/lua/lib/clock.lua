@@ -137,6 +137,9 @@ local function repairs()
 
     local function mend_shard()
       mend_scores(tag .. 'errands', now, sooner)
+      mend_scores(tag .. 'processes', now, sooner)
+      -- As if nobody had looked: then all of them are given their time once more.
+      redis.call('DEL', tag .. 'watched')
       mend_scores(tag .. 'rung', now, at_once)
       for _, persona in ipairs(redis.call('SMEMBERS', tag .. 'queued')) do
         mend_scores(tag .. 'parked:' .. persona, now, at_once)

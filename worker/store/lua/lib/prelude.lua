@@ -108,6 +108,9 @@
 -- opted_out    HASH  persona -> how many of its leads are out in `consents`; * -> in `consents_of_leads`
 -- erased_consents HASH  keyed hash of the name of an erased conversation, or of an erased lead's handle -> the same
 -- books        HASH  <persona>:accepted, :answered, :joined, :ignored, :sealed, :skipped, :dead
+-- processes    ZSET  process that runs turns here (the part of their tokens before the -) -> milliseconds until when it is
+--                    taken to live; a half behind it: it was given time once more (lua/lib/deaths.lua)
+-- watched      TEXT  milliseconds when somebody last looked whether they live
 -- clock        TEXT  the latest time that a script of this shard has seen, to about two seconds (lua/lib/clock.lua)
 -- notices, notices_kept, noticed: lua/lib/notices.lua
 -- Content is opaque to scripts: it can be encrypted (worker/store/encryption.py), the same text always alike.

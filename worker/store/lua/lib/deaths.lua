@@ -1,0 +1,39 @@
+-- Put before the script that ends the leases of dead processes.
+--
+-- A process that runs turns says so in each shard of their conversations, several times within its time
+-- (keep_process.lua). One whose time is over is dead or cannot reach the store; if it comes back, the fences tell it what
+-- it has lost. But silence proves nothing when nobody could have said anything: when nobody has looked for longer than
+-- `gap_ms`, the store was away, refused writes or stood still, or its clock was set forward. Then each process is given
+-- its time once more. Once: where those who look are always late, the dead are found all the same.
+
+-- Ends what those processes hold. `dead`: processes as keys of a table.
+local function end_leases(dead, agenda, conversation_prefix, now, lease_ms)
+  -- A turn that runs stands on the agenda at the end of its lease, or before.
+  for _, name in ipairs(redis.call('ZRANGEBYSCORE', agenda, '-inf', now + lease_ms)) do
+    local conversation = conversation_prefix .. name
+    local state = redis.call('HMGET', conversation, 'owner', 'lease_until')
+    if state[1] and dead[string.match(state[1], '^[^-]*')] and number(state[2]) > now then
+      redis.call('HSET', conversation, 'lease_until', stamp(now))
+      redis.call('ZADD', agenda, stamp(now), name)
+    end
+  end
+end
+
+local function end_leases_of_the_dead(keys, now, ttl_ms, gap_ms, lease_ms)
+  local watched_key = string.match(keys.agenda, '^[^}]*}') .. ':watched'
+  local watched = number(redis.call('GET', watched_key))
+  redis.call('SET', watched_key, stamp(now), 'PX', '60000')
+  local unwatched = now > watched + gap_ms
+  local found = redis.call('ZRANGEBYSCORE', keys.processes, '-inf', unwatched and now + ttl_ms or now, 'WITHSCORES')
+  local dead = {}
+  for index = 1, #found, 2 do
+    local process, at = found[index], tonumber(found[index + 1])
+    if unwatched and at % 1 == 0 then
+      redis.call('ZADD', keys.processes, now + ttl_ms + 0.5, process)
+    elseif at <= now then
+      redis.call('ZREM', keys.processes, process)
+      dead[process] = true
+    end
+  end
+  if next(dead) then end_leases(dead, keys.agenda, keys.conversation_prefix, now, lease_ms) end
+end
