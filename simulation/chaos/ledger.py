@@ -44,6 +44,7 @@ class Ledger:
     ``longest_ask_seconds``: of the persona calls that were answered. ``confirmations_missing``: those of opt-outs whose
     conversation's timeline does not show that two workers vanished in their delivery. ``notices``: of a reader who was
     there all the time. ``pushed``: of a receiver that was killed like all others. ``senders_ended``: by themselves.
+    ``leases_lost``: of workers that lived and were not frozen.
     """
 
     verdict: Verdict
@@ -78,6 +79,7 @@ class Ledger:
     notices: Notices
     pushed: Pushed
     senders_ended: int
+    leases_lost: int
     incidents: Mapping[str, int]
     seconds: float
 
@@ -140,12 +142,14 @@ def draw_up(
     nothing_else: bool = False,
     rules: Rules | None = None,
     received: Sequence[Received] = (),
+    leases_lost: int = 0,
 ) -> Ledger:
     """Compare the producer's log with the servers' logs, and both with what the system says of itself.
 
     ``sent``: all messages in the order of their numbers. ``calls``: by arrival. ``nothing_else``: there was no
     trouble but the outages, so that what waited has to be answered promptly after them. ``rules``: about consent and
-    frequency. ``received``: what the receiver of notices wrote down. Raises ``redis.RedisError``.
+    frequency. ``received``: what the receiver of notices wrote down. ``leases_lost``: see ``Ledger``.
+    Raises ``redis.RedisError``.
     """
     log, outages, rules = Log(sent, calls), outages or Outages(), rules or Rules()
     deaths = sorted(incident.at for incident in incidents.of(*_DEATHS))
@@ -190,6 +194,7 @@ def draw_up(
         notices=subject.notices(),
         pushed=subject.pushed(received),
         senders_ended=_number_of(incidents, SENDER_ENDED_BY_ITSELF),
+        leases_lost=leases_lost,
         incidents={kind: count for kind, count in incidents.counts().items() if kind not in _ENDS},
         seconds=seconds,
     )

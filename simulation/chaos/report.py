@@ -41,6 +41,7 @@ def rows(ledger: Ledger) -> list[tuple[str, str]]:
         ("calls behind a closed gate beyond one in each interval", f"{ledger.tries_too_many}"),
         ("outages that closed no gate", f"{ledger.outages_unnoticed}"),
         ("workers that ended by themselves", f"{ledger.workers_ended}"),
+        ("leases that living workers lost, the frozen ones aside", f"{ledger.leases_lost}"),
         ("leads who opted out by STOP", f"{consent.opt_outs}"),
         ("… outreach asked for after it", f"{consent.asked_after}"),
         ("… outreach sent after it", f"{consent.sent_after}"),

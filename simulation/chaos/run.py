@@ -44,6 +44,8 @@ CHARACTERS = {"cleo": "ftc_live_cleo"}
 CONFIRMING = ("bea", "cleo")
 STEPPING = "simulation.chaos.stepping"
 LATENCY_SECONDS = (0.1, 0.5)
+# The lease of a conversation whose process gives its signs, in `lease_seconds`.
+_WITHOUT_SIGNS = 2.5
 _LOOK_SECONDS = 0.03
 _QUIET_LOOK_SECONDS = 0.5
 _MOST_DRAINS = 10
@@ -60,6 +62,8 @@ class Plan:
     it does not know the Characters API, all personas have the Handshake API; when it does not know consent, no lead
     opts out.
     ``back``: they begin as this version and are replaced by the old one.
+    ``lease_seconds``: the unit of long troubles, 0.4 of the lease of a conversation. ``process_seconds``: after so long
+    a silence a process is taken for dead.
     ``pace``, ``outage_seconds``: see ``troubles.troubles``. ``outage``: one of ``upstream_outages.NAMES``, which comes
     once, at the start, instead of all kinds in turn. ``probe_seconds``: between two tries of a closed gate.
     ``drain_seconds``: how long the rest may stand still afterwards, when nothing goes wrong any more. As long as it
@@ -77,6 +81,7 @@ class Plan:
     old_version: str = ""
     back: bool = False
     lease_seconds: float = 6.0
+    process_seconds: float = 2.5
     outage_seconds: float = 10.0
     outage: str = ""
     probe_seconds: float = 5.0
@@ -95,7 +100,7 @@ class Plan:
         return max(_LEAST_CAP, self.messages // self.conversations // _EVENTS_FOR_ONE_OF_CAP)
 
 
-FAULTS = (*troubles(1.0, 1.0, 1.0), *BIRTHS)
+FAULTS = (*troubles(1.0, 1.0, 1.0, 1.0), *BIRTHS)
 
 
 def run(plan: Plan, progress: Callable[[str], object] = str) -> Ledger:
@@ -242,11 +247,14 @@ class _Running:
             nothing_else=tuple(self._plan.faults) == ("outage",),
             rules=self._rules,
             received=read_received(self._push.log) if self._push else (),
+            leases_lost=self._stage.leases_lost(),
         )
 
     def _troubles(self) -> Mapping[str, Trouble]:
         plan = self._plan
-        return troubles(plan.lease_seconds, plan.pace, plan.outage_seconds, one_outage=bool(plan.outage))
+        return troubles(
+            plan.lease_seconds, plan.process_seconds, plan.pace, plan.outage_seconds, one_outage=bool(plan.outage)
+        )
 
     def _drain(self, began_at: float) -> None:
         calls, busy_at = -1, time.monotonic()
@@ -282,10 +290,9 @@ def _settings(plan: Plan, characters: Collection[str]) -> dict[str, str]:
     platforms = {f"PARLEY_PERSONAS__{name.upper()}__PLATFORM": CHARACTERS_PLATFORM for name in characters}
     return {
         **platforms,
-        "PARLEY_LEASE__TTL_SECONDS": str(plan.lease_seconds),
-        "PARLEY_LEASE__RENEW_SECONDS": str(plan.lease_seconds / 3),
+        **_settings_of_leases(plan),
         "PARLEY_FLUIDTALK__READ_SECONDS": str(plan.lease_seconds * PERSONA_SILENCE_LEASES),
-        "PARLEY_CAPTIVATE__READ_SECONDS": str(plan.lease_seconds * CHANNEL_SILENCE_LEASES),
+        "PARLEY_CAPTIVATE__READ_SECONDS": str(plan.process_seconds * CHANNEL_SILENCE_LEASES),
         # Of each API one persona that joins; of Handshake also one that does not.
         "PARLEY_JOIN__SETTLE_SECONDS": "0",
         "PARLEY_PERSONAS__AVA__JOIN__MAX_EVENTS": "1",
@@ -295,7 +302,24 @@ def _settings(plan: Plan, characters: Collection[str]) -> dict[str, str]:
         # The whole timeline of the busiest conversation is a part of the evidence.
         "PARLEY_RETENTION__TIMELINE_ENTRIES": "5000",
         "PARLEY_WORKER__CONCURRENCY": "200",
-        "PARLEY_WORKER__LOG_LEVEL": "ERROR",
+        # That a lease was lost is told as a warning.
+        "PARLEY_WORKER__LOG_LEVEL": "WARNING",
+    }
+
+
+def _settings_of_leases(plan: Plan) -> dict[str, str]:
+    if plan.old_version:
+        # It has one lease, for each conversation, and goes by that of the others, too.
+        ttl_seconds = plan.lease_seconds
+        return {
+            "PARLEY_LEASE__TTL_SECONDS": str(ttl_seconds),
+            "PARLEY_LEASE__RENEW_SECONDS": str(ttl_seconds / 3),
+        }
+    return {
+        "PARLEY_LEASE__PROCESS_TTL_SECONDS": str(plan.process_seconds),
+        "PARLEY_LEASE__PROCESS_RENEW_SECONDS": str(plan.process_seconds / 5),
+        "PARLEY_LEASE__TTL_SECONDS": str(plan.lease_seconds * _WITHOUT_SIGNS),
+        "PARLEY_LEASE__RENEW_SECONDS": str(plan.lease_seconds * _WITHOUT_SIGNS / 3),
     }
 
 

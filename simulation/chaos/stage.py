@@ -7,6 +7,7 @@ import itertools
 import logging
 import os
 import random
+import re
 import signal
 import subprocess
 import time
@@ -29,6 +30,7 @@ from worker.pipeline.failpoints import CRASH_POINTS
 _CLOCK_SHIFTS_SECONDS = (3600, -3600, 90, -86_400, 86_400)
 _MOST_PASSES = 60
 _LAST_LINES = 20
+_LEASES_LOST = re.compile(r"leases lost: (\d+)")
 
 _log = logging.getLogger(__name__)
 
@@ -60,6 +62,7 @@ class Stage:
         self.incidents = Incidents()
         self.dice = random.Random(f"stage {seed}")
         self.frozen: set[int] = set()
+        self._ever_frozen: set[int] = set()
         # Monotonic time at which the last call that outlives three leases has ended.
         self.long_calls_until = 0.0
         # Of upstreams: those that are over, whether one lasts, which come next.
@@ -139,6 +142,15 @@ class Stage:
         """Whether it got its SIGTERM."""
         return worker.pid in self._stopped
 
+    def leases_lost(self) -> int:
+        """How many leases living workers have lost, by their own logs; those that were frozen aside."""
+        logs = [
+            self.system.log_of("worker", number)
+            for number, worker in enumerate(self.system.workers)
+            if worker.pid not in self._ever_frozen
+        ]
+        return sum(int(lost) for log in logs for lost in _LEASES_LOST.findall(log))
+
     def start_beat(self) -> None:
         """One more beat; of the version that is replaced while that has workers and no beat."""
         running = {beat.pid for beat in self.system.beats if beat.poll() is None}
@@ -152,6 +164,7 @@ class Stage:
         """SIGSTOP now, SIGCONT after so long."""
         os.kill(worker.pid, signal.SIGSTOP)
         self.frozen.add(worker.pid)
+        self._ever_frozen.add(worker.pid)
         self.incidents.note("worker frozen (SIGSTOP for three leases)")
 
         def thaw() -> None:

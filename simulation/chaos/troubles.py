@@ -19,11 +19,11 @@ _AWAY_SECONDS = (0.2, 1.5)
 _RECEIVER_AWAY_SECONDS = (0.2, 3.0)
 # The right of a killed sender outlives it: killed more often, none would send.
 _SENDER_SECONDS = 8.0
-# A call that hangs ends before the lease of a frozen worker does (it has two thirds left at least): else its heir's
-# call would overlap it, which nobody can prevent (docs/ordering.md, section 8).
-_HANG_LEASES = 1 / 2
+# A call that hangs ends before a frozen worker is taken for dead (four fifths of that time are left at least): else its
+# heir's call would overlap it, which nobody can prevent (docs/ordering.md, section 8). In times of a process.
+_HANG_LEASES = 0.7
 # The silence of the channel that the workers are told to bear: shorter than a hang.
-CHANNEL_SILENCE_LEASES = 1 / 3
+CHANNEL_SILENCE_LEASES = 0.5
 # A persona call of so many leases is answered: nothing but renewal keeps another turn from making it again. One that is
 # silent for longer than the workers bear ends with a time-out after many renewals.
 _LONG_LEASES = 3.5
@@ -66,7 +66,7 @@ def _freeze_worker(stage: Stage, lease_seconds: float) -> None:
         stage.freeze(stage.dice.choice(living), 3 * lease_seconds)
 
 
-def _kill_redis(stage: Stage, lease_seconds: float) -> None:
+def _kill_redis(stage: Stage) -> None:
     stage.system.redis.kill()
     stage.store_is_well = False
     stage.incidents.note("Redis killed (kill -9)")
@@ -76,10 +76,7 @@ def _kill_redis(stage: Stage, lease_seconds: float) -> None:
         stage.store_is_well = True
         stage.incidents.note("Redis back")
 
-    # A renewal is due after a third of a lease, and what is left must outlast this: else the lease of a call under way
-    # ends, and its heir's call overlaps it.
-    shortest, longest = _AWAY_SECONDS
-    stage.later(stage.dice.uniform(shortest, min(longest, lease_seconds / 4)), restart)
+    stage.later(stage.dice.uniform(*_AWAY_SECONDS), restart)
 
 
 def _cut_connections(stage: Stage) -> None:
@@ -92,9 +89,10 @@ def _cut_connections(stage: Stage) -> None:
     stage.tell_upstreams("cut", rules)
 
 
-def _hang(stage: Stage, lease_seconds: float) -> None:
+def _hang(stage: Stage, process_seconds: float) -> None:
+    seconds = process_seconds * _HANG_LEASES
     rules = [
-        FaultRule(kind=FaultKind.HANG, service=service, probability=0.002, delay_seconds=lease_seconds * _HANG_LEASES)
+        FaultRule(kind=FaultKind.HANG, service=service, probability=0.002, delay_seconds=seconds)
         for service in SERVICES
     ]
     stage.tell_upstreams("hang", rules)
@@ -191,10 +189,11 @@ def _kill_doors(stage: Stage, lease_seconds: float) -> None:
 
 
 def troubles(
-    lease_seconds: float, pace: float, outage_seconds: float, *, one_outage: bool = False
+    lease_seconds: float, process_seconds: float, pace: float, outage_seconds: float, *, one_outage: bool = False
 ) -> Mapping[str, Trouble]:
-    """All kinds by name. ``pace``: 1 is the usual rhythm, 0.5 twice as often. ``outage_seconds``: how long an upstream
-    is unreachable. ``one_outage``: once, from the start, instead of again and again."""
+    """All kinds by name. ``lease_seconds``, ``process_seconds``: as in ``run.Plan``. ``pace``: 1 is the usual rhythm, 0.5
+    twice as often. ``outage_seconds``: how long an upstream is unreachable. ``one_outage``: once, from the start, instead
+    of again and again."""
 
     def every(seconds: float, strike: Callable[[Stage], None], *, hints_only: bool = False) -> Trouble:
         return Trouble(seconds * pace, strike, hints_only)
@@ -229,9 +228,7 @@ def troubles(
     )
     # An interval between two tries ends early when the clock steps forward.
     step = Trouble(20.0 * pace, store_troubles.clock_step, hints_only=True, not_during=_store_or_upstream_away)
-    redis = Trouble(
-        35.0 * pace, lambda stage: _kill_redis(stage, lease_seconds), not_during=lambda stage: not stage.store_is_well
-    )
+    redis = Trouble(35.0 * pace, _kill_redis, not_during=lambda stage: not stage.store_is_well)
 
     return {
         "kill": of_workers(5.0, _kill_worker),
@@ -239,7 +236,7 @@ def troubles(
         "freeze": freeze,
         "redis": redis,
         "cut": every(0.0, _cut_connections),
-        "hang": every(0.0, lambda stage: _hang(stage, lease_seconds)),
+        "hang": every(0.0, lambda stage: _hang(stage, process_seconds)),
         "long": long_calls,
         "storm": storm,
         "outage": outage,

@@ -109,7 +109,7 @@ def test_a_process_that_says_nothing_in_the_shard_is_not_judged(store, accept, b
 
 
 def test_only_the_turns_of_the_dead_process_continue(runs, store, chat, at, tick, make_process):
-    process, _ = runs()
+    runs()
     shard = store.keys.of(LEAD)
     others = [Conversation("ava", f"@{number}") for number in range(200)]
     other = next(one for one in others if store.keys.of(one) == shard)
