@@ -42,7 +42,7 @@ class Worker(Section):
     stuck_seconds: Seconds = 240.0
     stop_seconds: Seconds = 10.0
     require_durable_store: bool = True
-    crash_at: Annotated[str, StringConstraints(pattern=r"^[a-z ]+(:[1-9][0-9]*)?$")] | None = None
+    crash_at: Annotated[str, StringConstraints(pattern=r"^[a-z ]+(:[1-9][0-9]*|@\S+)?$")] | None = None
 
 
 class Metrics(Section):

@@ -31,6 +31,7 @@ from worker.pipeline.due import Upkeep
 from worker.pipeline.producer import Producer
 from worker.pipeline.pulling import Pulling
 from worker.pipeline.reach import Reach
+from worker.pipeline.trials import Trials
 from worker.pipeline.turn import Turn
 from worker.pipeline.turns import Turns
 from worker.store import Store
@@ -55,8 +56,10 @@ class Parts:
             closer()
 
 
-def build(settings: Settings, *, ahead: bool = False) -> Parts:
+def build(settings: Settings, *, ahead: bool = False, alone: bool = False) -> Parts:
     """All parts for these settings. Opens no connection; starts no thread before the first turn.
+
+    ``alone``: for a process that runs one turn, which another one has begun and whose process that one's signs keep.
 
     ``ahead``: the store's clock runs ahead (``worker/store/redis/ahead.py``); only tests and simulations ask for it.
     """
@@ -76,13 +79,14 @@ def build(settings: Settings, *, ahead: bool = False) -> Parts:
         tell()
 
     lease, process = settings.lease, store.process_leases()
-    keeper = LeaseKeeper(store.steps.renew, lease.ttl_seconds, lease.renew_seconds, beside, process)
+    keeper = LeaseKeeper(store.steps.renew, lease.ttl_seconds, lease.renew_seconds, beside, None if alone else process)
     connections = _connections("fluidtalk", settings.fluidtalk)
     captivate, images = _captivate(settings), _images(settings)
     personas = _personas(settings, connections, Drift(drift), trigger_types)
     consents = Consents(settings.consent_rules, store)
     asking = Asking(settings.retry, store, personas, images, reach, consents)
-    turn = Turn(settings, store, asking, CaptivateChannel(captivate), reach, consents)
+    trials = None if alone else Trials(settings, ahead=ahead)
+    turn = Turn(settings, store, asking, CaptivateChannel(captivate), reach, consents, trials)
     turns = Turns(settings, store, process, keeper, turn)
     intake = Intake(Producer(settings, store=store), store, settings.worker.store_wait_seconds)
     closers = (keeper.stop, process.stop, connections.close, captivate.close, images.close, store.close)

@@ -191,9 +191,9 @@ def _kill_doors(stage: Stage, lease_seconds: float) -> None:
 def troubles(
     lease_seconds: float, process_seconds: float, pace: float, outage_seconds: float, *, one_outage: bool = False
 ) -> Mapping[str, Trouble]:
-    """All kinds by name. ``lease_seconds``, ``process_seconds``: as in ``run.Plan``. ``pace``: 1 is the usual rhythm, 0.5
-    twice as often. ``outage_seconds``: how long an upstream is unreachable. ``one_outage``: once, from the start, instead
-    of again and again."""
+    """All kinds by name. ``lease_seconds``, ``process_seconds``: as in ``run.Plan``. ``pace``: 1 is the usual rhythm,
+    0.5 twice as often. ``outage_seconds``: how long an upstream is unreachable. ``one_outage``: once, from the start,
+    instead of again and again."""
 
     def every(seconds: float, strike: Callable[[Stage], None], *, hints_only: bool = False) -> Trouble:
         return Trouble(seconds * pace, strike, hints_only)

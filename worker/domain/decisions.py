@@ -35,11 +35,8 @@ from worker.domain.retry import (
     pause_for_all,
     spent,
 )
+from worker.domain.suspicion import is_poison
 from worker.domain.vocabulary import Cause, Fate, Gate, Mark, figures, rules_of, stored
-
-# An event whose worker vanished this often is taken to be the cause: poison. A worker that was stopped with a signal
-# counts only against the retry budget: a supervisor that stops what does not answer any more may be seeing poison.
-VANISHED_LIMIT = 3
 
 _SILENT = TextLost()
 
@@ -117,6 +114,8 @@ class Attempts(Tried, Protocol):
     @property
     def accepted_at(self) -> int: ...
     @property
+    def reply(self) -> str | None: ...
+    @property
     def asks(self) -> int: ...
     @property
     def ask_unknowns(self) -> int: ...
@@ -132,6 +131,8 @@ class Attempts(Tried, Protocol):
     def sends_vanished(self) -> int: ...
     @property
     def sends_handed_over(self) -> int: ...
+    @property
+    def killed_alone(self) -> int: ...
     @property
     def bubbles_sent(self) -> int: ...
 
@@ -195,8 +196,8 @@ def before_asking(head: Attempts, known: Known, rules: Rules) -> Ask | Deliver |
     if known.waited_seconds > validity_seconds:
         detail = figures(waited=f"{known.waited_seconds:.0f}", valid=f"{validity_seconds:.0f}")
         return End("skipped", Cause.TOO_OLD, detail, follow_up="next_step")
-    if _poison(head.asks_vanished, head.asks_handed_over, rules):
-        return _dead(Cause.POISON_ASKING, rules, figures(times=head.asks_vanished))
+    if poison := of_poison(head, rules):
+        return poison
     gave_up = spent(head, known.tries, rules.retry)
     image_is_missing = gave_up is not None and head.failed is not None and head.failed.what == "image"
     if gave_up and not image_is_missing:
@@ -212,8 +213,8 @@ def before_asking(head: Attempts, known: Known, rules: Rules) -> Ask | Deliver |
 
 def before_sending(head: Attempts, tries: Tries, rules: Rules) -> Send | End:
     """Decide whether a stored reply is sent (again). ``tries``: the failed sends that count against the head."""
-    if _poison(head.sends_vanished, head.sends_handed_over, rules):
-        return _undelivered(head, Cause.POISON_DELIVERING, figures(times=head.sends_vanished))
+    if poison := _poison_to_send(head, rules):
+        return poison
     unknown = bool(head.send_unknowns or head.sends_vanished)
     if unknown and rules.persona.unknown.delivery == "hold":
         return _undelivered(head, Cause.DELIVERY_UNCONFIRMED, _last_answer(head))
@@ -426,8 +427,21 @@ def _again(
     )
 
 
-def _poison(vanished: int, handed_over: int, rules: Rules) -> bool:
-    return vanished - handed_over >= VANISHED_LIMIT or vanished >= max(VANISHED_LIMIT, rules.retry.attempts)
+def of_poison(head: Attempts, rules: Rules) -> Deliver | End | None:
+    """How an event ends that is the cause of dead processes; None = it is not. Reads nothing that it says."""
+    if head.reply is not None:
+        return _poison_to_send(head, rules)
+    if not is_poison(head.killed_alone, head.asks_handed_over, rules.retry.attempts):
+        return None
+    evidence = figures(times=head.asks_vanished, killed=head.killed_alone or None)
+    return _dead(Cause.POISON_ASKING, rules.about(head.kind), evidence)
+
+
+def _poison_to_send(head: Attempts, rules: Rules) -> End | None:
+    if not is_poison(head.killed_alone, head.sends_handed_over, rules.retry.attempts):
+        return None
+    evidence = figures(times=head.sends_vanished, killed=head.killed_alone or None)
+    return _undelivered(head, Cause.POISON_DELIVERING, evidence)
 
 
 def _quiet(known: Known) -> Wait | End | None:

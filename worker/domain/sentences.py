@@ -56,6 +56,20 @@ def _of(template: str) -> Callable[[_Figures], str]:
     return lambda found: template.format_map({name: found.get(name, "?") for name in names})
 
 
+def _poison(step: str) -> Callable[[_Figures], str]:
+    def said(found: _Figures) -> str:
+        # Without: workers were told to end again and again, or another release has buried it.
+        killed = f", then it killed {found['killed']} processes that tried it alone" if "killed" in found else ""
+        return f"poison: its worker vanished {found.get('times', '?')} times while {step}{killed}"
+
+    return said
+
+
+def _suspect(found: _Figures) -> str:
+    killed = f"; it killed {found['killed']} of them" if "killed" in found else ""
+    return f"its worker vanished {found.get('times', '?')} times, so it is tried alone, in a process of its own{killed}"
+
+
 def _outcome_unknown(found: _Figures) -> str:
     times = f" {found['times']} times while others were answered" if "times" in found else ""
     answer = f" (status {found['status']})" if "status" in found else ""
@@ -165,9 +179,10 @@ _SENTENCES: dict[Cause, str | Callable[[_Figures], str]] = {
     Cause.OUTCOME_UNKNOWN: _outcome_unknown,
     Cause.NUDGE_UNKNOWN: "outcome unknown: it may have been sent, and a double nudge is worse than none",
     Cause.GAVE_UP: _gave_up,
-    Cause.POISON_ASKING: _of("poison: its worker vanished {times} times while asking"),
-    Cause.POISON_DELIVERING: _of("poison: its worker vanished {times} times while delivering"),
+    Cause.POISON_ASKING: _poison("asking"),
+    Cause.POISON_DELIVERING: _poison("delivering"),
     Cause.POISON_ERROR: _of("poison: internal error, {times} times, the last one {error} at {at}"),
+    Cause.SUSPECT: _suspect,
     Cause.INTERNAL_ERROR: _of("internal error: {error} at {at}"),
     Cause.NOT_ASKED: "not asked: the worker lost time or its lease before the call",
     Cause.UNDECRYPTABLE: _undecryptable,

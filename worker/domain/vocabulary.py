@@ -168,6 +168,7 @@ class Cause(StrEnum):
     POISON_DELIVERING = "poison_delivering"
     POISON_ERROR = "poison_error"
     INTERNAL_ERROR = "internal_error"
+    SUSPECT = "suspect"
     NOT_ASKED = "not_asked"
     UNDECRYPTABLE = "undecryptable"
     NEWER_RELEASE = "newer_release"

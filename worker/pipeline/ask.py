@@ -140,7 +140,7 @@ class Asking:
             return self._consents.unwanted(grant, unwanted)
         if not lease.may_call():
             raise LeaseLost
-        failpoints.reached("before ask")
+        failpoints.reached("before ask", grant.head.event_id)
         begun_at = time.monotonic()
         try:
             answer = quickly(

@@ -24,6 +24,7 @@ from worker.domain.decisions import (
     before_asking,
     before_sending,
     of_delivery,
+    of_poison,
     of_reply,
     withheld,
     without_content,
@@ -33,6 +34,7 @@ from worker.domain.pacing import paced
 from worker.domain.quiet_hours import zone_unreadable
 from worker.domain.reply import Reply
 from worker.domain.retry import UNTRIED, Tries, tries
+from worker.domain.suspicion import is_suspect
 from worker.domain.unreadable import Unreadable
 from worker.domain.vocabulary import Cause, rules_of, stored
 from worker.domain.written import reply_in
@@ -49,6 +51,7 @@ from worker.pipeline.reach import Reach, if_possible
 from worker.pipeline.readable import channel_of, unreadable, without_reading
 from worker.pipeline.short_retries import patiently
 from worker.pipeline.stumbles import of_stumble, place_of
+from worker.pipeline.trials import Trials, of_trial
 from worker.pipeline.turn_result import LEFT, TurnResult
 from worker.store import Store, StoreError
 from worker.store.conversations.journal import Entry
@@ -63,7 +66,7 @@ Result = TypeVar("Result")
 class Turn:
     """The steps of a turn. One for all turns of a process, any number at once: what is of one turn is in its lease.
 
-    ``jitter``: spreads pauses; None: by chance.
+    ``trials``: None in the process that tries a suspect. ``jitter``: spreads pauses; None: by chance.
     """
 
     def __init__(
@@ -74,6 +77,7 @@ class Turn:
         channel: Channel,
         reach: Reach,
         consents: Consents,
+        trials: Trials | None = None,
         jitter: random.Random | None = None,
     ) -> None:
         self._store = store
@@ -81,6 +85,7 @@ class Turn:
         self._channel = channel
         self._reach = reach
         self._consents = consents
+        self._trials = trials
         self._rules = {
             name: Rules(persona, settings.retry, settings.validity) for name, persona in settings.personas.items()
         }
@@ -97,6 +102,12 @@ class Turn:
 
         Raises ``StoreError`` when the store is unreachable for too long: a later turn continues from what was stored.
         """
+        if self._trials and is_suspect(lease.grant.head):
+            # Before anything reads what it says.
+            return self._judge(lease, self._trials)
+        return self._proceed(lease)
+
+    def _proceed(self, lease: Lease) -> TurnResult:
         grant, head = lease.grant, lease.grant.head
         rules = self._rules[grant.conversation.persona]
         if unasked := self._consents.instead(grant):
@@ -107,15 +118,7 @@ class Turn:
             return self._carry_out(lease, without_reading(grant, reason, self._jitter), UNTRIED)
         made = self._tries(grant)
         if head.reply is not None:
-            if grant.interrupted:
-                return self._end(lease, withheld(head, Reply.of_json(head.reply), Cause.INTERRUPTED), delivered=True)
-            resume = before_sending(head, made, rules)
-            if isinstance(resume, End):
-                return self._end(lease, resume)
-            reply = Reply.of_json(head.reply)
-            if too_many := self._frequency.withheld(grant, reply):
-                return self._end(lease, too_many)
-            return self._deliver(lease, head, reply, made)
+            return self._resume(lease, head.reply, made)
         known = self._moments.known(grant, made)
         step = before_asking(head, known, rules)
         valid_seconds = rules.validity.ai_opener_seconds - known.waited_seconds
@@ -129,6 +132,43 @@ class Turn:
         if isinstance(decision, Wait):
             if_possible(partial(self._frequency.not_sent, grant))
         return self._carry_out(lease, decision, made)
+
+    def _resume(self, lease: Lease, stored_reply: str, made: Tries) -> TurnResult:
+        grant, head = lease.grant, lease.grant.head
+        if grant.interrupted:
+            return self._end(lease, withheld(head, Reply.of_json(stored_reply), Cause.INTERRUPTED), delivered=True)
+        resume = before_sending(head, made, self._rules[grant.conversation.persona])
+        if isinstance(resume, End):
+            return self._end(lease, resume)
+        reply = Reply.of_json(stored_reply)
+        if too_many := self._frequency.withheld(grant, reply):
+            return self._end(lease, too_many)
+        return self._deliver(lease, head, reply, made)
+
+    def _judge(self, lease: Lease, trials: Trials) -> TurnResult:
+        grant, head = lease.grant, lease.grant.head
+        if poison := of_poison(head, self._rules[grant.conversation.persona]):
+            return self._carry_out(lease, poison, UNTRIED)
+        verdict = trials.run(grant)
+        if isinstance(verdict, TurnResult):
+            _count(grant, verdict)
+            return verdict
+        if verdict == "stopped":
+            return LEFT
+        if verdict == "killed":
+            killed = self._surely("hold", lambda: self._store.suspects.killed(grant))
+            _log.error(
+                "suspect killed the process that tried it alone", extra={"conversation": grant.conversation.name}
+            )
+            if not killed:
+                return LEFT
+            head = head._replace(killed_alone=killed)
+        return self._hold(lease, of_trial(head, verdict, self._jitter))
+
+    def stop(self) -> None:
+        """The process ends now: what is tried alone ends, too."""
+        if self._trials:
+            self._trials.stop()
 
     def _ask(self, lease: Lease, rules: Rules, step: Ask, made: Tries) -> Deliver | End | Wait:
         if written := reply_in(lease.grant.events[-1]):
@@ -215,7 +255,7 @@ class Turn:
     def _send(self, lease: Lease, head: Entry, reply: Reply) -> CallFailed | None:
         grant, channel = lease.grant, self._reach.channel
         begun_at = time.monotonic()
-        failpoints.reached("before delivery")
+        failpoints.reached("before delivery", head.event_id)
         try:
             message = self._channel.message_of(channel_of(grant), reply, head.bubbles_sent)
             lease.called = True
@@ -255,10 +295,8 @@ class Turn:
         if settled.status == "lost":
             return LEFT
         result = TurnResult(end.fate, end.cause, end.detail, joined=len(grant.entries) - 1)
-        if end.fate == "skipped":
-            metrics.skipped(grant.conversation.persona, end.cause or Cause.OTHER, len(grant.entries))
+        _count(grant, result)
         if end.fate == "dead":
-            metrics.died(grant.conversation.persona, end.cause or Cause.OTHER, len(grant.entries))
             _log.error("dead letter: %s", end.cause, extra={"conversation": grant.conversation.name, **result.codes})
         return result
 
@@ -298,8 +336,9 @@ class Turn:
             return LEFT
         if wait.cause is Cause.IN_LINE:
             if_possible(partial(self._store.places.take_if_kept, grant.conversation))
-        metrics.held(grant.conversation.persona, wait.cause)
-        return TurnResult("held", wait.cause, wait.detail, wait.seconds)
+        result = TurnResult("held", wait.cause, wait.detail, wait.seconds)
+        _count(grant, result)
+        return result
 
     def stumble(self, lease: Lease, error: Exception) -> TurnResult:
         """End a turn that a fault of ours has broken off: its events are held, and die at their last try."""
@@ -327,6 +366,17 @@ class Turn:
         # The upstream has acted: its result must not be lost because the store is unreachable for a moment.
         with metrics.storing(step):
             return patiently(call, again_on=StoreError, seconds=self._store_wait_seconds)
+
+
+def _count(grant: Grant, result: TurnResult) -> None:
+    persona, cause, events = grant.conversation.persona, result.cause or Cause.OTHER, len(grant.entries)
+    match result.outcome:
+        case "skipped":
+            metrics.skipped(persona, cause, events)
+        case "dead":
+            metrics.died(persona, cause, events)
+        case "held":
+            metrics.held(persona, cause)
 
 
 def _beside(call: Callable[[], Result]) -> Result | None:

@@ -19,7 +19,7 @@ from worker.pipeline import failpoints
 from worker.pipeline.slots import Slots
 from worker.pipeline.told import State, Told, state_of_all
 from worker.pipeline.turn import Turn
-from worker.pipeline.turn_result import not_now
+from worker.pipeline.turn_result import LEFT, TurnResult, not_now
 from worker.store import Store, StoreError
 from worker.store.conversations.leases import LeaseKeeper
 from worker.store.conversations.process_leases import ProcessLeases
@@ -107,6 +107,7 @@ class Turns:
         When the store is unreachable, other workers continue after the leases have run out.
         """
         leases = self._keeper.let_go()
+        self._turn.stop()
         try:
             handed_over = self._store.steps.hand_over([lease.grant for lease in leases])
             for lease in leases:
@@ -160,6 +161,20 @@ class Turns:
         known = {"conversation": conversation.name, "kind": granted.head.kind, "seconds": round(seconds, 3)}
         _log.info("turn: %s", result.outcome, extra=known | result.codes if result.cause else known)
         return Told(f"{result.phrase}, {seconds:.1f} s", result.state)
+
+    def run_alone(self, conversation: Conversation, token: str) -> TurnResult:
+        """Run a turn that another process has begun under this token, and whose lease it holds."""
+        asked_at = time.monotonic()
+        granted = self._store.steps.begin(conversation, token)
+        if isinstance(granted, NotNow):
+            return LEFT
+        with self._keeper.keep(granted, asked_at) as lease:
+            try:
+                return self._turn.proceed(lease)
+            except StoreError:
+                raise
+            except Exception as error:
+                return self._turn.stumble(lease, error)
 
     def _begin(self, conversation: Conversation, token: str) -> Grant | NotNow:
         answer = self._store.steps.begin(conversation, token)

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from worker.store.conversations.inbox import Inbox
     from worker.store.conversations.process_leases import ProcessLeases
     from worker.store.conversations.sessions import Sessions
+    from worker.store.conversations.suspects import Suspects
     from worker.store.conversations.transcripts import Transcripts
     from worker.store.conversations.turn_steps import TurnSteps
     from worker.store.endpoints import Endpoints
@@ -262,6 +263,13 @@ class Store:
             self.unconfigured,
             sees_accept=own.doorbells_in_store,
         )
+
+    @cached_property
+    def suspects(self) -> Suspects:
+        """The evidence against events that are tried alone."""
+        from worker.store.conversations.suspects import Suspects
+
+        return Suspects(self.keys, self._scripts)
 
     def process_leases(self) -> ProcessLeases:
         """The signs of this process, over a connection of their own."""

@@ -24,6 +24,7 @@ from worker.domain.decisions import (
     of_ask_failure,
     of_delivery,
     of_image_failure,
+    of_poison,
     verdict_on_opener,
 )
 from worker.domain.failures import CallFailed, ImageUnavailable
@@ -48,6 +49,8 @@ class Head:
     send_unknowns: int = 0
     sends_vanished: int = 0
     sends_handed_over: int = 0
+    killed_alone: int = 0
+    reply: str | None = None
     bubbles_sent: int = 0
     failures: int = 0
     failures_ms: int = 0
@@ -414,17 +417,33 @@ def test_a_lead_of_another_account_costs_no_call_but_is_asked_for_when_writing()
     assert before_asking(Head(), known, RULES) == Ask(second=False)
 
 
-def test_poison_is_a_dead_letter_after_three_workers():
-    assert before_asking(Head(asks_vanished=2), Known(), RULES) == Ask(second=True)
-    assert before_asking(Head(asks_vanished=3), Known(), RULES).cause is Cause.POISON_ASKING
-    assert before_sending(Head(sends_vanished=2), UNTRIED, RULES) == Send(resent=True)
-    assert before_sending(Head(sends_vanished=3), UNTRIED, RULES).cause is Cause.POISON_DELIVERING
+def test_what_dead_workers_had_in_hand_is_asked_again_any_number_of_times():
+    assert before_asking(Head(asks_vanished=500), Known(), RULES) == Ask(second=True)
+    assert before_sending(Head(sends_vanished=500, reply="{}"), UNTRIED, RULES) == Send(resent=True)
+
+
+def test_what_killed_two_processes_that_had_nothing_else_in_hand_is_poison():
+    assert before_asking(Head(asks_vanished=3, killed_alone=1), Known(), RULES) == Ask(second=True)
+    dead = before_asking(Head(asks_vanished=3, killed_alone=2), Known(), RULES)
+    assert dead == End("dead", Cause.POISON_ASKING, "times=3 killed=2")
+    assert before_sending(Head(sends_vanished=3, killed_alone=1, reply="{}"), UNTRIED, RULES) == Send(resent=True)
+    undelivered = before_sending(Head(sends_vanished=3, killed_alone=2, reply="{}"), UNTRIED, RULES)
+    assert undelivered == End("dead", Cause.POISON_DELIVERING, "times=3 killed=2")
+
+
+@pytest.mark.parametrize("reply", [None, "{}"])
+def test_poison_is_known_without_a_look_at_what_it_says(reply):
+    assert of_poison(Head(reply=reply, killed_alone=1), RULES) is None
+    assert of_poison(Head(reply=reply, killed_alone=2), RULES).fate == "dead"
+    told = of_poison(Head(killed_alone=2), rules(on_dead=HUMAN))
+    assert isinstance(told, Deliver)
+    assert told.reply.escalation == {"action": "escalate_to_human"}
 
 
 def test_a_worker_that_was_told_to_end_says_nothing_about_the_event():
-    assert before_asking(Head(asks_vanished=19, asks_handed_over=17), Known(), RULES) == Ask(second=True)
-    assert before_asking(Head(asks_vanished=19, asks_handed_over=16), Known(), RULES).cause is Cause.POISON_ASKING
-    assert before_sending(Head(sends_vanished=19, sends_handed_over=17), UNTRIED, RULES) == Send(resent=True)
+    assert before_asking(Head(asks_vanished=19, asks_handed_over=19), Known(), RULES) == Ask(second=True)
+    made = Head(sends_vanished=19, sends_handed_over=19, reply="{}")
+    assert before_sending(made, UNTRIED, RULES) == Send(resent=True)
 
 
 def test_even_so_an_event_does_not_outlive_its_budget_of_attempts():

@@ -13,7 +13,15 @@ from worker.domain.reply import Reply
 from worker.domain.vocabulary import Cause
 
 RULES = Rules(Persona(api_key="k"), Retry())
-FRESH = {"accepted_at": 500_000, "asks_vanished": 0, "asks_handed_over": 0, "ask_unknowns": 0, "failed": None}
+FRESH = {
+    "reply": None,
+    "killed_alone": 0,
+    "accepted_at": 500_000,
+    "asks_vanished": 0,
+    "asks_handed_over": 0,
+    "ask_unknowns": 0,
+    "failed": None,
+}
 UNSENT = {"bubbles_sent": 0, "send_unknowns": 0, "sends_vanished": 0}
 
 

@@ -21,7 +21,7 @@ class Entry(NamedTuple):
     ``failures``: failed attempts of the present step (the ask, or the send of one bubble) that count against the event,
     ``failures_ms``: the pauses that they caused; ``failed``: the last one, as long as it is not judged. ``step``: where
     the event is; ``begun``: nothing has been asked yet. ``said``: that the lead opts out, ``stop`` or ``again`` (it
-    changed nothing).
+    changed nothing). ``killed_alone``: processes that died of it while they had nothing else in hand.
     """
 
     event_id: str
@@ -46,6 +46,7 @@ class Entry(NamedTuple):
     reply_id: str = ""
     replied_at: int = 0
     said: str = ""
+    killed_alone: int = 0
 
 
 def entry(event_id: str, flat: Sequence[str], read: Callable[[Field, str], str]) -> Entry:
@@ -81,6 +82,7 @@ def entry(event_id: str, flat: Sequence[str], read: Callable[[Field, str], str])
         reply_id=_reply_id(fields),
         replied_at=number("replied_at"),
         said=fields.get("said", ""),
+        killed_alone=int(fields.get("killed_alone", "0").partition(" ")[0]),
     )
 
 

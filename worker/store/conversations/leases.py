@@ -171,8 +171,10 @@ class LeaseKeeper:
                 lease.lost = True
             else:
                 lease.renewed(asked_at)
-        if lost:
-            _log.warning("leases lost: %d; this process was silent for too long, and others continue", len(lost))
+        # A turn that has ended meanwhile has lost nothing.
+        still = sum(lease.grant.token in lost for lease in self._held())
+        if still:
+            _log.warning("leases lost: %d; this process was silent for too long, and others continue", still)
         return True
 
     def _run(self) -> None:

@@ -112,6 +112,11 @@ def stumble(
 
 
 @face("conversation")
+def killed_alone(keys: ConversationKeys, *, journal: Key, token: str, fence: Text) -> Any:
+    """A process died that worked on this event and on nothing else."""
+
+
+@face("conversation")
 def asking(keys: ConversationKeys, *, journal: Key, token: str, fence: Text, silence: bool, only_opted_in: bool) -> Any:
     """The call to the persona is made now."""
 

@@ -45,7 +45,7 @@ if bubbles_sent ~= '' then
   -- The next bubble is a send of its own: its attempts, doubts and budget are counted from here.
   redis.call('HSET', journal, 'bubbles_sent', bubbles_sent)
   redis.call('HDEL', journal, 'sends', 'send_unknowns', 'sends_vanished', 'sends_handed_over', 'failures', 'failures_ms',
-    'failed')
+    'failed', 'killed_alone')
   if stop_rest and lead_interrupts(inbox, number(state[5]), journal_prefix, name) then
     at, ring = now, 1
   elseif stop_rest then

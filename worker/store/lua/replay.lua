@@ -125,7 +125,7 @@ if obstacle then return say(obstacle) end
 -- given without it, nor one that a lost worker may still bring.
 redis.call('HDEL', journal, 'fate', 'reason', 'detail', 'settled_at', 'discarded_at', 'asked_with', 'failures',
   'failures_ms', 'failed', 'asks', 'ask_unknowns', 'asks_vanished', 'asks_handed_over', 'sends', 'send_unknowns',
-  'sends_vanished', 'sends_handed_over', 'stumbles')
+  'sends_vanished', 'sends_handed_over', 'stumbles', 'killed_alone')
 redis.call('HSET', journal, 'step', answered and 'replied' or 'waiting', 'replayed_by', call)
 if not answered then
   redis.call('HDEL', journal, 'reply', 'replied_at', 'farewell', 'bubbles_sent')

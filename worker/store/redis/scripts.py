@@ -181,6 +181,7 @@ class Scripts:
         self.settle = script(turn.settle, plain)
         self.hold = script(turn.hold)
         self.stumble = script(turn.stumble)
+        self.killed_alone = script(turn.killed_alone)
         self.hand_over = script(turn.hand_over)
         self.renew = script(turn.renew, plain)
         self.sign = script(processes.sign, plain)

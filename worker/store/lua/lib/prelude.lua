@@ -56,6 +56,8 @@
 --                    asks_handed_over, sends_handed_over (of those that vanished: their process was told to end)
 --                    stumbles (turns that an error of our own ended: how many, how many count against the event, answers of
 --                    the persona at the last one, token of its turn)
+--                    killed_alone (processes that died of it while they had nothing else in hand: how many, token of the
+--                    last turn)
 --                    bubbles_sent (of a paced reply: surely sent; failures, sends ... are those of the next one)
 --                    image_url (hosted; content), reply (content), replied_at, farewell (1: the reply is no answer),
 --                    reply_id (replied_at and the token of the turn that brought the reply: its name for the channel;

@@ -1,0 +1,216 @@
+"""A suspect is tried alone, in a real child process, and buried only when it killed the processes that tried it."""
+
+from __future__ import annotations
+
+import base64
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from simulation.upstreams.faults import FaultKind
+from worker.domain.conversation import Conversation
+from worker.domain.suspicion import KILLS_ALONE, SUSPECT_AFTER
+
+OTHER = Conversation("ava", "@other")
+ALONE = "so it is tried alone, in a process of its own"
+POISON = "poison: its worker vanished 3 times while asking, then it killed 2 processes that tried it alone"
+KEY = base64.b64encode(bytes(32)).decode()
+
+
+@pytest.fixture
+def patient(make_shop, upstreams):
+    """A shop whose calls may take as long as a process takes to start. Named values are settings."""
+
+    def make(**overrides):
+        ways = {
+            "fluidtalk": {"base_url": upstreams.fluidtalk_url, "read_seconds": 30},
+            "captivate": {"base_url": upstreams.captivate_url, "read_seconds": 20},
+        }
+        return make_shop(**ways, **overrides)
+
+    return make
+
+
+@pytest.fixture
+def journal_key(store, lead):
+    """Where the event e1 of the lead is recorded."""
+    return store.keys.of(lead).journal(lead, "e1")
+
+
+@pytest.fixture
+def suspect(store, journal_key):
+    """The event e1 has been in the hands of several workers that vanished."""
+
+    def run(shop, event, step="asks"):
+        shop.producer.enqueue(event)
+        store.redis.hset(journal_key, f"{step}_vanished", SUSPECT_AFTER)
+
+    return run
+
+
+def children(of=None):
+    """Process ids of the children of this process that try a suspect."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            parent = int(stat.read_text().rpartition(")")[2].split()[1])
+            if parent == (of or os.getpid()) and "worker.processes.trial" in (stat.parent / "cmdline").read_text():
+                found.append(int(stat.parent.name))
+        except (OSError, ValueError, IndexError):
+            continue
+    return found
+
+
+def test_a_message_that_kills_its_process_ends_as_poison_and_this_process_lives(patient, say, suspect, store, lead):
+    shop = patient(worker={"crash_at": "before ask@e1"})
+    suspect(shop, say("boom", event_id="e1"))
+    shop.producer.enqueue(say("hello", target="@other", event_id="e2"))
+    said = shop.work()
+    assert [ALONE in phrase for phrase in said] == [True] * KILLS_ALONE + [False]
+    assert "it killed 1 of them" in said[0]
+    assert (
+        said[-1]
+        == "dead: poison: its worker vanished 3 times while asking, then it killed 2 processes that tried it alone"
+    )
+    assert shop.work(OTHER) == ["answered"]
+    assert shop.fates() == {"answered": 1, "dead": 1}
+    assert {call.target for call in shop.asked()} == {"@other"}
+    assert [letter.cause for letter in store.dead_letters.newest()] == ["poison_asking times=3 killed=2"]
+
+
+def test_a_message_that_only_was_there_is_answered(patient, say, suspect, store, lead, counted, journal_key):
+    shop = patient()
+    suspect(shop, say("hi", event_id="e1"))
+    shop.producer.enqueue(say("and this", event_id="e2"))
+    assert shop.work()[0].startswith("answered")
+    assert shop.fates() == {"answered": 1, "joined": 1}
+    assert shop.asked()[-1].fields["message"] == "hi\nand this"
+    assert len(shop.delivered()) == 1
+    assert store.redis.hget(journal_key, "killed_alone") is None
+    assert [moment.word for moment in store.timeline.of(lead)].count("second ask") == 1
+    assert counted("parley_turns_total", "ava", "inbound_chat", "answered") == 1
+
+
+def test_a_reply_that_only_was_there_is_delivered(patient, say, suspect, store, begin_and_record, journal_key):
+    shop = patient()
+    begin_and_record("e1", "the reply")
+    store.redis.hset(journal_key, "sends_vanished", SUSPECT_AFTER)
+    assert shop.work() == ["answered"]
+    assert (shop.texts(), shop.asked()) == ([["the reply"]], [])
+
+
+def test_a_reply_that_kills_its_process_ends_as_poison(patient, store, begin_and_record, journal_key):
+    shop = patient(worker={"crash_at": "before delivery@e1"})
+    begin_and_record("e1", "boom")
+    store.redis.hset(journal_key, "sends_vanished", SUSPECT_AFTER)
+    assert shop.work()[-1].startswith("dead: poison: its worker vanished 3 times while delivering, then it killed 2")
+    assert shop.texts() == []
+
+
+@pytest.fixture
+def begin_and_record(store, say, lead, make_shop):
+    """An event whose reply is stored, and whose turn is over."""
+
+    def run(event_id, text):
+        make_shop().producer.enqueue(say("hi", event_id=event_id))
+        grant = store.steps.begin(lead, "a turn")
+        store.steps.record(grant, f'{{"bubbles":["{text}"]}}')
+        store.steps.hold(grant, 0, "channel_unavailable", unknown=False)
+
+    return run
+
+
+def test_the_child_has_the_settings_and_the_keys_of_its_parent(patient, say, suspect):
+    shop = patient(encryption={"keys": [KEY]})
+    shop.producer = type(shop.producer)(shop.parts.settings, store=shop.parts.store)
+    suspect(shop, say("secret", event_id="e1"))
+    assert shop.work() == ["answered"]
+    assert shop.texts() == [["You said: secret"]]
+
+
+def test_one_is_tried_at_a_time_and_another_waits_without_cost(patient, say, suspect, store, eventually, lead):
+    shop = patient()
+    suspect(shop, say("hi", event_id="e1"))
+    shop.producer.enqueue(say("hello", target="@other", event_id="e2"))
+    other = store.keys.of(OTHER).journal(OTHER, "e2")
+    store.redis.hset(other, "asks_vanished", SUSPECT_AFTER)
+    shop.fail(FaultKind.DELAY, service="fluidtalk", target="@lead", delay_seconds=3.0)
+    said = []
+    trial = threading.Thread(target=lambda: said.append(shop.run()))
+    trial.start()
+    eventually(children, "a child")
+    assert ALONE in shop.run(OTHER)
+    assert store.redis.hget(other, "asks") == "0"
+    trial.join()
+    assert said[0].startswith("answered")
+    assert shop.work(OTHER) == ["answered"]
+
+
+def test_a_process_that_ends_takes_its_child_along_and_that_is_no_evidence(
+    patient, say, suspect, store, eventually, make_shop, journal_key
+):
+    shop = patient()
+    suspect(shop, say("hi", event_id="e1"))
+    shop.fail(FaultKind.DELAY, service="fluidtalk", nth=1, delay_seconds=20.0)
+    said = []
+    trial = threading.Thread(target=lambda: said.append(shop.run()))
+    trial.start()
+    eventually(children, "a child")
+    shop.parts.turns.hand_over()
+    trial.join()
+    assert said[0].startswith("left to another turn")
+    assert (children(), store.redis.hget(journal_key, "killed_alone")) == ([], None)
+    assert make_shop().work() == ["answered"]
+
+
+def test_a_child_that_does_not_end_is_ended_and_that_is_evidence(make_shop, upstreams, say, suspect, eventually):
+    quick = {"read_seconds": 1, "connect_seconds": 1, "total_seconds": 1}
+    shop = make_shop(
+        fluidtalk={"base_url": upstreams.fluidtalk_url, **quick},
+        captivate={"base_url": upstreams.captivate_url, **quick},
+        worker={"stuck_seconds": 3, "store_wait_seconds": 0.5},
+    )
+    suspect(shop, say("hi", event_id="e1"))
+    said = []
+    trial = threading.Thread(target=lambda: said.append(shop.run()))
+    trial.start()
+    eventually(children, "a child")
+    for child in children():
+        os.kill(child, signal.SIGSTOP)
+    trial.join()
+    assert "it killed 1 of them" in said[0]
+
+
+def test_a_child_that_cannot_be_started_is_no_evidence(patient, say, suspect, store, journal_key, monkeypatch, caplog):
+    shop = patient()
+    suspect(shop, say("hi", event_id="e1"))
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "executable", "/nowhere/python")
+        assert ALONE in shop.run()
+        patch.setattr(sys, "executable", "/bin/false")
+        shop.let_holds_run_out()
+        assert ALONE in shop.run()
+    assert store.redis.hget(journal_key, "killed_alone") is None
+    told = [record.getMessage() for record in caplog.records if "not tried alone" in record.getMessage()]
+    assert told == ["suspect not tried alone: FileNotFoundError", "suspect not tried alone: exit status 1"]
+    shop.let_holds_run_out()
+    assert shop.work() == ["answered"]
+
+
+def test_a_child_that_outlives_its_parent_ends(patient, say, suspect, store, upstreams, eventually):
+    """The parent is killed in the middle of the trial: nobody would count how the child ended."""
+    shop = patient()
+    suspect(shop, say("hi", event_id="e1"))
+    shop.fail(FaultKind.DELAY, service="fluidtalk", nth=1, delay_seconds=20.0)
+    parent = os.fork()
+    if not parent:
+        shop.run()
+        os._exit(0)
+    orphans = eventually(lambda: children(parent), "a child")
+    os.kill(parent, signal.SIGKILL)
+    os.waitpid(parent, 0)
+    eventually(lambda: not any(Path(f"/proc/{pid}").exists() for pid in orphans), "the end of the child")

@@ -1,0 +1,52 @@
+"""When an event is taken to be the cause of dead processes: pure decisions, no I/O.
+
+A process that dies takes all its turns with it, and at most one of them is the cause. So what dead processes had in
+hand is no more than suspect: a suspect is tried alone, in a process of its own, and only processes that die of that are
+evidence. The others of a dead process are answered.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+# An event is suspect when this many of its turns in the present step vanished with their processes.
+SUSPECT_AFTER = 3
+# So many processes that had nothing else in hand an event has to kill before it is poison. One may have been in the way
+# of the kernel when memory was short, or of an operator.
+KILLS_ALONE = 2
+
+
+class Tried(Protocol):
+    """What the journal knows of the head (``worker.store.conversations.journal.Entry``)."""
+
+    @property
+    def reply(self) -> str | None: ...
+    @property
+    def asks_vanished(self) -> int: ...
+    @property
+    def asks_handed_over(self) -> int: ...
+    @property
+    def sends_vanished(self) -> int: ...
+    @property
+    def sends_handed_over(self) -> int: ...
+    @property
+    def killed_alone(self) -> int: ...
+
+
+def is_suspect(head: Tried) -> bool:
+    """Whether the next turn of the head has to be tried alone. A process that was told to end has handed its turns
+    over, and is no sign."""
+    if head.killed_alone:
+        return True
+    if head.reply is None:
+        return head.asks_vanished - head.asks_handed_over >= SUSPECT_AFTER
+    return head.sends_vanished - head.sends_handed_over >= SUSPECT_AFTER
+
+
+def is_poison(killed_alone: int, handed_over: int, attempts: int) -> bool:
+    """Whether an event ends as poison. ``attempts``: the budget of an event.
+
+    Turns that were handed over are no evidence, but a supervisor that stops what does not answer any more may be seeing
+    poison: they count in the budget.
+    """
+    return killed_alone >= KILLS_ALONE or handed_over >= max(SUSPECT_AFTER, attempts)

@@ -1,0 +1,123 @@
+"""Tries a suspect alone: one turn in a child process, which nothing else depends on (``worker/processes/trial.py``)."""
+
+from __future__ import annotations
+
+import json
+import logging
+import pickle
+import random
+import subprocess
+import sys
+import threading
+from typing import Literal, NamedTuple
+
+from config.settings import Settings
+from worker.domain.decisions import Wait
+from worker.domain.vocabulary import Cause, figures
+from worker.pipeline.turn_result import TurnResult
+from worker.store.conversations.journal import Entry
+from worker.store.conversations.turn_steps import Grant
+
+_log = logging.getLogger("parley.turn")
+
+# Between two times at which a suspect is to be tried.
+_AGAIN_SECONDS = 2.0
+_CHILD = "worker.processes.trial"
+
+
+class Task(NamedTuple):
+    """What a child process is told over its standard input, which nobody else can read: settings have keys.
+
+    ``token``: of the turn, whose lease the parent holds. ``ahead``: as in ``Store``.
+    """
+
+    settings: Settings
+    conversation: str
+    token: str
+    ahead: bool
+
+
+Verdict = TurnResult | Literal["killed", "no room", "not tried", "stopped"]
+
+
+class Trials:
+    """Tries one suspect at a time. The others wait: each needs a process, and while one is tried nobody knows which of
+    them is the cause."""
+
+    def __init__(self, settings: Settings, *, ahead: bool = False) -> None:
+        self._settings = settings
+        self._ahead = ahead
+        self._one = threading.Lock()
+        self._stopped = threading.Event()
+        self._child: subprocess.Popen[bytes] | None = None
+
+    def run(self, grant: Grant) -> Verdict:
+        """Run the turn of a grant in a child process. Returns its result when it came to an end.
+
+        ``killed``: the child died of a signal, or did not end within ``worker.stuck_seconds``, while this process
+        lives. ``no room``: another one is being tried. ``not tried``: no child could be started, or it failed before it
+        began. ``stopped``: this process ends.
+        """
+        if not self._one.acquire(blocking=False):
+            return "no room"
+        try:
+            return self._run(grant)
+        finally:
+            self._child = None
+            self._one.release()
+
+    def stop(self) -> None:
+        """This process ends: so does the child, and that is no evidence."""
+        self._stopped.set()
+        child = self._child
+        if child is not None:
+            child.kill()
+
+    def _run(self, grant: Grant) -> Verdict:
+        task = pickle.dumps(Task(self._settings, grant.conversation.name, grant.token, self._ahead))
+        try:
+            child = subprocess.Popen(  # noqa: S603 - ours
+                [sys.executable, "-m", _CHILD], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            )
+        except OSError as error:
+            return self._untried(grant, type(error).__name__)
+        self._child = child
+        if self._stopped.is_set():
+            child.kill()
+        with child:
+            try:
+                said, _ = child.communicate(task, timeout=self._settings.worker.stuck_seconds)
+            except subprocess.TimeoutExpired:
+                child.kill()
+                said = b""
+        if self._stopped.is_set():
+            return "stopped"
+        if child.returncode < 0:
+            return "killed"
+        try:
+            return _result(said)
+        except (ValueError, KeyError):
+            return self._untried(grant, f"exit status {child.returncode}")
+
+    def _untried(self, grant: Grant, why: str) -> Literal["not tried"]:
+        _log.error("suspect not tried alone: %s", why, extra={"conversation": grant.conversation.name})
+        return "not tried"
+
+
+def of_trial(head: Entry, verdict: Literal["killed", "no room", "not tried"], jitter: random.Random) -> Wait:
+    """Decide what follows when a suspect was to be tried and no result came of it. ``head``: as it is by now."""
+    killed = verdict == "killed"
+    detail = figures(times=max(head.asks_vanished, head.sends_vanished), killed=head.killed_alone or None)
+    return Wait(_AGAIN_SECONDS * jitter.uniform(0.5, 1.5), Cause.SUSPECT, detail, unknown=killed, asked=killed)
+
+
+def told(result: TurnResult) -> str:
+    """What a child says of its turn: without content, like all that a result says."""
+    return json.dumps(result._asdict())
+
+
+def _result(said: bytes) -> TurnResult:
+    # Libraries may have said something before.
+    fields = json.loads(said.decode().splitlines()[-1] if said else "")
+    cause = fields.pop("cause")
+    return TurnResult(cause=None if cause is None else Cause(cause), **fields)

@@ -1,0 +1,49 @@
+"""The child process in which a suspect is tried: one turn, and nothing else (``worker/pipeline/trials.py``).
+
+It ends with its parent: without it nobody would count how it ended.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import pickle
+import signal
+import sys
+
+from worker import bootstrap
+from worker.domain.conversation import Conversation
+from worker.observability import logs
+from worker.pipeline import failpoints
+from worker.pipeline.trials import Task, told
+
+_PR_SET_PDEATHSIG = 1
+
+
+def main() -> int:
+    """Run the turn that the parent names. Returns the exit status."""
+    parent = os.getppid()
+    _end_with_parent(parent)
+    # Only the parent can write to it.
+    task = Task(*pickle.load(sys.stdin.buffer))  # noqa: S301
+    logs.configure(task.settings.worker, task.settings.privacy)
+    failpoints.arm_for_event(task.settings.worker.crash_at)
+    parts = bootstrap.build(task.settings, ahead=task.ahead, alone=True)
+    try:
+        result = parts.turns.run_alone(Conversation.of_name(task.conversation), task.token)
+    finally:
+        parts.close()
+    print(told(result), flush=True)
+    return 0
+
+
+def _end_with_parent(parent: int) -> None:
+    if sys.platform == "linux":
+        # The kernel looks at the thread that started this process, and that one waits for its end.
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
+    if os.getppid() != parent:
+        sys.exit("the parent ended before its child began")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
