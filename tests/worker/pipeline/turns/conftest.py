@@ -178,7 +178,7 @@ def stand_still(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, Callable[[], 
     def at(point: str, meanwhile: Callable[[], object]) -> None:
         left = [meanwhile]
 
-        def reached(here: str) -> None:
+        def reached(here: str, _event_id: str | None = None) -> None:
             if here == point and left:
                 left.pop()()
 

@@ -151,7 +151,7 @@ def test_one_is_tried_at_a_time_and_another_waits_without_cost(patient, say, sus
 
 
 def test_a_process_that_ends_takes_its_child_along_and_that_is_no_evidence(
-    patient, say, suspect, store, eventually, make_shop, journal_key
+    patient, say, suspect, store, eventually, make_shop, journal_key, upstreams
 ):
     shop = patient()
     suspect(shop, say("hi", event_id="e1"))
@@ -164,6 +164,7 @@ def test_a_process_that_ends_takes_its_child_along_and_that_is_no_evidence(
     trial.join()
     assert said[0].startswith("left to another turn")
     assert (children(), store.redis.hget(journal_key, "killed_alone")) == ([], None)
+    upstreams.clear_faults()
     assert make_shop().work() == ["answered"]
 
 
