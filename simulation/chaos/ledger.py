@@ -184,7 +184,9 @@ def draw_up(
         waits=waits,
         late=sum(wait > _PROMPT_SECONDS for wait in waits) if nothing_else else 0,
         workers_ended=_number_of(incidents, ENDED_BY_ITSELF),
-        recovery_seconds=tuple(seconds_to_recover(log, deaths)),
+        recovery_seconds=tuple(
+            seconds_to_recover(log, deaths, [(each.began_at, each.ended_at) for each in outages.seen])
+        ),
         resume_seconds=tuple(seconds_to_resume(log, [incident.at for incident in incidents.of("Redis back")])),
         longest_ask_seconds=longest_answered_ask(log),
         consent=of_consent,

@@ -96,7 +96,7 @@ class Product:
             consents,
             Still(),
         )
-        self._turn = Turn(self.settings, self.store, asking, self._channel, reach, consents, Still())
+        self._turn = Turn(self.settings, self.store, asking, self._channel, reach, consents, jitter=Still())
 
         self.begin()
         for name in names:

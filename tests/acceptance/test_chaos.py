@@ -162,6 +162,16 @@ def test_recovery_counts_from_the_death_to_the_next_call_of_each_conversation_he
     ]
     assert seconds_to_recover(Log((), calls), [10.5]) == [7.0]
     assert seconds_to_recover(Log((), calls), [12.0]) == [], "no call was under way then"
+    assert seconds_to_recover(Log((), calls), [10.5], [(11.0, 12.0)]) == [], "an upstream kept it waiting"
+    assert seconds_to_recover(Log((), calls), [10.5], [(9.0, 10.4), (17.6, 30.0)]) == [7.0]
+
+
+def test_recovery_does_not_count_what_had_nothing_left_to_do():
+    cut = act("e0", at=10.0)
+    cut.client_gone, cut.acted, cut.end_wall = True, False, 11.0
+    calls, trigger = [cut, ask("a", at=70.0)], event("e0", "event_trigger", at=9.0)
+    assert seconds_to_recover(Log([trigger, chat("a", at=69.0)], calls), [10.5]) == []
+    assert seconds_to_recover(Log([trigger, chat("a", at=10.4)], calls), [10.5]) == [59.5]
 
 
 def test_resuming_counts_to_the_first_call_after_redis_is_back():

@@ -12,7 +12,7 @@ from redis import Redis
 from config import sections
 from config.celery import NO_QUEUE
 from worker.domain.conversation import Conversation
-from worker.domain.vocabulary import OUTREACH, Lane
+from worker.domain.vocabulary import OUTREACH, TURNS, Lane
 from worker.store.conversations.fair_room import Wish, in_turn, share
 from worker.store.faces.face import Words
 from worker.store.keys import Keys, Shard
@@ -25,6 +25,9 @@ from worker.store.redis.scripts import Scripts
 from worker.store.redis.troubles import trouble_of
 
 _log = logging.getLogger("parley.upkeep")
+
+# So many doorbells that wait are looked at at once.
+_FEW = 10
 
 _Found = tuple[str, float, tuple[Conversation, Lane]]
 
@@ -124,6 +127,7 @@ class Agenda:
         shards = self.look().shards if shards is None else shards
         if not shards:
             return []
+        grace_ms = self._grace_before_next_ring()
         in_queue = self._doorbells.backlog([OUTREACH]) if outreach else 0
         # Some more than their part of the room: the oldest of a persona are not spread evenly.
         places = max(4, 3 * self._outreach_limit // len(shards)) if outreach else 0
@@ -132,7 +136,7 @@ class Agenda:
             self._ring.call(
                 shard,
                 most=limit,
-                grace_ms=self._grace_ms,
+                grace_ms=grace_ms,
                 grace_limit_ms=self._grace_limit_ms,
                 places=places,
                 in_queue=in_queue,
@@ -161,6 +165,11 @@ class Agenda:
     def give_back(self, conversation: Conversation) -> None:
         """Outreach whose doorbell found no room in a process goes back to its place, and gets another one."""
         self._wake.run(self._keys.of(conversation), held_for="", names=[conversation.name])
+
+    def _grace_before_next_ring(self) -> int:
+        # Where hardly anything waits, a doorbell that no worker has looked at was lost. Another broker is not asked.
+        waits = not self._sees_accept or self._doorbells.backlog([TURNS]) > _FEW
+        return self._grace_ms if waits else self._grace_ms // 4
 
     def _take(self, shards: Sequence[Shard], rooms: dict[int, dict[str, int]]) -> list[Sequence[str]]:
         calls = []
