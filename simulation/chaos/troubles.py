@@ -180,11 +180,11 @@ def _kill_receiver(stage: Stage) -> None:
         stage.later(stage.dice.uniform(*_RECEIVER_AWAY_SECONDS), stage.push.start_receiver)
 
 
-def _kill_doors(stage: Stage, lease_seconds: float) -> None:
+def _kill_doors(stage: Stage) -> None:
     if stage.push:
         _kill_receiver(stage)
         stage.push.kill_senders(2)
-        _kill_redis(stage, lease_seconds)
+        _kill_redis(stage)
         stage.incidents.note("sender, receiver and store killed at once")
 
 
@@ -252,7 +252,7 @@ def troubles(
         "receiver": every(15.0, _kill_receiver, hints_only=True),
         "doors": Trouble(
             45.0 * pace,
-            lambda stage: _kill_doors(stage, lease_seconds),
+            _kill_doors,
             hints_only=True,
             not_during=lambda stage: not (stage.store_is_well and _sends(stage)),
         ),
