@@ -14,6 +14,7 @@ from simulation.explore.mutation import Mutation
 from simulation.explore.scripts import COPY, LOOK, RETURN
 from worker.store.redis.ahead import KEY, AheadRedis
 from worker.store.redis.connection_stack import as_read
+from worker.store.redis.lua_library import as_carried
 
 Words = tuple[Any, ...]
 Copy = tuple[str, ...]
@@ -139,7 +140,7 @@ class ExploredRedis(AheadRedis):
 
     def _load(self, given: str | bytes) -> Loaded:
         text = given.decode() if isinstance(given, bytes) else given
-        name = next(name for name, body in self._bodies.items() if text.endswith(body))
+        name = next(name for name, body in self._bodies.items() if text.endswith(as_carried(body, text)))
         mutated = self.mutation.of(text) if self.mutation else text
         script = Loaded(name, self._answer(("SCRIPT", "LOAD", mutated)))
         self.known_scripts[hashlib.sha1(text.encode()).hexdigest()] = script

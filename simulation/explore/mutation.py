@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from importlib import resources
 
+from worker.store.redis.lua_library import as_carried
+
 
 @dataclass(frozen=True)
 class Mutation:
@@ -29,9 +31,10 @@ class Mutation:
         if self.file.startswith("lib/"):
             # A script carries those parts of a library that it needs, without the comments.
             return text.replace(self.old, self.new)
-        if not text.endswith(self._body):
+        body = as_carried(self._body, text)
+        if not text.endswith(body):
             return text
-        return text.removesuffix(self._body) + self._body.replace(self.old, self.new)
+        return text.removesuffix(body) + as_carried(self._body.replace(self.old, self.new), text)
 
     @cached_property
     def _body(self) -> str:

@@ -35,6 +35,15 @@ def needed(libraries: Iterable[str], script: str) -> str:
     return complete(libraries, "", (), script).removesuffix(script)
 
 
+def as_carried(script: str, text: str) -> str:
+    """How ``script`` stands at the end of ``text``, which ``complete`` has made: it says ``rare.NAME`` otherwise."""
+
+    def said(found: re.Match[str]) -> str:
+        return f"rarely('{found[1]}')" if f"  if name == '{found[1]}' then\n" in text else found[1]
+
+    return _RARE.sub(said, script)
+
+
 def complete(prelude: Iterable[str], between: str, libraries: Iterable[str], script: str) -> str:
     """``script`` behind the definitions that it uses: those of ``prelude``, then ``between`` as it is, then those of
     ``libraries``.
