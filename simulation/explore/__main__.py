@@ -8,6 +8,7 @@ import time
 
 from simulation.explore import campaign
 from simulation.explore.campaign import Found
+from simulation.explore.seeded_mutations import MANY
 
 
 def main() -> int:
@@ -17,6 +18,8 @@ def main() -> int:
         found = campaign.replay(options.replay)
         print(found or "nothing is broken")
         return int(bool(found))
+    if options.mutations:
+        return _hunt(options)
     print(f"exploring from seed {options.seed} for {options.seconds:g} s in {options.processes} processes", flush=True)
     return _say(campaign.explore(options.seed, options.seconds, options.processes))
 
@@ -29,12 +32,26 @@ def _say(found: Found) -> int:
     return int(bool(found.failures))
 
 
+def _hunt(options: argparse.Namespace) -> int:
+    missed = 0
+    for mutation, found in campaign.hunt(MANY, options.seed, options.seconds, options.processes):
+        missed += not found.failures
+        word = f"found in run {found.runs}, step {found.steps}" if found.failures else f"NOT FOUND in {found.runs} runs"
+        print(f"{mutation.file}: {mutation.says}: {word}", flush=True)
+        if options.stories and found.stories:
+            print(found.stories[0], flush=True)
+    print(f"{len(MANY) - missed} of {len(MANY)} faults were found")
+    return int(bool(missed))
+
+
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m simulation.explore", description=__doc__)
     parser.add_argument("--seed", type=int, default=int(time.time()), help="the first seed; by default the time")
     parser.add_argument("--seconds", type=float, default=60.0, help="for how long (60)")
     parser.add_argument("--processes", type=int, default=2, help="in how many processes (2)")
     parser.add_argument("--replay", metavar="SEED[:STEPS]", help="see one run again, as a failure says")
+    parser.add_argument("--mutations", action="store_true", help="put faults into the scripts and see which are found")
+    parser.add_argument("--stories", action="store_true", help="with --mutations: tell each of them")
     return parser.parse_args()
 
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 import itertools
 import multiprocessing
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 
 from simulation.explore import random_runs
 from simulation.explore.machine import Machine
 from simulation.explore.mutation import Mutation
-from simulation.explore.product import ExploredServer, Product
-from simulation.explore.random_runs import Failure
+from simulation.explore.product import ExploredServer
+from simulation.explore.random_runs import Failure, Machines
 from simulation.explore.shrinking import numbers, shrink
 from simulation.explore.story import numbers_of, ranges, story
 from simulation.explore.world import Choice
@@ -56,24 +56,30 @@ def explore(
         return sum((part.result() for part in parts), Found())
 
 
+def hunt(mutations: Sequence[Mutation], seed: int, seconds: float, processes: int) -> Iterator[tuple[Mutation, Found]]:
+    """What runs by chance find of each fault, in at most so many seconds for each."""
+    with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn")) as pool:
+        parts = [pool.submit(_part, seed, 1, seconds, mutation, 1) for mutation in mutations]
+        for mutation, part in zip(mutations, parts, strict=True):
+            yield mutation, part.result()
+
+
 def _part(seed: int, stride: int, seconds: float, mutation: Mutation | None, most_failures: int) -> Found:
-    runs = failures = 0
-    stories: list[str] = []
+    runs = steps = 0
+    failures: list[Failure] = []
     with ExploredServer() as server:
-        machine = Machine(Product(server.url, mutation=mutation))
+        machines = Machines(server.url, mutation)
         begun_at = time.monotonic()
         for number in itertools.count(seed, stride):
-            if time.monotonic() - begun_at > seconds or failures >= most_failures:
+            if time.monotonic() - begun_at > seconds or len(failures) >= most_failures:
                 break
             runs += 1
-            failure = random_runs.run(machine, number)
-            if failure is not None:
-                failures += 1
-                steps = machine.steps
-                stories.append(told(machine, failure))
-                machine.steps = steps
-        machine.product.close()
-        return Found(runs, machine.steps, time.monotonic() - begun_at, failures, tuple(stories))
+            if failure := random_runs.run(machines.of(number), number):
+                failures.append(failure)
+        spent, steps = time.monotonic() - begun_at, machines.steps
+        stories = tuple(told(machines.of(failure.seed), failure) for failure in failures[:_TOLD])
+        machines.close()
+        return Found(runs, steps, spent, len(failures), stories)
 
 
 def told(machine: Machine, failure: Failure) -> str:
@@ -90,10 +96,11 @@ def replay(text: str) -> str:
     """
     seed, _, kept = text.partition(":")
     with ExploredServer() as server:
-        machine = Machine(Product(server.url))
+        machines = Machines(server.url)
+        machine = machines.of(int(seed))
         steps: Sequence[Choice] = random_runs.steps_of(machine, int(seed))
         if kept:
             steps = [steps[number] for number in numbers_of(kept)]
         said, taken = random_runs.again(machine, random_runs.scenario_of(int(seed)), tuple(steps))
-        machine.product.close()
+        machines.close()
     return story(Failure(int(seed), said, taken), f"python -m simulation.explore --replay {text}") if said else ""

@@ -27,7 +27,6 @@ ACTS = ("claim", "hand back joined", "hand back last", "hand back none", "seal",
 # How far the clock may move, in milliseconds; the next moment is that of the agenda.
 MOVES = {"little": 2_100, "lease": 6_100, "far": 11_000}
 STEP_BACK_MS = 7_000
-_NOT_TWICE = ("note",)
 # A process renews its lease after so long.
 _RENEWAL_MS = 1_000
 
@@ -60,8 +59,9 @@ def _of_workers(scenario: Scenario, world: World) -> Iterator[Choice]:
                 if lead in world.futile:
                     continue
                 yield Choice(worker.name, "begins", lead.name)
-                if LOST in faults:
-                    yield Choice(worker.name, "begins, answer lost", lead.name)
+                for fault in (LOST, TWICE):
+                    if fault in faults:
+                        yield Choice(worker.name, f"begins, {fault}", lead.name)
         elif worker.beginning:
             yield Choice(worker.name, "begins again")
         elif worker.turn:
@@ -74,10 +74,9 @@ def _of_turn(worker: Worker, turn: Running, world: World, faults: tuple[str, ...
     request, came = turn.came.request, turn.came
     if isinstance(request, Command):
         yield Choice(worker.name, request.name)
-        if LOST in faults:
-            yield Choice(worker.name, f"{request.name}, answer lost")
-        if TWICE in faults and request.name not in _NOT_TWICE:
-            yield Choice(worker.name, f"{request.name}, arrives twice")
+        for fault in (LOST, TWICE):
+            if fault in faults:
+                yield Choice(worker.name, f"{request.name}, {fault}")
     else:
         verb = "asks" if isinstance(request, Ask) else "sends"
         held = not came.lost and world.passed < came.valid_until

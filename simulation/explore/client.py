@@ -44,7 +44,7 @@ class ExploredRedis(AheadRedis):
     """``instead``: makes the commands while it is set; None: they are made at once.
 
     ``mutation``: a fault that is put into the scripts, before the first of them is run. ``now_ms``: what the clock
-    says. ``copies``: whether all keys are copied after each script.
+    says. ``copies``: whether all keys are copied after each script. ``last``: the script that was run last.
 
     What an exploration does at each step goes along with the scripts: before one the clock, or the return to a copy;
     behind one the look. So a step is one round trip.
@@ -54,6 +54,7 @@ class ExploredRedis(AheadRedis):
     mutation: Mutation | None = None
     now_ms = 0
     copies = False
+    last: Command | None = None
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -100,6 +101,7 @@ class ExploredRedis(AheadRedis):
         """Run a script, whoever has sent it."""
         behind = [self._own_script(LOOK, "")] + ([self._own_script(COPY)] if self.copies else [])
         answer, looked, *copied = self._exchange(command.words, *behind)
+        self.last = command
         self._looked, self._copied = looked, tuple(copied[0]) if copied else None
         if isinstance(answer, Exception):
             raise answer

@@ -10,7 +10,7 @@ from datetime import timedelta
 
 from simulation.explore.choices import CRASH
 from simulation.explore.client import Command
-from simulation.explore.ledger import Accepted, Call, Ledger, Violation, answered_by
+from simulation.explore.ledger import Accepted, Call, Ledger, Violation, answered_by, number_of
 from simulation.explore.look import Look
 from simulation.explore.machine import Machine
 from simulation.explore.replay import Ask
@@ -66,16 +66,12 @@ class _Run:
                 self.take("clock", "next")
             if self.world.now > last:
                 break
-            for lead in self._rung():
+            self.take("beat", "rings")
+            for lead in self.world.rung:
                 self.take(self.world.workers[0].name, "begins", lead.name)
                 self._finish_turn(self.world.workers[0].name)
         waiting = ", ".join(lead.name for lead in self.world.waiting)
         raise Violation(f"{waiting} waits for ever: {_LOOKS} looks at the agenda, or a day, end nothing")
-
-    def _rung(self) -> list[Conversation]:
-        self._taken(Choice("beat", "rings"))
-        self._machine.steps += 1
-        return [lead for lead, _ in self._machine.product.store.agenda.claim_due()]
 
     def _finish_turn(self, name: str) -> None:
         while (turn := self.world.worker(name).turn) is not None:
@@ -105,7 +101,7 @@ def _explained(event: Accepted, ledger: Ledger, journal: Mapping[str, str], now:
     cause = reason.cause if reason else None
     delivered = [call for call in ledger.calls if call.kind == "send" and call.acted and event.event_id in call.events]
     if fate in ("answered", "joined"):
-        if cause is not None:
+        if cause is not None and not (cause is Cause.INTERRUPTED and _later_chat(event, ledger)):
             raise Violation(f"{event.event_id} is {fate} for {cause}, and nothing of that kind happened")
         if not delivered:
             raise Violation(f"{event.event_id} is {fate}, and no answer to it was delivered")
@@ -145,6 +141,7 @@ _ENDS: dict[tuple[str, Cause | None], Callable[[Accepted, Ledger], bool]] = {
     ("dead", Cause.OUTCOME_UNKNOWN): lambda event, ledger: (
         event.kind == "event_trigger" and event.lead in ledger.trouble
     ),
+    ("dead", Cause.DELIVERY_UNCONFIRMED): _in_trouble(""),
     ("skipped", Cause.NUDGE_UNKNOWN): _in_trouble("follow_up"),
     ("dead", Cause.POISON_ASKING): _in_trouble(""),
     ("dead", Cause.POISON_DELIVERING): _in_trouble(""),
@@ -183,10 +180,12 @@ def _answers(ledger: Ledger, lead: Conversation) -> None:
     for call in _acted(ledger, lead, "send"):
         keys.setdefault(call.text, set()).add(call.key)
         for event_id in answered_by(call.text):
-            answers.setdefault(event_id, set()).add(call.text)
-    for event_id, texts in answers.items():
-        if len(texts) > 1:
-            raise Violation(f"{lead.name} got {len(texts)} answers to {event_id}: {', '.join(sorted(texts))}")
+            answers.setdefault(event_id, set()).add(number_of(call.text))
+    for event_id, numbers in answers.items():
+        if len(numbers) > 1:
+            raise Violation(
+                f"{lead.name} got {len(numbers)} answers to {event_id}, numbers {', '.join(sorted(numbers))}"
+            )
     for text, own in keys.items():
         if len(own) > 1 and answered_by(text):
             raise Violation(f"the answer {text!r} was delivered under {len(own)} idempotency keys")

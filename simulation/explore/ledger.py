@@ -75,9 +75,15 @@ class Ledger:
         return [event_id for call in acted for event_id in call.events]
 
 
-def answer_to(events: tuple[str, ...], number: int) -> str:
+def answer_to(events: tuple[str, ...], number: int, bubbles: int) -> tuple[str, ...]:
     """The persona's words: they name what they answer, and no two answers are alike."""
-    return f"to {'+'.join(events)} #{number}"
+    return tuple(f"to {'+'.join(events)} #{number}.{bubble}" for bubble in range(1, bubbles + 1))
+
+
+def number_of(text: str) -> str:
+    """Which answer of the persona a delivery brings, '' = none."""
+    found = re.match(r"to \S+ #(\d+)", text)
+    return found[1] if found else ""
 
 
 def answered_by(text: str) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from simulation.explore import other_steps, promises, turn_steps
 from simulation.explore.choices import CRASH, HAND_OVER
+from simulation.explore.ledger import Violation
 from simulation.explore.product import Product
 from simulation.explore.world import Budget, Choice, World
 from worker.domain.conversation import Conversation
@@ -23,7 +24,12 @@ class Machine:
         self.steps += 1
         futile = world.futile if choice.what.startswith("begins") else ()
         numbered = replace(world.ledger, step=world.ledger.step + 1)
-        world = self._taken(replace(world, futile=futile, ledger=numbered), choice)
+        try:
+            world = self._taken(replace(world, futile=futile, ledger=numbered), choice)
+        except Violation:
+            raise
+        except Exception as error:
+            raise Violation(f"a step fails, {choice}: {error!r}") from error
         return promises.of_store(paid(world, choice), self.product.look())
 
     def _taken(self, world: World, choice: Choice) -> World:
@@ -53,12 +59,12 @@ class Machine:
     def _worked(self, world: World, choice: Choice) -> World:
         worker, product = world.worker(choice.who), self.product
         match choice.what:
-            case "begins" | "begins, answer lost":
-                lead = Conversation.of_name(choice.about)
-                return turn_steps.begin(product, world, worker, lead, lost=choice.what != "begins")
             case "begins again":
                 assert worker.beginning is not None, "it has begun"
-                return turn_steps.begin(product, world, worker, worker.beginning[0], lost=False)
+                return turn_steps.begin(product, world, worker, worker.beginning[0], "")
+            case str() as what if what.startswith("begins"):
+                fault = what.partition(", ")[2]
+                return turn_steps.begin(product, world, worker, Conversation.of_name(choice.about), fault)
             case "asks" | "sends":
                 return turn_steps.call(product, world, worker, choice.about)
             case "asks late" | "sends late":
@@ -72,10 +78,7 @@ class Machine:
             case str() as what if what == HAND_OVER:
                 return turn_steps.hand_over(product, world, worker)
             case what:
-                _, _, fault = what.partition(", ")
-                return turn_steps.script(
-                    product, world, worker, lost=fault == "answer lost", twice=fault == "arrives twice"
-                )
+                return turn_steps.script(product, world, worker, what.partition(", ")[2])
 
 
 def paid(world: World, choice: Choice) -> World:

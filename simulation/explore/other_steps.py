@@ -6,10 +6,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
+from simulation.explore import promises
 from simulation.explore.choices import MOVES, STEP_BACK_MS
 from simulation.explore.ledger import Accepted, Ledger, Stop, Violation
+from simulation.explore.look import Look
 from simulation.explore.product import Product
-from simulation.explore.world import World
+from simulation.explore.world import Packet, World
 from worker.domain.conversation import Conversation
 from worker.domain.events import AiOpener, ChannelContext, EventTrigger, FollowUp, InboundChat, StoredEvent
 from worker.store.operator.takeovers import Answer
@@ -112,14 +114,26 @@ _ACTS: dict[str, Callable[[Product, World, Conversation], Ledger]] = {
 
 def ring(product: Product, world: World) -> World:
     """Beat looks at the agenda. Its doorbells are hints, and any worker may begin without one."""
-    product.store.agenda.claim_due()
-    return world
+    rung = tuple(lead for lead, _ in product.store.agenda.claim_due())
+    return replace(world, rung=rung)
 
 
 def bring_again(product: Product, world: World, number: int) -> World:
     """The network brings a copy of what was sent before."""
-    product.run(world.late[number].command)
+    packet, before = world.late[number], product.look()
+    product.run(packet.command)
+    if packet.command.name == "begin" and not _is_remembered(packet, before):
+        # It begins a turn that nobody runs, as if its worker had crashed at once.
+        world = replace(world, ledger=replace(world.ledger, trouble=world.ledger.trouble | {packet.lead}))
+    else:
+        promises.of_repetition(before, product.look(), packet.command.name)
     return replace(world, late=(*world.late[:number], *world.late[number + 1 :]))
+
+
+def _is_remembered(packet: Packet, look: Look) -> bool:
+    # The store knows the token of the turn that is under way, and of those that ended last.
+    state = look.conversations.get(packet.lead.name, {})
+    return packet.token in (state.get("owner"), state.get("settled_by"), state.get("held_by"))
 
 
 def move(product: Product, world: World, how: str) -> World:

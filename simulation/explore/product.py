@@ -69,8 +69,11 @@ class _NoImages:
 
 
 class Product:
-    """Everything of Parley that an exploration runs. ``settings``: replace the usual ones. ``mutation``: a fault that
-    is put into the scripts."""
+    """Everything of Parley that an exploration runs.
+
+    ``settings``: replace the usual ones. ``mutation``: a fault that is put into the scripts. ``bubbles``: of each
+    answer of the persona; more than one where they are sent one by one.
+    """
 
     def __init__(self, url: str, settings: Mapping[str, Any] | None = None, mutation: Mutation | None = None) -> None:
         logging.getLogger("parley").setLevel(logging.CRITICAL)
@@ -81,6 +84,7 @@ class Product:
         self.redis.mutation = mutation
         # A process remembers it for some seconds: then a turn that runs again would not make the same calls.
         setattr(self.store.processes, "all_know_names", lambda: True)  # noqa: B010 - no part of the product asks for it
+        self.bubbles = 2 if self.settings.pacing.enabled else 1
         self.ttl_ms = self.settings.lease.ttl_ms
         self._keeper = LeaseKeeper(self.store.steps.renew, self.settings.lease.ttl_seconds, 1.0)
         self._persona, self._channel = Persona(), Channel()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 
+from simulation.explore.client import Command
 from simulation.explore.ledger import Accepted, Ledger, Stop, Violation
 from simulation.explore.look import Look
 from simulation.explore.replay import Ask
@@ -22,6 +23,9 @@ def of_grant(world: World, grant: Grant, *, repeated: bool) -> World:
     before = fences.get(name, 0)
     if grant.fence <= before and not (repeated and grant.fence == before):
         raise Violation(f"the fence of {name} does not grow: {grant.fence} after {before}")
+    ends_early = grant.interrupted or grant.unwanted or rules_of(grant.head.kind).by_operator
+    if world.holds.get(name, 0) > world.now and not repeated and not ends_early:
+        raise Violation(f"{name} is held for {world.holds[name] - world.now} ms more, and a turn begins")
     return replace(world, ledger=replace(world.ledger, fences={**fences, name: grant.fence}))
 
 
@@ -63,13 +67,45 @@ def of_send(world: World, turn: Running, name: str, *, late: bool) -> None:
         _not_stopped(ledger, turn.lead, "opted_out", turn.stored, "sent")
 
 
+def of_repetition(before: Look, after: Look, script: str) -> None:
+    """A script that comes again for one call changes nothing; it may renew the lease."""
+    was, found = _lasting(before), _lasting(after)
+    if was != found:
+        keys = sorted(key for key in was.keys() | found.keys() if was.get(key) != found.get(key))
+        changed = [
+            f"{key} {field}: {was.get(key, {}).get(field)} -> {found.get(key, {}).get(field)}"
+            for key in keys
+            for field in sorted(was.get(key, {}).keys() | found.get(key, {}).keys())
+            if was.get(key, {}).get(field) != found.get(key, {}).get(field)
+        ]
+        raise Violation(f"{script} that came again has changed {'; '.join(changed)}")
+
+
+def _lasting(look: Look) -> dict[str, dict[str, str]]:
+    lasting: dict[str, dict[str, str]] = {}
+    for key, (kind, content) in look.keys.items():
+        if kind == "hash":
+            fields = {name: value for name, value in look.hash(key).items() if name != "lease_until"}
+            lasting[key] = fields
+        elif kind in ("list", "set"):
+            lasting[key] = {str(place): value for place, value in enumerate(content)}
+        elif kind == "zset":
+            lasting[key] = dict.fromkeys(look.scores(key), "")
+    return lasting
+
+
 def _alone(world: World, turn: Running, name: str) -> None:
     for other in world.workers:
         own = other.turn
-        if other.name == name or own is None or own.lead != turn.lead:
+        if other.name == name or own is None or own.lead != turn.lead or _has_ended(own):
             continue
         if not own.came.lost and world.passed < own.came.valid_until:
             raise Violation(f"workers {name} and {other.name} both hold {turn.lead.name}, and {name} makes a call")
+
+
+def _has_ended(turn: Running) -> bool:
+    # In the store it has let go of its lease, and it makes no further call.
+    return turn.unheard and isinstance(turn.came.request, Command) and turn.came.request.name in ("settle", "hold")
 
 
 def _in_order(ledger: Ledger, lead: Conversation, events: tuple[str, ...]) -> None:
@@ -105,7 +141,9 @@ def of_store(world: World, look: Look) -> World:
     _indexes(look)
     leads = tuple(sorted({event.lead for event in ledger.events if look.inboxes.get(event.lead.name)}))
     due = tuple(sorted(look.agenda.values()))
-    return replace(world, ledger=replace(ledger, fates=fates, replies=replies), waiting=leads, due=due)
+    holds = {name: int(state["hold_until"]) for name, state in look.conversations.items() if "hold_until" in state}
+    ledger = replace(ledger, fates=fates, replies=replies)
+    return replace(world, ledger=ledger, waiting=leads, due=due, holds=holds)
 
 
 def _one_fate(event: Accepted, look: Look, fates: dict[str, str], waits: set[tuple[str, str]]) -> None:

@@ -3,21 +3,38 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 from simulation.explore import ending
 from simulation.explore.choices import ACTS, FAULTS, MOVES, choices
 from simulation.explore.ledger import Violation
 from simulation.explore.machine import Machine, is_fault
+from simulation.explore.mutation import Mutation
+from simulation.explore.product import PERSONAS, Product
 from simulation.explore.world import Budget, Choice, Scenario, World
 from worker.domain.conversation import Conversation
 
 ONE, TWO = Conversation("ava", "@one"), Conversation("bea", "@two")
 _KINDS = ("inbound_chat", "inbound_chat", "inbound_chat", "ai_opener", "event_trigger", "follow_up", "stop", "start")
+
+
+def _personas(**own: Any) -> dict[str, Any]:
+    return {name: {"api_key": f"ft_sk_{name}", **own} for name in PERSONAS}
+
+
 # How often something of each kind happens, of what may happen.
 _WEIGHTS = {"producer": 3.0, "operator": 0.3, "beat": 0.5, "network": 1.0, "clock": 0.6}
 _WORKER, _FAULT = 6.0, 0.25
+# What runs of different seeds are set to, in turn.
+VARIANTS: tuple[Mapping[str, Any], ...] = (
+    {},
+    {"join": {"settle_seconds": 1.2, "max_events": 3}},
+    {"pacing": {"enabled": True}, "personas": _personas(interruptions="stop_rest")},
+    {"personas": _personas(unknown={"delivery": "hold"}), "join": {"settle_seconds": 0, "max_events": 1}},
+)
 # Steps before the end of a run.
 _LONGEST = 150
 
@@ -29,6 +46,28 @@ class Failure:
     seed: int
     said: str
     steps: tuple[Choice, ...]
+
+
+class Machines:
+    """A machine for each variant of the settings, on one server. ``mutation``: a fault in its scripts."""
+
+    def __init__(self, url: str, mutation: Mutation | None = None) -> None:
+        self._products = [Product(url, settings, mutation) for settings in VARIANTS]
+        self._machines = [Machine(product) for product in self._products]
+
+    def of(self, seed: int) -> Machine:
+        """The one for runs of this seed."""
+        return self._machines[seed % len(VARIANTS)]
+
+    @property
+    def steps(self) -> int:
+        """How many steps they took."""
+        return sum(machine.steps for machine in self._machines)
+
+    def close(self) -> None:
+        """Close all connections."""
+        for product in self._products:
+            product.close()
 
 
 def scenario_of(seed: int) -> Scenario:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from simulation.explore import promises
-from simulation.explore.choices import OUTCOMES
+from simulation.explore.choices import LOST, OUTCOMES, TWICE
 from simulation.explore.client import Command
 from simulation.explore.ledger import Call, Ledger, Violation, answer_to, answered_by
 from simulation.explore.product import Product
@@ -22,20 +22,24 @@ from worker.store.conversations.turn_steps import Grant
 _LETS_GO_ON = {"record": b"holder", "asking": b"asking"}
 
 
-def begin(product: Product, world: World, worker: Worker, lead: Conversation, *, lost: bool) -> World:
-    """A worker looks at a conversation. ``lost``: it does not hear the answer, and asks again later."""
+def begin(product: Product, world: World, worker: Worker, lead: Conversation, fault: str) -> World:
+    """A worker looks at a conversation. ``fault``: it does not hear the answer, and asks again later; or the network
+    keeps a copy."""
     number = worker.turns + (0 if worker.beginning else 1)
     token = f"{worker.name}{number}"
+    asked_at = worker.beginning[2] if worker.beginning else world.passed
     granted = product.store.steps.begin(lead, token)
-    if lost:
-        return _put(world, replace(worker, beginning=(lead, token), turns=number))
+    if fault == TWICE and product.redis.last is not None:
+        world = replace(world, late=(*world.late, Packet(product.redis.last, worker.name, lead, token)))
+    if fault == LOST:
+        return _put(world, replace(worker, beginning=(lead, token, asked_at), turns=number))
     after = replace(worker, beginning=None, turns=number)
     if not isinstance(granted, Grant):
         return replace(_put(world, after), futile=(*world.futile, lead))
     world = promises.of_grant(world, granted, repeated=worker.beginning is not None)
     if any(other.turn and other.turn.lead == lead for other in world.workers):
         world = in_trouble(world, lead)
-    return _go_on(product, world, after, granted, (), world.passed, begun=world.ledger.step, stored=world.ledger.step)
+    return _go_on(product, world, after, granted, (), asked_at, begun=world.ledger.step, stored=world.ledger.step)
 
 
 def call(product: Product, world: World, worker: Worker, outcome: str, *, late: bool = False) -> World:
@@ -51,7 +55,7 @@ def call(product: Product, world: World, worker: Worker, outcome: str, *, late: 
     request = turn.came.request
     answer: Answer | CallFailed | None
     if isinstance(request, Ask):
-        world, answer = _asked(world, turn, worker, request, outcome, late)
+        world, answer = _asked(product, world, turn, worker, request, outcome, late)
     else:
         assert isinstance(request, Send), "scripts have a step of their own"
         world, answer = _sent(world, turn, worker, request, outcome, late)
@@ -69,17 +73,17 @@ def look_at_lease(product: Product, world: World, worker: Worker) -> World:
     return _go_on(product, world, worker, turn.grant, turn.history, turn.begun_at, turn.begun, turn.stored)
 
 
-def script(product: Product, world: World, worker: Worker, *, lost: bool = False, twice: bool = False) -> World:
-    """The script that the turn runs next. ``lost``: its answer does not arrive, and it is sent again; ``twice``: the
-    network keeps a copy."""
+def script(product: Product, world: World, worker: Worker, fault: str) -> World:
+    """The script that the turn runs next. ``fault``: its answer does not arrive, and it is sent again; or the network
+    keeps a copy."""
     assert worker.turn is not None, "it runs"
     turn, command = worker.turn, worker.turn.came.request
     assert isinstance(command, Command), "calls have a step of their own"
     answer = product.run(command)
-    if lost:
-        return world
-    if twice:
-        world = replace(world, late=(*world.late, Packet(command, worker.name)))
+    if fault == LOST:
+        return _put(world, replace(worker, turn=replace(turn, unheard=True)))
+    if fault == TWICE:
+        world = replace(world, late=(*world.late, Packet(command, worker.name, turn.lead, turn.grant.token)))
     stored = turn.stored
     if command.name in _LETS_GO_ON and _first(answer) == _LETS_GO_ON[command.name].decode():
         stored = world.ledger.step
@@ -143,14 +147,14 @@ def _go_on(
 
 
 def _asked(
-    world: World, turn: Running, worker: Worker, request: Ask, outcome: str, late: bool
+    product: Product, world: World, turn: Running, worker: Worker, request: Ask, outcome: str, late: bool
 ) -> tuple[World, Answer | CallFailed]:
     acted = outcome in ("", "acts, answer lost")
     if acted:
         promises.of_ask(world, turn, worker.name, request, late=late)
     number = sum(call.kind == "ask" and call.acted and call.lead == turn.lead for call in world.ledger.calls) + 1
     call_ = Call("ask", turn.lead, request.events, acted, outcome, late)
-    answer = Answer((answer_to(request.events, number),)) if not outcome else _failure(outcome)
+    answer = Answer(answer_to(request.events, number, product.bubbles)) if not outcome else _failure(outcome)
     return _note(world, call_), answer
 
 

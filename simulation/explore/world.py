@@ -29,7 +29,7 @@ class Choice(NamedTuple):
 class Running:
     """A turn of a worker. ``begun_at``: by its process' clock. ``made_at``, ``renewals``: when it came to its next
     call, and how many renewals had come back by then. ``begun``, ``stored``: numbers of the steps with which it
-    began, and with which the store last let it go on."""
+    began, and with which the store last let it go on. ``unheard``: its next script was run, and it did not hear so."""
 
     lead: Conversation
     grant: Grant
@@ -40,15 +40,17 @@ class Running:
     renewals: int
     begun: int
     stored: int
+    unheard: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """A process with room for one turn. ``beginning``: lead and token of a begin whose answer it did not hear."""
+    """A process with room for one turn. ``beginning``: lead and token of a begin whose answer it did
+    not hear, and when it made that."""
 
     name: str
     turn: Running | None = None
-    beginning: tuple[Conversation, str] | None = None
+    beginning: tuple[Conversation, str, int] | None = None
     turns: int = 0
 
     @property
@@ -58,10 +60,13 @@ class Worker:
 
 
 class Packet(NamedTuple):
-    """A run of a script that was made, and that the network may bring to the server once more."""
+    """A run of a script that was made, and that the network may bring to the server once more. ``token``: of the turn
+    that made it."""
 
     command: Command
     by: str
+    lead: Conversation
+    token: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +84,8 @@ class Budget:
 class World:
     """``now``: the store's clock. ``stepped``: by how much it was set, so that processes count otherwise.
     ``waiting``: leads whose inbox is not empty, as it was last seen; ``futile``: those of them that no turn could begin
-    for, and nothing has happened since. ``due``: times on the agenda."""
+    for, and nothing has happened since. ``due``: times on the agenda. ``rung``: for whom beat has
+    rung last. ``holds``: name of a conversation to when its hold ends."""
 
     workers: tuple[Worker, ...]
     budget: Budget
@@ -89,6 +95,8 @@ class World:
     waiting: tuple[Conversation, ...] = ()
     futile: tuple[Conversation, ...] = ()
     due: tuple[int, ...] = ()
+    rung: tuple[Conversation, ...] = ()
+    holds: Mapping[str, int] = field(default_factory=dict)
     ledger: Ledger = field(default_factory=Ledger)
 
     @property
