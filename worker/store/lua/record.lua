@@ -29,7 +29,7 @@ local owner, owner_fence, taken_over, consent =
 local holder = owner == token and owner_fence == fence
 
 local answer, wanted = farewell == '', not reply
-sends = number(sends)
+sends = tonumber(sends) or 0
 if reply and answer and was_farewell and step ~= 'delivering' then
   -- A farewell of which nothing can have been sent.
   local doubts = redis.call('HMGET', journal, 'send_unknowns', 'sends_vanished', 'bubbles_sent')
@@ -39,46 +39,56 @@ if wanted and not holder then
   -- The answer of a caller that lost its lease must belong to this event, and not to one of the same id that was
   -- forgotten.
   local accepted = redis.call('HMGET', journal, 'accepted_at', 'first_accepted_at', 'accepted_as')
-  wanted = answer and is_accepted_as(accepted_at, unpack(accepted, 1, 3))
+  wanted = answer and rare.is_accepted_as(accepted_at, unpack(accepted, 1, 3))
+end
+
+-- Why nothing may be delivered, if so.
+local kept_back
+if holder then
+  if consent or only_opted_in then
+    local head = redis.call('HMGET', journal, 'kind', 'said')
+    kept_back = rare.unwanted_because(consent, head[1], head[2], silence, only_opted_in)
+  end
+  kept_back = kept_back or taken_over and 'taken_over'
+    or redis.call('HEXISTS', channel, 'channel_until') == 1 and 'closed'
 end
 
 -- First write: what a full store denies is done again after one that it allows.
 local function first_write(...)
   if type(redis.pcall(...)) == 'table' then
-    finish_even_when_full(conversation)
+    rare.finish_even_when_full(conversation)
     redis.call(...)
   end
 end
 
+-- Of the head, what is written at once.
+local learned = {}
 if wanted then
   -- A worker without ids that sends this reply again knows one name for it: then it has that name for all.
   reply, id = own_reply, ids_known and token or ''
   local at = stamp(now)
-  first_write('HSET', journal, 'reply', reply, 'replied_at', at, unpack(id ~= '' and {'reply_id', at .. ' ' .. id} or {}))
+  learned = {'reply', reply, 'replied_at', at}
+  if id ~= '' then learned[5], learned[6] = 'reply_id', at .. ' ' .. id end
   -- Delivering has a budget of its own.
-  if failed then redis.call('HDEL', journal, 'failures', 'failures_ms', 'failed') end
+  if failed then first_write('HDEL', journal, 'failures', 'failures_ms', 'failed') end
   if was_farewell then
-    redis.call('HDEL', journal, 'farewell', 'sends', 'sends_handed_over')
+    first_write('HDEL', journal, 'farewell', 'sends', 'sends_handed_over')
     sends = 0
   end
-  if farewell == '1' then redis.call('HSET', journal, 'farewell', 1) end
-  note(timeline, now, holder and 'replied' or 'replied late')
+  if farewell == '1' then learned[#learned + 1], learned[#learned + 2] = 'farewell', '1' end
 end
+local delivering = step == 'delivering'
+if holder and (kept_back or not delivering) then
+  learned[#learned + 1], learned[#learned + 2] = 'step', kept_back and 'replied' or 'delivering'
+  -- Said "holder" to the same caller before, who did not hear it: no send came of that.
+  learned[#learned + 1], learned[#learned + 2] = 'sends', kept_back and sends - (delivering and 1 or 0) or sends + 1
+end
+if learned[1] then first_write('HSET', journal, unpack(learned)) end
+if wanted then note(timeline, now, holder and 'replied' or 'replied late') end
 if not holder then
   return {'lost', reply or '', id}
 end
 local lease_until = stamp(now + lease_ms)
 first_write('HSET', conversation, 'lease_until', lease_until)
 redis.call('ZADD', agenda, lease_until, name)
-local delivering, unwanted = step == 'delivering', nil
-if consent or only_opted_in then
-  local head = redis.call('HMGET', journal, 'kind', 'said')
-  unwanted = unwanted_because(consent, head[1], head[2], silence, only_opted_in)
-end
-if unwanted or taken_over or redis.call('HEXISTS', channel, 'channel_until') == 1 then
-  -- Said "holder" to the same caller before, who did not hear it: no send came of that.
-  redis.call('HSET', journal, 'step', 'replied', 'sends', stamp(sends - (delivering and 1 or 0)))
-  return {unwanted or taken_over and 'taken_over' or 'closed', reply, id}
-end
-if not delivering then redis.call('HSET', journal, 'step', 'delivering', 'sends', stamp(sends + 1)) end
-return {'holder', reply, id}
+return {kept_back or 'holder', reply, id}
