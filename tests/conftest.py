@@ -59,11 +59,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _nothing_from_outside() -> None:
-    """No settings of the machine's own, and no proxy before servers on loopback."""
+def _nothing_from_outside(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """No settings of the machine's own, no proxy before servers on loopback, and none of the machine's certificates:
+    each client of httpx would read them all again, thousands of times and for longer than most calls take."""
     for name in list(os.environ):
-        if name.startswith("PARLEY_") or name.lower() in ("http_proxy", "https_proxy", "all_proxy"):
+        if name.startswith("PARLEY_") or name.lower() in ("http_proxy", "https_proxy", "all_proxy", "ssl_cert_file"):
             del os.environ[name]
+    os.environ["SSL_CERT_DIR"] = str(tmp_path_factory.mktemp("no-certificates"))
 
 
 @pytest.fixture(scope="session")
