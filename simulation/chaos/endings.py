@@ -111,6 +111,13 @@ class Policies:
             return self._text_lost(message)
         return ending.cause != _NOT_FOUND or message.text in self._not_found
 
+    def allow_unsaid(self, lead: Lead, at: float, ending: Ending | None) -> bool:
+        """Whether what an operator said (``at``: first tried) may end like this without arriving, and did."""
+        end = (ending.fate, ending.cause) if ending else None
+        if end == _OPTED_OUT:
+            return self._out_until.get(lead, -math.inf) >= at
+        return end == _TO_DELIVER_IS_POISON
+
     def _did_not_want(self, message: Sent) -> bool:
         # A STOP ends like this itself, of other events only outreach that came or waited while the lead was out.
         wanted = not message.is_outreach or self._out_until.get(message.lead, -math.inf) < message.earliest

@@ -19,6 +19,7 @@ from simulation.judge.notices import Notices
 from simulation.judge.pushed import Pushed, Received
 from simulation.judge.recovery import longest_answered_ask, seconds_to_recover, seconds_to_resume
 from simulation.judge.repeats import repeats
+from simulation.judge.takeovers import Shift, Takeovers, takeovers
 from simulation.upstreams.call_log import Call
 
 _DEATHS = ("worker killed (kill -9)", "worker killed at a step")
@@ -44,7 +45,8 @@ class Ledger:
     ``longest_ask_seconds``: of the persona calls that were answered. ``confirmations_missing``: those of opt-outs whose
     conversation's timeline does not show that two workers vanished in their delivery. ``notices``: of a reader who was
     there all the time. ``pushed``: of a receiver that was killed like all others. ``senders_ended``: by themselves.
-    ``leases_lost``: of workers that lived and were not frozen.
+    ``leases_lost``: of workers that lived and were not frozen. ``takeovers``: of the operators; ``lines_lost``: what
+    they said that neither arrived nor ended as the policies allow.
     """
 
     verdict: Verdict
@@ -80,6 +82,8 @@ class Ledger:
     pushed: Pushed
     senders_ended: int
     leases_lost: int
+    takeovers: Takeovers
+    lines_lost: int
     incidents: Mapping[str, int]
     seconds: float
 
@@ -127,6 +131,11 @@ class Ledger:
             "refused notices listed wrongly": self.pushed.listed_wrongly,
             "pushed notices with a wrong signature": self.pushed.forged,
             "senders of notices ended by themselves": self.senders_ended,
+            "lines of operators that never arrived": self.lines_lost,
+            "lines of operators under another idempotency key": self.takeovers.other_key,
+            "lines of operators that a later one overtook": self.takeovers.overtaken,
+            "persona calls that began between claim and hand-back": self.takeovers.asked_meanwhile,
+            "acts of operators that were refused in a conversation of theirs": self.takeovers.refused,
         }
         return [f"{count} {what}" for what, count in promises.items() if count]
 
@@ -143,21 +152,26 @@ def draw_up(
     rules: Rules | None = None,
     received: Sequence[Received] = (),
     leases_lost: int = 0,
+    shifts: Sequence[Shift] = (),
 ) -> Ledger:
     """Compare the producer's log with the servers' logs, and both with what the system says of itself.
 
     ``sent``: all messages in the order of their numbers. ``calls``: by arrival. ``nothing_else``: there was no
     trouble but the outages, so that what waited has to be answered promptly after them. ``rules``: about consent and
     frequency. ``received``: what the receiver of notices wrote down. ``leases_lost``: see ``Ledger``.
-    Raises ``redis.RedisError``.
+    ``shifts``: of the operators. Raises ``redis.RedisError``.
     """
-    log, outages, rules = Log(sent, calls), outages or Outages(), rules or Rules()
+    said = [line.text for shift in shifts for line in shift.lines]
+    log, outages, rules = Log(sent, calls, said), outages or Outages(), rules or Rules()
     deaths = sorted(incident.at for incident in incidents.of(*_DEATHS))
     thawed_at = [incident.at for incident in incidents.of("thawed")]
-    lost, unanswered = _without_answer(log, Policies(log, outages, deaths, per_day=rules.per_day), subject)
+    policies = Policies(log, outages, deaths, per_day=rules.per_day)
+    lost, unanswered = _without_answer(log, policies, subject)
     found = repeats(log, thawed_at, event_id)
     of_consent = consent(log, rules, thawed_at)
-    words = {lead: Counter(subject.words(*lead)) for lead in {*found.asks, *found.sends, *of_consent.unconfirmed}}
+    of_operators = takeovers(log, shifts, thawed_at)
+    doubled = Counter(found.sends) + Counter(of_operators.again)
+    words = {lead: Counter(subject.words(*lead)) for lead in {*found.asks, *doubled, *of_consent.unconfirmed}}
     waits = tuple(outages.waits(sent))
     return Ledger(
         verdict=verdict_of(log),
@@ -171,8 +185,8 @@ def draw_up(
         triggers_under_other_id=found.other_id,
         asks_after_send=found.asks_after_send,
         asks_after_send_after_waking=found.asks_after_send_after_waking,
-        doubled_sends=sum(found.sends.values()),
-        unlisted_sends=sum(max(0, count - words[lead]["resent"]) for lead, count in found.sends.items()),
+        doubled_sends=sum(doubled.values()),
+        unlisted_sends=sum(max(0, count - words[lead]["resent"]) for lead, count in doubled.items()),
         sends_under_other_key=found.other_key,
         split_answers=found.split,
         misrouted=found.misrouted,
@@ -197,6 +211,11 @@ def draw_up(
         pushed=subject.pushed(received),
         senders_ended=_number_of(incidents, SENDER_ENDED_BY_ITSELF),
         leases_lost=leases_lost,
+        takeovers=of_operators,
+        lines_lost=sum(
+            not policies.allow_unsaid(lead, line.at, subject.ending_of(*lead, line.event_id))
+            for lead, line in of_operators.missing
+        ),
         incidents={kind: count for kind, count in incidents.counts().items() if kind not in _ENDS},
         seconds=seconds,
     )

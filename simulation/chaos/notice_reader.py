@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
 
-from simulation.judge.log import Lead
+from simulation.chaos.fates import Fates
 from simulation.judge.notices import Notices, Told, judge_notices
 from worker.domain.notices import Notice
 from worker.store import Store, StoreError
@@ -29,14 +28,14 @@ class NoticeReader:
         """Begin."""
         self._thread.start()
 
-    def stop(self, fates: Mapping[Lead, Sequence[tuple[str, str]]]) -> Notices:
+    def stop(self, fates: Fates) -> Notices:
         """Read what is left, and compare it with the fates of all events. Raises ``StoreError``."""
         self._stopped.set()
         if self._thread.is_alive():
             self._thread.join()
         while self._read():
             pass
-        return judge_notices(self._told, fates, self._dropped)
+        return judge_notices(self._told, fates.of_leads, self._dropped, fates.by_operators)
 
     def _run(self) -> None:
         while not self._stopped.wait(_LOOK_SECONDS):

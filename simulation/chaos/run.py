@@ -16,6 +16,7 @@ from simulation.chaos.feed import Feed
 from simulation.chaos.gate_watch import GateWatch
 from simulation.chaos.ledger import Ledger, draw_up
 from simulation.chaos.messages import CHARACTERS_PLATFORM, messages
+from simulation.chaos.operators import Acting, Operators
 from simulation.chaos.outages import Outages
 from simulation.chaos.push import Push
 from simulation.chaos.stage import Stage
@@ -60,7 +61,7 @@ class Plan:
     ``faults``: names from ``FAULTS``. ``app``: another Celery app to try instead of Parley. ``chats_only``: send no
     other events. ``old_version``: name of a commit; the workers begin as that version and are replaced one by one; when
     it does not know the Characters API, all personas have the Handshake API; when it does not know consent, no lead
-    opts out.
+    opts out; when it does not know what operators say, no operator claims a conversation.
     ``back``: they begin as this version and are replaced by the old one.
     ``lease_seconds``: the unit of long troubles, 0.4 of the lease of a conversation. ``process_seconds``: after so long
     a silence a process is taken for dead.
@@ -93,6 +94,11 @@ class Plan:
         """Whether notices are kept, read and pushed."""
         # Workers of an older version write none, and may refuse a setting that they do not know.
         return not (self.app or self.old_version)
+
+    @property
+    def operators(self) -> bool:
+        """Whether operators claim conversations: not where outages are all that may keep an answer back."""
+        return tuple(self.faults) != ("outage",)
 
     @property
     def per_day(self) -> int:
@@ -129,10 +135,13 @@ def run(plan: Plan, progress: Callable[[str], object] = str) -> Ledger:
         )
         stack.enter_context(system)
         stack.enter_context(patch.dict(os.environ, system.environment))
-        subject: Subject = OtherSubject(plan.app, system.redis.url) if plan.app else _parley(plan)
+        parley = None if plan.app else _parley(plan)
+        subject: Subject = parley or OtherSubject(plan.app, system.redis.url)
         stack.callback(subject.close)
         replica = stack.enter_context(_replica_of(system.redis)) if "replica" in plan.faults else None
-        return _Running(plan, system, subject, call_log, progress, characters, rules, old, replica).carry_out()
+        acting = parley.acts if parley and plan.operators and (old is None or old.knows_say) else None
+        running = _Running(plan, system, subject, call_log, progress, characters, rules, old, replica, acting)
+        return running.carry_out()
 
 
 def _parley(plan: Plan) -> ParleySubject:
@@ -159,6 +168,7 @@ class _Running:
         rules: Rules,
         old: Version | None,
         replica: EmbeddedRedis | None,
+        acting: Acting | None,
     ) -> None:
         self._plan = plan
         self._system = system
@@ -193,6 +203,7 @@ class _Running:
             consent=bool(rules.confirming),
         )
         self._feed = Feed(subject.send, list(made), plan.seconds)
+        self._operators = Operators(acting, self._feed.sent, plan.seed) if acting else None
 
     def carry_out(self) -> Ledger:
         try:
@@ -215,6 +226,8 @@ class _Running:
         self._subject.begin()
         if self._push:
             self._push.start()
+        if self._operators:
+            self._operators.start()
         told_at = began_at
         try:
             while not self._feed.over:
@@ -227,6 +240,7 @@ class _Running:
         finally:
             self._feed.stop()
         self._stage.heal()
+        shifts = self._operators.stop() if self._operators else []
         self._drain(began_at)
         seconds = time.monotonic() - began_at
         calls = read_calls(self._call_log)
@@ -248,6 +262,7 @@ class _Running:
             rules=self._rules,
             received=read_received(self._push.log) if self._push else (),
             leases_lost=self._stage.leases_lost(),
+            shifts=shifts,
         )
 
     def _troubles(self) -> Mapping[str, Trouble]:

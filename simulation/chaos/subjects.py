@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-from collections import deque
 from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Protocol
@@ -13,12 +12,11 @@ from redis.exceptions import RedisError
 
 from config.settings import Settings
 from simulation.chaos.endings import Ending
-from simulation.chaos.fates import fates
+from simulation.chaos.fates import Fates, fates
 from simulation.chaos.feed import NoReceipt
 from simulation.chaos.messages import Message, event_id, number_of
 from simulation.chaos.notice_reader import NoticeReader
 from simulation.chaos.push import NAME
-from simulation.judge.log import Lead
 from simulation.judge.notices import Notices
 from simulation.judge.pushed import Counted, Pushed, Received, judge_pushed
 from simulation.judge.words import STOP
@@ -27,6 +25,7 @@ from worker.domain.conversation import Conversation
 from worker.domain.events import Event, parse
 from worker.domain.reasons import read
 from worker.domain.vocabulary import FATES
+from worker.pipeline.operator_acts import OperatorActs
 from worker.pipeline.producer import Producer
 from worker.store import Store, StoreError
 from worker.store.endpoints import MOST_REFUSED
@@ -57,6 +56,10 @@ class Subject(Protocol):
 
     def endings(self, persona: str, target: str) -> Mapping[int, Ending]:
         """How the system says that the events of a conversation ended, by their numbers."""
+        ...
+
+    def ending_of(self, persona: str, target: str, event_id: str) -> Ending | None:
+        """How the system says that one event ended, such as what an operator said; None = it has not."""
         ...
 
     def words(self, persona: str, target: str) -> Sequence[str]:
@@ -130,23 +133,30 @@ class ParleySubject:
             return None
 
     def endings(self, persona: str, target: str) -> Mapping[int, Ending]:
-        """From the timeline: fates come in the order of acceptance. Dead only what the list of dead letters has."""
-        waiting: deque[str] = deque()
+        """Of the events that the timeline names. Dead only what the list of dead letters has."""
+        accepted = [moment for moment in self._timeline(persona, target) if moment.word == "accepted"]
         found = {}
-        for moment in self._timeline(persona, target):
-            if moment.word == "accepted":
-                waiting.append(str(moment.details[1]))
-            elif moment.word in FATES:
-                reason, count = moment.details
-                for _ in range(count):
-                    name = waiting.popleft()
-                    if moment.word != "dead" or (name, persona, target) in self._dead:
-                        found[number_of(name)] = Ending(moment.word, *(read(str(reason)) or ("",)))
+        for name in {str(moment.details[1]) for moment in accepted}:
+            if ending := self.ending_of(persona, target, name):
+                found[number_of(name)] = ending
         return found
+
+    def ending_of(self, persona: str, target: str, event_id: str) -> Ending | None:
+        """From the record of the event."""
+        conversation = Conversation(persona, target)
+        key = self._store.keys.of(conversation).journal(conversation, event_id)
+        fate, reason = self.redis.hmget(key, "fate", "reason")
+        if not fate or (fate == "dead" and (event_id, persona, target) not in self._dead):
+            return None
+        return Ending(str(fate), *(read(str(reason or "")) or ("",)))
 
     def words(self, persona: str, target: str) -> Sequence[str]:
         """The timeline, with the attempts that it leaves out of a long row of equal ones."""
         return whole_rows(self._timeline(persona, target))
+
+    def acts(self, by: str, call: str) -> OperatorActs:
+        """What an operator does."""
+        return OperatorActs(self._store, by, call)
 
     def unexplained(self) -> int:
         """From the books."""
@@ -181,7 +191,8 @@ class ParleySubject:
             return Pushed()
         state = self._store.endpoints.state(NAME)
         listed = [each.notice for each in self._store.endpoints.refusals(NAME, MOST_REFUSED)]
-        return judge_pushed(received, self._fates, Counted(state.dropped, listed, MOST_REFUSED, state.lost))
+        counted = Counted(state.dropped, listed, MOST_REFUSED, state.lost)
+        return judge_pushed(received, self._fates.of_leads, counted, self._fates.by_operators)
 
     def close(self) -> None:
         """Close the store."""
@@ -190,7 +201,7 @@ class ParleySubject:
         self._store.close()
 
     @cached_property
-    def _fates(self) -> Mapping[Lead, Sequence[tuple[str, str]]]:
+    def _fates(self) -> Fates:
         return fates(self._store)
 
     @cached_property
@@ -254,6 +265,10 @@ class OtherSubject:
     def endings(self, persona: str, target: str) -> Mapping[int, Ending]:
         """Nothing is given up: it retries for ever."""
         return {}
+
+    def ending_of(self, persona: str, target: str, event_id: str) -> Ending | None:
+        """It says nothing."""
+        return None
 
     def words(self, persona: str, target: str) -> Sequence[str]:
         """It says nothing."""

@@ -15,6 +15,7 @@ _ROOT = Path(__file__).absolute().parents[2]
 _CHARACTERS = "worker/adapters/characters.py"
 # Consent, and the cap for each lead, which came after it.
 _CONSENT = ("worker/domain/consent.py", "worker/pipeline/lead_frequency.py")
+_SAYS = "worker/store/lua/say.lua"
 # Where each release names the steps of a turn at which it can be killed.
 _FAILPOINTS = ("worker/pipeline/failpoints.py", "worker/crash_points.py")
 
@@ -42,6 +43,11 @@ class Version:
     def knows_consent(self) -> bool:
         """Whether a STOP opts out, and a lead can have a cap."""
         return all(self.root.joinpath(name).exists() for name in _CONSENT)
+
+    @property
+    def knows_say(self) -> bool:
+        """Whether it delivers what an operator says in a persona's place."""
+        return self.root.joinpath(_SAYS).exists()
 
 
 @contextmanager

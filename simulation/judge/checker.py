@@ -89,7 +89,7 @@ def verdict_of(log: Log) -> Verdict:
         bubbles=bubbles.total(),
         lost=sum(len(set(texts) - set(seen.get(lead, ()))) for lead, texts in expected.items()),
         asked_twice=sum(len(texts) - len(set(texts)) for texts in seen.values()),
-        overtaken=sum(_overtaken(texts, seen.get(lead, [])) for lead, texts in expected.items()),
+        overtaken=sum(overtaken(texts, seen.get(lead, [])) for lead, texts in expected.items()),
         overlapping=overlapping,
         undelivered=sum(not bubbles[word] for word in log.number_of),
         doubled=sum(count - 1 for count in bubbles.values()),
@@ -102,17 +102,18 @@ def verdict_of(log: Log) -> Verdict:
     )
 
 
-def _overtaken(expected: Sequence[str], seen: Sequence[str]) -> int:
+def overtaken(expected: Sequence[str], seen: Sequence[str]) -> int:
+    """How many of the texts were first seen after one that is expected later."""
     place = {text: index for index, text in enumerate(expected)}
-    latest, overtaken = -1, 0
+    latest, found = -1, 0
     met: set[str] = set()
     for text in seen:
         index = place.get(text, latest)
         if text not in met and index < latest:
-            overtaken += 1
+            found += 1
         met.add(text)
         latest = max(latest, index)
-    return overtaken
+    return found
 
 
 def _resent(sends: Iterable[Call]) -> list[Call]:

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from simulation.judge.log import Lead, Log, Sent, just_thawed
-from simulation.judge.words import STOP
+from simulation.judge.words import STOP, bubbles_of
 from simulation.upstreams.call_log import Call
 
 # What a turn does between its last look at the lead's consent and its call, on a machine with other work.
@@ -116,7 +116,7 @@ def consent(log: Log, rules: Rules, thawed_at: Sequence[float] = ()) -> Consent:
         start_came_first=start_came_first,
         unconfirmed={lead: count for lead, count in unconfirmed.items() if count},
         confirmed_again=sum(max(0, count - due) for count, due in zip(confirmations, promised, strict=True)),
-        above_cap=_above_cap(sends, rules.per_day) if rules.per_day else 0,
+        above_cap=_above_cap(_of_personas(log, sends), rules.per_day) if rules.per_day else 0,
     )
 
 
@@ -134,7 +134,8 @@ def _outreach_asks(log: Log) -> list[tuple[Lead, Call]]:
 
 
 def _outreach_sends(log: Log) -> list[tuple[Lead, Call]]:
-    # Also outreach without an event of the producer: a follow-up of the cadence, or one that FluidTalk wrote.
+    # Also what no event of the producer asked for: a follow-up of the cadence, one that FluidTalk wrote, and what a
+    # person said.
     found = []
     for call, words in log.sends:
         lead = log.lead_of(call)
@@ -142,6 +143,11 @@ def _outreach_sends(log: Log) -> list[tuple[Lead, Call]]:
         if lead and all(message.is_outreach for message in known):
             found.append((lead, call))
     return found
+
+
+def _of_personas(log: Log, sends: Iterable[tuple[Lead, Call]]) -> list[tuple[Lead, Call]]:
+    # No cap keeps back what a person says.
+    return [(lead, call) for lead, call in sends if log.said.isdisjoint(bubbles_of(call))]
 
 
 def _confirmations(log: Log, time: OptOut) -> int:

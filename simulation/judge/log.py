@@ -74,11 +74,13 @@ class Sent:
 class Log:
     """The calls to both upstreams, with or without effect, in the order in which they arrived.
 
-    ``sent``: in the order of acceptance. ``calls``: in any order.
+    ``sent``: in the order of acceptance. ``calls``: in any order. ``said``: texts of persons who spoke in a persona's
+    place.
     """
 
-    def __init__(self, sent: Sequence[Sent], calls: Iterable[Call]) -> None:
+    def __init__(self, sent: Sequence[Sent], calls: Iterable[Call], said: Iterable[str] = ()) -> None:
         self.sent = sent
+        self.said = frozenset(said)
         self.calls = sorted(calls, key=lambda call: call.arrived)
         # The place in ``sent`` of the event that a word belongs to.
         self.number_of = {word: number for number, message in enumerate(sent) for word in message.words}
@@ -91,7 +93,7 @@ class Log:
     @cached_property
     def sends(self) -> list[tuple[Call, list[str]]]:
         """Deliveries, each with the words that its bubbles answer, or their texts."""
-        return [(call, told(call, self.number_of)) for call in self.calls if call.service == "captivate"]
+        return [(call, told(call, self.number_of, self.said)) for call in self.calls if call.service == "captivate"]
 
     @cached_property
     def answered_at(self) -> dict[str, float]:

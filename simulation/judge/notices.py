@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from simulation.judge.log import Lead
@@ -40,14 +40,21 @@ class Notices:
     dropped: int = 0
 
 
-def judge_notices(told: Sequence[Told], fates: Mapping[Lead, Sequence[tuple[str, str]]], dropped: int = 0) -> Notices:
+def judge_notices(
+    told: Sequence[Told],
+    fates: Mapping[Lead, Sequence[tuple[str, str]]],
+    dropped: int = 0,
+    aside: Collection[tuple[Lead, str]] = (),
+) -> Notices:
     """Compare what a reader got with what became of the events.
 
     ``told``: in the order of reading. ``fates``: of each conversation its events that have ended, in the order of
-    acceptance, with their fates. No event may have had two fates one after the other.
+    acceptance, with their fates. No event may have had two fates one after the other. ``aside``: events that go out
+    before all that waits, so that the order of acceptance says nothing of them.
     """
     expected = Counter((lead, event, fate) for lead, ended in fates.items() for event, fate in ended)
     found = Counter((each.lead, each.event, each.fate) for each in told if each.event)
+    in_order = {lead: [each for each in ended if (lead, each[0]) not in aside] for lead, ended in fates.items()}
     events = {(lead, event) for lead, event, _ in expected}
     return Notices(
         told=len(told),
@@ -55,7 +62,7 @@ def judge_notices(told: Sequence[Told], fates: Mapping[Lead, Sequence[tuple[str,
         again=sum(count - 1 for ended, count in found.items() if count > 1 and ended in expected),
         wrong=sum(count for ended, count in found.items() if ended not in expected and ended[:2] in events),
         gaps=sum(_gaps(each.sequence for each in of_lead) for of_lead in _by_lead(told).values()),
-        disordered=sum(_disordered(of_lead, fates.get(lead, ())) for lead, of_lead in _by_lead(told).items()),
+        disordered=sum(_disordered(of_lead, in_order.get(lead, ())) for lead, of_lead in _by_lead(told).items()),
         repeated=len(told) - len({each.id for each in told}),
         dropped=dropped,
     )

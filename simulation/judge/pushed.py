@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -62,11 +62,14 @@ class Pushed:
 
 
 def judge_pushed(
-    received: Sequence[Received], fates: Mapping[Lead, Sequence[tuple[str, str]]], counted: Counted
+    received: Sequence[Received],
+    fates: Mapping[Lead, Sequence[tuple[str, str]]],
+    counted: Counted,
+    aside: Collection[tuple[Lead, str]] = (),
 ) -> Pushed:
     """Compare what a receiver without filters got with what became of the events.
 
-    ``received``: in the order of arrival. ``fates``: as for ``judge_notices``.
+    ``received``: in the order of arrival. ``fates``, ``aside``: as for ``judge_notices``.
     """
     settled = [each for each in received if each.taken or each.refused]
     first: dict[str, Told] = {}
@@ -75,7 +78,7 @@ def judge_pushed(
     refusals = [each.told.id for each in received if each.refused]
     refused = set(refusals)
     return Pushed(
-        first=judge_notices(list(first.values()), fates, counted.lost),
+        first=judge_notices(list(first.values()), fates, counted.lost, aside),
         calls=len(received),
         repeated=len(settled) - len(first),
         refused=len(refused),

@@ -40,9 +40,12 @@ def asked(call: Call, known: Container[str]) -> list[str]:
     return [line for line in lines if line] + [word for word in others if word in known]
 
 
-def told(call: Call, known: Container[str]) -> list[str]:
-    """For each bubble of a delivery the word of ``known`` that it answers, or else its text."""
-    return [_answered(text, event_of(call), known) for text in bubbles_of(call)]
+def told(call: Call, known: Container[str], said: Container[str] = ()) -> list[str]:
+    """For each bubble of a delivery the word of ``known`` that it answers, or else its text.
+
+    ``said``: texts of persons, which answer no event, though they go out on the channel of one.
+    """
+    return [text if text in said else _answered(text, event_of(call), known) for text in bubbles_of(call)]
 
 
 def bubbles_of(call: Call) -> list[str]:

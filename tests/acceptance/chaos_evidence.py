@@ -90,6 +90,9 @@ class Bookkeeper:
     def endings(self, persona, target):
         return self._endings
 
+    def ending_of(self, persona, target, event_id):
+        return self._endings.get(event_id)
+
     def words(self, persona, target):
         return self._words
 
