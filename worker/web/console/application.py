@@ -99,19 +99,23 @@ class Console:
     async def _answer(self, handler: Handler, request: Request) -> Response:
         try:
             return await handler(request)
-        except Refusal as refusal:
-            return _refused(refusal)
-        except Problem:
-            return _refused(Refusal(413, "That was too much", "The form is larger than any that this console shows."))
-        except StoreError:
-            return _refused(Refusal(503, "The store does not answer", "Try again in a moment."))
-        except SettingsError:
-            return _refused(
-                Refusal(503, "The settings do not fit the store", "See the log of the web process, or: parley check")
-            )
         except Exception as error:
-            self._unexpected.note(error)
-            return _refused(Refusal(500, "That was an error of ours", "It is in the log of the web process."))
+            return _refused(self._refusal_of(error), pages.back_from(request.url.path))
+
+    def _refusal_of(self, error: Exception) -> Refusal:
+        match error:
+            case Refusal():
+                return error
+            case Problem():
+                return Refusal(413, "That was too much", "The form is larger than any that this console shows.")
+            case StoreError():
+                return Refusal(503, "The store does not answer", "Try again in a moment.")
+            case SettingsError():
+                do = "See the log of the web process, or: parley check"
+                return Refusal(503, "The settings do not fit the store", do)
+            case _:
+                self._unexpected.note(error)
+                return Refusal(500, "That was an error of ours", "It is in the log of the web process.")
 
     def _for_operators(self, page: pages.Page, right: pages.Right) -> Handler:
         async def answered(request: Request) -> Response:
@@ -234,8 +238,8 @@ def with_headers(response: Response) -> Response:
     return response
 
 
-def _refused(refusal: Refusal) -> Response:
-    return HTMLResponse(render("refused.html", refusal=refusal), refusal.status)
+def _refused(refusal: Refusal, back: str = "/") -> Response:
+    return HTMLResponse(render("refused.html", refusal=refusal, back=back), refusal.status)
 
 
 def _need_right(session: Session, right: pages.Right) -> None:

@@ -17,7 +17,7 @@ _WORDS = (
     (r"parley resume \S+( --gate \w+)?", _OPEN_GATES),
     (r"parley dead causes, then parley dead replay-all or parley dead discard", _DEAD_LETTERS),
     (r"parley dead list", "the page Dead letters"),
-    (r"parley dead show --show-content", "its button “Show the content”"),
+    (r"parley dead show --show-content", "the content of the letter"),
     (r"parley status", "the page Overview"),
     (r"parley outreach [^\s.;]+", "the page Personas"),
     (r"parley forget PERSONA TARGET", "the button “Forget” on the page of each"),

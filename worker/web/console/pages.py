@@ -67,3 +67,17 @@ def shown_at(path: str) -> tuple[Page | None, dict[str, str]]:
         if found := re.fullmatch(pattern, path):
             return page, found.groupdict()
     return None, {}
+
+
+def back_from(path: str) -> str:
+    """The page from which one comes to an act at this path; ``/`` when that is no act."""
+    _, place, *names = path.split("/")
+    match place, names:
+        case "c", [conversation, _]:
+            return f"/c/{conversation}"
+        case "dead", [kind, word, _]:
+            return f"/dead/{kind}/{word}"
+        case "personas", [_, _]:
+            return "/personas"
+        case _:
+            return "/"

@@ -109,6 +109,16 @@ def test_files_may_be_kept_for_ever_at_the_address_of_their_content(desk):
     assert client.get("/static/none.css").status_code == 404
 
 
+def test_a_refusal_leads_back_to_the_page_of_the_act(desk, write):
+    write("@john")
+    browser = desk.browser("kim")
+    place = desk.place(browser, "john")
+    assert f'<a href="{place}">Back</a>' in browser.get(f"{place}/hand-back").text
+    assert f'<a href="{place}">Back</a>' in desk.post(browser, f"{place}/hand-back").text
+    assert '<a href="/personas">Back</a>' in browser.get("/personas/ava/resume").text
+    assert ">Back<" not in browser.get("/c/unknown").text
+
+
 def test_a_store_that_is_away_is_said_so(make_desk, monkeypatch):
     desk = make_desk()
     browser = desk.browser("vera")
