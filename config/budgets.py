@@ -56,7 +56,7 @@ def faults(parts: Parts) -> list[str]:
 
 
 def _lease(parts: Parts) -> Iterator[str]:
-    if parts.lease.renew_seconds * 3 > parts.lease.ttl_seconds:
+    if (parts.lease.renew_seconds or 0.0) * 3 > parts.lease.ttl_seconds:
         yield (
             "LEASE__RENEW_SECONDS x 3 must not exceed LEASE__TTL_SECONDS: "
             "one slow or lost renewal must not cost a running turn its lease"

@@ -249,7 +249,12 @@ class Lease(Section):
     process_ttl_seconds: Annotated[float, Field(ge=0.5, le=600)] = 2.5
     process_renew_seconds: Seconds = 0.5
     ttl_seconds: Annotated[float, Field(ge=0.5, le=600)] = 15.0
-    renew_seconds: Seconds = 5.0
+    renew_seconds: Seconds | None = None
+
+    @property
+    def renewal_seconds(self) -> float:
+        """How often a lease is renewed: ``renew_seconds``, by default a third of its length."""
+        return self.renew_seconds or self.ttl_seconds / 3
 
     @property
     def process_ttl_ms(self) -> int:

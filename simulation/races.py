@@ -116,7 +116,7 @@ class Races(ABC, Generic[V]):
         self._process = self._store.process_leases()
         lease = settings.lease
         self._keeper = LeaseKeeper(
-            self._store.steps.renew, lease.ttl_seconds, lease.renew_seconds, process=self._process
+            self._store.steps.renew, lease.ttl_seconds, lease.renewal_seconds, process=self._process
         )
         reach = Reach(settings.gates, settings.personas, settings.captivate.name, self._store)
         consents = Consents(settings.consent_rules, self._store)

@@ -79,7 +79,9 @@ def build(settings: Settings, *, ahead: bool = False, alone: bool = False) -> Pa
         tell()
 
     lease, process = settings.lease, store.process_leases()
-    keeper = LeaseKeeper(store.steps.renew, lease.ttl_seconds, lease.renew_seconds, beside, None if alone else process)
+    keeper = LeaseKeeper(
+        store.steps.renew, lease.ttl_seconds, lease.renewal_seconds, beside, None if alone else process
+    )
     connections = _connections("fluidtalk", settings.fluidtalk)
     captivate, images = _captivate(settings), _images(settings)
     personas = _personas(settings, connections, Drift(drift), trigger_types)

@@ -145,7 +145,7 @@ def test_all_faults_are_told_at_once(refused):
 
 
 def test_times_that_contradict_each_other_have_a_line_each(refused):
-    lines = refused(PARLEY_LEASE__RENEW_SECONDS="3", PARLEY_RETENTION__SETTLED_SECONDS="3600")
+    lines = refused(PARLEY_LEASE__RENEW_SECONDS="6", PARLEY_RETENTION__SETTLED_SECONDS="3600")
     assert [line.split()[0] for line in lines] == ["PARLEY_LEASE__RENEW_SECONDS", "PARLEY_RETENTION__SETTLED_SECONDS"]
 
 

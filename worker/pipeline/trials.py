@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import pickle
 import random
 import subprocess
@@ -77,7 +78,7 @@ class Trials:
         task = pickle.dumps(Task(self._settings, grant.conversation.name, grant.token, self._ahead))
         try:
             child = subprocess.Popen(  # noqa: S603 - ours
-                [sys.executable, "-m", _CHILD], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+                [sys.executable, "-m", _CHILD, str(os.getpid())], stdin=subprocess.PIPE, stdout=subprocess.PIPE
             )
         except OSError as error:
             return self._untried(grant, type(error).__name__)

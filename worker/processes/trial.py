@@ -1,6 +1,6 @@
 """The child process in which a suspect is tried: one turn, and nothing else (``worker/pipeline/trials.py``).
 
-It ends with its parent: without it nobody would count how it ended.
+It ends with its parent, whose process id is its argument: without it nobody would count how it ended.
 """
 
 from __future__ import annotations
@@ -22,8 +22,7 @@ _PR_SET_PDEATHSIG = 1
 
 def main() -> int:
     """Run the turn that the parent names. Returns the exit status."""
-    parent = os.getppid()
-    _end_with_parent(parent)
+    _end_with_parent(int(sys.argv[1]))
     # Only the parent can write to it.
     task = Task(*pickle.load(sys.stdin.buffer))  # noqa: S301
     logs.configure(task.settings.worker, task.settings.privacy)
