@@ -28,6 +28,7 @@ def send(product: Product, world: World, kind: str, lead: Conversation) -> World
     if accepted.status != "accepted":
         raise Violation(f"{event_id} is new, and the store says {accepted.status}")
     said = kind if kind in ("stop", "start") else ""
+    _come_again(product, repeated=True)
     told = Accepted(event_id, lead, event.kind, world.now, said)
     ledger = replace(ledger, events=(*ledger.events, told))
     if said == "stop":
@@ -50,8 +51,17 @@ def send_again(product: Product, world: World, event_id: str) -> World:
 
 
 def operate(product: Product, world: World, act: str, lead: Conversation) -> World:
-    """An operator does something about a conversation."""
-    return replace(world, ledger=_ACTS[act](product, world, lead))
+    """An operator does something about a conversation; the client does not hear the answer, and sends it again."""
+    ledger = _ACTS[act](product, world, lead)
+    _come_again(product, act != "forget")
+    return replace(world, ledger=ledger)
+
+
+def _come_again(product: Product, repeated: bool) -> None:
+    last, before = product.redis.last, product.look()
+    if repeated and last is not None:
+        product.run(last)
+        promises.of_repetition(before, product.look(), last.name)
 
 
 def _claim(product: Product, world: World, lead: Conversation) -> Ledger:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from typing import Any
 
 from simulation.explore.client import Command
 from simulation.explore.ledger import Accepted, Ledger, Stop, Violation
@@ -14,7 +15,7 @@ from worker.domain.conversation import Conversation
 from worker.domain.vocabulary import is_outreach, rules_of
 from worker.store.conversations.turn_steps import Grant
 
-FATES = ("answered", "joined", "ignored", "sealed", "skipped", "dead")
+_Stored = dict[str, dict[str, str]]
 
 
 def of_grant(world: World, grant: Grant, *, repeated: bool) -> World:
@@ -67,22 +68,60 @@ def of_send(world: World, turn: Running, name: str, *, late: bool) -> None:
         _not_stopped(ledger, turn.lead, "opted_out", turn.stored, "sent")
 
 
+def of_begin(before: Look, now: int, lead: Conversation, token: str, granted: bool) -> None:
+    """Who begins again, because it did not hear the answer, has the lease that it got."""
+    state = before.conversations.get(lead.name, {})
+    if state.get("owner") == token and int(state.get("lease_until", "0")) > now and not granted:
+        raise Violation(f"{token} holds {lead.name}, begins again and is not granted its turn")
+
+
+def of_script(before: Look, after: Look, turn: Running, script: str, answer: Any) -> None:
+    """A worker that has lost its lease changes nothing but the first answer; one that has ended its turn has let go."""
+    name, said = turn.lead.name, str(answer[0] if isinstance(answer, list) else answer)
+    if script not in _OF_HOLDERS:
+        return
+    state = before.conversations.get(name, {})
+    if (state.get("owner"), state.get("fence")) == (turn.grant.token, str(turn.grant.fence)):
+        if script in ("settle", "hold") and "owner" in after.conversations.get(name, {}):
+            raise Violation(f"{script} of {turn.grant.token} has ended its turn, and {name} still has a holder")
+        return
+    if said not in _OF_HOLDERS[script]:
+        raise Violation(f"{turn.grant.token} has lost its lease, and {script} says {said}")
+    changed = _changed(_lasting(before), _lasting(after), _MAY_CHANGE.get(script, frozenset()))
+    if changed:
+        raise Violation(f"{turn.grant.token} has lost its lease, and {script} has changed {'; '.join(changed)}")
+
+
+# What each script may say to a worker that has lost its lease.
+_OF_HOLDERS = {
+    "settle": ("lost", "repeated"),
+    "hold": ("lost", "repeated"),
+    "asking": ("lost",),
+    "record": ("lost", "settled"),
+    "renew": ("lost",),
+}
+_MAY_CHANGE = {"record": frozenset({"reply", "replied_at", "reply_id", "failures", "failures_ms", "failed"})}
+_MAY_CHANGE["record"] |= {"farewell", "sends", "sends_handed_over"}
+
+
 def of_repetition(before: Look, after: Look, script: str) -> None:
     """A script that comes again for one call changes nothing; it may renew the lease."""
-    was, found = _lasting(before), _lasting(after)
-    if was != found:
-        keys = sorted(key for key in was.keys() | found.keys() if was.get(key) != found.get(key))
-        changed = [
-            f"{key} {field}: {was.get(key, {}).get(field)} -> {found.get(key, {}).get(field)}"
-            for key in keys
-            for field in sorted(was.get(key, {}).keys() | found.get(key, {}).keys())
-            if was.get(key, {}).get(field) != found.get(key, {}).get(field)
-        ]
+    changed = _changed(_lasting(before), _lasting(after), frozenset())
+    if changed:
         raise Violation(f"{script} that came again has changed {'; '.join(changed)}")
 
 
-def _lasting(look: Look) -> dict[str, dict[str, str]]:
-    lasting: dict[str, dict[str, str]] = {}
+def _changed(was: _Stored, found: _Stored, may_change: frozenset[str]) -> list[str]:
+    return [
+        f"{key} {field}: {was.get(key, {}).get(field)} -> {found.get(key, {}).get(field)}"
+        for key in sorted(key for key in was.keys() | found.keys() if was.get(key) != found.get(key))
+        for field in sorted(was.get(key, {}).keys() | found.get(key, {}).keys())
+        if was.get(key, {}).get(field) != found.get(key, {}).get(field) and field not in may_change
+    ]
+
+
+def _lasting(look: Look) -> _Stored:
+    lasting: _Stored = {}
     for key, (kind, content) in look.keys.items():
         if kind == "hash":
             fields = {name: value for name, value in look.hash(key).items() if name != "lease_until"}

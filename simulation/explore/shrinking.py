@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Sequence
 
 from simulation.explore.machine import Machine
 from simulation.explore.random_runs import Failure, again
 from simulation.explore.world import Choice, Scenario
 
-# A failure that needs more tries than this is shown as it is by then.
-_TRIES = 400
+# A failure that takes longer than this is shown as it is by then.
+_SECONDS = 20.0
 
 
-def shrink(machine: Machine, scenario: Scenario, failure: Failure, tries: int = _TRIES) -> Failure:
+def shrink(machine: Machine, scenario: Scenario, failure: Failure, seconds: float = _SECONDS) -> Failure:
     """The failure with fewer steps, and what they break. The end of the run is among them if it takes that long."""
-    kept, left = list(failure.steps), tries
+    kept, until = list(failure.steps), time.monotonic() + seconds
     said = failure.said
     size = max(1, len(kept) // 2)
-    while left > 0:
+    while time.monotonic() < until:
         place, smaller = 0, False
-        while place < len(kept) and left > 0:
+        while place < len(kept) and time.monotonic() < until:
             fewer = kept[:place] + kept[place + size :]
-            left -= 1
             found, _ = again(machine, scenario, tuple(fewer))
             if _alike(found, said):
                 kept, said, smaller = fewer, found, True

@@ -28,7 +28,9 @@ def begin(product: Product, world: World, worker: Worker, lead: Conversation, fa
     number = worker.turns + (0 if worker.beginning else 1)
     token = f"{worker.name}{number}"
     asked_at = worker.beginning[2] if worker.beginning else world.passed
+    before = product.look()
     granted = product.store.steps.begin(lead, token)
+    promises.of_begin(before, world.now, lead, token, isinstance(granted, Grant))
     if fault == TWICE and product.redis.last is not None:
         world = replace(world, late=(*world.late, Packet(product.redis.last, worker.name, lead, token)))
     if fault == LOST:
@@ -79,7 +81,9 @@ def script(product: Product, world: World, worker: Worker, fault: str) -> World:
     assert worker.turn is not None, "it runs"
     turn, command = worker.turn, worker.turn.came.request
     assert isinstance(command, Command), "calls have a step of their own"
+    before = product.look()
     answer = product.run(command)
+    promises.of_script(before, product.look(), turn, command.name, answer)
     if fault == LOST:
         return _put(world, replace(worker, turn=replace(turn, unheard=True)))
     if fault == TWICE:
@@ -95,7 +99,9 @@ def renew(product: Product, world: World, worker: Worker) -> World:
     """The process renews the lease of its turn, or hears that it is lost."""
     assert worker.turn is not None, "it runs"
     turn = worker.turn
+    before = product.look()
     lost = bool(product.store.steps.renew([turn.grant]))
+    promises.of_script(before, product.look(), turn, "renew", "lost" if lost else "renewed")
     history = (*turn.history, Renewed(lost, world.passed))
     ttl_ms = product.ttl_ms
     valid = turn.came.valid_until if lost else max(turn.came.valid_until, world.passed + ttl_ms)

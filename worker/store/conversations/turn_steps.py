@@ -352,7 +352,7 @@ class TurnSteps:
         """A turn that has lost its lease made no call, so that its open step is no sign of poison."""
         journal = self._keys.conversation(grant.conversation).journal(grant.head.event_id)
         counter = "asks_handed_over" if grant.head.reply is None else "sends_handed_over"
-        self._scripts.not_called.run(journal=journal, counter=counter)
+        self._scripts.not_called.run(journal=journal, counter=counter, token=grant.token)
 
     def hold(
         self,

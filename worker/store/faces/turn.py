@@ -122,7 +122,7 @@ def asking(keys: ConversationKeys, *, journal: Key, token: str, fence: Text, sil
 
 
 @face()
-def not_called(*, journal: Key, counter: str) -> Any:
+def not_called(*, journal: Key, counter: str, token: str) -> Any:
     """A turn that has lost its lease made no call."""
 
 

@@ -1,4 +1,4 @@
-"""A worker that lost its lease brings its answer while the next one is about to ask, or asks."""
+"""A worker that lost its lease brings its answer while the next one is about to ask, or asks; or it made no call."""
 
 from __future__ import annotations
 
@@ -32,3 +32,14 @@ def test_a_call_without_an_answer_is_one_of_asking_although_the_answer_is_stored
     assert store.steps.hold(second, 0.0, "persona_unknown", unknown=True) == "held"
     head = begin().head
     assert (head.ask_unknowns, head.send_unknowns) == (1, 0)
+
+
+def test_that_no_call_was_made_counts_once_for_each_turn(store, chat, begin, let_lease_run_out):
+    store.inbox.accept(chat())
+    for _ in range(2):
+        grant = begin()
+        let_lease_run_out()
+        for _ in range(2):
+            store.steps.not_called(grant)
+    head = begin().head
+    assert (head.asks_vanished, head.asks_handed_over) == (2, 2)
