@@ -9,8 +9,10 @@ COMPILE = $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-
 ARGS ?=
 # Compiled code is kept also where the environment says otherwise, as images do: the tests start hundreds of processes.
 PYTEST = PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest
-# A process for each core, four at most: each has servers of its own.
+# Two processes for each core (tests/conftest.py), four at most: each has servers of its own.
 BESIDE = --numprocesses auto --maxprocesses 4 --dist worksteal
+# Two at a time, those of a file in one process: they share the systems that they start.
+IN_PAIRS = --numprocesses 2 --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help demo run web console flower secrets test test-all coverage check docs client bench chaos explore soak lock clean
@@ -39,9 +41,9 @@ secrets: ## make random passwords in deploy/secrets, for docker compose
 test: $(READY) ## run the tests that need nothing but Python, about 9 min on two cores (ARGS='-k order' and the like go to pytest)
 	@$(PYTEST) $(BESIDE) -m 'not slow' $(ARGS)
 
-# The slow ones one after the other: they load the machine as they need it. That ARGS chose none (5) is no failure.
+# That ARGS chose none (5) is no failure.
 test-all: $(READY) ## run these and all others, about 35 min: RabbitMQ, TLS, browser, compose, chaos ... as far as they are installed
-	@$(PYTEST) $(BESIDE) -m 'not slow' $(ARGS); fast=$$?; $(PYTEST) -m slow $(ARGS); slow=$$?; \
+	@$(PYTEST) $(BESIDE) -m 'not slow' $(ARGS); fast=$$?; $(PYTEST) $(IN_PAIRS) -m slow $(ARGS); slow=$$?; \
 	for status in $$fast $$slow; do [ $$status -eq 0 ] || [ $$status -eq $(if $(ARGS),5,0) ] || exit $$status; done
 
 coverage: $(READY) ## run the tests of worker/domain, pipeline and store, about 6 min: every branch there must be reached

@@ -58,6 +58,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.slow)
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Two for each core: most of the time a test waits for processes and for time to pass."""
+    return 2 * (len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _nothing_from_outside(tmp_path_factory: pytest.TempPathFactory) -> None:
     """No settings of the machine's own, no proxy before servers on loopback, and none of the machine's certificates:
