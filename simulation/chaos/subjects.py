@@ -148,7 +148,8 @@ class ParleySubject:
         fate, reason = self.redis.hmget(key, "fate", "reason")
         if not fate or (fate == "dead" and (event_id, persona, target) not in self._dead):
             return None
-        return Ending(str(fate), *(read(str(reason or "")) or ("",)))
+        # One answer for several events ends them all alike.
+        return Ending("answered" if fate == "joined" else str(fate), *(read(str(reason or "")) or ("",)))
 
     def words(self, persona: str, target: str) -> Sequence[str]:
         """The timeline, with the attempts that it leaves out of a long row of equal ones."""
