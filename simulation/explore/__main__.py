@@ -9,6 +9,8 @@ import time
 from simulation.explore import campaign
 from simulation.explore.campaign import Found
 from simulation.explore.seeded_mutations import MANY
+from simulation.explore.small_worlds import small_worlds
+from simulation.explore.story import story
 
 
 def main() -> int:
@@ -20,6 +22,8 @@ def main() -> int:
         return int(bool(found))
     if options.mutations:
         return _hunt(options)
+    if options.exhaustive:
+        return _search(options)
     print(f"exploring from seed {options.seed} for {options.seconds:g} s in {options.processes} processes", flush=True)
     return _say(campaign.explore(options.seed, options.seconds, options.processes))
 
@@ -30,6 +34,19 @@ def _say(found: Found) -> int:
     speed = found.steps / max(found.seconds, 0.001) * 60
     print(f"\n{found.runs} runs, {found.steps} steps, {speed:.0f} a minute; promises broken in {found.failures} runs")
     return int(bool(found.failures))
+
+
+def _search(options: argparse.Namespace) -> int:
+    states = steps = broken = 0
+    for found in campaign.search_all(small_worlds(options.moves), options.seconds, options.processes):
+        word = "complete" if found.complete else "BROKEN" if found.failure else f"stopped after {found.seconds:.0f} s"
+        size = f"{found.states} states, {found.steps} steps, deepest {found.deepest}, {found.ends} ends judged"
+        print(f"{found.name}: {size}: {word}", flush=True)
+        if found.failure:
+            print(story(found.failure, "this world has no seed: --exhaustive again"), flush=True)
+        states, steps, broken = states + found.states, steps + found.steps, broken + bool(found.failure)
+    print(f"{states} states, {steps} steps; promises broken in {broken} worlds")
+    return int(bool(broken))
 
 
 def _hunt(options: argparse.Namespace) -> int:
@@ -49,6 +66,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=int(time.time()), help="the first seed; by default the time")
     parser.add_argument("--seconds", type=float, default=60.0, help="for how long (60)")
     parser.add_argument("--processes", type=int, default=2, help="in how many processes (2)")
+    parser.add_argument("--exhaustive", action="store_true", help="small worlds in every order; --seconds for each")
+    parser.add_argument("--moves", type=int, default=1, help="with --exhaustive: how often time may pass (1)")
     parser.add_argument("--replay", metavar="SEED[:STEPS]", help="see one run again, as a failure says")
     parser.add_argument("--mutations", action="store_true", help="put faults into the scripts and see which are found")
     parser.add_argument("--stories", action="store_true", help="with --mutations: tell each of them")

@@ -8,15 +8,17 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 from simulation.explore import random_runs
+from simulation.explore.exhaustive import Searched, search
 from simulation.explore.machine import Machine
 from simulation.explore.mutation import Mutation
-from simulation.explore.product import ExploredServer
+from simulation.explore.product import ExploredServer, Product
 from simulation.explore.random_runs import Failure, Machines
 from simulation.explore.shrinking import numbers, shrink
 from simulation.explore.story import numbers_of, ranges, story
-from simulation.explore.world import Choice
+from simulation.explore.world import Choice, Scenario
 
 # Further failures are only counted: most of them have one cause.
 _TOLD = 3
@@ -54,6 +56,20 @@ def explore(
             for number in range(processes)
         ]
         return sum((part.result() for part in parts), Found())
+
+
+def search_all(scenarios: Sequence[Scenario], seconds: float, processes: int) -> Iterator[Searched]:
+    """Each of these worlds in every order of its steps, in at most so many seconds for each."""
+    with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn")) as pool:
+        yield from pool.map(partial(_searched, seconds), scenarios)
+
+
+def _searched(seconds: float, scenario: Scenario, mutation: Mutation | None = None) -> Searched:
+    with ExploredServer() as server:
+        machine = Machine(Product(server.url, scenario.settings, mutation))
+        found = search(machine, scenario, seconds)
+        machine.product.close()
+        return found
 
 
 def hunt(mutations: Sequence[Mutation], seed: int, seconds: float, processes: int) -> Iterator[tuple[Mutation, Found]]:

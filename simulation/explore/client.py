@@ -167,7 +167,7 @@ class ExploredRedis(AheadRedis):
         if self._line is None:
             self._line = self.connection_pool.make_connection()
             self._line.connect()
-        packed = [hiredis.pack_command(tuple(map(as_read, words))) for words in (*before, *commands)]
+        packed = [_packed(words) for words in (*before, *commands)]
         self._line.send_packed_command(packed)
         return [self._read() for _ in packed][len(before) :]
 
@@ -176,6 +176,14 @@ class ExploredRedis(AheadRedis):
             return self._line.read_response()
         except ResponseError as error:
             return error
+
+
+def _packed(words: Words) -> bytes:
+    try:
+        packed: bytes = hiredis.pack_command(words)
+    except UnicodeEncodeError:
+        packed = hiredis.pack_command(tuple(map(as_read, words)))
+    return packed
 
 
 class _InOrder:

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from datetime import timedelta
 
 from simulation.explore.choices import CRASH
@@ -14,6 +13,7 @@ from simulation.explore.ledger import Accepted, Call, Ledger, Violation, answere
 from simulation.explore.look import Look
 from simulation.explore.machine import Machine
 from simulation.explore.replay import Ask
+from simulation.explore.values import replace
 from simulation.explore.world import Budget, Choice, World
 from worker.domain.conversation import Conversation
 from worker.domain.reasons import read

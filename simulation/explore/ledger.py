@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
+from simulation.explore.values import NOTHING
 from worker.domain.conversation import Conversation
 
 # In force for a conversation: a person has it, it is sealed, its lead has opted out.
@@ -43,8 +43,7 @@ class Call(NamedTuple):
     text: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Ledger:
+class Ledger(NamedTuple):
     """``events``, ``calls``: in the order in which they came. ``fates``: event to fate, as soon as it was seen.
 
     ``replies``: event to the answer that is stored for it, and the step with which it was. ``fences``: lead to the last
@@ -55,10 +54,10 @@ class Ledger:
 
     events: tuple[Accepted, ...] = ()
     calls: tuple[Call, ...] = ()
-    fates: Mapping[str, str] = field(default_factory=dict)
-    replies: Mapping[str, tuple[str, int]] = field(default_factory=dict)
-    fences: Mapping[str, int] = field(default_factory=dict)
-    since: Mapping[tuple[Conversation, Stop], int] = field(default_factory=dict)
+    fates: Mapping[str, str] = NOTHING
+    replies: Mapping[str, tuple[str, int]] = NOTHING
+    fences: Mapping[str, int] = NOTHING
+    since: Mapping[tuple[Conversation, Stop], int] = NOTHING
     ever: frozenset[tuple[Conversation, Stop]] = frozenset()
     forgotten: frozenset[str] = frozenset()
     trouble: frozenset[Conversation] = frozenset()

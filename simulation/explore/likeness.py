@@ -103,7 +103,9 @@ def _later(by: int) -> int:
 
 def _worker(worker: Worker, world: World) -> Any:
     if worker.beginning:
-        return "beginning", worker.beginning[0], max(-6_000, worker.beginning[2] - world.passed)
+        lead, _, asked_at, step = worker.beginning
+        stops = sorted((stop, at < step) for (other, stop), at in world.ledger.since.items() if other == lead)
+        return "beginning", lead, max(-6_000, asked_at - world.passed), stops
     if worker.turn is None:
         return "idle"
     turn = worker.turn

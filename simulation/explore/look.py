@@ -26,6 +26,10 @@ class Look:
         return cls({key.removeprefix(_TAG): (kind, content or []) for key, (kind, content) in found.items()})
 
     @cached_property
+    def _hashes(self) -> dict[str, Fields]:
+        return {}
+
+    @cached_property
     def agenda(self) -> Mapping[str, int]:
         """Conversation to when it is looked at next."""
         return self.scores("agenda")
@@ -55,7 +59,9 @@ class Look:
 
     def hash(self, key: str) -> Fields:
         """A hash by its fields."""
-        return _pairs(self.keys.get(key, ("hash", []))[1])
+        if key not in self._hashes:
+            self._hashes[key] = _pairs(self.keys.get(key, ("hash", []))[1])
+        return self._hashes[key]
 
     def scores(self, key: str) -> Mapping[str, int]:
         """A sorted set."""

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from simulation.explore import other_steps, promises, turn_steps
 from simulation.explore.choices import CRASH, HAND_OVER
 from simulation.explore.ledger import Violation
 from simulation.explore.product import Product
+from simulation.explore.values import replace
 from simulation.explore.world import Budget, Choice, World
 from worker.domain.conversation import Conversation
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 
 from simulation.explore import promises
@@ -11,6 +10,7 @@ from simulation.explore.choices import MOVES, STEP_BACK_MS
 from simulation.explore.ledger import Accepted, Ledger, Stop, Violation
 from simulation.explore.look import Look
 from simulation.explore.product import Product
+from simulation.explore.values import replace
 from simulation.explore.world import Packet, World
 from worker.domain.conversation import Conversation
 from worker.domain.events import AiOpener, ChannelContext, EventTrigger, FollowUp, InboundChat, StoredEvent

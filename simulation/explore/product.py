@@ -102,6 +102,7 @@ class Product:
         )
         self._turn = Turn(self.settings, self.store, asking, self._channel, reach, consents, jitter=Still())
 
+        self._read = "", Look({})
         self.begin()
         for name in names:
             # The first opener of a process asks for the ramp, later ones know that there is none.
@@ -119,7 +120,11 @@ class Product:
 
     def look(self, *, everything: bool = False) -> Look:
         """What is stored. ``everything``: also timelines and notices. Throws all doorbells away."""
-        return Look.of_json(self.redis.look(everything=everything))
+        text = self.redis.look(everything=everything)
+        # A step looks more often than anything changes.
+        if text is not self._read[0]:
+            self._read = text, Look.of_json(text)
+        return self._read[1]
 
     def go_back(self, copy: Copy | None, at_ms: int) -> None:
         """All keys are as they were, or gone. ``at_ms``: the time then."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
 from typing import Any
 
 from simulation.explore.client import Command
 from simulation.explore.ledger import Accepted, Ledger, Stop, Violation
 from simulation.explore.look import Look
 from simulation.explore.replay import Ask
+from simulation.explore.values import replace
 from simulation.explore.world import Running, World
 from worker.domain.conversation import Conversation
 from worker.domain.vocabulary import is_outreach, rules_of

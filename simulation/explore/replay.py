@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 from simulation.explore.client import Command, ExploredRedis, Words
@@ -61,8 +60,7 @@ class Renewed(NamedTuple):
 Item = Answered | Renewed
 
 
-@dataclass(frozen=True, slots=True)
-class Came:
+class Came(NamedTuple):
     """How far a turn has come. ``request``: the call that it makes next; None = it is over, as ``told`` says.
     ``looked``: what it has read meanwhile. ``valid_until``: of the lease, as the process sees it."""
 

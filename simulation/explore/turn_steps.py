@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from simulation.explore import promises
@@ -12,6 +11,7 @@ from simulation.explore.client import Command
 from simulation.explore.ledger import Call, Ledger, Violation, answer_to, answered_by
 from simulation.explore.product import Product
 from simulation.explore.replay import Answered, Ask, Item, Renewed, Send
+from simulation.explore.values import replace
 from simulation.explore.world import Packet, Running, Worker, World
 from worker.domain.answer import Answer
 from worker.domain.conversation import Conversation
@@ -27,21 +27,24 @@ def begin(product: Product, world: World, worker: Worker, lead: Conversation, fa
     keeps a copy."""
     number = worker.turns + (0 if worker.beginning else 1)
     token = f"{worker.name}{number}"
-    asked_at = worker.beginning[2] if worker.beginning else world.passed
+    asked_at, step = worker.beginning[2:] if worker.beginning else (world.passed, world.ledger.step)
     before = product.look()
     granted = product.store.steps.begin(lead, token)
     promises.of_begin(before, world.now, lead, token, isinstance(granted, Grant))
     if fault == TWICE and product.redis.last is not None:
         world = replace(world, late=(*world.late, Packet(product.redis.last, worker.name, lead, token)))
     if fault == LOST:
-        return _put(world, replace(worker, beginning=(lead, token, asked_at), turns=number))
+        return _put(world, replace(worker, beginning=(lead, token, asked_at, step), turns=number))
     after = replace(worker, beginning=None, turns=number)
     if not isinstance(granted, Grant):
         return replace(_put(world, after), futile=(*world.futile, lead))
     world = promises.of_grant(world, granted, repeated=worker.beginning is not None)
     if any(other.turn and other.turn.lead == lead for other in world.workers):
         world = in_trouble(world, lead)
-    return _go_on(product, world, after, granted, (), asked_at, begun=world.ledger.step, stored=world.ledger.step)
+    if before.conversations.get(lead.name, {}).get("owner") != token:
+        # The begin that was not heard was refused.
+        step = world.ledger.step
+    return _go_on(product, world, after, granted, (), asked_at, begun=step, stored=step)
 
 
 def call(product: Product, world: World, worker: Worker, outcome: str, *, late: bool = False) -> World:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from simulation.explore.client import Command
 from simulation.explore.ledger import Ledger
 from simulation.explore.product import BEGINNING
 from simulation.explore.replay import Came, Item
+from simulation.explore.values import NOTHING
 from worker.domain.conversation import Conversation
 from worker.store.conversations.turn_steps import Grant
 
@@ -25,8 +25,7 @@ class Choice(NamedTuple):
         return f"{self.who}: {self.what} {self.about}".rstrip()
 
 
-@dataclass(frozen=True, slots=True)
-class Running:
+class Running(NamedTuple):
     """A turn of a worker. ``begun_at``: by its process' clock. ``made_at``, ``renewals``: when it came to its next
     call, and how many renewals had come back by then. ``begun``, ``stored``: numbers of the steps with which it
     began, and with which the store last let it go on. ``unheard``: its next script was run, and it did not hear so."""
@@ -43,14 +42,13 @@ class Running:
     unheard: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Worker:
+class Worker(NamedTuple):
     """A process with room for one turn. ``beginning``: lead and token of a begin whose answer it did
-    not hear, and when it made that."""
+    not hear, when it made that, and the number of that step."""
 
     name: str
     turn: Running | None = None
-    beginning: tuple[Conversation, str, int] | None = None
+    beginning: tuple[Conversation, str, int, int] | None = None
     turns: int = 0
 
     @property
@@ -69,8 +67,7 @@ class Packet(NamedTuple):
     token: str
 
 
-@dataclass(frozen=True, slots=True)
-class Budget:
+class Budget(NamedTuple):
     """How much may still happen: events of producers, faults of the network and of processes, acts of operators, moves
     of the clock."""
 
@@ -80,8 +77,7 @@ class Budget:
     moves: int = 4
 
 
-@dataclass(frozen=True, slots=True)
-class World:
+class World(NamedTuple):
     """``now``: the store's clock. ``stepped``: by how much it was set, so that processes count otherwise.
     ``waiting``: leads whose inbox is not empty, as it was last seen; ``futile``: those of them that no turn could begin
     for, and nothing has happened since. ``due``: times on the agenda. ``rung``: for whom beat has
@@ -96,8 +92,8 @@ class World:
     futile: tuple[Conversation, ...] = ()
     due: tuple[int, ...] = ()
     rung: tuple[Conversation, ...] = ()
-    holds: Mapping[str, int] = field(default_factory=dict)
-    ledger: Ledger = field(default_factory=Ledger)
+    holds: Mapping[str, int] = NOTHING
+    ledger: Ledger = Ledger()
 
     @property
     def passed(self) -> int:
@@ -109,8 +105,7 @@ class World:
         return next(worker for worker in self.workers if worker.name == name)
 
 
-@dataclass(frozen=True)
-class Scenario:
+class Scenario(NamedTuple):
     """What an exploration is about. ``events``: pairs of kind and lead that may be sent; ``in_order``: one after the
     other, as they stand there. ``acts``, ``faults``: their names. ``settings``: replace the usual ones."""
 
@@ -123,7 +118,7 @@ class Scenario:
     faults: tuple[str, ...]
     budget: Budget
     moves: tuple[str, ...] = ("next",)
-    settings: Mapping[str, Any] = field(default_factory=dict)
+    settings: Mapping[str, Any] = NOTHING
 
     def world(self) -> World:
         """The world before its first step."""
