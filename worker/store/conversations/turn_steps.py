@@ -39,6 +39,7 @@ from worker.store.encryption import Content, Field, Undecryptable
 from worker.store.heartbeats import Processes
 from worker.store.keys import Keys
 from worker.store.queues.doorbells import Doorbells
+from worker.store.redis.lua_words import TOLD_TO_TURNS
 from worker.store.redis.scripts import Scripts
 
 Held = Literal["held", "repeated", "lost"]
@@ -283,8 +284,8 @@ class TurnSteps:
         return Settled(status, left)
 
     def _grant(self, conversation: Conversation, token: str, answer: list[Any]) -> Grant:
-        _, now, fence, flat, *journals = answer
-        state = pairs(flat)
+        _, now, fence, told, (gives_way, unwanted, probe, interrupted), *journals = answer
+        state = {field: value for field, value in zip(TOLD_TO_TURNS, told, strict=True) if value is not None}
 
         def read(field: Field, stored: str) -> str:
             return self._content.decrypt(field, conversation, stored)
@@ -322,13 +323,13 @@ class TurnSteps:
             last_inbound=last_inbound,
             touch=touch,
             undecryptable=undecryptable,
-            gives_way="gives_way" in state,
-            probe=state.get("probe", ""),
+            gives_way=bool(gives_way),
+            probe=probe,
             lead_wrote=lead_wrote,
             last_words=state.get("last_words", ""),
-            interrupted="interrupted" in state,
+            interrupted=bool(interrupted),
             consent=state.get("consent", ""),
-            unwanted=Cause(state["unwanted"]) if "unwanted" in state else None,
+            unwanted=Cause(unwanted) if unwanted else None,
         )
 
     def asking(self, grant: Grant) -> Asked:
@@ -338,10 +339,9 @@ class TurnSteps:
         Only a turn whose head's step is ``begun`` has to say so.
         """
         keys = self._keys.conversation(grant.conversation)
-        journal = keys.journal(grant.head.event_id)
         answer: Asked = self._scripts.asking.run(
             keys,
-            journal=journal,
+            journal=keys.journal(grant.head.event_id),
             token=grant.token,
             fence=grant.fence,
             **self._consents[grant.conversation.persona],

@@ -225,7 +225,7 @@ if waiting == 0 then
   if joining == 'open' and settle_ms > 0 then
     due, ring = rare.quiet_at(now, now, settle_ms, settle_limit_ms), 0
   end
-elseif (kind == 'inbound_chat' or rare.happened(kind)) and rare.gives_way(kind, conversation, inbox, journal_prefix, name, now) then
+elseif (kind == 'inbound_chat' or rare.happened(kind)) and rare.yields_to(kind, conversation, inbox, journal_prefix, name, now) then
   -- Its turn settles the opener or follow-up in front without a call; then this event leads.
   redis.call('HDEL', conversation, 'hold_until', 'hold_reason')
 elseif not handed_back then

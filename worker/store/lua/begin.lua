@@ -6,12 +6,11 @@
 -- quiet_takeover_ms: after so long a quiet takeover ends by itself, or 0. jitter_ms: 0..999.
 -- whole_wallet: without credits no call is made; else only conversations that would start wait.
 -- stop_rest: when the lead writes, the bubbles that were not sent yet are withheld.
--- Returns {'granted', now, fence, conversation fields, {id, journal fields} ...}, where the field gives_way says that the
---          head ends without a call: outreach is stopped, and something that happened on the platform waits behind it;
---          the field unwanted says why the lead does not want it, or taken_over for what does not wait for the person:
---          nothing of it is asked or sent;
---          and the field probe names the closed gate that this turn tries; the field interrupted says that the lead wrote
---          while bubbles went out: the rest is not sent
+-- Returns {'granted', now, fence, values of the conversation's fields that turns are told (worker/store/redis/lua_words.py),
+--          {why outreach is stopped, if the head ends without a call for that, because something that happened on the platform
+--          waits behind it; why the lead does not want it, or taken_over for what does not wait for the person: nothing of it
+--          is asked or sent; the closed gate that this turn tries; 1 when the lead wrote while bubbles went out: the rest is
+--          not sent; '' and 0 = none}, {id, journal fields} ...}
 --      or {'empty' | 'busy' | 'taken_over' | 'quiet' | 'held' | 'paused' | 'quarantined' | 'outreach', until, reason}
 --      or {'hand_back', until, reason}: the takeover was quiet for long enough; hand back, then begin again.
 -- Twice with the same token: the second time returns the same grant and counts nothing again; once the turn has ended it
@@ -29,21 +28,34 @@ if #ids == 0 then
   return {'empty', 0, ''}
 end
 
--- All of it is an answer as well: a turn needs nothing of what is written below.
-local state, known = hash(conversation)
+local function read_state()
+  local read = redis.call('HMGET', conversation, 'owner', 'lease_until', 'fence', 'group', 'settled_by', 'held_by',
+    'operator_words', 'taken_over', 'consent', 'seq', 'hold_until', 'probing', 'rings', 'interruptible')
+  return {owner = read[1], lease_until = read[2], fence = read[3], group = read[4], settled_by = read[5], held_by = read[6],
+    operator_words = read[7], taken_over = read[8], consent = read[9], seq = read[10], hold_until = read[11],
+    probing = read[12], rings = read[13], interruptible = read[14]}
+end
+
+-- The answer has all fields of the head but those that only scripts have a use for: each costs as much as a small command.
+local ONLY_HERE = {joining = true, size = true, own_channel = true,
+  -- As this turn leaves them: put at the end.
+  step = true, asks = true}
+
+local state = read_state()
 -- Its holder may have its answer in hand, and comes first, as below.
 local late, spare = now - number(state.lease_until), math.max(2000, math.floor(lease_ms / 2))
-local awaited = state.owner and late > spare and late < 300000 and state.awaited ~= state.fence
+local awaited = state.owner and late > spare and late < 300000
+if awaited then awaited = redis.call('HGET', conversation, 'awaited') ~= state.fence end
 if state.operator_words and late >= 0 and not awaited and token ~= state.settled_by and token ~= state.held_by then
   redis.call('HDEL', conversation, 'owner', 'lease_until')
-  if bring_forward(conversation, inbox, journal_prefix, name) then
+  if rare.bring_forward(conversation, inbox, journal_prefix, name) then
     ids = redis.call('LRANGE', inbox, '0', most_events - 1)
   end
-  state, known = hash(conversation)
+  state = read_state()
 end
 local owner, group = state.owner, number(state.group)
 local head = journal_of(ids[1])
-local past, entry = hash(head)
+local past, entry = hash(head, ONLY_HERE)
 local kind = past.kind or ''
 -- A reply that is already stored costs no call: the persona's gates do not keep it from the lead.
 local unanswered = not past.reply
@@ -56,41 +68,32 @@ local function later(status, at, reason)
   return {status, at, reason or ''}
 end
 
--- What is written to the head belongs into the answer: of two values of a field the later one counts.
-local function write_to_head(...)
-  redis.call('HSET', head, ...)
-  for _, word in ipairs({...}) do entry[#entry + 1] = word end
-end
-
-local function platform_event_waits()
-  for _, id in ipairs(redis.call('LRANGE', inbox, 1, 9)) do
-    if happened(redis.call('HGET', journal_of(id), 'kind')) then return true end
-  end
-  return false
-end
-
--- Whether the lead wrote while the bubbles of this reply went out.
-local function is_interrupted()
-  if not stop_rest or unanswered or number(past.bubbles_sent) == 0 or group == 0 then return false end
-  return lead_interrupts(inbox, group, journal_prefix, name)
-end
+-- Bubbles of this reply went out, and the lead may have written meanwhile.
+local interruptible = stop_rest and not unanswered and number(past.bubbles_sent) > 0
 
 if not state.consent and not state.seq then
   -- A process of 0.1.0 began this conversation, and did not look at what the lead had said before (accept.lua).
   state.consent = string.match(redis.call('HGET', consents, name) or '', '^%l+')
 end
-local unwanted = unwanted_because(state.consent, kind, past.said, silence, only_opted_in)
+local unwanted
+if state.consent or only_opted_in then
+  unwanted = rare.unwanted_because(state.consent, kind, past.said, silence, only_opted_in)
+end
 -- A follow-up that was pulled does not wait for the person's end: the lead was not quiet then.
-if state.taken_over and not asks(kind) and not by_operator(kind) then unwanted = unwanted or 'taken_over' end
+if state.taken_over and not rare.asks(kind) and not rare.by_operator(kind) then unwanted = unwanted or 'taken_over' end
 local opts_out = past.said and unanswered
 -- What ends without a call waits for no gate.
 local ends = unwanted or opts_out
 -- Why outreach is stopped, if the head is outreach and not answered.
 local stopped = unanswered and gates.outreach
-if stopped and lane_of({kind, past.accepted_at, past.seq}, {state.last_inbound, state.inbound_seq}) ~= 'outreach' then
-  stopped = nil
+if stopped then
+  local lead = redis.call('HMGET', conversation, 'last_inbound', 'inbound_seq')
+  if rare.lane_of({kind, past.accepted_at, past.seq}, lead) ~= 'outreach' then stopped = nil end
 end
-local gives_way = stopped and platform_event_waits()
+local gives_way = false
+for _, id in ipairs(stopped and redis.call('LRANGE', inbox, 1, 9) or {}) do
+  gives_way = gives_way or rare.happened(redis.call('HGET', journal_of(id), 'kind'))
+end
 local repeated = owner == token
 
 -- The closed gate that this turn may try (probe.lua).
@@ -116,18 +119,19 @@ if not repeated then
     redis.call('HSET', conversation, 'lease_until', now + spare, 'awaited', state.fence)
     return later('busy', now + spare)
   end
-  if state.taken_over and not only_told(kind) and asks(kind) then
+  if state.taken_over and not rare.only_told(kind) and rare.asks(kind) then
     -- A person has the conversation: not even a reply that is stored goes out.
     local first = number(past.accepted_at)
-    local takeover_ends = takeover_end(last_act(state.taken_over_at, state.last_said), number(state.last_inbound), first,
-      quiet_takeover_ms)
+    local acts = redis.call('HMGET', conversation, 'taken_over_at', 'last_said', 'last_inbound')
+    local takeover_ends = rare.takeover_end(rare.last_act(acts[1], acts[2]), number(acts[3]), first, quiet_takeover_ms)
     if takeover_ends and takeover_ends <= now then return later('hand_back', now + lease_ms, state.taken_over) end
     local far = now + 3600000 + jitter_ms
     return later('taken_over', math.min(far, takeover_ends or far), state.taken_over)
   end
   -- The pause before a bubble that is not sent is not waited for.
-  if number(state.hold_until) > now and not is_interrupted() and unwanted ~= 'taken_over' then
-    return later('held', number(state.hold_until), state.hold_reason or '')
+  local interrupted = interruptible and group > 0 and rare.lead_interrupts(inbox, group, journal_prefix, name)
+  if number(state.hold_until) > now and not interrupted and unwanted ~= 'taken_over' then
+    return later('held', number(state.hold_until), redis.call('HGET', conversation, 'hold_reason'))
   end
   local gate
   if ends then
@@ -136,12 +140,12 @@ if not repeated then
     local far = now + 3600000 + jitter_ms
     if gates.paused then return later('paused', far, gates.paused) end
     if gates.quarantined then return later('quarantined', far, gates.quarantined) end
-    local calls, hold_until = asks(kind), number(gates.hold_until)
+    local calls, hold_until = kind == 'inbound_chat' or rare.asks(kind), number(gates.hold_until)
     if calls and hold_until > now then return later('held', hold_until + jitter_ms / 4, gates.hold_reason or '') end
     if stopped and not gives_way then return later('outreach', far, stopped) end
     -- The try of the circuit needs no other right: were all who wait new to the persona, none of them could make it.
     gate = calls and ((gates.circuit_until and probing ~= 'circuit' and 'circuit')
-      or (gates.credits_until and (whole_wallet or not state.started) and not only_told(kind) and not probing and 'credits'))
+      or (gates.credits_until and (whole_wallet or redis.call('HEXISTS', conversation, 'started') == 0) and not rare.only_told(kind) and not probing and 'credits'))
   elseif probing ~= 'channel' and redis.call('HEXISTS', channel, 'channel_until') == 1 then
     gate = 'channel'
   end
@@ -189,7 +193,13 @@ elseif group > #ids then
 end
 if closing == nil and group > 0 then closing = redis.call('HGET', journal_of(ids[group]), 'joining') == 'closing' end
 
-local interrupted = is_interrupted()
+local interrupted = interruptible and group > 0 and rare.lead_interrupts(inbox, group, journal_prefix, name)
+-- What is written to the head.
+local learned = {}
+local function learn(field, value)
+  past[field] = value
+  learned[#learned + 1], learned[#learned + 2] = field, value
+end
 local fence = number(state.fence)
 if not repeated then
   fence = fence + 1
@@ -207,46 +217,42 @@ if not repeated then
   end
   -- A step left open: its holder crashed or lost its lease. Counted before the work, so that poison is found out.
   local asked, sent = past.step == 'asking', past.step == 'delivering'
-  if asked then write_to_head('asks_vanished', stamp(number(past.asks_vanished) + 1)) end
-  if sent then write_to_head('sends_vanished', stamp(number(past.sends_vanished) + 1)) end
+  if asked then learn('asks_vanished', number(past.asks_vanished) + 1) end
+  if sent then learn('sends_vanished', number(past.sends_vanished) + 1) end
   if ends then
-    if past.reply then write_to_head('step', 'replied') end
+    if past.reply then learn('step', 'replied') end
   elseif interrupted then
-    write_to_head('step', 'replied')
+    learn('step', 'replied')
   elseif past.reply then
     local attempt = number(past.sends) + 1
-    write_to_head('step', 'delivering', 'sends', stamp(attempt))
+    learn('step', 'delivering')
+    learn('sends', attempt)
     local word = (past.send_unknowns or past.sends_vanished or sent) and 'resent' or 'sending'
     note(timeline, now, word, attempt, fence, past.bubbles_sent and number(past.bubbles_sent) + 1 or '')
   else
     -- What has more to do before the call says so when it calls (asking.lua): left before, it asked nothing.
     local prepares = past.failed or closing or string.find(preparing_kinds, ' ' .. kind .. ' ', 1, true)
     local attempt = number(past.asks) + (past.step == 'begun' and 0 or 1)
-    write_to_head('step', prepares and 'begun' or 'asking', 'asks', stamp(attempt))
-    if asks(kind) then
+    learn('step', prepares and 'begun' or 'asking')
+    learn('asks', attempt)
+    if kind == 'inbound_chat' or rare.asks(kind) then
       local word = (past.ask_unknowns or past.asks_vanished or asked) and 'second ask' or 'asking'
       note(timeline, now, word, attempt, fence, group)
     end
   end
+  if learned[1] then redis.call('HSET', head, unpack(learned)) end
 end
+for index = 1, #learned, 2 do
+  if not ONLY_HERE[learned[index]] then
+    -- Of two values of a field the later one counts.
+    entry[#entry + 1], entry[#entry + 2] = learned[index], learned[index + 1]
+  end
+end
+entry[#entry + 1], entry[#entry + 2], entry[#entry + 3], entry[#entry + 4] = 'step', past.step or '', 'asks', past.asks or 0
 
-if gives_way then
-  known[#known + 1] = 'gives_way'
-  known[#known + 1] = stopped
-end
-if interrupted then
-  known[#known + 1] = 'interrupted'
-  known[#known + 1] = 1
-end
-if unwanted then
-  known[#known + 1] = 'unwanted'
-  known[#known + 1] = unwanted
-end
-if probing then
-  known[#known + 1] = 'probe'
-  known[#known + 1] = probing
-end
-local answer = {'granted', now, fence, known}
+-- Of this turn.
+local found = {gives_way and stopped or '', unwanted or '', probing or '', interrupted and 1 or 0}
+local answer = {'granted', now, fence, told_to_turns(conversation), found}
 for index = 1, group do
   answer[#answer + 1] = ids[index]
   answer[#answer + 1] = index == 1 and entry or redis.call('HGETALL', journal_of(ids[index]))

@@ -49,10 +49,10 @@ end
 local function has_stepped(shard, waits)
   if not clocks then return false end
   local kept = tonumber(clocks[shard])
-  local seen = kept or (waits and select(2, repairs())(tag_of(shard))) or 0
+  local seen = kept or (waits and rare.latest_acceptance(tag_of(shard))) or 0
   local behind = clock() - seen
   if behind < -STEP_MS or (kept and waits and behind > LEASE_MS + GAP_MS) then return true end
-  if not kept or behind > SEEN_MS then keep_clock(tag_of(shard) .. 'clock', clock()) end
+  if not kept or behind > SEEN_MS then rare.keep_clock(tag_of(shard) .. 'clock', clock()) end
   return false
 end
 

@@ -124,7 +124,18 @@ def _tell_when_full(error: ResponseError) -> None:
 
 # What scripts share beside the prelude; each uses only those before it.
 _SHARED = (
-    *("notices", "endings", "touches", "takeover", "interruptions", "places", "consent", "operator", "transcript"),
+    *(
+        "clock_steps",
+        "notices",
+        "endings",
+        "touches",
+        "takeover",
+        "interruptions",
+        "places",
+        "consent",
+        "operator",
+        "transcript",
+    ),
     *("known", "deaths"),
 )
 

@@ -161,14 +161,21 @@ local function stamp(time)
 end
 
 local function number(value)
-  return tonumber(value) or 0
+  return value and tonumber(value) or 0
 end
 
--- A hash by the names of its fields, and as the list that Redis gives.
-local function hash(key)
-  local fields, list = {}, redis.call('HGETALL', key)
-  for index = 1, #list, 2 do fields[list[index]] = list[index + 1] end
-  return fields, list
+-- A hash by the names of its fields, and as a list of names and values, but for the fields `without` (names, as keys).
+local function hash(key, without)
+  local fields, list, kept, last = {}, redis.call('HGETALL', key), {}, 0
+  for index = 1, #list, 2 do
+    local field, value = list[index], list[index + 1]
+    fields[field] = value
+    if without and not without[field] then
+      kept[last + 1], kept[last + 2] = field, value
+      last = last + 2
+    end
+  end
+  return fields, kept
 end
 
 local function count(books, name, word, by)
@@ -256,7 +263,7 @@ end
 -- Whether an opener or a follow-up at the head must not keep an event of the kind `to` waiting: because nothing holds it but its
 -- place in line, or because it was never asked and what it is held for ends with this event: whatever it is when the lead
 -- wrote, a better moment when something happened on the platform.
-local function gives_way(to, conversation, inbox, journal_prefix, name, now)
+local function yields_to(to, conversation, inbox, journal_prefix, name, now)
   local state = redis.call('HMGET', conversation, 'lease_until', 'hold_until', 'hold_reason')
   local head = redis.call('HMGET', journal_prefix .. redis.call('LINDEX', inbox, 0) .. ' ' .. name, 'kind', 'asks', 'reply')
   if not speaks_first(head[1]) or number(state[1]) > now then return false end
