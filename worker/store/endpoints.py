@@ -192,10 +192,6 @@ class Endpoints:
         ends = self.ends()
         return [before(entries[0][0]) if entries else end for entries, end in zip(answers, ends, strict=True)]
 
-    def dropped_before(self, place: int) -> int:
-        """How many notices of a shard were dropped so far."""
-        return int(self._redis.hget(self._shards[place].notices_kept, "dropped") or 0)
-
     def is_kept(self, place: int, at: str) -> bool:
         """Whether a notice that was read is still there: it may be dropped, or erased with its lead."""
         return bool(self._redis.xrange(self._shards[place].notices, min=at, max=at, count=1))

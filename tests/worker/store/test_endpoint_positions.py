@@ -44,7 +44,6 @@ def test_a_new_endpoint_begins_before_the_oldest_notice_that_is_kept(store, end)
 def test_a_notice_that_was_read_may_be_gone(store, end):
     shard, place = end("a")
     assert store.endpoints.is_kept(shard, place)
-    assert store.endpoints.dropped_before(shard) == 0
     store.notices.erase(LEAD)
     assert not store.endpoints.is_kept(shard, place)
 

@@ -174,13 +174,6 @@ def test_a_notice_that_was_dropped_or_erased_is_not_kept(store, endpoints, noted
     assert not endpoints.is_kept(place, ids[0])
 
 
-def test_how_many_a_shard_has_dropped_is_known(store, endpoints, noted):
-    place, _ = noted
-    assert endpoints.dropped_before(place) == 0
-    store.redis.hset(store.keys.shards[place].notices_kept, "dropped", 7)
-    assert endpoints.dropped_before(place) == 7
-
-
 def test_from_now_on_is_behind_all_that_is_noted(store, endpoints, noted):
     place, ids = noted
     assert endpoints.ends()[place] == ids[-1]

@@ -224,15 +224,11 @@ class Delivery(Generic[N]):
     def _read_one(self, place: int) -> None:
         now, after = self._now(), self._line.read_to[place]
         found = self._stream.read(place, after, _READ_AT_ONCE)
-        lost = found.lost
-        if after == START and found.items:
-            # Its first notices have no number to count from.
-            lost = self._endpoints.dropped_before(place)
-        if lost:
-            self._progress.lost += lost
-            self._reports.lost(lost)
+        if found.lost:
+            self._progress.lost += found.lost
+            self._reports.lost(found.lost)
         items = [Item(place, at, owner, notice, now) for at, owner, notice in found.items]
-        self._line.add(place, items, found.read_to, has_lost=lost > 0 or after == START)
+        self._line.add(place, items, found.read_to, has_lost=found.lost > 0 or after == START)
         (self._has_more.discard if found.is_all else self._has_more.add)(place)
 
     def _start(self) -> None:

@@ -283,6 +283,22 @@ def test_a_lead_who_is_forgotten_while_the_endpoint_is_down_is_not_told(
     eventually(lambda: store.endpoints.state("crm").lost == 3, "they are counted")
 
 
+def test_a_lead_who_is_forgotten_before_any_notice_of_its_shard_was_sent_counts_too(
+    push, configured, receiver, note, store, eventually
+):
+    push(configured({"crm": receiver}))
+    eventually(lambda: all(store.endpoints.state("crm").positions), "it has begun")
+    store.endpoints.order("crm", "pause", reason="it moves", by="zoe")
+    held_until = store.endpoints.state("crm").holder_until
+    eventually(lambda: store.endpoints.state("crm").holder_until > held_until + 1000, "the sender has seen it")
+    note(3)
+    store.notices.erase(Conversation("ava", "@lead"))
+    note(1)
+    store.endpoints.order("crm", "resume")
+    eventually(lambda: store.endpoints.state("crm").sent == 1, "the last one arrives")
+    assert store.endpoints.state("crm").lost == 3
+
+
 def test_a_sender_that_was_cut_off_from_the_store_continues_where_it_was(
     push, configured, make_receiver, note, stored, store, eventually
 ):
