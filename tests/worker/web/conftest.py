@@ -20,6 +20,8 @@ from worker.store import Store
 
 PROJECT = Path(__file__).parents[3]
 TOKEN = "token-of-the-shop-0123456789"
+# Longer than the longest wait for notices, also on a busy machine.
+_PATIENCE_SECONDS = 120
 SECRET = "whsec_" + "c2VjcmV0" * 6
 
 
@@ -36,12 +38,12 @@ class Web:
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
         given = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
         given |= {name.replace("_", "-"): value for name, value in headers.items()}
-        return httpx.post(self.origin + path, content=content, headers=given, timeout=30)
+        return httpx.post(self.origin + path, content=content, headers=given, timeout=_PATIENCE_SECONDS)
 
     def get(self, path: str, *, token: str | None = TOKEN) -> httpx.Response:
         """Get a resource."""
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        return httpx.get(self.origin + path, headers=headers, timeout=30)
+        return httpx.get(self.origin + path, headers=headers, timeout=_PATIENCE_SECONDS)
 
 
 def start(folder: Path, redis_url: str, **variables: str) -> Web:
