@@ -3,14 +3,12 @@ Flower say it."""
 
 from __future__ import annotations
 
-import io
 import logging
 import re
 import signal
-import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -18,32 +16,18 @@ from json import loads
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
-import yaml
-from prometheus_client.parser import text_string_to_metric_families
-from prometheus_client.samples import Sample
 
 from config.settings import load
 from simulation.servers.system import RunningSystem
 from simulation.upstreams.faults import FaultKind, FaultRule
-from tests.acceptance.alert_expressions import Unknown, firing
 from tests.acceptance.flower_rows import Flower, plain
-from worker.cli import main
+from tests.acceptance.what_is_seen import FIGURE, PAGE, RULES, Seen, needs, parley, table
 from worker.domain.events import FollowUp, InboundChat
 from worker.pipeline.producer import Producer
 from worker.store import Store
 
 pytestmark = pytest.mark.acceptance
-
-PROJECT = Path(__file__).parents[2]
-PAGE = PROJECT / "docs/what-you-see.md"
-RULES = [
-    rule
-    for group in yaml.safe_load((PROJECT / "deploy/prometheus/parley.rules.yml").read_text())["groups"]
-    for rule in group["rules"]
-]
-INHIBITED = yaml.safe_load((PROJECT / "deploy/alertmanager/alertmanager.yml").read_text())["inhibit_rules"]
 
 # Quick, and so that nothing is taken for stuck or gone while other tests have the processor.
 SETTINGS = {
@@ -62,9 +46,6 @@ SETTINGS = {
     "PARLEY_WORKER__TASK_EVENTS": "true",
 }
 
-# In the place of a figure.
-_FIGURE = "\N{HORIZONTAL ELLIPSIS}"
-
 
 @dataclass(frozen=True)
 class Row:
@@ -77,10 +58,7 @@ class Row:
 
 
 def rows() -> dict[str, Row]:
-    lines = [line for line in PAGE.read_text().splitlines() if line.startswith("| ")][2:]
-    found = [
-        Row(*(plain(cells[index].strip()) for index in (1, 3, 4, 5))) for cells in (line.split("|") for line in lines)
-    ]
+    found = [Row(*(plain(cells[index]) for index in (0, 2, 3, 4))) for cells in table()]
     return {row.see: row for row in found}
 
 
@@ -105,26 +83,6 @@ def store(running: RunningSystem) -> Iterator[Store]:
     opened.close()
 
 
-def parley(*words: str) -> str:
-    """What the command prints, run in this process: to start one for each look would take most of the time.
-
-    Of a command whose answer is no, the sentence on standard error."""
-    out, err, arguments = io.StringIO(), io.StringIO(), sys.argv
-    sys.argv = ["parley", *words]
-    try:
-        with redirect_stdout(out), redirect_stderr(err):
-            main()
-    except SystemExit:
-        pass
-    finally:
-        sys.argv = arguments
-    return out.getvalue() or err.getvalue()
-
-
-def needs() -> list[dict[str, str]]:
-    return list(loads(parley("status", "--json"))["needs"])
-
-
 @pytest.fixture(scope="module")
 def flower(running: RunningSystem, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flower]:
     opened = Flower(running, tmp_path_factory.mktemp("flower"))
@@ -134,59 +92,6 @@ def flower(running: RunningSystem, tmp_path_factory: pytest.TempPathFactory) -> 
         time.sleep(0.2)
     yield opened
     opened.close()
-
-
-class Seen:
-    """What everybody says at this moment."""
-
-    def __init__(self, system: RunningSystem) -> None:
-        self._system = system
-
-    def alerts(self) -> dict[str, list[str]]:
-        """Summaries of the alerts that reach somebody, by name, without a look at how long they hold."""
-        samples, found = list(self._samples()), {}
-        for rule in RULES:
-            try:
-                active = firing(rule["expr"], samples)
-            except Unknown:
-                continue
-            if active:
-                found[rule["alert"]] = [_summary(rule["annotations"]["summary"], labels) for labels, _ in active]
-        told_beside = {
-            name
-            for rule in INHIBITED
-            for name in found
-            if any(_matches(source, rule["source_matchers"]) for source in found if source != name)
-            and _matches(name, rule["target_matchers"])
-        }
-        return {name: said for name, said in found.items() if name not in told_beside}
-
-    def _samples(self) -> Iterator[Sample]:
-        processes = [("worker", self._system.workers), ("beat", self._system.beats)]
-        for kind, started in processes:
-            for number, process in enumerate(started):
-                if process.poll() is None:
-                    log = self._system.log_of(kind, number)
-                    port = re.search(r"metrics and health on 127\.0\.0\.1 port (\d+)", log)
-                    yield from _scraped(int(port[1])) if port else ()
-
-
-def _scraped(port: int) -> Iterator[Sample]:
-    try:
-        text = httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=1.0, trust_env=False).text
-    except httpx.TransportError:
-        return
-    for family in text_string_to_metric_families(text):
-        yield from family.samples
-
-
-def _summary(text: str, labels: dict[str, str]) -> str:
-    said = re.sub(r"{{ \$labels\.(\w+) }}", lambda label: labels[label[1]], text)
-    return re.sub(r"{{ \$value[^}]*}}", _FIGURE, said)
-
-
-def _matches(name: str, matchers: list[str]) -> bool:
-    return all(re.fullmatch(matcher.partition("=")[2].lstrip("~ ").strip(), name) for matcher in matchers)
 
 
 @pytest.fixture
@@ -243,7 +148,7 @@ def agree(running: RunningSystem, until: Callable[..., Any], flower: Flower) -> 
         for name, summaries in seen.alerts().items():
             if name in names:
                 (row,) = [each for each in wanted if each.alert == name]
-                beginning = plain(summaries[0]).partition(_FIGURE)[0].partition(",")[0].rstrip(": ").lower()
+                beginning = plain(summaries[0]).partition(FIGURE)[0].partition(",")[0].rstrip(": ").lower()
                 assert beginning
                 assert row.see.lower().replace("persona zoe", "a persona").startswith(beginning), (row.see, summaries)
         assert seen.alerts().keys() - names <= set(also)
