@@ -73,13 +73,14 @@ def runs(store, accept, begin, at, tick, make_process):
 
 
 def at_each_half_second(at, tick, first, last, beside=lambda: None):
-    rung = []
+    """What gets a doorbell, and when for the first time."""
+    rung = {}
     for number in range(int(2 * first), int(2 * last) + 1):
         # A little later, so that a time that ends then is over.
         at(number / 2 + 0.2)
         beside()
-        rung += [(number / 2, each) for each in tick()]
-    return rung
+        rung = {**{each: number / 2 for each in tick()}, **rung}
+    return [(seconds, each) for each, seconds in rung.items()]
 
 
 def test_the_turns_of_a_dead_process_continue_long_before_their_leases_end(runs, at, tick, begin):
@@ -161,7 +162,7 @@ def test_the_dead_are_found_although_all_who_look_are_always_late(runs, at, tick
     for seconds in (3, 6, 9):
         at(seconds)
         rung += [(seconds, one) for one in tick()]
-    assert rung == [(6, LEAD)]
+    assert rung[0] == (6, LEAD)
 
 
 def test_a_clock_that_is_set_back_makes_no_time_longer(runs, at, tick):
