@@ -79,7 +79,7 @@ def at_each_half_second(at, tick, first, last, beside=lambda: None):
         # A little later, so that a time that ends then is over.
         at(number / 2 + 0.2)
         beside()
-        rung = {**{each: number / 2 for each in tick()}, **rung}
+        rung = {**dict.fromkeys(tick(), number / 2), **rung}
     return [(seconds, each) for each, seconds in rung.items()]
 
 
