@@ -113,12 +113,12 @@ def _worker(worker: Worker, world: World) -> Any:
     request = came.request
     wanted = (request.name, len(request.words)) if isinstance(request, Command) else request
     since = world.ledger.since
-    stops = sorted((stop, at < turn.begun, at < turn.stored) for (lead, stop), at in since.items() if lead == turn.lead)
+    heeded = sorted((stop, at < turn.begun, at < turn.stored) for (lead, stop), at in since.items() if lead == turn.lead)
     replies = world.ledger.replies
     replied = [replies[event][1] < turn.stored for event in _ids(turn) if event in replies]
     left = max(0, came.valid_until - world.passed)
     held = (left, came.lost, world.passed == turn.made_at, turn.unheard)
-    return turn.lead, _grant(turn), _heard(turn.history), wanted, held, stops, replied
+    return turn.lead, _grant(turn), _heard(turn.history), wanted, held, heeded, replied
 
 
 def _ids(turn: Running) -> list[str]:
