@@ -113,7 +113,8 @@ def _worker(worker: Worker, world: World) -> Any:
     request = came.request
     wanted = (request.name, len(request.words)) if isinstance(request, Command) else request
     since = world.ledger.since
-    heeded = sorted((stop, at < turn.begun, at < turn.stored) for (lead, stop), at in since.items() if lead == turn.lead)
+    own = [(stop, at) for (lead, stop), at in since.items() if lead == turn.lead]
+    heeded = sorted((stop, at < turn.begun, at < turn.stored) for stop, at in own)
     replies = world.ledger.replies
     replied = [replies[event][1] < turn.stored for event in _ids(turn) if event in replies]
     left = max(0, came.valid_until - world.passed)

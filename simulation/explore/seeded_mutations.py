@@ -20,8 +20,8 @@ THREE = (
     ),
     Mutation(
         "record",
-        "if unwanted or taken_over or redis.call",
-        "if unwanted or redis.call",
+        "kept_back = kept_back or taken_over and 'taken_over'",
+        "kept_back = kept_back",
         "an answer goes out although a person has the conversation",
     ),
 )
