@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import multiprocessing
 import time
 from collections.abc import Iterator, Sequence
@@ -58,16 +59,19 @@ def explore(
         return sum((part.result() for part in parts), Found())
 
 
-def search_all(scenarios: Sequence[Scenario], seconds: float, processes: int) -> Iterator[Searched]:
-    """Each of these worlds in every order of its steps, in at most so many seconds for each."""
+def search_all(
+    scenarios: Sequence[Scenario], seconds: float, processes: int, in_all: float = math.inf
+) -> Iterator[Searched]:
+    """Each of these worlds in every order of its steps, in at most so many seconds for each and ``in_all``."""
+    until = time.monotonic() + in_all
     with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn")) as pool:
-        yield from pool.map(partial(_searched, seconds), scenarios)
+        yield from pool.map(partial(_searched, seconds, until), scenarios)
 
 
-def _searched(seconds: float, scenario: Scenario, mutation: Mutation | None = None) -> Searched:
+def _searched(seconds: float, until: float, scenario: Scenario) -> Searched:
     with ExploredServer() as server:
-        machine = Machine(Product(server.url, scenario.settings, mutation))
-        found = search(machine, scenario, seconds)
+        machine = Machine(Product(server.url, scenario.settings))
+        found = search(machine, scenario, min(seconds, until - time.monotonic()))
         machine.product.close()
         return found
 

@@ -43,7 +43,14 @@ def state_of(world: World, look: Look) -> int:
     late = [(packet.command.name, names.get(packet.token)) for packet in world.late]
     ledger = world.ledger
     told = (ledger.calls, sorted(ledger.fates.items()), sorted(ledger.forgotten), sorted(ledger.trouble))
-    more = (sorted(ledger.dropped), sorted(ledger.ever), sorted(ledger.since), len(ledger.events), world.futile)
+    more = (
+        sorted(ledger.dropped),
+        sorted(ledger.unnamed),
+        sorted(ledger.ever),
+        sorted(ledger.since),
+        len(ledger.events),
+        world.futile,
+    )
     return hash((stored, tuple(text for text, _ in described), repr(late), repr(told), repr(more), world.budget))
 
 
@@ -104,8 +111,8 @@ def _later(by: int) -> int:
 def _worker(worker: Worker, world: World) -> Any:
     if worker.beginning:
         lead, _, asked_at, step = worker.beginning
-        stops = sorted((stop, at < step) for (other, stop), at in world.ledger.since.items() if other == lead)
-        return "beginning", lead, max(-6_000, asked_at - world.passed), stops
+        before = sorted((stop, at < step) for (other, stop), at in world.ledger.since.items() if other == lead)
+        return "beginning", lead, max(-6_000, asked_at - world.passed), before
     if worker.turn is None:
         return "idle"
     turn = worker.turn

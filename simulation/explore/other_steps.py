@@ -135,6 +135,9 @@ def bring_again(product: Product, world: World, number: int) -> World:
     if packet.command.name == "begin" and not _is_remembered(packet, before):
         # It begins a turn that nobody runs, as if its worker had crashed at once.
         world = replace(world, ledger=replace(world.ledger, trouble=world.ledger.trouble | {packet.lead}))
+    elif promises.takes_back(before, product.look(), packet.command.name):
+        # It takes the one that comes again for the one that was not heard (record.lua): then no send came of it.
+        world = replace(world, ledger=replace(world.ledger, unnamed=world.ledger.unnamed | {packet.lead}))
     else:
         promises.of_repetition(before, product.look(), packet.command.name)
     return replace(world, late=(*world.late[:number], *world.late[number + 1 :]))

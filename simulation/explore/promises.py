@@ -75,15 +75,14 @@ def of_begin(before: Look, now: int, lead: Conversation, token: str, granted: bo
         raise Violation(f"{token} holds {lead.name}, begins again and is not granted its turn")
 
 
-def of_script(before: Look, after: Look, turn: Running, script: str, answer: Any) -> None:
+def of_script(before: Look, after: Look, now: int, turn: Running, script: str, answer: Any) -> None:
     """A worker that has lost its lease changes nothing but the first answer; one that has ended its turn has let go."""
     name, said = turn.lead.name, str(answer[0] if isinstance(answer, list) else answer)
     if script not in _OF_HOLDERS:
         return
     state = before.conversations.get(name, {})
     if (state.get("owner"), state.get("fence")) == (turn.grant.token, str(turn.grant.fence)):
-        if script in ("settle", "hold") and "owner" in after.conversations.get(name, {}):
-            raise Violation(f"{script} of {turn.grant.token} has ended its turn, and {name} still has a holder")
+        _let_go(after, now, turn, script)
         return
     if said not in _OF_HOLDERS[script]:
         raise Violation(f"{turn.grant.token} has lost its lease, and {script} says {said}")
@@ -92,6 +91,18 @@ def of_script(before: Look, after: Look, turn: Running, script: str, answer: Any
         raise Violation(f"{turn.grant.token} has lost its lease, and {script} has changed {'; '.join(changed)}")
 
 
+def _let_go(after: Look, now: int, turn: Running, script: str) -> None:
+    name, token = turn.lead.name, turn.grant.token
+    if script in ("settle", "hold") and "owner" in after.conversations.get(name, {}):
+        raise Violation(f"{script} of {token} has ended its turn, and {name} still has a holder")
+    due = after.agenda.get(name, now) - now
+    # Outreach is rung for in its own way.
+    if script == "settle" and _RING_AGAIN_MS < due < _FAR_MS:
+        raise Violation(f"{token} has settled, and what {name} has left is looked at in {due} ms only")
+
+
+# A doorbell that was lost is sent again after 4 s and a little; a conversation of outreach is looked at after an hour.
+_RING_AGAIN_MS, _FAR_MS = 4_100, 3_600_000
 # What each script may say to a worker that has lost its lease.
 _OF_HOLDERS = {
     "settle": ("lost", "repeated"),
@@ -109,6 +120,12 @@ def of_repetition(before: Look, after: Look, script: str) -> None:
     changed = _changed(_lasting(before), _lasting(after), frozenset())
     if changed:
         raise Violation(f"{script} that came again has changed {'; '.join(changed)}")
+
+
+def takes_back(before: Look, after: Look, script: str) -> bool:
+    """Whether a ``record`` that came again, after a takeover or a STOP, has undone that the delivery may have begun."""
+    steps = [(was.get("step"), after.journals.get(key, {}).get("step")) for key, was in before.journals.items()]
+    return script == "record" and ("delivering", "replied") in steps
 
 
 def _changed(was: _Stored, found: _Stored, may_change: frozenset[str]) -> list[str]:
@@ -194,6 +211,8 @@ def _one_fate(event: Accepted, look: Look, fates: dict[str, str], waits: set[tup
     if (fate is None) != (key in waits):
         state = f"has the fate {fate} and waits" if fate else "has no fate and does not wait"
         raise Violation(f"{event.event_id} {state}")
+    if fate not in (None, "dead") and {"payload", "reply"} & journal.keys():
+        raise Violation(f"{event.event_id} has the fate {fate}, and what was said is still stored")
     before = fates.get(event.event_id)
     if before and before != fate:
         raise Violation(f"{event.event_id} had the fate {before} and has {fate}")

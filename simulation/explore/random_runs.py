@@ -92,7 +92,7 @@ def scenario_of(seed: int) -> Scenario:
         events=tuple((kind, lead) for kind in kinds for lead in leads),
         in_order=False,
         acts=tuple(chance.sample(ACTS, chance.randint(0, len(ACTS)))),
-        faults=tuple(fault for fault in FAULTS if chance.random() < 0.5),
+        faults=tuple(chance.sample(FAULTS, chance.randint(0, 4))),
         budget=Budget(chance.randint(2, 8), chance.randint(0, 6), chance.randint(0, 6), chance.randint(4, 20)),
         moves=("next", *(move for move in MOVES if chance.random() < 0.5)),
     )

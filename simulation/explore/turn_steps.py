@@ -86,7 +86,7 @@ def script(product: Product, world: World, worker: Worker, fault: str) -> World:
     assert isinstance(command, Command), "calls have a step of their own"
     before = product.look()
     answer = product.run(command)
-    promises.of_script(before, product.look(), turn, command.name, answer)
+    promises.of_script(before, product.look(), world.now, turn, command.name, answer)
     if fault == LOST:
         return _put(world, replace(worker, turn=replace(turn, unheard=True)))
     if fault == TWICE:
@@ -104,7 +104,7 @@ def renew(product: Product, world: World, worker: Worker) -> World:
     turn = worker.turn
     before = product.look()
     lost = bool(product.store.steps.renew([turn.grant]))
-    promises.of_script(before, product.look(), turn, "renew", "lost" if lost else "renewed")
+    promises.of_script(before, product.look(), world.now, turn, "renew", "lost" if lost else "renewed")
     history = (*turn.history, Renewed(lost, world.passed))
     ttl_ms = product.ttl_ms
     valid = turn.came.valid_until if lost else max(turn.came.valid_until, world.passed + ttl_ms)
