@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from worker.domain.conversation import Conversation
-from worker.domain.events import FollowUp
+from worker.domain.events import FollowUp, InboundChat
+from worker.pipeline.producer import Producer
 from worker.store.operator.audit import Act
 
+KEY = base64.b64encode(b"k" * 32).decode()
 JOHN = Conversation("ava", "@john")
 
 
@@ -90,6 +93,21 @@ def test_it_is_moved_to_no_time_that_is_none_or_over(desk, planned, tomorrow, at
     assert (refused.status_code, sentence in refused.text) == (400, True)
     assert due(desk) == tomorrow
     assert desk.store.audit.newest() == []
+
+
+def test_one_that_is_encrypted_with_another_key_is_left_as_it_is(
+    make_store, make_settings, make_desk, channel, tomorrow
+):
+    own = {"encryption": {"keys": [KEY]}}
+    owner = make_store(**own)
+    chat = InboundChat(persona="ava", target="@john", message="SECRET words", channel=channel)
+    Producer(make_settings(**own), store=owner).enqueue(chat)
+    owner.follow_ups.schedule(FollowUp(persona="ava", target="@john", channel=channel, not_before=tomorrow))
+    desk = make_desk()
+    browser = desk.browser("kim")
+    refused = desk.send(browser, f"{desk.place(browser, 'john')}/move-follow-up", at="2090-01-01T00:00")
+    assert (refused.status_code, "PARLEY_ENCRYPTION__KEYS" in refused.text) == (409, True)
+    assert due(desk) == tomorrow
 
 
 def test_one_is_cancelled(desk, planned):
