@@ -221,9 +221,9 @@ def test_doorbells_are_confirmed_and_go_on_after_a_restart(broker, rabbitmq, cap
     assert doorbells.backlog(["turns", "outreach"]) == 1
     rabbitmq.kill()
     started = time.monotonic()
-    for _ in range(20):
+    for _ in range(100):
         doorbells.ring(rings)
-    assert time.monotonic() - started < 5, "who rings is not held up by a broker that is away"
+    assert time.monotonic() - started < 25, "who rings is not held up by a broker that is away"
     assert doorbells.backlog(["turns"]) == 0
     assert "the agenda will ring again" in caplog.text
     with pytest.raises(BrokerAway):

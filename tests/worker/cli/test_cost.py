@@ -75,18 +75,19 @@ def loaded(command_settings, store):
     return run
 
 
-@pytest.mark.parametrize("words", [("status",), ("explain", "ava", "@lead"), ("conversations",), ("find", "x")])
-def test_a_command_that_looks_loads_nothing_of_a_worker(loaded, store, chat, words):
-    store.inbox.accept(chat("e1"))
-    assert {name for name in loaded(*words) if name.startswith(_OF_WORKERS)} == set()
-
-
-@pytest.mark.parametrize("words", [("status",), ("explain", "ava", "@lead")])
-def test_a_command_that_looks_loads_no_further_library(loaded, store, chat, words):
-    store.inbox.accept(chat("e1"))
+@pytest.fixture(scope="module")
+def libraries():
+    """The packages that a command may load beside ours."""
     base = subprocess.run([sys.executable, "-c", _LIBRARIES], capture_output=True, text=True, check=True)
-    foreign = _packages(loaded(*words)) - sys.stdlib_module_names
-    assert foreign - _packages(base.stdout.split()) == {"config", "worker"}
+    return _packages(base.stdout.split())
+
+
+@pytest.mark.parametrize("words", [("status",), ("explain", "ava", "@lead"), ("conversations",), ("find", "x")])
+def test_a_command_that_looks_loads_nothing_of_a_worker_and_no_further_library(loaded, libraries, store, chat, words):
+    store.inbox.accept(chat("e1"))
+    modules = loaded(*words)
+    assert {name for name in modules if name.startswith(_OF_WORKERS)} == set()
+    assert _packages(modules) - sys.stdlib_module_names - libraries == {"config", "worker"}
 
 
 def _packages(modules):
