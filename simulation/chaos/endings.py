@@ -32,33 +32,32 @@ _TEXT_LOST = "text_lost"
 _NOT_FOUND = "no_conversation"
 _OPTED_OUT = ("skipped", "opted_out")
 _CAPPED = ("skipped", "frequency_cap")
-_POISON = (("dead", "poison_asking"), ("dead", "poison_delivering"), ("dead", "poison_error"))
-_TO_DELIVER_IS_POISON = ("dead", "poison_delivering")
+# What workers of a version do that does not try suspects alone: workers died with it in their hands.
+_BURIED = (("dead", "poison_asking"), ("dead", "poison_delivering"))
 
-# Fate and cause. A chat is only ever given up by name, when workers died with it in their hands; a lost
-# answer or an outage must not cost it.
+# Fate and cause. A chat is never given up: no dead worker, no lost answer and no outage must cost it.
 _HANDSHAKE: Mapping[str, tuple[tuple[str, str], ...]] = {
-    "inbound_chat": _POISON,
+    "inbound_chat": (),
     "ai_opener": (
-        *_POISON,
         ("answered", _TEXT_LOST),
         ("skipped", _GAVE_WAY),
     ),
-    "event_trigger": (("dead", "outcome_unknown"), _TO_DELIVER_IS_POISON),
+    "event_trigger": (("dead", "outcome_unknown"),),
     "follow_up": (
         ("skipped", "nudge_unknown"),
         ("skipped", _GAVE_WAY),
         ("skipped", _NOT_FOUND),
-        _TO_DELIVER_IS_POISON,
     ),
 }
 
 # Characters tells a repetition from the first call, so the outcome of a call becomes known with the next one.
 _CHARACTERS: Mapping[str, tuple[tuple[str, str], ...]] = {
-    "inbound_chat": (*_POISON, ("answered", _TEXT_LOST)),
+    "inbound_chat": (("answered", _TEXT_LOST),),
     "ai_opener": _HANDSHAKE["ai_opener"],
-    "event_trigger": (*_POISON, ("answered", _TEXT_LOST)),
+    "event_trigger": (("answered", _TEXT_LOST),),
 }
+# With Handshake they are asked once, so that no two workers can die of asking.
+_ASKED_ONCE = ("event_trigger", "follow_up")
 _ALLOWED: Mapping[Api, Mapping[str, tuple[tuple[str, str], ...]]] = {
     "handshake": _HANDSHAKE,
     "characters": _CHARACTERS,
@@ -69,10 +68,19 @@ class Policies:
     """Whether the logs bear out what the system says.
 
     ``outages``: of the upstreams. ``deaths_at``: when workers were killed, ascending. ``per_day``: the cap of messages
-    to one lead, 0: none.
+    to one lead, 0: none. ``buries``: a version takes part that buries what several dead workers had in hand.
     """
 
-    def __init__(self, log: Log, outages: Outages, deaths_at: Sequence[float] = (), *, per_day: int = 0) -> None:
+    def __init__(
+        self,
+        log: Log,
+        outages: Outages,
+        deaths_at: Sequence[float] = (),
+        *,
+        per_day: int = 0,
+        buries: bool = False,
+    ) -> None:
+        self._buries = buries
         self._outages = outages
         self._per_day = per_day
         # Of each lead, when the last time ended in which it was out.
@@ -100,6 +108,9 @@ class Policies:
             return self._did_not_want(message)
         if end == _CAPPED:
             return self._had_enough(message)
+        if self._buries and end in _BURIED:
+            asked_once = message.api == "handshake" and message.kind in _ASKED_ONCE
+            return message.said != "stop" and not (asked_once and ending.cause == "poison_asking")
         if message.said == "stop" or end not in _ALLOWED[message.api].get(message.kind, ()):
             return False
         if ending.cause in _UNKNOWN:

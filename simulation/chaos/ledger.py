@@ -153,19 +153,20 @@ def draw_up(
     received: Sequence[Received] = (),
     leases_lost: int = 0,
     shifts: Sequence[Shift] = (),
+    buries: bool = False,
 ) -> Ledger:
     """Compare the producer's log with the servers' logs, and both with what the system says of itself.
 
     ``sent``: all messages in the order of their numbers. ``calls``: by arrival. ``nothing_else``: there was no
     trouble but the outages, so that what waited has to be answered promptly after them. ``rules``: about consent and
     frequency. ``received``: what the receiver of notices wrote down. ``leases_lost``: see ``Ledger``.
-    ``shifts``: of the operators. Raises ``redis.RedisError``.
+    ``shifts``: of the operators. ``buries``: see ``Policies``. Raises ``redis.RedisError``.
     """
     said = [line.text for shift in shifts for line in shift.lines]
     log, outages, rules = Log(sent, calls, said), outages or Outages(), rules or Rules()
     deaths = sorted(incident.at for incident in incidents.of(*_DEATHS))
     thawed_at = [incident.at for incident in incidents.of("thawed")]
-    policies = Policies(log, outages, deaths, per_day=rules.per_day)
+    policies = Policies(log, outages, deaths, per_day=rules.per_day, buries=buries)
     lost, unanswered = _without_answer(log, policies, subject)
     found = repeats(log, thawed_at, event_id)
     of_consent = consent(log, rules, thawed_at)

@@ -263,6 +263,7 @@ class _Running:
             received=read_received(self._push.log) if self._push else (),
             leases_lost=self._stage.leases_lost(),
             shifts=shifts,
+            buries=bool(self._plan.old_version or self._plan.app),
         )
 
     def _troubles(self) -> Mapping[str, Trouble]:

@@ -109,9 +109,9 @@ class Bookkeeper:
         return self._pushed
 
 
-def broken(calls, sent=("a", "b"), **says):
+def broken(calls, sent=("a", "b"), *, buries=False, **says):
     sent = [chat(event) if isinstance(event, str) else event for event in sent]
-    return draw_up(sent, calls, Incidents(), Bookkeeper(**says), 1.0).broken
+    return draw_up(sent, calls, Incidents(), Bookkeeper(**says), 1.0, buries=buries).broken
 
 
 def chat(text, image="", at=0.0):

@@ -52,8 +52,9 @@ def test_a_run_in_which_all_is_well_breaks_no_promise():
     [
         (answered("a"), {}, ["1 lost"]),
         ([*answered("a"), ask("b")], {}, ["1 lost"]),
-        (answered("a"), {"endings": {1: POISON}}, []),
-        (answered("a"), {"endings": {0: POISON}}, ["1 lost"]),
+        (answered("a"), {"endings": {1: POISON}}, ["1 lost"]),
+        (answered("a"), {"endings": {1: POISON}, "buries": True}, []),
+        (answered("a"), {"endings": {0: POISON}, "buries": True}, ["1 lost"]),
         (answered("a"), {"endings": {1: GAVE_WAY}}, ["1 lost"]),
         (answered("a"), {"endings": {1: UNKNOWN}}, ["1 lost"]),
         ([ask("a\nb"), send("a", key="x"), send("b", key="y")], {}, ["1 answers in more than one delivery"]),
@@ -91,6 +92,7 @@ def test_each_broken_promise_is_found(calls, says, found):
         ("event_trigger", [act("e0")], {}, ["1 lost"]),
         ("event_trigger", [act("e0")], {"endings": {0: UNKNOWN}}, []),
         ("event_trigger", [act("e0")], {"endings": {0: POISON}}, ["1 lost"]),
+        ("event_trigger", [act("e0")], {"endings": {0: POISON}, "buries": True}, ["1 lost"]),
         ("follow_up", [act("e0", "FOLLOW_UP"), spoken("e0")], {}, []),
         ("follow_up", [act("e0", "FOLLOW_UP"), act("e0", "FOLLOW_UP")], {"words": ["second ask"]},
          ["1 lost", "1 second asks of a kind"]),
@@ -167,8 +169,8 @@ def test_recovery_counts_from_the_death_to_the_next_call_of_each_conversation_he
 
 
 def test_recovery_does_not_count_what_had_nothing_left_to_do():
-    cut = act("e0", at=10.0)
-    cut.client_gone, cut.acted, cut.end_wall = True, False, 11.0
+    cut = act("e0")
+    cut.start_wall, cut.end_wall, cut.client_gone, cut.acted = 10.0, 11.0, True, False
     calls, trigger = [cut, ask("a", at=70.0)], event("e0", "event_trigger", at=9.0)
     assert seconds_to_recover(Log([trigger, chat("a", at=69.0)], calls), [10.5]) == []
     assert seconds_to_recover(Log([trigger, chat("a", at=10.4)], calls), [10.5]) == [59.5]

@@ -166,7 +166,6 @@ def test_the_dead_are_found_although_all_who_look_are_always_late(runs, at, tick
 
 
 def test_a_clock_that_is_set_back_makes_no_time_longer(runs, at, tick):
-    """Nobody knows when the sign was given: it counts from the step, and once more."""
     at(3600)
     runs(began_at=3600)
     at(0.4)

@@ -121,8 +121,6 @@ local function mend(tag, now, by)
   local function mend_shard()
     mend_scores(tag .. 'errands', now, sooner)
     mend_scores(tag .. 'processes', now, sooner)
-    -- As if nobody had looked: then all of them are given their time once more.
-    redis.call('DEL', tag .. 'watched')
     mend_scores(tag .. 'rung', now, at_once)
     for _, persona in ipairs(redis.call('SMEMBERS', tag .. 'queued')) do
       mend_scores(tag .. 'parked:' .. persona, now, at_once)
