@@ -127,7 +127,7 @@ class Policies:
         end = (ending.fate, ending.cause) if ending else None
         if end == _OPTED_OUT:
             return self._out_until.get(lead, -math.inf) >= at
-        return end == _TO_DELIVER_IS_POISON
+        return self._buries and end in _BURIED
 
     def _did_not_want(self, message: Sent) -> bool:
         # A STOP ends like this itself, of other events only outreach that came or waited while the lead was out.
