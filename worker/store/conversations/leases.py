@@ -47,7 +47,8 @@ class Lease:
     def held(self) -> bool:
         """Whether this turn may still start an outside call: no loss was seen, the last renewal is fresh enough, and so
         is the last sign of the process."""
-        return not self.lost and time.monotonic() < self.valid_until and self._keeper.lives()
+        # It may be found lost meanwhile.
+        return self._keeper.lives() and not self.lost and time.monotonic() < self.valid_until
 
     def now(self) -> int:
         """Milliseconds of the store's clock, as far as this process can tell: a little behind, never ahead."""

@@ -52,6 +52,7 @@ class ProcessLeases:
         # Shards that get signs, to the time when a turn was last there.
         self._signed: dict[Shard, float] = {}
         self._lock = threading.Lock()
+        self._asking = threading.Lock()
         self._thread: threading.Thread | None = None
         self._stopped = threading.Event()
         self._unchecked = self._unanswered = False
@@ -63,8 +64,14 @@ class ProcessLeases:
         self._check = check
 
     def lives(self) -> bool:
-        """Whether the store has heard of this process lately, so that no other one takes it for dead."""
-        return time.monotonic() < self._valid_until
+        """Whether the store has heard of this process lately, so that no other one takes it for dead.
+
+        Where the loop is late, the store is asked: a process that starves must not drop what it can still do. Whoever
+        asks at the same time waits for that answer.
+        """
+        with self._asking:
+            says_nothing = self._stopped.is_set() or not self._signed
+            return time.monotonic() < self._valid_until or (not says_nothing and self._renew())
 
     @contextmanager
     def turn_in(self, shard: Shard) -> Iterator[None]:
@@ -85,6 +92,10 @@ class ProcessLeases:
 
     def renew_once(self) -> bool:
         """One round over all shards with turns. False when the store did not answer."""
+        with self._asking:
+            return self._renew()
+
+    def _renew(self) -> bool:
         with self._lock:
             left_at = time.monotonic() - _LEFT_SECONDS
             for shard in [one for one, at in self._signed.items() if at < left_at and not self._turns[one]]:

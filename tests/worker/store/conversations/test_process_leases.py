@@ -97,7 +97,8 @@ def test_a_process_that_gives_signs_keeps_what_it_holds(runs, at, tick, refused)
 
 def test_a_lease_without_renewal_ends_whatever_its_process_says(runs, at, tick, begin):
     process, _ = runs()
-    assert at_each_half_second(at, tick, 0.5, 16, process.renew_once) == [(15, LEAD)]
+    ((seconds, found),) = at_each_half_second(at, tick, 0.5, 17, process.renew_once)
+    assert (found, 15 <= seconds <= 16) == (LEAD, True)
     begin()
 
 
@@ -182,7 +183,7 @@ def test_a_process_that_comes_back_learns_what_it_has_lost_before_it_goes_on(run
     begin("another-1")
     process.renew_once()
     assert lease.lost
-    assert process.lives()
+    assert not lease.held()
     keeper.stop()
 
 
@@ -246,18 +247,30 @@ def test_no_turn_begins_without_a_first_sign(signing):
         assert process.lives()
 
 
-def test_a_process_lives_only_as_long_as_its_signs_last(signing, eventually):
-    process = signing(Signs(), ttl_seconds=0.2)
+def test_a_process_lives_only_as_long_as_its_signs_last(signing):
+    signs = Signs(True, StoreError("away"))
+    process = signing(signs, ttl_seconds=0.0)
     with process.turn_in(SHARD):
+        assert not process.lives(), "the store did not answer"
+    process.stop()
+    assert not process.lives()
+    assert len(signs.given) == 2, "one that is stopped says nothing"
+
+
+def test_a_process_whose_loop_is_late_asks_before_it_gives_up(signing, eventually):
+    signs = Signs()
+    process = signing(signs, ttl_seconds=0.2)
+    with process.turn_in(SHARD):
+        time.sleep(0.3)
         assert process.lives()
-        eventually(lambda: not process.lives(), "its time is over")
-        process.renew_once()
         assert process.lives()
+    assert len(signs.given) == 2
 
 
 def test_a_sign_counts_from_before_it_was_given(signing):
     process = signing(lambda name, shards: time.sleep(0.3) or [True], ttl_seconds=0.2)
     with process.turn_in(SHARD):
+        process.stop()
         assert not process.lives()
 
 
@@ -266,9 +279,8 @@ def test_who_was_taken_for_dead_does_not_live_until_its_leases_are_checked(signi
     answers = [False, True]
     process.checked_by(lambda: checks.append(1) or answers.pop(0))
     with process.turn_in(SHARD):
-        assert not process.renew_once(), "the store did not answer the check"
-        assert not process.lives()
-        assert process.renew_once()
+        assert not process.lives(), "the store did not answer the check"
+        assert process.lives()
     assert len(checks) == 2
 
 
