@@ -69,6 +69,8 @@ class ProcessLeases:
         Where the loop is late, the store is asked: a process that starves must not drop what it can still do. Whoever
         asks at the same time waits for that answer.
         """
+        if time.monotonic() < self._valid_until:
+            return True
         with self._asking:
             says_nothing = self._stopped.is_set() or not self._signed
             return time.monotonic() < self._valid_until or (not says_nothing and self._renew())
