@@ -16,6 +16,7 @@ from simulation.explore.story import story
 def main() -> int:
     """Read the command line, explore, say what was found."""
     options = _options()
+    campaign.quiet()
     if options.replay:
         found = campaign.replay(options.replay)
         print(found or "nothing is broken")

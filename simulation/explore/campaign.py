@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import logging
 import math
 import multiprocessing
 import time
@@ -45,13 +46,22 @@ class Found:
         )
 
 
+def quiet() -> None:
+    """What the explored parts would log of their troubles is the story of a failure. For a process of its own."""
+    logging.getLogger("parley").setLevel(logging.CRITICAL)
+
+
+def _pool(processes: int) -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn"), initializer=quiet)
+
+
 def explore(
     seed: int, seconds: float, processes: int, mutation: Mutation | None = None, most_failures: int = _TOLD
 ) -> Found:
     """Runs of the seeds from ``seed`` on, until ``seconds`` have passed or each process has met so many failures."""
     if processes == 1:
         return _part(seed, 1, seconds, mutation, most_failures)
-    with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn")) as pool:
+    with _pool(processes) as pool:
         parts = [
             pool.submit(_part, seed + number, processes, seconds, mutation, most_failures)
             for number in range(processes)
@@ -64,7 +74,7 @@ def search_all(
 ) -> Iterator[Searched]:
     """Each of these worlds in every order of its steps, in at most so many seconds for each and ``in_all``."""
     until = time.monotonic() + in_all
-    with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn")) as pool:
+    with _pool(processes) as pool:
         yield from pool.map(partial(_searched, seconds, until), scenarios)
 
 
@@ -78,7 +88,7 @@ def _searched(seconds: float, until: float, scenario: Scenario) -> Searched:
 
 def hunt(mutations: Sequence[Mutation], seed: int, seconds: float, processes: int) -> Iterator[tuple[Mutation, Found]]:
     """What runs by chance find of each fault, in at most so many seconds for each."""
-    with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn")) as pool:
+    with _pool(processes) as pool:
         parts = [pool.submit(_part, seed, 1, seconds, mutation, 1) for mutation in mutations]
         for mutation, part in zip(mutations, parts, strict=True):
             yield mutation, part.result()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import random
 from collections.abc import Mapping, Sequence
 from types import TracebackType
@@ -76,7 +75,6 @@ class Product:
     """
 
     def __init__(self, url: str, settings: Mapping[str, Any] | None = None, mutation: Mutation | None = None) -> None:
-        logging.getLogger("parley").setLevel(logging.CRITICAL)
         self.settings = settings_of(url, settings or {})
         self.store = Store(self.settings, connections=2, client=ExploredRedis)
         assert isinstance(self.store.redis, ExploredRedis)

@@ -41,25 +41,25 @@ _BEGIN = (
     ),
     Mutation(
         "begin",
-        "if state.taken_over and not only_told(kind) and asks(kind) then",
+        "if state.taken_over and not rare.only_told(kind) and rare.asks(kind) then",
         "if false then",
         "a turn begins although a person has the conversation",
     ),
     Mutation(
         "begin",
-        "if number(state.hold_until) > now and not is_interrupted() and unwanted ~= 'taken_over' then",
+        "if number(state.hold_until) > now and not interrupted and unwanted ~= 'taken_over' then",
         "if false then",
         "a hold is not waited for",
     ),
     Mutation(
         "begin",
-        "if asked then write_to_head('asks_vanished', stamp(number(past.asks_vanished) + 1)) end",
+        "if asked then learn('asks_vanished', number(past.asks_vanished) + 1) end",
         "",
         "a call that a crash has left open is not counted",
     ),
     Mutation(
         "begin",
-        "if sent then write_to_head('sends_vanished', stamp(number(past.sends_vanished) + 1)) end",
+        "if sent then learn('sends_vanished', number(past.sends_vanished) + 1) end",
         "",
         "a delivery that a crash has left open is not counted",
     ),
@@ -104,8 +104,8 @@ _ANSWER = (
     ),
     Mutation(
         "record",
-        "if not delivering then redis.call('HSET', journal, 'step', 'delivering', 'sends', stamp(sends + 1)) end",
-        "",
+        "if holder and (kept_back or not delivering) then",
+        "if holder and kept_back then",
         "nobody notes that the delivery may have begun",
     ),
     Mutation(
@@ -149,8 +149,8 @@ _END = (
     ),
     Mutation(
         "settle",
-        "redis.call('ZADD', agenda, now + ring_behind(doorbells, doorbell, grace_ms), name)",
-        "ring_behind(doorbells, doorbell, grace_ms)",
+        "redis.call('ZADD', agenda, now + rare.ring_behind(doorbells, doorbell, grace_ms), name)",
+        "rare.ring_behind(doorbells, doorbell, grace_ms)",
         "the next event waits for a doorbell only",
     ),
     Mutation(

@@ -108,7 +108,7 @@ def test_a_call_that_lay_in_a_frozen_worker_is_counted_apart():
 @pytest.mark.parametrize(
     ("ending", "sent", "allowed"),
     [
-        (Ending("dead", "poison_delivering", "times=3"), (), True),
+        (Ending("dead", "poison_delivering", "times=3"), (), False),
         (Ending("dead", "delivery_refused"), (), False),
         (Ending("skipped", "opted_out"), (), False),
         (Ending("skipped", "opted_out"), (Sent("ava", "@lead", "e0", CLAIMED - 50, said="stop"),), True),

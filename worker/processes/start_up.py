@@ -32,7 +32,7 @@ def examine(settings: Settings, store: Store) -> tuple[list[Finding], bool]:
         encryption = checks.of_encryption(store.content.writes_with, store.rotation.sample())
         lying = store.queues.look()
         used, refusal = memory(store.redis), store.refusal()
-        notices = checks.of_notices(store.notices.refused())
+        notices = _of_notices(store)
     except StoreError as error:
         trouble = trouble_of(error)
         found = checks.refusing(address, trouble) if trouble.answered else checks.unreachable(address, trouble.code)
@@ -40,6 +40,16 @@ def examine(settings: Settings, store: Store) -> tuple[list[Finding], bool]:
     queues = checks.of_queues(lying.unread, complete=lying.complete)
     writes = checks.of_writes(refusal), checks.of_memory(used)
     return [*known, *checks.of_store(address, facts), *writes, layout, *apis, encryption, queues, *notices], True
+
+
+def _of_notices(store: Store) -> list[Finding]:
+    try:
+        return checks.of_notices(store.notices.refused())
+    except StoreError as error:
+        # What a server answers instead, such as one node of a cluster, is another finding.
+        if trouble_of(error).answered:
+            return []
+        raise
 
 
 def _of_broker(settings: Settings, store: Store) -> list[Finding]:
