@@ -12,12 +12,13 @@ from simulation.explore.client import Command
 from simulation.explore.ledger import Accepted, Call, Ledger, Violation, answered_by, number_of
 from simulation.explore.look import Look
 from simulation.explore.machine import Machine
+from simulation.explore.product import Product
 from simulation.explore.replay import Ask
 from simulation.explore.values import replace
 from simulation.explore.world import Budget, Choice, World
 from worker.domain.conversation import Conversation
 from worker.domain.reasons import read
-from worker.domain.vocabulary import Cause
+from worker.domain.vocabulary import KINDS, Cause
 
 # More than any run needs: each event is asked, sent and held a few times at most.
 _LOOKS = 200
@@ -35,7 +36,7 @@ def end(machine: Machine, world: World, taken: Callable[[Choice], None] = lambda
     for lead in sorted({lead for lead, stop in world.ledger.since if stop == "taken_over"}):
         run.take("operator", "hand back joined", lead.name)
     run.until_nothing_waits()
-    judge(run.world, machine.product.look(everything=True))
+    judge(run.world, machine.product)
     return run.world
 
 
@@ -89,14 +90,15 @@ class _Run:
                 self.take(name, "asks" if isinstance(request, Ask) else "sends")
 
 
-def judge(world: World, look: Look) -> None:
+def judge(world: World, product: Product) -> None:
     """Whether each end is explained, each repetition named, each answer delivered once, each notice written."""
-    ledger = world.ledger
+    ledger, look = world.ledger, product.look(everything=True)
     for event in ledger.events:
         if event.event_id not in ledger.forgotten:
             _explained(event, ledger, look.journals[event.event_id, event.lead.name], world.now)
     for lead in sorted({event.lead for event in ledger.events}):
         _repetitions(ledger, lead, look)
+        _only_once(ledger, lead, product)
         _answers(ledger, lead)
     _notices(ledger, look)
 
@@ -173,6 +175,19 @@ def _repetitions(ledger: Ledger, lead: Conversation, look: Look) -> None:
     resent = sum(count - 1 for count in sends.values())
     if resent > words["resent"] and lead not in ledger.unnamed:
         raise Violation(f"{lead.name} got {resent} deliveries again, and {words['resent']} are named")
+
+
+def _only_once(ledger: Ledger, lead: Conversation, product: Product) -> None:
+    # What a policy says is never repeated.
+    unknown = product.settings.personas[lead.persona].on_unknown
+    kinds = [kind for kind, rules in KINDS.items() if rules.unknown(unknown) in ("dead_letter", "skip")]
+    heard = Counter(event_id for call in _acted(ledger, lead, "ask") for event_id in call.events)
+    for event in ledger.of(lead):
+        if event.kind in kinds and heard[event.event_id] > 1:
+            raise Violation(f"the persona has heard {event.event_id} {heard[event.event_id]} times, a {event.kind}")
+    sends = Counter(call.key for call in _acted(ledger, lead, "send"))
+    if unknown.delivery == "hold" and any(count > 1 for count in sends.values()) and lead not in ledger.unnamed:
+        raise Violation(f"{lead.name} got a delivery again, and deliveries in doubt are to be held")
 
 
 def _acted(ledger: Ledger, lead: Conversation, kind: str) -> list[Call]:

@@ -43,14 +43,8 @@ def state_of(world: World, look: Look) -> int:
     late = [(packet.command.name, names.get(packet.token)) for packet in world.late]
     ledger = world.ledger
     told = (ledger.calls, sorted(ledger.fates.items()), sorted(ledger.forgotten), sorted(ledger.trouble))
-    more = (
-        sorted(ledger.dropped),
-        sorted(ledger.unnamed),
-        sorted(ledger.ever),
-        sorted(ledger.since),
-        len(ledger.events),
-        world.futile,
-    )
+    marks = (sorted(ledger.dropped), sorted(ledger.unnamed), sorted(ledger.ever), sorted(ledger.since))
+    more = (marks, len(ledger.events), world.futile)
     return hash((stored, tuple(text for text, _ in described), repr(late), repr(told), repr(more), world.budget))
 
 

@@ -82,14 +82,6 @@ def test_a_fault_that_was_put_into_a_script_is_found_and_told(searched, mutation
     assert f"BROKEN: {found.failure.said}" in told
 
 
-def test_what_a_crash_has_left_open_is_missed_when_nobody_counts_it(searched):
-    (mutation,) = (each for each in MANY if each.says == "a delivery that a crash has left open is not counted")
-    found = searched("inbound_chat + inbound_chat, crash, no act", mutation)
-    assert found.failure is not None
-    assert "deliveries again, and 0 are named" in found.failure.said
-    assert "crashes" in {choice.what for choice in found.failure.steps}
-
-
 def test_a_failure_is_seen_again_by_its_seed_and_the_numbers_of_its_steps(make_machines):
     machines = make_machines(THREE[0])
     failure = next(found for seed in range(400) if (found := random_runs.run(machines.of(seed), seed)))
