@@ -55,6 +55,11 @@ class Push:
         for _ in range(_SENDERS - len(self._living())):
             self._start_sender()
 
+    @property
+    def received_bytes(self) -> int:
+        """How much the receiver has written down."""
+        return self.log.stat().st_size if self.log.exists() else 0
+
     def somebody_sends(self) -> bool:
         """Whether a sender is up, or is about to send when the right of another one has ended."""
         return any(sender.poll() is None and self._system.listens(at) for at, sender in enumerate(self._senders))

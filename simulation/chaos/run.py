@@ -274,13 +274,14 @@ class _Running:
 
     def _drain(self, began_at: float) -> None:
         calls, busy_at = -1, time.monotonic()
-        left, moved_at = None, busy_at
+        left: object = None
+        moved_at = busy_at
         deadline = busy_at + _MOST_DRAINS * self._plan.drain_seconds
         while time.monotonic() < min(deadline, moved_at + self._plan.drain_seconds):
             self._stage.look()
             waiting = self._subject.waiting()
-            if waiting != left:
-                left, moved_at = waiting, time.monotonic()
+            if (waiting, self._received_bytes) != left:
+                left, moved_at = (waiting, self._received_bytes), time.monotonic()
             summary = self._system.upstreams.summary()
             now = sum(service.calls for service in summary.values())
             if now != calls:
@@ -290,6 +291,10 @@ class _Running:
                 return
             self._tell(time.monotonic() - began_at)
             time.sleep(_QUIET_LOOK_SECONDS)
+
+    @property
+    def _received_bytes(self) -> int:
+        return self._push.received_bytes if self._push else 0
 
     def _tell(self, seconds: float) -> None:
         counts = self._stage.incidents.counts()
