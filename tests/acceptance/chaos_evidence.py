@@ -41,7 +41,7 @@ def ask(text, *, at=0.0, acted=True, target="@lead", gone=False, fault=None, ima
     )
 
 
-def act(name, action="ENTRY_POINT", *, acted=True, status=200, fault=None):
+def act(name, action="ENTRY_POINT", *, at=0.0, acted=True, status=200, fault=None):
     return Call(
         service="fluidtalk",
         method="POST",
@@ -54,6 +54,8 @@ def act(name, action="ENTRY_POINT", *, acted=True, status=200, fault=None):
         acted=acted,
         status=status,
         fault=fault,
+        start_wall=at,
+        end_wall=at + 1,
     )
 
 
