@@ -58,7 +58,7 @@ if pulled then
 end
 
 -- A letter that was refused under this id is no event yet, unless a replay has brought it in under another id.
-local known = redis.call('HMGET', journal, 'kind', 'replayed_as')
+local known = redis.call('EXISTS', journal) == 1 and redis.call('HMGET', journal, 'kind', 'replayed_as') or {}
 if known[1] and (known[1] ~= 'refused' or known[2]) then
   local position = redis.call('LPOS', inbox, id)
   return {'duplicate', position and position + 1 or 0, 0}
@@ -135,7 +135,7 @@ if known[1] then
   rare.make_room(journal_prefix, id, name)
   count(books, name, 'accepted', -1)
   count(books, name, 'dead', -1)
-  note(timeline, now, 'readmitted', id, id)
+  rare.note(timeline, now, 'readmitted', id, id)
 end
 if said ~= '' then heed() end
 
@@ -186,9 +186,9 @@ end
 if moot then
   redis.call('ZADD', conversations, now, name)
   count(books, name, 'accepted')
-  note(timeline, now, 'accepted', kind, id)
+  rare.note(timeline, now, 'accepted', kind, id)
   rare.end_event(journal, books, name, 'skipped', moot, now, ended_ms)
-  note(timeline, now, 'skipped', moot, 1)
+  rare.note(timeline, now, 'skipped', moot, 1)
   if waiting == 0 then
     redis.call('PEXPIRE', timeline, timeline_ms)
     rare.expire_quiet(conversation, follow_ups, name, now, timeline_ms)
@@ -203,8 +203,8 @@ end
 redis.call('RPUSH', inbox, id)
 redis.call('ZADD', conversations, accepted_at, name)
 count(books, name, 'accepted')
-note(timeline, now, 'accepted', kind, id)
-if left_out ~= '' then note(timeline, now, 'left out', left_out, id) end
+note_json(timeline, accepted_at .. ',"accepted","' .. kind .. '",' .. cjson.encode(id))
+if left_out ~= '' then rare.note(timeline, now, 'left out', left_out, id) end
 if kind == 'inbound_chat' then
   -- What is in the index has that field, as long as there is any state.
   if touch_at or not past_seq then rare.drop_touch(conversation, follow_ups, timeline, name, now, 'lead_wrote') end

@@ -203,9 +203,8 @@ end
 local fence = number(state.fence)
 if not repeated then
   fence = fence + 1
-  local lease_until = stamp(now + lease_ms)
-  redis.call('HSET', conversation, 'owner', token, 'lease_until', lease_until, 'fence', stamp(fence),
-    'group', stamp(group))
+  local lease_until, fence_text, group_text = stamp(now + lease_ms), stamp(fence), stamp(group)
+  redis.call('HSET', conversation, 'owner', token, 'lease_until', lease_until, 'fence', fence_text, 'group', group_text)
   if state.hold_until or state.interruptible or state.rings then
     redis.call('HDEL', conversation, 'hold_until', 'hold_reason', 'interruptible', 'rings')
   end
@@ -228,16 +227,16 @@ if not repeated then
     learn('step', 'delivering')
     learn('sends', attempt)
     local word = (past.send_unknowns or past.sends_vanished or sent) and 'resent' or 'sending'
-    note(timeline, now, word, attempt, fence, past.bubbles_sent and number(past.bubbles_sent) + 1 or '')
+    rare.note(timeline, now, word, attempt, fence, past.bubbles_sent and number(past.bubbles_sent) + 1 or '')
   else
     -- What has more to do before the call says so when it calls (asking.lua): left before, it asked nothing.
     local prepares = past.failed or closing or string.find(preparing_kinds, ' ' .. kind .. ' ', 1, true)
     local attempt = number(past.asks) + (past.step == 'begun' and 0 or 1)
     learn('step', prepares and 'begun' or 'asking')
-    learn('asks', attempt)
+    learn('asks', stamp(attempt))
     if kind == 'inbound_chat' or rare.asks(kind) then
       local word = (past.ask_unknowns or past.asks_vanished or asked) and 'second ask' or 'asking'
-      note(timeline, now, word, attempt, fence, group)
+      note_json(timeline, stamp(now) .. ',"' .. word .. '",' .. past.asks .. ',' .. fence_text .. ',' .. group_text)
     end
   end
   if learned[1] then redis.call('HSET', head, unpack(learned)) end

@@ -84,7 +84,7 @@ if holder and (kept_back or not delivering) then
   learned[#learned + 1], learned[#learned + 2] = 'sends', kept_back and sends - (delivering and 1 or 0) or sends + 1
 end
 if learned[1] then first_write('HSET', journal, unpack(learned)) end
-if wanted then note(timeline, now, holder and 'replied' or 'replied late') end
+if wanted then note_json(timeline, stamp(now) .. (holder and ',"replied"' or ',"replied late"')) end
 if not holder then
   return {'lost', reply or '', id}
 end

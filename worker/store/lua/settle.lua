@@ -64,7 +64,7 @@ end
 if detail ~= '' and ids[1] then
   redis.call('HSET', journal_prefix .. ids[1] .. ' ' .. name, 'detail', detail)
 end
-if note(timeline, now, fate, reason, #ids + covered) > timeline_entries then
+if note_json(timeline, stamp(now) .. ',"' .. fate .. '",' .. cjson.encode(reason) .. ',' .. #ids + covered) > timeline_entries then
   redis.call('LTRIM', timeline, -timeline_entries, '-1')
 end
 

@@ -187,6 +187,12 @@ local function note(timeline, ...)
   return redis.call('RPUSH', timeline, cjson.encode({...}))
 end
 
+-- The same for what is JSON already, without its brackets: the server's encoder costs more than the write, and each turn notes four
+-- lines.
+local function note_json(timeline, line)
+  return redis.call('RPUSH', timeline, '[' .. line .. ']')
+end
+
 -- Put a doorbell last into this queue. Returns for how long no other doorbell is sent for its conversation: a doorbell that waits
 -- its turn is not lost. 10 ms for each one in front of it, which is 100 a second.
 local function ring_behind(queue, doorbell, grace)
