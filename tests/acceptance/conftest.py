@@ -96,7 +96,7 @@ def open_dashboard(tmp_path: Path, eventually: Callable[..., Any]) -> Iterator[C
                 )
             found = Dashboard(process, f"http://127.0.0.1:{port}", log)
             running.callback(found.end)
-            eventually(found.answers, f"Flower; its log: {log.read_text(errors='replace')}", seconds=20)
+            eventually(found.answers, f"Flower; its log: {log.read_text(errors='replace')}")
             return found
 
         yield start

@@ -61,11 +61,11 @@ def test_the_ramp_holds_for_all_workers_and_a_lead_who_writes_does_not_wait_for_
     store = Store(settings, connections=2)
     with Producer(settings) as producer:
         producer.enqueue_many(openers(channel, 20))
-        eventually(lambda: store.outreach.state("ava").waiting == 19, "nineteen have a moment to come", seconds=30)
+        eventually(lambda: store.outreach.state("ava").waiting == 19, "nineteen have a moment to come")
         (first,) = eventually(lambda: asked(system, "/action"), "the first one has gone")
         writes = next(f"@cold-{number}" for number in range(20) if f"@cold-{number}" != first.target)
         producer.enqueue(message(channel, writes, "me first"))
-        answer = eventually(lambda: system.upstreams.deliveries(writes), "the lead's answer", seconds=30)
+        answer = eventually(lambda: system.upstreams.deliveries(writes), "the lead's answer")
     assert answer[0].messages[0]["text"] == "You said: me first"
     assert len(asked(system, "/action")) == 1
     eventually(lambda: store.books.accounts()[0].skipped == 1, "the opener gave way")

@@ -247,7 +247,7 @@ def test_foreign_producers_use_the_broker(start, cluster, broker, channel, event
     event = {"kind": "inbound_chat", "persona": "ava", "target": "@x", "message": "hi", "channel": channel}
     with Celery(broker=broker.url, set_as_current=False) as celery:
         celery.send_task("tasks.accept", args=[event], queue="accept", ignore_result=True)
-    eventually(lambda: system.upstreams.deliveries("session-1"), "the answer", seconds=20)
+    eventually(lambda: system.upstreams.deliveries("session-1"), "the answer")
 
 
 def test_a_cluster_that_is_away_is_a_store_that_is_away(make_settings):

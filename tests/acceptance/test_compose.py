@@ -121,7 +121,7 @@ class Machine:
         for process in reversed(self.processes.values()):
             process.terminate()
             with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(20)
+                process.wait(60)
             process.kill()
             process.wait()
 

@@ -127,7 +127,7 @@ def test_an_operator_finds_why_and_answers_a_lead(day, write, browser, eventuall
         found = system.upstreams.deliveries("session-of-@sam")
         return [each.idempotency_key for each in found if "SECRET answer of a person" in str(each.messages)]
 
-    keys = eventually(arrived, "the message of the operator", seconds=30)
+    keys = eventually(arrived, "the message of the operator")
     assert len(set(keys)) == 1
     # The page shows it by itself: nobody has loaded it again.
     page.locator(".timeline .word", has_text="answered").wait_for(timeout=15_000)
@@ -177,7 +177,7 @@ def test_dead_letters_are_replayed_by_group_and_every_page_is_for_everybody(day,
     desk.need_no_findings()
     page.get_by_role("button", name="Replay 2").click()
     page.get_by_text("2 of 2 replayed.").wait_for()
-    eventually(lambda: system.upstreams.deliveries("session-of-@wrong"), "the answer", seconds=20)
+    eventually(lambda: system.upstreams.deliveries("session-of-@wrong"), "the answer")
 
     viewer = Desk(browser, address)
     viewer.log_in("vera")

@@ -155,10 +155,10 @@ def test_the_cadence_is_dispatched_once_by_three_beats(start, open_store, channe
     system, settings = start(settings={**AT_ONCE, "PARLEY_FOLLOW_UPS__DELAYS_SECONDS": "[1, 1]"}, beats=3)
     with Producer(settings) as producer:
         producer.enqueue(InboundChat(persona="ava", target="@lead", message="hi", channel=channel))
-        eventually(lambda: len(texts(system)) == 3, "two follow-ups", seconds=20)
+        eventually(lambda: len(texts(system)) == 3, "two follow-ups")
         again = InboundChat(persona="ava", target="@lead", message="back", channel=channel)
         producer.enqueue(again)
-        eventually(lambda: len(texts(system)) == 6, "the cadence again", seconds=20)
+        eventually(lambda: len(texts(system)) == 6, "the cadence again")
     nudge = "Are you still there, @lead?"
     assert texts(system) == ["You said: hi", nudge, nudge, "You said: back", nudge, nudge]
 
@@ -244,4 +244,4 @@ def test_a_turn_that_takes_too_long_after_sigterm_is_handed_over(start, channel,
     assert system.workers[0].wait(30) == 0, "it does not wait for the persona, which takes a minute"
     assert "handed over" in system.log_of("worker")
     system.start_worker()
-    eventually(lambda: texts(system) == ["You said: hi"], "the other worker's answer", seconds=20)
+    eventually(lambda: texts(system) == ["You said: hi"], "the other worker's answer")

@@ -64,7 +64,7 @@ def test_an_operator_follows_the_day(start, open_dashboard, browser, channel, ev
     system, loaded = start(settings=settings, latency_seconds=0.1)
     dashboard = open_dashboard(system.environment, PASSWORD)
     page, url = _page(browser), dashboard.url
-    eventually(lambda: page.goto(url) and "worker-0@parley" in page.content(), "the worker", seconds=20)
+    eventually(lambda: page.goto(url) and "worker-0@parley" in page.content(), "the worker")
     assert page.locator("text=Online workers").is_visible()
 
     system.upstreams.add_fault(_refused_lead("@refused"))
@@ -76,16 +76,16 @@ def test_an_operator_follows_the_day(start, open_dashboard, browser, channel, ev
         def rows_of(search: str, text: str) -> list[str]:
             return [row for row in _rows(page, url, search) if text in row]
 
-        (answered,) = eventually(lambda: rows_of("args:john_doe", "answered"), "the turn of @john_doe", seconds=20)
+        (answered,) = eventually(lambda: rows_of("args:john_doe", "answered"), "the turn of @john_doe")
         assert "tasks.turn" in answered
         assert "@john_doe" in answered
         assert "@mary" not in answered
         assert "SUCCESS" in answered
-        (failed,) = eventually(lambda: rows_of("state:FAILURE", "@refused"), "the failure", seconds=20)
+        (failed,) = eventually(lambda: rows_of("state:FAILURE", "@refused"), "the failure")
         assert "FAILURE" in failed
         system.upstreams.add_fault(throttled)
         producer.enqueue(_chat("@sam", channel))
-    (held,) = eventually(lambda: rows_of("state:RETRY", "@sam"), "the held turn", seconds=20)
+    (held,) = eventually(lambda: rows_of("state:RETRY", "@sam"), "the held turn")
     assert "throttled by the persona (429)" in held
     assert not rows_of("state:SUCCESS", "@sam")
     assert not rows_of("", "tasks.ring_due"), "the ticks of beat bury the turns"
@@ -119,7 +119,7 @@ def test_an_operator_follows_the_day(start, open_dashboard, browser, channel, ev
 
     dashboard.end()
     url = open_dashboard(system.environment, PASSWORD).url
-    assert eventually(lambda: rows_of("args:john_doe", "answered"), "what was seen before the restart", seconds=20)
+    assert eventually(lambda: rows_of("args:john_doe", "answered"), "what was seen before the restart")
 
 
 @contextmanager

@@ -58,7 +58,7 @@ def ask(system, eventually):
         eventually(is_ready, "the ingress is ready")
         yield client.request
     process.terminate()
-    process.wait(20)
+    process.wait(60)
 
 
 def test_a_lead_who_writes_over_the_ingress_is_answered_and_the_receipt_says_so(system, ask, eventually):

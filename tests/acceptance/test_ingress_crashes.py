@@ -55,7 +55,7 @@ class Doors:
             except httpx.HTTPError:
                 return False
 
-        until(ready, "the ingress is ready", pause_seconds=0.1)
+        until(ready, "the ingress is ready", seconds=90, pause_seconds=0.1)
 
     def kill(self, port: int) -> None:
         """kill -9, and start it again."""

@@ -64,10 +64,10 @@ def test_a_scheduler_with_the_store_alone_lets_leads_be_answered_and_measures_ev
                 )
             return set()
 
-        eventually(lambda: gates() == {"ava", "bea"}, f"the gates of both personas: {gates()}", seconds=20)
+        eventually(lambda: gates() == {"ava", "bea"}, f"the gates of both personas: {gates()}")
     finally:
         beat.terminate()
-        beat.wait(20)
+        beat.wait(60)
     assert "Traceback" not in log.read_text()
 
 

@@ -79,7 +79,7 @@ def test_each_process_tells_its_part_and_the_sum_is_right(start, ports, channel,
     assert len({*workers, *beats}) == 4
     answer_all(settings, channel)
     answered = {"persona": "ava", "kind": "inbound_chat", "outcome": "answered"}
-    eventually(lambda: total(workers, "parley_turns_total", **answered) == LEADS, "all answers", seconds=20)
+    eventually(lambda: total(workers, "parley_turns_total", **answered) == LEADS, "all answers")
     assert total(workers, "parley_answer_seconds_count", persona="ava") == LEADS
     assert total(workers, "parley_turns_running") == 0
     assert total(workers, "parley_turn_slots") == 2 * settings.worker.concurrency
@@ -102,9 +102,9 @@ def test_a_store_that_is_away_makes_nobody_dead_but_nobody_ready(start, ports, e
         eventually(lambda port=port: get(port, "/ready")[0] == 200, "readiness")
     system.redis.stop()
     for port in (worker, beat):
-        eventually(lambda port=port: get(port, "/ready")[0] == 503, "that it is not ready", seconds=30)
+        eventually(lambda port=port: get(port, "/ready")[0] == 503, "that it is not ready")
         assert get(port, "/live")[0] == 200
-    eventually(lambda: total([beat], "parley_store_up") == 0, "that the store is unreachable", seconds=20)
+    eventually(lambda: total([beat], "parley_store_up") == 0, "that the store is unreachable")
 
 
 def test_forked_workers_are_added_up(start, ports, channel, eventually, tmp_path):
@@ -113,7 +113,7 @@ def test_forked_workers_are_added_up(start, ports, channel, eventually, tmp_path
     (worker,) = ports(system, "worker")
     answer_all(loaded, channel)
     answered = {"persona": "ava", "outcome": "answered"}
-    eventually(lambda: total([worker], "parley_turns_total", **answered) == LEADS, "all answers", seconds=30)
+    eventually(lambda: total([worker], "parley_turns_total", **answered) == LEADS, "all answers")
     assert total([worker], "parley_ask_seconds_count") == LEADS
     assert [get(worker, path)[0] for path in ("/live", "/ready")] == [200, 200]
 
@@ -144,7 +144,7 @@ class Prometheus:
     def close(self) -> None:
         """End it."""
         self._process.terminate()
-        self._process.wait(20)
+        self._process.wait(60)
 
     def ask(self, path: str, **query: str) -> Any:
         """What its API answers; None while it does not."""
@@ -183,14 +183,14 @@ def test_a_real_prometheus_scrapes_and_evaluates_everything(start, ports, channe
     system, settings = start(workers=2, beats=2, settings=FAST)
     workers, beats = ports(system, "worker"), ports(system, "beat")
     server = prometheus([*workers, *beats])
-    eventually(lambda: server.targets_up() == 4, "four targets that are up", seconds=30)
+    eventually(lambda: server.targets_up() == 4, "four targets that are up")
     answer_all(settings, channel)
 
     def value(expression: str) -> float | None:
         found = server.ask("query", query=expression)["result"]
         return float(found[0]["value"][1]) if found else None
 
-    eventually(lambda: value("sum(parley_turns_total)") == LEADS, "all turns", seconds=30)
+    eventually(lambda: value("sum(parley_turns_total)") == LEADS, "all turns")
     eventually(lambda: value('max(parley_store_events_ended{fate="answered"})') == LEADS, "the store's figures")
     groups = server.ask("rules")["groups"]
     rules = {rule["name"]: rule for group in groups for rule in group["rules"]}
@@ -208,4 +208,4 @@ def test_a_real_prometheus_scrapes_and_evaluates_everything(start, ports, channe
         system.upstreams.add_fault(FaultRule(kind=FaultKind.ANSWER, service="fluidtalk", status=401))
         producer.enqueue(InboundChat(persona="ava", target="@late", message="hi", channel=channel))
         firing = 'ALERTS{alertname="ParleyKeyRefused", persona="ava", alertstate="firing"}'
-        eventually(lambda: value(firing), "the alert", seconds=30)
+        eventually(lambda: value(firing), "the alert")

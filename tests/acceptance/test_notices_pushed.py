@@ -87,7 +87,7 @@ def test_kills_of_the_sender_lose_nothing_and_keep_the_order(store, redis_server
         finally:
             for sender in senders:
                 sender.terminate()
-            ended = [sender.wait(20) for sender in senders]
+            ended = [sender.wait(60) for sender in senders]
     assert ended == [0, 0]
     for name in wanted:
         sequences = receiver.sequences(name)

@@ -70,12 +70,12 @@ def test_a_death_between_bubbles_repeats_at_most_the_one_in_doubt(module_start, 
     with Producer(settings) as producer:
         producer.enqueue(chat(target, channel, "one\ntwo\nthree"))
         producer.enqueue(chat(target, channel, "four"))
-    eventually(lambda: doomed.poll() is not None, f"the worker dies {point}", 20)
+    eventually(lambda: doomed.poll() is not None, f"the worker dies {point}")
     assert doomed.returncode == -signal.SIGKILL
     heir = system.start_worker()
     store = Store(settings)
     try:
-        eventually(lambda: sum(account.waiting for account in store.books.accounts()) == 0, "all answered", 30)
+        eventually(lambda: sum(account.waiting for account in store.books.accounts()) == 0, "all answered")
         moments = store.timeline.of(Conversation("ava", target))
         assert [account.unexplained for account in store.books.accounts()] == [0]
     finally:

@@ -29,10 +29,10 @@ def test_an_answer_that_comes_while_redis_is_away_is_kept_and_delivered(start, c
     time.sleep(1.0)  # long enough for the client's own repetitions to be used up
     assert texts(system) == []
     system.redis.restart()
-    eventually(lambda: texts(system), "the delivery", seconds=30)
+    eventually(lambda: texts(system), "the delivery")
     with Producer(settings) as producer:
         producer.enqueue(InboundChat(persona="ava", target="@lead", message="still there?", channel=channel))
-        eventually(lambda: len(texts(system)) == 2, "work goes on", seconds=30)
+        eventually(lambda: len(texts(system)) == 2, "work goes on")
     assert texts(system) == ["You said: hi", "You said: still there?"]
     asked = [call for call in system.upstreams.calls() if call.service == "fluidtalk"]
     assert len(asked) == 2, "the stored answer was not asked for again"

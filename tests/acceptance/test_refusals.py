@@ -70,7 +70,7 @@ def test_everybody_holds_on_and_nobody_is_asked_twice(start, eventually, code):
 
         for number in range(LEADS):
             say(f"lead{number}")
-        eventually(lambda: system.upstreams.summary()["fluidtalk"].calls == LEADS, "all are being asked", seconds=20)
+        eventually(lambda: system.upstreams.summary()["fluidtalk"].calls == LEADS, "all are being asked")
         for words in refuse:
             redis.execute_command(*words)
         eventually(lambda: _refuses(system.redis.url), "it refuses")

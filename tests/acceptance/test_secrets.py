@@ -253,7 +253,7 @@ def system() -> Iterator[LoudSystem]:
 def flower(system: LoudSystem, eventually: Callable[..., Any]) -> Iterator[Flower]:
     """A Flower that has seen the workers."""
     found = Flower(system)
-    eventually(found.ready, "Flower", seconds=20)
+    eventually(found.ready, "Flower")
     yield found
     found.close()
 

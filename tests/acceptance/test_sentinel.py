@@ -29,7 +29,7 @@ def test_the_master_dies_in_the_middle_and_the_work_goes_on(start, eventually):
                 died.append(servers.master_port())
                 servers.master.kill()
                 # Whoever asks meanwhile, as this loop does next, gets an error.
-                eventually(lambda: servers.master_port() != died[0], "the replica's promotion", seconds=30)
+                eventually(lambda: servers.master_port() != died[0], "the replica's promotion")
 
         run = run_load(system, settings, messages=300, conversations=30, meanwhile=kill_master)
         assert died == [servers.master.port]
@@ -55,7 +55,7 @@ def test_a_master_without_its_replica_takes_no_event_when_the_operator_wants_tha
                 return "NOREPLICAS" in str(error)
             return False
 
-        eventually(refused, "the master noticed", seconds=20)
+        eventually(refused, "the master noticed")
 
 
 def test_check_names_the_master_and_its_replicas(make_settings):
@@ -101,9 +101,9 @@ def test_an_operator_fails_over_and_no_worker_ends(start, channel, eventually):
                     return False
                 return system.upstreams.deliveries(name)
 
-            eventually(lambda: answered("before"), "an answer before", seconds=20)
+            eventually(lambda: answered("before"), "an answer before")
             old = servers.master_port()
             servers.fail_over()
-            eventually(lambda: servers.master_port() != old, "the replica's promotion", seconds=30)
-            eventually(lambda: answered("after"), "an answer after", seconds=30)
+            eventually(lambda: servers.master_port() != old, "the replica's promotion")
+            eventually(lambda: answered("after"), "an answer after")
         assert [process.poll() for process in (*system.workers, *system.beats)] == [None] * 3

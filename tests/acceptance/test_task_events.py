@@ -60,7 +60,7 @@ def test_three_events_for_each_turn_each_once(start: Callable[..., Any], channel
     with listening(system.redis.url) as audience, Producer(settings) as producer:
         chats = [InboundChat(persona="ava", target=f"@{n}", message="Hi", channel=channel) for n in range(LEADS)]
         producer.enqueue_many(chats)
-        eventually(lambda: audience.ends() == LEADS, "the end of each turn", seconds=20)
+        eventually(lambda: audience.ends() == LEADS, "the end of each turn")
     assert set(audience.heard.values()) == {1}
     assert Counter(kind for kind, _ in audience.heard) == dict.fromkeys(TYPES, LEADS)
 
@@ -76,7 +76,7 @@ def test_they_go_out_together_when_there_are_many(start, channel, eventually):
         before = published()
         chats = [InboundChat(persona="ava", target=f"@{n}", message="Hi", channel=channel) for n in range(LEADS)]
         producer.enqueue_many(chats)
-        eventually(lambda: audience.ends() == LEADS, "the end of each turn", seconds=20)
+        eventually(lambda: audience.ends() == LEADS, "the end of each turn")
         assert published() - before < LEADS
     client.close()
 
@@ -91,5 +91,5 @@ def test_they_go_on_after_the_connection_broke(start, channel, eventually):
         client.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
         with listening(system.redis.url) as audience, Producer(settings) as producer:
             producer.enqueue(InboundChat(persona="ava", target=f"@after-{number}", message="Hi", channel=channel))
-            eventually(audience.ends, "a turn that is told of", seconds=20)
+            eventually(audience.ends, "a turn that is told of")
     client.close()

@@ -44,10 +44,10 @@ def start_example(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable
                 stderr=subprocess.STDOUT,
             )
         started.append(process)
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 90
         while ready not in log.read_text():
             assert process.poll() is None, f"the example ended: {log.read_text()}"
-            assert time.monotonic() < deadline, f"the example is not ready after 30 s: {log.read_text()}"
+            assert time.monotonic() < deadline, f"the example is not ready after 90 s: {log.read_text()}"
             time.sleep(0.02)
         return log
 
@@ -55,4 +55,4 @@ def start_example(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable
     for process in started:
         process.terminate()
     for process in started:
-        process.wait(20)
+        process.wait(60)

@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PROCESSES = {"redis", "upstreams", "worker", "beat", "web"}
 
-pytestmark = pytest.mark.acceptance
+pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(300)]
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def logs_kept(folder):
 
 def test_the_demo_runs_by_itself_and_all_of_it_is_true(start_demo, tmp_path):
     demo, output = start_demo()
-    status = demo.wait(90)
+    status = demo.wait(150)
     shown = output.read_text()
     assert status == 0, shown
     assert re.search(r"^All \d+ checks hold", shown, re.MULTILINE)
@@ -79,9 +79,9 @@ def test_the_demo_runs_by_itself_and_all_of_it_is_true(start_demo, tmp_path):
 
 def test_ctrl_c_finishes_what_was_begun_and_stops_all_processes(start_demo, tmp_path, eventually):
     demo, output = start_demo("--forever")
-    eventually(lambda: "@bruno           · held" in output.read_text(), "trouble under way", seconds=60)
+    eventually(lambda: "@bruno           · held" in output.read_text(), "trouble under way", seconds=120)
     os.killpg(demo.pid, signal.SIGINT)
-    status = demo.wait(30)
+    status = demo.wait(90)
     shown = output.read_text()
     assert status == 0, shown
     assert "leads were interrupted in the middle" in shown

@@ -92,7 +92,7 @@ def _origin(redis_server: Any, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
     yield f"http://127.0.0.1:{until(port, 'the ingress listens')}"
     process.terminate()
-    process.wait(20)
+    process.wait(60)
 
 
 @pytest.fixture

@@ -67,7 +67,7 @@ def start(folder: Path, redis_url: str, **variables: str) -> Web:
         assert process.poll() is None, log.read_text()
         return log.read_text().partition("ingress on 127.0.0.1 port ")[2].partition(",")[0]
 
-    return Web(process, f"http://127.0.0.1:{until(port, 'the ingress listens')}", log)
+    return Web(process, f"http://127.0.0.1:{until(port, 'the ingress listens', seconds=90)}", log)
 
 
 @pytest.fixture(scope="session")
@@ -84,7 +84,7 @@ def start_web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[...
     for web in started:
         web.process.terminate()
     for web in started:
-        web.process.wait(20)
+        web.process.wait(60)
 
 
 @pytest.fixture(scope="session")

@@ -58,7 +58,7 @@ def test_without_a_source_it_only_pushes(start, receiver, note, eventually, numb
     assert httpx.get(f"http://127.0.0.1:{metrics}/live").status_code == 200
     assert httpx.get(f"http://127.0.0.1:{metrics}/ready").status_code == 200
     process.send_signal(number)
-    assert process.wait(20) == 0
+    assert process.wait(60) == 0
     assert "Traceback" not in log.read_text()
 
 
@@ -71,7 +71,7 @@ def test_with_a_source_it_is_the_ingress_too(start, receiver, note, eventually):
     (port,) = re.findall(r"ingress on 127.0.0.1 port (\d+)", log.read_text())
     assert httpx.get(f"http://127.0.0.1:{port}/health/ready").status_code == 200
     process.terminate()
-    assert process.wait(20) == 0
+    assert process.wait(60) == 0
     assert "Traceback" not in log.read_text()
 
 
@@ -83,7 +83,7 @@ def test_it_waits_at_its_end_for_the_calls_under_way_so_that_nothing_comes_twice
     noted = sum(note(1, lead) for lead in ("@one", "@two", "@three"))
     eventually(lambda: receiver.at_once == noted, "all are under way")
     process.terminate()
-    assert process.wait(20) == 0
+    assert process.wait(60) == 0
     assert len(receiver.got) == noted
     state = store.endpoints.state("crm")
     assert state.sent == noted
@@ -107,6 +107,6 @@ def test_it_does_not_wait_for_ever_for_a_receiver_that_hangs(start, make_receive
 
 def test_an_endpoint_that_cannot_be_ends_it_with_what_to_do(start):
     process, log = start("http://host..name/")
-    assert process.wait(20) == 2
+    assert process.wait(60) == 2
     assert "PARLEY_NOTICES__ENDPOINTS__CRM__URL" in log.read_text()
     assert "host..name" not in log.read_text()
