@@ -9,7 +9,7 @@ from typing import TypeVar
 Found = TypeVar("Found")
 
 
-def until(condition: Callable[[], Found], what: str, seconds: float = 30.0, pause_seconds: float = 0.01) -> Found:
+def until(condition: Callable[[], Found], what: str, seconds: float = 60.0, pause_seconds: float = 0.01) -> Found:
     """Poll until a condition holds; returns its value. Raises ``TimeoutError`` that says what did not happen."""
     deadline = time.monotonic() + seconds
     while True:
