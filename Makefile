@@ -43,8 +43,9 @@ test: $(READY) ## run the tests that need nothing but Python, about 9 min on two
 
 # That ARGS chose none (5) is no failure.
 test-all: $(READY) ## run these and all others, about 35 min: RabbitMQ, TLS, browser, compose, chaos ... as far as they are installed
-	@$(PYTEST) $(BESIDE) -m 'not slow' $(ARGS); fast=$$?; $(PYTEST) $(IN_PAIRS) -m slow $(ARGS); slow=$$?; \
-	for status in $$fast $$slow; do [ $$status -eq 0 ] || [ $$status -eq $(if $(ARGS),5,0) ] || exit $$status; done
+	@$(PYTEST) $(BESIDE) -m 'not slow' $(ARGS); fast=$$?; $(PYTEST) -m 'slow and alone' $(ARGS); alone=$$?; \
+	$(PYTEST) $(IN_PAIRS) -m 'slow and not alone' $(ARGS); slow=$$?; \
+	for status in $$fast $$alone $$slow; do [ $$status -eq 0 ] || [ $$status -eq $(if $(ARGS),5,0) ] || exit $$status; done
 
 coverage: $(READY) ## run the tests of worker/domain, pipeline and store, about 6 min: every branch there must be reached
 	@$(PYTEST) $(BESIDE) --cov --cov-report term tests/worker/domain tests/worker/pipeline tests/worker/store \

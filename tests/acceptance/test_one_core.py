@@ -13,7 +13,7 @@ from simulation.load import run_load
 from simulation.servers.system import RunningSystem
 from worker.processes.cpu_affinity import claim_core
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.slow]
+pytestmark = [pytest.mark.acceptance, pytest.mark.slow, pytest.mark.alone]
 
 ALLOWED = os.sched_getaffinity(0)
 
