@@ -29,7 +29,12 @@ def make_races():
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(("scope", "seed"), [("persona", 20261129), ("lead", 3)])
 def test_nothing_is_asked_or_sent_after_an_accepted_stop(make_races, scope, seed):
-    verdict = make_races(scope, seed).run(600)
+    races = make_races(scope, seed)
+    verdict = races.run(600)
+    for _ in range(4):
+        # Few races end while the answer is in hand: about 4 of 600, by chance none.
+        if not verdict.in_hand:
+            verdict += races.run(600)
     assert verdict.clean, verdict
     assert min(verdict.not_asked, verdict.between, verdict.sent_first) > 10, f"no race: {verdict}"
     assert verdict.in_hand > 0, f"no race: {verdict}"
