@@ -41,7 +41,7 @@ _BATCHES = 5
 
 
 def section(rounds: int, leads: int = 40) -> Section:
-    """Measure, with so many kills, and so many leads who wait at each."""
+    """Measure. ``rounds``: how many workers are killed. ``leads``: how many leads wait at each kill."""
     seconds, lost = _kills(rounds, leads)
     p99 = percentile(seconds, 0.99)
     return Section(

@@ -59,8 +59,7 @@ class Parts:
 def build(settings: Settings, *, ahead: bool = False, alone: bool = False) -> Parts:
     """All parts for these settings. Opens no connection; starts no thread before the first turn.
 
-    ``alone``: for a process that runs one turn, which another one has begun and whose process that one's signs keep.
-
+    ``alone``: for a child process that runs one turn. Its parent has begun the turn, and the parent's signs keep it.
     ``ahead``: the store's clock runs ahead (``worker/store/redis/ahead.py``); only tests and simulations ask for it.
     """
     store = Store(settings, connections=min(settings.worker.concurrency, 64) + 4, ahead=ahead)

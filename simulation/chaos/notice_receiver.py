@@ -23,7 +23,7 @@ from typing import Any
 PATH = "/notices"
 SECRET = "whsec_" + base64.b64encode(b"of the receiver of a chaos run").decode()
 
-# One of so many notices is refused, one of so many calls fails.
+# The receiver refuses one notice in this number, and fails one call in this number.
 _REFUSED, _FAILING = 100, 100
 _TOLERANCE_SECONDS = 300
 _TAKEN, _GONE, _FAILED, _UNAUTHORIZED = 204, 410, 503, 401

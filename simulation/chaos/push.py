@@ -60,12 +60,12 @@ class Push:
         """How much the receiver has written down."""
         return self.log.stat().st_size if self.log.exists() else 0
 
-    def somebody_sends(self) -> bool:
+    def has_sender(self) -> bool:
         """Whether a sender is up, or is about to send when the right of another one has ended."""
         return any(sender.poll() is None and self._system.listens(at) for at, sender in enumerate(self._senders))
 
     def kill_senders(self, most: int) -> None:
-        """SIGKILL, at most so many of them, the oldest first."""
+        """SIGKILL to at most ``most`` of them, the oldest first."""
         for sender in self._living()[:most]:
             sender.kill()
             sender.wait()

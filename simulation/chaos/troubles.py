@@ -20,7 +20,7 @@ _RECEIVER_AWAY_SECONDS = (0.2, 3.0)
 # The right of a killed sender outlives it: killed more often, none would send.
 _SENDER_SECONDS = 8.0
 # A call that hangs ends before a frozen worker is taken for dead (four fifths of that time are left at least): else its
-# heir's call would overlap it, which nobody can prevent (docs/ordering.md, section 8). In times of a process.
+# heir's call would overlap it, which cannot be prevented (docs/ordering.md, section 8). In times of a process.
 _HANG_LEASES = 0.7
 # The silence of the channel that the workers are told to bear: shorter than a hang.
 CHANNEL_SILENCE_LEASES = 0.5
@@ -167,7 +167,7 @@ def _beats(stage: Stage) -> None:
 
 
 def _sends(stage: Stage) -> bool:
-    return stage.push is not None and stage.push.somebody_sends()
+    return stage.push is not None and stage.push.has_sender()
 
 
 def _kill_sender(stage: Stage) -> None:

@@ -1,4 +1,4 @@
-"""Explores for a while: so many runs by chance as there is time for, in several processes with a server each."""
+"""Explores for a given time: random runs in several processes, each with a server of its own."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def _pool(processes: int) -> ProcessPoolExecutor:
 def explore(
     seed: int, seconds: float, processes: int, mutation: Mutation | None = None, most_failures: int = _TOLD
 ) -> Found:
-    """Runs of the seeds from ``seed`` on, until ``seconds`` have passed or each process has met so many failures."""
+    """Runs of the seeds from ``seed`` on, until ``seconds`` have passed or each process has met ``most_failures``."""
     if processes == 1:
         return _part(seed, 1, seconds, mutation, most_failures)
     with _pool(processes) as pool:
@@ -72,7 +72,7 @@ def explore(
 def search_all(
     scenarios: Sequence[Scenario], seconds: float, processes: int, in_all: float = math.inf
 ) -> Iterator[Searched]:
-    """Each of these worlds in every order of its steps, in at most so many seconds for each and ``in_all``."""
+    """Each of these worlds in every order of its steps. ``seconds``: at most for each; ``in_all``: for all of them."""
     until = time.monotonic() + in_all
     with _pool(processes) as pool:
         yield from pool.map(partial(_searched, seconds, until), scenarios)
@@ -87,7 +87,7 @@ def _searched(seconds: float, until: float, scenario: Scenario) -> Searched:
 
 
 def hunt(mutations: Sequence[Mutation], seed: int, seconds: float, processes: int) -> Iterator[tuple[Mutation, Found]]:
-    """What runs by chance find of each fault, in at most so many seconds for each."""
+    """What random runs find of each fault. ``seconds``: at most for each fault."""
     with _pool(processes) as pool:
         parts = [pool.submit(_part, seed, 1, seconds, mutation, 1) for mutation in mutations]
         for mutation, part in zip(mutations, parts, strict=True):

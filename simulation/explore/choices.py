@@ -1,4 +1,4 @@
-"""What may happen next in a world. Pure: it asks nobody, and the same world has the same choices in the same order."""
+"""What may happen next in a world. Pure: the same world has the same choices in the same order."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ACTS = ("claim", "hand back joined", "hand back last", "hand back none", "seal",
 # How far the clock may move, in milliseconds; the next moment is that of the agenda.
 MOVES = {"little": 2_100, "lease": 6_100, "far": 11_000}
 STEP_BACK_MS = 7_000
-# A process renews its lease after so long.
+# The interval at which a process renews its leases.
 _RENEWAL_MS = 1_000
 
 

@@ -98,7 +98,7 @@ class ExploredRedis(AheadRedis):
         return Command(script.name, ("EVALSHA", script.digest, *words[2:]))
 
     def run(self, command: Command) -> Any:
-        """Run a script, whoever has sent it."""
+        """Run a script on the server."""
         behind = [self._own_script(LOOK, "")] + ([self._own_script(COPY)] if self.copies else [])
         answer, looked, *copied = self._exchange(command.words, *behind)
         self.last = command

@@ -133,7 +133,7 @@ def bring_again(product: Product, world: World, number: int) -> World:
     packet, before = world.late[number], product.look()
     product.run(packet.command)
     if packet.command.name == "begin" and not _is_remembered(packet, before):
-        # It begins a turn that nobody runs, as if its worker had crashed at once.
+        # It begins a turn that no worker runs, as if its worker had crashed at once.
         world = replace(world, ledger=replace(world.ledger, trouble=world.ledger.trouble | {packet.lead}))
     elif promises.takes_back(before, product.look(), packet.command.name):
         # It takes the one that comes again for the one that was not heard (record.lua): then no send came of it.

@@ -16,7 +16,7 @@ THREE = (
         "settle",
         "if owner ~= token or owner_fence ~= fence then",
         "if not owner then",
-        "whoever settles ends the turn that is under way",
+        "a worker without the lease ends the turn that is under way",
     ),
     Mutation(
         "record",
@@ -106,7 +106,7 @@ _ANSWER = (
         "record",
         "if holder and (kept_back or not delivering) then",
         "if holder and kept_back then",
-        "nobody notes that the delivery may have begun",
+        "a delivery that may have begun is not noted",
     ),
     Mutation(
         "asking",
@@ -139,7 +139,7 @@ _END = (
         "settle",
         "return {settled_by == token and 'repeated' or 'lost', 0, 0, 0}",
         "return {'settled', 0, 0, 0}",
-        "whoever settles too late is told that it has",
+        "a worker that settles too late is told that it has settled",
     ),
     Mutation(
         "settle",
@@ -181,7 +181,7 @@ _END = (
         "hold",
         "if state[1] ~= token or state[2] ~= fence then",
         "if false then",
-        "whoever holds ends the turn that is under way",
+        "a worker without the lease holds the turn that is under way",
     ),
     Mutation(
         "hold",
@@ -211,7 +211,7 @@ _END = (
         "renew",
         "if redis.call('HGET', conversation, 'owner') == token then",
         "if true then",
-        "whoever renews has the lease",
+        "a worker that renews gets the lease",
     ),
 )
 
@@ -292,7 +292,7 @@ _DOOR = (
         "ring",
         "ring(name, lane, entry[2])",
         "redis.call('ZADD', agenda, now + FAR, name)",
-        "beat rings for nobody who waits",
+        "beat dispatches no doorbell for events that wait",
     ),
 )
 

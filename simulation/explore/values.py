@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 V = TypeVar("V", bound=tuple[Any, ...])
 
-# A mapping with nothing in it, which all values may share: nobody writes to a Mapping.
+# A mapping with nothing in it, which all values may share: a Mapping is never written to.
 NOTHING: Mapping[Any, Any] = {}
 
 

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import re
-import signal
-import subprocess
-import sys
 import threading
 import time
-from pathlib import Path
 
 import httpx
 import pytest
@@ -17,68 +12,17 @@ from argon2 import PasswordHasher
 
 from config import operators
 from config.operators import Operator
-from simulation.servers.embedded_redis import free_port
-from simulation.tied_process import tied_command
 from simulation.until import until
+from tests.acceptance.web_processes import WebProcesses
 from worker.domain.conversation import Conversation
 from worker.domain.events import InboundChat
 from worker.pipeline.producer import Producer
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.slow, pytest.mark.timeout(600)]
 
-PROJECT = Path(__file__).parents[2]
 PASSWORD = "four calm words here"
 NAMES = ("kim", "lou", "mia", "noa")
 KILLS = 4
-
-
-class Consoles:
-    """Console processes on ports of their own; one that was killed is started again."""
-
-    def __init__(self, redis_url: str, file: Path, number: int) -> None:
-        self._redis_url, self._file = redis_url, file
-        self.ports = [free_port() for _ in range(number)]
-        self._processes = {port: self._start(port) for port in self.ports}
-
-    def _start(self, port: int) -> subprocess.Popen[bytes]:
-        variables = {
-            "PARLEY_REDIS_URL": self._redis_url,
-            "PARLEY_PERSONAS": "ava",
-            "PARLEY_OPERATORS_FILE": str(self._file),
-            "PARLEY_INGRESS__ENABLED": "false",
-            "PARLEY_CONSOLE__ENABLED": "true",
-            "PARLEY_CONSOLE__PORT": str(port),
-            "PARLEY_LIMITS__INBOX_EVENTS": "100000",
-            "PARLEY_METRICS__PORT": "0",
-        }
-        command = tied_command([sys.executable, "-m", "worker.web"])
-        return subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, cwd=PROJECT, env={**os.environ, **variables}, stderr=subprocess.DEVNULL
-        )
-
-    def wait(self, port: int) -> None:
-        """Until one answers."""
-
-        def alive() -> bool:
-            try:
-                return httpx.get(f"http://127.0.0.1:{port}/health/live", timeout=5).status_code == 200
-            except httpx.HTTPError:
-                return False
-
-        until(alive, "the console", seconds=60)
-
-    def kill(self, port: int) -> None:
-        """kill -9, and start it again."""
-        self._processes[port].send_signal(signal.SIGKILL)
-        self._processes[port].wait()
-        self._processes[port] = self._start(port)
-
-    def end(self) -> None:
-        """End all."""
-        for process in self._processes.values():
-            process.kill()
-        for process in self._processes.values():
-            process.wait()
 
 
 class AtWork(threading.Thread):
@@ -140,7 +84,16 @@ def consoles(redis_server, store, tmp_path):
     file = tmp_path / "operators"
     hashed = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
     operators.write(file, {name: Operator(name, ("operator",), hashed) for name in NAMES})
-    started = Consoles(redis_server.url, file, 3)
+
+    def settings(port):
+        return {
+            "PARLEY_OPERATORS_FILE": str(file),
+            "PARLEY_INGRESS__ENABLED": "false",
+            "PARLEY_CONSOLE__ENABLED": "true",
+            "PARLEY_CONSOLE__PORT": str(port),
+        }
+
+    started = WebProcesses(redis_server.url, 3, settings, health="/health/live")
     yield started
     started.end()
 

@@ -2,73 +2,22 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
 import threading
 import time
-from pathlib import Path
 
 import httpx
 import pytest
 
-from simulation.servers.embedded_redis import free_port
 from simulation.until import until
+from tests.acceptance.web_processes import WebProcesses
 from worker.domain.conversation import Conversation
 
 pytestmark = pytest.mark.acceptance
 
-PROJECT = Path(__file__).parents[2]
 TOKEN = "token-of-the-shop-0123456789"
 CHANNEL = {"session_id": "s", "metadata": {}}
 SENDERS = 8
 KILLS = 4
-
-
-class Doors:
-    """Web processes on ports of their own; one that was killed is started again."""
-
-    def __init__(self, redis_url: str, number: int) -> None:
-        self._redis_url = redis_url
-        self.ports = [free_port() for _ in range(number)]
-        self._processes = {port: self._start(port) for port in self.ports}
-
-    def _start(self, port: int) -> subprocess.Popen[bytes]:
-        variables = {
-            "PARLEY_REDIS_URL": self._redis_url,
-            "PARLEY_PERSONAS": "ava",
-            "PARLEY_LIMITS__INBOX_EVENTS": "100000",
-            "PARLEY_INGRESS__PORT": str(port),
-            "PARLEY_METRICS__PORT": "0",
-            "PARLEY_INGRESS__SOURCES__SHOP__TOKEN": TOKEN,
-        }
-        command = [sys.executable, "-m", "worker.web"]
-        return subprocess.Popen(command, cwd=PROJECT, env={**os.environ, **variables}, stderr=subprocess.DEVNULL)
-
-    def wait(self, port: int) -> None:
-        """Until one answers."""
-
-        def ready() -> bool:
-            try:
-                return httpx.get(f"http://127.0.0.1:{port}/health/ready", timeout=5).status_code == 200
-            except httpx.HTTPError:
-                return False
-
-        until(ready, "the ingress is ready", seconds=90, pause_seconds=0.1)
-
-    def kill(self, port: int) -> None:
-        """kill -9, and start it again."""
-        self._processes[port].send_signal(signal.SIGKILL)
-        self._processes[port].wait()
-        self._processes[port] = self._start(port)
-
-    def end(self) -> None:
-        """End all."""
-        for process in self._processes.values():
-            process.kill()
-        for process in self._processes.values():
-            process.wait()
 
 
 class Sender(threading.Thread):
@@ -111,7 +60,10 @@ class Sender(threading.Thread):
 
 @pytest.fixture
 def doors(redis_server, store):
-    started = Doors(redis_server.url, 3)
+    def settings(port):
+        return {"PARLEY_INGRESS__PORT": str(port), "PARLEY_INGRESS__SOURCES__SHOP__TOKEN": TOKEN}
+
+    started = WebProcesses(redis_server.url, 3, settings)
     yield started
     started.end()
 

@@ -4,7 +4,6 @@ metrics say it, and senders get what they are said to get."""
 from __future__ import annotations
 
 import json
-import logging
 import re
 import threading
 import time
@@ -22,7 +21,7 @@ from simulation.servers.embedded_redis import free_port
 from simulation.servers.system import INGRESS_TOKEN, RunningSystem
 from simulation.until import until
 from tests.acceptance.flower_rows import plain
-from tests.acceptance.what_is_seen import RULES, Seen, needs, parley, table
+from tests.acceptance.what_is_seen import RULES, Seen, needs, operated, parley, table
 from tests.notice_receiver import SECRET, Receiver, receiving
 from worker.domain.conversation import Conversation
 from worker.domain.events import parse
@@ -56,13 +55,8 @@ SETTINGS = {
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSystem]:
-    outside = logging.getLogger().handlers[:], logging.getLogger().level
-    with pytest.MonkeyPatch.context() as patch, RunningSystem(settings=SETTINGS) as system:
-        for name, value in system.environment.items():
-            patch.setenv(name, value)
-        patch.chdir(tmp_path_factory.mktemp("operator"))
+    with operated(SETTINGS, tmp_path_factory.mktemp("operator")) as system:
         yield system
-    logging.getLogger().handlers[:], logging.getLogger().level = outside
 
 
 @pytest.fixture(scope="module")

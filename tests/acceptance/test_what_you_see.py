@@ -3,7 +3,6 @@ Flower say it."""
 
 from __future__ import annotations
 
-import logging
 import re
 import signal
 import time
@@ -22,7 +21,7 @@ from config.settings import load
 from simulation.servers.system import RunningSystem
 from simulation.upstreams.faults import FaultKind, FaultRule
 from tests.acceptance.flower_rows import Flower, plain
-from tests.acceptance.what_is_seen import FIGURE, PAGE, RULES, Seen, needs, parley, table
+from tests.acceptance.what_is_seen import FIGURE, PAGE, RULES, Seen, needs, operated, parley, table
 from worker.domain.events import FollowUp, InboundChat
 from worker.pipeline.producer import Producer
 from worker.store import Store
@@ -67,13 +66,8 @@ TABLE = rows()
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSystem]:
-    outside = logging.getLogger().handlers[:], logging.getLogger().level
-    with pytest.MonkeyPatch.context() as patch, RunningSystem(settings=SETTINGS) as system:
-        for name, value in system.environment.items():
-            patch.setenv(name, value)
-        patch.chdir(tmp_path_factory.mktemp("operator"))
+    with operated(SETTINGS, tmp_path_factory.mktemp("operator")) as system:
         yield system
-    logging.getLogger().handlers[:], logging.getLogger().level = outside
 
 
 @pytest.fixture(scope="module")

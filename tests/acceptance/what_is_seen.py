@@ -1,16 +1,18 @@
-"""What everybody sees of a running system: the operator of ``parley``, and whoever gets the alerts."""
+"""What people see of a running system: what ``parley`` tells an operator, and the alerts that are sent."""
 
 from __future__ import annotations
 
 import io
+import logging
 import re
 import sys
-from collections.abc import Iterator
-from contextlib import redirect_stderr, redirect_stdout
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from json import loads
 from pathlib import Path
 
 import httpx
+import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
@@ -30,6 +32,22 @@ INHIBITED = yaml.safe_load((PROJECT / "deploy/alertmanager/alertmanager.yml").re
 
 # In the place of a figure.
 FIGURE = "\N{HORIZONTAL ELLIPSIS}"
+
+
+@contextmanager
+def operated(settings: Mapping[str, str], folder: Path) -> Iterator[RunningSystem]:
+    """A running system whose operator is this process: it has the system's environment and works in ``folder``.
+
+    Commands that run in this process set up its logs; afterwards they are as before.
+    """
+    root = logging.getLogger()
+    before = root.handlers[:], root.level
+    with pytest.MonkeyPatch.context() as patch, RunningSystem(settings=settings) as system:
+        for name, value in system.environment.items():
+            patch.setenv(name, value)
+        patch.chdir(folder)
+        yield system
+    root.handlers[:], root.level = before
 
 
 def table(heading: str = "") -> list[list[str]]:

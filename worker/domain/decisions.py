@@ -35,7 +35,7 @@ from worker.domain.retry import (
     pause_for_all,
     spent,
 )
-from worker.domain.suspicion import is_poison
+from worker.domain.suspicion import Vanished, is_poison
 from worker.domain.vocabulary import Cause, Fate, Gate, Mark, figures, rules_of, stored
 
 _SILENT = TextLost()
@@ -106,7 +106,7 @@ class Wait:
     bubbles_sent: int | None = None
 
 
-class Attempts(Tried, Protocol):
+class Attempts(Tried, Vanished, Protocol):
     """What the journal knows of the head (``worker.store.conversations.journal.Entry``)."""
 
     @property
@@ -114,25 +114,13 @@ class Attempts(Tried, Protocol):
     @property
     def accepted_at(self) -> int: ...
     @property
-    def reply(self) -> str | None: ...
-    @property
     def asks(self) -> int: ...
     @property
     def ask_unknowns(self) -> int: ...
     @property
-    def asks_vanished(self) -> int: ...
-    @property
-    def asks_handed_over(self) -> int: ...
-    @property
     def sends(self) -> int: ...
     @property
     def send_unknowns(self) -> int: ...
-    @property
-    def sends_vanished(self) -> int: ...
-    @property
-    def sends_handed_over(self) -> int: ...
-    @property
-    def killed_alone(self) -> int: ...
     @property
     def bubbles_sent(self) -> int: ...
 

@@ -11,13 +11,14 @@ from typing import Protocol
 
 # An event is suspect when this many of its turns in the present step vanished with their processes.
 SUSPECT_AFTER = 3
-# So many processes that had nothing else in hand an event has to kill before it is poison. One may have been in the way
-# of the kernel when memory was short, or of an operator.
+# An event is poison when it has killed this many processes that had nothing else in hand. One of them may have been
+# killed by the kernel because memory was short, or by an operator.
 KILLS_ALONE = 2
 
 
-class Tried(Protocol):
-    """What the journal knows of the head (``worker.store.conversations.journal.Entry``)."""
+class Vanished(Protocol):
+    """What the journal (``store.conversations.journal.Entry``) knows of turns of the head that vanished with their
+    processes."""
 
     @property
     def reply(self) -> str | None: ...
@@ -33,7 +34,7 @@ class Tried(Protocol):
     def killed_alone(self) -> int: ...
 
 
-def is_suspect(head: Tried) -> bool:
+def is_suspect(head: Vanished) -> bool:
     """Whether the next turn of the head has to be tried alone. A process that was told to end has handed its turns
     over, and is no sign."""
     if head.killed_alone:

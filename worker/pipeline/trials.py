@@ -27,7 +27,7 @@ _CHILD = "worker.processes.trial"
 
 
 class Task(NamedTuple):
-    """What a child process is told over its standard input, which nobody else can read: settings have keys.
+    """What a child process is told over its standard input, which no other process can read: settings have keys.
 
     ``token``: of the turn, whose lease the parent holds. ``ahead``: as in ``Store``.
     """
@@ -42,8 +42,8 @@ Verdict = TurnResult | Literal["killed", "no room", "not tried", "stopped"]
 
 
 class Trials:
-    """Tries one suspect at a time. The others wait: each needs a process, and while one is tried nobody knows which of
-    them is the cause."""
+    """Tries one suspect at a time. The others wait, because each needs a process, and any one of them may be the
+    cause."""
 
     def __init__(self, settings: Settings, *, ahead: bool = False) -> None:
         self._settings = settings

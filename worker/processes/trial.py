@@ -1,6 +1,6 @@
 """The child process in which a suspect is tried: one turn, and nothing else (``worker/pipeline/trials.py``).
 
-It ends with its parent, whose process id is its argument: without it nobody would count how it ended.
+It ends with its parent, whose process id is its argument: only the parent counts how it ended.
 """
 
 from __future__ import annotations

@@ -164,24 +164,11 @@ class Endpoints:
 
     def beginnings(self) -> list[str]:
         """Of each shard the position before the oldest notice that is kept: where a new endpoint begins."""
-        with self._redis.pipeline(transaction=False) as pipeline:
-            for shard in self._shards:
-                pipeline.xrange(shard.notices, count=1)
-                pipeline.hget(shard.notices_kept, "count")
-            answers = pipeline.execute()
-        # Where none is kept, the next one has the next number.
-        pairs = zip(answers[::2], answers[1::2], strict=True)
-        return [before(entries[0][0]) if entries else f"0-{count or 0}" for entries, count in pairs]
+        return [before(at) if at else none for at, none in self._outermost(newest=False)]
 
     def ends(self) -> list[str]:
         """Of each shard the position of its last notice: what comes after it is noted from now on."""
-        with self._redis.pipeline(transaction=False) as pipeline:
-            for shard in self._shards:
-                pipeline.xrevrange(shard.notices, count=1)
-                pipeline.hget(shard.notices_kept, "count")
-            answers = pipeline.execute()
-        pairs = zip(answers[::2], answers[1::2], strict=True)
-        return [entries[0][0] if entries else f"0-{count or 0}" for entries, count in pairs]
+        return [at or none for at, none in self._outermost(newest=True)]
 
     def positions_since(self, since_ms: int) -> list[str]:
         """Of each shard the position before the first notice of a time, milliseconds, that is kept."""
@@ -213,6 +200,18 @@ class Endpoints:
         """Erase all that is known of an endpoint."""
         self._redis.delete(_key(name), _refused(name))
         self._redis.srem(KNOWN, name)
+
+    def _outermost(self, *, newest: bool) -> list[tuple[str, str]]:
+        # Of each shard its newest or its oldest notice, '' = none is kept; and the position to take in that case.
+        with self._redis.pipeline(transaction=False) as pipeline:
+            read = pipeline.xrevrange if newest else pipeline.xrange
+            for shard in self._shards:
+                read(shard.notices, count=1)
+                pipeline.hget(shard.notices_kept, "count")
+            answers = pipeline.execute()
+        pairs = zip(answers[::2], answers[1::2], strict=True)
+        # The next notice has the next number.
+        return [(entries[0][0] if entries else "", f"0-{count or 0}") for entries, count in pairs]
 
     def _keep_fields(self, name: str, held: Held, progress: Progress, call: str) -> bool:
         fields = _fields_of(progress.positions) | progress.fields

@@ -27,8 +27,8 @@ from worker.store.notice_cursors import START, Place, UnknownCursor
 from worker.store.notice_rights import Refused
 from worker.store.redis.cluster import LateCluster
 from worker.store.redis.connection import StoreError, clock_ms
+from worker.store.redis.rights import is_refused
 from worker.store.redis.scripts import Scripts
-from worker.store.redis.troubles import trouble_of
 
 __all__ = ["NoticeFigures", "Notices", "Page", "ShardPage", "UnknownCursor"]
 
@@ -210,7 +210,7 @@ class Notices:
         try:
             return self.figures()
         except StoreError as error:
-            if trouble_of(error).code != "NOPERM":
+            if not is_refused(error):
                 raise
             return None
 

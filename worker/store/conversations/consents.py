@@ -139,8 +139,10 @@ class Consents:
         """As ``write``. Returns whether something else was known before: ``write`` answers a call that it has carried
         out before as it did then."""
         persona, target = conversation
-        own = None if persona == ALL_PERSONAS else self.of(conversation) or self.of_erased(conversation)
-        before = self.of_lead(target) if persona == ALL_PERSONAS else own
+        if persona == ALL_PERSONAS:
+            before = self.of_lead(target)
+        else:
+            before = self.of(conversation) or self.of_erased(conversation)
         return self.write(conversation, state, by, since) == "done" and not (before and before.state == state)
 
     def tell(self, conversation: Conversation) -> None:

@@ -11,16 +11,14 @@ from types import TracebackType
 from redis.exceptions import RedisError
 
 from worker.domain.unexpected import UnexpectedErrors
-from worker.store.conversations.process_leases import ProcessLeases
+from worker.store.conversations.process_leases import SOONER, ProcessLeases
 from worker.store.conversations.turn_steps import Grant
 
 _log = logging.getLogger("parley.lease")
 
 
-# So often at least comes what is renewed beside the leases.
+# The longest pause between two renewals of what is renewed with the leases.
 _BESIDE_SECONDS = 2.0
-# After a round without an answer the next one comes so many times sooner.
-_SOONER = 5
 
 
 class Lease:
@@ -189,4 +187,4 @@ class LeaseKeeper:
                 self._unexpected.note(error)
                 answered = False
             # An outage that ends before the leases do must not cost them because the next round is far away.
-            pause = usual if answered else usual / _SOONER
+            pause = usual if answered else usual / SOONER

@@ -21,9 +21,9 @@ from worker.store.keys import Shard
 
 _log = logging.getLogger("parley.lease")
 
-# After a round without an answer the next one comes so many times sooner.
-_SOONER = 5
-# A shard whose last turn ended so long ago gets no more signs.
+# After a round without an answer, the pause before the next round is divided by this.
+SOONER = 5
+# A shard gets no more signs this long after its last turn.
 _LEFT_SECONDS = 10.0
 
 
@@ -66,8 +66,8 @@ class ProcessLeases:
     def lives(self) -> bool:
         """Whether the store has heard of this process lately, so that no other one takes it for dead.
 
-        Where the loop is late, the store is asked: a process that starves must not drop what it can still do. Whoever
-        asks at the same time waits for that answer.
+        Where the loop is late, the store is asked: a process that starves must not drop what it can still do.
+        Threads that ask at the same time wait for that answer.
         """
         if time.monotonic() < self._valid_until:
             return True
@@ -147,4 +147,4 @@ class ProcessLeases:
                 self._unexpected.note(error)
                 answered = False
             # An outage that ends in time must not cost the turns their leases because the next round is far away.
-            pause = self._renew_seconds if answered else self._renew_seconds / _SOONER
+            pause = self._renew_seconds if answered else self._renew_seconds / SOONER

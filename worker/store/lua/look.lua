@@ -1,12 +1,13 @@
 -- Say what is due, and change nothing of it: the one thing that is asked at each tick, so that a tick of a quiet store is
--- cheap. It also keeps the clock of all shards (clock.lua), in which nothing else may happen for hours, and that somebody has
--- looked whether processes live (deaths.lua).
+-- cheap. It also keeps the clock of all shards (clock.lua), in which nothing else may happen for hours, and the time of
+-- this look for signs of processes (deaths.lua).
 --
--- looked_at: of each shard agenda, ready, follow_ups, queued, errands, processes; after all of them the lists in which events of foreign
--- producers may lie, when they are lists of this server. gap_ms: lib/deaths.lua. personas: the configured ones; what waits for others is not said.
+-- looked_at: of each shard agenda, ready, follow_ups, queued, errands, processes; after all of them the lists in which events
+-- of foreign producers may lie, when they are lists of this server. gap_ms: lib/deaths.lua. personas: the configured ones;
+-- what waits for others is not said.
 -- Returns {follow-ups due, messages wait in those lists, errands due (1 or 0 each), milliseconds until the next conversation
--- or process falls due in a shard where none is now (-1 = there is none), number of each shard (from 0) in which something is due or
--- ready, a process may be dead, or whose clock has stepped, ...}
+-- or process falls due in a shard where none is now (-1 = there is none), number of each shard (from 0) in which something is
+-- due or ready, a process may be dead, or whose clock has stepped, ...}
 
 local function any(offset)
   local keys = {}

@@ -1,4 +1,5 @@
--- Find the conversations of one shard that are due, also those that a dead process had, and move each to the time of its next ring, should this one be lost.
+-- Find the conversations of one shard that are due, also those that a dead process had, and move each to the time of its
+-- next ring, should this one be lost.
 -- Leads who wait are rung for; outreach that is due or has become ready goes into the queue of its persona, from which
 -- `ring_outreach.lua` takes what its caller has room for.
 --

@@ -27,14 +27,6 @@ class _Definition(NamedTuple):
     text: str
 
 
-def needed(libraries: Iterable[str], script: str) -> str:
-    """The definitions of ``libraries`` that ``script`` uses, directly or through others, in order, without comments.
-
-    Arguments are Lua texts. A name that is only said in a string or in a comment line is not used.
-    """
-    return complete(libraries, "", (), script).removesuffix(script)
-
-
 def as_carried(script: str, text: str) -> str:
     """How ``script`` stands at the end of ``text``, which ``complete`` has made: it says ``rare.NAME`` otherwise."""
 
@@ -48,8 +40,9 @@ def complete(prelude: Iterable[str], between: str, libraries: Iterable[str], scr
     """``script`` behind the definitions that it uses: those of ``prelude``, then ``between`` as it is, then those of
     ``libraries``.
 
-    Arguments are Lua texts. What is only used as ``rare.NAME`` stands in one function, ``rarely``, which makes it when
-    it is called. Raises ``ValueError`` for such a name that no library defines.
+    Arguments are Lua texts. A name that is only said in a string or in a comment line is not used. What is only used as
+    ``rare.NAME`` stands in one function, ``rarely``, which makes it when it is called. Raises ``ValueError`` for
+    such a name that no library defines.
     """
     return _complete(tuple(prelude), between, tuple(libraries), script)
 

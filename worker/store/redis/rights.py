@@ -10,7 +10,12 @@ from worker.store.redis.connection import StoreError
 from worker.store.redis.server_facts import servers
 from worker.store.redis.troubles import trouble_of
 
-_REFUSED = "NOPERM"
+_NOT_PERMITTED = "NOPERM"
+
+
+def is_refused(answer: object) -> bool:
+    """Whether this is the error of a server that does not permit a command to its user."""
+    return isinstance(answer, StoreError) and trouble_of(answer).code == _NOT_PERMITTED
 
 
 def refused(redis: Redis, commands: Iterable[Sequence[str]]) -> list[int]:
@@ -26,9 +31,5 @@ def refused(redis: Redis, commands: Iterable[Sequence[str]]) -> list[int]:
                 pipeline.execute_command(*command)  # type: ignore[no-untyped-call]
             answers = pipeline.execute(raise_on_error=False)
         # Rights are looked at first: neither what the key has to be nor where it belongs says anything of them.
-        places.update(place for place, answer in enumerate(answers) if _is_refused(answer))
+        places.update(place for place, answer in enumerate(answers) if is_refused(answer))
     return sorted(places)
-
-
-def _is_refused(answer: object) -> bool:
-    return isinstance(answer, StoreError) and trouble_of(answer).code == _REFUSED

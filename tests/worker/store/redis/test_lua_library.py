@@ -6,7 +6,7 @@ import pytest
 from redis import Redis
 
 from simulation.servers.embedded_redis import EmbeddedRedis
-from worker.store.redis.lua_library import complete, needed
+from worker.store.redis.lua_library import complete
 
 LIBRARY = """\
 -- What the numbers mean.
@@ -27,8 +27,12 @@ end
 """
 
 
+def carried_by(libraries: list[str], script: str) -> str:
+    return complete(libraries, "", (), script).removesuffix(script)
+
+
 def test_what_is_used_is_carried_with_all_that_it_uses_in_order():
-    carried = needed([LIBRARY], "return late(ARGV[1])")
+    carried = carried_by([LIBRARY], "return late(ARGV[1])")
     assert [line for line in carried.splitlines() if line.startswith("local")] == [
         "local LIMIT = 3",
         "local function clock()",
@@ -37,21 +41,21 @@ def test_what_is_used_is_carried_with_all_that_it_uses_in_order():
 
 
 def test_what_is_only_talked_about_is_not_carried():
-    assert needed([LIBRARY], "-- never late, says the clock\nreturn 1") == ""
+    assert carried_by([LIBRARY], "-- never late, says the clock\nreturn 1") == ""
 
 
 def test_what_is_only_said_in_a_string_is_not_carried():
-    assert needed([LIBRARY], """return {'late', "clock", 'it\\'s late'}""") == ""
-    assert "late" in needed([LIBRARY], "return {'late', late(1), 'late'}")
+    assert carried_by([LIBRARY], """return {'late', "clock", 'it\\'s late'}""") == ""
+    assert "late" in carried_by([LIBRARY], "return {'late', late(1), 'late'}")
 
 
 def test_a_part_of_a_name_is_another_name():
-    assert needed([LIBRARY], "local clocks = 1\nreturn clocks") == ""
+    assert carried_by([LIBRARY], "local clocks = 1\nreturn clocks") == ""
 
 
 def test_a_later_library_may_use_an_earlier_one():
     later = "local function soon()\n  return late(1)\nend\n"
-    assert needed([LIBRARY, later], "return soon()").startswith("local LIMIT = 3\n")
+    assert carried_by([LIBRARY, later], "return soon()").startswith("local LIMIT = 3\n")
 
 
 def answer(redis_server: EmbeddedRedis, script: str, library: str = LIBRARY) -> object:

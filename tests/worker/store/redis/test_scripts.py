@@ -11,7 +11,7 @@ import pytest
 from worker.store import faces
 from worker.store.faces.face import Face
 from worker.store.redis.ahead import LUA
-from worker.store.redis.lua_library import needed
+from worker.store.redis.lua_library import complete
 from worker.store.redis.lua_words import words
 from worker.store.redis.scripts import Script, Scripts
 
@@ -109,7 +109,7 @@ def test_the_scan_finds_what_is_declared_nowhere_and_a_name_that_stands_in_a_com
 def test_a_stamp_is_what_the_server_makes_of_the_same_number(store, number):
     prelude = (FOLDER / "lib/prelude.lua").read_text(encoding="utf-8")
     body = f"redis.call('SET', KEYS[1], {number}) return {{stamp({number}), redis.call('GET', KEYS[1])}}"
-    assert store.redis.eval(needed([prelude], body) + body, 1, "parley:{00}:number") == [str(number)] * 2
+    assert store.redis.eval(complete([prelude], "", (), body), 1, "parley:{00}:number") == [str(number)] * 2
 
 
 @pytest.mark.parametrize("ahead", [False, True])

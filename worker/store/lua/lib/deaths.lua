@@ -2,9 +2,9 @@
 --
 -- A process that runs turns says so in each shard of their conversations, several times within its time
 -- (keep_process.lua). One whose time is over is dead or cannot reach the store; if it comes back, the fences tell it what
--- it has lost. But silence proves nothing when nobody could have said anything: when nobody has looked for longer than
--- `gap_ms`, the store was away, refused writes or stood still, or its clock was set forward. Then each process is given
--- its time once more. Once: where those who look are always late, the dead are found all the same.
+-- it has lost. But a missing sign proves nothing if no process could give one: if no caller has looked for longer than
+-- `gap_ms`, the store was unreachable, refused writes or stood still, or its clock was set forward. Then each process gets
+-- its time once more. Only once: if looks are always late, dead processes are still found.
 
 -- Ends what those processes hold. `dead`: processes as keys of a table.
 local function end_leases(dead, agenda, conversation_prefix, now, lease_ms)

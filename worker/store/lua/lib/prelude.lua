@@ -113,7 +113,7 @@
 -- books        HASH  <persona>:accepted, :answered, :joined, :ignored, :sealed, :skipped, :dead
 -- processes    ZSET  process that runs turns here (the part of their tokens before the -) -> milliseconds until when it is
 --                    taken to live; a half behind it: it was given time once more (lua/lib/deaths.lua)
--- watched      TEXT  milliseconds when somebody last looked whether they live
+-- watched      TEXT  milliseconds of the last look for their signs
 -- clock        TEXT  the latest time that a script of this shard has seen, to about two seconds (lua/lib/clock.lua)
 -- notices, notices_kept, noticed: lua/lib/notices.lua
 -- Content is opaque to scripts: it can be encrypted (worker/store/encryption.py), the same text always alike.
@@ -187,8 +187,8 @@ local function note(timeline, ...)
   return redis.call('RPUSH', timeline, cjson.encode({...}))
 end
 
--- The same for what is JSON already, without its brackets: the server's encoder costs more than the write, and each turn notes four
--- lines.
+-- The same for what is JSON already, without its brackets: the server's encoder costs more than the write, and each turn
+-- notes four lines.
 local function note_json(timeline, line)
   return redis.call('RPUSH', timeline, '[' .. line .. ']')
 end
@@ -266,8 +266,8 @@ local function make_ready(ready, agenda, name, accepted_at, now)
   redis.call('ZADD', agenda, now + 3600000, name)
 end
 
--- Whether an opener or a follow-up at the head must not keep an event of the kind `to` waiting: because nothing holds it but its
--- place in line, or because it was never asked and what it is held for ends with this event: whatever it is when the lead
+-- Whether an opener or a follow-up at the head must not keep an event of the kind `to` waiting: because nothing holds it but
+-- its place in line, or because it was never asked and what it is held for ends with this event: any hold when the lead
 -- wrote, a better moment when something happened on the platform.
 local function yields_to(to, conversation, inbox, journal_prefix, name, now)
   local state = redis.call('HMGET', conversation, 'lease_until', 'hold_until', 'hold_reason')
