@@ -149,6 +149,8 @@ class Turn:
         grant, head = lease.grant, lease.grant.head
         if poison := of_poison(head, self._rules[grant.conversation.persona]):
             return self._carry_out(lease, poison, UNTRIED)
+        # The child gives it back.
+        lease.ends = True
         verdict = trials.run(grant)
         if isinstance(verdict, TurnResult):
             _count(grant, verdict)
@@ -286,6 +288,7 @@ class Turn:
         )
         sent = None if whole else grant.head.bubbles_sent
         failpoints.reached("before settle")
+        lease.ends = True
         reason, words = stored(end.cause, end.detail), self._asking.echo_of(grant, end.fate)
         settled = self._surely(
             "settle",
@@ -318,6 +321,7 @@ class Turn:
     def _hold(self, lease: Lease, wait: Wait, *, judged: bool = False) -> TurnResult:
         grant, reason = lease.grant, stored(wait.cause, wait.detail)
         failpoints.reached("before hold")
+        lease.ends = True
         held = self._surely(
             "hold",
             lambda: self._store.steps.hold(

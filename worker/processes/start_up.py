@@ -13,7 +13,7 @@ from worker.observability import checks
 from worker.observability.checks import Finding
 from worker.store import Store, StoreError
 from worker.store.redis import server_facts
-from worker.store.redis.troubles import trouble_of
+from worker.store.redis.troubles import Saying, trouble_of
 from worker.store.redis.writes import memory
 
 _log = logging.getLogger("parley.check")
@@ -102,6 +102,7 @@ class StartUpCheck:
         self._stopped = threading.Event()
         self._passed = False
         self._unexpected = UnexpectedErrors(_log, "start-up check")
+        self._saying = Saying()
 
     def passed(self) -> bool:
         """Whether the store has answered and may be used."""
@@ -124,6 +125,11 @@ class StartUpCheck:
     def _try(self, *, first: bool) -> bool:
         try:
             return self._look(first=first)
+        except StoreError as error:
+            trouble = trouble_of(error)
+            if self._saying.now(trouble):
+                _log.warning("store %s", trouble.told("the start-up check is repeated until it can be made"))
+            return False
         except Exception as error:
             self._unexpected.note(error)
             return False

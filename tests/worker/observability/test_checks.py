@@ -214,6 +214,19 @@ def test_the_findings_are_logged_once_while_the_store_is_away(make_settings, cap
     assert len([record for record in caplog.records if record.levelno == logging.ERROR]) == 1
 
 
+def test_a_store_that_answers_and_takes_no_writes_is_a_trouble_and_the_check_is_made_again(
+    server, admin, make_settings, caplog, eventually
+):
+    admin.replicaof("127.0.0.1", 1)
+    check = StartUpCheck(make_settings(redis_url=server.url, notices={"keep": True}), pytest.fail, again_seconds=0.01)
+    check.begin()
+    eventually(lambda: "store is a replica (READONLY): the start-up check is repeated" in caplog.text, "the trouble")
+    assert not check.passed()
+    admin.replicaof("NO", "ONE")
+    eventually(check.passed, "the check")
+    assert "unexpected" not in caplog.text
+
+
 def test_a_check_that_ends_with_an_unexpected_error_is_not_passed_and_is_made_again(
     server, admin, make_settings, caplog, eventually, monkeypatch
 ):

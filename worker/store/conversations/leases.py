@@ -24,7 +24,8 @@ _BESIDE_SECONDS = 2.0
 class Lease:
     """What a running turn knows of its lease. ``held()`` is a promise only to itself: the store has the last word.
 
-    ``called``: whether the outside may have been called since the last step that is stored.
+    ``called``: whether the outside may have been called since the last step that is stored. ``ends``: the step that
+    gives the lease back is under way, so that the store may not know it any more.
     """
 
     def __init__(self, keeper: LeaseKeeper, grant: Grant, valid_until: float) -> None:
@@ -36,6 +37,7 @@ class Lease:
         # A place for a call with the persona's key, renewed with the lease.
         self.has_place = False
         self.called = False
+        self.ends = False
 
     def may_call(self) -> bool:
         """``held``, asked right before a call to the outside."""
@@ -171,7 +173,7 @@ class LeaseKeeper:
             else:
                 lease.renewed(asked_at)
         # A turn that has ended meanwhile has lost nothing.
-        still = sum(lease.grant.token in lost for lease in self._held())
+        still = sum(lease.grant.token in lost and not lease.ends for lease in self._held())
         if still:
             _log.warning("leases lost: %d; this process was silent for too long, and others continue", still)
         return True

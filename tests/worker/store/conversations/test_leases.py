@@ -178,6 +178,18 @@ def test_after_a_round_without_an_answer_the_next_one_comes_soon(grant, keep, ev
     assert len([record for record in caplog.records if "leases not renewed" in record.getMessage()]) == 1
 
 
+def test_a_lost_lease_is_told_unless_its_turn_is_giving_it_back(grant, keep, caplog):
+    """The store does not know the lease any more while the answer to the last step is under way."""
+    keeper = keep(lambda grants: grants, renew_seconds=60.0)
+    with keeper.keep(grant, time.monotonic()) as lease:
+        lease.ends = True
+        assert keeper.check()
+        assert "leases lost" not in caplog.text
+        lease.ends = False
+        assert keeper.check()
+        assert "leases lost: 1" in caplog.text
+
+
 def test_places_that_cannot_be_renewed_are_told_and_tried_again(grant, eventually, caplog):
     left = [StoreError("away")]
 

@@ -157,13 +157,24 @@ def test_who_was_dead_before_the_store_went_away_has_its_time_once_more(runs, at
     assert at_each_half_second(at, tick, 4, 8) == [(6.5, LEAD)]
 
 
-def test_the_dead_are_found_although_all_who_look_are_always_late(runs, at, tick):
+def test_outages_that_follow_each_other_take_nobody_for_dead(runs, at, tick, refused):
+    """Between them somebody looks, but no process comes to give its sign."""
+    process, _ = runs()
+    for seconds in (3, 5.8, 8.6, 11.4):
+        at(seconds)
+        assert tick() == []
+    process.renew_once()
+    assert refused().status == "busy"
+    assert at_each_half_second(at, tick, 11.5, 14, process.renew_once) == []
+
+
+def test_where_all_who_look_are_always_late_the_lease_of_the_turn_ends_by_itself(runs, at, tick):
     runs()
     rung = []
-    for seconds in (3, 6, 9):
-        at(seconds)
+    for seconds in range(3, 22, 3):
+        at(seconds + 0.5)
         rung += [(seconds, one) for one in tick()]
-    assert rung[0] == (6, LEAD)
+    assert rung[0] == (15, LEAD)
 
 
 def test_a_clock_that_is_set_back_makes_no_time_longer(runs, at, tick):

@@ -4,7 +4,8 @@
 -- (keep_process.lua). One whose time is over is dead or cannot reach the store; if it comes back, the fences tell it what
 -- it has lost. But a missing sign proves nothing if no process could give one: if no caller has looked for longer than
 -- `gap_ms`, the store was unreachable, refused writes or stood still, or its clock was set forward. Then each process gets
--- its time once more. Only once: if looks are always late, dead processes are still found.
+-- its time once more, after each such gap: outages that follow each other leave no time for a sign between them. Where
+-- looks are always late, the leases of the conversations end by themselves.
 
 -- Ends what those processes hold. `dead`: processes as keys of a table.
 local function end_leases(dead, agenda, conversation_prefix, now, lease_ms)
@@ -24,13 +25,12 @@ local function end_leases_of_the_dead(keys, now, ttl_ms, gap_ms, lease_ms)
   local watched = number(redis.call('GET', watched_key))
   redis.call('SET', watched_key, stamp(now), 'PX', '60000')
   local unwatched = now > watched + gap_ms
-  local found = redis.call('ZRANGEBYSCORE', keys.processes, '-inf', unwatched and now + ttl_ms or now, 'WITHSCORES')
+  local found = redis.call('ZRANGEBYSCORE', keys.processes, '-inf', unwatched and now + ttl_ms or now)
   local dead = {}
-  for index = 1, #found, 2 do
-    local process, at = found[index], tonumber(found[index + 1])
-    if unwatched and at % 1 == 0 then
-      redis.call('ZADD', keys.processes, now + ttl_ms + 0.5, process)
-    elseif at <= now then
+  for _, process in ipairs(found) do
+    if unwatched then
+      redis.call('ZADD', keys.processes, stamp(now + ttl_ms), process)
+    else
       redis.call('ZREM', keys.processes, process)
       dead[process] = true
     end
