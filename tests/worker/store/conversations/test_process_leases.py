@@ -185,6 +185,17 @@ def test_a_clock_that_is_set_back_makes_no_time_longer(runs, at, tick):
     assert at_each_half_second(at, tick, 0.5, 5) == [(3, LEAD)]
 
 
+@pytest.mark.parametrize("back_seconds", [3, 20, 3600])
+def test_a_sign_that_is_given_as_soon_as_the_clock_was_set_back_counts(runs, at, tick, refused, back_seconds):
+    """It is by the new clock already, and what was stored before has still to be mended."""
+    at(back_seconds)
+    process, _ = runs(began_at=back_seconds)
+    at(0.4)
+    process.renew_once()
+    assert at_each_half_second(at, tick, 0.5, 5, process.renew_once) == []
+    assert refused().status == "busy"
+
+
 def test_a_process_that_comes_back_learns_what_it_has_lost_before_it_goes_on(runs, store, at, tick, begin):
     process, grant = runs()
     keeper = LeaseKeeper(store.steps.renew, 15.0, 5.0, process=process)

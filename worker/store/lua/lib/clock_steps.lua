@@ -118,9 +118,14 @@ local function mend(tag, now, by)
     return now
   end
 
+  -- A sign may have been given since the step, by a script that mends nothing.
+  local function end_of_process(at)
+    return tonumber(at) > now + LEASE_MS and sooner(at) or at
+  end
+
   local function mend_shard()
     mend_scores(tag .. 'errands', now, sooner)
-    mend_scores(tag .. 'processes', now, sooner)
+    mend_scores(tag .. 'processes', now, end_of_process)
     mend_scores(tag .. 'rung', now, at_once)
     for _, persona in ipairs(redis.call('SMEMBERS', tag .. 'queued')) do
       mend_scores(tag .. 'parked:' .. persona, now, at_once)
