@@ -194,9 +194,10 @@ local function note_json(timeline, line)
 end
 
 -- Put a doorbell last into this queue. Returns for how long no other doorbell is sent for its conversation: a doorbell that waits
--- its turn is not lost. 10 ms for each one in front of it, which is 100 a second.
+-- its turn is not lost. 10 ms for each one in front of it, which is 100 a second; but a minute at most, because the queue may
+-- be lost with all that is in it, however long it is.
 local function ring_behind(queue, doorbell, grace)
-  return grace + 10 * (redis.call('LPUSH', queue, doorbell) - 1)
+  return grace + math.min(10 * (redis.call('LPUSH', queue, doorbell) - 1), 60000)
 end
 
 -- The indexes of refused letters: of the shard, of one conversation. Made from the journal prefix, so in the same slot.
