@@ -200,7 +200,9 @@ def draw_up(
         late=sum(wait > _PROMPT_SECONDS for wait in waits) if nothing_else else 0,
         workers_ended=_number_of(incidents, ENDED_BY_ITSELF),
         recovery_seconds=tuple(
-            seconds_to_recover(log, deaths, [(each.began_at, each.ended_at) for each in outages.seen])
+            seconds_to_recover(
+                log, deaths, [*((each.began_at, each.ended_at) for each in outages.seen), *incidents.store_away()]
+            )
         ),
         resume_seconds=tuple(seconds_to_resume(log, [incident.at for incident in incidents.of("Redis back")])),
         longest_ask_seconds=longest_answered_ask(log),

@@ -15,7 +15,7 @@ def seconds_to_recover(log: Log, deaths_at: Iterable[float], away: Sequence[tupl
 
     Held means that a call was under way at the death and the server found its client gone. Left out is what had nothing
     left to do, such as a trigger that must not be asked twice, so that its next call is for a later event. Left out is
-    also what an upstream kept waiting. ``away``: from when until when one of them failed all calls.
+    also what an upstream or the store kept waiting. ``away``: from when until when one of them failed all calls.
     """
     calls: dict[Lead, list[tuple[float, float]]] = defaultdict(list)
     cut_off: list[tuple[Call, Lead]] = []
