@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 
 import pytest
 
@@ -86,16 +85,18 @@ def test_an_outage_kills_nothing_and_one_at_a_time_tries(
     assert shop.fates() == {"answered": 12}
 
 
-def test_one_message_that_alone_gets_no_answer_ends_and_stalls_nobody(shop, say, write, upstreams, store):
+def test_one_message_that_alone_gets_no_answer_ends_and_stalls_nobody(shop, say, write, upstreams, store, eventually):
     bad, *others = write(*range(8))
     shop.fail(status=500, service="fluidtalk", target=bad.target)
-    for _ in range(10):
+
+    def tried_beside_others():
         shop.work(bad, turns=1)
         for other in others:
             shop.producer.enqueue(say("more", target=other.target))
             assert shop.work(other, turns=1)[0].startswith("answered")
-        time.sleep(0.002)
-    (letter,) = store.dead_letters.newest()
+        return store.dead_letters.newest()
+
+    (letter,) = eventually(tried_beside_others, "a dead letter")
     assert letter.conversation == bad
     assert letter.cause == "outcome_unknown times=5 status=500"
     assert store.personas.gates("ava") == {}
@@ -109,16 +110,18 @@ def test_one_message_that_alone_gets_no_answer_ends_and_stalls_nobody(shop, say,
         ("captivate", {"status": 404, "body": PAGE}, "gave_up attempts=20 seconds="),
     ],
 )
-def test_one_conversation_that_alone_gets_a_page_ends(shop, say, channel, store, service, fault, cause):
+def test_one_conversation_that_alone_gets_a_page_ends(shop, say, channel, store, service, fault, cause, eventually):
     bad, other = lead_of(0), lead_of(1)
     shop.fail(service=service, **fault, **({"target": "@0"} if service == "fluidtalk" else {"session_id": "of-0"}))
     shop.producer.enqueue(say("hi", target="@0", channel={**channel, "session_id": "of-0"}))
-    for _ in range(25):
+
+    def tried_beside_another():
         shop.work(bad, turns=1)
         shop.producer.enqueue(say("more", target=other.target))
         assert shop.work(other, turns=1)[0].startswith("answered")
-        time.sleep(0.002)
-    (letter,) = store.dead_letters.newest()
+        return store.dead_letters.newest()
+
+    (letter,) = eventually(tried_beside_another, "a dead letter")
     assert letter.conversation == bad
     assert letter.cause.startswith(cause)
 
@@ -200,18 +203,20 @@ def test_a_channel_that_refuses_everybody_waits_for_its_login(shop, say, write, 
     assert len(shop.asked()) == 8
 
 
-def test_a_conversation_that_the_channel_alone_refuses_ends(shop, say, write, upstreams, store):
+def test_a_conversation_that_the_channel_alone_refuses_ends(shop, say, write, upstreams, store, eventually):
     blocked, *others = write(*range(5))
     shop.fail(status=403, service="captivate", session_id="blocked")
     shop.producer.enqueue(say("x", target="@blocked", channel=_channel("blocked")))
     blocked = Conversation("ava", "@blocked")
-    for _ in range(6):
+
+    def tried_beside_others():
         shop.work(blocked, turns=1)
         for other in others:
             shop.producer.enqueue(say("more", target=other.target))
             shop.work(other, turns=1)
-        time.sleep(0.002)
-    (letter,) = store.dead_letters.newest()
+        return store.dead_letters.newest()
+
+    (letter,) = eventually(tried_beside_others, "a dead letter")
     assert letter.cause == "delivery_refused status=403"
 
 
