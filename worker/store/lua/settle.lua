@@ -12,9 +12,9 @@
 -- Twice for one caller: the second time answers `repeated` and changes nothing.
 
 local now = clock()
-local owner, owner_fence, group, settled_by, last_rank, answered_rank, plan, touch_at, touch_event, was_sealed, was_taken_over, consent, operator_words, group_aside =
+local owner, owner_fence, group, settled_by, last_rank, answered_rank, plan, touch_at, touch_event, was_sealed, was_taken_over, consent, operator_words, group_aside, noticed =
   unpack(redis.call('HMGET', conversation, 'owner', 'fence', 'group', 'settled_by', 'last_rank', 'answered_rank', 'plan',
-    'touch_at', 'touch_event', 'sealed', 'taken_over', 'consent', 'operator_words', 'group_aside'))
+    'touch_at', 'touch_event', 'sealed', 'taken_over', 'consent', 'operator_words', 'group_aside', 'noticed'))
 if owner ~= token or owner_fence ~= fence then
   return {settled_by == token and 'repeated' or 'lost', 0, 0, 0}
 end
@@ -29,14 +29,24 @@ if transcript ~= '' and ids[1] then
 end
 -- Starts at the clock, so that ranks grow even after the conversation's state has expired.
 last_rank, answered_rank = math.max(number(last_rank), now), number(answered_rank)
--- Ids of those whose group died before with the head of this one.
-local members
+-- The sequence of the last notice, where one has been told: it is counted here, and written with the rest.
+local sequence = noticed and bounds_of_notices(string.sub(conversation, 1, 12), now) and tonumber(noticed)
+-- Of the head: what a notice says of an event, and ids of those whose group died before with it.
+local first, members
 for index, id in ipairs(ids) do
   local own = (index > 1 and fate == 'answered') and 'joined' or fate
   local journal = journal_prefix .. id .. ' ' .. name
-  local past = redis.call('HMGET', journal, 'kind', 'rank', 'members')
-  local rank = tonumber(past[2])
-  if index == 1 then members = past[3] end
+  local past = redis.call('HMGET', journal, 'kind', 'accepted_at', 'asks', 'sends', 'rank', 'members')
+  local rank = tonumber(past[5])
+  if index == 1 then
+    first, members = past, past[6]
+  else
+    past[3], past[4] = first[3], first[4]
+  end
+  if sequence then
+    sequence = sequence + 1
+    past.sequence = sequence
+  end
   if not rank then
     last_rank = last_rank + 1
     rank = last_rank
@@ -45,13 +55,17 @@ for index, id in ipairs(ids) do
   if fate == 'answered' and (kind == 'inbound_chat' or not rare.only_told(kind) and not rare.by_operator(kind)) then
     answered_rank = math.max(answered_rank, rank)
   end
-  end_event(journal, books, name, own, reason, now, own == 'dead' and dead_ms or settled_ms, index > 1 and ids[1] or nil)
+  end_event(journal, books, name, own, reason, now, own == 'dead' and dead_ms or settled_ms, index > 1 and ids[1] or nil,
+    past)
   if own == 'dead' then
     redis.call('HSET', journal, 'rank', rank)
     if index > 1 then redis.call('HSET', journal, 'asked_with', ids[1]) end
     redis.call('ZADD', dead, now, id .. ' ' .. name)
   end
 end
+-- Other notices may follow.
+local is_last_notice = sequence and not members and mark == ''
+if sequence and not is_last_notice then redis.call('HSET', conversation, 'noticed', stamp(sequence)) end
 if fate == 'dead' and #ids > 1 then
   redis.call('HSET', journal_prefix .. ids[1] .. ' ' .. name, 'members', table.concat(ids, ' ', 2), 'alone', 0)
 end
@@ -76,6 +90,7 @@ local function learn(field, value)
   learned[#learned + 1], learned[#learned + 2] = field, value
 end
 
+if is_last_notice then learn('noticed', stamp(sequence)) end
 if words ~= '' then learn('last_words', words) end
 if mark == 'started' then
   ended[4] = 'owned_elsewhere'

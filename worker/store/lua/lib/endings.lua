@@ -8,14 +8,14 @@ end
 
 -- Give one event its fate: journal, retention, books. Whoever calls takes it off the inbox. Only who is dead can be
 -- replayed: of all others nobody needs what was said, which is most of their memory. `asked_with`: id of the head of its
--- group, nil = it is the head, or was not asked.
-local function end_event(journal, books, name, fate, reason, now, retention, asked_with)
+-- group, nil = it is the head, or was not asked. `entry`: see notice_event.
+local function end_event(journal, books, name, fate, reason, now, retention, asked_with, entry)
   redis.call('HSET', journal, 'fate', fate, 'reason', reason, 'step', 'settled', 'settled_at', stamp(now))
   if fate ~= 'dead' then redis.call('HDEL', journal, 'payload', 'reply', 'image_url') end
   redis.call('PEXPIRE', journal, retention)
   count(books, name, fate)
   if string.find(journal, ':journal:pulled-', 1, true) then rare.owe_ack(journal, name, now) end
-  notice_event(journal, name, now, fate, reason, asked_with)
+  notice_event(journal, name, now, fate, reason, asked_with, entry)
 end
 
 -- A group that died with its reply is replayed by its head: whoever was asked with it ends with it. Returns how many,

@@ -128,26 +128,34 @@ local function write_notice(tag, now, kept, word, sequence, kind, cause, asks, s
   if count % NOTICES_AT_ONCE == 0 then rare.trim_notices(tag, now, kept) end
 end
 
-local function write_event_notice(tag, now, kept, journal, name, word, reason, with)
+local function entry_of(tag, journal, name, with)
   local entry = redis.call('HMGET', journal, 'kind', 'accepted_at', 'asks', 'sends')
   if with then
     local head = redis.call('HMGET', tag .. 'journal:' .. with .. ' ' .. name, 'asks', 'sends')
     entry[3], entry[4] = head[1], head[2]
   end
+  return entry
+end
+
+local function write_event_notice(tag, now, kept, journal, name, word, reason, with, entry)
+  entry = entry or rare.entry_of(tag, journal, name, with)
   -- "parley:{NN}:journal:<id> <name>"
   local id = string.sub(journal, 21, -2 - #name)
   -- What was refused may have any.
   if string.find(id, '%c') then id = string.gsub(id, '%c', ' ') end
-  write_notice(tag, now, kept, 'event.' .. word, next_of_conversation(tag, now, name), entry[1] or '', cause_of(reason),
-    entry[3] or '', entry[4] or '', entry[2] or '', id, with or '', name)
+  local sequence = entry.sequence or rare.next_of_conversation(tag, now, name)
+  write_notice(tag, now, kept, 'event.' .. word, sequence, entry[1] or '', cause_of(reason), entry[3] or '', entry[4] or '',
+    entry[2] or '', id, with or '', name)
 end
 
 -- An event has got its fate, or lost it. `journal`: its key. `word`: the fate, or what became of a dead letter. `with`: id
--- of the event that it was asked with, or nil: that one has the attempts.
-local function notice_event(journal, name, now, word, reason, with)
+-- of the event that it was asked with, or nil: that one has the attempts. `entry`: its kind, accepted_at, and of the event that
+-- it was asked with asks and sends, and as `sequence` that of this notice, which the caller writes (nil = it is counted here);
+-- nil = they are read here.
+local function notice_event(journal, name, now, word, reason, with, entry)
   local tag = string.sub(journal, 1, 12)
   local kept = bounds_of_notices(tag, now)
-  if kept then rare.write_event_notice(tag, now, kept, journal, name, word, reason, with) end
+  if kept then rare.write_event_notice(tag, now, kept, journal, name, word, reason, with, entry) end
 end
 
 -- `key`: any key of the shard.
