@@ -128,7 +128,8 @@ class StartUpCheck:
         except StoreError as error:
             trouble = trouble_of(error)
             if self._saying.now(trouble):
-                _log.warning("store not checked yet: it %s", trouble.told("the start-up check is repeated until it can be made"))
+                means = trouble.told("the start-up check is repeated until it can be made")
+                _log.warning("store not checked yet: it %s", means)
             return False
         except Exception as error:
             self._unexpected.note(error)

@@ -220,7 +220,10 @@ def test_a_store_that_answers_and_takes_no_writes_is_a_trouble_and_the_check_is_
     admin.replicaof("127.0.0.1", 1)
     check = StartUpCheck(make_settings(redis_url=server.url, notices={"keep": True}), pytest.fail, again_seconds=0.01)
     check.begin()
-    eventually(lambda: "not checked yet: it is a replica (READONLY): the start-up check is repeated" in caplog.text, "the trouble")
+    eventually(
+        lambda: "not checked yet: it is a replica (READONLY): the start-up check is repeated" in caplog.text,
+        "the trouble",
+    )
     assert not check.passed()
     admin.replicaof("NO", "ONE")
     eventually(check.passed, "the check")
