@@ -25,7 +25,18 @@ from redis import Redis
 from benchmarks.report import Section, Table, goals_table
 from simulation.servers.embedded_redis import EmbeddedRedis
 
-SECTIONS = ("throughput", "pools", "latency", "waiting", "idle", "growth", "acceptance", "ingress", "recovery")
+SECTIONS = (
+    "throughput",
+    "pools",
+    "latency",
+    "waiting",
+    "idle",
+    "growth",
+    "acceptance",
+    "ingress",
+    "console",
+    "recovery",
+)
 RESULTS = Path(__file__).parent / "RESULTS.md"
 
 _PACKAGES = (
