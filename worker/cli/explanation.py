@@ -92,12 +92,13 @@ def _turn_runs(now: Situation) -> bool:
 def next_follow_up(now: Situation, touch: TouchState, settings: Settings) -> str:
     """One plain sentence about the next follow-up and the rule behind it; '' when none is expected."""
     persona = now.conversation.persona
+    if touch.due and persona not in settings.personas:
+        return f"Next follow-up {_in(touch.due, now)}, but {_cured(unconfigured(persona))}."
     if touch.due and now.now - touch.due > FOLLOW_UPS_LATE_SECONDS * 1000:
         why = follow_ups_late(span((now.now - touch.due) / 1000))
         return f"Its next one too: {why.what}; {why.do}."
     if touch.due:
-        held = "" if persona in settings.personas else f"; but {unconfigured(persona).what}"
-        return f"Next follow-up {_in(touch.due, now)}: {of_stored(touch.rule)}{held}."
+        return f"Next follow-up {_in(touch.due, now)}: {of_stored(touch.rule)}."
     if not now.known or persona not in settings.personas:
         return ""
     planned = next_touch(policy_of(settings, persona), touch)

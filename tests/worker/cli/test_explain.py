@@ -242,6 +242,16 @@ def test_the_next_follow_up_stands_below_the_sentence(parley, store, channel):
     assert json.loads(parley("explain", "ava", "@lead", "--json").out)["next_follow_up"]["at_ms"] > NOW / 2
 
 
+@pytest.mark.parametrize("hours", [3, -3], ids=["its time has not come", "it is late"])
+def test_a_follow_up_of_a_persona_that_is_not_configured_is_told_as_held(parley, store, channel, hours):
+    at = datetime.now(UTC) + timedelta(hours=hours)
+    store.follow_ups.schedule(FollowUp(persona="zoe", target="@lead", not_before=at, channel=channel))
+    told = parley("explain", "zoe", "@lead").out.splitlines()[1]
+    when = "in 3 h (20" if hours > 0 else "now, "
+    assert told.startswith(f"Next follow-up {when}")
+    assert ", but persona zoe is not configured; configure it and restart the workers; or give its leads up" in told
+
+
 @pytest.fixture
 def alive(store):
     """A worker and a beat give signs of life."""

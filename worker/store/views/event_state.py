@@ -24,9 +24,9 @@ _OF_EVENT = ("kind", "fate", "reason", "accepted_at", "settled_at", "asks", "sen
 @dataclass(frozen=True, slots=True)
 class EventState:
     """``status``: its fate, or how it waits. ``held``: for a cause, until ``held_until`` (then it goes on or is tried
-    again) or until a person acts; ``scheduled``: a follow-up whose time has not come. Times are milliseconds of the
-    store's clock, 0 = none. ``position``: in the inbox, 1 = the head, 0 = it is not there. ``asks``,
-    ``sends``: attempts so far."""
+    again) or until a person acts; ``scheduled``: a follow-up whose time has not come, for a persona that workers have.
+    Times are milliseconds of the store's clock, 0 = none. ``position``: in the inbox, 1 = the head, 0 = it is not
+    there. ``asks``, ``sends``: attempts so far."""
 
     kind: str
     status: Fate | Literal["waiting", "held", "scheduled"]
@@ -82,6 +82,8 @@ class EventStates:
         (requested,) = self._follow_ups.requested([touch])
         if not isinstance(requested, str) or not requested or json.loads(requested).get("event_id") != event_id:
             return None
+        if conversation.persona not in self._served().personas:
+            return EventState("follow_up", "held", Cause.PERSONA_NOT_KNOWN)
         return EventState("follow_up", "scheduled", Cause.ASKED_FOR, held_until=touch.due)
 
 

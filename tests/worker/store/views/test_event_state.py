@@ -171,6 +171,18 @@ def test_a_follow_up_whose_time_has_not_come_is_scheduled(store, conversation, c
     assert look("f2") is None
 
 
+def test_a_scheduled_follow_up_of_a_persona_that_no_worker_has_is_held(store, channel, look):
+    later = datetime.now(UTC) + timedelta(hours=1)
+    event = FollowUp(event_id="f1", persona="ava", target="@lead", channel=channel, not_before=later)
+    store.follow_ups.schedule(event)
+    store.processes.sign("worker", 5, Served(("bea",), "dev"))
+    held = look("f1")
+    assert (held.kind, held.status, held.cause, held.held_until) == ("follow_up", "held", Cause.PERSONA_NOT_KNOWN, 0)
+    store.processes.sign("worker", 5, Served(("ava", "bea"), "dev"))
+    assert look("f1").status == "scheduled"
+    assert look("f2") is None
+
+
 def test_an_id_that_looks_like_one_of_ours_is_found_where_it_was_put(store, chat, conversation, look):
     images = [{"url": f"https://files.example/{number}.jpg"} for number in range(2)]
     for part in chat(event_id="m", attachments=images).one_image_each():
