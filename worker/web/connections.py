@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from typing import ClassVar
 
+import httptools
 from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
@@ -17,13 +17,6 @@ _TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0
 _LINGER_SECONDS = 2.0
 # Requests of a connection that wait for the answer to the one before: more than any client sends ahead.
 _MOST_AHEAD = 16
-
-
-# Senders that offer HTTP/2, such as Java's, send this header with a request. The parser would take its body for another
-# protocol.
-_UPGRADE = re.compile(rb"(?i)\r\nupgrade(?=[ \t]*:)")
-# What may be the beginning of it, or of the end of a head, when what comes in is cut there.
-_CUT_OFF = re.compile(rb"(?i)\r(?:\n(?:\r|u(?:p(?:g(?:r(?:a(?:de?)?)?)?)?)?)?)?\Z")
 
 
 class HeadTooLarge(Exception):
@@ -48,8 +41,6 @@ class PatientProtocol(HttpToolsProtocol):
     _head_bytes = 0
     _told_bytes = 0
     _in_head = True
-    # The end of what has come of a head, which the parser does not have yet.
-    _cut_off = b""
     # Since the last part of a body: how it is cut into chunks, and what follows it.
     _beside_body = 0
     # Nothing more is read; what was asked is answered.
@@ -89,9 +80,9 @@ class PatientProtocol(HttpToolsProtocol):
                 self._within(self.limits.request_seconds)
             # Before the parser, which keeps a single header of any length.
             self._head_bytes += len(data)
-            data, self._cut_off = _without_upgrade(self._cut_off + data)
         self._beside_body += len(data)
-        super().data_received(data)
+        self._unset_keepalive_if_required()
+        self._feed(data)
         if (self._in_head and self._head_bytes > self.limits.head_bytes) or self._beside_body > self.limits.head_bytes:
             self.send_400_response("")
 
@@ -122,6 +113,8 @@ class PatientProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """The head is there. The body has a time of its own (``worker/web/bodies.py``)."""
+        if self.parser.should_upgrade():
+            return
         self._in_head, self._head_bytes, self._beside_body = False, 0, 0
         self._within(None)
         super().on_headers_complete()
@@ -133,6 +126,8 @@ class PatientProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """The request is there, answered already or not."""
+        if self.parser.should_upgrade():
+            return
         lingered = self.cycle.response_complete
         self._beside_body = 0
         super().on_message_complete()
@@ -193,6 +188,27 @@ class PatientProtocol(HttpToolsProtocol):
         else:
             self.transport.abort()
 
+    def _feed(self, data: bytes) -> None:
+        # Senders that offer HTTP/2, such as Java's, do so with a request. The parser takes all behind such a head for
+        # another protocol, also the body, and stops there. So it gets the head once more, without the offer.
+        while data:
+            try:
+                self.parser.feed_data(data)
+                return
+            except httptools.HttpParserUpgrade as stopped:
+                if self.parser.get_method() == b"CONNECT":
+                    self.send_400_response("")
+                    return
+                data = self._head_without_offer() + data[stopped.args[0] :]
+            except httptools.HttpParserError:
+                self.send_400_response("Invalid HTTP request received.")
+                return
+
+    def _head_without_offer(self) -> bytes:
+        request = b"%s %s HTTP/%s" % (self.parser.get_method(), self.url, self.parser.get_http_version().encode())
+        lines = [b"%s: %s" % header for header in self.headers if header[0] != b"upgrade"]
+        return b"\r\n".join([request, *lines, b"", b""])
+
     def _count(self, size: int) -> None:
         self._told_bytes += size
         if self._told_bytes > self.limits.head_bytes:
@@ -236,17 +252,6 @@ class PatientProtocol(HttpToolsProtocol):
         if self._stalled is not None:
             self._stalled.cancel()
         self._stalled = None if seconds is None else self.loop.call_later(seconds, self.hang_up)
-
-
-def _without_upgrade(data: bytes) -> tuple[bytes, bytes]:
-    """What the parser may read now, and what it may read when more has come."""
-    head, blank, rest = data.partition(b"\r\n\r\n")
-    cut_off = b""
-    if not blank and (found := _CUT_OFF.search(head)):
-        head, cut_off = head[: found.start()], found[0]
-    if _UPGRADE.search(head):
-        head = _UPGRADE.sub(b"\r\nx-nothing", head)
-    return head + blank + rest, cut_off
 
 
 def limited(limits: Ingress) -> type[PatientProtocol]:

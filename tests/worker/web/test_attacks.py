@@ -177,6 +177,48 @@ def test_a_sender_that_offers_another_protocol_is_answered_in_this_one(connect, 
     assert len(waiting()) == 1
 
 
+OFFERS = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n"
+WHOLE = HEAD + LENGTH + b"\r\n" + BODY
+OFFERING = HEAD + OFFERS + LENGTH + b"\r\n" + BODY
+OFFERING_IN_CHUNKS = HEAD + OFFERS + CHUNKED + b"%x\r\n" % len(BODY) + BODY + b"\r\n0\r\n\r\n"
+LAST = LIVE.replace(b"Host", b"Connection: close\r\nHost")
+
+
+@pytest.mark.parametrize("offering", [OFFERING, OFFERING_IN_CHUNKS], ids=["a length", "chunks"])
+@pytest.mark.parametrize("cut", [0, len(HEAD + LENGTH), len(WHOLE) + 3, len(WHOLE + HEAD) + 20])
+def test_an_offer_in_a_request_that_is_sent_ahead_is_answered_like_any_other(connect, strict, waiting, offering, cut):
+    connection, sent = connect(), WHOLE + offering + offering + LAST
+    connection.sendall(sent[:cut])
+    # What was sent before this is answered has been read.
+    strict.get("/health/live")
+    connection.sendall(sent[cut:])
+    assert re.findall(rb"HTTP/1.1 (\d+)", answer_of(connection)) == [b"202", b"202", b"202", b"200"]
+    assert len(waiting()) == 3
+
+
+def test_an_offer_without_a_body_takes_no_answer_from_what_is_sent_behind_it(connect):
+    connection = connect()
+    connection.sendall(LIVE + LIVE.replace(b"Host", OFFERS + b"Host") + LAST)
+    assert re.findall(rb"HTTP/1.1 (\d+)", answer_of(connection)) == [b"200"] * 3
+
+
+def test_who_wants_a_tunnel_is_refused_and_takes_no_answer_from_the_request_before(connect, waiting):
+    tunnel = b"CONNECT localhost:6379 HTTP/1.1\r\nHost: localhost:6379\r\n\r\n"
+    connection = connect()
+    connection.sendall(tunnel + LIVE)
+    assert re.findall(rb"HTTP/1.1 (\d+)", answer_of(connection)) == [b"400"]
+    connection = connect()
+    connection.sendall(WHOLE + tunnel + WHOLE)
+    assert re.findall(rb"HTTP/1.1 (\d+)", answer_of(connection)) == [b"202"]
+    assert len(waiting()) == 1
+
+
+def test_who_sends_offers_without_end_is_cut_off(connect):
+    connection = connect()
+    connection.sendall(LIVE.replace(b"Host", OFFERS + b"Host") * 400)
+    assert 1 <= answer_of(connection).count(b"HTTP/1.1 200") < 40
+
+
 UPGRADING = (
     b"POST /v1/events HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: h2c\r\nUpgrade-Insecure-Requests: 1\r\n"
     + LENGTH
