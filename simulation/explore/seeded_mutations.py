@@ -248,7 +248,7 @@ _DOOR = (
     ),
     Mutation(
         "forget",
-        "if number(redis.call('HGET', conversation, 'lease_until')) > now then return {'busy', 0, 0} end",
+        "if number(redis.call('HGET', conversation, 'lease_until')) > now then return {'busy', 0, 0, 0} end",
         "",
         "a lead is forgotten in the middle of a turn",
     ),

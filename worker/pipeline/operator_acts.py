@@ -32,8 +32,7 @@ class OperatorActs:
     """The acts of one operator. Every method may raise ``redis.RedisError``. ``by``: the operator's name.
 
     ``call``: names one act, such as the form that was sent for it; without a space. The same act again under this name,
-    because the process crashed before it answered, is carried out once and noted once. That holds for pause, open,
-    claim, say, hand back, seal and unseal. '' = each is a new one.
+    because the process crashed before it answered, is carried out once and noted once. '' = each is a new one.
     """
 
     def __init__(self, store: Store, by: str, call: str = "") -> None:
@@ -111,31 +110,35 @@ class OperatorActs:
 
     def forget(self, conversation: Conversation, traces: Traces, *, also_consent: bool = False) -> Forgotten:
         """Erase all that is stored of a lead with one persona. The trace of it names no lead."""
-        done = self._store.forgetting.forget(conversation, traces, also_consent=also_consent)
+        done = self._store.forgetting.forget(conversation, traces, also_consent=also_consent, call=self._call)
         if done.status == "forgotten":
-            self._note(Act.FORGOT, conversation.persona)
+            self._note(Act.FORGOT, conversation.persona, call=self._call)
             _log.warning("a conversation of persona %s was erased by %s", conversation.persona, self.by)
         return done
 
     def replay(self, replays: Replay, conversation: Conversation, event_id: str, mode: Mode) -> Outcome:
         """Give a dead event back to its conversation, or take it off the list."""
-        outcome = replays.run(conversation, event_id, mode)
+        outcome = replays.run(conversation, event_id, mode, self._call)
         if outcome.done:
-            self._note(Act.DISCARDED if mode == "discard" else Act.REPLAYED, conversation, event_id)
+            self._note(Act.DISCARDED if mode == "discard" else Act.REPLAYED, conversation, event_id, self._call)
         return outcome
+
+    def has_replayed(self, conversation: Conversation, event_id: str) -> bool:
+        """Whether the act of this name has replayed or discarded the event before."""
+        return self._store.dead_letters.is_done(conversation, event_id, self._call)
 
     def move_follow_up(self, conversation: Conversation, at: datetime) -> bool:
         """Give the next follow-up of a lead another time. False when none was planned, or it changed meanwhile."""
-        done = self._store.follow_ups.move(conversation, at)
+        done = self._store.follow_ups.move(conversation, at, self._call)
         if done:
-            self._note(Act.FOLLOW_UP_MOVED, conversation, at.isoformat())
+            self._note(Act.FOLLOW_UP_MOVED, conversation, at.isoformat(), self._call)
         return done
 
     def cancel_follow_up(self, conversation: Conversation) -> bool:
         """Drop the next follow-up of a lead. False when none was planned."""
-        done = self._store.follow_ups.cancel(conversation, self.by)
+        done = self._store.follow_ups.cancel(conversation, self.by, self._call)
         if done:
-            self._note(Act.FOLLOW_UP_CANCELLED, conversation)
+            self._note(Act.FOLLOW_UP_CANCELLED, conversation, call=self._call)
         return done
 
     def write_consent(self, conversation: Conversation, state: State | Literal["none"], reason: str = "") -> bool:
@@ -144,10 +147,14 @@ class OperatorActs:
         Persona ``ALL_PERSONAS``: for all that share what leads say.
         """
         said = f"{self.by}: {reason}" if reason else self.by
-        changed = self._store.consents.change(conversation, state, said)
+        changed = self._store.consents.change(conversation, state, said, call=self._call)
         if changed:
-            self._note(Act.CONSENT_WRITTEN, conversation, f"{state} {reason}".strip())
+            self._note(Act.CONSENT_WRITTEN, conversation, f"{state} {reason}".strip(), self._call)
         return changed
+
+    def is_repeated(self, act: Literal["move", "forget"], conversation: Conversation) -> bool:
+        """Whether the act of this name was carried out before, so that there is nothing to do but to note it."""
+        return self._store.repeated_acts.is_done(act, self._call, conversation)
 
     def did(self, act: Act, about: Conversation | str | None = None, detail: str = "") -> None:
         """Note something else that was done."""

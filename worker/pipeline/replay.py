@@ -39,26 +39,29 @@ class Replay:
         self._store = store
         self._producer = producer
 
-    def run(self, conversation: Conversation, event_id: str, mode: Mode) -> Outcome:
+    def run(self, conversation: Conversation, event_id: str, mode: Mode, call: str = "") -> Outcome:
         """Replay or discard one dead letter (modes: ``DeadLetters.replay``). Nothing is lost at any point: a letter
-        is closed only after its event waits again."""
+        is closed only after its event waits again. ``call``: the same name again answers the same and changes nothing;
+        '' = a new one."""
+        letters = self._store.dead_letters
         if (
             mode != "discard"
             and conversation.persona not in self._personas
             and not self._was_refused(conversation, event_id)
+            and not letters.is_done(conversation, event_id, call)
         ):
             return Outcome(False, "unconfigured", conversation.persona)
-        replayed = self._store.dead_letters.replay(conversation, event_id, mode)
+        replayed = letters.replay(conversation, event_id, mode, call)
         if replayed.status == "refused":
-            return self._readmit(conversation, event_id)
-        done = replayed.status in ("replayed", "with_head", "discarded")
+            return self._readmit(conversation, event_id, call)
+        done = replayed.status in ("replayed", "readmitted", "with_head", "discarded")
         return Outcome(done, replayed.status, replayed.detail)
 
     def _was_refused(self, conversation: Conversation, event_id: str) -> bool:
         opened = self._store.dead_letters.open(conversation, event_id)
         return opened is not None and opened.letter.kind == "refused"
 
-    def _readmit(self, conversation: Conversation, event_id: str) -> Outcome:
+    def _readmit(self, conversation: Conversation, event_id: str, call: str) -> Outcome:
         opened = self._store.dead_letters.open(conversation, event_id)
         if opened is None:
             return Outcome(False, "unknown", "")
@@ -71,7 +74,7 @@ class Replay:
             receipt = self._enqueue(event, event_id if _is_of(conversation, event) else "")
         except Refused as refusal:
             return Outcome(False, "still_refused", f"{type(refusal).__name__}: {refusal}")
-        closed = self._store.dead_letters.readmitted(conversation, event_id, receipt.event_id)
+        closed = self._store.dead_letters.readmitted(conversation, event_id, receipt.event_id, call)
         return Outcome(closed.status == "readmitted", closed.status, receipt.event_id)
 
     def _enqueue(self, event: Any, event_id: str) -> Receipt:

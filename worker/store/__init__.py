@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from worker.store.operator.erasure import Forgetting
     from worker.store.operator.key_rotation import Rotation
     from worker.store.operator.operator_messages import OperatorMessages
+    from worker.store.operator.repeated_acts import RepeatedActs
     from worker.store.operator.seals import Seals
     from worker.store.operator.takeovers import Takeovers
     from worker.store.personas.apis import Apis
@@ -423,8 +424,16 @@ class Store:
             self.sessions,
             self.notices,
             self.audit,
+            self.repeated_acts,
             self._settings.captivate.name,
         )
+
+    @cached_property
+    def repeated_acts(self) -> RepeatedActs:
+        """Acts of operators that come again under the same name."""
+        from worker.store.operator.repeated_acts import RepeatedActs
+
+        return RepeatedActs(self.redis, self.keys)
 
     @cached_property
     def notices(self) -> Notices:

@@ -78,8 +78,8 @@ All keys of a conversation carry one hash tag, its shard, together with that sha
     parley:{NN}:ramp:<persona>                 HASH  never (a few fields)    ramp outcome          ramp, parley outreach
     parley:{NN}:moments:<persona>              ZSET  30 days unused          ramp                  ramp, parley outreach
     parley:{NN}:gone:<persona>                 ZSET  2 days                  ramp                  ramp, parley outreach
-    parley:{NN}:outcomes:<persona>             LIST  never; a window         outcome               outcome, parley
-                                                                                                   outreach
+    parley:{NN}:outcomes:<persona>             LIST  never; a window         outcome               parley outreach
+    parley:{NN}:done:<digest>                  HASH  a day                   acts of operators     the same
 
     parley:{00}:audit                          LIST  the newest 10 000       note_act erase_acts   parley audit
     parley:{NN}:nothing                        never exists: what scripts that write touch first (lua/lib/prelude.lua)

@@ -119,26 +119,39 @@ class Consents:
         return sorted(self._all(persona), key=lambda mark: (mark.since, mark.persona, mark.target))
 
     def write(
-        self, conversation: Conversation, state: State | Literal["none"], by: str, since: datetime | None = None
+        self,
+        conversation: Conversation,
+        state: State | Literal["none"],
+        by: str,
+        since: datetime | None = None,
+        call: str = "",
     ) -> Written:
         """Write what a lead has consented to towards this persona; in the scope ``lead`` towards all that have it.
 
-        ``none``: nothing is known any more. ``since``: None = now. Returns ``nothing`` when it is so already.
+        ``none``: nothing is known any more. ``since``: None = now. Returns ``nothing`` when it is so already. ``call``:
+        names the act, and the same name again answers the same; '' = it has none.
         """
         if conversation.persona == ALL_PERSONAS:
-            return self.write_for_all(conversation.target, state, str(_ms(since)) if since else "", by)
+            return self.write_for_all(conversation.target, state, str(_ms(since)) if since else "", by, call)
         errand = f"{ERRAND} {conversation.name}" if conversation.persona in self._shared and state != "none" else ""
-        written = self._written(conversation, state, by, since=_ms(since) if since else "", errand=errand)
+        written = self._written(conversation, state, by, since=_ms(since) if since else "", errand=errand, call=call)
         if errand:
             self.tell(conversation)
         return written
 
     def change(
-        self, conversation: Conversation, state: State | Literal["none"], by: str, since: datetime | None = None
+        self,
+        conversation: Conversation,
+        state: State | Literal["none"],
+        by: str,
+        since: datetime | None = None,
+        call: str = "",
     ) -> bool:
         """As ``write``. Returns whether something else was known before: ``write`` answers a call that it has carried
-        out before as it did then."""
+        out before as it did then. An act with a name has changed something also when it did so the first time."""
         persona, target = conversation
+        if call:
+            return self.write(conversation, state, by, since, call) == "done"
         if persona == ALL_PERSONAS:
             before = self.of_lead(target)
         else:
@@ -176,6 +189,7 @@ class Consents:
         since: int | str = "",
         errand: str = "",
         only_later_than: int | str = "",
+        call: str = "",
     ) -> Written:
         keys = self._keys.conversation(conversation)
         written: Written = self._write.run(
@@ -189,14 +203,18 @@ class Consents:
             only_later_than=only_later_than,
             timeline_ms=self._timeline_ms,
             conversation_ms=self._conversation_ms,
+            call=call,
         )
         return written
 
-    def write_for_all(self, target: str, state: str, at: str, by: str) -> Written:
-        """Write the lead's own mark. ``at``: milliseconds when it was said, '' = now; what was said later stays."""
+    def write_for_all(self, target: str, state: str, at: str, by: str, call: str = "") -> Written:
+        """Write the lead's own mark. ``at``: milliseconds when it was said, '' = now; what was said later stays.
+        ``call``: see ``write``."""
         shard = self._keys.lead(target)
         erased = self.erased.of(target)
-        written: Written = self._write_of_lead.run(shard, target=target, erased=erased, state=state, at=at, by=by)
+        written: Written = self._write_of_lead.run(
+            shard, target=target, erased=erased, state=state, at=at, by=by, call=call
+        )
         return written
 
     def _all(self, persona: str | None) -> Iterator[Mark]:

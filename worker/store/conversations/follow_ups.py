@@ -123,35 +123,37 @@ class FollowUpIndex:
         calls = [self._call(state, _change(change)) for state, change in changes]
         return sum(self._touch.many(calls)) if calls else 0
 
-    def cancel(self, conversation: Conversation, by: str = "") -> bool:
+    def cancel(self, conversation: Conversation, by: str = "", call: str = "") -> bool:
         """Drop the next touch, planned or asked for. False when none was planned. ``by``: the operator who cancels it;
-        '' = a producer. For the timeline."""
+        '' = a producer. For the timeline. ``call``: names the act, and the same name again answers the same and changes
+        nothing; '' = it has none."""
         why = stored(Cause.CANCELLED, figures(by=quote(by)))
-        call = self._call(TouchState(conversation.name), _Change("cancel", rule=why))
-        return bool(self._touch.send(call))
+        words = self._call(TouchState(conversation.name), _Change("cancel", rule=why), call)
+        return bool(self._touch.send(words))
 
-    def move(self, conversation: Conversation, at: datetime) -> bool:
+    def move(self, conversation: Conversation, at: datetime, call: str = "") -> bool:
         """Give the next touch of a lead another time, whether it is planned or asked for. False when there is none, or
-        it has changed at this moment. A message of the lead before that time still ends it."""
+        it has changed at this moment. A message of the lead before that time still ends it. ``call``: see
+        ``cancel``."""
         from worker.domain.events import FollowUp, parse_json
 
         state = self.state_of(conversation)
-        if not state.due:
+        if not (state.due or call):
             return False
         event = FollowUp(persona=conversation.persona, target=conversation.target)
-        if state.requested_at:
+        if state.due and state.requested_at:
             (asked_for,) = self.requested([state])
             if isinstance(asked_for, Undecryptable):
                 raise asked_for
             known = parse_json(asked_for, accepted=True) if asked_for else event
             event = known if isinstance(known, FollowUp) else event
         moved = event.model_copy(update={"not_before": at})
-        return self.schedule(moved, plan_as_read=state.plan).status == "scheduled"
+        return self.schedule(moved, plan_as_read=state.plan, call=call).status == "scheduled"
 
-    def schedule(self, event: FollowUp, plan_as_read: int | None = None) -> Scheduled:
+    def schedule(self, event: FollowUp, plan_as_read: int | None = None, call: str = "") -> Scheduled:
         """Make a follow-up with ``not_before`` the next touch of its conversation, in place of the one planned.
 
-        ``plan_as_read``: only while a touch of this plan is planned.
+        ``plan_as_read``: only while a touch of this plan is planned. ``call``: see ``cancel``.
         """
         if event.not_before is None:
             raise ValueError("only a follow-up with not_before can be scheduled")
@@ -178,6 +180,7 @@ class FollowUpIndex:
             timeline_entries=self._timeline_entries,
             left_out=told(event.left_out),
             plan_as_read="" if plan_as_read is None else plan_as_read,
+            call=call,
         )
         return Scheduled(*answer)
 
@@ -224,7 +227,7 @@ class FollowUpIndex:
             return replace(touch_state(name, fields, None, due), undecryptable=str(reason))
         return touch_state(name, fields, channel, due)
 
-    def _call(self, state: TouchState, change: _Change) -> Words:
+    def _call(self, state: TouchState, change: _Change, call: str = "") -> Words:
         return self._touch.call(
             self._keys.conversation(Conversation.of_name(state.conversation)),
             name=state.conversation,
@@ -239,6 +242,7 @@ class FollowUpIndex:
             conversation_ms=self._conversation_ms,
             timeline_ms=self._timeline_ms,
             timeline_entries=self._timeline_entries,
+            call=call,
         )
 
 

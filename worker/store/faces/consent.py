@@ -21,12 +21,13 @@ def consent(
     only_later_than: Text,
     timeline_ms: Text,
     conversation_ms: Text,
+    call: str,
 ) -> Any:
     """Write what a lead has said about messages."""
 
 
 @face("consents_of_leads erased_consents opted_out")
-def consent_of_lead(keys: Shard, *, target: str, erased: str, state: str, at: Text, by: str) -> Any:
+def consent_of_lead(keys: Shard, *, target: str, erased: str, state: str, at: Text, by: str, call: str) -> Any:
     """Write what a lead has said for all personas."""
 
 

@@ -22,6 +22,7 @@ def touch(
     conversation_ms: Text,
     timeline_ms: Text,
     timeline_entries: int,
+    call: str,
 ) -> Any:
     """Move, drop or miss a touch, or plan one where none is."""
 
@@ -44,6 +45,7 @@ def schedule(
     timeline_entries: int,
     left_out: str,
     plan_as_read: Text,
+    call: str,
 ) -> Any:
     """Plan a touch that a producer asks for."""
 

@@ -79,7 +79,9 @@ def replay(
     "conversation inbox agenda timeline books conversations follow_ups dead sealed ready taken_over queue parked rung "
     "consents erased_consents opted_out errands journal_prefix"
 )
-def forget(keys: ConversationKeys, *, name: str, reason: str, erased_name: str, events: Sequence[str]) -> Any:
+def forget(
+    keys: ConversationKeys, *, name: str, reason: str, erased_name: str, call: str, events: Sequence[str]
+) -> Any:
     """Erase all that is stored of one conversation in its shard."""
 
 
@@ -89,7 +91,7 @@ def end_transcripts(*, transcripts: Key, kept_ms: int, most: int) -> Any:
 
 
 @face()
-def note_act(*, audit: Key, act: str, entries: int) -> Any:
+def note_act(*, audit: Key, act: str, entries: int, looked_at: int) -> Any:
     """Note what an operator did."""
 
 

@@ -1,10 +1,14 @@
 -- Write what a lead has said for all personas, in the lead's own shard. The latest of several counts.
 --
 -- target: the lead's handle. erased: the same as a keyed hash, or ''. state: out | in | none. at: milliseconds when it was
--- said, or '' = now. by: who said it.
+-- said, or '' = now. by: who said it. call: names the act and no other, or ''.
 -- Returns 'done' | 'nothing' (something later was said, or it is so already). Twice for one call: the second time changes
--- nothing.
+-- nothing, and with a `call` it answers the same.
 
+if call ~= '' and rare.done_before(consents_of_leads, 'consent', call, target) then
+  -- Who was forgotten meanwhile is not named again.
+  return (state == 'none' or redis.call('HEXISTS', consents_of_leads, target) == 1) and 'done' or 'nothing'
+end
 finish_even_when_full(consents_of_leads)
 local kept = redis.call('HGET', consents_of_leads, target)
 local counted = string.match(kept or '', '^%l+')
@@ -20,4 +24,5 @@ if state == 'none' then
 else
   redis.call('HSET', consents_of_leads, target, state .. ' ' .. at .. ' ' .. by)
 end
+if call ~= '' then rare.remember_done(consents_of_leads, 'consent', call, target, 1) end
 return 'done'

@@ -1,12 +1,20 @@
 -- Erase all that is stored of one conversation in its shard. What waits gets its fate first, so the books stay true.
 --
 -- queue, parked: of the persona. reason: for what waits. erased_name: the conversation's name as a keyed hash, under which what
--- the lead has said about messages is kept, or '' = it is not kept. events: ids of journals that were found.
--- Returns {'forgotten' | 'busy' (a turn runs, nothing was changed), events that waited, journals erased}.
--- Twice for one call: the second time finds nothing, and changes nothing.
+-- the lead has said about messages is kept, or '' = it is not kept. call: names the act and no other, or ''. events: ids of
+-- journals that were found.
+-- Returns {'forgotten' | 'busy' (a turn runs, nothing was changed), events that waited, journals erased, 1 = what is
+-- elsewhere is to be erased, too}.
+-- Twice for one call: the second time finds nothing, and changes nothing; with a `call` it answers the same.
 
+local before = call ~= '' and rare.done_before(conversation, 'forget', call, name)
+if before then
+  local waited, journals = string.match(before, '^(%d+) (%d+)$')
+  local unfinished = redis.call('HEXISTS', rare.done_key(conversation, 'forget', call, name), 'unfinished')
+  return {'forgotten', tonumber(waited), tonumber(journals), unfinished}
+end
 local now = clock()
-if number(redis.call('HGET', conversation, 'lease_until')) > now then return {'busy', 0, 0} end
+if number(redis.call('HGET', conversation, 'lease_until')) > now then return {'busy', 0, 0, 0} end
 
 finish_even_when_full(conversation)
 nameless_notices = true
@@ -42,4 +50,8 @@ end
 count_out(opted_out, name, string.match(kept or '', '^%l+'), nil)
 redis.call('HDEL', consents, name)
 redis.call('ZREM', errands, 'consent lead ' .. name)
-return {'forgotten', #waiting, erased}
+if call ~= '' then
+  local done = rare.remember_done(conversation, 'forget', call, name, #waiting .. ' ' .. erased)
+  redis.call('HSET', done, 'unfinished', 1)
+end
+return {'forgotten', #waiting, erased, 1}

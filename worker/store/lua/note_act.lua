@@ -1,9 +1,10 @@
 -- Note what an operator did.
 --
--- act: JSON, without its time, that names this call and no other. entries: so many are kept.
+-- act: JSON, without its time, that names this call and no other. entries: so many are kept. looked_at: so many of the newest
+-- ones may be the same.
 -- Returns 1, or 0 when it is noted already: twice for one call, the second time changes nothing.
 
-for _, line in ipairs(redis.call('LRANGE', audit, 0, 99)) do
+for _, line in ipairs(redis.call('LRANGE', audit, 0, looked_at - 1)) do
   if string.match(line, '^%d+ (.*)$') == act then return 0 end
 end
 -- What was done is done, also while the store is full.

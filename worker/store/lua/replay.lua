@@ -27,7 +27,9 @@ end
 
 if not letter.kind then return say('unknown') end
 if letter.replayed_by == call then
-  if letter.replayed_as then return say('readmitted') end
+  if letter.replayed_as then return say('readmitted', letter.replayed_as) end
+  if letter.replayed_with then return say('with_head', letter.replayed_with) end
+  if letter.discarded_at then return say('discarded') end
   local position = redis.call('LPOS', inbox, event_id)
   return say('replayed', position and position + 1 or 0)
 end
@@ -39,7 +41,8 @@ else
 end
 if mode == 'discard' then
   if redis.call('ZREM', dead, event_id .. ' ' .. name) == 1 then
-    redis.call('HSET', journal, 'discarded_at', now)
+    redis.call('HSET', journal, 'discarded_at', now, 'replayed_by', call)
+    redis.call('HDEL', journal, 'replayed_with')
     make_room(journal_prefix, event_id, name)
     note(timeline, now, 'discarded', event_id)
     notice_event(journal, name, now, 'discarded', letter.reason or '')
@@ -54,7 +57,7 @@ if mode == 'readmitted' then
   make_room(journal_prefix, event_id, name)
   -- What was said is with the event now. The digest still recognises the same payload.
   redis.call('HSETNX', journal, 'digest', redis.sha1hex(letter.payload or ''))
-  redis.call('HDEL', journal, 'fate', 'discarded_at', 'payload')
+  redis.call('HDEL', journal, 'fate', 'discarded_at', 'payload', 'replayed_with')
   redis.call('HSET', journal, 'replayed_by', call, 'replayed_as', accepted_as)
   note(timeline, now, 'readmitted', event_id, accepted_as)
   notice_event(journal, name, now, 'replayed', '')
@@ -69,7 +72,9 @@ if letter.asked_with then
   -- Only a reply from before their common death: a later one is to the head's words alone.
   local head = hash(journal_prefix .. letter.asked_with .. ' ' .. name)
   if has_answer(head) and is_of_group(head.replied_at, head.alone, letter.settled_at) then
-    return say(head.fate and 'covered' or 'with_head', letter.asked_with)
+    if head.fate then return say('covered', letter.asked_with) end
+    redis.call('HSET', journal, 'replayed_by', call, 'replayed_with', letter.asked_with)
+    return say('with_head', letter.asked_with)
   end
 end
 if not state.channel and not letter.own_channel and not only_told(letter.kind) then return say('no_channel') end
@@ -125,7 +130,7 @@ if obstacle then return say(obstacle) end
 -- given without it, nor one that a lost worker may still bring.
 redis.call('HDEL', journal, 'fate', 'reason', 'detail', 'settled_at', 'discarded_at', 'asked_with', 'failures',
   'failures_ms', 'failed', 'asks', 'ask_unknowns', 'asks_vanished', 'asks_handed_over', 'sends', 'send_unknowns',
-  'sends_vanished', 'sends_handed_over', 'stumbles', 'killed_alone')
+  'sends_vanished', 'sends_handed_over', 'stumbles', 'killed_alone', 'replayed_with')
 redis.call('HSET', journal, 'step', answered and 'replied' or 'waiting', 'replayed_by', call)
 if not answered then
   redis.call('HDEL', journal, 'reply', 'replied_at', 'farewell', 'bubbles_sent')

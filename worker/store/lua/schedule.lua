@@ -3,11 +3,16 @@
 -- journal: of the event; other_journal: of the event when another one has its id, or the same again when that cannot be;
 -- other_id: the id that belongs to it. event: as JSON, content. channel: '' when it brings none.
 -- left_out: names of parts that were left out of it, and reasons, or ''. conversation_ms, timeline_ms: retentions.
--- plan_as_read: only while this is the plan and a touch is planned, or ''.
--- Returns {status, position}: scheduled | duplicate | no_channel | gone (that plan is over). Twice for one event: the second time changes nothing.
+-- plan_as_read: only while this is the plan and a touch is planned, or ''. call: names the act and no other, or ''.
+-- Returns {status, position}: scheduled | duplicate | no_channel | gone (that plan is over). Twice for one
+-- event, or for one call: the second time changes nothing; for one call it answers the same.
 
 -- Whatever is planned has a moment after 0, which stands for none: a time that is given as 0 is in the past, no more.
 local at = math.max(1, not_before_ms)
+if call ~= '' and rare.done_before(conversation, 'move', call, name) then
+  -- What was forgotten meanwhile is not named again.
+  return {redis.call('EXISTS', conversation) == 1 and 'scheduled' or 'gone', 0}
+end
 local known, id = redis.call('HMGET', journal, 'kind', 'derived_from'), event_id
 if (known[2] and known[2] ~= '') or (other_journal ~= journal and redis.call('EXISTS', other_journal) == 1) then
   known, id = redis.call('HMGET', other_journal, 'kind'), other_id
@@ -41,4 +46,5 @@ if redis.call('EXISTS', inbox) == 0 then
   redis.call('PEXPIRE', timeline, timeline_ms)
   expire_quiet(conversation, follow_ups, name, now, conversation_ms)
 end
+if call ~= '' then rare.remember_done(conversation, 'move', call, name, 1) end
 return {'scheduled', 0}

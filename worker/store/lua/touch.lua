@@ -4,14 +4,18 @@
 -- change: move (the policy means it for then) | wait (only looked at again then) | drop | miss | cancel (whatever it is).
 -- at: milliseconds of the next touch, or '' = none. rule: its rule, or why there is none.
 -- missed: for miss, why; step, quiet_from: for miss, the plan's next ones. conversation_ms, timeline_ms: retentions.
+-- call: for cancel, names the act and no other, or ''.
 -- Returns 1 when it was changed, 0 when somebody else has changed it since it was read.
--- Twice for one call: the second time finds it changed, answers 0 and changes nothing.
+-- Twice for one call: the second time finds it changed, answers 0 and changes nothing; with a
+-- `call` it answers the same.
 
 local now = clock()
 local due = redis.call('ZSCORE', follow_ups, name)
 local state = redis.call('HMGET', conversation, 'plan', 'touch_rule')
 
 if change == 'cancel' then
+  -- What was forgotten meanwhile is not named again.
+  if call ~= '' and rare.done_before(conversation, change, call, name) then return redis.call('EXISTS', conversation) end
   if not due then return 0 end
 else
   local same_due = (due and tonumber(due) or '') == (tonumber(due_as_read) or '')
@@ -48,4 +52,5 @@ if redis.call('EXISTS', inbox) == 0 then
   redis.call('PEXPIRE', timeline, timeline_ms)
   expire_quiet(conversation, follow_ups, name, now, conversation_ms)
 end
+if call ~= '' then rare.remember_done(conversation, change, call, name, 1) end
 return 1

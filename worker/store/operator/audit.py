@@ -25,6 +25,10 @@ MOST_ACTS = 10_000
 # Most characters of a detail: reasons are an operator's own words.
 _MOST_DETAIL = 300
 _AT_ONCE = 1000
+# So many acts may have been noted between an act and its repetition: a group of letters is one form.
+_SINCE_THEN = 1000
+# A script is repeated at once.
+_AT_THE_SAME_TIME = 100
 _COMPACT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
@@ -90,7 +94,8 @@ class Audit:
         persona, target = about if isinstance(about, Conversation) else (about or "", "")
         parts = {"by": by, "act": act.value, "persona": persona, "target": target, "detail": detail[:_MOST_DETAIL]}
         told = {name: value for name, value in parts.items() if value} | {"call": call or uuid.uuid4().hex}
-        self._note.run(audit=self._key, act=_COMPACT.encode(told), entries=MOST_ACTS)
+        looked_at = _SINCE_THEN if call else _AT_THE_SAME_TIME
+        self._note.run(audit=self._key, act=_COMPACT.encode(told), entries=MOST_ACTS, looked_at=looked_at)
 
     def newest(
         self, limit: int = 100, *, by: str = "", act: str = "", persona: str = "", target: str = ""

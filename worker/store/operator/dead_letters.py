@@ -182,25 +182,32 @@ class DeadLetters:
         line = json.dumps([clock_ms(self._redis), "content shown", event_id, reader])
         self._redis.rpushx(self._keys.of(conversation).timeline(conversation), line)
 
-    def replay(self, conversation: Conversation, event_id: str, mode: Mode) -> Replayed:
+    def replay(self, conversation: Conversation, event_id: str, mode: Mode, call: str = "") -> Replayed:
         """Give a dead event back to its conversation in one step, or say why not.
 
         ``place``: where it stood by acceptance. ``append``: at the end. ``join``: in front of the messages that are
         asked next, together with them. ``discard``: it stays dead and leaves the list.
-        A stored reply is kept and delivered; else the event has a fresh budget of attempts.
+        A stored reply is kept and delivered; else the event has a fresh budget of attempts. ``call``: the same name
+        again answers the same and changes nothing; '' = a new one.
         """
-        return self._run(conversation, event_id, mode)
+        return self._run(conversation, event_id, mode, call)
 
-    def readmitted(self, conversation: Conversation, event_id: str, accepted_as: str) -> Replayed:
-        """Close the letter of a refused event that the door has now accepted under the id ``accepted_as``."""
-        return self._run(conversation, event_id, "readmitted", accepted_as)
+    def readmitted(self, conversation: Conversation, event_id: str, accepted_as: str, call: str = "") -> Replayed:
+        """Close the letter of a refused event that the door has now accepted under the id ``accepted_as``.
+        ``call``: see ``replay``."""
+        return self._run(conversation, event_id, "readmitted", call, accepted_as)
+
+    def is_done(self, conversation: Conversation, event_id: str, call: str) -> bool:
+        """Whether the call of this name has replayed or discarded the event before; not when it has no name ('')."""
+        key = self._keys.of(conversation).journal(conversation, event_id)
+        return bool(call) and self._redis.hget(key, "replayed_by") == call
 
     def trim(self) -> int:
         """Forget those whose record has expired. Returns how many."""
         oldest_kept = clock_ms(self._redis) - self._retention_ms
         return sum(int(self._redis.zremrangebyscore(shard.dead, "-inf", oldest_kept)) for shard in self._keys.shards)
 
-    def _run(self, conversation: Conversation, event_id: str, mode: str, accepted_as: str = "") -> Replayed:
+    def _run(self, conversation: Conversation, event_id: str, mode: str, call: str, accepted_as: str = "") -> Replayed:
         keys = self._keys.conversation(conversation)
         status, detail, ring = self._replay.run(
             keys,
@@ -209,7 +216,7 @@ class DeadLetters:
             name=keys.name,
             event_id=event_id,
             mode=mode,
-            call=uuid.uuid4().hex,
+            call=call or uuid.uuid4().hex,
             grace_ms=self._grace_ms,
             doorbell=self._doorbells.message(conversation, TURNS),
             accepted_as=accepted_as,

@@ -19,6 +19,7 @@ from worker.store.conversations.transcripts import transcript_key
 from worker.store.keys import Keys
 from worker.store.notices import Notices
 from worker.store.operator.audit import Audit
+from worker.store.operator.repeated_acts import RepeatedActs
 from worker.store.queues.celery_messages import UnreadableMessage, read
 from worker.store.queues.parked import PARKED
 from worker.store.queues.queue_lists import EVENTS, SHARED
@@ -84,6 +85,7 @@ class Forgetting:
         sessions: Sessions,
         notices: Notices,
         audit: Audit,
+        repeated: RepeatedActs,
         channel: str,
     ) -> None:
         self._redis = redis
@@ -95,6 +97,7 @@ class Forgetting:
         self._sessions = sessions
         self._notices = notices
         self._audit = audit
+        self._repeated = repeated
         self._erased = consents.erased
         self._channel = channel
 
@@ -142,21 +145,26 @@ class Forgetting:
         """Whether what a lead has said about messages outlives the lead's data: there is a key for the hash."""
         return self._erased.kept
 
-    def forget(self, conversation: Conversation, traces: Traces, *, also_consent: bool = False) -> Forgotten:
+    def forget(
+        self, conversation: Conversation, traces: Traces, *, also_consent: bool = False, call: str = ""
+    ) -> Forgotten:
         """Erase it; what waits ends as skipped. While a turn runs nothing is changed. ``traces``: as just read.
 
         What the lead has said about messages is kept under a keyed hash of the name, unless ``also_consent``.
+        ``call``: names the act. The same name again answers the same and erases only what the first time left; '' = it
+        has none.
         """
         # What is not told yet would be lost with the conversation.
         self._consents.tell(conversation)
         keys, target = self._keys.conversation(conversation), conversation.target
         erased, erased_lead = ("", "") if also_consent else (self._erased.of(keys.name), self._erased.of(target))
-        status, skipped, events = self._forget.run(
-            keys, name=keys.name, reason=_REASON, erased_name=erased, events=traces.events
+        status, skipped, events, is_left = self._forget.run(
+            keys, name=keys.name, reason=_REASON, erased_name=erased, call=call, events=traces.events
         )
-        if status == "forgotten":
+        if is_left:
             self._erase_lead.run(self._keys.lead(target), target=target, erased=erased_lead)
             self._forget_elsewhere(conversation)
+            self._repeated.finish("forget", call, conversation)
         return Forgotten(status, skipped, events)
 
     def _said(self, conversation: Conversation) -> State | None:

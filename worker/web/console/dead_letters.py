@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from itertools import accumulate
 from typing import cast
 
 from starlette.responses import Response
@@ -22,7 +24,9 @@ _ROWS = 100
 # Of each shard the newest, for the groups: to look at all of very many would take long.
 _LOOKED_AT = 100
 _AT_ONCE = 100
-_GROUP, _LETTER, _UNTIL = "group", "letter", "until"
+# Most bytes of the names of those that a form is for; less where the bodies of forms are kept smaller.
+_MOST_NAMES = 65_536
+_GROUP, _LETTER, _COUNTED = "group", "letter", "counted"
 _MODES = {
     "place": "In its own place: as if it had not died; not possible when something later was answered",
     "append": "At the end: it is answered now, late",
@@ -67,10 +71,11 @@ def group_preview(visit: Visit) -> Response:
     letters = _oldest(visit, persona, cause)
     if not letters:
         return visit.go("/dead", "This group is empty now.")
-    number, now = len(letters), min(len(letters), _AT_ONCE)
-    until = visit.sealed.seal(_UNTIL, _place(letters[now - 1]))
+    first = _first(visit, letters)
+    number, now = len(letters), len(first)
+    counted = visit.sealed.seal(_COUNTED, [persona, cause, *_names(first)])
     several = "" if number == now else f" Of {number} letters these are the oldest; then come here again for the next."
-    conversations = len({each.conversation for each in letters[:now]})
+    conversations = len({each.conversation for each in first})
     if visit.names["act"] == "replay":
         says = [
             f"{count(now, 'event')} of {persona} in {count(conversations, 'conversation')} "
@@ -78,30 +83,32 @@ def group_preview(visit: Visit) -> Response:
             "An answer that is stored is delivered, not asked for again. Where something later was answered, the "
             "event stays a dead letter.",
         ]
-        preview = Preview(f"Replay {count(now, 'dead letter')}?", says, f"Replay {now}", until=until)
+        preview = Preview(f"Replay {count(now, 'dead letter')}?", says, f"Replay {now}", counted=counted)
     else:
         says = [
             f"{count(now, 'event')} of {persona} in {count(conversations, 'conversation')} "
             f"end{'s' if now == 1 else ''} without an answer and leave{'s' if now == 1 else ''} this list.{several}",
             "Until its record expires, the command parley dead replay can call each back.",
         ]
-        preview = Preview(f"Discard {count(now, 'dead letter')}?", says, f"Discard {now}", danger=True, until=until)
+        preview = Preview(f"Discard {count(now, 'dead letter')}?", says, f"Discard {now}", danger=True, counted=counted)
     address = _group_address(visit, persona, cause)
     crumbs = [("/dead", "Dead letters"), (address, of_stored(cause))]
     return visit.page("preview.html", preview=preview, action=visit.path, back=address, crumbs=crumbs)
 
 
 def group_run(visit: Visit) -> Response:
-    """Replay or discard the oldest ones of a group, those that the page before counted: the same form again goes on
-    where it was interrupted, and takes no others."""
+    """Replay or discard those of a group that the page before counted, and no others. The same form again goes on where
+    it was interrupted, and notes what was done and not noted."""
     persona, cause = _group(visit)
-    until = visit.sealed.open(_UNTIL, visit.form.get("until", ""))
-    if until is None:
+    counted = visit.sealed.open(_COUNTED, visit.form.get("counted", ""))
+    if counted is None or counted[:2] != [persona, cause]:
         raise Refusal(400, "Nothing was changed", "Open the group again: its number comes before the act.")
     mode: Mode = "place" if visit.names["act"] == "replay" else "discard"
-    letters = [each for each in _oldest(visit, persona, cause) if _place(each) <= until]
+    there = {(each.conversation, each.event_id) for each in _oldest(visit, persona, cause)}
     replays, acts = _replay(visit), visit.acts
-    done = sum(acts.replay(replays, each.conversation, each.event_id, mode).done for each in letters)
+    named = [(Conversation(persona, target), event_id) for target, event_id in counted[2:]]
+    letters = [each for each in named if each in there or acts.has_replayed(*each)]
+    done = sum(acts.replay(replays, *each, mode).done for each in letters)
     word = "replayed" if mode == "place" else "discarded"
     left = f" {len(letters) - done} stayed: open one to see why." if done < len(letters) else ""
     return visit.go("/dead", f"{done} of {len(letters)} {word}.{left}")
@@ -157,6 +164,18 @@ def _opened(visit: Visit) -> OpenedLetter:
 
 def _oldest(visit: Visit, persona: str, cause: str) -> list[DeadLetter]:
     return sorted(visit.store.dead_letters.in_order(persona, lambda stored: stored == cause), key=_place)
+
+
+def _first(visit: Visit, letters: list[DeadLetter]) -> list[DeadLetter]:
+    # One form names them all, so that the same form again finds them.
+    most = min(_MOST_NAMES, visit.settings.ingress.body_bytes // 2)
+    sizes = accumulate(len(json.dumps(name)) + 1 for name in _names(letters[:_AT_ONCE]))
+    fit = sum(size <= most for size in sizes)
+    return letters[: max(1, fit)]
+
+
+def _names(letters: list[DeadLetter]) -> list[list[str]]:
+    return [[each.conversation.target, each.event_id] for each in letters]
 
 
 def _place(letter: DeadLetter) -> list[int | str]:

@@ -37,7 +37,7 @@ def _move(visit: Visit) -> str:
     except ValueError:
         raise Refusal(400, "Nothing was changed", "Choose the day and the time of the follow-up.") from None
     now, at = visit.store.follow_ups.now(), int(wanted.timestamp() * 1000)
-    if at <= now:
+    if at <= now and not visit.acts.is_repeated("move", visit.conversation):
         raise Refusal(400, "Nothing was changed", f"Choose a time that is still to come: it is {both(now, now)}.")
     try:
         moved = visit.acts.move_follow_up(visit.conversation, wanted)

@@ -90,7 +90,7 @@ def _choices(keeps: bool) -> tuple[tuple[str, str], ...]:
 def _forget(visit: Visit) -> str:
     conversation, forgetting = visit.conversation, visit.store.forgetting
     traces = forgetting.traces(conversation)
-    if traces.nothing:
+    if traces.nothing and not visit.acts.is_repeated("forget", conversation):
         return "Nothing was changed: nothing is stored of this lead any more."
     also = visit.form.get("choice") == _CONSENT_TOO
     keeps = forgetting.keeps_consent and visit.form.get("choice") == _KEEP

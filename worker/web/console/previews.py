@@ -22,7 +22,7 @@ class Moment(NamedTuple):
 class Preview(NamedTuple):
     """A page before an act. ``says``: what will happen. ``reason``: whether it asks why. ``choices``: value and
     sentence of each, under ``legend``; the one in ``chosen`` is chosen. ``moment``: the time that it asks for.
-    ``until``: a sealed word for the last of those that it counts."""
+    ``counted``: a sealed word for those that it counts."""
 
     title: str
     says: list[str]
@@ -33,7 +33,7 @@ class Preview(NamedTuple):
     chosen: str = ""
     legend: str = ""
     moment: Moment | None = None
-    until: str = ""
+    counted: str = ""
 
 
 class Act(NamedTuple):

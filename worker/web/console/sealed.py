@@ -12,7 +12,8 @@ from typing import Any
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
-_MOST_CHARACTERS = 8192
+# More than any list that a form of the console brings.
+_MOST_CHARACTERS = 131_072
 
 
 class Sealed:

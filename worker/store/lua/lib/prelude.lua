@@ -69,7 +69,8 @@
 --                    members (of a head whose group died: ids of the others, separated by spaces)
 --                    alone (of such a head: 0 = its reply is that of the group; 1 = it was replayed without one, so its
 --                    reply is to its own words. 0.1.0 writes none)
---                    replayed_by (name of the last call), replayed_as (of a refused event: id it was accepted under)
+--                    replayed_by (name of the last call that replayed or discarded it), replayed_as (of a refused event: id
+--                    it was accepted under), replayed_with (of one that ends with the head of its group: that head)
 --                    digest (of a refused payload, whole, as it would be stored: SHA-1), whole_bytes (of a refused
 --                    payload that was cut: how many it had)
 -- agenda       ZSET  conversation -> milliseconds when to look at it next
@@ -115,7 +116,7 @@
 --                    taken to live; a half behind it: it was given time once more (lua/lib/deaths.lua)
 -- watched      TEXT  milliseconds of the last look for their signs
 -- clock        TEXT  the latest time that a script of this shard has seen, to about two seconds (lua/lib/clock.lua)
--- notices, notices_kept, noticed: lua/lib/notices.lua
+-- notices, notices_kept, noticed: lua/lib/notices.lua; done: lua/lib/repeated.lua
 -- Content is opaque to scripts: it can be encrypted (worker/store/encryption.py), the same text always alike.
 -- All times are milliseconds of the Redis clock.
 -- What scripts know of the words of worker/domain/vocabulary.py, such as speaks_first(kind), is made by worker/store/redis/lua_words.py.
