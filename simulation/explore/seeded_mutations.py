@@ -173,7 +173,7 @@ _END = (
     ),
     Mutation(
         "lib/endings",
-        "  notice_event(journal, name, now, fate, reason, asked_with)\n",
+        "  notice_event(journal, name, now, fate, reason, asked_with, entry)\n",
         "",
         "a fate brings no notice",
     ),

@@ -70,6 +70,7 @@ All keys of a conversation carry one hash tag, its shard, together with that sha
     parley:{NN}:clock                          TEXT  a week unused           all scripts            the same
     parley:{NN}:processes                      ZSET  with its last process   keep_process ring      look ring
     parley:{NN}:watched                        TEXT  a minute unused         look ring              the same
+    parley:{NN}:fence                          TEXT  a day                   forget                begin
     parley:{NN}:rate:<persona>                 TEXT  a minute unused         admit                 admit
     parley:{NN}:reserved:<persona>             ZSET  ten minutes unused      admit                 admit
     parley:{NN}:running:<persona>              ZSET  a day unused            admit release         admit

@@ -200,7 +200,7 @@ local function learn(field, value)
   past[field] = value
   learned[#learned + 1], learned[#learned + 2] = field, value
 end
-local fence = number(state.fence)
+local fence = number(state.fence or rare.fence_of_forgotten(conversation))
 if not repeated then
   fence = fence + 1
   local lease_until, fence_text, group_text = stamp(now + lease_ms), stamp(fence), stamp(group)

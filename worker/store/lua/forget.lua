@@ -35,6 +35,7 @@ for _, id in ipairs(redis.call('ZRANGE', own_refused, 0, -1)) do
   redis.call('ZREM', dead, id .. ' ' .. name)
 end
 end_sequence(conversation, name, now)
+end_fences(conversation)
 redis.call('DEL', conversation, inbox, timeline, own_refused, transcript_of(conversation, name))
 redis.call('ZREM', string.match(conversation, '^[^}]*}') .. ':transcripts', name)
 redis.call('ZREM', agenda, name)

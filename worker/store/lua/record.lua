@@ -51,6 +51,8 @@ if holder then
   end
   kept_back = kept_back or taken_over and 'taken_over'
     or redis.call('HEXISTS', channel, 'channel_until') == 1 and 'closed'
+    -- What this caller was told before still holds: it may have heard it, and deliver nothing.
+    or step == 'replied' and id == token and 'taken_over' or nil
 end
 
 -- First write: what a full store denies is done again after one that it allows.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -187,13 +188,13 @@ class Forgetting:
         stopped_by: str | None = self._redis.hget(home.ramp, "stopped_by")  # type: ignore[assignment]
         if (stopped_by or "").partition(" ")[2] == name:
             self._redis.hdel(home.ramp, "stopped_by")
-        # What is counted stays counted, but no longer says of whom.
+        # What is counted stays counted, but no longer says of whom. A count that comes late knows it (outcome.lua).
         outcomes: list[str] = self._redis.lrange(home.outcomes, 0, -1)  # type: ignore[assignment]
         for line in outcomes:
             word, _, opener = line.partition(" ")
             if opener.partition(" ")[2] == name:
                 with self._redis.pipeline() as pipeline:
-                    pipeline.linsert(home.outcomes, "before", line, f"{word} {_REASON} {uuid.uuid4().hex}")
+                    pipeline.linsert(home.outcomes, "before", line, f"{word} {_REASON} {_digest(opener)}")
                     pipeline.lrem(home.outcomes, 1, line)
                     pipeline.execute()
         today = clock_ms(self._redis) // _DAY_MS
@@ -264,3 +265,7 @@ def _names(message: str, conversation: Conversation) -> bool:
         return True
     event = next(iter((*sent.arguments, *sent.keywords.values())), None)
     return isinstance(event, dict) and (event.get("persona"), event.get("target")) == tuple(conversation)
+
+
+def _digest(opener: str) -> str:
+    return hashlib.sha1(opener.encode("utf-8", "surrogatepass"), usedforsecurity=False).hexdigest()

@@ -125,7 +125,7 @@ def _tell_when_full(error: ResponseError) -> None:
 # What scripts share beside the prelude; each uses only those before it.
 _SHARED = (
     *("clock_steps", "notices", "endings", "touches", "takeover", "interruptions"),
-    *("places", "consent", "operator", "repeated", "transcript", "known", "deaths"),
+    *("places", "consent", "operator", "repeated", "transcript", "known", "deaths", "fences"),
 )
 
 # What a script may say of itself to ``lua/lib/clock.lua``.

@@ -43,3 +43,16 @@ def test_that_no_call_was_made_counts_once_for_each_turn(store, chat, begin, let
             store.steps.not_called(grant)
     head = begin().head
     assert (head.asks_vanished, head.asks_handed_over) == (2, 2)
+
+
+def test_an_answer_that_was_kept_for_a_person_stays_kept_when_its_call_comes_again(store, chat, begin, conversation):
+    """Between the two the person has handed back; but the turn was told to deliver nothing."""
+    store.inbox.accept(chat())
+    grant = begin()
+    store.takeovers.claim(conversation, "kim")
+    assert store.steps.record(grant, "the answer").status == "taken_over"
+    store.takeovers.hand_back(conversation, "joined")
+    assert store.steps.record(grant, "the answer").status == "taken_over"
+    assert store.steps.hold(grant, 0.0, "taken_over", unknown=False) == "held"
+    head = begin().head
+    assert (head.reply, head.sends, head.sends_vanished) == ("the answer", 1, 0), "this is the first send"

@@ -32,6 +32,27 @@ def test_a_lead_whose_handle_ends_like_this_ones_name_keeps_all(make_store, chat
     assert store.forgetting.traces(other).events == ("e",)
 
 
+def test_a_call_from_before_the_lead_was_forgotten_is_none_of_the_turn_that_runs_now(store, conversation, accept):
+    """Both come late: the one that began a turn, and the one that ended it."""
+    accept("a")
+    before = store.steps.begin(conversation, "turn 1")
+    store.steps.settle(before, "answered")
+    store.forgetting.forget(conversation, store.forgetting.traces(conversation))
+    accept("b")
+    now = store.steps.begin(conversation, "turn 1")
+    assert now.fence > before.fence
+    assert store.steps.settle(before, "answered").status == "lost"
+    assert store.steps.settle(now, "answered").status == "settled"
+
+
+def test_an_outcome_that_is_counted_again_after_the_lead_was_forgotten_counts_nothing(store, conversation, accept):
+    accept("a")
+    assert store.outreach.count(conversation, "opener", "bad").counted == 1
+    store.forgetting.forget(conversation, store.forgetting.traces(conversation))
+    assert store.outreach.count(conversation, "opener", "bad").counted == 1
+    assert conversation.name not in str(store.redis.lrange(store.keys.persona("ava").outcomes, 0, -1))
+
+
 def test_messages_for_the_lead_go_and_those_of_others_stay(store, conversation):
     other = Conversation("ava", "@other")
     store.redis.lpush("turns", "no message", doorbell(other), doorbell(conversation))

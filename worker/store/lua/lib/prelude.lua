@@ -113,10 +113,10 @@
 -- erased_consents HASH  keyed hash of the name of an erased conversation, or of an erased lead's handle -> the same
 -- books        HASH  <persona>:accepted, :answered, :joined, :ignored, :sealed, :skipped, :dead
 -- processes    ZSET  process that runs turns here (the part of their tokens before the -) -> milliseconds until when it is
---                    taken to live; a half behind it: it was given time once more (lua/lib/deaths.lua)
+--                    taken to live (lua/lib/deaths.lua)
 -- watched      TEXT  milliseconds of the last look for their signs
 -- clock        TEXT  the latest time that a script of this shard has seen, to about two seconds (lua/lib/clock.lua)
--- notices, notices_kept, noticed: lua/lib/notices.lua; done: lua/lib/repeated.lua
+-- notices, notices_kept, noticed: lua/lib/notices.lua; done: lua/lib/repeated.lua; fence: lua/lib/fences.lua
 -- Content is opaque to scripts: it can be encrypted (worker/store/encryption.py), the same text always alike.
 -- All times are milliseconds of the Redis clock.
 -- What scripts know of the words of worker/domain/vocabulary.py, such as speaks_first(kind), is made by worker/store/redis/lua_words.py.
