@@ -36,11 +36,13 @@ def test_a_call_without_an_answer_is_one_of_asking_although_the_answer_is_stored
 
 def test_that_no_call_was_made_counts_once_for_each_turn(store, chat, begin, let_lease_run_out):
     store.inbox.accept(chat())
+    grants = []
     for _ in range(2):
-        grant = begin()
+        grants.append(begin())
         let_lease_run_out()
         for _ in range(2):
-            store.steps.not_called(grant)
+            store.steps.not_called(grants[-1])
+    store.steps.not_called(grants[0])
     head = begin().head
     assert (head.asks_vanished, head.asks_handed_over) == (2, 2)
 

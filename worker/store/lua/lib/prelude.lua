@@ -54,7 +54,7 @@
 --                    event, their pauses; the last one: milliseconds, what, pause ms, limit, why)
 --                    asks, ask_unknowns, asks_vanished, sends, send_unknowns, sends_vanished
 --                    asks_handed_over, sends_handed_over (of those that vanished: their process was told to end, or made no call)
---                    not_called (token of the last turn that said so)
+--                    not_called (tokens of the last turns that said so)
 --                    stumbles (turns that an error of our own ended: how many, how many count against the event, answers of
 --                    the persona at the last one, token of its turn)
 --                    killed_alone (processes that died of it while they had nothing else in hand: how many, token of the
