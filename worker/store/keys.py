@@ -52,8 +52,7 @@ All keys of a conversation carry one hash tag, its shard, together with that sha
     parley:{NN}:consents_of_leads              HASH  never; reversible       consent_of_lead       workers, parley
                                                                                                    consent
     parley:{NN}:opted_out                      HASH  never (a few counters)  accept consent        figures
-                                                                             consent_of_lead
-                                                                             forget
+                                                                             consent_of_lead forget
     parley:{NN}:erased_consents                HASH  never; reversible       forget                accept consent
     parley:{NN}:taken_over                     HASH  with the hand-back      settle claim hand_back parley claims
     parley:{NN}:persona:<persona>              HASH  never; reversible       gates, pause          begin
