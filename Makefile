@@ -38,11 +38,11 @@ flower: $(READY) ## open the dashboard on 127.0.0.1:5555 (needs PARLEY_FLOWER__P
 secrets: ## make random passwords in deploy/secrets, for docker compose
 	@deploy/make-secrets
 
-test: $(READY) ## run the tests that need nothing but Python, about 9 min on two cores (ARGS='-k order' and the like go to pytest)
+test: $(READY) ## run the tests that need nothing but Python, about 4 min on two free cores (ARGS='-k order' and the like go to pytest)
 	@$(PYTEST) $(BESIDE) -m 'not slow' $(ARGS)
 
 # That ARGS chose none (5) is no failure.
-test-all: $(READY) ## run these and all others, about 35 min: RabbitMQ, TLS, browser, compose, chaos ... as far as they are installed
+test-all: $(READY) ## run these and all others, about 17 min: RabbitMQ, TLS, browser, compose, chaos ... as far as they are installed
 	@$(PYTEST) $(BESIDE) -m 'not slow' $(ARGS); fast=$$?; $(PYTEST) -m 'slow and alone' $(ARGS); alone=$$?; \
 	$(PYTEST) $(IN_PAIRS) -m 'slow and not alone' $(ARGS); slow=$$?; \
 	for status in $$fast $$alone $$slow; do [ $$status -eq 0 ] || [ $$status -eq $(if $(ARGS),5,0) ] || exit $$status; done

@@ -229,7 +229,7 @@ def test_a_short_run_with_outages_of_both_upstreams_keeps_every_promise():
         seed=3,
         messages=240,
         conversations=60,
-        seconds=36.0,
+        seconds=60.0,
         faults=("outage",),
         workers=2,
         lease_seconds=3.0,
