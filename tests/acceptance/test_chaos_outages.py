@@ -222,6 +222,7 @@ def test_each_way_of_an_outage_fails_every_call():
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 @pytest.mark.acceptance
 @pytest.mark.timeout(600)
 def test_a_short_run_with_outages_of_both_upstreams_keeps_every_promise():

@@ -115,6 +115,7 @@ def test_a_mutation_of_what_is_not_there_is_refused():
 
 # Two minutes in all, on a machine of its own.
 @pytest.mark.slow
+@pytest.mark.alone
 def test_runs_by_chance_in_two_processes_break_no_promise():
     found = campaign.explore(seed=1, seconds=40, processes=2)
     assert found.stories == ()
@@ -122,6 +123,7 @@ def test_runs_by_chance_in_two_processes_break_no_promise():
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_small_worlds_in_every_order_break_no_promise():
     found = list(campaign.search_all(small_worlds(moves=0), seconds=40, processes=2, in_all=75))
     assert [story(each.failure, each.name) for each in found if each.failure] == []
