@@ -25,12 +25,13 @@ from pathlib import Path
 import httpx
 from argon2 import PasswordHasher
 
-from benchmarks.known import copy, known_lead
+from benchmarks.known import answer_first, copy
 from benchmarks.leads import ONE_BY_ONE, message
 from benchmarks.report import Goal, Section, Table, run
 from config import operators
 from config.operators import Operator
 from simulation.feeding import settings_of
+from simulation.judge.percentile import percentile
 from simulation.servers.embedded_redis import free_port
 from simulation.servers.system import RunningSystem
 from simulation.tied_process import tied_command
@@ -49,7 +50,7 @@ _REQUESTS, _APART_SECONDS = 10, {"/": 1.1}
 
 
 def section(rounds: int, conversations: int = 100_000) -> Section:
-    """Measure, so many rounds, with so many known conversations."""
+    """Measure. ``conversations``: how many are known and at rest."""
     with RunningSystem(settings=_SETTINGS) as system, tempfile.TemporaryDirectory() as folder:
         waiting = _fill(system, conversations)
         with _console(system, Path(folder)) as origin, httpx.Client(base_url=origin, timeout=30) as client:
@@ -58,8 +59,8 @@ def section(rounds: int, conversations: int = 100_000) -> Section:
             for _ in range(rounds):
                 for page, taken in times.items():
                     taken += _ask(client, page)
-    slowest = max(_percentile(taken, 0.95) for taken in times.values())
-    rows = [(name, f"{statistics.median(ms):.0f}", f"{_percentile(ms, 0.95):.0f}") for name, ms in _named(times)]
+    slowest = max(percentile(taken, 0.95) for taken in times.values())
+    rows = [(name, f"{statistics.median(ms):.0f}", f"{percentile(ms, 0.95):.0f}") for name, ms in _named(times)]
     return Section(
         title="Console",
         about=f"{conversations} conversations at rest with a planned follow-up, {_WAITING} that wait; one operator. "
@@ -74,8 +75,7 @@ def _fill(system: RunningSystem, conversations: int) -> Conversation:
     settings = settings_of(system)
     store = Store(settings, connections=2)
     with Producer(settings, store=store) as producer:
-        producer.enqueue(message(known_lead(0).target))
-        until(lambda: not store.inbox.waiting(known_lead(0)), "the first turn is settled; see the worker's log")
+        answer_first(producer, store)
         copy(store, conversations)
         system.workers[0].terminate()
         system.workers[0].wait()
@@ -117,9 +117,10 @@ def _serves(origin: str) -> bool:
 
 def _pages(client: httpx.Client, target: str) -> list[str]:
     """Addresses: of the navigation, of the filters of the list, of a search, of a conversation."""
-    listed = _links(client.get("/conversations").text)
+    text = client.get("/conversations").text
+    listed = _links(text)
     found = [*_links(client.get("/").text), *(link for link in listed if link.startswith("/conversations?"))]
-    token = re.findall(r'name="token" value="([^"]*)"', client.get("/conversations").text)[0]
+    token = re.findall(r'name="token" value="([^"]*)"', text)[0]
     form = {"token": token, "text": target[:-1]}
     searched = client.post("/conversations", data=form, headers={"Origin": str(client.base_url).rstrip("/")})
     found.append(searched.headers["location"])
@@ -147,10 +148,6 @@ def _named(times: dict[str, list[float]]) -> Iterator[tuple[str, list[float]]]:
     for page, taken in times.items():
         name = "a conversation" if page.startswith("/c/") else re.sub(r"(find|after)=[^&]+", r"\1=...", page)
         yield name, taken
-
-
-def _percentile(values: list[float], share: float) -> float:
-    return sorted(values)[min(len(values) - 1, int(len(values) * share))]
 
 
 if __name__ == "__main__":

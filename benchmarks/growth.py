@@ -17,15 +17,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from benchmarks import crowding, ringing
-from benchmarks.known import copy, known_lead, memory_by_kind
-from benchmarks.leads import ONE_BY_ONE, message
+from benchmarks.known import answer_first, copy, known_lead, memory_by_kind
+from benchmarks.leads import ONE_BY_ONE
 from benchmarks.report import Goal, Section, Table, run
 from benchmarks.samples import median_percentile, ms
 from benchmarks.usage import cpu_seconds
 from simulation.feeding import settings_of
 from simulation.load import run_load
 from simulation.servers.system import RunningSystem
-from simulation.until import until
 from worker.pipeline.producer import Producer
 from worker.store import Store
 
@@ -137,8 +136,7 @@ def _fill(system: RunningSystem, conversations: int) -> Rest:
     settings = settings_of(system)
     store = Store(settings, connections=2)
     with Producer(settings, store=store) as producer:
-        producer.enqueue(message(known_lead(0).target))
-    until(lambda: not store.inbox.waiting(known_lead(0)), "the first turn is settled; see the worker's log")
+        answer_first(producer, store)
     before = _settled_memory(store)
     copy(store, conversations)
     each = (_settled_memory(store) - before) / conversations

@@ -10,7 +10,10 @@ import uuid
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from benchmarks.leads import message
+from simulation.until import until
 from worker.domain.conversation import Conversation
+from worker.pipeline.producer import Producer
 from worker.store import Store
 
 _AT_ONCE = 2000
@@ -19,6 +22,12 @@ _AT_ONCE = 2000
 def known_lead(number: int) -> Conversation:
     """The conversation of this number; 0 is the real one. All names are of one length."""
     return Conversation("ava", f"@known-{number:08d}")
+
+
+def answer_first(producer: Producer, store: Store) -> None:
+    """Have the message of lead 0 answered, of which ``copy`` makes the others. Raises ``TimeoutError``."""
+    producer.enqueue(message(known_lead(0).target))
+    until(lambda: not store.inbox.waiting(known_lead(0)), "the first turn is settled; see the worker's log")
 
 
 def copy(store: Store, number: int) -> None:

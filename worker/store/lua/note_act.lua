@@ -1,7 +1,7 @@
 -- Note what an operator did.
 --
--- act: JSON, without its time, that names this call and no other. entries: so many are kept. looked_at: so many of the newest
--- ones may be the same.
+-- act: JSON without its time; the name of the call makes it unique. entries: how many are kept. looked_at: how many of the newest
+-- ones are searched for the same.
 -- Returns 1, or 0 when it is noted already: twice for one call, the second time changes nothing.
 
 for _, line in ipairs(redis.call('LRANGE', audit, 0, looked_at - 1)) do

@@ -25,7 +25,7 @@ MOST_ACTS = 10_000
 # Most characters of a detail: reasons are an operator's own words.
 _MOST_DETAIL = 300
 _AT_ONCE = 1000
-# So many acts may have been noted between an act and its repetition: a group of letters is one form.
+# How many acts may be noted between an act and its repetition: one form can replay a group of letters.
 _SINCE_THEN = 1000
 # A script is repeated at once.
 _AT_THE_SAME_TIME = 100

@@ -44,7 +44,7 @@ def test_a_doorbell_that_waits_its_turn_is_given_more_time(store, chat, begin, c
     store.steps.settle(begin(), "answered")
     store.redis.rpush("turns", *["somebody else"] * 200_000)
     store.inbox.accept(chat("last"))
-    assert seconds_until_rung_again() == 64, "a queue that is lost keeps nobody waiting for half an hour"
+    assert seconds_until_rung_again() == 64, "a lost queue delays no conversation for longer than a minute"
 
 
 def test_callers_share_the_work(store, chat):

@@ -157,8 +157,8 @@ def test_who_was_dead_before_the_store_went_away_has_its_time_once_more(runs, at
     assert at_each_half_second(at, tick, 4, 8) == [(6.5, LEAD)]
 
 
-def test_outages_that_follow_each_other_take_nobody_for_dead(runs, at, tick, refused):
-    """Between them somebody looks, but no process comes to give its sign."""
+def test_outages_that_follow_each_other_cost_no_process_its_leases(runs, at, tick, refused):
+    """Between them a worker looks, but there is no time for a sign."""
     process, _ = runs()
     for seconds in (3, 5.8, 8.6, 11.4):
         at(seconds)
