@@ -92,11 +92,11 @@ def test_one_message_that_alone_gets_no_answer_ends_and_stalls_nobody(shop, say,
 
     def tried_beside_others():
         shop.work(bad, turns=1)
+        # Within one millisecond the success of another is not later than this failure.
+        time.sleep(0.002)
         for other in others:
             shop.producer.enqueue(say("more", target=other.target))
             assert shop.work(other, turns=1)[0].startswith("answered")
-        # A success counts only from the next millisecond on.
-        time.sleep(0.002)
         return store.dead_letters.newest()
 
     (letter,) = eventually(tried_beside_others, "a dead letter")
@@ -120,10 +120,10 @@ def test_one_conversation_that_alone_gets_a_page_ends(shop, say, channel, store,
 
     def tried_beside_another():
         shop.work(bad, turns=1)
+        # Within one millisecond the success of another is not later than this failure.
+        time.sleep(0.002)
         shop.producer.enqueue(say("more", target=other.target))
         assert shop.work(other, turns=1)[0].startswith("answered")
-        # A success counts only from the next millisecond on.
-        time.sleep(0.002)
         return store.dead_letters.newest()
 
     (letter,) = eventually(tried_beside_another, "a dead letter")
@@ -216,11 +216,11 @@ def test_a_conversation_that_the_channel_alone_refuses_ends(shop, say, write, up
 
     def tried_beside_others():
         shop.work(blocked, turns=1)
+        # Within one millisecond the success of another is not later than this failure.
+        time.sleep(0.002)
         for other in others:
             shop.producer.enqueue(say("more", target=other.target))
             shop.work(other, turns=1)
-        # A success counts only from the next millisecond on.
-        time.sleep(0.002)
         return store.dead_letters.newest()
 
     (letter,) = eventually(tried_beside_others, "a dead letter")
