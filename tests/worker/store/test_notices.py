@@ -266,6 +266,13 @@ def test_a_hold_that_time_has_ended_is_not_resumed_and_the_channel_is_no_persona
     assert [each[0] for each in told()] == ["persona.held"]
 
 
+def test_the_count_of_a_conversation_has_no_gaps_in_a_hundred_turns_and_more(store, chat, turn, told):
+    for number in range(120):
+        store.inbox.accept(chat(event_id=f"e{number}"))
+        turn()
+    assert [event_id for _, event_id, _ in told()] == [f"e{number}" for number in range(120)]
+
+
 def test_a_lead_who_is_forgotten_is_in_no_notice_and_begins_anew_above(store, chat, turn):
     other = Conversation("ava", "@other lead")
     for name in ("e1", "e2", "e3"):

@@ -29,8 +29,9 @@ if transcript ~= '' and ids[1] then
 end
 -- Starts at the clock, so that ranks grow even after the conversation's state has expired.
 last_rank, answered_rank = math.max(number(last_rank), now), number(answered_rank)
--- The sequence of the last notice, where one has been told: it is counted here, and written with the rest.
-local sequence = noticed and bounds_of_notices(string.sub(conversation, 1, 12), now) and tonumber(noticed)
+-- The sequence of the last notice is counted here, and written with the rest.
+local tag = string.sub(conversation, 1, 12)
+local notices_kept = bounds_of_notices(tag, now)
 -- Of the head: what a notice says of an event, and ids of those whose group died before with it.
 local first, members
 for index, id in ipairs(ids) do
@@ -43,9 +44,9 @@ for index, id in ipairs(ids) do
   else
     past[3], past[4] = first[3], first[4]
   end
-  if sequence then
-    sequence = sequence + 1
-    past.sequence = sequence
+  if notices_kept then
+    noticed = noticed and next_number(noticed) or stamp(rare.first_of_state(tag, now, name))
+    past.sequence = noticed
   end
   if not rank then
     last_rank = last_rank + 1
@@ -64,8 +65,9 @@ for index, id in ipairs(ids) do
   end
 end
 -- Other notices may follow.
-local is_last_notice = sequence and not members and mark == ''
-if sequence and not is_last_notice then redis.call('HSET', conversation, 'noticed', stamp(sequence)) end
+local told = notices_kept and ids[1]
+local is_last_notice = told and not members and mark == ''
+if told and not is_last_notice then redis.call('HSET', conversation, 'noticed', noticed) end
 if fate == 'dead' and #ids > 1 then
   redis.call('HSET', journal_prefix .. ids[1] .. ' ' .. name, 'members', table.concat(ids, ' ', 2), 'alone', 0)
 end
@@ -90,7 +92,7 @@ local function learn(field, value)
   learned[#learned + 1], learned[#learned + 2] = field, value
 end
 
-if is_last_notice then learn('noticed', stamp(sequence)) end
+if is_last_notice then learn('noticed', noticed) end
 if words ~= '' then learn('last_words', words) end
 if mark == 'started' then
   ended[4] = 'owned_elsewhere'

@@ -17,7 +17,7 @@
 -- notice may keep a script from its own work, so errors of it are passed over.
 
 -- Bounds are looked at once in so many notices.
-local NOTICES_AT_ONCE = 32
+local NOTICES_AT_ONCE = 128
 
 local kept_notices
 
@@ -58,16 +58,23 @@ local function first_sequence(tag, now)
   return math.max(now, number(redis.call('HGET', tag .. 'notices_kept', 'floor')) + 1)
 end
 
+-- The number of the next notice about a conversation that has a state, whose last one the state does not know.
+local function first_of_state(tag, now, name)
+  local aside = tag .. 'noticed:' .. name
+  local before = redis.call('GET', aside)
+  if not before then return first_sequence(tag, now) end
+  redis.call('DEL', aside)
+  return number(before) + 1
+end
+
 -- The number of the next notice about a conversation. It begins at the clock.
 local function next_of_conversation(tag, now, name)
   local conversation, aside = tag .. 'conversation:' .. name, tag .. 'noticed:' .. name
   local sequence = redis.call('HINCRBY', conversation, 'noticed', '1')
   if sequence > 1 then return sequence end
   if redis.call('HLEN', conversation) > 1 then
-    local before = redis.call('GET', aside)
-    sequence = before and number(before) + 1 or first_sequence(tag, now)
+    sequence = first_of_state(tag, now, name)
     redis.call('HSET', conversation, 'noticed', stamp(sequence))
-    redis.call('DEL', aside)
     return sequence
   end
   -- It has no state, and a notice gives it none.
@@ -79,6 +86,14 @@ local function next_of_conversation(tag, now, name)
   end
   redis.call('PEXPIRE', aside, 604800000)
   return sequence
+end
+
+-- The number behind this one, both as text. Most often only the last digit is another one; a number as text costs the
+-- server as much as half a command.
+local function next_number(text)
+  local digit = string.byte(text, -1)
+  if digit == 57 then return stamp(tonumber(text) + 1) end
+  return string.sub(text, 1, -2) .. string.char(digit + 1)
 end
 
 -- A conversation is forgotten: should it begin again, its count goes on above this one.
@@ -103,6 +118,7 @@ end
 
 -- Of a reason only its code: figures are for the journal, and words of an operator for nobody outside.
 local function cause_of(reason)
+  if reason == '' then return '' end
   return string.match(reason, '^%l+_[%l_]*') or string.gsub(reason, '%c', ' ')
 end
 
@@ -114,7 +130,7 @@ local function write_notice(tag, now, kept, word, sequence, kind, cause, asks, s
     redis.pcall('HSET', tag .. 'notices_kept', 'count', stamp(now), 'begun', stamp(now))
   end
   if nameless_notices then name = string.match(name, '^[^:]*:') end
-  local text = word .. '\n' .. stamp(sequence) .. '\n' .. kind .. '\n' .. cause .. '\n' .. asks .. '\n' .. sends .. '\n'
+  local text = word .. '\n' .. sequence .. '\n' .. kind .. '\n' .. cause .. '\n' .. asks .. '\n' .. sends .. '\n'
     .. accepted_at .. '\n' .. id .. '\n' .. with .. '\n' .. name
   if type(redis.pcall('XADD', stream, stamp(now) .. '-' .. stamp(count), 'n', text)) == 'table' then
     -- The clock has stepped back.
@@ -138,12 +154,14 @@ local function entry_of(tag, journal, name, with)
 end
 
 local function write_event_notice(tag, now, kept, journal, name, word, reason, with, entry)
-  entry = entry or rare.entry_of(tag, journal, name, with)
   -- "parley:{NN}:journal:<id> <name>"
   local id = string.sub(journal, 21, -2 - #name)
-  -- What was refused may have any.
-  if string.find(id, '%c') then id = string.gsub(id, '%c', ' ') end
-  local sequence = entry.sequence or rare.next_of_conversation(tag, now, name)
+  if not entry then
+    entry = rare.entry_of(tag, journal, name, with)
+    -- What was refused may have any character. No turn ends such an event.
+    id = string.gsub(id, '%c', ' ')
+  end
+  local sequence = entry.sequence or stamp(rare.next_of_conversation(tag, now, name))
   write_notice(tag, now, kept, 'event.' .. word, sequence, entry[1] or '', cause_of(reason), entry[3] or '', entry[4] or '',
     entry[2] or '', id, with or '', name)
 end
@@ -163,7 +181,7 @@ local function notice_conversation(key, name, now, word, cause)
   local tag = string.sub(key, 1, 12)
   local kept = bounds_of_notices(tag, now)
   if not kept then return end
-  local sequence = next_of_conversation(tag, now, name)
+  local sequence = stamp(next_of_conversation(tag, now, name))
   write_notice(tag, now, kept, 'conversation.' .. word, sequence, '', cause, '', '', '', '', '', name)
 end
 
@@ -172,6 +190,6 @@ local function notice_persona(key, persona, now, word, gate)
   local tag = string.sub(key, 1, 12)
   local kept = bounds_of_notices(tag, now)
   if not kept then return end
-  local sequence = next_of_persona(tag, now, persona)
+  local sequence = stamp(next_of_persona(tag, now, persona))
   write_notice(tag, now, kept, 'persona.' .. word, sequence, '', gate, '', '', '', '', '', persona .. ':')
 end
