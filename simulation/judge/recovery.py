@@ -11,11 +11,12 @@ from simulation.upstreams.call_log import Call
 
 
 def seconds_to_recover(log: Log, deaths_at: Iterable[float], away: Sequence[tuple[float, float]] = ()) -> list[float]:
-    """For each conversation that a dead worker held: seconds from the death to its next call that took effect.
+    """For each conversation that a dead worker held: seconds from the death to its next call.
 
     Held means that a call was under way at the death and the server found its client gone. Left out is what had nothing
     left to do, such as a trigger that must not be asked twice, so that its next call is for a later event. Left out is
-    also what an upstream or the store kept waiting. ``away``: from when until when one of them failed all calls.
+    also what an upstream or the store kept waiting. ``away``: from when until when one of them failed all calls. A call
+    counts also when the server refuses it or recognises it as a repetition: then another worker has gone on.
     """
     calls: dict[Lead, list[tuple[float, float]]] = defaultdict(list)
     cut_off: list[tuple[Call, Lead]] = []
@@ -24,7 +25,8 @@ def seconds_to_recover(log: Log, deaths_at: Iterable[float], away: Sequence[tupl
         lead = log.lead_of(call)
         if lead is None:
             continue
-        if call.acted:
+        # A request of the dead worker may be read after its death.
+        if call.acted or not call.client_gone:
             numbers = [log.number_of[word] for word in words_of.get(id(call), ()) if word in log.number_of]
             accepted_at = min((log.sent[number].earliest for number in numbers), default=0.0)
             calls[lead].append((call.start_wall, accepted_at))

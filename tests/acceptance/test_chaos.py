@@ -168,6 +168,12 @@ def test_recovery_counts_from_the_death_to_the_next_call_of_each_conversation_he
     assert seconds_to_recover(Log((), calls), [10.5], [(9.0, 10.4), (17.6, 30.0)]) == [7.0]
 
 
+def test_a_conversation_goes_on_also_when_the_next_call_is_refused_or_recognised():
+    cut, late, refused = ask("a", at=10.0, gone=True), ask("a", at=10.6, gone=True), ask("a", at=13.0)
+    late.acted = refused.acted = False
+    assert seconds_to_recover(Log((), [cut, late, refused, ask("a", at=20.0)]), [10.5]) == [2.5]
+
+
 def test_recovery_does_not_count_what_had_nothing_left_to_do():
     cut = act("e0")
     cut.start_wall, cut.end_wall, cut.client_gone, cut.acted = 10.0, 11.0, True, False
