@@ -1,6 +1,6 @@
 """``make bench``: every figure beside its goal, medians over rounds of one run; written to ``benchmarks/RESULTS.md``.
 
-    make bench                                   all of it, about 40 minutes
+    make bench                                   all of it, about 100 minutes
     make bench ARGS='latency idle --rounds 1'    some of it; printed only
     python -m benchmarks.growth --help           one of it, with its own options
 
@@ -16,6 +16,7 @@ import os
 import platform
 import sys
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -30,6 +31,9 @@ SECTIONS = (
     "pools",
     "latency",
     "waiting",
+    "start",
+    "features",
+    "pythons",
     "idle",
     "growth",
     "acceptance",
@@ -50,6 +54,8 @@ _PACKAGES = (
     "starlette",
     "uvicorn",
     "procrastinate",
+    "dramatiq",
+    "taskiq",
 )
 
 
@@ -59,7 +65,8 @@ def main() -> int:
         prog="make bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("sections", nargs="*", metavar="SECTION", help=f"some of: {', '.join(SECTIONS)}")
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--minutes", type=float, default=10.0, help="length of the run of slow calls that wait")
     options = parser.parse_args()
     unknown = [name for name in options.sections if name not in SECTIONS]
     if unknown:
@@ -68,16 +75,22 @@ def main() -> int:
     found: list[Section] = []
     for name in options.sections or SECTIONS:
         print(f"measuring {name} ...", file=sys.stderr, flush=True)
-        found.append(importlib.import_module(f"benchmarks.{name}").section(options.rounds))
+        more = {"minutes": options.minutes} if name == "waiting" else {}
+        found.append(importlib.import_module(f"benchmarks.{name}").section(options.rounds, **more))
         print(found[-1].markdown(), flush=True)
     if not options.sections:
         minutes = (time.monotonic() - started_at) / 60
-        RESULTS.write_text(_page(found, options.rounds, minutes))
+        RESULTS.write_text(page(found, options.rounds, minutes))
     print(goals_table([goal for section in found for goal in section.goals]).markdown())
     return int(not all(section.reached for section in found))
 
 
-def _page(sections: list[Section], rounds: int, minutes: float) -> str:
+def page(sections: Sequence[Section], rounds: int, minutes: float) -> str:
+    """The results: first the goals of the price of a turn, then all other goals, then each section.
+
+    ``minutes``: how long the whole run took.
+    """
+    goals = [goal for section in sections for goal in section.goals]
     rows = [
         ("when", f"{datetime.now(UTC):%Y-%m-%d}, {minutes:.0f} minutes, medians of {rounds} rounds"),
         ("machine", f"{os.cpu_count()} cores ({_processor()}), {_memory_gib():.0f} GiB, {platform.system()}"),
@@ -90,7 +103,11 @@ def _page(sections: list[Section], rounds: int, minutes: float) -> str:
         "FluidTalk and Captivate, and the producer. Rates are those of this machine; the ratios are what to compare.",
         Table(("", ""), rows).markdown(),
         "## Goals",
-        goals_table([goal for section in sections for goal in section.goals]).markdown(),
+        "### The price of a turn",
+        "From one run; what is compared took turns in each round.",
+        goals_table([goal for goal in goals if goal.price]).markdown(),
+        "### The other goals",
+        goals_table([goal for goal in goals if not goal.price]).markdown(),
     ]
     return "\n\n".join([*parts, *(section.markdown().rstrip() for section in sections)]) + "\n"
 

@@ -15,15 +15,15 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from benchmarks import crowding, ringing
 from benchmarks.known import answer_first, copy, known_lead, memory_by_kind
 from benchmarks.leads import ONE_BY_ONE
 from benchmarks.report import Goal, Section, Table, run
 from benchmarks.samples import median_percentile, ms
-from benchmarks.usage import cpu_seconds
+from benchmarks.work import Work, in_turn, work
 from simulation.feeding import settings_of
-from simulation.load import run_load
 from simulation.servers.system import RunningSystem
 from worker.pipeline.producer import Producer
 from worker.store import Store
@@ -34,7 +34,7 @@ GOAL_SLOWER = 2.0
 GOAL_RINGING_SECONDS = 10.0
 
 _SETTINGS = {**ONE_BY_ONE, "PARLEY_FOLLOW_UPS__DELAYS_SECONDS": "[86400]"}
-_MESSAGES, _LEADS, _WARM_UP = 1200, 400, 100
+_MESSAGES, _WARM_UP = 1200, 100
 # The speed of the machine itself changes by more than what is to be seen here.
 _PAIRS_A_ROUND = 5
 _WAITING = 10_000
@@ -49,20 +49,6 @@ class Rest:
     each: float
     kinds: Mapping[str, int]
     real: Mapping[str, int]
-
-
-@dataclass(frozen=True, slots=True)
-class Work:
-    """What one store was asked to do once. Processor time in milliseconds for each turn."""
-
-    turns_per_second: float
-    worker_ms: float
-    redis_ms: float
-
-    @property
-    def cpu_ms_per_turn(self) -> float:
-        """Of both."""
-        return self.worker_ms + self.redis_ms
 
 
 def section(rounds: int, conversations: int = 100_000) -> Section:
@@ -117,18 +103,12 @@ def section(rounds: int, conversations: int = 100_000) -> Section:
     )
 
 
-def _known(rounds: int, conversations: int) -> tuple[Rest, list[tuple[Work, Work]]]:
+def _known(rounds: int, conversations: int) -> tuple[Rest, Sequence[tuple[Work, Work]]]:
     with RunningSystem(settings=_SETTINGS) as empty, RunningSystem(settings=_SETTINGS) as full:
         for system in (empty, full):
-            _work(system, _WARM_UP)
+            work(system, _WARM_UP)
         rest = _fill(full, conversations)
-        pairs = []
-        for number in range(rounds * _PAIRS_A_ROUND):
-            if number % 2:
-                second, first = _work(full, _MESSAGES), _work(empty, _MESSAGES)
-            else:
-                first, second = _work(empty, _MESSAGES), _work(full, _MESSAGES)
-            pairs.append((first, second))
+        pairs = in_turn(partial(work, empty, _MESSAGES), partial(work, full, _MESSAGES), rounds * _PAIRS_A_ROUND)
     return rest, pairs
 
 
@@ -156,18 +136,6 @@ def _settled_memory(store: Store) -> int:
         seen = memory
         time.sleep(1.0)
     raise TimeoutError(f"the memory of Redis does not come to rest within {_DEADLINE_SECONDS:g} s")
-
-
-def _work(system: RunningSystem, messages: int) -> Work:
-    system.upstreams.reset()
-    processes = (system.workers[0].pid, system.redis.pid)
-    before = [cpu_seconds([process]) for process in processes]
-    run = run_load(system, settings_of(system), messages=messages, conversations=min(messages, _LEADS))
-    if not run.verdict.clean:
-        raise RuntimeError(f"the run was not clean, so its rate says nothing: {run.verdict}")
-    used = [cpu_seconds([process]) - seconds for process, seconds in zip(processes, before, strict=True)]
-    worker_ms, redis_ms = (seconds * 1000 / messages for seconds in used)
-    return Work(run.turns_per_second, worker_ms, redis_ms)
 
 
 def _rest_table(rest: Rest, conversations: int) -> Table:

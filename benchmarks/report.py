@@ -10,12 +10,16 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """A figure, what it should be and what it was, in words with units. ``reached``: whether it is as it should be."""
+    """A figure, what it should be and what it was, in words with units. ``reached``: whether it is as it should be.
+
+    ``price``: whether it belongs to the price of a turn, which stands first on the page.
+    """
 
     figure: str
     wanted: str
     measured: str
     reached: bool
+    price: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +75,7 @@ def run(module: str, about: str | None, section: Callable[..., Section], **optio
         description=about,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    for name, option in {"rounds": {"default": 3, "type": int}, **options}.items():
+    for name, option in {"rounds": {"default": 5, "type": int}, **options}.items():
         parser.add_argument(f"--{name}", **option)
     found = section(**vars(parser.parse_args()))
     print(found.markdown())

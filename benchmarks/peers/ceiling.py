@@ -20,10 +20,11 @@ _POLL_SECONDS = 0.01
 
 @dataclass(frozen=True, slots=True)
 class Ceiling:
-    """Tasks for each second, and the processor time of all worker processes for each, in milliseconds."""
+    """Tasks for each second, and the processor time for each, in milliseconds: all worker processes, and Redis."""
 
     tasks_per_second: float
     cpu_ms_per_task: float
+    redis_ms_per_task: float
 
 
 def reach(*options: str) -> Ceiling:
@@ -37,9 +38,11 @@ def reach(*options: str) -> Ceiling:
         Feeder(_MODULE, system.environment) as feeder,
     ):
         feeder.send("ceiling", TASKS + WARM_UP, TASKS, 1)
-        worker = [system.start_worker(wait=False).pid]
+        worker, redis = [system.start_worker(wait=False).pid], [system.redis.pid]
         until(lambda: feeder.waiting() <= TASKS, "the first tasks; see the worker's log", _SECONDS, _POLL_SECONDS)
-        left, used, began_at = feeder.waiting(), cpu_seconds(worker), time.monotonic()
+        left, began_at = feeder.waiting(), time.monotonic()
+        used, redis_used = cpu_seconds(worker), cpu_seconds(redis)
         until(lambda: not feeder.waiting(), "all tasks; see the worker's log", _SECONDS, _POLL_SECONDS)
         seconds = time.monotonic() - began_at
-        return Ceiling(left / seconds, 1000 * (cpu_seconds(worker) - used) / left)
+        used, redis_used = cpu_seconds(worker) - used, cpu_seconds(redis) - redis_used
+        return Ceiling(left / seconds, 1000 * used / left, 1000 * redis_used / left)

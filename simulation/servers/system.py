@@ -50,7 +50,8 @@ class RunningSystem:
     ``PARLEY_`` variables, prefix included. ``latency_seconds``: how long the simulated persona thinks, or the least and
     the most. ``worker_options``: further options of ``celery worker``. ``logs``: where each process writes its log
     (default: a temporary place). ``call_log``: file to which the upstreams append each call. ``app``: the Celery app
-    that the workers run. ``appendfsync``: of the Redis; ``always`` when it is to be killed.
+    that the workers run. ``appendfsync``: of the Redis; ``always`` when it is to be killed. ``python``: what runs
+    workers and beats.
     """
 
     def __init__(
@@ -67,12 +68,14 @@ class RunningSystem:
         call_log: Path | None = None,
         app: str = "worker",
         appendfsync: Literal["everysec", "always"] = "everysec",
+        python: str = sys.executable,
     ) -> None:
         self._personas = dict(personas or {"ava": "ft_sk_ava"})
         self._worker_options = tuple(worker_options)
         self._worker_count, self._beat_count = workers, beats
         self._ports = [free_port() for _ in range(webs)]
         self._app = app
+        self._python = python
         self._settings = dict(settings or {})
         self._temporary = None if logs else tempfile.TemporaryDirectory(prefix="parley-")
         self.logs = logs or Path(self._temporary.name if self._temporary else ".")
@@ -182,7 +185,7 @@ class RunningSystem:
     def _launch(
         self, kind: str, number: int, settings: Mapping[str, str] | None = None, options: Sequence[str] = ()
     ) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "celery", "-A", self._app, kind]
+        command = [self._python, "-m", "celery", "-A", self._app, kind]
         if kind == "worker":
             command += ["--hostname", f"worker-{number}@parley", *self._worker_options, *options]
         return self._start(kind, number, command, {**self.environment, **(settings or {})})
