@@ -74,8 +74,8 @@ def feature_goal(name: str, pairs: Pairs) -> Goal:
 
 def _pairs(settings: Mapping[str, str]) -> Pairs:
     with (
-        RunningSystem(settings=_NONE, beats=0) as without,
-        RunningSystem(settings={**_NONE, **settings}, beats=0) as having,
+        RunningSystem(settings=_NONE) as without,
+        RunningSystem(settings={**_NONE, **settings}) as having,
     ):
         for system in (without, having):
             work(system, _WARM_UP)

@@ -97,8 +97,8 @@ def _start(python: str, number: int) -> float:
 
 def _compare(own: str, other: str, of_own: Found, of_other: Found) -> None:
     with (
-        RunningSystem(settings=_SETTINGS, beats=0, python=own) as first,
-        RunningSystem(settings=_SETTINGS, beats=0, python=other) as second,
+        RunningSystem(settings=_SETTINGS, python=own) as first,
+        RunningSystem(settings=_SETTINGS, python=other) as second,
     ):
         for system in (first, second):
             work(system, _WARM_UP)

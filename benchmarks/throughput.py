@@ -3,7 +3,7 @@
     python -m benchmarks.throughput --rounds 5
 
 ``benchmarks/peers`` has the contenders. They share the cores with the producer, the store and the simulated services,
-so what a turn costs all of these together decides the rate. About 4 minutes a round on two cores.
+so what a turn costs all of these together decides the rate. About 6 minutes a round on two cores.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from benchmarks.peers.ceiling import TASKS, Ceiling, reach
 from benchmarks.peers.comparison import cost_table, faults, median, median_ratio, rates, trials_table
-from benchmarks.peers.contenders import Contender, afternoon, expert, parley, procrastinate
+from benchmarks.peers.contenders import Contender, afternoon, dramatiq, expert, parley, procrastinate, taskiq
 from benchmarks.peers.trial import Case, Trial, attempt
 from benchmarks.report import Goal, Section, Table, run
 
@@ -59,9 +59,9 @@ class Found:
 
 
 def program() -> dict[Case, list[Contender]]:
-    """Who runs what, in the order of a round. Procrastinate only where it can."""
+    """What runs in which case, in the order of a round. Peers other than Celery only where they can."""
     ours, ours_alone, heard = parley(2), parley(1), parley(2, task_events=True)
-    more = [peer for peer in (procrastinate(),) if peer]
+    more = [peer for peer in (procrastinate(), dramatiq(), taskiq()) if peer]
     return {
         # Without (a): beside its 128 busy threads publishing alone would take longer than a case has.
         AT_ONCE: [ours, heard, ours_alone, parley(1, task_events=True), expert(), *more],
@@ -195,7 +195,8 @@ def _ceiling_table(found: Found) -> Table:
 
 
 def _about(rounds: int) -> str:
-    left_out = "" if procrastinate() else " (d) Procrastinate is left out: it or PostgreSQL is not installed."
+    others = {"(d) Procrastinate or PostgreSQL": procrastinate, "(e) Dramatiq": dramatiq, "(f) Taskiq": taskiq}
+    left_out = "".join(f" {name} is not installed, so left out." for name, found in others.items() if not found())
     return (
         f"Medians of {rounds} round(s), in each of which all systems take turns; ratios are medians of the rounds' own "
         f"ratios; faults are those of all rounds together. {os.cpu_count()} cores for everything: two worker processes "
@@ -207,7 +208,10 @@ def _about(rounds: int) -> str:
         "thread and requests of its own "
         f"(`benchmarks/peers/expert_celery.py`, 128 threads). (c): {TASKS} tasks wait in the queue before the worker "
         f"begins, so that nothing is published meanwhile. In the goals for CPU an empty task is one of 64 threads, of "
-        f"the same round.{left_out}"
+        "the same round. (d), (e) and (f) make the same requests as (b): (d) with the lock of Procrastinate's jobs, "
+        "(e) in 128 threads with Dramatiq's mutex and a retry when it is taken, (f) in an event loop with redis-py's "
+        "lock."
+        f"{left_out}"
     )
 
 

@@ -34,7 +34,10 @@ def work(system: RunningSystem, messages: int) -> Work:
     before = [cpu_seconds([process]) for process in processes]
     run = run_load(system, settings_of(system), messages=messages, conversations=min(messages, _LEADS))
     if not run.verdict.clean:
-        raise RuntimeError(f"the run was not clean, so its rate says nothing: {run.verdict}")
+        verdict = run.verdict
+        counts = f"{verdict.lost} lost, {verdict.overtaken} overtaken, {verdict.asked_twice} asked twice"
+        told = f"{counts}, {verdict.doubled} sent twice, {verdict.undelivered} unanswered"
+        raise RuntimeError(f"the run was not clean, so its rate says nothing: {told}")
     used = [cpu_seconds([process]) - seconds for process, seconds in zip(processes, before, strict=True)]
     worker_ms, redis_ms = (seconds * 1000 / messages for seconds in used)
     return Work(run.turns_per_second, worker_ms, redis_ms)

@@ -16,12 +16,14 @@ from pathlib import Path
 from benchmarks.leads import ONE_BY_ONE
 from benchmarks.peers.embedded_postgresql import EmbeddedPostgresql, find_binaries
 from simulation.processes import end, start
+from simulation.servers.embedded_redis import EmbeddedRedis
 from simulation.servers.system import RunningSystem, SystemFailed
 from simulation.upstreams.control import SimulatedUpstreams
 
 Latency = float | tuple[float, float]
 
 _SOURCE = Path(__file__).absolute().parents[2]
+_KEYS = {"ava": "ft_sk_ava"}
 _READY_SECONDS = 30.0
 _STOP_SECONDS = 5.0
 _NEIGHBOURLESS = ("--without-gossip", "--without-mingle", "--without-heartbeat")
@@ -29,11 +31,14 @@ _NEIGHBOURLESS = ("--without-gossip", "--without-mingle", "--without-heartbeat")
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """A worker under trial. ``module``: what feeds it. ``app``: the Celery app of its workers; empty: not Celery."""
+    """A worker under trial. ``module``: what feeds it. ``app``: the Celery app of its workers; empty: not Celery.
+    ``on_postgresql``: where its tasks are, if not in Redis.
+    """
 
     name: str
     module: str
     app: str = ""
+    on_postgresql: bool = False
     workers: int = 2
     options: tuple[str, ...] = ()
     ours: bool = False
@@ -70,19 +75,34 @@ def procrastinate() -> Contender | None:
     """(d) Procrastinate with its lock; None where it or PostgreSQL is not installed."""
     if not (importlib.util.find_spec("procrastinate") and find_binaries()):
         return None
-    return Contender("(d) Procrastinate, lock, PostgreSQL", "benchmarks.peers.procrastinate_worker")
+    module = "benchmarks.peers.procrastinate_worker"
+    return Contender("(d) Procrastinate, lock, PostgreSQL", module, on_postgresql=True)
+
+
+def dramatiq() -> Contender | None:
+    """(e) Dramatiq with its mutex; None where it is not installed."""
+    if not importlib.util.find_spec("dramatiq"):
+        return None
+    return Contender("(e) Dramatiq, mutex", "benchmarks.peers.dramatiq_worker")
+
+
+def taskiq() -> Contender | None:
+    """(f) Taskiq with redis-py's lock; None where it is not installed."""
+    if not importlib.util.find_spec("taskiq_redis"):
+        return None
+    return Contender("(f) Taskiq, lock", "benchmarks.peers.taskiq_worker")
 
 
 @contextmanager
 def running(contender: Contender, latency: Latency) -> Iterator[Running]:
     """The contender with simulated services of its own. Raises ``SystemFailed`` when a process does not come up."""
-    made = _with_redis if contender.app else _with_postgresql
-    with made(contender, latency) as system:
+    made = _with_postgresql if contender.on_postgresql else _with_redis
+    with (_with_celery if contender.app else made)(contender, latency) as system:
         yield system
 
 
 @contextmanager
-def _with_redis(contender: Contender, latency: Latency) -> Iterator[Running]:
+def _with_celery(contender: Contender, latency: Latency) -> Iterator[Running]:
     with RunningSystem(
         app=contender.app,
         workers=contender.workers,
@@ -102,27 +122,38 @@ def _with_redis(contender: Contender, latency: Latency) -> Iterator[Running]:
 
 @contextmanager
 def _with_postgresql(contender: Contender, latency: Latency) -> Iterator[Running]:
-    keys = {"ava": "ft_sk_ava"}
-    with EmbeddedPostgresql() as server, SimulatedUpstreams(personas=keys, latency=latency) as upstreams:
-        environment = {
-            "PYTHONPATH": os.pathsep.join(filter(None, (str(_SOURCE), os.environ.get("PYTHONPATH")))),
-            "PEER_POSTGRESQL": server.conninfo,
-            "PARLEY_FLUIDTALK__BASE_URL": upstreams.fluidtalk_url,
-            "PARLEY_CAPTIVATE__BASE_URL": upstreams.captivate_url,
-            "PARLEY_PERSONAS__AVA__API_KEY": keys["ava"],
-        }
-        variables = {**os.environ, **environment}
+    with EmbeddedPostgresql() as server, SimulatedUpstreams(personas=_KEYS, latency=latency) as upstreams:
+        environment = {"PEER_POSTGRESQL": server.conninfo, **_environment(upstreams)}
         make_tables = f"import {contender.module} as peer; peer.make_tables()"
-        subprocess.run([sys.executable, "-c", make_tables], env=variables, check=True)
-        with _processes([sys.executable, "-m", contender.module], contender.workers, variables) as workers:
+        subprocess.run([sys.executable, "-c", make_tables], env={**os.environ, **environment}, check=True)
+        with _processes(contender, environment) as workers:
             parties = {"workers": workers, "PostgreSQL": [server.pid], "simulated services": [upstreams.pid]}
             yield Running(upstreams, environment, parties)
 
 
 @contextmanager
-def _processes(command: Sequence[str], count: int, variables: Mapping[str, str]) -> Iterator[list[int]]:
+def _with_redis(contender: Contender, latency: Latency) -> Iterator[Running]:
+    with EmbeddedRedis() as server, SimulatedUpstreams(personas=_KEYS, latency=latency) as upstreams:
+        environment = {"PARLEY_REDIS_URL": server.url, **_environment(upstreams)}
+        with _processes(contender, environment) as workers:
+            parties = {"workers": workers, "Redis": [server.pid], "simulated services": [upstreams.pid]}
+            yield Running(upstreams, environment, parties)
+
+
+def _environment(upstreams: SimulatedUpstreams) -> dict[str, str]:
+    return {
+        "PYTHONPATH": os.pathsep.join(filter(None, (str(_SOURCE), os.environ.get("PYTHONPATH")))),
+        "PARLEY_FLUIDTALK__BASE_URL": upstreams.fluidtalk_url,
+        "PARLEY_CAPTIVATE__BASE_URL": upstreams.captivate_url,
+        "PARLEY_PERSONAS__AVA__API_KEY": _KEYS["ava"],
+    }
+
+
+@contextmanager
+def _processes(contender: Contender, environment: Mapping[str, str]) -> Iterator[list[int]]:
+    command, variables = [sys.executable, "-m", contender.module], {**os.environ, **environment}
     with tempfile.TemporaryDirectory(prefix="peer-") as directory:
-        logs = [Path(directory) / f"worker-{number}.log" for number in range(count)]
+        logs = [Path(directory) / f"worker-{number}.log" for number in range(contender.workers)]
         processes: list[subprocess.Popen[bytes]] = []
         try:
             processes += [start(command, cwd=Path(directory), env=variables, log=log) for log in logs]

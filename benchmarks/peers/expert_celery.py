@@ -18,22 +18,18 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import ssl
-import threading
 from collections.abc import Iterable
 from functools import cache
 from typing import Any
 
-import httpx
 from celery import Celery, signals
 from redis import Redis
 from redis.exceptions import LockError
 
-from benchmarks.peers.http_calls import ask, delivery
+from benchmarks.peers.http_calls import answer
 from simulation.messages import Message
 
 REDIS_URL = os.environ.get("PARLEY_REDIS_URL", "redis://127.0.0.1:6379/0")
-CALL_SECONDS = 10.0
 LOCK_SECONDS = 30.0
 LOCKED_RETRY_SECONDS = 0.2
 VISIBILITY_SECONDS = 60
@@ -58,8 +54,6 @@ app.conf.update(
     },
 )
 
-_own = threading.local()
-
 
 @app.task(name="expert.reply", bind=True, max_retries=None)
 def reply(self: Any, persona: str, target: str, session_id: str, metadata: dict[str, Any], text: str) -> None:
@@ -72,8 +66,7 @@ def reply(self: Any, persona: str, target: str, session_id: str, metadata: dict[
     if not locked:
         raise self.retry(countdown=LOCKED_RETRY_SECONDS)
     try:
-        answer = _client().post(**ask(persona, target, text)).raise_for_status()
-        _client().post(**delivery(session_id, metadata, answer.json()["replies"])).raise_for_status()
+        answer(persona, target, session_id, metadata, text)
     except Exception as error:
         raise self.retry(exc=error, countdown=1) from error
     finally:
@@ -92,19 +85,6 @@ def send(messages: Iterable[Message]) -> None:
 def waiting() -> int:
     """Messages in the queue, and those that a worker took and has not acknowledged. Raises ``redis.RedisError``."""
     return int(_redis().llen("celery")) + int(_redis().hlen("unacked"))
-
-
-def _client() -> httpx.Client:
-    # One pool with hundreds of calls in flight is quadratic; a pool for each thread has at most one.
-    if not hasattr(_own, "client"):
-        _own.client = httpx.Client(verify=_tls(), timeout=CALL_SECONDS, trust_env=False)
-    client: httpx.Client = _own.client
-    return client
-
-
-@cache
-def _tls() -> ssl.SSLContext:
-    return ssl.create_default_context()
 
 
 @cache

@@ -1,44 +1,33 @@
 """Procrastinate: a job for each message, with a lock for each conversation; PostgreSQL keeps the jobs in order.
 
-One event loop with hundreds of jobs under way. httpx clients are checked out of a stack, one connection each, because
-one pool with hundreds of calls in flight is quadratic. ``python -m benchmarks.peers.procrastinate_worker`` is a worker.
+One event loop with hundreds of jobs under way. ``python -m benchmarks.peers.procrastinate_worker`` is a worker.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
-import ssl
 from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
-import httpx
 import psycopg
 from procrastinate import App, PsycopgConnector, RetryStrategy, SyncPsycopgConnector, tasks
 
-from benchmarks.peers.http_calls import ask, delivery
+from benchmarks.peers.http_calls import answer_soon
 from simulation.messages import Message
 
 CONNINFO = os.environ.get("PEER_POSTGRESQL", "")
 CONCURRENCY = 500
 DATABASE_CONNECTIONS = 10
-CALL_SECONDS = 10.0
 BATCH = 200
 # A worker with free places looks for jobs only when one was added or this is over, not when a lock comes free.
 POLLING_SECONDS = 0.05
 
-_idle: list[httpx.AsyncClient] = []
-
 
 async def reply(persona: str, target: str, session_id: str, metadata: dict[str, Any], text: str) -> None:
     """Answer one message: ask the persona, send what it says. The lock of its conversation is the job's."""
-    client = _idle.pop() if _idle else httpx.AsyncClient(verify=_tls(), timeout=CALL_SECONDS, trust_env=False)
-    try:
-        answer = (await client.post(**ask(persona, target, text))).raise_for_status()
-        (await client.post(**delivery(session_id, metadata, answer.json()["replies"]))).raise_for_status()
-    finally:
-        _idle.append(client)
+    await answer_soon(persona, target, session_id, metadata, text)
 
 
 def send(messages: Sequence[Message]) -> None:
@@ -87,11 +76,6 @@ def _producer() -> tuple[App, tasks.Task[..., Any, Any]]:
     app, task = _with_task(App(connector=SyncPsycopgConnector(conninfo=CONNINFO)))
     app.open()
     return app, task
-
-
-@cache
-def _tls() -> ssl.SSLContext:
-    return ssl.create_default_context()
 
 
 async def _work() -> None:

@@ -1,0 +1,28 @@
+"""Which peers take part."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable
+
+import pytest
+
+from benchmarks import throughput
+from benchmarks.peers.contenders import Contender, dramatiq, taskiq
+
+
+@pytest.mark.parametrize("peer", [dramatiq, taskiq])
+def test_a_peer_that_is_not_installed_is_left_out(
+    monkeypatch: pytest.MonkeyPatch, peer: Callable[[], Contender | None]
+):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _name: None)
+    assert peer() is None
+    assert not [
+        one for contenders in throughput.program().values() for one in contenders if one.name[:3] in "(d)(e)(f)"
+    ]
+
+
+def test_a_peer_that_is_installed_takes_part_in_every_case(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _name: object())
+    for contenders in throughput.program().values():
+        assert {"(e)", "(f)"} <= {one.name[:3] for one in contenders}
