@@ -16,6 +16,11 @@ def cpu_seconds(pids: Iterable[int]) -> float:
     return sum(sum(map(int, one[11:15])) for one in _statistics(pids)) / _TICKS_PER_SECOND
 
 
+def kernel_seconds(pids: Iterable[int]) -> float:
+    """The part of it that the kernel took for them."""
+    return sum(int(one[12]) + int(one[14]) for one in _statistics(pids)) / _TICKS_PER_SECOND
+
+
 def resident_mb(pids: Iterable[int]) -> float:
     """Resident memory of these processes and their living children, in megabytes of 1 000 000 bytes."""
     return sum(int(one[21]) for one in _statistics(pids)) * _PAGE_BYTES / 1e6
