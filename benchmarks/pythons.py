@@ -102,7 +102,8 @@ def _compare(own: str, other: str, of_own: Found, of_other: Found) -> None:
     ):
         for system in (first, second):
             work(system, _WARM_UP)
-        of_other.pairs += in_turn(partial(work, first, _MESSAGES), partial(work, second, _MESSAGES), _PAIRS_A_ROUND)
+        pairs = in_turn(partial(work, first, _MESSAGES), partial(work, second, _MESSAGES), _PAIRS_A_ROUND)
+        of_other.pairs.extend(pairs)
         for system, found in ((first, of_own), (second, of_other)):
             found.resident_mb.append(resident_mb([system.workers[0].pid]))
 
