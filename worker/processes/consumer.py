@@ -20,6 +20,8 @@ from kombu.transport import redis
 from kombu.utils.encoding import bytes_to_str
 from kombu.utils.json import loads
 
+from worker.domain.vocabulary import TURNS
+from worker.processes.more_doorbells import MoreDoorbells
 from worker.store import StoreError
 from worker.store.queues import celery_messages, decompression
 from worker.store.redis.troubles import Saying, trouble_of
@@ -120,8 +122,10 @@ class CarefulConsumer(Consumer):
         """Celery's own hook: return the function that takes each message. Called for each connection to the broker."""
         decompression.bound()
         channel = cast(Any, self).task_consumer.channel
+        more = None
         if isinstance(channel, redis.Channel):
             discard_unreadable(channel, self._answered)
+            more = MoreDoorbells(channel, partial(read_text, channel, TURNS.encode()))
         handle = super().create_task_handler(*args, **kwargs)
         # A loop that ends with an error loses its pending calls, and no other event would ask for this one again.
         self._events_wait = False
@@ -134,6 +138,8 @@ class CarefulConsumer(Consumer):
                 handle(message)
             except (TypeError, ValueError, LookupError, AttributeError, RecursionError) as error:
                 self.on_invalid_task(None, message, error)
+            if more:
+                more.follow(message)
 
         return take
 
@@ -186,12 +192,13 @@ def discard_unreadable(channel: redis.Channel, answered: Callable[[], None] = la
     def read_message(answer: Any, **options: Any) -> Any:
         answered()
         found = read(answer, **options)
-        return found if not found or _is_message(channel, *found) else None
+        return found if not found or read_text(channel, *found) is not None else None
 
     channel.client.set_response_callback("BRPOP", read_message)
 
 
-def _is_message(channel: redis.Channel, queue: bytes, item: bytes) -> bool:
+def read_text(channel: redis.Channel, queue: bytes, item: bytes) -> Any:
+    """The message, as kombu hands it on, in a text of a Redis list; None, and a line in the log, for any other text."""
     try:
         text = bytes_to_str(item)
         # Kombu's own way to read costs four times as much, and differs only for values that carry their type.
@@ -208,5 +215,5 @@ def _is_message(channel: redis.Channel, queue: bytes, item: bytes) -> bool:
             bytes_to_str(queue),
             type(error).__name__,
         )
-        return False
-    return True
+        return None
+    return payload
