@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 import time
-import uuid
 from collections import deque
 
 from config.settings import Settings
@@ -24,6 +23,7 @@ from worker.store import Store, StoreError
 from worker.store.conversations.leases import LeaseKeeper
 from worker.store.conversations.process_leases import ProcessLeases
 from worker.store.conversations.turn_steps import Grant, NotNow
+from worker.store.queues.identities import new_id
 from worker.store.redis.layout import WrongLayout
 from worker.store.redis.troubles import Saying, trouble_of
 
@@ -136,7 +136,7 @@ class Turns:
     def _run_here(self, conversation: Conversation) -> Told:
         asked_at = time.monotonic()
         with metrics.storing("begin"):
-            granted = self._begin(conversation, f"{self._process.name}-{uuid.uuid4().hex[:12]}")
+            granted = self._begin(conversation, f"{self._process.name}-{new_id().hex[:12]}")
         metrics.doorbell("granted" if isinstance(granted, Grant) else granted.status)
         if isinstance(granted, NotNow):
             return not_now(granted)

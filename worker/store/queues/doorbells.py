@@ -11,7 +11,6 @@ import base64
 import json
 import logging
 import re
-import uuid
 from collections.abc import Iterable
 from functools import cache
 from typing import Any, Protocol
@@ -20,6 +19,7 @@ from worker.domain.conversation import Conversation
 from worker.domain.handles import Handles
 from worker.domain.vocabulary import Lane
 from worker.store.queues.broker import Broker, BrokerAway, BrokerStillAway, Publication
+from worker.store.queues.identities import new_id
 
 TASK = "tasks.turn"
 
@@ -62,7 +62,7 @@ class StoreDoorbells:
         """A complete Celery message, protocol 2."""
         values = {
             "body": base64.b64encode(_body(conversation).encode()).decode(),
-            "identity": str(uuid.uuid4()),
+            "identity": str(new_id()),
             "shown": json.dumps(self._handles.arguments(*conversation))[1:-1],
         }
         # Every settle brings one along: what is the same in all of them is written once.
@@ -128,7 +128,7 @@ class BrokerDoorbells:
 
 
 def _publication(conversation: Conversation, lane: Lane, handles: Handles) -> Publication:
-    identity = str(uuid.uuid4())
+    identity = str(new_id())
     envelope = _envelope(lane, "", identity, handles.arguments(*conversation))
     return Publication(lane, json.loads(_body(conversation)), envelope["headers"], identity)
 
