@@ -52,13 +52,15 @@ def _search(options: argparse.Namespace) -> int:
 
 def _hunt(options: argparse.Namespace) -> int:
     missed = 0
-    for mutation, found in campaign.hunt(MANY, options.seed, options.seconds, options.processes):
+    these = [mutation for mutation in MANY if options.only in f"{mutation.file}: {mutation.says}"]
+    for mutation, found in campaign.hunt(these, options.seed, options.seconds, options.processes):
         missed += not found.failures
-        word = f"found in run {found.runs}, step {found.steps}" if found.failures else f"NOT FOUND in {found.runs} runs"
+        word = "found" if found.failures else "NOT FOUND"
+        word = f"{word} in {found.runs} runs, {found.steps} steps, {found.seconds:.1f} s"
         print(f"{mutation.file}: {mutation.says}: {word}", flush=True)
         if options.stories and found.stories:
             print(found.stories[0], flush=True)
-    print(f"{len(MANY) - missed} of {len(MANY)} faults were found")
+    print(f"{len(these) - missed} of {len(these)} faults were found")
     return int(bool(missed))
 
 
@@ -71,6 +73,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--moves", type=int, default=1, help="with --exhaustive: how often time may pass (1)")
     parser.add_argument("--replay", metavar="SEED[:STEPS]", help="see one run again, as a failure says")
     parser.add_argument("--mutations", action="store_true", help="put faults into the scripts and see which are found")
+    parser.add_argument("--only", default="", help="with --mutations: those whose script or words have this in them")
     parser.add_argument("--stories", action="store_true", help="with --mutations: tell each of them")
     return parser.parse_args()
 

@@ -70,7 +70,9 @@ def _claim(product: Product, world: World, lead: Conversation) -> Ledger:
 
 
 def _hand_back(product: Product, world: World, lead: Conversation, answer: Answer) -> Ledger:
-    done, ledger = product.store.takeovers.hand_back(lead, answer), world.ledger
+    before, ledger = product.look(), world.ledger
+    done = product.store.takeovers.hand_back(lead, answer)
+    promises.of_hand_back(before, product.look(), world.now, lead)
     if done.status == "handed_back":
         ledger = ends(ledger, lead, "taken_over")
     return replace(ledger, dropped=ledger.dropped | {lead}) if done.dropped else ledger

@@ -122,6 +122,17 @@ def of_repetition(before: Look, after: Look, script: str) -> None:
         raise Violation(f"{script} that came again has changed {'; '.join(changed)}")
 
 
+def of_hand_back(before: Look, after: Look, now: int, lead: Conversation) -> None:
+    """What a turn is asking about or delivering at this moment keeps its place at a hand-back."""
+    state = before.conversations.get(lead.name, {})
+    if "owner" not in state or int(state.get("lease_until", "0")) <= now:
+        return
+    at_work = before.inboxes.get(lead.name, ())[: int(state.get("group", "0"))]
+    dropped = [event_id for event_id in at_work if event_id not in after.inboxes.get(lead.name, ())]
+    if dropped:
+        raise Violation(f"a hand-back of {lead.name} drops {' '.join(dropped)}, and a turn is at work on it")
+
+
 def takes_back(before: Look, after: Look, script: str) -> bool:
     """Whether a ``record`` that came again, after a takeover or a STOP, has undone that the delivery may have begun."""
     steps = [(was.get("step"), after.journals.get(key, {}).get("step")) for key, was in before.journals.items()]

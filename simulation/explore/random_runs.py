@@ -25,17 +25,27 @@ def _personas(**own: Any) -> dict[str, Any]:
     return {name: {"api_key": f"ft_sk_{name}", **own} for name in PERSONAS}
 
 
-# How often something of each kind happens, of what may happen. Each run draws its own, so that some runs are mostly
-# about time, others about faults, others about operators.
+# How often something of each kind happens, when it may happen, and not how many choices there are of it. Each run draws
+# its own, so that some are mostly about time, others about faults, others about operators. `begin`: of a turn whose
+# conversation is free; `knock`: of another one; `unheard`: of one whose answer is lost, or that comes again; `slow`:
+# steps of worker A, which in some runs lags behind the others; `outside`: what goes wrong without any turn, and so is
+# possible at each step.
 _WEIGHTS: dict[str, tuple[float, ...]] = {
     "producer": (0.5, 2.0, 6.0),
-    "operator": (0.1, 0.5, 2.0),
-    "beat": (0.1, 0.5),
-    "network": (0.5, 2.0),
+    "operator": (0.3, 1.0, 3.0),
+    "beat": (0.1, 0.3),
+    "network": (0.5, 4.0),
     "clock": (0.3, 1.0, 4.0),
-    "worker": (4.0, 8.0),
-    "fault": (0.1, 0.5, 2.0),
+    "begin": (6.0,),
+    "knock": (0.1, 1.0),
+    "unheard": (0.5, 2.0),
+    "worker": (6.0,),
+    "slow": (0.5, 6.0),
+    "fault": (1.0, 3.0, 6.0),
+    "outside": (0.1, 0.3),
 }
+# Most promises can only be broken in the middle of a turn. So acts and faults are saved for one.
+_WITHOUT_A_TURN = {"producer": 1.0, "operator": 0.2, "outside": 0.1}
 # What runs of different seeds are set to, in turn.
 VARIANTS: tuple[Mapping[str, Any], ...] = (
     {},
@@ -43,6 +53,8 @@ VARIANTS: tuple[Mapping[str, Any], ...] = (
     {"pacing": {"enabled": True}, "personas": _personas(interruptions="stop_rest")},
     {"personas": _personas(unknown={"delivery": "hold"}), "join": {"settle_seconds": 0, "max_events": 1}},
 )
+# In how much of its kinds of trouble, and of its acts, a run takes part.
+_SHARES = (0.0, 0.2, 0.5, 0.5)
 # Steps before the end of a run.
 _LONGEST = 100
 
@@ -91,11 +103,17 @@ def scenario_of(seed: int) -> Scenario:
         workers=chance.randint(1, 3),
         events=tuple((kind, lead) for kind in kinds for lead in leads),
         in_order=False,
-        acts=tuple(chance.sample(ACTS, chance.randint(0, len(ACTS)))),
-        faults=tuple(chance.sample(FAULTS, chance.randint(0, 4))),
-        budget=Budget(chance.randint(2, 8), chance.randint(0, 6), chance.randint(0, 6), chance.randint(4, 20)),
+        acts=_some(ACTS, chance),
+        faults=_some(FAULTS, chance),
+        budget=Budget(chance.randint(2, 8), chance.randint(1, 8), chance.randint(1, 8), chance.randint(4, 20)),
         moves=("next", *(move for move in MOVES if chance.random() < 0.5)),
     )
+
+
+def _some(words: tuple[str, ...], chance: random.Random) -> tuple[str, ...]:
+    # Each of them in half of the runs that have any: two that only break a promise together meet in every fourth.
+    share = chance.choice(_SHARES)
+    return tuple(word for word in words if chance.random() < share)
 
 
 def run(machine: Machine, seed: int) -> Failure | None:
@@ -126,7 +144,7 @@ def _by_chance(machine: Machine, seed: int, steps: list[Choice]) -> World:
         found = choices(scenario, world)
         if not found:
             break
-        choice = chance.choices(found, [_weight(each, weights) for each in found])[0]
+        choice = _one_of(world, found, weights, chance)
         steps.append(choice)
         world = machine.take(world, choice)
     return world
@@ -149,7 +167,46 @@ def again(machine: Machine, scenario: Scenario, steps: tuple[Choice, ...]) -> tu
     return "", tuple(taken)
 
 
-def _weight(choice: Choice, weights: Mapping[str, float]) -> float:
+def _one_of(world: World, found: list[Choice], weights: Mapping[str, float], chance: random.Random) -> Choice:
+    idle = all(worker.idle for worker in world.workers)
+    kinds: dict[str, list[Choice]] = {}
+    for choice in found:
+        kinds.setdefault(_kind(choice, world), []).append(choice)
+    shares = {**weights, **_WITHOUT_A_TURN} if idle else weights
+    these = kinds[chance.choices(list(kinds), [shares[kind] for kind in kinds])[0]]
+    return chance.choices(these, [_share(choice, world, idle) for choice in these])[0]
+
+
+def _kind(choice: Choice, world: World) -> str:
+    if choice.what == "begins":
+        return "begin" if _is_free(Conversation.of_name(choice.about), world) else "knock"
+    if choice.what.startswith("begins,"):
+        return "unheard"
     if is_fault(choice):
-        return weights["fault"]
-    return weights.get(choice.who, weights["worker"])
+        return "outside" if choice.who in ("producer", "clock") else "fault"
+    if choice.who == "A":
+        return "slow"
+    return choice.who if choice.who in _WEIGHTS else "worker"
+
+
+def _is_free(lead: Conversation, world: World) -> bool:
+    if (lead, "taken_over") in world.ledger.since or world.holds.get(lead.name, 0) > world.now:
+        return False
+    turns = [worker.turn for worker in world.workers if worker.turn and worker.turn.lead == lead]
+    return all(world.passed >= turn.came.valid_until for turn in turns)
+
+
+def _share(choice: Choice, world: World, idle: bool) -> float:
+    if choice.what == "sends stop":
+        # Once a lead has opted out, little happens any more.
+        return 0.2 if idle else 2.0
+    if choice.who == "operator":
+        return 1.0 if _leads_on(choice.what, Conversation.of_name(choice.about), world) else 0.2
+    return 1.0
+
+
+def _leads_on(act: str, lead: Conversation, world: World) -> bool:
+    taken_over, sealed = ((lead, stop) in world.ledger.since for stop in ("taken_over", "sealed"))
+    if act.startswith("hand back") or act == "say":
+        return taken_over
+    return not {"claim": taken_over, "seal": sealed, "unseal": not sealed, "forget": True}.get(act, False)

@@ -79,7 +79,7 @@ _BEGIN = (
         "begin",
         "local unanswered = not past.reply",
         "local unanswered = true",
-        "a stored reply is asked for again when the turn is begun",
+        "an event whose reply is stored is treated as one without, as long as the turn begins",
     ),
 )
 
