@@ -173,7 +173,7 @@ def _repetitions(ledger: Ledger, lead: Conversation, look: Look) -> None:
         raise Violation(f"the persona was asked again {again} times for {lead.name}, and {named} are named")
     sends = Counter(call.key for call in _acted(ledger, lead, "send"))
     resent = sum(count - 1 for count in sends.values())
-    if resent > words["resent"] and lead not in ledger.unnamed:
+    if resent > words["resent"]:
         raise Violation(f"{lead.name} got {resent} deliveries again, and {words['resent']} are named")
 
 
@@ -186,7 +186,7 @@ def _only_once(ledger: Ledger, lead: Conversation, product: Product) -> None:
         if event.kind in kinds and heard[event.event_id] > 1:
             raise Violation(f"the persona has heard {event.event_id} {heard[event.event_id]} times, a {event.kind}")
     sends = Counter(call.key for call in _acted(ledger, lead, "send"))
-    if unknown.delivery == "hold" and any(count > 1 for count in sends.values()) and lead not in ledger.unnamed:
+    if unknown.delivery == "hold" and any(count > 1 for count in sends.values()):
         raise Violation(f"{lead.name} got a delivery again, and deliveries in doubt are to be held")
 
 

@@ -49,8 +49,7 @@ class Ledger(NamedTuple):
     ``replies``: event to the answer that is stored for it, and the step with which it was. ``fences``: lead to the last
     fence. ``since``: what is in force, and the step with which it came; ``ever``: what was in force at any time.
     ``forgotten``: events that ended with their lead. ``trouble``: leads whose turns crashed, lost an answer or their
-    lease. ``dropped``: leads of whom a hand-back dropped events. ``unnamed``: leads of whom a repeated
-    delivery need not be named. ``step``: number of the present step.
+    lease. ``dropped``: leads of whom a hand-back dropped events. ``step``: number of the present step.
     """
 
     events: tuple[Accepted, ...] = ()
@@ -63,7 +62,6 @@ class Ledger(NamedTuple):
     forgotten: frozenset[str] = frozenset()
     trouble: frozenset[Conversation] = frozenset()
     dropped: frozenset[Conversation] = frozenset()
-    unnamed: frozenset[Conversation] = frozenset()
     step: int = 0
 
     def of(self, lead: Conversation) -> list[Accepted]:

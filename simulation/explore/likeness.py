@@ -43,7 +43,7 @@ def state_of(world: World, look: Look) -> int:
     late = [(packet.command.name, names.get(packet.token)) for packet in world.late]
     ledger = world.ledger
     told = (ledger.calls, sorted(ledger.fates.items()), sorted(ledger.forgotten), sorted(ledger.trouble))
-    marks = (sorted(ledger.dropped), sorted(ledger.unnamed), sorted(ledger.ever), sorted(ledger.since))
+    marks = (sorted(ledger.dropped), sorted(ledger.ever), sorted(ledger.since))
     more = (marks, len(ledger.events), world.futile)
     return hash((stored, tuple(text for text, _ in described), repr(late), repr(told), repr(more), world.budget))
 

@@ -134,21 +134,20 @@ def bring_again(product: Product, world: World, number: int) -> World:
     """The network brings a copy of what was sent before."""
     packet, before = world.late[number], product.look()
     product.run(packet.command)
-    if packet.command.name == "begin" and not _is_remembered(packet, before):
+    if packet.command.name == "begin" and not _changes_nothing(packet, before, world.now):
         # It begins a turn that no worker runs, as if its worker had crashed at once.
         world = replace(world, ledger=replace(world.ledger, trouble=world.ledger.trouble | {packet.lead}))
-    elif promises.takes_back(before, product.look(), packet.command.name):
-        # It takes the one that comes again for the one that was not heard (record.lua): then no send came of it.
-        world = replace(world, ledger=replace(world.ledger, unnamed=world.ledger.unnamed | {packet.lead}))
     else:
         promises.of_repetition(before, product.look(), packet.command.name)
     return replace(world, late=(*world.late[:number], *world.late[number + 1 :]))
 
 
-def _is_remembered(packet: Packet, look: Look) -> bool:
-    # The store knows the token of the turn that is under way, and of those that ended last.
+def _changes_nothing(packet: Packet, look: Look, now: int) -> bool:
+    # The store knows the token of the turn that is under way, and of those that ended last; and it keeps a lease.
     state = look.conversations.get(packet.lead.name, {})
-    return packet.token in (state.get("owner"), state.get("settled_by"), state.get("held_by"))
+    if packet.token in (state.get("owner"), state.get("settled_by"), state.get("held_by")):
+        return True
+    return int(state.get("lease_until", "0")) > now
 
 
 def move(product: Product, world: World, how: str) -> World:

@@ -133,12 +133,6 @@ def of_hand_back(before: Look, after: Look, now: int, lead: Conversation) -> Non
         raise Violation(f"a hand-back of {lead.name} drops {' '.join(dropped)}, and a turn is at work on it")
 
 
-def takes_back(before: Look, after: Look, script: str) -> bool:
-    """Whether a ``record`` that came again, after a takeover or a STOP, has undone that the delivery may have begun."""
-    steps = [(was.get("step"), after.journals.get(key, {}).get("step")) for key, was in before.journals.items()]
-    return script == "record" and ("delivering", "replied") in steps
-
-
 def _changed(was: _Stored, found: _Stored, may_change: frozenset[str]) -> list[str]:
     return [
         f"{key} {field}: {was.get(key, {}).get(field)} -> {found.get(key, {}).get(field)}"

@@ -32,9 +32,9 @@ def _personas(**own: Any) -> dict[str, Any]:
 # possible at each step.
 _WEIGHTS: dict[str, tuple[float, ...]] = {
     "producer": (0.5, 2.0, 6.0),
-    "operator": (0.3, 1.0, 3.0),
+    "operator": (0.5, 2.0, 6.0),
     "beat": (0.1, 0.3),
-    "network": (0.5, 4.0),
+    "network": (1.0, 6.0),
     "clock": (0.3, 1.0, 4.0),
     "begin": (6.0,),
     "knock": (0.1, 1.0),

@@ -104,9 +104,15 @@ _ANSWER = (
     ),
     Mutation(
         "record",
-        "if holder and (kept_back or not delivering) then",
-        "if holder and kept_back then",
+        "if holder and step ~= 'delivering' then",
+        "if holder and kept_back and step ~= 'delivering' then",
         "a delivery that may have begun is not noted",
+    ),
+    Mutation(
+        "record",
+        "if holder and step ~= 'delivering' then",
+        "if holder and (kept_back or step ~= 'delivering') then",
+        "a delivery that may have begun is noted no longer when a person takes over",
     ),
     Mutation(
         "asking",

@@ -231,7 +231,7 @@ class Turn:
 
     def _keep(self, lease: Lease, cause: Cause) -> TurnResult:
         if_possible(partial(self._frequency.keep, lease.grant))
-        held = self._hold(lease, Wait(0.0, cause))
+        held = self._hold(lease, Wait(0.0, cause, asked=False))
         return LEFT if held == LEFT else TurnResult("kept", cause)
 
     def _deliver(self, lease: Lease, head: Entry, reply: Reply, made: Tries) -> TurnResult:

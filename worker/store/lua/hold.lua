@@ -38,7 +38,8 @@ elseif not step[2] and not step[3] and not step[4] then
   -- as it was asked, because a late reply to it can still be stored.
   redis.call('HDEL', conversation, 'group')
 end
-if outcome == 'not asked' then
+if outcome == 'not asked' and step[1] ~= 'replied' then
+  -- At `replied` no send was counted.
   redis.call('HINCRBY', journal, sending and 'sends' or 'asks', -1)
 end
 if bubbles_sent ~= '' then

@@ -8,7 +8,8 @@
 -- over meanwhile; `closed`: the channel's gate is closed; in both cases deliver nothing, let go of the lease. `opted_out`, `not_opted_in`: the
 -- lead does not want it: deliver nothing, end the turn.
 -- A farewell counts only from the holder, and gives way to an answer as long as nothing of it can have been sent.
--- Twice for one caller: the second time finds its own reply and only renews the lease.
+-- Twice for one caller: the second time finds its own reply and only renews the lease. A caller that is told `holder` and does
+-- not hear it, and then hears something else, has sent nothing (hold.lua).
 
 local now = clock()
 
@@ -79,11 +80,10 @@ if wanted then
   end
   if farewell == '1' then learned[#learned + 1], learned[#learned + 2] = 'farewell', '1' end
 end
-local delivering = step == 'delivering'
-if holder and (kept_back or not delivering) then
+-- A delivery that may have begun stays noted: this can be a late copy of a call that was answered "holder" and heard.
+if holder and step ~= 'delivering' then
   learned[#learned + 1], learned[#learned + 2] = 'step', kept_back and 'replied' or 'delivering'
-  -- Said "holder" to the same caller before, who did not hear it: no send came of that.
-  learned[#learned + 1], learned[#learned + 2] = 'sends', kept_back and sends - (delivering and 1 or 0) or sends + 1
+  if not kept_back then learned[#learned + 1], learned[#learned + 2] = 'sends', sends + 1 end
 end
 if learned[1] then first_write('HSET', journal, unpack(learned)) end
 if wanted then note_json(timeline, stamp(now) .. (holder and ',"replied"' or ',"replied late"')) end

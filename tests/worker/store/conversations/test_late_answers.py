@@ -55,6 +55,33 @@ def test_an_answer_that_was_kept_for_a_person_stays_kept_when_its_call_comes_aga
     assert store.steps.record(grant, "the answer").status == "taken_over"
     store.takeovers.hand_back(conversation, "joined")
     assert store.steps.record(grant, "the answer").status == "taken_over"
-    assert store.steps.hold(grant, 0.0, "taken_over", unknown=False) == "held"
+    assert store.steps.hold(grant, 0.0, "taken_over", unknown=False, asked=False) == "held"
     head = begin().head
     assert (head.reply, head.sends, head.sends_vanished) == ("the answer", 1, 0), "this is the first send"
+
+
+def test_a_late_copy_of_a_stored_answer_leaves_the_delivery_noted_that_may_have_begun(
+    store, chat, begin, let_lease_run_out, conversation
+):
+    """The worker heard that it may deliver, and crashes in its delivery. Meanwhile a person has taken over."""
+    store.inbox.accept(chat())
+    grant = begin()
+    assert store.steps.record(grant, "the answer").status == "holder"
+    store.takeovers.claim(conversation, "kim")
+    assert store.steps.record(grant, "the answer").status == "taken_over"
+    let_lease_run_out()
+    store.takeovers.hand_back(conversation, "joined")
+    head = begin().head
+    assert (head.sends, head.sends_vanished) == (2, 1), "it can have arrived, so it is named when it is sent again"
+
+
+def test_who_was_let_through_and_hears_only_that_a_person_took_over_has_sent_nothing(store, chat, begin, conversation):
+    store.inbox.accept(chat())
+    grant = begin()
+    assert store.steps.record(grant, "the answer").status == "holder"
+    store.takeovers.claim(conversation, "kim")
+    assert store.steps.record(grant, "the answer").status == "taken_over"
+    assert store.steps.hold(grant, 0.0, "taken_over", unknown=False, asked=False) == "held"
+    store.takeovers.hand_back(conversation, "joined")
+    head = begin().head
+    assert (head.sends, head.sends_vanished) == (1, 0), "this is the first send"

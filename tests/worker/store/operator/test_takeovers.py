@@ -155,6 +155,7 @@ def test_a_claim_between_two_calls_of_one_record_counts_no_send(store, accept, c
     claim()
     assert store.steps.record(grant, "a reply").status == "taken_over"
     assert store.steps.record(grant, "a reply").status == "taken_over"
+    assert store.steps.hold(grant, 0.0, "taken_over", unknown=False, asked=False) == "held"
     assert (journal("a")["step"], journal("a")["sends"]) == ("replied", "0")
 
 
