@@ -215,7 +215,7 @@ _END = (
     ),
     Mutation(
         "renew",
-        "if redis.call('HGET', conversation, 'owner') == token then",
+        "if lease[1] == token and lease[2] == fence then",
         "if true then",
         "a worker that renews gets the lease",
     ),

@@ -85,3 +85,19 @@ def test_who_was_let_through_and_hears_only_that_a_person_took_over_has_sent_not
     store.takeovers.hand_back(conversation, "joined")
     head = begin().head
     assert (head.sends, head.sends_vanished) == (1, 0), "this is the first send"
+
+
+def test_a_turn_is_not_renewed_by_the_lease_that_a_late_copy_of_its_begin_took(
+    store, chat, conversation, let_lease_run_out
+):
+    """Another turn has ended what this one was about, and a further message waits."""
+    store.inbox.accept(chat(event_id="a"))
+    first = store.steps.begin(conversation, "first")
+    let_lease_run_out()
+    second = store.steps.begin(conversation, "second")
+    store.inbox.accept(chat(event_id="b"))
+    store.steps.settle(second, "answered")
+    assert store.steps.begin(conversation, "third").token == "third"
+    let_lease_run_out()
+    assert store.steps.begin(conversation, "first").token == "first", "the copy"
+    assert store.steps.renew([first]) == [first]
