@@ -56,7 +56,8 @@ def _hunt(options: argparse.Namespace) -> int:
     for mutation, found in campaign.hunt(these, options.seed, options.seconds, options.processes):
         missed += not found.failures
         word = "found" if found.failures else "NOT FOUND"
-        word = f"{word} in {found.runs} runs, {found.steps} steps, {found.seconds:.1f} s"
+        worlds = f" and {found.worlds} small worlds" if found.worlds else ""
+        word = f"{word} in {found.runs} runs{worlds}, {found.steps} steps, {found.seconds:.1f} s"
         print(f"{mutation.file}: {mutation.says}: {word}", flush=True)
         if options.stories and found.stories:
             print(found.stories[0], flush=True)

@@ -9,7 +9,7 @@ import multiprocessing
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from simulation.explore import random_runs
@@ -19,18 +19,22 @@ from simulation.explore.mutation import Mutation
 from simulation.explore.product import ExploredServer, Product
 from simulation.explore.random_runs import Failure, Machines
 from simulation.explore.shrinking import numbers, shrink
+from simulation.explore.small_worlds import small_worlds
 from simulation.explore.story import numbers_of, ranges, story
 from simulation.explore.world import Choice, Scenario
 
 # Further failures are only counted: most of them have one cause.
 _TOLD = 3
+# Pairs of events of the small worlds in which a fault is looked for.
+_HUNTED_IN = ("inbound_chat + inbound_chat", "follow_up + stop")
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What was explored. ``stories``: of the first failures; ``failures``: how many there were."""
+    """What was explored. ``worlds``: small ones. ``failures``: how many there were; ``stories``: of the first."""
 
     runs: int = 0
+    worlds: int = 0
     steps: int = 0
     seconds: float = 0.0
     failures: int = 0
@@ -39,6 +43,7 @@ class Found:
     def __add__(self, other: Found) -> Found:
         return Found(
             self.runs + other.runs,
+            self.worlds + other.worlds,
             self.steps + other.steps,
             max(self.seconds, other.seconds),
             self.failures + other.failures,
@@ -87,11 +92,39 @@ def _searched(seconds: float, until: float, scenario: Scenario) -> Searched:
 
 
 def hunt(mutations: Sequence[Mutation], seed: int, seconds: float, processes: int) -> Iterator[tuple[Mutation, Found]]:
-    """What random runs find of each fault. ``seconds``: at most for each fault."""
+    """What is found of each fault: by chance for half of the time, then in the first ways of small worlds.
+
+    ``seconds``: at most for each fault.
+    """
     with _pool(processes) as pool:
-        parts = [pool.submit(_part, seed, 1, seconds, mutation, 1) for mutation in mutations]
+        parts = [pool.submit(_hunted, seed, seconds / 2, mutation) for mutation in mutations]
         for mutation, part in zip(mutations, parts, strict=True):
             yield mutation, part.result()
+
+
+def _hunted(seed: int, seconds: float, mutation: Mutation) -> Found:
+    found = _part(seed, 1, seconds, mutation, 1)
+    if found.failures:
+        return found
+    in_worlds = _in_small_worlds(seconds, mutation)
+    return replace(found + in_worlds, seconds=found.seconds + in_worlds.seconds)
+
+
+def _in_small_worlds(seconds: float, mutation: Mutation) -> Found:
+    begun_at, tried = time.monotonic(), 0
+    worlds = [world for world in small_worlds(moves=0) if world.name.startswith(_HUNTED_IN)]
+    stories: tuple[str, ...] = ()
+    with ExploredServer() as server:
+        machine = Machine(Product(server.url, mutation=mutation))
+        for world in worlds:
+            tried += 1
+            failure = search(machine, world, seconds / len(worlds)).failure
+            if failure:
+                stories = (story(failure, f"in the small world {world.name}"),)
+                break
+        steps = machine.steps
+        machine.product.close()
+    return Found(0, tried, steps, time.monotonic() - begun_at, len(stories), stories)
 
 
 def _part(seed: int, stride: int, seconds: float, mutation: Mutation | None, most_failures: int) -> Found:
@@ -109,7 +142,7 @@ def _part(seed: int, stride: int, seconds: float, mutation: Mutation | None, mos
         spent, steps = time.monotonic() - begun_at, machines.steps
         stories = tuple(told(machines.of(failure.seed), failure) for failure in failures[:_TOLD])
         machines.close()
-        return Found(runs, steps, spent, len(failures), stories)
+        return Found(runs, 0, steps, spent, len(failures), stories)
 
 
 def told(machine: Machine, failure: Failure) -> str:

@@ -112,6 +112,13 @@ def _explained(event: Accepted, ledger: Ledger, journal: Mapping[str, str], now:
             raise Violation(f"{event.event_id} is {fate} for {cause}, and nothing of that kind happened")
         if not delivered:
             raise Violation(f"{event.event_id} is {fate}, and no answer to it was delivered")
+        asked = [
+            call.events.index(event.event_id)
+            for call in ledger.calls
+            if call.kind == "ask" and event.event_id in call.events
+        ]
+        if asked and (0 in asked) != (fate == "answered"):
+            raise Violation(f"{event.event_id} is {fate}, and was at place {asked[0]} of what was asked")
         return
     if cause is Cause.TOO_OLD and now - event.at > _VALID_MS:
         return

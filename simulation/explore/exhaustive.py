@@ -11,7 +11,7 @@ from simulation.explore.ledger import Violation
 from simulation.explore.likeness import state_of
 from simulation.explore.machine import Machine
 from simulation.explore.random_runs import Failure
-from simulation.explore.world import Choice, Scenario, World
+from simulation.explore.world import Budget, Choice, Scenario, World
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,8 @@ class _Search:
         self._scenario = scenario
         self._until = time.monotonic() + seconds
         self._seconds = seconds
-        self._seen: set[int] = set()
+        # Of each state the budgets with which it was seen, as far as none of them is within another.
+        self._seen: dict[int, list[Budget]] = {}
         self._way: list[Choice] = []
         self._steps = self._ends = self._deepest = 0
 
@@ -81,14 +82,21 @@ class _Search:
             self._way.append(choice)
             after = self._machine.take(world, choice)
             state = state_of(after, product.look())
-            if state in self._seen:
+            if not self._is_new(state, after.budget):
                 self._way.pop()
                 continue
-            self._seen.add(state)
             self._deepest = max(self._deepest, len(self._way))
             kept = product.redis.copy_keys()
             ways.append((after, kept, list(reversed(choices(self._scenario, after)))))
             fresh = not self._ended(after)
+        return True
+
+    def _is_new(self, state: int, budget: Budget) -> bool:
+        # Whatever may still happen with a budget may also happen with a larger one.
+        known = self._seen.setdefault(state, [])
+        if any(_is_within(budget, other) for other in known):
+            return False
+        known[:] = [other for other in known if not _is_within(other, budget)] + [budget]
         return True
 
     def _ended(self, world: World) -> bool:
@@ -98,3 +106,7 @@ class _Search:
         self._ends += 1
         ending.end(self._machine, world)
         return True
+
+
+def _is_within(budget: Budget, other: Budget) -> bool:
+    return all(own <= more for own, more in zip(budget, other, strict=True))

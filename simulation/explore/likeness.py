@@ -7,12 +7,12 @@ past is left out. Calls and fates are a part of the state, because the end is ju
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from simulation.explore.client import Command
 from simulation.explore.look import Look
-from simulation.explore.replay import Answered, Item
+from simulation.explore.replay import Answered, Item, Send
 from simulation.explore.world import Running, Worker, World
 from worker.store.conversations.journal import Entry
 
@@ -31,9 +31,10 @@ _LATE_MS = (0, -3_000, -300_000)
 
 
 def state_of(world: World, look: Look) -> int:
-    """The same number for states that are the same. Different states have the same number by chance only."""
+    """The same number for states that are the same but for the budget. Different states have it by chance only."""
     names = {_token_of(worker): "own" for worker in world.workers}
-    described = sorted(((repr(_worker(each, world)), each) for each in world.workers), key=lambda one: one[0])
+    keys = _keys(world)
+    described = sorted(((repr(_worker(each, world, keys)), each) for each in world.workers), key=lambda one: one[0])
     for place, (_, worker) in enumerate(described):
         names[_token_of(worker)] = f"@{place}"
     for place, packet in enumerate(world.late):
@@ -42,10 +43,17 @@ def state_of(world: World, look: Look) -> int:
     stored = _TOKEN.sub(lambda found: names.get(found[0], "past"), stored)
     late = [(packet.command.name, names.get(packet.token)) for packet in world.late]
     ledger = world.ledger
-    told = (ledger.calls, sorted(ledger.fates.items()), sorted(ledger.forgotten), sorted(ledger.trouble))
+    calls = [call._replace(key=keys.get(call.key, "")) for call in ledger.calls]
+    told = (calls, sorted(ledger.fates.items()), sorted(ledger.forgotten), sorted(ledger.trouble))
     marks = (sorted(ledger.dropped), sorted(ledger.ever), sorted(ledger.since))
     more = (marks, len(ledger.events), world.futile)
-    return hash((stored, tuple(text for text, _ in described), repr(late), repr(told), repr(more), world.budget))
+    return hash((stored, tuple(text for text, _ in described), repr(late), repr(told), repr(more)))
+
+
+def _keys(world: World) -> dict[str, str]:
+    # A key is made of the token of a turn, and only says which deliveries are the same.
+    used = [call.key for call in world.ledger.calls if call.key]
+    return {key: f"key {place}" for place, key in enumerate(dict.fromkeys(used))}
 
 
 def _token_of(worker: Worker) -> str:
@@ -102,7 +110,7 @@ def _later(by: int) -> int:
     return next((limit for limit in reversed(_LATE_MS) if by <= limit), 0)
 
 
-def _worker(worker: Worker, world: World) -> Any:
+def _worker(worker: Worker, world: World, keys: Mapping[str, str]) -> Any:
     if worker.beginning:
         lead, _, asked_at, step = worker.beginning
         before = sorted((stop, at < step) for (other, stop), at in world.ledger.since.items() if other == lead)
@@ -112,7 +120,9 @@ def _worker(worker: Worker, world: World) -> Any:
     turn = worker.turn
     came = turn.came
     request = came.request
-    wanted = (request.name, len(request.words)) if isinstance(request, Command) else request
+    wanted: Any = (request.name, len(request.words)) if isinstance(request, Command) else request
+    if isinstance(request, Send):
+        wanted = request._replace(key=keys.get(request.key, "new"))
     since = world.ledger.since
     own = [(stop, at) for (lead, stop), at in since.items() if lead == turn.lead]
     heeded = sorted((stop, at < turn.begun, at < turn.stored) for stop, at in own)

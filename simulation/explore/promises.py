@@ -46,6 +46,7 @@ def of_ask(world: World, turn: Running, name: str, request: Ask, *, late: bool) 
         if event_id in ledger.fates:
             raise Violation(f"the persona is asked for {event_id}, which has ended as {ledger.fates[event_id]}")
     _in_order(ledger, turn.lead, request.events)
+    _one_group(ledger, request)
     events = {event.event_id: event for event in ledger.events}
     if any(events[event_id].said == "stop" for event_id in request.events):
         raise Violation(f"the persona is asked to answer a STOP: {' '.join(request.events)}")
@@ -75,14 +76,22 @@ def of_begin(before: Look, now: int, lead: Conversation, token: str, granted: bo
         raise Violation(f"{token} holds {lead.name}, begins again and is not granted its turn")
 
 
-def of_script(before: Look, after: Look, now: int, turn: Running, script: str, answer: Any) -> None:
-    """A worker that has lost its lease changes nothing but the first answer; one that has ended its turn has let go."""
+def of_script(before: Look, after: Look, now: int, turn: Running, script: str, answer: Any, ttl_ms: int) -> None:
+    """A worker that has lost its lease changes nothing but the first answer; one that has ended its turn has let go.
+
+    A worker that may deliver has its whole lease (``ttl_ms``) from now on.
+    """
     name, said = turn.lead.name, str(answer[0] if isinstance(answer, list) else answer)
     if script not in _OF_HOLDERS:
         return
     state = before.conversations.get(name, {})
     if (state.get("owner"), state.get("fence")) == (turn.grant.token, str(turn.grant.fence)):
         _let_go(after, now, turn, script)
+        if (
+            said == "holder"
+            and int(after.conversations[name]["lease_until"]) <= int(state["lease_until"]) < now + ttl_ms
+        ):
+            raise Violation(f"{turn.grant.token} may deliver, and its lease is not renewed")
         return
     if said not in _OF_HOLDERS[script]:
         raise Violation(f"{turn.grant.token} has lost its lease, and {script} says {said}")
@@ -96,6 +105,10 @@ def _let_go(after: Look, now: int, turn: Running, script: str) -> None:
     if script in ("settle", "hold") and "owner" in after.conversations.get(name, {}):
         raise Violation(f"{script} of {token} has ended its turn, and {name} still has a holder")
     due = after.agenda.get(name, now) - now
+    waiting = after.inboxes.get(name, ())
+    said = [event_id for event_id in waiting if after.journals[event_id, name].get("kind") == "operator_message"]
+    if script == "hold" and said and said[0] != turn.grant.head.event_id and due > _RING_AGAIN_MS:
+        raise Violation(f"{token} holds {name} for {due} ms, and what a person says waits for it")
     # Outreach is rung for in its own way.
     if script == "settle" and _RING_AGAIN_MS < due < _FAR_MS:
         raise Violation(f"{token} has settled, and what {name} has left is looked at in {due} ms only")
@@ -167,6 +180,15 @@ def _alone(world: World, turn: Running, name: str) -> None:
 def _has_ended(turn: Running) -> bool:
     # In the store it has let go of its lease, and it makes no further call.
     return turn.unheard and isinstance(turn.came.request, Command) and turn.came.request.name in ("settle", "hold")
+
+
+def _one_group(ledger: Ledger, request: Ask) -> None:
+    kinds = {event.event_id: event.kind for event in ledger.events}
+    if len(request.events) > 1 and any(kinds[event_id] != "inbound_chat" for event_id in request.events):
+        raise Violation(f"{' '.join(request.events)} are asked together, and not all of them are chats")
+    for call in ledger.calls:
+        if call.kind == "ask" and call.acted and call.events[0] == request.events[0] and call.events != request.events:
+            raise Violation(f"{' '.join(call.events)} was asked, and {' '.join(request.events)} is asked in its place")
 
 
 def _in_order(ledger: Ledger, lead: Conversation, events: tuple[str, ...]) -> None:

@@ -54,7 +54,7 @@ VARIANTS: tuple[Mapping[str, Any], ...] = (
     {"personas": _personas(unknown={"delivery": "hold"}), "join": {"settle_seconds": 0, "max_events": 1}},
 )
 # In how much of its kinds of trouble, and of its acts, a run takes part.
-_SHARES = (0.0, 0.2, 0.5, 0.5)
+_SHARES = (0.0, 0.2, 0.5, 0.5, 0.5, 0.8)
 # Steps before the end of a run.
 _LONGEST = 100
 

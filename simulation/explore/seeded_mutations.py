@@ -302,4 +302,62 @@ _DOOR = (
     ),
 )
 
-MANY = (*THREE, *_BEGIN, *_ANSWER, *_END, *_DOOR)
+# Further ones, which the tests of the scripts find as well.
+_MORE = (
+    Mutation(
+        "begin",
+        "if index > 1 and (fields[1] == 'no' or size",
+        "if index > 1 and (size",
+        "what is no chat is asked together with chats",
+    ),
+    Mutation(
+        "record",
+        "learned[5], learned[6] = 'reply_id', at .. ' ' .. id",
+        "local _ = 0",
+        "a stored answer has no name of its own",
+    ),
+    Mutation(
+        "record",
+        "first_write('HSET', conversation, 'lease_until', lease_until)",
+        "",
+        "a stored answer does not renew the lease",
+    ),
+    Mutation(
+        "settle",
+        "local own = (index > 1 and fate == 'answered') and 'joined' or fate",
+        "local own = fate",
+        "what was joined counts as answered",
+    ),
+    Mutation(
+        "settle",
+        "  learn('group', group_aside)\n",
+        "",
+        "a word of a person makes another group of what was asked",
+    ),
+    Mutation(
+        "hold",
+        "elseif not step[2] and not step[3] and not step[4] then",
+        "else",
+        "what may have been asked is asked again with more events",
+    ),
+    Mutation(
+        "hold",
+        "redis.call('HSET', journal, 'step', step[2] and 'replied' or 'waiting')",
+        "",
+        "a call that was refused counts as one without an answer",
+    ),
+    Mutation(
+        "forget",
+        "count_out(opted_out, name, string.match(kept or '', '^%l+'), nil)",
+        "",
+        "a forgotten lead is still counted as opted out",
+    ),
+    Mutation(
+        "forget",
+        "redis.call('HDEL', taken_over, name)",
+        "",
+        "a forgotten conversation stays in the list of takeovers",
+    ),
+)
+
+MANY = (*THREE, *_BEGIN, *_ANSWER, *_END, *_DOOR, *_MORE)

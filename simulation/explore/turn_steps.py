@@ -31,6 +31,8 @@ def begin(product: Product, world: World, worker: Worker, lead: Conversation, fa
     before = product.look()
     granted = product.store.steps.begin(lead, token)
     promises.of_begin(before, world.now, lead, token, isinstance(granted, Grant))
+    if isinstance(granted, Grant) and any(other.turn and other.turn.lead == lead for other in world.workers):
+        world = in_trouble(world, lead)
     if fault == TWICE and product.redis.last is not None:
         world = replace(world, late=(*world.late, Packet(product.redis.last, worker.name, lead, token)))
     if fault == LOST:
@@ -39,8 +41,6 @@ def begin(product: Product, world: World, worker: Worker, lead: Conversation, fa
     if not isinstance(granted, Grant):
         return replace(_put(world, after), futile=(*world.futile, lead))
     world = promises.of_grant(world, granted, repeated=worker.beginning is not None)
-    if any(other.turn and other.turn.lead == lead for other in world.workers):
-        world = in_trouble(world, lead)
     if before.conversations.get(lead.name, {}).get("owner") != token:
         # The begin that was not heard was refused.
         step = world.ledger.step
@@ -86,7 +86,7 @@ def script(product: Product, world: World, worker: Worker, fault: str) -> World:
     assert isinstance(command, Command), "calls have a step of their own"
     before = product.look()
     answer = product.run(command)
-    promises.of_script(before, product.look(), world.now, turn, command.name, answer)
+    promises.of_script(before, product.look(), world.now, turn, command.name, answer, product.ttl_ms)
     if fault == LOST:
         return _put(world, replace(worker, turn=replace(turn, unheard=True)))
     if fault == TWICE:
@@ -104,7 +104,7 @@ def renew(product: Product, world: World, worker: Worker) -> World:
     turn = worker.turn
     before = product.look()
     lost = bool(product.store.steps.renew([turn.grant]))
-    promises.of_script(before, product.look(), world.now, turn, "renew", "lost" if lost else "renewed")
+    promises.of_script(before, product.look(), world.now, turn, "renew", "lost" if lost else "renewed", product.ttl_ms)
     history = (*turn.history, Renewed(lost, world.passed))
     ttl_ms = product.ttl_ms
     valid = turn.came.valid_until if lost else max(turn.came.valid_until, world.passed + ttl_ms)
