@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PEERS := $(VENV)/.peers
+MUTATOR := $(VENV)/.mutator
 COMPILE = $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate \
 	--custom-compile-command "make lock"
 ARGS ?=
@@ -15,7 +16,7 @@ BESIDE = --numprocesses auto --maxprocesses 4 --dist worksteal
 IN_PAIRS = --numprocesses 2 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run web console flower secrets test test-all coverage check docs client bench chaos explore soak lock clean
+.PHONY: help demo run web console flower secrets test test-all coverage check docs client bench chaos explore mutants soak lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -74,6 +75,9 @@ chaos: $(READY) ## kill, freeze, cut and refuse everything for about 3 min; exit
 explore: $(READY) ## take the real scripts and turns through steps by chance for a minute; exit 0 when every promise held (ARGS='--seed 2')
 	@$(BIN)/python -m simulation.explore $(ARGS)
 
+mutants: $(READY) $(MUTATOR) ## change lines of the core, one at a time, and see whether tests fail; goes on where it was stopped (ARGS='--seconds 3600')
+	@$(BIN)/python -m simulation.mutants $(ARGS)
+
 soak: $(READY) ## the same with 100 000 messages, about 10 min; the figures of docs/ledger.md
 	@$(BIN)/python -m simulation.chaos --seed 20261121 --messages 100000 --conversations 2500 --minutes 8.5 \
 		--outage-seconds 75 $(ARGS)
@@ -85,6 +89,7 @@ lock: $(READY) ## compile requirements/*.txt from pyproject.toml
 		-o requirements/dev.txt
 	@$(COMPILE) --group oracles --no-deps -o requirements/oracles.txt
 	@$(COMPILE) --group bench -c requirements/dev.txt -o requirements/bench.txt
+	@$(COMPILE) --group mutants -c requirements/dev.txt -o requirements/mutants.txt
 
 clean: ## remove the virtual environment and all caches
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .cache dist build *.egg-info
@@ -104,4 +109,9 @@ $(READY): requirements/dev.txt requirements/oracles.txt
 # What Parley is compared with: nothing else needs it.
 $(PEERS): requirements/bench.txt | $(READY)
 	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/bench.txt
+	@touch $@
+
+# What makes mutants: nothing else needs it.
+$(MUTATOR): requirements/mutants.txt | $(READY)
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/mutants.txt
 	@touch $@
