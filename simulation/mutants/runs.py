@@ -26,6 +26,8 @@ def run(tree: Path, words: Sequence[str], seconds: float, env: Mapping[str, str]
     """Run ``python WORDS`` in the copy. What it has started ends with it."""
     variables = {
         **{name: value for name, value in os.environ.items() if not name.startswith(("PARLEY_", "PYTEST_"))},
+        # Compiled code is kept also where the environment says otherwise: most of a trial is its start.
+        "PYTHONDONTWRITEBYTECODE": "",
         "PYTHONPATH": f"{tree}{os.pathsep}{tree / 'clients/python'}",
         **(env or {}),
     }

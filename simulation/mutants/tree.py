@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import tempfile
@@ -15,6 +16,8 @@ ROOT = Path(__file__).parents[2]
 # What a machine has of its own: no secrets, no caches, no environment.
 _OWN = (".git", ".venv", ".cache", "*_cache", "__pycache__", ".hypothesis", ".env", "personas.toml", "secrets")
 _OUTPUTS = ("build", "dist", "*.egg-info", "*.rdb", "appendonlydir", "celerybeat-schedule*", "flower.db*")
+
+_SECONDS = itertools.count(1)
 
 
 @contextmanager
@@ -32,8 +35,8 @@ def changed(tree: Path, mutant: Mutant) -> Iterator[None]:
     path = tree / mutant.file
     text, known = path.read_text(encoding="utf-8"), path.stat()
     path.write_text(mutant.of(text), encoding="utf-8")
-    # Compiled code is known by second and length: those of a mutant may be those of its original.
-    os.utime(path, ns=(known.st_atime_ns, known.st_mtime_ns + 2_000_000_000))
+    # Compiled code is known by second and length: each mutant gets a second of its own.
+    os.utime(path, ns=(known.st_atime_ns, known.st_mtime_ns + next(_SECONDS) * 1_000_000_000))
     try:
         yield
     finally:

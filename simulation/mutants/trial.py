@@ -77,7 +77,7 @@ class Trials:
         if not tests:
             return Ran(_NONE_CHOSEN, "", 0.0)
         words = ["-m", "pytest", "-x", "-q", "--tb=no", "-rfE", "-p", "no:cacheprovider", "@chosen-tests"]
-        return run(self._tree, words, self._limits.test_seconds, {"PYTHONDONTWRITEBYTECODE": "1", "COLUMNS": "1000"})
+        return run(self._tree, words, self._limits.test_seconds, {"COLUMNS": "1000"})
 
     def _ends(self, tests: Sequence[str]) -> bool:
         ran = self._ask(tests)
@@ -86,7 +86,7 @@ class Trials:
     def _explore(self) -> Ran:
         seconds = self._limits.explore_seconds
         words = ["-m", "simulation.explore", "--seed", "1", "--processes", "1", "--seconds", str(seconds)]
-        return run(self._tree, words, 4 * seconds + 60, {"PYTHONDONTWRITEBYTECODE": "1"})
+        return run(self._tree, words, 4 * seconds + 60)
 
 
 def is_explored(mutant: Mutant) -> bool:
