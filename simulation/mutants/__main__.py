@@ -14,7 +14,8 @@ from simulation.mutants.results import Results
 from simulation.mutants.tree import ROOT, copied
 from simulation.mutants.trial import Limits, Trials
 
-KEPT = ROOT / ".cache" / "mutants"
+# Not in .cache: `make docs` empties that.
+KEPT = ROOT / ".mutants"
 
 
 def main() -> int:

@@ -14,7 +14,18 @@ from simulation.mutants.mutant import Mutant
 
 ROOT = Path(__file__).parents[2]
 # What a machine has of its own: no secrets, no caches, no environment.
-_OWN = (".git", ".venv", ".cache", "*_cache", "__pycache__", ".hypothesis", ".env", "personas.toml", "secrets")
+_OWN = (
+    ".git",
+    ".venv",
+    ".cache",
+    ".mutants",
+    "*_cache",
+    "__pycache__",
+    ".hypothesis",
+    ".env",
+    "personas.toml",
+    "secrets",
+)
 _OUTPUTS = ("build", "dist", "*.egg-info", "*.rdb", "appendonlydir", "celerybeat-schedule*", "flower.db*")
 
 _SECONDS = itertools.count(1)
