@@ -21,6 +21,9 @@ KEPT = ROOT / ".mutants"
 def main() -> int:
     """Read the command line, try what was not tried, say what is known."""
     options = _options()
+    if options.unreached:
+        print(*record.unreached(record.up_to_date(KEPT / "record.json", ROOT, _say), ROOT), sep="\n")
+        return 0
     entries, results = equivalent.table(), Results(KEPT / "results.jsonl")
     chosen = _chosen(options)
     if not options.survivors:
@@ -66,6 +69,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=float("inf"), help="stop then; the next run goes on")
     parser.add_argument("--again", action="store_true", help="try those that survived again: there are new tests")
     parser.add_argument("--survivors", action="store_true", help="try nothing; say what is known")
+    parser.add_argument("--unreached", action="store_true", help="only say which pieces of the scripts no test reaches")
     parser.add_argument("--explore-seconds", type=float, default=20.0, help="bound of the exploration (20); 0 = none")
     parser.add_argument("--goal", type=float, default=97.0, help="end with 1 below so many percent (97)")
     return parser.parse_args()

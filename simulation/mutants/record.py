@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from simulation.mutants import marks, recording
-from simulation.mutants.lua_text import lines_of, mark_of
+from simulation.mutants.lua_text import lines_of, mark_of, marked_lines
 from simulation.mutants.mutant import Mutant, digest
 from simulation.mutants.runs import run
 from simulation.mutants.tree import copied
@@ -50,6 +50,18 @@ class Record:
         if not exact or self.sources.get(mutant.file) != mutant.source:
             exact = list(all_of_file)
         return sorted(exact, key=lambda name: (_is_of_another(name, mutant), self.tests[name].seconds, name))
+
+
+def unreached(record: Record, root: Path) -> list[str]:
+    """The pieces of the Lua scripts of the project that no recorded test reaches: ``file:line: its first line``."""
+    reached = {(file, line) for test in record.tests.values() for file, lines in test.lines.items() for line in lines}
+    return [
+        f"{file}:{line.number}: {line.text.strip()}"
+        for path in sorted((root / LUA).rglob("*.lua"))
+        for file in [path.relative_to(root).as_posix()]
+        for line in marked_lines(lines_of(path.read_text(encoding="utf-8")), library="/lib/" in file)
+        if (file, line.number) not in reached
+    ]
 
 
 def _is_lua(mutant: Mutant) -> bool:

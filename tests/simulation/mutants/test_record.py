@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from simulation.mutants.mutant import Mutant, digest
-from simulation.mutants.record import Reached, Record
+from simulation.mutants.record import LUA, Reached, Record, unreached
 
 FILE, CODE = "worker/domain/small.py", "LIMIT = 3\ndef f():\n    return LIMIT\n"
 RECORD = Record(
@@ -31,3 +31,11 @@ RECORD = Record(
 def test_tests_are_chosen_by_what_they_reach(line, source, names):
     mutant = Mutant(FILE, line, "changed", "", "", digest(source))
     assert [name.partition("::")[2] for name in RECORD.reaching(mutant, source)] == names
+
+
+def test_pieces_of_a_script_that_no_test_reaches_are_named(tmp_path):
+    path = tmp_path / LUA / "a.lua"
+    path.parent.mkdir(parents=True)
+    path.write_text("local x = 1\nif x == 2 then\n  x = 3\nend\nreturn x\n", encoding="utf-8")
+    record = Record(tests={"tests/test_a.py::test_a": Reached(0.1, {f"{LUA}/a.lua": [1, 5]})})
+    assert unreached(record, tmp_path) == [f"{LUA}/a.lua:3: x = 3"]
