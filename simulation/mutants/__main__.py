@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from collections.abc import Sequence
 from fnmatch import fnmatch
+from typing import NoReturn
 
 from simulation.mutants import campaign, choice, equivalent, record
 from simulation.mutants.mutant import Mutant
@@ -21,6 +23,8 @@ KEPT = ROOT / ".mutants"
 def main() -> int:
     """Read the command line, try what was not tried, say what is known."""
     options = _options()
+    # The copy of the project goes also when the run is ended from outside.
+    signal.signal(signal.SIGTERM, _end)
     if options.unreached:
         print(*record.unreached(record.up_to_date(KEPT / "record.json", ROOT, _say), ROOT), sep="\n")
         return 0
@@ -52,6 +56,10 @@ def _try(chosen: Sequence[Mutant], results: Results, options: argparse.Namespace
     with copied() as tree:
         trials = Trials(tree, tests, Limits(explore_seconds=options.explore_seconds))
         campaign.try_all(left, trials, results, options.seconds, _say)
+
+
+def _end(*_: object) -> NoReturn:
+    sys.exit("ended; the next run goes on")
 
 
 def _say(text: str) -> None:

@@ -50,6 +50,13 @@ def test_nobody_tries_a_gate_that_nobody_waits_for(store):
     assert store.redis.llen("turns") == 0
 
 
+def test_a_try_of_a_gate_that_is_open_by_now_is_dropped(store):
+    errands = store.keys.home("ava").errands
+    store.redis.zadd(errands, {"probe circuit ava": 1})
+    assert Errands(store).run() == 0
+    assert store.redis.exists(errands) == 0
+
+
 @pytest.mark.parametrize(
     ("errand", "part", "step"),
     [

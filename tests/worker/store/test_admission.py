@@ -89,6 +89,23 @@ def test_the_place_of_a_dead_process_comes_back_with_its_lease(bounded, held):
     assert ask(store, 1) == 0.0
 
 
+def test_a_process_looks_when_the_next_place_ends_as_long_as_a_lead_waits_in_line(bounded, held):
+    """The process that has the place may crash: then nothing else wakes the lead."""
+    store = bounded(calls_at_once=1)
+    errands, running = store.keys.home("ava").errands, store.keys.persona("ava").running
+    ask(store, 0)
+    store.places.renew([("ava", "t0")])
+    assert not store.redis.exists(errands), "no lead waits"
+    held(store, 1)
+    assert store.redis.zscore(errands, "places calls ava") == store.redis.zscore(running, "t0")
+    # Now the place is kept for @1: should it not come, the next look is at the end of that time.
+    store.places.release(lead(0), "t0")
+    assert store.redis.zscore(errands, "places calls ava") == store.redis.zscore(running, f"for {lead(1).name}")
+    assert ask(store, 1) == 0.0
+    store.places.release(lead(1), "t1")
+    assert not store.redis.exists(errands), "no lead waits any more"
+
+
 def test_a_call_longer_than_its_lease_keeps_its_place_as_long_as_it_is_renewed(bounded):
     store = bounded(calls_at_once=1)
     ask(store, 0)

@@ -294,3 +294,17 @@ def test_a_lead_who_is_forgotten_is_in_no_notice_and_begins_anew_above(store, ch
     store.inbox.accept(chat(event_id="e4"))
     turn()
     assert store.notices.read(page.cursor).notices[0].sequence > last.sequence + 2
+
+
+def test_a_lead_who_is_forgotten_with_a_count_ahead_of_the_clock_begins_again_above_it(store, chat, turn):
+    """The count of a new conversation begins with the time: a clock that was set back must not bring a number twice."""
+    store.inbox.accept(chat(event_id="e1"))
+    turn()
+    conversation = store.keys.of(LEAD).conversation(LEAD)
+    last = store.notices.read().notices[-1].sequence + 3_600_000
+    store.redis.hset(conversation, "noticed", last)
+    store.forgetting.forget(LEAD, store.forgetting.traces(LEAD))
+    cursor = store.notices.end()
+    store.inbox.accept(chat(event_id="e2"))
+    turn()
+    assert store.notices.read(cursor).notices[0].sequence > last

@@ -8,6 +8,8 @@ import time
 import pytest
 from redis.exceptions import ResponseError
 
+from worker.domain.conversation import Conversation
+
 
 def make_due(store):
     for shard in store.keys.shards:
@@ -89,6 +91,15 @@ def test_an_entry_without_work_is_taken_off(store, conversation):
     store.redis.zadd(agenda, {conversation.name: 1})
     assert store.agenda.claim_due() == []
     assert store.redis.zcard(agenda) == 0
+
+
+def test_an_entry_without_work_of_an_unknown_persona_is_taken_off_and_not_parked(store):
+    stranger = Conversation("zoe", "@lead")
+    agenda = store.keys.of(stranger).agenda
+    store.redis.zadd(agenda, {stranger.name: 1})
+    assert store.agenda.claim_due() == []
+    assert store.redis.zcard(agenda) == 0
+    assert not [key for key in store.redis.keys("*") if "zoe" in key]
 
 
 def test_a_running_turn_is_due_when_its_lease_runs_out(store, chat, begin, conversation):

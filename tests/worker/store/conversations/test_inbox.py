@@ -131,3 +131,16 @@ def test_a_message_of_a_conversation_that_is_busy_moves_nothing(
     store.inbox.accept(chat())
     assert due() == before == int(state()["hold_until" if busy == "held" else "lease_until"])
     assert store.redis.llen("turns") == 0
+
+
+def test_behind_an_event_that_joins_nothing_the_agenda_stays_as_it_is(make_store, chat, event_of, conversation):
+    """The trigger in front has been rung for: its turn takes what waits behind it."""
+    store = make_store(join={"settle_seconds": 5, "settle_limit_seconds": 9, "max_events": 5})
+    agenda = store.keys.of(conversation).agenda
+    store.inbox.accept(event_of("event_trigger"))
+    before = store.redis.zscore(agenda, conversation.name)
+    store.redis.delete("turns")
+    receipt = store.inbox.accept(chat())
+    assert (receipt.status, receipt.position) == ("accepted", 2)
+    assert store.redis.zscore(agenda, conversation.name) == before
+    assert store.redis.llen("turns") == 0

@@ -477,3 +477,17 @@ def test_nobody_waits_for_a_holder_that_has_just_died_or_cannot_have_anything_an
     begin()
     let_lease_have_run_out(seconds)
     begin()
+
+
+def test_a_message_that_may_be_joined_is_waited_for_behind_a_turn_that_ends(make_store, chat, conversation):
+    store = make_store(join={"settle_seconds": 5, "settle_limit_seconds": 9, "max_events": 1})
+    store.inbox.accept(chat(event_id="a"))
+    grant = store.steps.begin(conversation, "t")
+    assert isinstance(grant, Grant)
+    store.inbox.accept(chat(event_id="b"))
+    store.redis.delete("turns")
+    assert store.steps.settle(grant, "answered").status == "settled"
+    keys = store.keys.of(conversation)
+    accepted_at = int(store.redis.hget(keys.journal(conversation, "b"), "accepted_at"))
+    assert store.redis.zscore(keys.agenda, conversation.name) == accepted_at + 5000
+    assert store.redis.llen("turns") == 0

@@ -48,6 +48,13 @@ def test_without_a_ramp_nothing_waits_and_nothing_is_kept(make_ramp):
     assert not store.redis.keys("parley:*")
 
 
+def test_a_persona_without_a_ramp_whose_outreach_was_opened_again_waits_for_nothing(make_ramp):
+    store = make_ramp()
+    store.personas.open_gate("ava", "outreach")
+    assert [ask(store, number) for number in range(3)] == [0.0] * 3
+    assert store.redis.hkeys(store.keys.persona("ava").ramp) == ["resumed_at"]
+
+
 def test_moments_are_handed_out_in_order_one_interval_apart(make_ramp):
     store = make_ramp(openers_per_hour=60, jitter=0)
     waits = [ask(store, number) for number in range(10)]

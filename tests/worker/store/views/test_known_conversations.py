@@ -277,3 +277,17 @@ def test_a_page_costs_two_looks_at_a_shard_however_many_conversations_there_are(
     assert len(store.known.page(**wanted).rows) == 50
     # The index of each shard, those that have more than their share again, and the rows.
     assert runs() - before <= 2.5 * len(store.keys.shards)
+
+
+def test_a_search_goes_on_behind_as_many_names_as_are_looked_at_in_one_go(make_store):
+    store = make_store(agenda={"shards": 1})
+    conversations = store.keys.shards[0].conversations
+    store.redis.zadd(conversations, {f"bea:@{number}": 10_000 + number for number in range(4500)})
+    store.redis.zadd(conversations, {"ava:@old": 1, "ava:@older": 0})
+    after, found = None, []
+    while True:
+        page = store.known.page(persona="ava", after=after)
+        found += [row.conversation.target for row in page.rows]
+        if (after := page.next) is None:
+            break
+    assert found == ["@old", "@older"]
