@@ -32,3 +32,16 @@ def test_in_a_conversation_of_an_older_release_the_order_begins_with_the_time(st
     assert store.operator_messages.say(conversation, "kim", "hello", event_id="x").status == "accepted"
     said = store.redis.hmget(keys.journal(conversation, "x"), "seq", "accepted_at")
     assert said[0] == said[1] == store.redis.hget(keys.conversation(conversation), "seq")
+
+
+@pytest.mark.parametrize(("later_ms", "wrote"), [(-1, False), (0, True), (1, True)])
+def test_whether_the_lead_wrote_after_an_event_of_an_older_release_goes_by_the_times(
+    later_ms, wrote, store, event_of, begin, conversation, journal
+):
+    """Within one millisecond the lead counts as the later one: then the opener only gives way."""
+    store.inbox.accept(event_of("ai_opener", event_id="opener"))
+    keys = store.keys.of(conversation)
+    store.redis.hdel(keys.journal(conversation, "opener"), "seq")
+    accepted_at = int(journal("opener")["accepted_at"])
+    store.redis.hset(keys.conversation(conversation), "last_inbound", accepted_at + later_ms)
+    assert begin().lead_wrote == wrote

@@ -144,3 +144,9 @@ def test_behind_an_event_that_joins_nothing_the_agenda_stays_as_it_is(make_store
     assert (receipt.status, receipt.position) == ("accepted", 2)
     assert store.redis.zscore(agenda, conversation.name) == before
     assert store.redis.llen("turns") == 0
+
+
+def test_outreach_that_waits_behind_outreach_has_its_place_in_line(make_store, event_of, conversation):
+    store = make_store(join={"settle_seconds": 5, "settle_limit_seconds": 9, "max_events": 5})
+    receipts = [store.inbox.accept(event_of("ai_opener")) for _ in range(3)]
+    assert [(receipt.status, receipt.position) for receipt in receipts] == [("accepted", at) for at in (1, 2, 3)]
