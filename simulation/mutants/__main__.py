@@ -68,7 +68,7 @@ def _say(text: str) -> None:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m simulation.mutants", description=__doc__)
-    parser.add_argument("--sample", type=int, default=240, help="how many mutants (240), half of them Lua")
+    parser.add_argument("--sample", type=int, default=200, help="how many mutants (200), half of them Lua")
     parser.add_argument("--seed", type=int, default=1, help="which ones (1)")
     parser.add_argument(
         "--all", action="store_true", help="all mutants instead of a sample: thousands, for some nights"

@@ -15,6 +15,7 @@ from worker.domain.events import AiOpener
 from worker.domain.refusals import Refused
 from worker.pipeline.producer import Producer
 from worker.store import StoreError, StoreFull
+from worker.store.conversations.fair_room import share
 from worker.store.conversations.turn_steps import NotNow
 from worker.store.personas.gates import owner_of
 from worker.store.personas.places import Admission
@@ -94,6 +95,21 @@ def test_what_brings_new_work_is_refused_and_changes_nothing(
     fill("0")
     assert store.inbox.accept(chat(event_id="new")).status == "accepted"
     assert not isinstance(store.steps.begin(conversation, "token"), NotNow)
+
+
+def test_a_store_that_fills_up_during_a_tick_rings_for_no_outreach(store, event_of, fill, everything, monkeypatch):
+    store.inbox.accept(event_of("ai_opener"))
+    before = []
+
+    def filled(*rooms):
+        fill()
+        before.append(everything())
+        return share(*rooms)
+
+    monkeypatch.setattr("worker.store.conversations.agenda.share", filled)
+    with pytest.raises(StoreFull):
+        store.agenda.claim_due()
+    assert [everything()] == before
 
 
 def test_a_refused_event_is_neither_accepted_nor_a_refusal_to_be_kept(store, chat, make_settings, fill):

@@ -120,6 +120,26 @@ def test_it_is_delivered_during_the_takeover_and_what_the_lead_wrote_waits(
     assert balance(store) == [(0, 2)]
 
 
+def test_it_brings_its_conversation_to_the_front_of_the_list(store, accept, claim, say, conversation):
+    accept("a")
+    conversations = store.keys.of(conversation).conversations
+    store.redis.zadd(conversations, {conversation.name: 1})
+    claim()
+    say("x")
+    assert store.redis.zscore(conversations, conversation.name) > 1
+
+
+def test_when_all_is_said_no_turn_looks_for_more_of_it(store, accept, claim, say, deliver, state):
+    accept("a")
+    claim()
+    say("x")
+    say("y")
+    deliver()
+    assert "operator_words" in state()
+    deliver()
+    assert "operator_words" not in state()
+
+
 def test_it_rings_at_once(store, accept, claim, say, due):
     accept("a")
     claim()
@@ -333,17 +353,18 @@ def test_a_dead_one_is_replayed_before_a_group_that_was_asked(store, accept, cla
     assert [entry.event_id for entry in begin().entries] == ["a", "b"]
 
 
+@pytest.mark.parametrize("group", [["a"], ["a", "b"]], ids=["of one", "of two"])
 def test_no_dead_event_comes_between_what_is_said_and_a_group_that_was_asked(
-    store, accept, claim, say, begin, inbox, conversation
+    group, store, accept, claim, say, begin, inbox, conversation
 ):
     accept("d")
     store.steps.settle(begin(), "dead", Cause.PERSONA_REFUSED)
-    accept("a", "b")
+    accept(*group)
     store.steps.hold(begin(), 600, Cause.PERSONA_UNKNOWN, unknown=True)
     claim()
     say("x")
     assert store.dead_letters.replay(conversation, "d", "place").status == "later_asked"
-    assert inbox() == ["x", "a", "b"]
+    assert inbox() == ["x", *group]
 
 
 def test_a_dead_event_of_the_lead_finds_its_place_behind_what_is_said(
