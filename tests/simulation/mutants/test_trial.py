@@ -1,4 +1,4 @@
-"""Trials in a small project: what a test notices is killed, what nobody looks at survives, and the project stays."""
+"""Trials in a small project: what a test notices is killed, what no test looks at survives, and the project stays."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from simulation.mutants.results import Outcome, Results
 from simulation.mutants.tree import copied
 from simulation.mutants.trial import Limits, Trials
 
-FILE, TEST = "worker/domain/small.py", "tests/test_small.py::test_it_adds"
+FILE, TEST = "worker/pipeline/small.py", "tests/test_small.py::test_it_adds"
 CODE = """def added(a, b):
     total = a + b
     unused = a * 2
     while total < 0: total = 0
     return total
 """
-TESTS = """from worker.domain.small import added
+TESTS = """from worker.pipeline.small import added
 
 
 def test_it_adds():
@@ -47,7 +47,7 @@ def project(tmp_path: Path) -> Path:
         "tests/test_small.py": TESTS,
         ".env": "SECRET=1",
         "worker/__init__.py": "",
-        "worker/domain/__init__.py": "",
+        "worker/pipeline/__init__.py": "",
     }
     for name, text in files.items():
         path = tmp_path / "project" / name
@@ -86,6 +86,16 @@ def test_tests_that_do_not_end_with_the_change_and_end_without_it_notice_it(proj
     trials = Trials(project, record, Limits(test_seconds=8, explore_seconds=0))
     # On a machine that is too busy to run one test in that time nothing is said of the mutant.
     assert trials.of(ENDLESS).outcome in (Outcome.TIMED_OUT, Outcome.UNCLEAR)
+
+
+def test_what_the_tests_miss_may_break_a_promise_of_the_exploration(project, record):
+    explore = project / "simulation/explore/__main__.py"
+    explore.parent.mkdir(parents=True)
+    explore.write_text("print('     BROKEN: an answer is lost')\nraise SystemExit(1)\n", encoding="utf-8")
+    for folder in (explore.parent, explore.parent.parent):
+        (folder / "__init__.py").touch()
+    found = Trials(project, record, Limits(test_seconds=60, explore_seconds=1)).of(HARMLESS)
+    assert (found.outcome, found.by) == (Outcome.EXPLORED, "an answer is lost")
 
 
 def test_a_run_that_was_ended_goes_on_with_what_was_not_tried(trials, results, tmp_path):

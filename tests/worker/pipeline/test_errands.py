@@ -41,6 +41,7 @@ def test_a_closed_gate_is_tried_by_one_who_waits(store, make_settings, someone_w
     Upkeep(store, make_settings()).look()
     assert store.redis.llen("turns") == 1
     assert Errands(store).run() == 0, "the next try is due after its interval"
+    assert store.agenda.claim_due() == [], "the one that tries has time to answer its doorbell"
 
 
 def test_nobody_tries_a_gate_that_nobody_waits_for(store):

@@ -97,6 +97,15 @@ def test_what_is_written_for_all_personas_is_in_the_lead_s_shard_only(shared):
     assert shared.consents.of_lead("@lead") is None
 
 
+def test_what_an_erased_lead_says_again_takes_the_place_of_what_is_kept_without_the_name(shared, chat, conversation):
+    shared.inbox.accept(chat("stop"))
+    shared.forgetting.forget(conversation, shared.forgetting.traces(conversation))
+    assert shared.consents.of_lead("@lead").by == "erased"
+    assert shared.consents.write(Conversation("*", "@lead"), "in", "kim") == "done"
+    assert shared.consents.write(Conversation("*", "@lead"), "none", "kim") == "done"
+    assert shared.consents.of_lead("@lead") is None
+
+
 def test_with_another_key_an_erased_lead_is_not_recognised(make_store, store, chat, conversation):
     ours = make_store(consent={"hash_key": "a key of sixteen"})
     ours.inbox.accept(chat("stop"))
