@@ -71,6 +71,14 @@ def test_a_letter_that_is_kept_is_recognised_when_no_further_one_is(store):
     assert refuse(store, "m0", payload='"0"') == ""
 
 
+def test_a_letter_that_was_dealt_with_makes_room_for_one_of_another_conversation(store):
+    for number in range(5):
+        refuse(store, "m", Conversation("ava", f"@{number}"))
+    assert refuse(store, "m", Conversation("ava", "@next")) is None
+    store.dead_letters.replay(Conversation("ava", "@0"), "m", "discard")
+    assert refuse(store, "m", Conversation("ava", "@next")) == "m"
+
+
 @pytest.mark.parametrize("how", ["discarded", "sent again", "replayed", "forgotten", "expired"])
 def test_a_letter_that_was_dealt_with_makes_room(store, chat, how):
     for number in range(4):

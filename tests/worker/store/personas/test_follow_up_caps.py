@@ -53,6 +53,15 @@ def test_a_touch_is_counted_once_however_often_it_is_asked_for(make_capped):
     assert set(held_back(store, touches(4))) == {"ava:@3"}
 
 
+def test_what_a_day_has_counted_expires(make_capped):
+    store = make_capped(per_day=3, per_hour=60, per_day_in_all=5)
+    before = set(store.redis.keys("parley:*"))
+    held_back(store, touches(3))
+    kept = {key for key in set(store.redis.keys("parley:*")) - before if not key.endswith(":clock")}
+    assert len(kept) == 4, "the day of the persona and that of all, the moments of the persona and the next free one"
+    assert all(store.redis.pttl(key) > 0 for key in kept)
+
+
 def test_personas_have_caps_of_their_own_and_one_in_all(make_capped):
     store = make_capped(per_day=3, per_day_in_all=5)
     assert len(held_back(store, touches(3) + touches(3, "bea"))) == 1
