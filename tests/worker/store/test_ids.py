@@ -85,6 +85,21 @@ def test_an_own_event_that_the_release_before_accepted_is_a_duplicate(store, pro
     assert inbox() == ["m#2"]
 
 
+@pytest.mark.parametrize("attached", [[], IMAGES[:1]], ids=["words", "words and an image"])
+@pytest.mark.parametrize("first", ["message", "own"])
+def test_an_own_event_and_an_image_of_which_the_release_before_accepted_one_are_two(
+    first, attached, store, producer, message, chat, inbox, conversation
+):
+    """It wrote down less: an image that came with others brings no words, and an event of a producer does."""
+    own = chat("my own", event_id="m#2", attachments=attached)
+    before, after = (message, own) if first == "message" else (own, message)
+    producer.enqueue(before)
+    for event_id in inbox():
+        store.redis.hdel(store.keys.of(conversation).journal(conversation, event_id), "derived_from")
+    assert producer.enqueue(after).status == "accepted"
+    assert len(inbox()) == 3
+
+
 def test_a_hand_back_keeps_no_stranger_with_the_newest_message(store, producer, chat, claim, inbox, conversation):
     producer.enqueue(chat("first", event_id="m"))
     claim()

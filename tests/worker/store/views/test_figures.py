@@ -63,6 +63,13 @@ def test_each_conversation_has_the_reason_it_waits_for(store, chat, begin, conve
     assert rows_of(store) == {("ava", "turn"): (1, 1), ("ava", "hold"): (1, 1), ("ava", "worker"): (2, 2)}
 
 
+def test_an_opener_whose_lead_has_written_since_waits_for_a_worker_and_not_for_outreach(store, chat, event_of):
+    store.inbox.accept(event_of("ai_opener"))
+    assert rows_of(store) == {("ava", "outreach"): (1, 1)}
+    store.inbox.accept(chat())
+    assert rows_of(store) == {("ava", "worker"): (1, 2)}
+
+
 def test_a_closed_gate_is_a_reason_and_is_told(store, fill):
     fill(2)
     store.personas.pause("ava", "rotation")
