@@ -269,3 +269,11 @@ def test_an_opener_whose_turn_runs_is_not_rung_for(store, event_of, begin):
     store.inbox.accept(event_of("ai_opener"))
     begin()
     assert store.agenda.claim_due() == []
+
+
+def test_an_opener_that_has_begun_goes_on_although_outreach_is_stopped(store, event_of, begin):
+    """Its begin is sent again, because the answer was lost: nothing waits behind it for which it would give way."""
+    store.inbox.accept(event_of("ai_opener"))
+    begin("t")
+    stop_outreach(store, "ava", "15 of the last 50")
+    assert not begin("t").gives_way
