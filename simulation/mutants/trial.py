@@ -29,7 +29,7 @@ class Limits:
     """
 
     test_seconds: float = 30.0
-    share: float = 0.4
+    share: float = 0.25
     explore_seconds: float = 20.0
 
 

@@ -80,6 +80,7 @@ def test_a_dead_letter_is_a_failure_to_those_who_watch_tasks(shop, say, lead, ca
         shop.parts.turns.run(*lead)
     shop.producer.enqueue(say("b"))
     assert shop.parts.turns.run(*lead).startswith("answered")
+    assert [line.message for line in caplog.records if line.levelname == "ERROR"] == ["dead letter: persona_refused"]
 
 
 @pytest.mark.parametrize("body", [{"error": "none"}, {"reply": True}])
