@@ -31,7 +31,7 @@ def main() -> int:
     entries, results = equivalent.table(), Results(KEPT / "results.jsonl")
     chosen = _chosen(options)
     if not options.survivors:
-        _try(chosen, results, options)
+        _try(chosen, results, entries, options)
     found = report(chosen, results, entries)
     print(*found.lines(), sep="\n", flush=True)
     return int(found.killed_percent < options.goal)
@@ -48,8 +48,10 @@ def _chosen(options: argparse.Namespace) -> list[Mutant]:
     return choice.sample(lua, options.sample - half, options.seed) + choice.sample(python, half, options.seed)
 
 
-def _try(chosen: Sequence[Mutant], results: Results, options: argparse.Namespace) -> None:
-    left = campaign.left_of(chosen, results, again=options.again)
+def _try(
+    chosen: Sequence[Mutant], results: Results, entries: Sequence[equivalent.Equivalent], options: argparse.Namespace
+) -> None:
+    left = campaign.left_of(chosen, results, entries, again=options.again)
     if not left:
         return
     tests = record.up_to_date(KEPT / "record.json", ROOT, _say)

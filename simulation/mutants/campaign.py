@@ -5,15 +5,22 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
+from simulation.mutants.equivalent import Equivalent, reason_of
 from simulation.mutants.mutant import Mutant
 from simulation.mutants.results import Results
 from simulation.mutants.trial import Trials
 
 
-def left_of(mutants: Sequence[Mutant], results: Results, *, again: bool = False) -> list[Mutant]:
-    """Those that were not tried. ``again``: and those that survived."""
-    known = ((mutant, results.of(mutant)) for mutant in mutants)
-    return [mutant for mutant, result in known if result is None or (again and not result.killed)]
+def left_of(
+    mutants: Sequence[Mutant], results: Results, entries: Sequence[Equivalent], *, again: bool = False
+) -> list[Mutant]:
+    """Those that were not tried. ``again``: and those that survived, without the equivalent ones."""
+
+    def is_left(mutant: Mutant) -> bool:
+        result = results.of(mutant)
+        return result is None or (again and not result.killed and not reason_of(mutant, entries))
+
+    return [mutant for mutant in mutants if is_left(mutant)]
 
 
 def try_all(

@@ -20,7 +20,6 @@ _OWN = (
     ".cache",
     ".mutants",
     "*_cache",
-    "__pycache__",
     ".hypothesis",
     ".env",
     "personas.toml",

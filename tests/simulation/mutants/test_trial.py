@@ -40,6 +40,9 @@ KILLED, HARMLESS = mutant(2, "a + b", "a - b"), mutant(3, "a * 2", "a * 3")
 ENDLESS, BROKEN = mutant(4, "total = 0", "total = -1"), mutant(1, "def added", "def other")
 
 
+SAME = Equivalent(FILE, "unused = a * 2", "unused = a * 3", "nothing reads it")
+
+
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     files = {
@@ -104,26 +107,26 @@ def test_a_run_that_was_ended_goes_on_with_what_was_not_tried(trials, results, t
     with (tmp_path / "kept" / "results.jsonl").open("a", encoding="utf-8") as file:
         file.write('{"mutant": {"file": "cut o')
     again = Results(tmp_path / "kept" / "results.jsonl")
-    assert campaign.left_of([KILLED, HARMLESS], again) == [HARMLESS]
+    assert campaign.left_of([KILLED, HARMLESS], again, []) == [HARMLESS]
     campaign.try_all([HARMLESS], trials, again, 60, said.append)
     last = Results(tmp_path / "kept" / "results.jsonl")
-    assert campaign.left_of([KILLED, HARMLESS], last) == []
-    assert campaign.left_of([KILLED, HARMLESS], last, again=True) == [HARMLESS]
+    assert campaign.left_of([KILLED, HARMLESS], last, []) == []
+    assert campaign.left_of([KILLED, HARMLESS], last, [], again=True) == [HARMLESS]
+    assert campaign.left_of([KILLED, HARMLESS], last, [SAME], again=True) == []
     assert [line.split(" after ")[0] for line in said] == ["1/1 killed", "1/1 survived"]
     assert last.killers(FILE) == [TEST]
 
 
 def test_no_mutant_is_begun_when_the_time_is_over(trials, results):
     campaign.try_all([KILLED], trials, results, -1, print)
-    assert campaign.left_of([KILLED], results) == [KILLED]
+    assert campaign.left_of([KILLED], results, []) == [KILLED]
 
 
 def test_the_report_counts_neither_equivalent_mutants_nor_those_that_were_not_tried(trials, results):
     campaign.try_all([KILLED, HARMLESS], trials, results, 60, print)
     found = report([KILLED, HARMLESS, BROKEN], results, [])
     assert (found.killed_percent, found.left, [each.mutant for each in found.survivors]) == (50.0, 1, [HARMLESS])
-    same = Equivalent(FILE, "unused = a * 2", "unused = a * 3", "nothing reads it")
-    named = report([KILLED, HARMLESS], results, [same])
+    named = report([KILLED, HARMLESS], results, [SAME])
     assert (named.killed_percent, named.survivors) == (100.0, [])
     assert "(nothing reads it)" in next(named.lines())
 
