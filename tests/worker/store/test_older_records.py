@@ -44,4 +44,7 @@ def test_whether_the_lead_wrote_after_an_event_of_an_older_release_goes_by_the_t
     store.redis.hdel(keys.journal(conversation, "opener"), "seq")
     accepted_at = int(journal("opener")["accepted_at"])
     store.redis.hset(keys.conversation(conversation), "last_inbound", accepted_at + later_ms)
+    store.redis.delete(keys.ready)
+    store.redis.zadd(keys.agenda, {conversation.name: 1})
+    assert [lane for _, lane in store.agenda.claim_due()] == ["turns" if wrote else "outreach"]
     assert begin().lead_wrote == wrote
