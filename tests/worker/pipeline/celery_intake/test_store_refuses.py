@@ -143,3 +143,20 @@ def test_an_event_that_breaks_every_connection_waits_while_the_store_does_not_an
     intake = Intake(Producer(settings, store=store), store, wait_seconds=5)
     with pytest.raises(StoreError):
         intake.accept(chat(message="x" * 2_000_000), "m1")
+
+
+def test_a_large_event_that_broke_two_connections_is_sent_a_third_time(make_settings, chat, store, monkeypatch):
+    """The store may have restarted twice meanwhile."""
+    accept, sent = store.inbox.accept, []
+
+    def breaks_twice(event, *arguments, **options):
+        sent.append(event)
+        if len(sent) < 3:
+            raise RedisConnectionError("Connection closed by server.")
+        return accept(event, *arguments, **options)
+
+    monkeypatch.setattr(store.inbox, "accept", breaks_twice)
+    settings = make_settings(limits={"message_characters": 10_000_000})
+    intake = Intake(Producer(settings, store=store), store, wait_seconds=60)
+    assert intake.accept(chat(message="x" * 2_000_000), "m1").startswith("accepted")
+    assert len(sent) == 3
