@@ -199,3 +199,13 @@ def test_a_follow_up_that_was_pulled_has_one_id_for_its_name_and_none_for_a_lead
     assert one.event_id == same.event_id != other.event_id
     assert PulledFollowUp.of("cleo", "", "fu_1", ["hi"]) is None
     assert PulledFollowUp.of("cleo", "instagram/" + "m" * 5000, "fu_1", ["hi"]) is None
+
+
+@pytest.mark.parametrize(("filename", "reason"), [("n" * 2000, "it is longer than"), (7, "it is a number, not a text")])
+def test_a_file_name_that_cannot_be_used_is_left_out_and_named_once(filename, reason):
+    files = [{"url": "https://x/a.jpg", "filename": filename}, {"url": "https://x/b.jpg"}]
+    event = parse({"kind": "inbound_chat", "persona": "ava", "target": "@l", "message": "hi", "attachments": files})
+    assert [attachment.filename for attachment in event.attachments] == [None, None]
+    ((part, why),) = event.left_out
+    assert (part, why.startswith(reason)) == ("attachments.0.filename", True)
+    assert [len(each.left_out) for each in event.one_image_each()] == [1, 0], "the further image does not say it again"

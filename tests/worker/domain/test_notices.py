@@ -56,3 +56,10 @@ def test_a_persona_s_notice_has_the_same_names_and_no_event() -> None:
 def test_a_lead_is_shown_as_the_settings_say() -> None:
     assert OF_EVENT.document(HASHED)["target"] == HASHED.hash_of("@john_doe")
     assert OF_PERSONA.document(HASHED)["target"] is None, "it is about no lead"
+
+
+def test_an_event_that_ended_before_any_attempt_says_so() -> None:
+    skipped = Notice("03-1-8", AT, NoticeType.EVENT_SKIPPED, "ava", "@john_doe", 5, event_id="msg-2", fate="skipped")
+    document = skipped.document(PLAIN)
+    assert document["attempts"] == {"asked": 0, "sent": 0}
+    assert (document["accepted_at"], document["ended_at"], document["joined"]) == (None, None, None)
