@@ -206,3 +206,11 @@ def test_a_store_that_is_away_beside_the_end_is_no_stumble(make_shop, say, monke
         patched.setattr(Openers, "ended", unreachable)
         assert shop.work(turns=1)[0].startswith("left: store")
     assert len(shop.texts()) == 1
+
+
+def test_an_error_of_our_own_in_a_turn_that_is_tried_alone_is_held_as_any_other(shop, say, lead, store, break_in):
+    break_in("before_asking")
+    shop.producer.enqueue(say("a", event_id="e1"))
+    store.steps.begin(lead, "token")
+    result = shop.parts.turns.run_alone(lead, "token")
+    assert (result.outcome, store.inbox.waiting(lead)) == ("held", 1)
