@@ -69,9 +69,8 @@ def _is_lua(mutant: Mutant) -> bool:
 
 
 def _is_of_another(test: str, mutant: Mutant) -> bool:
-    # The tests of a module are those of its own test file first.
-    stem = Path(mutant.file).stem
-    return stem not in Path(test.partition("::")[0]).stem
+    # The tests of a module are in a file or a folder with its name.
+    return Path(mutant.file).stem not in test.partition("::")[0]
 
 
 def up_to_date(path: Path, root: Path, say: Callable[[str], None]) -> Record:
