@@ -117,6 +117,12 @@ def test_a_long_message_is_not_looked_at(monkeypatch):
     assert said("stop" + " " * 100, ALL) is None
 
 
+def test_what_a_character_becomes_is_worked_out_once():
+    characters = type(CHARACTERS)()
+    assert characters[ord("\N{LATIN CAPITAL LETTER E WITH ACUTE}")] == "e"
+    assert dict(characters) == {ord("\N{LATIN CAPITAL LETTER E WITH ACUTE}"): "e"}
+
+
 def test_what_was_met_once_is_not_kept_without_end():
     for first in range(0x3400, 0x3400 + 12_000, 20):
         plain("".join(map(chr, range(first, first + 20))))

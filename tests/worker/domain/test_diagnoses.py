@@ -32,3 +32,12 @@ def test_a_closed_channel_is_told_with_what_captivate_answered(reason: str, what
 )
 def test_the_gate_behind_a_reason_is_known(reason: str, gate: Gate | None) -> None:
     assert diagnoses.gate_behind(reason) == gate
+
+
+@pytest.mark.parametrize(("role", "page"), [("worker", "no-worker"), ("beat", "no-scheduler")])
+@pytest.mark.parametrize("state", ["frozen", "dead", "silent", "stopped", ""])
+def test_a_role_that_no_process_has_is_told_with_its_own_page_and_command(role: str, page: str, state: str) -> None:
+    found = diagnoses.no_process(role, state, "host:12")
+    assert (found.page, found.about) == (page, f"{role}s")
+    assert found.what.startswith(f"no {role} is alive")
+    assert found.do.endswith(f"celery -A worker {role}")

@@ -9,6 +9,7 @@ import pytest
 from worker.domain.events import AiOpener, InboundChat
 from worker.pipeline.due import Upkeep
 from worker.store import StoreError
+from worker.store.conversations.agenda import Due
 
 
 class Pauses(list):
@@ -93,6 +94,17 @@ def test_nobody_waits_between_ticks_for_what_falls_due_after_the_next_one(store,
     upkeep = Upkeep(store, make_settings())
     upkeep.ring_until_next_tick(upkeep.look())
     assert set(threading.enumerate()) <= before, "those of other tests may end meanwhile"
+
+
+def test_a_store_where_something_always_falls_due_is_looked_at_ten_times_a_second_at_most(
+    make_settings, store, eventually, monkeypatch
+):
+    looks, soon = [], Due((), follow_ups=False, accept=False, next_seconds=0.0)
+    monkeypatch.setattr(store.agenda, "look", lambda: looks.append("look") or soon)
+    before = set(threading.enumerate())
+    Upkeep(store, make_settings(agenda={"tick_seconds": 0.5})).ring_until_next_tick(soon)
+    eventually(lambda: set(threading.enumerate()) <= before, "the end of the tick")
+    assert 0 < len(looks) <= 5
 
 
 def test_an_unexpected_error_between_two_ticks_costs_no_later_tick(long_tick, channel, eventually, monkeypatch, caplog):

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from simulation.upstreams.faults import FaultKind
+from worker.bootstrap import build
 from worker.domain.conversation import Conversation
 from worker.domain.suspicion import KILLS_ALONE, SUSPECT_AFTER
 
@@ -93,6 +94,17 @@ def test_a_message_that_only_was_there_is_answered(patient, say, suspect, store,
     assert store.redis.hget(journal_key, "killed_alone") is None
     assert [moment.word for moment in store.timeline.of(lead)].count("second ask") == 1
     assert counted("parley_turns_total", "ava", "inbound_chat", "answered") == 1
+
+
+def test_the_child_runs_the_turn_that_its_parent_has_begun(shop, say, store, lead):
+    shop.producer.enqueue(say("hi", event_id="e1"))
+    store.steps.begin(lead, "token")
+    child = build(shop.parts.settings, alone=True)
+    try:
+        assert child.turns.run_alone(lead, "another turn").outcome == "left"
+        assert (child.turns.run_alone(lead, "token").outcome, store.inbox.waiting(lead)) == ("answered", 0)
+    finally:
+        child.close()
 
 
 def test_a_reply_that_only_was_there_is_delivered(patient, say, suspect, store, begin_and_record, journal_key):
