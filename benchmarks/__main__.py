@@ -21,6 +21,7 @@ from benchmarks.report import Section, goals_table
 from benchmarks.results import Measured, page_of
 
 SECTIONS = (
+    "price",
     "throughput",
     "pools",
     "latency",

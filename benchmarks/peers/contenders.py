@@ -72,25 +72,25 @@ def expert() -> Contender:
 
 
 def procrastinate() -> Contender | None:
-    """(d) Procrastinate with its lock; None where it or PostgreSQL is not installed."""
+    """(c) Procrastinate with its lock; None where it or PostgreSQL is not installed."""
     if not (importlib.util.find_spec("procrastinate") and find_binaries()):
         return None
     module = "benchmarks.peers.procrastinate_worker"
-    return Contender("(d) Procrastinate, lock, PostgreSQL", module, on_postgresql=True)
+    return Contender("(c) Procrastinate, lock, PostgreSQL", module, on_postgresql=True)
 
 
 def dramatiq() -> Contender | None:
-    """(e) Dramatiq with its mutex; None where it is not installed."""
+    """(d) Dramatiq with its mutex; None where it is not installed."""
     if not importlib.util.find_spec("dramatiq"):
         return None
-    return Contender("(e) Dramatiq, mutex", "benchmarks.peers.dramatiq_worker")
+    return Contender("(d) Dramatiq, mutex", "benchmarks.peers.dramatiq_worker")
 
 
 def taskiq() -> Contender | None:
-    """(f) Taskiq with redis-py's lock; None where it is not installed."""
+    """(e) Taskiq with redis-py's lock; None where it is not installed."""
     if not importlib.util.find_spec("taskiq_redis"):
         return None
-    return Contender("(f) Taskiq, lock", "benchmarks.peers.taskiq_worker")
+    return Contender("(e) Taskiq, lock", "benchmarks.peers.taskiq_worker")
 
 
 @contextmanager
