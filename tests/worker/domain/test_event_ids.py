@@ -52,3 +52,11 @@ def test_a_follow_up_has_the_same_id_in_every_process_and_another_for_each_plan(
 def test_only_ids_that_can_be_another_event_s_have_a_second_one():
     assert [event_ids.instead_of(event_id, "") for event_id in ("m", "#2", "m#", "m#2x", "m2")] == [""] * 5
     assert event_ids.instead_of("m#2", "") != event_ids.instead_of("m#2", "m")
+
+
+def test_the_ids_of_another_event_in_place_of_this_one_are_those_of_every_release():
+    """A store can hold some that an older release has made."""
+    assert [event_ids.instead_of("m#2", source) for source in ("m", "")] == [
+        "m#2#derived~39f5d430c93c439b",
+        "m#2#own~e77f967a02ec0646",
+    ]

@@ -9,11 +9,21 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from tests.worker.unusable_links import UNUSABLE_LINKS
 from worker.clients.values.odd_values import LeftOut
 from worker.domain.event_parts import told
-from worker.domain.events import AiOpener, EventTrigger, FollowUp, InboundChat, PulledFollowUp, parse, parse_json
+from worker.domain.events import (
+    AiOpener,
+    ChannelContext,
+    EventTrigger,
+    FollowUp,
+    InboundChat,
+    PulledFollowUp,
+    parse,
+    parse_json,
+)
 from worker.domain.refusals import InvalidEvent
 
 
@@ -209,3 +219,9 @@ def test_a_file_name_that_cannot_be_used_is_left_out_and_named_once(filename, re
     ((part, why),) = event.left_out
     assert (part, why.startswith(reason)) == ("attachments.0.filename", True)
     assert [len(each.left_out) for each in event.one_image_each()] == [1, 0], "the further image does not say it again"
+
+
+def test_a_channel_that_is_wrong_shows_nothing_of_itself_in_the_error():
+    with pytest.raises(ValidationError) as caught:
+        ChannelContext(session_id={"PLANTED": "PLANTED"}, metadata={})
+    assert "PLANTED" not in str(caught.value)
