@@ -56,7 +56,8 @@ class Running:
 def parley(workers: int, *, task_events: bool = False) -> Contender:
     """Ours, default pool."""
     name = f"**Parley**, {workers} process{'es' if workers > 1 else ''}{', task events' if task_events else ''}"
-    return Contender(name, "benchmarks.peers.parley", "worker", workers, ("-E",) if task_events else (), ours=True)
+    options = ("-E",) if task_events else ()
+    return Contender(name, "benchmarks.peers.parley", "worker", workers=workers, options=options, ours=True)
 
 
 def afternoon() -> Contender:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from benchmarks import throughput
-from benchmarks.peers.contenders import Contender, dramatiq, taskiq
+from benchmarks.peers.contenders import Contender, dramatiq, parley, taskiq
 
 
 @pytest.mark.parametrize("peer", [dramatiq, taskiq])
@@ -26,3 +26,9 @@ def test_a_peer_that_is_installed_takes_part_in_every_case(monkeypatch: pytest.M
     monkeypatch.setattr(importlib.util, "find_spec", lambda _name: object())
     for contenders in throughput.program().values():
         assert {"(d)", "(e)"} <= {one.name[:3] for one in contenders}
+
+
+def test_ours_runs_in_as_many_processes_as_it_says():
+    one = parley(1, task_events=True)
+    assert (one.workers, one.options, one.on_postgresql, one.ours) == (1, ("-E",), False, True)
+    assert parley(2).workers == 2
