@@ -91,7 +91,7 @@ def goals(found: Found) -> list[Goal]:
             rate >= GOAL_TURNS_PER_SECOND,
         ),
         Goal(
-            "the same, to empty tasks/s of Celery with its default settings",
+            "turns/s of two worker processes, to empty tasks/s of Celery with its default settings",
             f"≥ {GOAL_OF_CEILING:g} x",
             f"{of_ceiling:.2f} x",
             of_ceiling >= GOAL_OF_CEILING,
