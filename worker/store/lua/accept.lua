@@ -223,7 +223,7 @@ if waiting == 0 then
     return {'accepted', 1, 0}
   end
   if joining == 'open' and settle_ms > 0 then
-    due, ring = rare.quiet_at(now, now, settle_ms, settle_limit_ms), 0
+    due, ring = rare.quiet_at(now, now, settle_ms, settle_limit_ms, now), 0
   end
 elseif (kind == 'inbound_chat' or rare.happened(kind)) and rare.yields_to(kind, conversation, inbox, journal_prefix, name, now) then
   -- Its turn settles the opener or follow-up in front without a call; then this event leads.
@@ -244,7 +244,7 @@ elseif not handed_back then
     if head[2] ~= 'open' then
       return {'accepted', waiting + 1, 0}
     end
-    due, ring = rare.quiet_at(number(head[1]), now, settle_ms, settle_limit_ms), 0
+    due, ring = rare.quiet_at(number(head[1]), now, settle_ms, settle_limit_ms, now), 0
   end
 end
 if ring == 1 and doorbell ~= '' then

@@ -185,7 +185,7 @@ if group == 0 then
     end
   end
   if open and group < most_events then
-    local at = quiet_at(first_at, last_at, settle_ms, settle_limit_ms)
+    local at = quiet_at(first_at, last_at, settle_ms, settle_limit_ms, now)
     if at > now then return later('quiet', at) end
   end
 elseif group > #ids then

@@ -152,7 +152,7 @@ local head = redis.call('HMGET', journal_prefix .. redis.call('LINDEX', inbox, 0
   'accepted_at', 'joining', 'kind', 'seq')
 if head[2] == 'open' and settle_ms > 0 and not operator_words then
   local last = redis.call('HGET', journal_prefix .. redis.call('LINDEX', inbox, -1) .. ' ' .. name, 'accepted_at')
-  local quiet = rare.quiet_at(number(head[1]), number(last), settle_ms, settle_limit_ms)
+  local quiet = rare.quiet_at(number(head[1]), number(last), settle_ms, settle_limit_ms, now)
   if quiet > now then
     redis.call('ZADD', agenda, quiet, name)
     return {'settled', #ids, left, 0}

@@ -281,7 +281,7 @@ local function yields_to(to, conversation, inbox, journal_prefix, name, now)
 end
 
 -- When the open group at the head of an inbox has been quiet for long enough: milliseconds, at most `limit` after the
--- first event of the group.
-local function quiet_at(first_at, last_at, settle, limit)
-  return math.min(first_at + limit, last_at + settle)
+-- first event of the group. No event is from later than now, whatever the clock said when it was accepted.
+local function quiet_at(first_at, last_at, settle, limit, now)
+  return math.min(first_at + limit, last_at + settle, now + settle)
 end
