@@ -46,7 +46,9 @@ local state = read_state()
 local late, spare = now - number(state.lease_until), math.max(2000, math.floor(lease_ms / 2))
 local awaited = state.owner and late > spare and late < 300000
 if awaited then awaited = redis.call('HGET', conversation, 'awaited') ~= state.fence end
-if state.operator_words and late >= 0 and not awaited and token ~= state.settled_by and token ~= state.held_by then
+-- The caller of this token has begun before.
+local begun = token == state.owner or token == state.settled_by or token == state.held_by
+if state.operator_words and late >= 0 and not awaited and not begun then
   redis.call('HDEL', conversation, 'owner', 'lease_until')
   if rare.bring_forward(conversation, inbox, journal_prefix, name) then
     ids = redis.call('LRANGE', inbox, '0', most_events - 1)

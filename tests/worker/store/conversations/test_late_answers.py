@@ -101,3 +101,17 @@ def test_a_turn_is_not_renewed_by_the_lease_that_a_late_copy_of_its_begin_took(
     let_lease_run_out()
     assert store.steps.begin(conversation, "first").token == "first", "the copy"
     assert store.steps.renew([first]) == [first]
+
+
+def test_a_late_copy_of_the_begin_of_a_crashed_turn_counts_nothing_though_a_person_speaks(
+    store, chat, begin, let_lease_run_out, conversation, journal
+):
+    store.inbox.accept(chat())
+    store.takeovers.claim(conversation, "kim")
+    assert store.operator_messages.say(conversation, "kim", "hello", event_id="said").status == "accepted"
+    grant = begin("crashed")
+    before = journal("said")
+    let_lease_run_out()
+    assert begin("crashed").fence == grant.fence
+    assert journal("said") == before
+    assert begin("another").fence == grant.fence + 1
