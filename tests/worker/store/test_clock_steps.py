@@ -495,15 +495,3 @@ def test_an_answer_that_comes_late_still_finds_its_event(store, begin, accept, s
         "lost",
         "the answer",
     )
-
-
-def test_messages_behind_a_turn_wait_no_longer_to_be_joined_when_the_clock_stepped_back_during_it(make, step, chat):
-    """Settle does not look for steps: a message seems to have come an hour from now."""
-    store = make(join={"settle_seconds": 30, "settle_limit_seconds": 60})
-    store.inbox.accept(chat(event_id="e1"))
-    store.redis.hset(store.keys.of(LEAD).journal(LEAD, "e1"), "accepted_at", 1)
-    grant = store.steps.begin(LEAD, "token")
-    store.inbox.accept(chat(event_id="e2"))
-    step(store, 0)
-    assert store.steps.settle(grant, "answered", "").left == 1
-    assert 29 < due_in(store) <= 30
