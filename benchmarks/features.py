@@ -48,7 +48,7 @@ def features() -> Mapping[str, Mapping[str, str]]:
 
 
 def section(rounds: int) -> Section:
-    """Measure, so many rounds: in each one a pair of systems of its own for each feature."""
+    """Measure ``rounds`` times: each time a pair of systems of its own for each feature."""
     found: dict[str, list[tuple[Work, Work]]] = {name: [] for name in features()}
     for _ in range(rounds):
         for name, settings in features().items():

@@ -46,7 +46,7 @@ class Found:
 
 
 def section(rounds: int) -> Section:
-    """Measure, so many rounds."""
+    """Measure ``rounds`` times."""
     image = python_of_the_image()
     pythons = {version: environment(version) for version in sorted({*VERSIONS, image})}
     there = {version: path for version, path in pythons.items() if path}

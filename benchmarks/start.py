@@ -34,7 +34,7 @@ COMPILED = {"PYTHONDONTWRITEBYTECODE": ""}
 
 
 def section(rounds: int) -> Section:
-    """Measure, so many rounds."""
+    """Measure ``rounds`` times."""
     ours, theirs = _measure(rounds)
     seconds, ratio = statistics.median(ours), median_ratio(ours, theirs)
     return Section(

@@ -28,7 +28,8 @@ class Work:
 
 
 def work(system: RunningSystem, messages: int) -> Work:
-    """Let the first worker of a system answer so many messages. Raises ``RuntimeError`` when the run was not clean."""
+    """Let the first worker of a system answer them. ``messages``: how many. Raises ``RuntimeError`` when the run was
+    not clean."""
     system.upstreams.reset()
     processes = (system.workers[0].pid, system.redis.pid)
     before = [cpu_seconds([process]) for process in processes]
@@ -44,7 +45,8 @@ def work(system: RunningSystem, messages: int) -> Work:
 
 
 def in_turn(first: Callable[[], Work], second: Callable[[], Work], pairs: int) -> Sequence[tuple[Work, Work]]:
-    """So many pairs of work; the two change places with each, so that neither always has the warmer machine."""
+    """Work in pairs, ``pairs`` times. The order changes with each pair, so that neither always has the warmer
+    machine."""
     found = []
     for number in range(pairs):
         if number % 2:

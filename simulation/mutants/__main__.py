@@ -81,7 +81,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--survivors", action="store_true", help="try nothing; say what is known")
     parser.add_argument("--unreached", action="store_true", help="only say which pieces of the scripts no test reaches")
     parser.add_argument("--explore-seconds", type=float, default=20.0, help="bound of the exploration (20); 0 = none")
-    parser.add_argument("--goal", type=float, default=97.0, help="end with 1 below so many percent (97)")
+    parser.add_argument("--goal", type=float, default=97.0, help="end with 1 when fewer percent are killed (97)")
     return parser.parse_args()
 
 

@@ -33,7 +33,7 @@ def candidates(root: Path, folders: Iterable[str]) -> dict[str, dict[int, list[C
 
 
 def sample(files: Mapping[str, Lines], size: int, seed: int) -> list[Mutant]:
-    """``size`` mutants, each of another line; fewer when there are not so many lines. The same for the same seed."""
+    """``size`` mutants, each of another line; fewer when there are fewer lines. The same for the same seed."""
     found: list[Mutant] = []
     for file, share in shares({file: len(lines) for file, lines in files.items()}, size).items():
         made = (_one_of(files[file][line], seed) for line in _shuffled(files[file], seed, file))

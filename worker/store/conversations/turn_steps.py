@@ -454,7 +454,7 @@ class TurnSteps:
                 shard,
                 conversations=[shard.conversation(grant.conversation) for grant in group],
                 lease_ms=self._ttl_ms,
-                names_and_tokens=[word for own in group for word in (own.conversation.name, own.token, str(own.fence))],
+                leases=[word for own in group for word in (own.conversation.name, own.token, str(own.fence))],
             )
             calls.append(call)
         answers = self._scripts.renew.many(calls)

@@ -142,5 +142,5 @@ def note(keys: ConversationKeys, *, word: str, what: str, event_id: str) -> Any:
 
 
 @face("agenda")
-def renew(keys: Shard, *, conversations: Sequence[Key], lease_ms: int, names_and_tokens: Sequence[str]) -> Any:
+def renew(keys: Shard, *, conversations: Sequence[Key], lease_ms: int, leases: Sequence[str]) -> Any:
     """Renew leases of one shard."""
