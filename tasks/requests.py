@@ -41,6 +41,11 @@ class TellingRequest(Request):
     """A request whose events tell the state that its task returned: ``task-retried``, ``task-ignored`` (a state of our
     own) or ``task-failed`` in the place of ``task-succeeded``."""
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # No task of ours reads custom headers; without this, Celery looks for them with a new set of names each time.
+        self._request_dict.setdefault("headers", {})
+
     def send_event(self, type: str, **fields: Any) -> None:  # noqa: A002 - Celery's name for it
         """Celery's own hook: publish a task event."""
         event = type

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import httpx
-
 from worker.clients.http.connections import MAX_RESPONSE_BYTES, Answer, Connections, NotSent, Timeouts, Unanswered
+from worker.clients.http.requests import Asked
 from worker.clients.http.streams import CheckAddress
 from worker.observability import metrics, tracing
 
@@ -25,7 +24,7 @@ class CountedConnections(Connections):
         super().__init__(check_address=check_address, ca_path=ca_path, proxy=proxy)
         self._upstream = upstream
 
-    def send(self, request: httpx.Request, timeouts: Timeouts, max_response_bytes: int = MAX_RESPONSE_BYTES) -> Answer:
+    def send(self, request: Asked, timeouts: Timeouts, max_response_bytes: int = MAX_RESPONSE_BYTES) -> Answer:
         """As ``Connections.send``."""
         with tracing.call(self._upstream) as span:
             try:

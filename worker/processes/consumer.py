@@ -52,6 +52,7 @@ class CarefulConsumer(Consumer):
 
     _events_wait = False
     _refused = 0
+    _counts_here: MoreDoorbells | None = None
 
     class Blueprint(_Steps):  # type: ignore[misc]
         """Celery's own steps, without the one that creates 28 unused queues for countdowns on RabbitMQ."""
@@ -126,6 +127,7 @@ class CarefulConsumer(Consumer):
         if isinstance(channel, redis.Channel):
             discard_unreadable(channel, self._answered)
             more = MoreDoorbells(channel, partial(read_text, channel, TURNS.encode()))
+        self._counts_here = more
         handle = super().create_task_handler(*args, **kwargs)
         # A loop that ends with an error loses its pending calls, and no other event would ask for this one again.
         self._events_wait = False
@@ -143,6 +145,20 @@ class CarefulConsumer(Consumer):
 
         return take
 
+    def call_soon_ack(self, p: Any, *args: Any, **kwargs: Any) -> Any:
+        """Celery's own hook: acknowledge or reject a message. Called by the thread that begins its task.
+
+        Over Redis that is a note in this process. Celery would wake the loop for each; here the loop is woken when it
+        waits for room, once for a row of messages.
+        """
+        if self._counts_here is None:
+            return super().call_soon_ack(p, *args, **kwargs)
+        p(*args, **kwargs)
+        hub = cast(Any, self).hub
+        if hub and self._counts_here.wants_to_go_on():
+            hub.call_soon(_wake_up)
+        return None
+
     def on_send_event_buffered(self) -> Any:
         """Celery's own hook: a task event is in the buffer. Called by any thread."""
         hub = cast(Any, self).hub
@@ -154,6 +170,10 @@ class CarefulConsumer(Consumer):
     def _publish_events(self) -> None:
         self._events_wait = False
         cast(Any, self)._flush_events()
+
+
+def _wake_up() -> None:
+    """Nothing to do: the loop looks at everything in each of its rounds."""
 
 
 def pass_on_unread(message: Any) -> None:

@@ -56,6 +56,18 @@ class MoreDoorbells:
             self._taking = False
         self._number = min(2 * number, _MOST) if found == number else max(found, 1)
 
+    def wants_to_go_on(self) -> bool:
+        """Whether kombu waits for room, and there is enough for a row. Until then tasks that were taken earlier wait
+        for a thread, so that none is idle.
+
+        Any thread may ask, after its acknowledgement. The last one of a row sees all others.
+        """
+        qos = self._channel.qos
+        if self._channel._in_poll and not self._channel.connection.cycle._paused_brpop:
+            return False
+        room = qos.can_consume_max_estimate()
+        return room is None or room >= min(_MOST, max(1, qos.prefetch_count // 2))
+
     def _take(self, number: int) -> int:
         transport = self._channel.connection
         try:

@@ -21,7 +21,7 @@ from worker.clients.captivate.errors import (
 )
 from worker.clients.downloads import has_valid_host
 from worker.clients.http.connections import Connections, NotSent, Timeouts, Unanswered
-from worker.clients.http.requests import Field, request
+from worker.clients.http.requests import Field, Request
 from worker.clients.values.wire_text import repair
 
 Environment = Literal["dev", "prod"]
@@ -88,7 +88,7 @@ class CaptivateClient:
                 raise CaptivateValueError("the idempotency key must be printable ASCII, such as an event id")
             fields = (*fields, (b"Idempotency-Key", idempotency_key.encode("ascii")))
         try:
-            answer = self._connections.send(request("POST", self._url, fields, _encode(body)), self._timeouts)
+            answer = self._connections.send(Request("POST", self._url, fields, _encode(body)), self._timeouts)
         except NotSent as error:
             raise Unavailable(
                 f"Captivate could not be reached ({error}): nothing was sent, send again later"
@@ -109,7 +109,7 @@ class CaptivateClient:
     def reachable(self) -> bool:
         """Whether the channel answers at all, with anything but 5xx. Sends nothing: a GET of the same address."""
         try:
-            return self._connections.send(request("GET", self._url, self._fields), self._timeouts).status < 500
+            return self._connections.send(Request("GET", self._url, self._fields), self._timeouts).status < 500
         except NotSent:
             return False
         except Unanswered as error:

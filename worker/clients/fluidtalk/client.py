@@ -46,7 +46,7 @@ from worker.clients.fluidtalk.sending import (
     usable_secret,
 )
 from worker.clients.http.connections import Answer, Connections
-from worker.clients.http.requests import request
+from worker.clients.http.requests import Asked, Request
 
 Result = TypeVar("Result")
 
@@ -218,7 +218,7 @@ class FluidTalk(OwnsConnections):
         address = _address(self.base_url + path)
         if file is None:
             fields = ((b"Host", address.netloc), (b"X-API-Key", self._api_key.encode("ascii")), *_FORM_FIELDS)
-            asked = request("POST", address, fields, urlencode(form).encode("ascii"))
+            asked: Asked = Request("POST", address, fields, urlencode(form).encode("ascii"))
         else:
             headers = {"X-API-Key": self._api_key, **HEADERS}
             files = {"file": (*file, content_type(*file))}

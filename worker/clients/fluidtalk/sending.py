@@ -11,6 +11,7 @@ import httpx
 from worker.clients.fluidtalk.errors import InvalidCall, OutcomeUnknown, Unavailable
 from worker.clients.http.codings import json_text, plain
 from worker.clients.http.connections import MAX_RESPONSE_BYTES, Answer, Connections, NotSent, Timeouts, Unanswered
+from worker.clients.http.requests import Asked
 from worker.clients.values.wire_text import from_json
 
 DEFAULT_BASE_URL = "https://api-talk.fluidvip.com"
@@ -77,7 +78,7 @@ def timeouts_of(read: float, connect: float, total: float | None) -> Timeouts:
     return Timeouts(connect, read, read + connect + 10 if total is None else _seconds("total_timeout", total))
 
 
-def answer_to(connections: Connections, request: httpx.Request, timeouts: Timeouts) -> Answer:
+def answer_to(connections: Connections, request: Asked, timeouts: Timeouts) -> Answer:
     """Send a request once. Raises ``Unavailable`` when nothing was sent, ``OutcomeUnknown`` without a whole answer."""
     try:
         return connections.send(request, timeouts)

@@ -23,8 +23,9 @@ import httpx
 
 from worker.clients.http.answers import Answer, AnswerTooLarge, NotSent, Timeouts, Unanswered, description
 from worker.clients.http.heads import AnswerOutOfBounds, NoSuchAnswer
-from worker.clients.http.messages import AnswerReader, NoSuchRequest, request_bytes
+from worker.clients.http.messages import AnswerReader, request_bytes
 from worker.clients.http.proxies import ProxiedCalls
+from worker.clients.http.requests import Asked, NoSuchRequest
 from worker.clients.http.streams import CheckAddress, Deadline, Network, NetworkStream
 
 __all__ = [
@@ -86,7 +87,7 @@ class Connections:
         self._ssl_context: ssl.SSLContext | None = None
         self._proxied = ProxiedCalls(proxy, self._tls, keepalive_seconds, check_address) if proxy else None
 
-    def send(self, request: httpx.Request, timeouts: Timeouts, max_response_bytes: int = MAX_RESPONSE_BYTES) -> Answer:
+    def send(self, request: Asked, timeouts: Timeouts, max_response_bytes: int = MAX_RESPONSE_BYTES) -> Answer:
         """Send one request once and return its complete answer.
 
         Raises ``NotSent`` or ``Unanswered``, chained to a cause that cannot quote headers or content.
@@ -155,10 +156,11 @@ class _Line:
         self._keepalive_seconds = keepalive_seconds
         self._deadline = Deadline()
         self._stream: NetworkStream | None = None
+        self._url: httpx.URL | None = None
         self._origin: _Origin | None = None
         self._used_at = 0.0
 
-    def exchange(self, request: httpx.Request, timeouts: Timeouts, max_response_bytes: int) -> Answer:
+    def exchange(self, request: Asked, timeouts: Timeouts, max_response_bytes: int) -> Answer:
         self._deadline.begin(timeouts.total)
         reader, all_sent = AnswerReader(), True
         try:
@@ -193,21 +195,27 @@ class _Line:
             self._stream = None
 
     def _connected(self, url: httpx.URL, timeouts: Timeouts) -> NetworkStream:
-        origin = (url.raw_scheme, url.raw_host, url.port or _PORTS.get(url.raw_scheme, 0))
+        # A client calls the same few addresses again and again; taking one apart costs more than the look at a socket.
+        origin = self._origin if url is self._url else _origin_of(url)
         if self._stream is not None:
             if origin == self._origin and not self._stale(self._stream):
+                self._url = url
                 return self._stream
             self.close()
         if url.raw_scheme not in _PORTS:
             raise httpcore.UnsupportedProtocol("neither http nor https")
         tls = self._tls if url.raw_scheme == b"https" else None
         host = url.raw_host.decode("ascii")
-        self._stream = self._network.connect(host, origin[2], tls, self._deadline, timeouts.connect)
-        self._origin = origin
+        self._stream = self._network.connect(host, url.port or _PORTS[url.raw_scheme], tls, self._deadline, timeouts.connect)
+        self._url, self._origin = url, origin
         return self._stream
 
     def _stale(self, stream: NetworkStream) -> bool:
         return time.monotonic() - self._used_at > self._keepalive_seconds or stream.has_something()
+
+
+def _origin_of(url: httpx.URL) -> _Origin:
+    return url.raw_scheme, url.raw_host, url.port or _PORTS.get(url.raw_scheme, 0)
 
 
 def _send(

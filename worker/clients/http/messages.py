@@ -5,38 +5,26 @@ The size of everything that is kept of an answer is limited: the peer decides wh
 
 from __future__ import annotations
 
-import httpx
-
 from worker.clients.http.bodies import Body, WholeBody, announces_body, body_of
 from worker.clients.http.heads import AnswerOutOfBounds, Head, NoSuchAnswer, end_of_head, read_head
+from worker.clients.http.requests import Asked, NoSuchRequest, plain
 
-__all__ = ["MOST_HEAD_BYTES", "AnswerReader", "NoSuchAnswer", "NoSuchRequest", "request_bytes"]
+__all__ = ["MOST_HEAD_BYTES", "AnswerReader", "NoSuchAnswer", "request_bytes"]
 
 # Of the answer and of all hints before it.
 MOST_HEAD_BYTES = 100 * 1024
 
 
-class NoSuchRequest(Exception):
-    """The request cannot be written as HTTP/1.1 with a counted body."""
-
-
-def request_bytes(request: httpx.Request) -> bytes:
+def request_bytes(request: Asked) -> bytes:
     """Head and body of ``request``. Raises ``NoSuchRequest`` for what would be read as something else."""
+    request = plain(request)
     path = request.url.raw_path
     lines = [b"%b %b HTTP/1.1" % (request.method.encode("ascii", "replace"), path)]
-    counted = 0
-    for name, value in request.headers.raw:
-        # Comparing lengths first: lower case costs more.
-        if len(name) == 14 and name.lower() == b"content-length":
-            counted = int(value)
-        lines.append(b"%b: %b" % (name, value))
+    lines += [b"%b: %b" % field for field in request.all_fields]
     head, breaks = b"\r\n".join(lines), len(lines) - 1
     if head.count(b"\r") != breaks or head.count(b"\n") != breaks or b"\0" in head or b" " in path:
         raise NoSuchRequest("a line break or a space where none can be")
-    body = request.read()
-    if counted != len(body):
-        raise NoSuchRequest("the body is not counted")
-    return b"\r\n".join((head, b"", body))
+    return b"\r\n".join((head, b"", request.body))
 
 
 class AnswerReader:

@@ -20,7 +20,8 @@ import httpx
 from worker.clients.http.answers import Answer, AnswerTooLarge, NotSent, Timeouts, Unanswered, description
 from worker.clients.http.deadlines import Helpers
 from worker.clients.http.heads import AnswerOutOfBounds
-from worker.clients.http.messages import NoSuchRequest, request_bytes
+from worker.clients.http.messages import request_bytes
+from worker.clients.http.requests import Asked, NoSuchRequest, Request, plain
 from worker.clients.http.streams import MOST_LOOK_UPS, WRITE_BYTES, CheckAddress
 
 _PROXY_WANTS_A_LOGIN = 407
@@ -61,15 +62,16 @@ class ProxiedCalls:
         self._closed = False
         self._pool: httpcore.HTTPProxy | None = None
 
-    def send(self, request: httpx.Request, timeouts: Timeouts, max_response_bytes: int) -> Answer:
+    def send(self, request: Asked, timeouts: Timeouts, max_response_bytes: int) -> Answer:
         """As ``Connections.send``."""
         until = time.monotonic() + timeouts.total
         self._check(request.url, min(timeouts.connect, timeouts.total))
         call = _Call(timeouts)
         try:
-            request_bytes(request)
+            asked = plain(request)
+            request_bytes(asked)
             with self._network.until(until):
-                return call.make(self._connected(), request, max_response_bytes)
+                return call.make(self._connected(), asked, max_response_bytes)
         except _FAILURES as error:
             raise call.failure(error) from error
         finally:
@@ -117,7 +119,7 @@ class _Call:
         self._sent = False
         self._begun: Answer | None = None
 
-    def make(self, pool: httpcore.HTTPProxy, request: httpx.Request, max_response_bytes: int) -> Answer:
+    def make(self, pool: httpcore.HTTPProxy, request: Request, max_response_bytes: int) -> Answer:
         response = pool.handle_request(self._plain(request))
         try:
             self._begun = Answer(response.status, response.headers, b"")
@@ -143,13 +145,13 @@ class _Call:
         kind = AnswerTooLarge if isinstance(error, AnswerOutOfBounds) else Unanswered
         return kind(description(error), self._begun)
 
-    def _plain(self, request: httpx.Request) -> httpcore.Request:
+    def _plain(self, request: Request) -> httpcore.Request:
         times = {"connect": self._timeouts.connect, "read": self._timeouts.read, "write": self._timeouts.read}
         return httpcore.Request(
             request.method,
             _plain_url(request.url),
-            headers=request.headers.raw,
-            content=request.read(),
+            headers=request.all_fields,
+            content=request.body,
             extensions={"timeout": times, "trace": self._note},
         )
 

@@ -1,16 +1,16 @@
-"""Connections for the scripts of the hot path: a stack, one of them for each call while it lasts.
+"""Connections for the scripts of the hot path: one of them for each call while it lasts.
 
-Redis' client takes a connection out of its pool, looks whether it is alive, counts and times each call; that costs more
-than the call. Here the call itself is the look: whatever fails is sent again by the client, with all its retries, which
-is safe because every script may run twice.
+Redis' client takes a connection out of its pool, looks whether it is alive, counts and times each call, and reads with
+several calls of its own; that costs more than the call. Here the call itself is the look: whatever fails is sent again
+by the client, with all its retries, which is safe because every script may run twice.
 """
 
 from __future__ import annotations
 
 import os
 import threading
-from collections import deque
 from collections.abc import Sequence
+from queue import Empty, SimpleQueue
 from typing import Any
 
 import hiredis
@@ -24,8 +24,12 @@ _BROKEN = (
     exceptions.TimeoutError,
     exceptions.ReadOnlyError,
     exceptions.MasterDownError,
+    exceptions.InvalidResponse,
     OSError,
 )
+# Most answers are smaller.
+_READ_BYTES = 16 * 1024
+_NOT_YET = object()
 
 
 class LineBroken(Exception):
@@ -38,6 +42,7 @@ class Lines:
     def __init__(self, redis: Redis, connections: int) -> None:
         self._pool: Any = redis.connection_pool
         self._connections = connections
+        self._lock = threading.Lock()
         self._begin()
 
     def run(self, command: Sequence[Any]) -> Any:
@@ -48,36 +53,89 @@ class Lines:
         """
         if os.getpid() != self._process:
             self._begin()
-        with self._free:
-            line = self._idle.pop() if self._idle else self._pool.make_connection()
-            try:
-                if not line.is_connected:
-                    line.connect()
-                    seconds = line._sock.gettimeout()
-                    if seconds is not None:
-                        limit_waiting(line._sock, seconds)
-                return self._exchange(line, command)
-            finally:
-                self._idle.append(line)
+        try:
+            line = self._idle.get_nowait()
+        except Empty:
+            line = self._one_more()
+        try:
+            return line.exchange(_packed(command))
+        finally:
+            self._idle.put(line)
 
     def close(self) -> None:
         """Close the idle ones; those in use, and later ones, close with their last reference."""
-        while self._idle:
-            self._idle.pop().disconnect()
+        while not self._idle.empty():
+            self._idle.get().close()
+            with self._lock:
+                self._made -= 1
 
     def _begin(self) -> None:
         self._process = os.getpid()
-        self._idle: deque[Any] = deque()
-        self._free = threading.Semaphore(self._connections)
+        self._idle: SimpleQueue[_Line] = SimpleQueue()
+        self._made = 0
 
-    @staticmethod
-    def _exchange(line: Any, command: Sequence[Any]) -> Any:
+    def _one_more(self) -> _Line:
+        with self._lock:
+            is_allowed = self._made < self._connections
+            self._made += is_allowed
+        return _Line(self._pool) if is_allowed else self._idle.get()
+
+
+class _Line:
+    """A connection that the client makes and greets. Opened by the first call, and again by the first after a break."""
+
+    def __init__(self, pool: Any) -> None:
+        self._pool = pool
+        self._connection: Any = None
+        self._wire: Any = None
+        self._reader: Any = None
+
+    def exchange(self, packed: bytes) -> Any:
+        if self._wire is None:
+            self._open()
+        wire, reader = self._wire, self._reader
         try:
-            line.send_packed_command([_packed(command)])
-            return line.read_response()
+            wire.sendall(packed)
+            answer = _NOT_YET
+            # What the server says without a question answers none.
+            while answer is _NOT_YET or isinstance(answer, hiredis.PushNotification):
+                if answer is _NOT_YET:
+                    came = wire.recv(_READ_BYTES)
+                    if not came:
+                        raise exceptions.ConnectionError("closed by the server")
+                    reader.feed(came)
+                answer = reader.gets()
+            if isinstance(answer, Exception):
+                raise answer
+            return answer
         except _BROKEN as error:
-            line.disconnect()
+            self.close()
             raise LineBroken(type(error).__name__) from error
+        except BaseException as error:
+            if not isinstance(error, exceptions.ResponseError):
+                # An answer that nobody has read would be taken for the next one.
+                self.close()
+            raise
+
+    def close(self) -> None:
+        self._wire = self._reader = None
+        if self._connection is not None:
+            self._connection.disconnect()
+
+    def _open(self) -> None:
+        connection = self._connection = self._connection or self._pool.make_connection()
+        connection.connect()
+        seconds = connection._sock.gettimeout()
+        if seconds is not None:
+            limit_waiting(connection._sock, seconds)
+        self._reader = hiredis.Reader(
+            protocolError=exceptions.InvalidResponse,
+            replyError=connection._parser.parse_error,
+            encoding=connection.encoder.encoding if connection.encoder.decode_responses else None,
+            errors=connection.encoder.encoding_errors,
+            notEnoughData=_NOT_YET,
+        )
+        self._wire = connection._sock
 
 
 def as_read(word: Any) -> Any:

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from worker.clients.http.heads import AnswerOutOfBounds
-from worker.clients.http.messages import MOST_HEAD_BYTES, AnswerReader, NoSuchAnswer, NoSuchRequest, request_bytes
+from worker.clients.http.messages import MOST_HEAD_BYTES, AnswerReader, NoSuchAnswer, request_bytes
+from worker.clients.http.requests import NoSuchRequest, Request
 
 COUNTED = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nA: 1\r\nA: 2\r\n\r\nhello"
 CHUNKED = (
@@ -47,11 +48,19 @@ def test_a_request_is_its_line_its_headers_and_its_body() -> None:
     assert body == b"body"
 
 
+def test_a_request_without_a_body_says_so_unless_none_is_expected() -> None:
+    url = httpx.URL("http://host.test/a")
+    assert request_bytes(Request("POST", url, [(b"Host", b"host.test")])).endswith(b"\r\nContent-Length: 0\r\n\r\n")
+    assert request_bytes(Request("GET", url, [(b"Host", b"host.test")])) == b"GET /a HTTP/1.1\r\nHost: host.test\r\n\r\n"
+
+
 @pytest.mark.parametrize("evil", ["a\r\nX-Evil: 1", "a\nb", "a\x00b"])
 def test_a_header_cannot_smuggle_another(evil: str) -> None:
-    with pytest.raises(NoSuchRequest) as caught:
-        request_bytes(httpx.Request("POST", "http://host.test/", headers={"X-Own": evil}))
-    assert "Evil" not in str(caught.value)
+    of_httpx = httpx.Request("POST", "http://host.test/", headers={"X-Own": evil})
+    for request in (of_httpx, Request("POST", of_httpx.url, [(b"X-Own", evil.encode())])):
+        with pytest.raises(NoSuchRequest) as caught:
+            request_bytes(request)
+        assert "Evil" not in str(caught.value)
 
 
 def test_a_body_is_counted() -> None:
