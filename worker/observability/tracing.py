@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
@@ -61,7 +61,7 @@ def position() -> str | None:
 
 
 class Span:
-    """A span, or none when tracing is off."""
+    """What a span is told."""
 
     def __init__(self, span: Any = None) -> None:
         self._span = span
@@ -69,19 +69,39 @@ class Span:
     def tell(self, **attributes: str | int) -> None:
         """Add attributes to the span; never content, and nothing that names a lead."""
         for name, value in attributes.items():
-            if self._span:
-                self._span.set_attribute(f"parley.{name}", value)
+            self._span.set_attribute(f"parley.{name}", value)
 
 
-@contextmanager
-def turn(payloads: Sequence[str], **attributes: str | int) -> Iterator[Span]:
+class _NoSpan(Span):
+    """Tracing is off."""
+
+    def __enter__(self) -> Span:
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def tell(self, **attributes: str | int) -> None:
+        """Nothing is kept."""
+
+
+_NO_SPAN = _NoSpan()
+
+
+def turn(payloads: Sequence[str], **attributes: str | int) -> AbstractContextManager[Span]:
     """One turn, in the trace of its first event, linked to those of the events that joined it.
 
     ``payloads``: its events as JSON texts, in order, of which only the position in a trace is read.
     """
-    if _tracer is None:
-        yield Span()
-        return
+    return _NO_SPAN if _tracer is None else _turn(payloads, attributes)
+
+
+def call(upstream: str) -> AbstractContextManager[Span]:
+    """One HTTP call within a turn."""
+    return _NO_SPAN if _tracer is None else _call(upstream)
+
+
+@contextmanager
+def _turn(payloads: Sequence[str], attributes: dict[str, str | int]) -> Iterator[Span]:
     from opentelemetry.context import Context
     from opentelemetry.trace import Link, get_current_span
     from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
@@ -95,11 +115,7 @@ def turn(payloads: Sequence[str], **attributes: str | int) -> Iterator[Span]:
 
 
 @contextmanager
-def call(upstream: str) -> Iterator[Span]:
-    """One HTTP call within a turn."""
-    if _tracer is None:
-        yield Span()
-        return
+def _call(upstream: str) -> Iterator[Span]:
     from opentelemetry.trace import SpanKind
 
     with _started(f"call {upstream}", {"upstream": upstream}, kind=SpanKind.CLIENT) as span:

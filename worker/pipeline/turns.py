@@ -23,7 +23,7 @@ from worker.store import Store, StoreError
 from worker.store.conversations.leases import LeaseKeeper
 from worker.store.conversations.process_leases import ProcessLeases
 from worker.store.conversations.turn_steps import Grant, NotNow
-from worker.store.queues.identities import new_id
+from worker.store.queues.identities import new_name
 from worker.store.redis.layout import WrongLayout
 from worker.store.redis.troubles import Saying, trouble_of
 
@@ -136,14 +136,14 @@ class Turns:
     def _run_here(self, conversation: Conversation) -> Told:
         asked_at = time.monotonic()
         with metrics.storing("begin"):
-            granted = self._begin(conversation, f"{self._process.name}-{new_id().hex[:12]}")
+            granted = self._begin(conversation, f"{self._process.name}-{new_name()}")
         metrics.doorbell("granted" if isinstance(granted, Grant) else granted.status)
         if isinstance(granted, NotNow):
             return not_now(granted)
         self._saying.over()
         failpoints.reached("after begin")
         waited_seconds = max(0, granted.now - granted.head.accepted_at) / 1000
-        counting = metrics.turn(conversation.persona, granted.head.kind, waited_seconds)
+        counting = metrics.Turn(conversation.persona, granted.head.kind, waited_seconds)
         payloads = [entry.payload for entry in granted.entries]
         span = tracing.turn(payloads, persona=conversation.persona, kind=granted.head.kind)
         with self._keeper.keep(granted, asked_at) as lease, counting as counted:

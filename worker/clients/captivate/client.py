@@ -32,6 +32,7 @@ _ORIGINS: dict[str, str] = {
     "dev": "https://channel.dev.captivat.io",
     "prod": "https://channel.prod.captivat.io",
 }
+_COMPACT = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 _OURS = frozenset({"content-type", "content-length", "transfer-encoding", "idempotency-key"})
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HEADER_VALUE = re.compile(r"[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?")
@@ -168,7 +169,7 @@ def _fields(url: httpx.URL, gateway: Mapping[str, str] | None) -> tuple[Field, .
 
 def _encode(body: dict[str, Any]) -> bytes:
     try:
-        text = json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        text = _COMPACT.encode(body)
     except (TypeError, ValueError, RecursionError):
         raise CaptivateValueError(
             "the answer holds a value that JSON cannot hold: was a list or an object changed after it was set?"

@@ -11,8 +11,8 @@ import threading
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 
 from redis.exceptions import RedisError
 
@@ -75,22 +75,29 @@ class ProcessLeases:
             says_nothing = self._stopped.is_set() or not self._signed
             return time.monotonic() < self._valid_until or (not says_nothing and self._renew())
 
-    @contextmanager
-    def turn_in(self, shard: Shard) -> Iterator[None]:
-        """While this lasts, the process gives signs in the shard. Raises ``redis.RedisError`` when it cannot give the
-        first one: then no turn can begin there either."""
+    def turn_in(self, shard: Shard) -> AbstractContextManager[None]:
+        """While this lasts, the process gives signs in the shard. Entering raises ``redis.RedisError`` when it cannot
+        give the first one: then no turn can begin there either."""
+        return _Turn(self, shard)
+
+    def begin_in(self, shard: Shard) -> None:
+        """A turn begins. Raises ``redis.RedisError``; then it has not begun."""
         with self._lock:
             self._turns[shard] += 1
             is_new = shard not in self._signed
-        try:
-            if is_new:
+        if is_new:
+            try:
                 self._enter(shard)
-            yield
-        finally:
-            with self._lock:
-                self._turns[shard] -= 1
-                if shard in self._signed:
-                    self._signed[shard] = time.monotonic()
+            except BaseException:
+                self.end_in(shard)
+                raise
+
+    def end_in(self, shard: Shard) -> None:
+        """A turn has ended."""
+        with self._lock:
+            self._turns[shard] -= 1
+            if shard in self._signed:
+                self._signed[shard] = time.monotonic()
 
     def renew_once(self) -> bool:
         """One round over all shards with turns. False when the store did not answer."""
@@ -148,3 +155,17 @@ class ProcessLeases:
                 answered = False
             # An outage that ends in time must not cost the turns their leases because the next round is far away.
             pause = self._renew_seconds if answered else self._renew_seconds / SOONER
+
+
+class _Turn(AbstractContextManager[None]):
+    __slots__ = ("_process", "_shard")
+
+    def __init__(self, process: ProcessLeases, shard: Shard) -> None:
+        self._process = process
+        self._shard = shard
+
+    def __enter__(self) -> None:
+        self._process.begin_in(self._shard)
+
+    def __exit__(self, *_: object) -> None:
+        self._process.end_in(self._shard)

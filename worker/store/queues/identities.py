@@ -16,6 +16,11 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_numbers.seed)
 
 
+def new_name() -> str:
+    """Twelve random hexadecimal digits: a name among those of one process."""
+    return f"{_numbers.getrandbits(48):012x}"
+
+
 def new_id() -> uuid.UUID:
     """A random UUID (version 4)."""
     return uuid.UUID(int=_numbers.getrandbits(128), version=4)

@@ -83,7 +83,7 @@ def test_what_was_refused_at_the_door(shop, counted):
 
 
 def test_a_turn_that_ends_by_an_exception_is_counted(counted):
-    with pytest.raises(ZeroDivisionError), metrics.turn("ava", "inbound_chat", 0.0):
+    with pytest.raises(ZeroDivisionError), metrics.Turn("ava", "inbound_chat", 0.0):
         _ = 1 / 0
     assert counted("parley_turns_total", "ava", "inbound_chat", "other") == 1
     assert counted("parley_turns_running") == 0
@@ -94,7 +94,7 @@ def test_a_turn_that_ends_by_an_exception_is_counted(counted):
     [("answered", "answered"), ("dead", "dead"), ("held", "held"), ("left", "left"), ("kept", "other")],
 )
 def test_the_outcomes_of_turns_are_a_closed_set(counted, told, outcome):
-    with metrics.turn("ava", "ai_opener", 0.0) as turn:
+    with metrics.Turn("ava", "ai_opener", 0.0) as turn:
         turn.ended(told)
     assert counted("parley_turns_total", "ava", "ai_opener", outcome) == 1
 
