@@ -44,7 +44,9 @@ class TellingRequest(Request):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         # No task of ours reads custom headers; without this, Celery looks for them with a new set of names each time.
-        self._request_dict.setdefault("headers", {})
+        self.request_dict.setdefault("headers", {})
+        # The body has been read for this request, and the pool need not read it once more.
+        self._body, self._content_type, self._content_encoding = self.message.payload, None, None
 
     def send_event(self, type: str, **fields: Any) -> None:  # noqa: A002 - Celery's name for it
         """Celery's own hook: publish a task event."""

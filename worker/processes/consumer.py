@@ -152,7 +152,7 @@ class CarefulConsumer(Consumer):
         waits for room, once for a row of messages.
         """
         if self._counts_here is None:
-            return super().call_soon_ack(p, *args, **kwargs)
+            return cast(Any, super()).call_soon_ack(p, *args, **kwargs)
         p(*args, **kwargs)
         hub = cast(Any, self).hub
         if hub and self._counts_here.wants_to_go_on():

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any, NoReturn, TypeVar
-from urllib.parse import urlencode
 
 import httpx
 
@@ -21,6 +20,7 @@ from worker.clients.fluidtalk.form import (
     context_text,
     expect_text,
     file_name,
+    form_bytes,
     image_bytes,
     read_image,
     text_fields,
@@ -218,7 +218,7 @@ class FluidTalk(OwnsConnections):
         address = _address(self.base_url + path)
         if file is None:
             fields = ((b"Host", address.netloc), (b"X-API-Key", self._api_key.encode("ascii")), *_FORM_FIELDS)
-            asked: Asked = Request("POST", address, fields, urlencode(form).encode("ascii"))
+            asked: Asked = Request("POST", address, fields, form_bytes(form))
         else:
             headers = {"X-API-Key": self._api_key, **HEADERS}
             files = {"file": (*file, content_type(*file))}

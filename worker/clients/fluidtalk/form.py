@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import quote_plus
 
 from worker.clients.fluidtalk.errors import InvalidCall
 from worker.clients.pictures import image_type, type_of_name
@@ -18,6 +19,11 @@ def expect_text(name: str, value: str) -> None:
     """Raise ``InvalidCall`` unless ``value``, the argument called ``name``, is a text and not empty (F2, F3)."""
     if not isinstance(value, str) or not value:
         raise InvalidCall(f"{name} is not a text or empty; nothing was sent, give a {name}")
+
+
+def form_bytes(fields: Mapping[str, str]) -> bytes:
+    """A form without a file, as it is sent. ``fields``: their names are plain words."""
+    return "&".join(f"{name}={quote_plus(text)}" for name, text in fields.items()).encode("ascii")
 
 
 def text_fields(fields: dict[str, str | None]) -> dict[str, str]:

@@ -206,7 +206,9 @@ class _Line:
             raise httpcore.UnsupportedProtocol("neither http nor https")
         tls = self._tls if url.raw_scheme == b"https" else None
         host = url.raw_host.decode("ascii")
-        self._stream = self._network.connect(host, url.port or _PORTS[url.raw_scheme], tls, self._deadline, timeouts.connect)
+        self._stream = self._network.connect(
+            host, url.port or _PORTS[url.raw_scheme], tls, self._deadline, timeouts.connect
+        )
         self._url, self._origin = url, origin
         return self._stream
 

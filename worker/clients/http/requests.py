@@ -1,5 +1,8 @@
-"""A request as it is sent. One of httpx costs as much as the rest of a call before its first byte, so the calls of a turn
-are made without it; whatever needs its forms and files makes one."""
+"""A request as it is sent.
+
+One of httpx costs as much as all else that a call does before its first byte, so the calls of a turn are made without
+it. What needs its forms and files makes one.
+"""
 
 from __future__ import annotations
 

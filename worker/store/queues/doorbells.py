@@ -62,7 +62,7 @@ class StoreDoorbells:
         body = base64.b64encode(_body(conversation).encode()).decode()
         shown = json.dumps(self._handles.arguments(*conversation))[1:-1]
         # Every settle brings one along: what is the same in all of them is written once.
-        return _template(lane) % {"body": body, "identity": new_id(), "shown": shown}
+        return _template(lane) % {"body": body, "identity": str(new_id()), "shown": shown}
 
     def list_of(self, lane: Lane, spare: str) -> str:
         """The queues are lists named after the lanes."""

@@ -51,7 +51,9 @@ def test_a_request_is_its_line_its_headers_and_its_body() -> None:
 def test_a_request_without_a_body_says_so_unless_none_is_expected() -> None:
     url = httpx.URL("http://host.test/a")
     assert request_bytes(Request("POST", url, [(b"Host", b"host.test")])).endswith(b"\r\nContent-Length: 0\r\n\r\n")
-    assert request_bytes(Request("GET", url, [(b"Host", b"host.test")])) == b"GET /a HTTP/1.1\r\nHost: host.test\r\n\r\n"
+    assert (
+        request_bytes(Request("GET", url, [(b"Host", b"host.test")])) == b"GET /a HTTP/1.1\r\nHost: host.test\r\n\r\n"
+    )
 
 
 @pytest.mark.parametrize("evil", ["a\r\nX-Evil: 1", "a\nb", "a\x00b"])
