@@ -202,6 +202,29 @@ def test_a_fault_of_our_own_is_none_of_the_broker(make_consumer):
         make_consumer([ZeroDivisionError()]).start()
 
 
+# Acknowledgements
+
+
+@pytest.mark.parametrize("wants_to_go_on", [True, False])
+def test_over_redis_a_message_is_acknowledged_at_once_and_the_loop_woken_when_it_waits(make_consumer, wants_to_go_on):
+    careful, acknowledged, woken = make_consumer([]), [], []
+    careful.hub = SimpleNamespace(call_soon=woken.append)
+    careful._counts_here = SimpleNamespace(wants_to_go_on=lambda: bool(acknowledged) and wants_to_go_on)
+    careful.call_soon_ack(acknowledged.append, "tag")
+    assert acknowledged == ["tag"]
+    assert len(woken) == wants_to_go_on
+
+
+def test_over_another_broker_the_loop_acknowledges(make_consumer):
+    """Its connection belongs to the thread of the loop."""
+    careful, acknowledged = make_consumer([]), []
+    careful.hub = Hub()
+    careful.call_soon_ack(acknowledged.append, "tag")
+    assert not acknowledged
+    careful.hub.run_once()
+    assert acknowledged == ["tag"]
+
+
 # An event that came by a queue that workers read
 
 

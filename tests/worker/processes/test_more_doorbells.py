@@ -104,3 +104,51 @@ def test_a_server_that_refuses_the_command_leaves_it_all_to_kombu(store, consume
     finally:
         store.redis.execute_command("ACL", "SETUSER", "default", "+rpop")
     assert (came, brpop) == ([1, 2], 2)
+
+
+# Whether the loop, which waits for room, is to go on
+
+
+@pytest.fixture
+def held(store, redis_server):
+    """Messages that a worker holds, as many as it may, and what asks whether kombu should go on."""
+    with Connection(redis_server.url, transport_options={"ack_emulation": False, "priority_steps": [0]}) as connection:
+
+        def hold(number):
+            store.redis.lpush("turns", *(text_of(each) for each in range(number)))
+            channel, came = connection.channel(), []
+            Consumer(channel, [Queue("turns", routing_key="turns")], on_message=came.append).consume()
+            channel.basic_qos(0, number, False)
+            while len(came) < number:
+                connection.drain_events(timeout=5)
+            return came, MoreDoorbells(channel, lambda text: None)
+
+        yield hold
+
+
+@pytest.mark.parametrize(("most", "enough"), [(20, 8), (6, 3), (2, 1), (1, 1)])
+def test_it_goes_on_as_soon_as_there_is_room_for_a_row(held, most, enough):
+    came, more = held(most)
+    found = []
+    for message in came:
+        message.ack()
+        found.append(more.wants_to_go_on())
+    assert found == [False] * (enough - 1) + [True] * (most - enough + 1)
+
+
+def test_it_need_not_be_told_to_go_on_while_it_waits_for_messages(held):
+    came, more = held(1)
+    came[0].channel._brpop_start()
+    came[0].ack()
+    assert not more.wants_to_go_on()
+
+
+def test_it_goes_on_when_messages_wait_for_room_that_redis_has_sent_before(held):
+    """As after a smaller limit: kombu has asked, and does not read the answer as long as there is no room."""
+    came, more = held(1)
+    channel = came[0].channel
+    channel._brpop_start()
+    channel.connection.cycle._paused_brpop[0] = ("what", "is", "read", "later")
+    came[0].ack()
+    assert more.wants_to_go_on()
+    channel.connection.cycle._paused_brpop.clear()
