@@ -205,14 +205,23 @@ def test_a_fault_of_our_own_is_none_of_the_broker(make_consumer):
 # Acknowledgements
 
 
-@pytest.mark.parametrize("wants_to_go_on", [True, False])
-def test_over_redis_a_message_is_acknowledged_at_once_and_the_loop_woken_when_it_waits(make_consumer, wants_to_go_on):
-    careful, acknowledged, woken = make_consumer([]), [], []
-    careful.hub = SimpleNamespace(call_soon=woken.append)
-    careful._counts_here = SimpleNamespace(wants_to_go_on=lambda: bool(acknowledged) and wants_to_go_on)
-    careful.call_soon_ack(acknowledged.append, "tag")
+@pytest.mark.parametrize("waits_for_room", [True, False])
+def test_over_redis_a_message_is_acknowledged_at_once_and_the_loop_woken_when_it_waits(
+    make_consumer, redis_server, waits_for_room
+):
+    with Connection(redis_server.url, transport_options={"ack_emulation": False, "priority_steps": [0]}) as connection:
+        channel, acknowledged, woken = connection.channel(), [], []
+        Consumer(channel, [Queue("turns", routing_key="turns")]).consume()
+        if not waits_for_room:
+            with pytest.raises(TimeoutError):
+                connection.drain_events(timeout=0.05)
+        careful = make_consumer([])
+        careful.hub = SimpleNamespace(call_soon=woken.append)
+        careful.task_consumer, careful.strategies = SimpleNamespace(channel=channel), {}
+        careful.create_task_handler()
+        careful.call_soon_ack(acknowledged.append, "tag")
     assert acknowledged == ["tag"]
-    assert len(woken) == wants_to_go_on
+    assert len(woken) == waits_for_room
 
 
 def test_over_another_broker_the_loop_acknowledges(make_consumer):

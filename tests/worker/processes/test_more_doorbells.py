@@ -111,24 +111,30 @@ def test_a_server_that_refuses_the_command_leaves_it_all_to_kombu(store, consume
 
 @pytest.fixture
 def held(store, redis_server):
-    """Messages that a worker holds, as many as it may, and what asks whether kombu should go on."""
+    """Messages that a worker holds, of as many as it may hold; its connection; and what asks whether kombu goes on."""
     with Connection(redis_server.url, transport_options={"ack_emulation": False, "priority_steps": [0]}) as connection:
 
-        def hold(number):
+        def hold(number, most):
             store.redis.lpush("turns", *(text_of(each) for each in range(number)))
             channel, came = connection.channel(), []
-            Consumer(channel, [Queue("turns", routing_key="turns")], on_message=came.append).consume()
-            channel.basic_qos(0, number, False)
+            consumer = Consumer(channel, [Queue("turns", routing_key="turns")], on_message=came.append)
+            consumer.consume()
+            consumer.qos(prefetch_count=most)
             while len(came) < number:
                 connection.drain_events(timeout=5)
-            return came, MoreDoorbells(channel, lambda text: None)
+            return came, connection, MoreDoorbells(channel, lambda text: None)
 
         yield hold
 
 
+def wait_for_messages(connection):
+    with pytest.raises(TimeoutError):
+        connection.drain_events(timeout=0.05)
+
+
 @pytest.mark.parametrize(("most", "enough"), [(20, 8), (6, 3), (2, 1), (1, 1)])
 def test_it_goes_on_as_soon_as_there_is_room_for_a_row(held, most, enough):
-    came, more = held(most)
+    came, _, more = held(most, most)
     found = []
     for message in came:
         message.ack()
@@ -137,18 +143,17 @@ def test_it_goes_on_as_soon_as_there_is_room_for_a_row(held, most, enough):
 
 
 def test_it_need_not_be_told_to_go_on_while_it_waits_for_messages(held):
-    came, more = held(1)
-    came[0].channel._brpop_start()
+    came, connection, more = held(1, 2)
+    wait_for_messages(connection)
     came[0].ack()
     assert not more.wants_to_go_on()
 
 
-def test_it_goes_on_when_messages_wait_for_room_that_redis_has_sent_before(held):
-    """As after a smaller limit: kombu has asked, and does not read the answer as long as there is no room."""
-    came, more = held(1)
-    channel = came[0].channel
-    channel._brpop_start()
-    channel.connection.cycle._paused_brpop[0] = ("what", "is", "read", "later")
+def test_it_goes_on_when_it_has_asked_and_then_may_hold_fewer(held):
+    """Kombu does not read what Redis answers as long as there is no room for it."""
+    came, connection, more = held(2, 3)
+    wait_for_messages(connection)
+    came[0].channel.basic_qos(0, 2, False)
+    wait_for_messages(connection)
     came[0].ack()
     assert more.wants_to_go_on()
-    channel.connection.cycle._paused_brpop.clear()
