@@ -39,6 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         app=PLAIN if options.plain else "",
         chats_only=options.chats_only,
         old_version=options.old_version,
+        pace=options.pace,
         drain_seconds=max(400.0 if options.plain else 180.0, options.messages / 100),
     )
     console = Console(highlight=False)
@@ -70,6 +71,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--faults", type=_faults, metavar="NAME,...", help=f"default: all of {', '.join(FAULTS)}")
     parser.add_argument(
         "--outage-seconds", type=float, default=10.0, help="how long an upstream is away at a time; default: 10"
+    )
+    parser.add_argument(
+        "--pace",
+        type=float,
+        default=1.0,
+        help="how many times more seldom the faults come than docs/ledger.md says: a run of an hour needs fewer a minute",
     )
     parser.add_argument(
         "--outage",
