@@ -18,7 +18,7 @@ from config.celery import ACCEPT, NO_QUEUE
 from worker.store.queues.broker import Broker, BrokerAway, Reading
 from worker.store.queues.celery_messages import text_of
 from worker.store.queues.queue_lists import EVENTS, SHARED
-from worker.store.redis.connection_stack import as_read
+from worker.store.redis.lines import as_read
 
 QUEUE = ACCEPT
 _READER = "parley:accept:reader"

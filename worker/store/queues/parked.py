@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from redis import Redis
 
-from worker.store.redis.connection_stack import as_read
+from worker.store.redis.lines import as_read
 
 PARKED = "parley:accept:parked"
 

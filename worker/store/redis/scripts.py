@@ -30,7 +30,7 @@ from worker.store.faces.face import Face, Words
 from worker.store.redis.ahead import LUA
 from worker.store.redis.cluster import LateCluster
 from worker.store.redis.connection import StoreFull
-from worker.store.redis.connection_stack import LineBroken, Lines, as_read
+from worker.store.redis.lines import LineBroken, Lines, as_read
 from worker.store.redis.lua_library import complete
 from worker.store.redis.lua_words import words
 from worker.store.redis.troubles import FULL, trouble_of

@@ -13,7 +13,7 @@ from redis import Redis, exceptions
 from simulation.servers.embedded_redis import free_port
 from worker.store.faces.face import face
 from worker.store.keys import Key
-from worker.store.redis.connection_stack import LineBroken, Lines
+from worker.store.redis.lines import LineBroken, Lines
 from worker.store.redis.scripts import Script
 
 
@@ -42,6 +42,21 @@ def test_what_goes_out_comes_back_as_it_was(lines):
     said = ["", "a b\r\nc", "żółć 🎉", "half \udce4 byte", "$5\r\n"]
     assert lines.run(["EVAL", "return ARGV", 0, *said, 7]) == [*said, "7"]
     assert lines.run(["EVAL", "return {1, false, {'x'}}", 0]) == [1, None, ["x"]]
+
+
+def test_a_long_answer_comes_in_pieces(lines):
+    assert lines.run(["EVAL", "return {string.rep('a', 100000), string.rep('b', 100000)}", 0]) == [
+        "a" * 100_000,
+        "b" * 100_000,
+    ]
+
+
+def test_what_the_server_says_by_itself_is_no_answer(lines, store):
+    lines.run(["CLIENT", "TRACKING", "ON"])
+    lines.run(["GET", "watched"])
+    store.redis.set("watched", "changed")
+    assert lines.run(["ECHO", "first"]) == "first"
+    assert lines.run(["ECHO", "second"]) == "second"
 
 
 def test_threads_wait_for_a_free_one_and_there_are_never_more(lines, store):
