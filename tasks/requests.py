@@ -45,8 +45,10 @@ class TellingRequest(Request):
         super().__init__(*args, **kwargs)
         # No task of ours reads custom headers; without this, Celery looks for them with a new set of names each time.
         self.request_dict.setdefault("headers", {})
-        # The body has been read for this request, and the pool need not read it once more.
-        self._body, self._content_type, self._content_encoding = self.message.payload, None, None
+        # The body has been read for this request, and the pool need not read it once more. One of protocol 1 is given
+        # to this request as it was read.
+        if self.content_type is not None:
+            self._body, self._content_type, self._content_encoding = self.message.payload, None, None
 
     def send_event(self, type: str, **fields: Any) -> None:  # noqa: A002 - Celery's name for it
         """Celery's own hook: publish a task event."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from types import SimpleNamespace
 
 import pytest
 from celery import Celery
 from celery.app.trace import build_tracer
 from celery.worker.request import create_request_cls
+from celery.worker.strategy import proto1_to_proto2
 from kombu.message import Message
 
 from tasks.requests import TellingRequest, show_refused, shown
@@ -57,6 +59,44 @@ def test_the_event_says_the_state_of_what_the_task_returned(event_of, state, eve
 def test_a_phrase_that_looks_like_a_state_is_a_phrase(event_of):
     kind, fields = event_of("failed: so it says")
     assert (kind, fields["result"]) == ("task-succeeded", "'failed: so it says'")
+
+
+@pytest.fixture
+def given_to_the_pool():
+    """What the pool of a worker is given of a message of protocol 1 or 2: its arguments as they have been read."""
+    app = Celery(broker="memory://", set_as_current=False)
+
+    def job(persona, target):
+        raise AssertionError("it is not run")
+
+    task = app.task(job, name="a.task", shared=False)
+    given = []
+    pool = SimpleNamespace(apply_async=lambda _, args, **options: given.append(args))
+    kind = create_request_cls(TellingRequest, task, pool, "a-worker", None, app=app)
+
+    def run(protocol, arguments):
+        make = {1: app.amqp.as_task_v1, 2: app.amqp.as_task_v2}[protocol]
+        sent = make("1", task.name, args=arguments, kwargs={})
+        text = json.dumps(sent.body)
+        message = Message(text, content_type="application/json", content_encoding="utf-8", headers=sent.headers)
+        if protocol == 1:
+            body, headers, decoded, utc = proto1_to_proto2(message, message.payload)
+            request = kind(message, app=app, task=task, body=body, headers=headers, decoded=decoded, utc=utc)
+        else:
+            request = kind(message, app=app, task=task, body=text, headers=message.headers)
+        request.execute_using_pool(pool)
+        *_, body, content_type, _ = given.pop()
+        assert content_type is None, "it is read no second time"
+        return body
+
+    yield run
+    app.close()
+
+
+@pytest.mark.parametrize("protocol", [1, 2])
+def test_the_pool_is_given_the_arguments_as_they_were_read(given_to_the_pool, protocol):
+    arguments, keywords, _ = given_to_the_pool(protocol, ("ava", "@john_doe"))
+    assert (tuple(arguments), keywords) == (("ava", "@john_doe"), {})
 
 
 class Job:

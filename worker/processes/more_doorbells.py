@@ -32,6 +32,8 @@ class MoreDoorbells:
 
     def __init__(self, channel: Any, read: Callable[[bytes], Any], pause_seconds: float = _PAUSE_SECONDS) -> None:
         self._channel = channel
+        # The channel forgets its connection when it is closed, while tasks that came by it still begin.
+        self._cycle = channel.connection.cycle
         self._read = read
         self._pause_seconds = pause_seconds
         self._number = 1
@@ -57,16 +59,16 @@ class MoreDoorbells:
         self._number = min(2 * number, _MOST) if found == number else max(found, 1)
 
     def wants_to_go_on(self) -> bool:
-        """Whether kombu waits for room, and there is enough for a row. Until then tasks that were taken earlier wait
-        for a thread, so that none is idle.
+        """Whether kombu waits for room, and there is enough for a row: an eighth of what it may hold. Until then tasks
+        that were taken earlier wait for a thread, so that none is idle.
 
         Any thread may ask, after its acknowledgement. The last one of a row sees all others.
         """
         qos = self._channel.qos
-        if self._channel._in_poll and not self._channel.connection.cycle._paused_brpop:
+        if self._channel._in_poll and not self._cycle._paused_brpop:
             return False
         room = qos.can_consume_max_estimate()
-        return room is None or room >= min(_MOST, max(1, qos.prefetch_count // 2))
+        return room is None or room >= min(_MOST, max(1, qos.prefetch_count // _MOST))
 
     def _take(self, number: int) -> int:
         transport = self._channel.connection

@@ -26,8 +26,8 @@ from worker.store.redis import writes
 from worker.store.redis.ahead import AheadRedis
 from worker.store.redis.cluster import LateCluster
 from worker.store.redis.connection import StoreError, StoreFull, connect
-from worker.store.redis.lines import Lines
 from worker.store.redis.layout import LayoutGuard
+from worker.store.redis.lines import Lines
 from worker.store.redis.scripts import Scripts
 from worker.store.redis.troubles import Trouble
 from worker.store.views.figures import Measures

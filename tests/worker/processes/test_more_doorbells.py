@@ -132,7 +132,7 @@ def wait_for_messages(connection):
         connection.drain_events(timeout=0.05)
 
 
-@pytest.mark.parametrize(("most", "enough"), [(20, 8), (6, 3), (2, 1), (1, 1)])
+@pytest.mark.parametrize(("most", "enough"), [(80, 8), (20, 2), (7, 1), (1, 1)])
 def test_it_goes_on_as_soon_as_there_is_room_for_a_row(held, most, enough):
     came, _, more = held(most, most)
     found = []
