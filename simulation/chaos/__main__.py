@@ -76,7 +76,7 @@ def _parser() -> argparse.ArgumentParser:
         "--pace",
         type=float,
         default=1.0,
-        help="how many times more seldom the faults come than docs/ledger.md says: a run of an hour needs fewer a minute",
+        help="how many times more seldom than docs/ledger.md says the faults come",
     )
     parser.add_argument(
         "--outage",

@@ -13,7 +13,7 @@ from redis.exceptions import NoScriptError, ResponseError
 from simulation.explore.mutation import Mutation
 from simulation.explore.scripts import COPY, LOOK, RETURN
 from worker.store.redis.ahead import KEY, AheadRedis
-from worker.store.redis.connection_stack import as_read
+from worker.store.redis.lines import as_read
 from worker.store.redis.lua_library import as_carried
 
 Words = tuple[Any, ...]
