@@ -1,5 +1,5 @@
 # One image for worker, scheduler, ingress and Flower. With --target demo and REQUIREMENTS=demo the simulated upstreams are in it.
-ARG PYTHON=3.11
+ARG PYTHON=3.13
 
 FROM python:${PYTHON}-slim-bookworm AS build
 ARG REQUIREMENTS=base
