@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from itertools import count
 
 from benchmarks.leads import ONE_BY_ONE, message
+from benchmarks.other_pythons import environment, python_of_the_image
 from benchmarks.report import Goal, Section, Table, run
 from benchmarks.samples import slope
 from benchmarks.usage import cpu_seconds, resident_mb
@@ -39,7 +40,7 @@ _CONVERSATIONS = 8000
 _IN_LINE = 300
 _EVERY_SECONDS = 1.0
 _RISE_SECONDS = 12.0
-_DEFAULT_SLOTS, _MANY_SLOTS = 500, 3100
+_DEFAULT_SLOTS, _MANY_SLOTS = 500, 3010
 # The doubles remember each call; forgetting them now and then keeps the machine's memory for what is measured.
 _FORGET_SECONDS = 60.0
 
@@ -94,7 +95,7 @@ def section(rounds: int, minutes: float | None = None) -> Section:
     memory = ("resident MB, at most", "first minute", "last minute", "MB a minute")
     return Section(
         title="Slow calls that wait at once",
-        about="One worker process, always some hundred more messages than slots. First and last minute: medians "
+        about=f"One worker process of the image's Python ({python_of_the_image()}), always some hundred more messages than slots. First and last minute: medians "
         f"(of a run shorter than 3 minutes, its thirds). After {_SECONDS:g} s: calls waiting = {_SECONDS:g} x turns/s.",
         command=f"python -m benchmarks.waiting --minutes {minutes:g}",
         tables=[Table(columns + memory, [_row(run) for run in (few, many, slower)])],
@@ -141,7 +142,8 @@ def _row(run: Waited) -> Sequence[str]:
 
 def _run(slots: int, seconds: float, minutes: float) -> Waited:
     settings = {**ONE_BY_ONE, "PARLEY_WORKER__CONCURRENCY": str(slots)}
-    with RunningSystem(latency_seconds=seconds, settings=settings) as system:
+    python = environment(python_of_the_image()) or sys.executable
+    with RunningSystem(latency_seconds=seconds, settings=settings, python=python) as system:
         own = settings_of(system)
         store = Store(own, connections=2)
         stop = threading.Event()

@@ -44,7 +44,7 @@ __all__ = [
 KEEPALIVE_SECONDS = 4.0
 MAX_RESPONSE_BYTES = 4 * 1024 * 1024
 # A thread that waits for an answer holds a buffer of this size; most answers are smaller.
-READ_BYTES = 4 * 1024
+READ_BYTES = 2 * 1024
 
 _TOO_LARGE = 413
 _PORTS = {b"http": 80, b"https": 443}
