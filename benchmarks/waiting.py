@@ -95,8 +95,8 @@ def section(rounds: int, minutes: float | None = None) -> Section:
     memory = ("resident MB, at most", "first minute", "last minute", "MB a minute")
     return Section(
         title="Slow calls that wait at once",
-        about=f"One worker process of the image's Python ({python_of_the_image()}), always some hundred more messages than "
-        "slots. First and last minute: medians (of a run shorter than 3 minutes, its thirds). "
+        about=f"One worker process of the image's Python ({python_of_the_image()}), always some hundred more messages "
+        "than slots. First and last minute: medians (of a run shorter than 3 minutes, its thirds). "
         f"After {_SECONDS:g} s: calls waiting = {_SECONDS:g} x turns/s.",
         command=f"python -m benchmarks.waiting --minutes {minutes:g}",
         tables=[Table(columns + memory, [_row(run) for run in (few, many, slower)])],
