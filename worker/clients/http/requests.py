@@ -18,9 +18,11 @@ class NoSuchRequest(Exception):
     """The request cannot be written as HTTP/1.1 with a counted body."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Request:
-    """``fields``: name and value of each header as they are sent, with ``Host`` (``url.netloc``) and without
+    """A request whose text shows neither its key nor its content.
+
+    ``fields``: name and value of each header as they are sent, with ``Host`` (``url.netloc``) and without
     ``Content-Length``, which is that of ``body``."""
 
     method: str

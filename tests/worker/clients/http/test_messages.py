@@ -56,6 +56,11 @@ def test_a_request_without_a_body_says_so_unless_none_is_expected() -> None:
     )
 
 
+def test_the_text_of_a_request_shows_neither_key_nor_content() -> None:
+    request = Request("POST", httpx.URL("http://host.test/a"), [(b"X-API-Key", b"PLANTED")], b"PLANTED, too")
+    assert "PLANTED" not in f"{request} {request!r} {[request]}"
+
+
 @pytest.mark.parametrize("evil", ["a\r\nX-Evil: 1", "a\nb", "a\x00b"])
 def test_a_header_cannot_smuggle_another(evil: str) -> None:
     of_httpx = httpx.Request("POST", "http://host.test/", headers={"X-Own": evil})
