@@ -345,7 +345,11 @@ def _settings_of_leases(plan: Plan) -> dict[str, str]:
 
 
 def _settings_of_notices(plan: Plan) -> dict[str, str]:
-    return {"PARLEY_NOTICES__KEEP": "true"} if plan.has_notices else {}
+    if not plan.has_notices:
+        return {}
+    # All of a long run: where workers need the whole machine, senders fall behind, and none may be lost for that.
+    megabytes = max(64, plan.messages // 1000)
+    return {"PARLEY_NOTICES__KEEP": "true", "PARLEY_NOTICES__BYTES": str(megabytes * 1024 * 1024)}
 
 
 def _settings_of_rules(rules: Rules) -> dict[str, str]:
