@@ -18,6 +18,8 @@ from worker.domain.vocabulary import TURNS
 _MOST = 8
 # A doorbell that kombu had to wait for did not stand behind another one. In between is what one look of kombu takes.
 _PAUSE_SECONDS = 0.002
+# Kombu goes on when this part of what it may hold is free, or as much as one row takes.
+_FREE_PART = 8
 
 
 class MoreDoorbells:
@@ -68,7 +70,7 @@ class MoreDoorbells:
         if self._channel._in_poll and not self._cycle._paused_brpop:
             return False
         room = qos.can_consume_max_estimate()
-        return room is None or room >= min(_MOST, max(1, qos.prefetch_count // _MOST))
+        return room is None or room >= min(_MOST, max(1, qos.prefetch_count // _FREE_PART))
 
     def _take(self, number: int) -> int:
         transport = self._channel.connection

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Any
 
@@ -42,7 +43,6 @@ class Lines:
     def __init__(self, redis: Redis, connections: int) -> None:
         self._pool: Any = redis.connection_pool
         self._connections = connections
-        self._lock = threading.Lock()
         self._begin()
 
     def run(self, command: Sequence[Any]) -> Any:
@@ -64,13 +64,16 @@ class Lines:
 
     def close(self) -> None:
         """Close the idle ones; those in use, and later ones, close with their last reference."""
-        while not self._idle.empty():
-            self._idle.get().close()
-            with self._lock:
-                self._made -= 1
+        with suppress(Empty):
+            while True:
+                self._idle.get_nowait().close()
+                with self._lock:
+                    self._made -= 1
 
     def _begin(self) -> None:
         self._process = os.getpid()
+        # Also the lock: another thread may have held it when this process was forked.
+        self._lock = threading.Lock()
         self._idle: SimpleQueue[_Line] = SimpleQueue()
         self._made = 0
 
@@ -111,10 +114,11 @@ class _Line:
         except _BROKEN as error:
             self.close()
             raise LineBroken(type(error).__name__) from error
-        except BaseException as error:
-            if not isinstance(error, exceptions.ResponseError):
-                # An answer that nobody has read would be taken for the next one.
-                self.close()
+        except exceptions.ResponseError:
+            raise
+        except BaseException:
+            # An unread answer would be taken for the answer to the next command.
+            self.close()
             raise
 
     def close(self) -> None:
