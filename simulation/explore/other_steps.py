@@ -106,7 +106,6 @@ def _forget(product: Product, world: World, lead: Conversation) -> Ledger:
     # What waited has ended as skipped, and nothing else is left of it but the figures.
     fates = {**ledger.fates, **{event_id: "skipped" for event_id in ids if event_id not in ledger.fates}}
     ledger = replace(ledger, forgotten=ledger.forgotten | ids, fates=fates)
-    ledger = replace(ledger, fences={name: fence for name, fence in ledger.fences.items() if name != lead.name})
     for stop in ("taken_over", "sealed", "opted_out"):
         ledger = ends(ledger, lead, stop)
     return ledger

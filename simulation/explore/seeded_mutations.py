@@ -358,6 +358,24 @@ _MORE = (
         "",
         "a forgotten conversation stays in the list of takeovers",
     ),
+    Mutation(
+        "lib/fences",
+        "  redis.call('SET', fence_key(conversation), stamp(highest), 'PX', '86400000')\n",
+        "",
+        "after a lead was forgotten, fences begin again",
+    ),
+    Mutation(
+        "hold",
+        "if state[6] and not by_operator(head[1]) and bring_forward(",
+        "if false and bring_forward(",
+        "what a person says waits for what is held",
+    ),
+    Mutation(
+        "record",
+        "or step == 'replied' and id == token and 'taken_over' or nil",
+        "or nil",
+        "an answer that was kept for a person goes out after the hand-back, by a late copy of what stored it",
+    ),
 )
 
 MANY = (*THREE, *_BEGIN, *_ANSWER, *_END, *_DOOR, *_MORE)

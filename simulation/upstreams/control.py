@@ -22,6 +22,7 @@ from simulation.upstreams.simulation import Delivery
 
 _START_SECONDS = 20.0
 _ANSWER_SECONDS = 30.0
+_IDLE_SECONDS = 1.0
 _PAGE = 2_000
 # The package has to be found by the new process, installed or not.
 _ROOT = Path(__file__).absolute().parents[2]
@@ -38,8 +39,15 @@ class SimulationControl:
     """
 
     def __init__(self, url: str) -> None:
-        # Plain HTTP on loopback: reading the machine's certificates would only take time.
-        self._http = httpx.Client(base_url=f"{url}/_simulation", timeout=_ANSWER_SECONDS, trust_env=False, verify=False)
+        # Plain HTTP on loopback: reading the machine's certificates would only take time. The servers close what was
+        # idle for 5 s, and an order that goes out at that moment gets no answer.
+        self._http = httpx.Client(
+            base_url=f"{url}/_simulation",
+            timeout=_ANSWER_SECONDS,
+            trust_env=False,
+            verify=False,
+            limits=httpx.Limits(keepalive_expiry=_IDLE_SECONDS),
+        )
 
     def set_latency(
         self,
