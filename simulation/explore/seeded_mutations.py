@@ -374,7 +374,7 @@ _MORE = (
         "record",
         "or step == 'replied' and id == token and 'taken_over' or nil",
         "or nil",
-        "an answer that was kept for a person goes out after the hand-back, by a late copy of what stored it",
+        "an answer that was kept for a person counts as being delivered, by a late copy of what stored it",
     ),
 )
 
