@@ -30,8 +30,9 @@ def test_worker_and_beat_run_until_a_signal(start, channel, eventually):
         eventually(lambda: system.upstreams.deliveries("session-1"), "the answer", seconds=90)
         children = Path(f"/proc/{run.pid}/task/{run.pid}/children").read_text().split()
         for process in (*children, system.start_worker(wait=False).pid):
-            variables = Path(f"/proc/{process}/environ").read_bytes().split(b"\0")
-            assert b"GLIBC_TUNABLES=glibc.malloc.tcache_count=0" in variables
+            # Empty for a moment: Popen returns before Linux has told the new program's variables.
+            variables = eventually(Path(f"/proc/{process}/environ").read_bytes, "the variables of a process")
+            assert b"GLIBC_TUNABLES=glibc.malloc.tcache_count=0" in variables.split(b"\0")
         run.send_signal(signal.SIGTERM)
         assert run.wait(60) == 0
     finally:
