@@ -39,7 +39,10 @@ def _say(found: Found) -> int:
 
 def _search(options: argparse.Namespace) -> int:
     states = steps = broken = 0
-    for found in campaign.search_all(small_worlds(options.moves), options.seconds, options.processes):
+    worlds = [world for world in small_worlds(options.moves) if options.only in world.name]
+    if not worlds:
+        return _refuse(options.only)
+    for found in campaign.search_all(worlds, options.seconds, options.processes):
         word = "complete" if found.complete else "BROKEN" if found.failure else f"stopped after {found.seconds:.0f} s"
         size = f"{found.states} states, {found.steps} steps, deepest {found.deepest}, {found.ends} ends judged"
         print(f"{found.name}: {size}: {word}", flush=True)
@@ -53,6 +56,8 @@ def _search(options: argparse.Namespace) -> int:
 def _hunt(options: argparse.Namespace) -> int:
     missed = 0
     these = [mutation for mutation in MANY if options.only in f"{mutation.file}: {mutation.says}"]
+    if not these:
+        return _refuse(options.only)
     for mutation, found in campaign.hunt(these, options.seed, options.seconds, options.processes):
         missed += not found.failures
         word = "found" if found.failures else "NOT FOUND"
@@ -65,6 +70,11 @@ def _hunt(options: argparse.Namespace) -> int:
     return int(bool(missed))
 
 
+def _refuse(only: str) -> int:
+    print(f"nothing has {only!r} in its words; run it without --only to see them", file=sys.stderr)
+    return 2
+
+
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m simulation.explore", description=__doc__)
     parser.add_argument("--seed", type=int, default=int(time.time()), help="the first seed; by default the time")
@@ -74,7 +84,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--moves", type=int, default=1, help="with --exhaustive: how often time may pass (1)")
     parser.add_argument("--replay", metavar="SEED[:STEPS]", help="see one run again, as a failure says")
     parser.add_argument("--mutations", action="store_true", help="put faults into the scripts and see which are found")
-    parser.add_argument("--only", default="", help="with --mutations: those whose script or words have this in them")
+    parser.add_argument("--only", default="", help="the small worlds or mutations that have this in their words")
     parser.add_argument("--stories", action="store_true", help="with --mutations: tell each of them")
     return parser.parse_args()
 

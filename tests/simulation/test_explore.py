@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -111,6 +113,27 @@ def test_each_mutation_has_one_place_in_its_script(mutation):
 def test_a_mutation_of_what_is_not_there_is_refused():
     with pytest.raises(ValueError, match=r"begin\.lua has 0 places"):
         Mutation("begin", "no such line", "", "nothing").of("")
+
+
+def test_the_command_takes_the_worlds_with_these_words_through_every_order():
+    world = "inbound_chat + stop, crash, no act"
+    ended = _command("--exhaustive", "--moves", "0", "--processes", "1", "--only", world)
+    assert ended.returncode == 0, ended.stderr
+    told, in_all = ended.stdout.splitlines()
+    assert (told.split(":")[0], told.split()[-1]) == (world, "complete")
+    assert in_all.endswith("promises broken in 0 worlds")
+
+
+@pytest.mark.parametrize("what", ["--exhaustive", "--mutations"])
+def test_the_command_refuses_words_that_nothing_has(what):
+    ended = _command(what, "--only", "no such word")
+    assert ended.returncode == 2
+    assert "nothing has 'no such word' in its words" in ended.stderr
+
+
+def _command(*arguments):
+    command = [sys.executable, "-m", "simulation.explore", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
 # Two minutes in all, on a machine of its own.
