@@ -219,10 +219,14 @@ def test_the_work_of_an_explanation_does_not_grow_with_the_store(parley, store, 
     def commands():
         return sum(int(row["calls"]) for row in store.redis.info("commandstats").values())
 
-    def cost():
+    def one():
         before = commands()
         assert parley("explain", "ava", "@lead").status == 0
         return commands() - before
+
+    def cost():
+        # The least of some: a thread that another test has left may do something on this server, too.
+        return min(one() for _ in range(3))
 
     store.inbox.accept(chat("a"))
     few = cost()
