@@ -85,6 +85,9 @@ def parse(url: str) -> Address:
         raise ValueError("for Sentinel write redis+sentinel://host:26379,host:26379/0?service=NAME (rediss+ for TLS)")
     kind, tls = _KINDS.get(scheme, ("other", False))
     parts, hosts = _without_hosts(url)
+    if "@" in parts.query or "@" in parts.fragment:
+        # What looks like an option is a part of the password then.
+        raise ValueError("a ? or # in user or password must be written %3F or %23")
     options = dict(parse_qsl(parts.query))
     if any(name.startswith("ssl") for name in options):
         raise ValueError("options ssl_... do not belong into the URL: set PARLEY_TLS__CA_PATH and its siblings")
@@ -105,11 +108,15 @@ def parse(url: str) -> Address:
 
 
 def _check(address: Address, options: dict[str, str]) -> None:
+    if address.kind in ("redis", "amqp") and set(options) - (set() if address.hosts else {"db"}):
+        raise ValueError("options behind a ? are not taken here: remove them; the number of a database is written /2")
     if address.kind in ("sentinel", "cluster"):
         if unknown := set(options) - (_OF_SENTINEL if address.kind == "sentinel" else set()):
             raise ValueError(f"unknown options: {', '.join(sorted(unknown))}")
-        if address.path and not address.path.isdecimal():
-            raise ValueError("what stands after the hosts must be the number of a database, such as /0")
+    number = address.path if address.over_redis and address.hosts else options.get("db", "")
+    if number and not (number.isascii() and number.isdecimal()):
+        where = "after the hosts" if address.hosts else "behind ?db="
+        raise ValueError(f"what stands {where} must be the number of a database, such as 0")
     if address.kind == "sentinel" and not address.service:
         raise ValueError("the name of the master is missing: add ?service=NAME, as in sentinel monitor NAME ...")
     if address.kind == "cluster" and address.database:

@@ -83,13 +83,13 @@ def parse(text: str) -> dict[str, Operator]:
 
 def read(file: Path) -> dict[str, Operator]:
     """The operators of a file, by name; none when there is no such file. Raises ``ValueError``, with file and line."""
-    if not file.exists():
+    if not os.path.exists(file):
         return {}
+    text = text_of(file)
     try:
-        return parse(text_of(file))
+        return parse(text)
     except ValueError as fault:
-        said = str(fault)
-        raise ValueError(said if said.startswith(str(file)) else f"{file}, {said}") from None
+        raise ValueError(f"{file}, {fault}") from None
 
 
 def write(file: Path, operators: Mapping[str, Operator]) -> None:

@@ -6,6 +6,8 @@ machine could find it.
 
 from __future__ import annotations
 
+import os
+import re
 from pathlib import Path
 from urllib.parse import quote
 
@@ -23,17 +25,31 @@ def with_password(url: str, password: str) -> str:
     return f"{scheme}{separator}{login}:{quote(password, safe='')}@{host}" if separator else url
 
 
+_SUFFIXES = (".cer", ".crt", ".db", ".env", ".json", ".key", ".pem", ".toml", ".txt")
+# Of base64, of PEM and of JSON.
+_OF_NO_PATH = re.compile(r"[=+{]|-----")
+_MOST_SHOWN_CHARACTERS = 255
+
+
+def shown(file: Path) -> str:
+    """A path for people. Not what may be a secret, or the content of a file, that was given in place of its path."""
+    text = str(file)
+    is_path = text.isprintable() and len(text) <= _MOST_SHOWN_CHARACTERS and not _OF_NO_PATH.search(text)
+    known = text.startswith("/") or text.endswith(_SUFFIXES) or ("/" in text and os.path.isdir(file.parent))
+    return text if is_path and known else "the path that is given"
+
+
 def text_of(file: Path) -> str:
     """The text of a file, without a byte order mark. Raises ``ValueError`` with the reason and the cure."""
     try:
         return file.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
-        raise ValueError(f"{file} cannot be read: it is not UTF-8 text; save it as UTF-8") from None
+        raise ValueError(f"{shown(file)} cannot be read: it is not UTF-8 text; save it as UTF-8") from None
     except IsADirectoryError:
         # What a container engine makes of a mount whose source does not exist.
-        raise ValueError(f"{file} cannot be read: it is a folder; put a file in its place") from None
+        raise ValueError(f"{shown(file)} cannot be read: it is a folder; put a file in its place") from None
     except PermissionError as error:
-        raise ValueError(f"{file} cannot be read: {error.strerror}; let this user read it") from None
+        raise ValueError(f"{shown(file)} cannot be read: {error.strerror}; let this user read it") from None
     except (OSError, ValueError) as error:
         said = error.strerror if isinstance(error, OSError) else "its name is no path"
-        raise ValueError(f"{file} cannot be read: {said}; correct the path") from None
+        raise ValueError(f"{shown(file)} cannot be read: {said}; correct the path") from None

@@ -6,8 +6,6 @@ All times are in seconds unless the name says otherwise. The sections of the pro
 from __future__ import annotations
 
 import base64
-import os
-from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, StringConstraints, field_validator, model_validator
@@ -18,12 +16,16 @@ from config.values import (
     CallSeconds,
     CaPath,
     Count,
+    Headers,
     JsonObject,
     Listed,
+    OriginUrl,
     ProxyUrl,
+    ReadablePath,
     Seconds,
     SecondsOrZero,
     Section,
+    ServerUrl,
     WallTime,
     ZoneName,
 )
@@ -210,7 +212,7 @@ class FluidTalk(Way):
     it.
     """
 
-    base_url: str = "https://api-talk.fluidvip.com"
+    base_url: ServerUrl = "https://api-talk.fluidvip.com"
     connect_seconds: CallSeconds = 5.0
     read_seconds: CallSeconds = 60.0
     total_seconds: CallSeconds = 75.0
@@ -225,11 +227,11 @@ class Captivate(Way):
     """
 
     environment: Literal["dev", "prod"] | None = None
-    base_url: str | None = None
+    base_url: OriginUrl | None = None
     connect_seconds: CallSeconds = 5.0
     read_seconds: CallSeconds = 15.0
     total_seconds: CallSeconds = 25.0
-    headers: Annotated[dict[str, Secret], JsonObject] = Field(default_factory=dict)
+    headers: Annotated[Headers, JsonObject] = Field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -403,22 +405,15 @@ class Tls(Section):
     ``key_path``: the client certificate, for servers that demand one. All are PEM files.
     """
 
-    ca_path: Path | None = None
-    certificate_path: Path | None = None
-    key_path: Path | None = None
+    ca_path: ReadablePath | None = None
+    certificate_path: ReadablePath | None = None
+    key_path: ReadablePath | None = None
 
     @model_validator(mode="after")
     def _come_together(self) -> Tls:
         if (self.certificate_path is None) != (self.key_path is None):
             raise ValueError("certificate_path and key_path are needed together")
         return self
-
-    @field_validator("ca_path", "certificate_path", "key_path")
-    @classmethod
-    def _can_be_read(cls, path: Path | None) -> Path | None:
-        if path is not None and not (path.is_file() and os.access(path, os.R_OK)):
-            raise ValueError(f"{path} is not a file that this user may read: correct the path, or its rights")
-        return path
 
 
 class Encryption(Section):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import ssl
 from pathlib import Path
 from typing import Annotated, Any
@@ -20,6 +22,8 @@ from pydantic import (
 )
 
 from config import zones
+from config.placeholders import Secret
+from config.secret_files import shown
 
 
 def _known_zone(text: str) -> str:
@@ -70,8 +74,11 @@ def _certificates(path: Path) -> Path:
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
     except OSError as error:  # also what OpenSSL says of the content
         if isinstance(error, ssl.SSLError):
-            raise ValueError(f"{path} holds no certificate in PEM: give the certificate of your authority") from None
-        raise ValueError(f"{path} cannot be read: {error.strerror}") from None
+            told = "holds no certificate in PEM: give the certificate of your authority"
+            raise ValueError(f"{shown(path)} {told}") from None
+        raise ValueError(f"{shown(path)} cannot be read: {error.strerror}; correct the path") from None
+    except ValueError:  # a character that no path has
+        raise ValueError(f"{shown(path)} is no path: give that of a file in PEM") from None
     return path
 
 
@@ -91,6 +98,66 @@ def _proxy(url: SecretStr) -> SecretStr:
     return url
 
 
+_HOST = re.compile(r"[0-9A-Za-z_.-]+|[0-9A-Fa-f:.]+")
+
+
+def _server(text: str) -> str:
+    if not _is_server(text):
+        raise ValueError(
+            "must be http(s)://host or http(s)://host:port, a path behind it at most: no user, no query, all in ASCII"
+        )
+    return text
+
+
+def _origin(text: str) -> str:
+    if not _is_server(text) or urlsplit(text).path not in ("", "/"):
+        raise ValueError(
+            "must be http(s)://host or http(s)://host:port, without path, query or user: only the host can be "
+            "replaced, and a gateway's credentials are given as PARLEY_CAPTIVATE__HEADERS"
+        )
+    return text
+
+
+def _is_server(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        host, port = parts.hostname or "", parts.port
+        # Refuses an empty or an overlong part of a name.
+        host.encode("idna")
+    except ValueError:
+        return False
+    bare = not any(character in text for character in "@?#\\ ") and text.isascii() and text.isprintable()
+    return bare and parts.scheme in ("http", "https") and _HOST.fullmatch(host) is not None and port != 0
+
+
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_HEADER_VALUE = re.compile(r"[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?")
+_OUR_HEADERS = frozenset({"content-type", "content-length", "transfer-encoding", "idempotency-key"})
+
+
+def _headers(given: dict[str, SecretStr]) -> dict[str, SecretStr]:
+    for place, (name, value) in enumerate(given.items(), start=1):
+        if not _HEADER_NAME.fullmatch(name):
+            raise ValueError(f"header {place} has no usable name: write letters, digits and - only")
+        if name.lower() in _OUR_HEADERS:
+            raise ValueError(f"header {name} is one that Parley writes itself: choose another name")
+        if not _HEADER_VALUE.fullmatch(value.get_secret_value()):
+            raise ValueError(
+                f"the value of header {name} must be one line of printable ASCII without blanks around it"
+            )
+    return given
+
+
+def _readable(path: Path) -> Path:
+    try:
+        usable = path.is_file() and os.access(path, os.R_OK)
+    except (OSError, ValueError):
+        usable = False
+    if not usable:
+        raise ValueError(f"{shown(path)} is not a file that this user may read: correct the path, or its rights")
+    return path
+
+
 # Every time and every count has an end. The store keeps times as whole milliseconds of the clock, and a command that a
 # number is too large for fails in the middle of a script, after others have run.
 TEN_YEARS = 10 * 365 * 86_400.0
@@ -102,6 +169,10 @@ Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
 WallTime = Annotated[str, StringConstraints(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
 ZoneName = Annotated[str, AfterValidator(_known_zone)]
 CaPath = Annotated[Path, AfterValidator(_certificates)]
+ReadablePath = Annotated[Path, AfterValidator(_readable)]
+ServerUrl = Annotated[str, AfterValidator(_server)]
+OriginUrl = Annotated[str, AfterValidator(_origin)]
+Headers = Annotated[dict[str, Secret], AfterValidator(_headers)]
 ProxyUrl = Annotated[SecretStr, AfterValidator(_proxy)]
 # What a variable gives as text: a list with commas or as JSON, an object as JSON.
 Listed, JsonObject = BeforeValidator(_listed), BeforeValidator(_object)

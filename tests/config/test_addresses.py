@@ -47,6 +47,15 @@ def test_secrets_are_read_and_not_shown():
         ("redis://PLANTED@[::1", "IPv6"),
         ("redis://u:PLANTED[@h", "%5B"),
         ("rediss://PLANTED@a?ssl_cert_reqs=none", "PARLEY_TLS__CA_PATH"),
+        ("redis://PLANTED@a/0?foo=bar", r"options behind a \? are not taken"),
+        ("redis://PLANTED@a?db=1", "is written /2"),
+        ("redis://PLANTED@a/x", "after the hosts must be the number of a database"),
+        ("redis://PLANTED@a/²", "after the hosts must be the number of a database"),
+        ("unix:///PLANTED?db=x", r"behind \?db= must be the number of a database"),
+        ("unix:///PLANTED?foo=x", r"options behind a \? are not taken"),
+        ("amqp://PLANTED@a/vhost?heartbeat=x", r"options behind a \? are not taken"),
+        ("redis+sentinel://:a?PLANTED=b@a:1?service=m", "must be written %3F"),
+        ("redis://:a#PLANTED=b@a:1", "must be written %3F or %23"),
     ],
 )
 def test_what_cannot_work_is_said_without_quoting_it(url, said):
