@@ -110,9 +110,9 @@ def parse(url: str) -> Address:
 def _check(address: Address, options: dict[str, str]) -> None:
     if address.kind in ("redis", "amqp") and set(options) - (set() if address.hosts else {"db"}):
         raise ValueError("options behind a ? are not taken here: remove them; the number of a database is written /2")
-    if address.kind in ("sentinel", "cluster"):
-        if unknown := set(options) - (_OF_SENTINEL if address.kind == "sentinel" else set()):
-            raise ValueError(f"unknown options: {', '.join(sorted(unknown))}")
+    of_kind = _OF_SENTINEL if address.kind == "sentinel" else set()
+    if address.kind in ("sentinel", "cluster") and (unknown := set(options) - of_kind):
+        raise ValueError(f"unknown options: {', '.join(sorted(unknown))}")
     number = address.path if address.over_redis and address.hosts else options.get("db", "")
     if number and not (number.isascii() and number.isdecimal()):
         where = "after the hosts" if address.hosts else "behind ?db="

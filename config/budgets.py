@@ -71,6 +71,12 @@ def _lease(parts: Parts) -> Iterator[str]:
             "AGENDA__TICK_SECONDS must not exceed LEASE__TTL_SECONDS: "
             "a crashed turn would be found more than one lease late"
         )
+    # A look that comes later than that says nothing of silent processes (deaths.lua).
+    if parts.agenda.tick_seconds * 1.25 > parts.lease.process_ttl_seconds - parts.lease.process_renew_seconds:
+        yield (
+            "AGENDA__TICK_SECONDS x 1.25 must not exceed LEASE__PROCESS_TTL_SECONDS - LEASE__PROCESS_RENEW_SECONDS: "
+            "dead processes would not be found by their silence"
+        )
 
 
 def _agenda(parts: Parts) -> Iterator[str]:

@@ -65,7 +65,9 @@ def _object(value: Any) -> Any:
 def named(value: Any) -> Any:
     """What ``PARLEY_PERSONAS`` may say: an object by names, or the names alone, ``ava,bea``."""
     if isinstance(value, str) and not value.lstrip().startswith("{"):
-        return {name: {} for name in _listed(value)}
+        names = _listed(value)
+        if all(isinstance(name, str) for name in names):
+            return {name: {} for name in names}
     return _object(value)
 
 
@@ -142,9 +144,7 @@ def _headers(given: dict[str, SecretStr]) -> dict[str, SecretStr]:
         if name.lower() in _OUR_HEADERS:
             raise ValueError(f"header {name} is one that Parley writes itself: choose another name")
         if not _HEADER_VALUE.fullmatch(value.get_secret_value()):
-            raise ValueError(
-                f"the value of header {name} must be one line of printable ASCII without blanks around it"
-            )
+            raise ValueError(f"the value of header {name} must be one line of printable ASCII without blanks around it")
     return given
 
 

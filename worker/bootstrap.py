@@ -78,9 +78,11 @@ def build(settings: Settings, *, ahead: bool = False, alone: bool = False) -> Pa
         tell()
 
     lease, process = settings.lease, store.process_leases()
-    keeper = LeaseKeeper(
-        store.steps.renew, lease.ttl_seconds, lease.renewal_seconds, beside, None if alone else process
-    )
+    if alone:
+        # It gives no signs of its own: what it believes of its lease is no older than a sign of its parent may be.
+        keeper = LeaseKeeper(store.steps.renew, lease.process_ttl_seconds, lease.process_renew_seconds, beside)
+    else:
+        keeper = LeaseKeeper(store.steps.renew, lease.ttl_seconds, lease.renewal_seconds, beside, process)
     connections = _connections("fluidtalk", settings.fluidtalk)
     captivate, images = _captivate(settings), _images(settings)
     personas = _personas(settings, connections, Drift(drift), trigger_types)

@@ -6,7 +6,7 @@ import os
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from config.settings import Settings, SettingsError, load
@@ -398,6 +398,8 @@ def test_the_web_process_has_them_and_needs_what_a_producer_needs(monkeypatch):
     value=st.text(max_size=30)
     | st.sampled_from(["{}", "[]", "null", '{"a": {"b": 1}}', "[[1]]", "1e999", "-0", "\udcff"]),
 )
+@example(name="ingress", below=[], value="[[]]")
+@example(name="personas", below=[], value="[[]]")
 def test_no_variable_ends_in_anything_but_settings_or_lines(name, below, value):
     variable = "PARLEY_" + "__".join([name.upper(), *below])
     with pytest.MonkeyPatch.context() as patch:

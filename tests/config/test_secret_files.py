@@ -57,6 +57,37 @@ def test_a_file_that_is_not_there_is_named(variables):
         load(env_file=None)
 
 
+PEM = "-----BEGIN PRIVATE KEY-----\nPLANTED\n-----END PRIVATE KEY-----"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [PEM, PEM.replace("\n", "\\n"), PEM.replace("\n", ""), "PLANTED" * 60, "PLANTED/" * 600, "ft_sk_PLANTED"],
+    ids=["PEM", "PEM with \\n", "PEM in one line", "long", "very long", "a key"],
+)
+@pytest.mark.parametrize(
+    "variable",
+    [
+        "TLS__KEY_PATH",
+        "TLS__CERTIFICATE_PATH",
+        "TLS__CA_PATH",
+        "FLUIDTALK__CA_PATH",
+        "PERSONAS_FILE",
+        "REDIS_PASSWORD_FILE",
+        "PERSONAS__BEA__API_KEY_FILE",
+        "TLS__KEY_PATH_FILE",
+    ],
+)
+def test_what_is_given_in_place_of_a_path_is_not_shown(variables, tmp_path, variable, value):
+    """It may be what the path should lead to, and a log would keep it."""
+    if variable == "TLS__KEY_PATH_FILE":
+        value = secret(tmp_path, value)
+    variables.setenv(f"PARLEY_{variable}", value)
+    with pytest.raises(SettingsError, match=f"PARLEY_{variable.removesuffix('_FILE')}") as refused:
+        load(env_file=None)
+    assert "PLANTED" not in str(refused.value)
+
+
 def test_a_file_that_is_no_text_is_named(variables, tmp_path):
     file = tmp_path / "secret"
     file.write_bytes(b"\xff\xfe\xfd")

@@ -58,6 +58,7 @@ def test_no_secret_is_ever_shown(environment):
         ({"PARLEY_REDIS_URL": None}, "PARLEY_REDIS_URL"),
         ({"PARLEY_LEASE__RENEW_SECONDS": "6"}, "RENEW_SECONDS x 3 must not exceed"),
         ({"PARLEY_LEASE__PROCESS_RENEW_SECONDS": "1"}, "PROCESS_RENEW_SECONDS x 3 must not exceed"),
+        ({"PARLEY_AGENDA__TICK_SECONDS": "1.7"}, "TICK_SECONDS x 1.25 must not exceed LEASE__PROCESS_TTL_SECONDS - "),
         ({"PARLEY_JOIN__SETTLE_SECONDS": "9"}, "JOIN__SETTLE_SECONDS must not exceed"),
         ({"PARLEY_PERSONAS__AVA__JOIN__SETTLE_SECONDS": "9"}, "PERSONAS__AVA__JOIN__SETTLE_SECONDS"),
         ({"PARLEY_PACING__MINIMUM_SECONDS": "13"}, "PACING__MINIMUM_SECONDS must not exceed"),

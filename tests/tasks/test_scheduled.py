@@ -68,7 +68,7 @@ def test_what_is_due_is_rung_for(tick, store, channel, no_thread_left):
 
 
 def test_who_falls_due_before_the_next_tick_is_rung_for_then(make_store, tick, channel, eventually, no_thread_left):
-    parts = {"join": {"settle_seconds": 1.5, "settle_limit_seconds": 2}, "agenda": {"tick_seconds": 3}}
+    parts = {"join": {"settle_seconds": 1.5, "settle_limit_seconds": 2}, "agenda": {"tick_seconds": 1.5}}
     store = make_store(**parts)
     store.inbox.accept(chat(channel))
     tick(**parts)

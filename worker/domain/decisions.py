@@ -171,19 +171,9 @@ class Known:
 
 def before_asking(head: Attempts, known: Known, rules: Rules) -> Ask | Deliver | End | Wait:
     """Decide whether the persona is called at all."""
-    kind, rules = rules_of(head.kind), rules.about(head.kind)
-    if known.sealed and not kind.only_told:
-        return End("sealed", Cause.SEALED)
-    if kind.speaks_first and known.owned_elsewhere:
-        return End("ignored", Cause.OWNED_ELSEWHERE)
-    if kind.speaks_first and known.lead_wrote:
-        return End("skipped", Cause.LEAD_WROTE)
-    if known.gives_way:
-        return End("skipped", Cause.OUTREACH_STOPPED, follow_up="next_step")
-    validity_seconds = kind.valid_seconds(rules.validity)
-    if known.waited_seconds > validity_seconds:
-        detail = figures(waited=f"{known.waited_seconds:.0f}", valid=f"{validity_seconds:.0f}")
-        return End("skipped", Cause.TOO_OLD, detail, follow_up="next_step")
+    rules = rules.about(head.kind)
+    if ended := without_a_call(head, known, rules):
+        return ended
     if poison := of_poison(head, rules):
         return poison
     gave_up = spent(head, known.tries, rules.retry)
@@ -197,6 +187,24 @@ def before_asking(head: Attempts, known: Known, rules: Rules) -> Ask | Deliver |
     if known.closed:
         return End("skipped", *known.closed, follow_up="dropped")
     return _quiet(known) or Ask(step.second, without_image=image_is_missing)
+
+
+def without_a_call(head: Attempts, known: Known, rules: Rules) -> End | None:
+    """How an event ends that is not asked any more, whatever it says and whatever was tried; None = it goes on."""
+    kind = rules_of(head.kind)
+    if known.sealed and not kind.only_told:
+        return End("sealed", Cause.SEALED)
+    if kind.speaks_first and known.owned_elsewhere:
+        return End("ignored", Cause.OWNED_ELSEWHERE)
+    if kind.speaks_first and known.lead_wrote:
+        return End("skipped", Cause.LEAD_WROTE)
+    if known.gives_way:
+        return End("skipped", Cause.OUTREACH_STOPPED, follow_up="next_step")
+    validity_seconds = kind.valid_seconds(rules.validity)
+    if known.waited_seconds > validity_seconds:
+        detail = figures(waited=f"{known.waited_seconds:.0f}", valid=f"{validity_seconds:.0f}")
+        return End("skipped", Cause.TOO_OLD, detail, follow_up="next_step")
+    return None
 
 
 def before_sending(head: Attempts, tries: Tries, rules: Rules) -> Send | End:
@@ -419,14 +427,14 @@ def of_poison(head: Attempts, rules: Rules) -> Deliver | End | None:
     """How an event ends that is the cause of dead processes; None = it is not. Reads nothing that it says."""
     if head.reply is not None:
         return _poison_to_send(head, rules)
-    if not is_poison(head.killed_alone, head.asks_handed_over, rules.retry.attempts):
+    if not is_poison(head, rules.retry.attempts):
         return None
     evidence = figures(times=head.asks_vanished, killed=head.killed_alone or None)
     return _dead(Cause.POISON_ASKING, rules.about(head.kind), evidence)
 
 
 def _poison_to_send(head: Attempts, rules: Rules) -> End | None:
-    if not is_poison(head.killed_alone, head.sends_handed_over, rules.retry.attempts):
+    if not is_poison(head, rules.retry.attempts):
         return None
     evidence = figures(times=head.sends_vanished, killed=head.killed_alone or None)
     return _undelivered(head, Cause.POISON_DELIVERING, evidence)

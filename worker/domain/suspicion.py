@@ -37,17 +37,28 @@ class Vanished(Protocol):
 def is_suspect(head: Vanished) -> bool:
     """Whether the next turn of the head has to be tried alone. A process that was told to end has handed its turns
     over, and is no sign."""
-    if head.killed_alone:
-        return True
-    if head.reply is None:
-        return head.asks_vanished - head.asks_handed_over >= SUSPECT_AFTER
-    return head.sends_vanished - head.sends_handed_over >= SUSPECT_AFTER
+    vanished, handed_over = _of_its_step(head)
+    return bool(head.killed_alone) or vanished - handed_over >= SUSPECT_AFTER
 
 
-def is_poison(killed_alone: int, handed_over: int, attempts: int) -> bool:
-    """Whether an event ends as poison. ``attempts``: the budget of an event.
+def lost_in_trials(head: Vanished) -> int:
+    """How many workers died while they tried this suspect, each with its child. That is no evidence: memory that runs
+    out for any reason can end a whole container. But others come first for a while."""
+    vanished, handed_over = _of_its_step(head)
+    return max(0, vanished - handed_over - SUSPECT_AFTER)
+
+
+def is_poison(head: Vanished, attempts: int) -> bool:
+    """Whether the head ends as poison. ``attempts``: the budget of an event.
 
     Turns that were handed over are no evidence, but a supervisor that stops what does not answer any more may be seeing
     poison: they count in the budget.
     """
-    return killed_alone >= KILLS_ALONE or handed_over >= max(SUSPECT_AFTER, attempts)
+    _, handed_over = _of_its_step(head)
+    return head.killed_alone >= KILLS_ALONE or handed_over >= max(SUSPECT_AFTER, attempts)
+
+
+def _of_its_step(head: Vanished) -> tuple[int, int]:
+    if head.reply is None:
+        return head.asks_vanished, head.asks_handed_over
+    return head.sends_vanished, head.sends_handed_over

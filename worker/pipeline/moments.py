@@ -26,27 +26,33 @@ class Moments:
         self._policies = policies
         self._jitter = jitter
 
-    def known(self, grant: Grant, made: Tries) -> Known:
-        """What is known before the head is asked. Raises ``StoreError``."""
-        # Never negative, though the clock may have stepped back.
-        accepted_at, kind = min(grant.entries[-1].accepted_at, grant.now), grant.head.kind
+    def known_unread(self, grant: Grant) -> Known:
+        """What is known of the head without a look at what it says. How long it has waited is known then only of what
+        does not keep quiet hours."""
         known = Known(
             sealed=grant.sealed,
             owned_elsewhere=grant.owned_elsewhere,
             lead_wrote=grant.lead_wrote,
             gives_way=grant.gives_way,
-            waited_seconds=(grant.now - accepted_at) / 1000,
-            tries=made,
         )
+        if self._keeps_quiet_hours(grant):
+            return known
+        return replace(known, waited_seconds=(grant.now - _accepted_at(grant)) / 1000)
+
+    def known(self, grant: Grant, made: Tries) -> Known:
+        """What is known before the head is asked. Raises ``StoreError``."""
+        accepted_at, kind = _accepted_at(grant), grant.head.kind
+        known = replace(self.known_unread(grant), tries=made)
         policy = self._policies[grant.conversation.persona]
         if is_outreach(kind):
             known = replace(known, closed=closed_for(policy, grant.touch, kind, grant.now))
-        rules = policy.quiet_hours
-        if not rules_of(kind).speaks_first or (kind == "ai_opener" and not rules.openers):
+        if not self._keeps_quiet_hours(grant):
             return known
+        rules = policy.quiet_hours
         window = window_of(rules, grant.channel)
         if not isinstance(window, Window):
-            return replace(known, zone_unknown=window is not None)
+            waited_seconds = (grant.now - accepted_at) / 1000
+            return replace(known, waited_seconds=waited_seconds, zone_unknown=window is not None)
         known = replace(known, waited_seconds=window.awake_ms(accepted_at, grant.now) / 1000)
         quiet_ms = window.ends(grant.now) - grant.now
         if not quiet_ms:
@@ -55,6 +61,10 @@ class Moments:
         late_ms = self._jitter.uniform(0, MORNING_MS)
         others_wait = self._store.inbox.waiting(grant.conversation) > len(grant.entries)
         return replace(known, quiet_seconds=(quiet_ms + late_ms) / 1000, others_wait=others_wait)
+
+    def _keeps_quiet_hours(self, grant: Grant) -> bool:
+        kind, rules = grant.head.kind, self._policies[grant.conversation.persona].quiet_hours
+        return rules_of(kind).speaks_first and (kind != "ai_opener" or rules.openers)
 
     def closed_for_sending(self, lease: Lease, reply: Reply) -> Reason | None:
         """Why a reply that is written to a lead who did not write is not sent any more; None = it is sent.
@@ -66,3 +76,8 @@ class Moments:
             return None
         policy = self._policies[grant.conversation.persona]
         return messaging_window(policy, grant.touch).closed_for_sending(lease.now())
+
+
+def _accepted_at(grant: Grant) -> int:
+    # Never later than now, though the clock may have stepped back.
+    return min(grant.entries[-1].accepted_at, grant.now)

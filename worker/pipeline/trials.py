@@ -7,6 +7,7 @@ import logging
 import os
 import pickle
 import random
+import signal
 import subprocess
 import sys
 import threading
@@ -14,6 +15,7 @@ from typing import Literal, NamedTuple
 
 from config.settings import Settings
 from worker.domain.decisions import Wait
+from worker.domain.suspicion import lost_in_trials
 from worker.domain.vocabulary import Cause, figures
 from worker.pipeline.turn_result import TurnResult
 from worker.store.conversations.journal import Entry
@@ -21,8 +23,15 @@ from worker.store.conversations.turn_steps import Grant
 
 _log = logging.getLogger("parley.turn")
 
-# Between two times at which a suspect is to be tried.
+# Between two times at which a suspect is to be tried: when it was not, after a child was killed (memory may be short
+# for another reason), and after a worker was, longer each time.
 _AGAIN_SECONDS = 2.0
+_AFTER_A_KILL_SECONDS = 20.0
+_MOST_SECONDS = 600.0
+# A supervisor or a terminal sends these to all processes of a service. They are for the worker, which ends its child.
+_FOR_THE_WORKER = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
+# Waiting is counted in steps, so that a worker that stands still meanwhile does not count that time.
+_STEP_SECONDS = 1.0
 _CHILD = "worker.processes.trial"
 
 
@@ -56,8 +65,8 @@ class Trials:
         """Run the turn of a grant in a child process. Returns its result when it came to an end.
 
         ``killed``: the child died of a signal, or did not end within ``worker.stuck_seconds``, while this process
-        lives. ``no room``: another one is being tried. ``not tried``: no child could be started, or it failed before it
-        began. ``stopped``: this process ends.
+        lives and runs. ``no room``: another one is being tried. ``not tried``: no child could be started, or it failed
+        before it began. ``stopped``: this process ends.
         """
         if not self._one.acquire(blocking=False):
             return "no room"
@@ -77,9 +86,7 @@ class Trials:
     def _run(self, grant: Grant) -> Verdict:
         task = pickle.dumps(Task(self._settings, grant.conversation.name, grant.token, self._ahead))
         try:
-            child = subprocess.Popen(  # noqa: S603 - ours
-                [sys.executable, "-m", _CHILD, str(os.getpid())], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-            )
+            child = _start()
         except OSError as error:
             return self._untried(grant, type(error).__name__)
         self._child = child
@@ -87,7 +94,7 @@ class Trials:
             child.kill()
         with child:
             try:
-                said, _ = child.communicate(task, timeout=self._settings.worker.stuck_seconds)
+                said = _talk(child, task, self._settings.worker.stuck_seconds)
             except subprocess.TimeoutExpired:
                 child.kill()
                 said = b""
@@ -105,11 +112,44 @@ class Trials:
         return "not tried"
 
 
-def of_trial(head: Entry, verdict: Literal["killed", "no room", "not tried"], jitter: random.Random) -> Wait:
-    """Decide what follows when a suspect was to be tried and no result came of it. ``head``: as it is by now."""
+def _start() -> subprocess.Popen[bytes]:
+    # A child has the blocked signals of the thread that starts it, from its first moment on.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _FOR_THE_WORKER)
+    try:
+        return subprocess.Popen(  # noqa: S603 - ours
+            [sys.executable, "-m", _CHILD, str(os.getpid())], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _talk(child: subprocess.Popen[bytes], task: bytes, seconds: float) -> bytes:
+    told: bytes | None = task
+    while True:
+        step = min(_STEP_SECONDS, seconds)
+        try:
+            said, _ = child.communicate(told, timeout=step)
+        except subprocess.TimeoutExpired:
+            told, seconds = None, seconds - step
+            if seconds <= 0:
+                raise
+        else:
+            return said
+
+
+def of_trial(
+    head: Entry, verdict: Literal["killed", "no room", "not tried", "worker lost"], jitter: random.Random
+) -> Wait:
+    """Decide what follows when a suspect was to be tried and no result came of it. ``head``: as it is by now.
+
+    ``worker lost``: the turn before this one was such a trial, and its worker vanished.
+    """
     killed = verdict == "killed"
+    seconds = _AFTER_A_KILL_SECONDS if killed else _AGAIN_SECONDS
+    if verdict == "worker lost":
+        seconds = min(_MOST_SECONDS, _AGAIN_SECONDS * 2.0 ** min(lost_in_trials(head), 32))
     detail = figures(times=max(head.asks_vanished, head.sends_vanished), killed=head.killed_alone or None)
-    return Wait(_AGAIN_SECONDS * jitter.uniform(0.5, 1.5), Cause.SUSPECT, detail, unknown=killed, asked=killed)
+    return Wait(seconds * jitter.uniform(0.5, 1.5), Cause.SUSPECT, detail, unknown=killed, asked=killed)
 
 
 def told(result: TurnResult) -> str:

@@ -27,6 +27,7 @@ from worker.domain.decisions import (
     of_poison,
     of_reply,
     withheld,
+    without_a_call,
     without_content,
 )
 from worker.domain.failures import CallFailed, KeyRefused, OutcomeUnknown, Unavailable
@@ -34,7 +35,7 @@ from worker.domain.pacing import paced
 from worker.domain.quiet_hours import zone_unreadable
 from worker.domain.reply import Reply
 from worker.domain.retry import UNTRIED, Tries, tries
-from worker.domain.suspicion import is_suspect
+from worker.domain.suspicion import is_suspect, lost_in_trials
 from worker.domain.unreadable import Unreadable
 from worker.domain.vocabulary import Cause, rules_of, stored
 from worker.domain.written import reply_in
@@ -146,9 +147,14 @@ class Turn:
         return self._deliver(lease, head, reply, made)
 
     def _judge(self, lease: Lease, trials: Trials) -> TurnResult:
-        grant, head = lease.grant, lease.grant.head
-        if poison := of_poison(head, self._rules[grant.conversation.persona]):
-            return self._carry_out(lease, poison, UNTRIED)
+        grant, head, rules = lease.grant, lease.grant.head, self._rules[lease.grant.conversation.persona]
+        if decision := self._without_trial(grant, rules) or of_poison(head, rules):
+            return self._carry_out(lease, decision, UNTRIED)
+        if grant.vanished and lost_in_trials(head):
+            _log.error(
+                "worker vanished while it tried a suspect alone", extra={"conversation": grant.conversation.name}
+            )
+            return self._hold(lease, of_trial(head, "worker lost", self._jitter))
         # The child gives it back.
         lease.ends = True
         verdict = trials.run(grant)
@@ -166,6 +172,14 @@ class Turn:
                 return LEFT
             head = head._replace(killed_alone=killed)
         return self._hold(lease, of_trial(head, verdict, self._jitter))
+
+    def _without_trial(self, grant: Grant, rules: Rules) -> End | None:
+        # What is not asked any more needs neither a place in line nor a child process.
+        if grant.head.reply is not None:
+            return None
+        if unwanted := grant.unwanted or self._consents.of_lead(grant):
+            return self._consents.unwanted(grant, unwanted)
+        return without_a_call(grant.head, self._moments.known_unread(grant), rules)
 
     def stop(self) -> None:
         """The process ends now: what is tried alone ends, too."""

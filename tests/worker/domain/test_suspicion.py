@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from worker.domain.suspicion import KILLS_ALONE, SUSPECT_AFTER, is_poison, is_suspect
+from worker.domain.suspicion import KILLS_ALONE, SUSPECT_AFTER, is_poison, is_suspect, lost_in_trials
 
 
 @dataclass(frozen=True)
@@ -41,14 +41,32 @@ def test_a_suspect_is_what_several_dead_processes_had_in_hand_in_this_step(head,
 
 
 @pytest.mark.parametrize(
-    ("killed", "handed_over", "attempts", "poison"),
+    ("head", "attempts", "poison"),
     [
-        (KILLS_ALONE - 1, 0, 20, False),
-        (KILLS_ALONE, 0, 20, True),
-        (0, 19, 20, False),
-        (0, 20, 20, True),
-        (0, 2, 1, False),
+        (Head(killed_alone=KILLS_ALONE - 1), 20, False),
+        (Head(killed_alone=KILLS_ALONE), 20, True),
+        (Head(asks_vanished=19, asks_handed_over=19), 20, False),
+        (Head(asks_vanished=20, asks_handed_over=20), 20, True),
+        (Head(asks_vanished=2, asks_handed_over=2), 1, False),
+        (Head(asks_vanished=20, asks_handed_over=20, reply="{}"), 20, False),
+        (Head(sends_vanished=20, sends_handed_over=20, reply="{}"), 20, True),
+        (Head(asks_vanished=500), 20, False),
     ],
 )
-def test_poison_kills_alone_or_outlives_its_budget(killed, handed_over, attempts, poison):
-    assert is_poison(killed, handed_over, attempts) == poison
+def test_poison_kills_alone_or_outlives_its_budget(head, attempts, poison):
+    assert is_poison(head, attempts) == poison
+
+
+@pytest.mark.parametrize(
+    ("head", "lost"),
+    [
+        (Head(), 0),
+        (Head(asks_vanished=SUSPECT_AFTER), 0),
+        (Head(asks_vanished=SUSPECT_AFTER + 2), 2),
+        (Head(asks_vanished=SUSPECT_AFTER + 2, asks_handed_over=1), 1),
+        (Head(asks_vanished=SUSPECT_AFTER + 2, reply="{}"), 0),
+        (Head(sends_vanished=SUSPECT_AFTER + 2, reply="{}"), 2),
+    ],
+)
+def test_workers_that_died_after_it_was_suspect_died_in_its_trials(head, lost):
+    assert lost_in_trials(head) == lost

@@ -66,7 +66,7 @@ def test_without_outreach_there_is_no_pause(make_settings, store, channel, pause
 @pytest.fixture
 def long_tick(make_store, make_settings, no_thread_left):
     """A store where messages settle for a moment, and its upkeep, between two ticks that are far apart."""
-    parts = {"join": {"settle_seconds": 1, "settle_limit_seconds": 2}, "agenda": {"tick_seconds": 3}}
+    parts = {"join": {"settle_seconds": 1, "settle_limit_seconds": 2}, "agenda": {"tick_seconds": 1.5}}
     store = make_store(**parts)
     return store, Upkeep(store, make_settings(**parts))
 

@@ -134,7 +134,7 @@ def test_outreach_that_lies_in_its_queue_leaves_less_room(make_store, make_setti
 def test_who_falls_due_between_two_ticks_is_rung_for(
     make_store, make_settings, overrides, chat, rung, eventually, no_thread_left
 ):
-    parts = {**overrides, "join": {"settle_seconds": 0.2, "settle_limit_seconds": 1}, "agenda": {"tick_seconds": 3}}
+    parts = {**overrides, "join": {"settle_seconds": 0.2, "settle_limit_seconds": 1}, "agenda": {"tick_seconds": 1.5}}
     store = make_store(**parts)
     store.inbox.accept(chat())
     assert rung() == []

@@ -44,6 +44,7 @@ from worker.store.redis.scripts import Scripts
 
 Held = Literal["held", "repeated", "lost"]
 Asked = Literal["asking", "lost", "opted_out", "not_opted_in"]
+_DAMAGED = "text=written by a newer release or damaged: the record of an event"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +64,9 @@ class Grant:
     ``gives_way``: outreach is stopped; the head ends without a call, because something that happened on the platform
     waits behind it. ``probe``: the closed ``Gate`` that this turn tries, '' = none. ``lead_wrote``: after the head was
     accepted. ``interrupted``: the lead wrote while bubbles of the reply went out, and the rest is not to be sent.
-    ``last_words``: what the words are recognised by that were answered last, '' = not kept.
-    ``consent``: what the lead has said last, ``out`` or ``in`` or nothing. ``unwanted``: why the lead does
-    not want the head, of which nothing is asked or sent then.
+    ``vanished``: the turn before this one did, with its process. ``last_words``: what the words are recognised by that
+    were answered last, '' = not kept. ``consent``: what the lead has said last, ``out`` or ``in`` or nothing.
+    ``unwanted``: why the lead does not want the head, of which nothing is asked or sent then.
     """
 
     conversation: Conversation
@@ -85,6 +86,7 @@ class Grant:
     lead_wrote: bool = False
     last_words: str = ""
     interrupted: bool = False
+    vanished: bool = False
     consent: str = ""
     unwanted: Cause | None = None
 
@@ -103,9 +105,8 @@ class Grant:
 class Recorded:
     """``status``: ``holder`` = deliver ``reply`` now; ``taken_over`` = a person has the conversation: deliver nothing,
     hold; ``closed`` = the channel's gate is closed: likewise; ``opted_out`` and ``not_opted_in`` = the lead does not
-    want it: deliver nothing, end; ``lost`` and ``settled`` = another turn continues: leave.
-    ``reply_id``: as in its journal entry.
-    ``undecryptable``: why this process cannot read the reply, which another one stored before; None = it can."""
+    want it: deliver nothing, end; ``lost`` and ``settled`` = another turn continues: leave. ``reply_id``: as in its
+    journal entry. ``undecryptable``: why this process cannot read the reply, which another one stored before; None = it can."""
 
     status: Literal["holder", "taken_over", "closed", "opted_out", "not_opted_in", "lost", "settled"]
     reply: str
@@ -284,7 +285,7 @@ class TurnSteps:
         return Settled(status, left)
 
     def _grant(self, conversation: Conversation, token: str, answer: list[Any]) -> Grant:
-        _, now, fence, told, (gives_way, unwanted, probe, interrupted), *journals = answer
+        _, now, fence, told, (gives_way, unwanted, probe, interrupted, vanished), *journals = answer
         state = {field: value for field, value in zip(TOLD_TO_TURNS, told, strict=True) if value is not None}
 
         def read(field: Field, stored: str) -> str:
@@ -305,9 +306,8 @@ class TurnSteps:
             lead_wrote = lead_wrote_since(pairs(journals[1]), state)
         except (KeyError, ValueError) as error:
             # The text of a ValueError quotes what is stored.
-            missing = f"field {error} is missing" if isinstance(error, KeyError) else "a number is none"
-            text = f"written by a newer release or damaged: the record of an event, {missing}"
-            undecryptable = Reason(Cause.NEWER_RELEASE, f"text={text}")
+            what = f"field {error} is missing" if isinstance(error, KeyError) else "a number is none"
+            undecryptable = Reason(Cause.NEWER_RELEASE, f"{_DAMAGED}, {what}")
             found, channel = tuple(bare_entry(journals[i], journals[i + 1]) for i in range(0, len(journals), 2)), None
             touch, last_inbound, lead_wrote = TouchState(conversation.name), 0, False
         return Grant(
@@ -328,6 +328,7 @@ class TurnSteps:
             lead_wrote=lead_wrote,
             last_words=state.get("last_words", ""),
             interrupted=bool(interrupted),
+            vanished=bool(vanished),
             consent=state.get("consent", ""),
             unwanted=Cause(unwanted) if unwanted else None,
         )
@@ -372,8 +373,7 @@ class TurnSteps:
         ``bubbles_sent``: so many bubbles of the reply have surely been sent; the next one has a budget of its own.
         ``failed``: the attempt may turn out to be the event's own fault; ``judged``: the one before it did.
         """
-        keys = self._keys.conversation(grant.conversation)
-        wait_ms = int(seconds * 1000)
+        keys, wait_ms = self._keys.conversation(grant.conversation), int(seconds * 1000)
         status, _, ring = self._scripts.hold.run(
             keys,
             journal=keys.journal(grant.head.event_id),

@@ -10,7 +10,7 @@
 --          {why outreach is stopped, if the head ends without a call for that, because something that happened on the platform
 --          waits behind it; why the lead does not want it, or taken_over for what does not wait for the person: nothing of it
 --          is asked or sent; the closed gate that this turn tries; 1 when the lead wrote while bubbles went out: the rest is
---          not sent; '' and 0 = none}, {id, journal fields} ...}
+--          not sent; 1 when the turn before this one vanished; '' and 0 = none}, {id, journal fields} ...}
 --      or {'empty' | 'busy' | 'taken_over' | 'quiet' | 'held' | 'paused' | 'quarantined' | 'outreach', until, reason}
 --      or {'hand_back', until, reason}: the takeover was quiet for long enough; hand back, then begin again.
 -- Twice with the same token: the second time returns the same grant and counts nothing again; once the turn has ended it
@@ -202,6 +202,7 @@ local function learn(field, value)
   past[field] = value
   learned[#learned + 1], learned[#learned + 2] = field, value
 end
+local vanished = 0
 local fence = number(state.fence or rare.fence_of_forgotten(conversation))
 if not repeated then
   fence = fence + 1
@@ -218,6 +219,7 @@ if not repeated then
   end
   -- A step left open: its holder crashed or lost its lease. Counted before the work, so that poison is found out.
   local asked, sent = past.step == 'asking', past.step == 'delivering'
+  if asked or sent then vanished = 1 end
   if asked then learn('asks_vanished', number(past.asks_vanished) + 1) end
   if sent then learn('sends_vanished', number(past.sends_vanished) + 1) end
   if ends then
@@ -252,7 +254,7 @@ end
 entry[#entry + 1], entry[#entry + 2], entry[#entry + 3], entry[#entry + 4] = 'step', past.step or '', 'asks', past.asks or 0
 
 -- Of this turn.
-local found = {gives_way and stopped or '', unwanted or '', probing or '', interrupted and 1 or 0}
+local found = {gives_way and stopped or '', unwanted or '', probing or '', interrupted and 1 or 0, vanished}
 local answer = {'granted', now, fence, told_to_turns(conversation), found}
 for index = 1, group do
   answer[#answer + 1] = ids[index]

@@ -22,6 +22,19 @@ local function shorten(entries, reason)
     redis.call('RPUSH', entries, last[4])
   end
 end
+-- A turn that asked nothing, again for one reason, tells nothing new: of such pairs the timeline keeps the first and the last.
+local function shorten_unasked(entries, reason)
+  local last = redis.call('LRANGE', entries, -5, -1)
+  if #last < 5 then return end
+  for index = 1, 5 do last[index] = cjson.decode(last[index]) end
+  for index = 1, 5, 2 do
+    if last[index][2] ~= last[5][2] or last[index][3] ~= last[5][3] then return end
+  end
+  for index = 2, 4, 2 do
+    if last[index][2] ~= 'held' or last[index][3] ~= reason then return end
+  end
+  redis.call('LTRIM', entries, 0, -3)
+end
 local state = redis.call('HMGET', conversation, 'owner', 'fence', 'held_by', 'hold_until', 'group', 'operator_words')
 if state[1] ~= token or state[2] ~= fence then
   return {state[3] == token and 'repeated' or 'lost', number(state[4]), 0}
@@ -78,7 +91,7 @@ local due = at
 -- What a person says meanwhile does not wait for what this is held for.
 if state[6] and not by_operator(head[1]) and bring_forward(conversation, inbox, journal_prefix, name) then due, ring = now, 1 end
 redis.call('ZADD', agenda, due + ring * grace_ms, name)
-if outcome ~= 'not asked' then shorten(timeline, reason) end
+if outcome == 'not asked' then shorten_unasked(timeline, reason) else shorten(timeline, reason) end
 note(timeline, now, 'held', reason, at, outcome)
 redis.call('LTRIM', timeline, -timeline_entries, -1)
 return {'held', at, ring}

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,11 @@ import pytest
 from simulation.upstreams.faults import FaultKind
 from worker.bootstrap import build
 from worker.domain.conversation import Conversation
+from worker.domain.events import AiOpener, EventTrigger
 from worker.domain.suspicion import KILLS_ALONE, SUSPECT_AFTER
+from worker.pipeline import failpoints
+from worker.store import StoreError
+from worker.store.conversations.turn_steps import TurnSteps
 
 OTHER = Conversation("ava", "@other")
 ALONE = "so it is tried alone, in a process of its own"
@@ -51,6 +56,32 @@ def suspect(store, journal_key):
         store.redis.hset(journal_key, f"{step}_vanished", SUSPECT_AFTER)
 
     return run
+
+
+@pytest.fixture
+def in_trial(patient, say, suspect, eventually):
+    """Begin the trial of the event e1 in a thread, in a shop of its own; its persona takes ``seconds`` to answer.
+
+    Returns the shop, the child's process id, and a function that waits for the end and returns what the turn said.
+    """
+
+    def begin(seconds=0.0, shop=None):
+        shop = shop or patient()
+        suspect(shop, say("hi", event_id="e1"))
+        if seconds:
+            shop.fail(FaultKind.DELAY, service="fluidtalk", target="@lead", delay_seconds=seconds)
+        said = []
+        trial = threading.Thread(target=lambda: said.append(shop.run()))
+        trial.start()
+        (child,) = eventually(children, "a child")
+
+        def end():
+            trial.join()
+            return said[0]
+
+        return shop, child, end
+
+    return begin
 
 
 def children(of=None):
@@ -227,3 +258,150 @@ def test_a_child_that_outlives_its_parent_ends(patient, say, suspect, store, ups
     os.kill(parent, signal.SIGKILL)
     os.waitpid(parent, 0)
     eventually(lambda: not any(Path(f"/proc/{pid}").exists() for pid in orphans), "the end of the child")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT])
+def test_a_signal_to_all_processes_of_the_service_is_for_the_worker(in_trial, store, journal_key, number):
+    """So a supervisor ends a service, and a terminal on Ctrl-C: the worker lets its turn end, or ends the child."""
+    _, child, end = in_trial()
+    os.kill(child, number)
+    assert end().startswith("answered")
+    assert store.redis.hget(journal_key, "killed_alone") is None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux chooses by a mark")
+def test_when_memory_is_short_the_child_ends_and_not_the_worker(in_trial, eventually):
+    _, child, end = in_trial(seconds=1.0)
+    eventually(lambda: Path(f"/proc/{child}/oom_score_adj").read_text() == "1000\n", "the mark of the child")
+    assert end().startswith("answered")
+    assert Path("/proc/self/oom_score_adj").read_text() != "1000\n"
+
+
+def test_a_delivery_that_the_store_does_not_hear_of_stays_unconfirmed(
+    make_shop, upstreams, in_trial, lose_lease_now, store, eventually
+):
+    """The child has delivered, and the store refuses what follows for longer than it is waited for."""
+    shop = make_shop(
+        fluidtalk={"base_url": upstreams.fluidtalk_url, "read_seconds": 30},
+        captivate={"base_url": upstreams.captivate_url, "read_seconds": 20},
+        worker={"store_wait_seconds": 1},
+        personas={"ava": {"api_key": "ft_sk_ava", "unknown": {"delivery": "hold"}}},
+    )
+    shop.fail(FaultKind.DELAY, service="captivate", nth=1, delay_seconds=2.0)
+    _, _, end = in_trial(shop=shop)
+    eventually(shop.delivered, "the delivery")
+    store.redis.config_set("min-replicas-to-write", 1)
+    try:
+        eventually(lambda: not children(), "the end of the child")
+    finally:
+        store.redis.config_set("min-replicas-to-write", 0)
+    assert end().startswith("left to another turn")
+    lose_lease_now()
+    shop.work()
+    assert len(shop.delivered()) == 1
+    assert shop.fates() == {"dead": 1}
+
+
+@pytest.mark.parametrize("what", ["lead wrote", "opted out", "sealed", "too old"])
+def test_what_is_not_asked_any_more_needs_no_trial(patient, say, store, lead, journal_key, monkeypatch, what):
+    """So neither a long line nor a machine where no process can be started keeps the lead waiting behind it."""
+    shop = patient()
+    shop.producer.enqueue(
+        say(kind=EventTrigger, event_id="e1", event_type="restocked")
+        if what == "too old"
+        else say(kind=AiOpener, event_id="e1")
+    )
+    store.redis.hset(journal_key, "asks_vanished", SUSPECT_AFTER)
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    assert ALONE in shop.run()
+    shop.let_holds_run_out()
+    if what == "lead wrote":
+        shop.producer.enqueue(say("hello", event_id="e2"))
+    elif what == "opted out":
+        shop.producer.enqueue(say("STOP", event_id="e2"))
+    elif what == "sealed":
+        store.seals.seal(lead, "ana")
+    else:
+        store.redis.hset(journal_key, "accepted_at", 1)
+    assert shop.run().startswith("sealed" if what == "sealed" else "skipped")
+
+
+def test_waiting_for_a_place_in_line_does_not_fill_the_timeline(in_trial, say, store):
+    shop, _, end = in_trial(seconds=3.0)
+    shop.producer.enqueue(say("hello", target="@other", event_id="e2"))
+    store.redis.hset(store.keys.of(OTHER).journal(OTHER, "e2"), "asks_vanished", SUSPECT_AFTER)
+    for _ in range(10):
+        assert ALONE in shop.run(OTHER)
+        shop.let_holds_run_out()
+    assert end().startswith("answered")
+    assert shop.work(OTHER) == ["answered"]
+    words = [moment.word for moment in store.timeline.of(OTHER)]
+    assert words == ["accepted", *["second ask", "held"] * 2, "second ask", "replied", "answered"]
+
+
+def test_time_in_which_worker_and_child_stand_still_is_no_evidence(
+    make_shop, upstreams, say, suspect, eventually, store, journal_key
+):
+    """As with a container that is paused."""
+    quick = {"read_seconds": 1, "connect_seconds": 1, "total_seconds": 1}
+    shop = make_shop(
+        fluidtalk={"base_url": upstreams.fluidtalk_url, **quick},
+        captivate={"base_url": upstreams.captivate_url, **quick},
+        worker={"stuck_seconds": 3, "store_wait_seconds": 0.5},
+    )
+    suspect(shop, say("hi", event_id="e1"))
+    worker = os.fork()
+    if not worker:
+        shop.run()
+        os._exit(0)
+    both = [worker, *eventually(lambda: children(worker), "a child")]
+    for process in both:
+        os.kill(process, signal.SIGSTOP)
+    time.sleep(3.5)
+    for process in reversed(both):
+        os.kill(process, signal.SIGCONT)
+    os.waitpid(worker, 0)
+    assert store.redis.hget(journal_key, "killed_alone") is None
+
+
+def test_after_each_worker_that_died_in_its_trial_others_come_first_for_longer(
+    patient, say, lose_lease_now, store, lead, journal_key
+):
+    shop = patient()
+    shop.producer.enqueue(say("hi", event_id="e1"))
+    pauses = []
+    for died in range(4):
+        store.redis.hset(journal_key, "asks_vanished", SUSPECT_AFTER + died)
+        store.steps.begin(lead, f"a turn that dies {died}")
+        lose_lease_now()
+        said = shop.run()
+        assert ALONE in said
+        pauses.append(float(said.split()[2]))
+        shop.let_holds_run_out()
+    assert all(2 ** (died + 1) <= pause <= 3 * 2 ** (died + 1) for died, pause in enumerate(pauses))
+    assert shop.work() == ["answered"]
+    assert store.redis.hget(journal_key, "killed_alone") is None
+
+
+def test_a_child_calls_nothing_when_its_parent_may_be_taken_for_dead(
+    make_shop, say, store, lead, presigned, monkeypatch
+):
+    """It stood still while its image was fetched, and has heard nothing of the store since."""
+    shop = make_shop(lease={"process_ttl_seconds": 0.6, "process_renew_seconds": 0.1}, agenda={"tick_seconds": 0.1})
+    shop.producer.enqueue(say("look", attachments=[{"url": presigned}], event_id="e1"))
+    store.steps.begin(lead, "token")
+    asked = len(shop.asked())
+
+    def away(steps, grants):
+        raise StoreError("away")
+
+    monkeypatch.setattr(TurnSteps, "renew", away)
+    child = build(shop.parts.settings, alone=True)
+    monkeypatch.setattr(
+        failpoints, "reached", lambda point, event=None: time.sleep(0.7 * (point == "after hosting an image"))
+    )
+    try:
+        assert child.turns.run_alone(lead, "token").outcome == "left"
+    finally:
+        child.close()
+    assert [call.path for call in shop.asked()[asked:] if call.path == "/api/v1/bot/chat"] == []
