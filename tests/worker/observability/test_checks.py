@@ -77,8 +77,8 @@ def test_settings_name_where_answers_go_without_secrets(make_settings):
     said = " ".join(finding.means for finding in checks.of_settings(settings))
     assert "environment prod" in said
     assert "ava, bea" in said
-    with_gateway = make_settings(captivate={"base_url": "https://PLANTED:PLANTED@gateway.example.com"})
-    said = " ".join(finding.means for finding in checks.of_settings(with_gateway))
+    gateway = {"base_url": "https://gateway.example.com", "headers": {"X-Gateway": "PLANTED"}}
+    said = " ".join(finding.means for finding in checks.of_settings(make_settings(captivate=gateway)))
     assert "gateway.example.com" in said
     assert "PLANTED" not in said
 

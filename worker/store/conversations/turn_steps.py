@@ -106,7 +106,7 @@ class Recorded:
     """``status``: ``holder`` = deliver ``reply`` now; ``taken_over`` = a person has the conversation: deliver nothing,
     hold; ``closed`` = the channel's gate is closed: likewise; ``opted_out`` and ``not_opted_in`` = the lead does not
     want it: deliver nothing, end; ``lost`` and ``settled`` = another turn continues: leave. ``reply_id``: as in its
-    journal entry. ``undecryptable``: why this process cannot read the reply, which another one stored before; None = it can."""
+    journal entry. ``undecryptable``: why this process cannot read an earlier reply, which counts; None = it can."""
 
     status: Literal["holder", "taken_over", "closed", "opted_out", "not_opted_in", "lost", "settled"]
     reply: str
