@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
 from typing import NamedTuple
 
 from worker.adapters.fluidtalk_failures import failure_of
+from worker.adapters.quoting import repeats
 from worker.clients.fluidtalk import Bubble, CharacterReply, Characters, Conflict, FluidTalkError, NotFound, Vision
+from worker.clients.values.json_values import texts_in
 from worker.domain import failures
 from worker.domain.answer import Answer
 from worker.domain.event_parts import LeftOut
@@ -33,6 +35,10 @@ OUTREACH = "outreach"
 _OWNED_ELSEWHERE = "lead_claimed_by_other_account"
 _REPEATED = "duplicate"
 _WORD = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+# Reasons of the contract: they say nothing of a lead, whatever the lead writes.
+_DOCUMENTED = frozenset((_OWNED_ELSEWHERE, "duplicate_message", "plan_limit"))
+# Fields of events with words of the lead, of the lead's profile, or of the producer about the lead.
+_OF_THE_LEAD = {"message", "documents", "attachments", "image_url", "own_username", "context", "raw", "channel"}
 
 
 class CharactersPersona:
@@ -67,7 +73,8 @@ class CharactersPersona:
         try:
             if isinstance(group[-1], MoneyEvent):
                 return self._tell(group[-1])
-            return _answer(self._call(group, image_url), group[-1])
+            reply = self._call(group, image_url)
+            return _answer(reply, group[-1], lambda reason: _word(reason, self._told(group, image_url)))
         except FluidTalkError as error:
             raise _failure_of(error) from error
 
@@ -171,6 +178,13 @@ class CharactersPersona:
             raise _failure_of_telling(error) from error
         return Answer()
 
+    def _told(self, group: tuple[StoredEvent, ...], image_url: str | None) -> Iterator[str]:
+        """What FluidTalk knows of the lead from us, or could from the lead's profile on the channel."""
+        place = self._place(group[-1])
+        yield from filter(None, (place.handle, place.account, self._own_username, _words(group), image_url))
+        for part in group:
+            yield from texts_in(part.model_dump(include=_OF_THE_LEAD))
+
     def _place(self, event: StoredEvent) -> Place:
         return place_of(event.target, self._platform, separate_accounts=self._separate_accounts)
 
@@ -221,9 +235,9 @@ def _as(kind: type[CallFailed], failure: CallFailed) -> CallFailed:
     )
 
 
-def _answer(reply: CharacterReply, event: StoredEvent) -> Answer:
+def _answer(reply: CharacterReply, event: StoredEvent, word_of: Callable[[str | None], str]) -> Answer:
     if reply.paused:
-        why = _word(reply.pause_reason) or "no_reason"
+        why = word_of(reply.pause_reason) or "no_reason"
         raise failures.WalletEmpty(f"the persona is paused: {why}", why=why)
     claimed = reply.ignored and reply.ignore_reason == _OWNED_ELSEWHERE
     parts = [part for bubble in reply.bubbles for part in _parts(bubble)]
@@ -235,18 +249,18 @@ def _answer(reply: CharacterReply, event: StoredEvent) -> Answer:
         ignored=claimed,
         # Outreach is ignored in a live chat: there is nothing to open.
         continued=isinstance(event, AiOpener) and reply.ignored and not claimed,
-        left_out=_unseen(reply.vision),
+        left_out=_unseen(reply.vision, word_of),
         repeated=reply.deduped or (reply.silent or "").startswith(_REPEATED),
-        silence=_word(reply.silent or reply.ignore_reason) if not parts else "",
+        silence=word_of(reply.silent or reply.ignore_reason) if not parts else "",
         no_such_trigger=isinstance(event, EventTrigger) and fireable is not None and event.event_type not in fireable,
     )
 
 
-def _unseen(vision: Vision | None) -> tuple[LeftOut, ...]:
+def _unseen(vision: Vision | None, word_of: Callable[[str | None], str]) -> tuple[LeftOut, ...]:
     # The answer stands, and speaks of an image that the persona has not seen.
     if vision is None or vision.seen is not False:
         return ()
-    return (LeftOut("image", f"FluidTalk has not seen it ({_word(vision.reason) or 'no reason told'})"),)
+    return (LeftOut("image", f"FluidTalk has not seen it ({word_of(vision.reason) or 'no reason told'})"),)
 
 
 class _Part(NamedTuple):
@@ -264,6 +278,9 @@ def _parts(bubble: Bubble) -> list[_Part]:
     return [photo, _Part(bubble.text, False, 0.0)] if bubble.text else [photo]
 
 
-def _word(reason: str | None) -> str:
-    # A name for logs and metrics; a sentence of the server could quote anything.
-    return reason if reason and _WORD.fullmatch(reason) else "other" if reason else ""
+def _word(reason: str | None, told: Iterable[str]) -> str:
+    # A name for logs, timelines and commands. A sentence of the server could quote anything, and its words may be the
+    # lead's own: "pregnant" is content, and a handle is shown as a hash or not at all.
+    if not reason or reason in _DOCUMENTED:
+        return reason or ""
+    return "other" if not _WORD.fullmatch(reason) or repeats(reason, told, in_parts=True) else reason

@@ -6,6 +6,7 @@ import re
 import threading
 from itertools import islice
 
+from worker.adapters.quoting import repeats
 from worker.adapters.tally import Tally
 from worker.clients.fluidtalk.character_contract import Exchange, Unknown, unknown_in
 from worker.observability import metrics
@@ -17,8 +18,6 @@ _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,39}")
 _NUMBER = re.compile(r"[0-9]{3}")
 _MOST_NAMES = 50
 _MOST_OF_AN_ANSWER = 100
-# A shorter word of the lead says nothing: "a" is a part of most names.
-_SHORTEST = 3
 
 
 class Drift:
@@ -50,19 +49,6 @@ def _safe(unknown: Unknown, said: tuple[str, ...]) -> str:
     if unknown.what == "status":
         return unknown.name if _NUMBER.fullmatch(unknown.name) else UNNAMED
     where, _, name = unknown.name.partition(".")
-    if not _NAME.fullmatch(name) or _quotes(name.casefold(), said):
+    if not _NAME.fullmatch(name) or repeats(name, said, in_parts=unknown.what == "reason"):
         return f"{where}.{UNNAMED}"
     return f"{where}.{name}"
-
-
-def _quotes(name: str, said: tuple[str, ...]) -> bool:
-    # Of a sentence whole words, of one word any part.
-    bare = re.sub(r"[_-]+", " ", name)
-    for text in said:
-        words = text.casefold()
-        if len(words.split()) > 1:
-            if f" {bare} " in f" {re.sub(r'[^a-z0-9]+', ' ', words)} ":
-                return True
-        elif name in words or (len(words) >= _SHORTEST and words in name):
-            return True
-    return False

@@ -14,7 +14,7 @@ from worker.clients.fluidtalk import Bubble, CharacterReply, EventResult, MediaR
 from worker.clients.fluidtalk.errors import character_error_for
 from worker.domain import failures
 from worker.domain.answer import Answer
-from worker.domain.events import AiOpener, EventTrigger, FollowUp, InboundChat, MoneyEvent
+from worker.domain.events import AiOpener, ChannelContext, EventTrigger, FollowUp, InboundChat, MoneyEvent
 
 NAMED = {"persona": "cleo", "target": "instagram/mark"}
 
@@ -136,6 +136,57 @@ def test_only_a_claimed_lead_is_owned_elsewhere() -> None:
 def test_why_it_says_nothing_is_a_word(reply: dict[str, Any], repeated: bool, silence: str) -> None:
     found = answer_to(**reply)
     assert (found.repeated, found.silence) == (repeated, silence)
+
+
+CHANNEL = ChannelContext(session_id="s-1", metadata={"user": {"names": ["Marcus Aurelius"]}})
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "pregnant",
+        "Pregnant",
+        "is_pregnant",
+        "mark",
+        "lead_mark_left",
+        "our_account",
+        "usual_account",
+        "diagnosis",
+        "aurelius",
+        "hosted_scan",
+    ],
+)
+def test_a_word_that_was_said_is_no_reason_to_show(reason: str) -> None:
+    cleo, client = persona(None, "usual_account")
+    chats = (
+        InboundChat(**NAMED, message="I am pregnant", channel=CHANNEL),
+        InboundChat(**NAMED, message="and you?", documents=["Your diagnosis: none"], own_username="our_account"),
+    )
+
+    def answer(**reply: Any) -> Answer:
+        client.answer = CharacterReply(**reply)
+        return cleo.ask(chats, "https://i.test/hosted_scan.png")
+
+    assert answer(silent=reason).silence == "other"
+    assert answer(ignored=True, ignore_reason=reason).silence == "other"
+    unseen = answer(bubbles=[Bubble("ok")], vision=Vision(seen=False, reason=reason))
+    assert [str(each) for each in unseen.left_out] == ["image: FluidTalk has not seen it (other)"]
+    with pytest.raises(failures.WalletEmpty) as failed:
+        answer(paused=True, pause_reason=reason)
+    assert (failed.value.why, str(failed.value)) == ("other", "the persona is paused: other")
+
+
+def test_a_word_of_an_events_context_is_no_reason_to_show() -> None:
+    cleo, _ = persona(CharacterReply(silent="divorced"))
+    event = EventTrigger(**NAMED, event_type="e", context={"notes": ["she is", {"of_her": "Divorced, two children"}]})
+    assert cleo.ask((event,), None).silence == "other"
+
+
+@pytest.mark.parametrize("message", ["message", "what is your plan? I lead two accounts", "duplicate_message"])
+@pytest.mark.parametrize("reason", ["duplicate_message", "plan_limit", "lead_claimed_by_other_account"])
+def test_a_reason_of_the_contract_is_shown_whatever_the_lead_says(reason: str, message: str) -> None:
+    cleo, _ = persona(CharacterReply(silent=reason))
+    assert cleo.ask((InboundChat(**NAMED, message=message),), None).silence == reason
 
 
 @pytest.mark.parametrize(

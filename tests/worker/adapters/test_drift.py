@@ -90,6 +90,13 @@ def test_a_reason_that_may_hold_content_is_not_shown(drift: Drift, tally: Tally,
     assert kept.counts == {"reason silent.unnamed": 1}
 
 
+def test_a_reason_made_of_a_word_that_was_said_is_not_shown(drift: Drift, tally: Tally, kept: Kept) -> None:
+    drift.watch(chat({"silent": "is_pregnant"}, "john", "I am pregnant"))
+    drift.watch(chat({"silent": "too_dark"}, "john", "I am pregnant"))
+    tally.write()
+    assert kept.counts == {"reason silent.unnamed": 1, "reason silent.too_dark": 1}
+
+
 def test_a_long_message_does_not_hide_ordinary_names(drift: Drift, tally: Tally, kept: Kept) -> None:
     drift.watch(chat({"shared_context": 1, "brand_voice": 2}, "john", "hi, are you and Brand there? I have no context"))
     tally.write()

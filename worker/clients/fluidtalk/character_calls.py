@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -27,12 +27,13 @@ from worker.clients.fluidtalk.sending import (
     without,
 )
 from worker.clients.http.connections import Answer, Connections
+from worker.clients.values.json_values import texts_in
 from worker.clients.values.wire_text import to_json
 
 _VERSION = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*")
 
 # Fields of a call that a server might repeat as the name of anything.
-_OF_THE_LEAD = ("handle", "message", "own_username", "session_id", "image_url")
+_OF_THE_LEAD = ("handle", "message", "own_username", "session_id", "image_url", "context", "raw")
 
 # What a call is made for. An error beside it is odd, and costs none of it.
 _CONTENT = ("bubbles", "silent", "ignored", "paused", "followups", "url", "comment", "reply", "post", "checks")
@@ -111,7 +112,7 @@ class CharacterCalls:
         if self._watch:
             data = detail.get("data", detail) if isinstance(detail, dict) else detail
             readable = 200 <= answer.status < 300 and not unreadable
-            self._watch(Exchange(path, answer.status, data if readable else None, of_lead))
+            self._watch(Exchange(path, answer.status, data if readable else None, of_lead + _leads_in(data)))
         foreign = is_foreign(detail, unreadable)
         if not 200 <= answer.status < 300:
             raise character_error_for(answer.status, detail, answer.retry_after, header, foreign=foreign)
@@ -180,7 +181,18 @@ def _has_content(data: Any) -> bool:
 
 def _said(body: Mapping[str, Any] | None) -> tuple[str, ...]:
     told = (body or {}).get
-    return tuple(value for name in _OF_THE_LEAD if isinstance(value := told(name), str) and value)
+    return tuple(text for name in _OF_THE_LEAD for text in texts_in(told(name)) if text)
+
+
+def _leads_in(data: Any) -> tuple[str, ...]:
+    # A list of follow-ups names leads of whom the call told nothing.
+    items = data.get("followups") if isinstance(data, dict) else data
+    named = (item.get(name) for item in _dicts(items) for name in ("handle", "lead_handle"))
+    return tuple(handle for handle in named if isinstance(handle, str) and handle)
+
+
+def _dicts(items: Any) -> Iterator[dict[str, Any]]:
+    return (item for item in items if isinstance(item, dict)) if isinstance(items, list) else iter(())
 
 
 def _request_id(detail: Any) -> str | None:

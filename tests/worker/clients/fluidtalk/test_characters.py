@@ -25,6 +25,7 @@ from worker.clients.fluidtalk import (
     Unauthorized,
     Unavailable,
 )
+from worker.clients.fluidtalk.character_contract import Exchange
 
 TOKEN = "ftc_live_0123456789abcdef"
 LEAD = {"platform": "instagram", "handle": "mark"}
@@ -397,3 +398,20 @@ def test_broken_text_is_repaired(server: Any, client: Characters) -> None:
     server.answers(200, {"data": {"bubbles": []}})
     client.chat(**LEAD, message="half \ud83d and \ud83d\udd25")
     assert "half \ufffd and 🔥".encode() in server.requests[0]
+
+
+def test_what_watches_is_told_what_was_said_of_leads(server: Any) -> None:
+    """A server may repeat it as the name of a field."""
+    seen: list[Exchange] = []
+    with Characters(TOKEN, base_url=server.url, watch=seen.append) as client:
+        server.answers(200, {"data": {"bubbles": []}})
+        client.trigger(**EVENT, event_id="e", context={"notes": ["divorced", {"age": "old"}]}, raw={"by": "post"})
+        server.answers(200, {"data": {"followups": [{"id": "1", "handle": "eve"}, None, {"lead_handle": "adam"}]}})
+        client.followups.list(platform="instagram", own_username="us")
+        server.answers(200, {"data": [{"id": "1", "handle": "abel"}]})
+        client.followups.list(platform="instagram")
+    assert [sorted(each.said) for each in seen] == [
+        ["divorced", "mark", "old", "post"],
+        ["adam", "eve", "us"],
+        ["abel"],
+    ]

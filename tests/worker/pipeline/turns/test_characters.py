@@ -234,6 +234,23 @@ def test_a_lead_who_repeats_himself_is_told_apart_from_our_own_repeat(cleo: Any,
     assert cleo.work(CLEO) == ["answered"]
 
 
+@pytest.mark.parametrize("word", ["pregnant", "mark"])
+def test_a_word_of_the_lead_is_no_reason_that_a_log_or_a_timeline_shows(
+    cleo: Any, tell: Callable[..., Any], caplog: pytest.LogCaptureFixture, word: str
+) -> None:
+    caplog.set_level("DEBUG")
+    body = {"data": {"bubbles": [], "silent": word}}
+    cleo.fail(persona="cleo", first=1, status=200, body=body)
+    cleo.producer.enqueue(tell(message="I am pregnant"))
+    assert cleo.work(CLEO) == ["answered: the persona had nothing to say: other"]
+    cleo.parts.pulling.run()
+    assert cleo.parts.store.drift.recent() == {"reason silent.unnamed": 1}
+    told = [record for record in caplog.records if record.name.startswith("parley")]
+    assert [record.detail for record in told if hasattr(record, "detail")] == ["reason=other"]
+    assert word not in str([record.getMessage() for record in told])
+    assert word not in str([moment.details for moment in cleo.parts.store.timeline.of(CLEO)])
+
+
 # Drift
 
 
