@@ -181,12 +181,14 @@ class Pulling:
         return PulledFollowUp.of(persona, target_on(place, written.handle), written.ref, written.bubbles)
 
     def _allowed(self, events: Sequence[PulledFollowUp]) -> list[PulledFollowUp]:
-        # One of each lead at a time. What a cap holds back stays with FluidTalk, and is listed again.
-        first = {_conversation(event).name: event for event in reversed(events)}
+        # One of each lead at a time, the oldest; the oldest of all come first into a cap, as the list has them. What a
+        # cap holds back stays with FluidTalk, and is listed again.
+        first: dict[str, PulledFollowUp] = {}
+        for event in events:
+            first.setdefault(_conversation(event).name, event)
         states = [TouchState(name, plan=_number(event)) for name, event in first.items()]
         held_back = self._store.follow_up_caps.held_back(states, self._store.follow_ups.now()) if states else {}
-        allowed = [event for name, event in first.items() if name not in held_back]
-        return allowed[::-1]
+        return [event for name, event in first.items() if name not in held_back]
 
     def _failed(self, persona: str, call: str, failure: CallFailed) -> float:
         """Act on what a failure says of the whole persona. Returns the seconds for which the call is not worth it."""

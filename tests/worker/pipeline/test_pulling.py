@@ -168,3 +168,20 @@ def test_a_sweep_that_was_surely_not_made_is_made_soon_and_one_without_an_answer
         cleo.sweeps = failure
         assert pulling.run()["sweeps"] == 0
         assert (pause_of(store, "sweep:instagram") <= MINUTE) is soon
+
+
+@pytest.mark.parametrize(
+    ("caps", "taken"),
+    [
+        ({}, ["fu_1", "fu_2", "fu_3", "fu_4"]),
+        ({"per_day": 2}, ["fu_1", "fu_2"]),
+        ({"per_hour": 3}, ["fu_1"]),
+    ],
+)
+def test_a_cap_lets_the_oldest_through_first_and_one_of_each_lead(make_pulling, cleo, caps, taken):
+    store, pulling = make_pulling(follow_ups=caps)
+    named = {"fu_1": "mark", "fu_2": "eve", "fu_2b": "eve", "fu_3": "adam", "fu_1b": "mark", "fu_4": "abel"}
+    cleo.lists = [Written(ref, lead, ("hi",)) for ref, lead in named.items()]
+    pulling.run()
+    known = store.pulled.known([(Conversation("cleo", f"instagram/{lead}"), ref) for ref, lead in named.items()])
+    assert [ref for ref, state in zip(named, known, strict=True) if state is not None] == taken
