@@ -51,9 +51,10 @@ class CharacterReply(_Answer):
     """What the persona says to a chat or a trigger: send ``bubbles`` in their order.
 
     ``ignored``: send nothing; ``ignore_reason`` tells why. ``paused``: the persona is switched off, ``pause_reason``
-    tells why. ``silent``: why it says nothing, such as ``duplicate_message``. ``deduped``: the call was a repeat of an
-    earlier one. ``vision``: what became of the image. ``session_id``, ``explain``: for tracing. ``fireable_event_ids``:
-    the ids that a trigger can fire, told when it named none of them; None = not told.
+    tells why; beside bubbles only a plain true means that. ``silent``: why it says nothing, such as
+    ``duplicate_message``. ``deduped``: the call was a repeat of an earlier one. ``vision``: what became of the image.
+    ``session_id``, ``explain``: for tracing. ``fireable_event_ids``: the ids that a trigger can fire, told when it
+    named none of them; None = not told.
     """
 
     bubbles: list[Bubble] = field(default_factory=list)
@@ -184,12 +185,16 @@ class PostResult(_Answer):
 def reply_of(data: Any, request_id: str | None) -> CharacterReply:
     """The answer to ``chat`` or ``trigger``. Raises ``NotAsDocumented`` when its bubbles cannot be read."""
     fields = _object(data)
+    bubbles = _bubbles(fields.get("bubbles"))
     ignored, ignore_reason = _flag_or_reason(fields, "ignored", "ignore_reason")
     paused, pause_reason = _flag_or_reason(fields, "paused", "pause_reason")
+    if bubbles and fields.get("paused") is not True:
+        # Q20: a persona that speaks is not switched off. Only the documented flag says so beside its words.
+        paused = False
     return CharacterReply(
         request_id,
         fields,
-        bubbles=_bubbles(fields.get("bubbles")),
+        bubbles=bubbles,
         session_id=text_of(fields.get("session_id")),
         ignored=ignored,
         ignore_reason=ignore_reason,
@@ -361,17 +366,23 @@ def _vision(value: Any) -> Vision | None:
 def _reason(value: Any) -> str | None:
     # A flag in place of its reason is one without words.
     if isinstance(value, str):
-        return None if flag_of(value) is False else value or None
+        return value if _says_something(value) and flag_of(value) is not False else None
     return "no reason" if flag_of(value) else None
 
 
 def _flag_or_reason(fields: dict[str, Any], flag: str, reason: str) -> tuple[bool, str | None]:
     # Q19: "false" is false, and a reason in place of the flag means that it holds.
     value, told = fields.get(flag), text_of(fields.get(reason))
+    told = told if told and _says_something(told) else None
     holds = flag_of(value)
-    if holds is None and isinstance(value, str) and value.strip():
+    if holds is None and isinstance(value, str) and _says_something(value):
         return True, told or value
     return bool(holds), told
+
+
+def _says_something(text: str) -> bool:
+    # The last three are what programs make of a value that is not there.
+    return text.strip().lower() not in ("", "null", "none", "undefined")
 
 
 def _said(fields: dict[str, Any], name: str) -> str | None:

@@ -158,6 +158,10 @@ def test_a_photo_keeps_its_place(server: Any, client: Characters) -> None:
     assert reply.bubbles == [Bubble("look"), Bubble("", 900, "https://i.test/1"), Bubble("nice?")]
 
 
+# What programs write for a flag that does not hold, or for a value that is not there.
+ABSENT = ["false", "no", "0", "", " ", "null", "None", "undefined", " NULL "]
+
+
 @pytest.mark.parametrize(
     ("value", "ignored", "reason"),
     [
@@ -167,6 +171,7 @@ def test_a_photo_keeps_its_place(server: Any, client: Characters) -> None:
         (0, False, None),
         (None, False, None),
         ([], False, None),
+        *((absent, False, None) for absent in ABSENT),
         ("lead_claimed_by_other_account", True, "lead_claimed_by_other_account"),
     ],
 )
@@ -176,6 +181,36 @@ def test_ignored_is_read_as_meant(
     """Q19."""
     reply = answered(server, client, {"bubbles": [], "ignored": value})
     assert (reply.ignored, reply.ignore_reason) == (ignored, reason)
+
+
+@pytest.mark.parametrize("odd", [*ABSENT, "plan_limit", "true", 1, 7, ["a"], {"a": 1}, False, None])
+def test_a_persona_that_speaks_is_not_paused_by_anything_odd(server: Any, client: Characters, odd: Any) -> None:
+    """Q20: it would cost the reply, and hold all leads of the persona."""
+    reply = answered(server, client, {"bubbles": [{"text": "hey"}], "paused": odd, "pause_reason": "plan_limit"})
+    assert (reply.bubbles, reply.paused) == ([Bubble("hey")], False)
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        ({"paused": True, "bubbles": [{"text": "hey"}]}, None),
+        ({"paused": True, "pause_reason": "plan_limit"}, "plan_limit"),
+        ({"paused": True, "pause_reason": "null"}, None),
+        ({"paused": "true"}, None),
+        ({"paused": 1}, None),
+        ({"paused": "plan_limit"}, "plan_limit"),
+        ({"paused": "plan_limit", "bubbles": [None, ""]}, "plan_limit"),
+    ],
+)
+def test_a_pause_is_read_as_meant(server: Any, client: Characters, data: dict[str, Any], reason: str | None) -> None:
+    reply = answered(server, client, {"bubbles": [], **data})
+    assert (reply.paused, reply.pause_reason) == (True, reason)
+
+
+@pytest.mark.parametrize("absent", ABSENT)
+def test_what_is_not_there_is_no_reason(server: Any, client: Characters, absent: str) -> None:
+    reply = answered(server, client, {"bubbles": [], "paused": absent, "silent": absent})
+    assert (reply.paused, reply.silent) == (False, None)
 
 
 @pytest.mark.parametrize("odd", [7, True, ["a"], {"a": 1}, None])

@@ -234,6 +234,17 @@ def test_a_lead_who_repeats_himself_is_told_apart_from_our_own_repeat(cleo: Any,
     assert cleo.work(CLEO) == ["answered"]
 
 
+@pytest.mark.parametrize("paused", ["null", "plan_limit"])
+def test_an_odd_pause_beside_a_reply_costs_no_reply_and_holds_no_other_lead(
+    cleo: Any, tell: Callable[..., Any], paused: str
+) -> None:
+    cleo.fail(persona="cleo", first=1, status=200, body={"data": {"bubbles": [{"text": "hello"}], "paused": paused}})
+    cleo.producer.enqueue(tell())
+    assert cleo.work(CLEO) == ["answered"]
+    assert cleo.texts() == [["hello"]]
+    assert cleo.parts.store.personas.gates("cleo") == {}
+
+
 @pytest.mark.parametrize("word", ["pregnant", "mark"])
 def test_a_word_of_the_lead_is_no_reason_that_a_log_or_a_timeline_shows(
     cleo: Any, tell: Callable[..., Any], caplog: pytest.LogCaptureFixture, word: str
