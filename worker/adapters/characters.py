@@ -107,7 +107,7 @@ class CharactersPersona:
             found = self._client.followups.list(platform=platform, limit=limit, own_username=own_username)
         except FluidTalkError as error:
             raise _failure_of(error) from error
-        return [Written(each.id, each.handle, tuple(each.bubbles)) for each in found]
+        return [Written(each.id, each.handle, tuple(each.bubbles), each.left_out) for each in found]
 
     def acknowledge(self, ref: str) -> None:
         """Tell FluidTalk that a follow-up is dealt with. One that it does not know (any more) is acknowledged, too."""
@@ -249,7 +249,7 @@ def _answer(reply: CharacterReply, event: StoredEvent, word_of: Callable[[str | 
         ignored=claimed,
         # Outreach is ignored in a live chat: there is nothing to open.
         continued=isinstance(event, AiOpener) and reply.ignored and not claimed,
-        left_out=_unseen(reply.vision, word_of),
+        left_out=(*reply.left_out, *_unseen(reply.vision, word_of)),
         repeated=reply.deduped or (reply.silent or "").startswith(_REPEATED),
         silence=word_of(reply.silent or reply.ignore_reason) if not parts else "",
         no_such_trigger=isinstance(event, EventTrigger) and fireable is not None and event.event_type not in fireable,

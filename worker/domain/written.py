@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from worker.domain.event_parts import LeftOut
 from worker.domain.reply import Reply
 
 if TYPE_CHECKING:
@@ -14,11 +15,13 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class Written:
     """A follow-up that the persona has written by itself. ``ref``: the name that the persona's server gives it.
-    ``handle``: of the lead. Without bubbles nothing of it can be delivered."""
+    ``handle``: of the lead. Without bubbles nothing of it can be delivered. ``left_out``: what of the bubbles is
+    missing, without content."""
 
     ref: str
     handle: str = field(repr=False)
     bubbles: tuple[str, ...] = field(repr=False)
+    left_out: tuple[LeftOut, ...] = ()
 
 
 def reply_in(event: StoredEvent) -> Reply | None:

@@ -158,7 +158,11 @@ class Asking:
             return decision
         failpoints.reached("after ask")
         self._learn(lease, None, begun_at)
-        self._left_out(lease, answer.left_out)
+        if answer.left_out:
+            _log.warning(
+                "left out of an answer: %s", told(answer.left_out), extra={"conversation": grant.conversation.name}
+            )
+            self._left_out(lease, answer.left_out)
         # The lead may have written the same as before: then a repeat says nothing about the call in doubt.
         honest = (
             answer.repeated and grant.last_words and grant.last_words == self._personas[persona].echo_of(grant.events)

@@ -10,10 +10,11 @@ from collections.abc import Callable, Mapping, Sequence
 
 from config.settings import Settings
 from worker.adapters.persona import WritesFollowUps
+from worker.domain import event_parts
 from worker.domain.cadence import TouchState
 from worker.domain.conversation import Conversation
 from worker.domain.decisions import status_of
-from worker.domain.events import PulledFollowUp
+from worker.domain.events import PulledFollowUp, with_left_out
 from worker.domain.failures import CallFailed, KeyRefused, Rejected, Throttled, Unavailable, Unsendable
 from worker.domain.platforms import target_on
 from worker.domain.vocabulary import Cause, Gate, stored
@@ -169,16 +170,20 @@ class Pulling:
         for start in range(0, len(wanted), _AT_ONCE):
             acceptances = self._store.inbox.accept_many(wanted[start : start + _AT_ONCE])
             counts += Counter(each.status for each in acceptances if each.status != "duplicate")
-            for each in acceptances:
+            for event, each in zip(wanted[start : start + _AT_ONCE], acceptances, strict=True):
                 if each.cause:
                     metrics.skipped(persona, each.cause)
+                if event.left_out and each.status == "accepted":
+                    extra = {"conversation": _conversation(event).name}
+                    _log.warning("left out of a follow-up: %s", event_parts.told(event.left_out), extra=extra)
         return counts
 
     def _event(self, persona: str, place: str, written: Written) -> PulledFollowUp | None:
         is_test = self._settings[persona].mode != "live"
         if not written.bubbles or not written.handle or (is_test and not written.handle.startswith("test_")):
             return None
-        return PulledFollowUp.of(persona, target_on(place, written.handle), written.ref, written.bubbles)
+        event = PulledFollowUp.of(persona, target_on(place, written.handle), written.ref, written.bubbles)
+        return with_left_out(event, written.left_out) if event and written.left_out else event
 
     def _allowed(self, events: Sequence[PulledFollowUp]) -> list[PulledFollowUp]:
         # One of each lead at a time, the oldest; the oldest of all come first into a cap, as the list has them. What a

@@ -9,10 +9,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import chain, islice
 from typing import Any
 
+from worker.clients.fluidtalk.bubble_limits import MOST_BUBBLES, few, joined, too_many
 from worker.clients.fluidtalk.results import NotAsDocumented
-from worker.clients.values.odd_values import UnusableLink, flag_of, link_of, name_of_type, text_of
+from worker.clients.values.odd_values import LeftOut, UnusableLink, flag_of, link_of, name_of_type, text_of
 
 _PARTS_OF_A_FOLLOW_UP = "|||"
 _LONGEST_DELAY_MS = 24 * 60 * 60 * 1000
@@ -54,7 +56,7 @@ class CharacterReply(_Answer):
     tells why; beside bubbles only a plain true means that. ``silent``: why it says nothing, such as
     ``duplicate_message``. ``deduped``: the call was a repeat of an earlier one. ``vision``: what became of the image.
     ``session_id``, ``explain``: for tracing. ``fireable_event_ids``: the ids that a trigger can fire, told when it
-    named none of them; None = not told.
+    named none of them; None = not told. ``left_out``: what of the bubbles is missing, if there were far too many.
     """
 
     bubbles: list[Bubble] = field(default_factory=list)
@@ -68,6 +70,7 @@ class CharacterReply(_Answer):
     explain: str | None = None
     vision: Vision | None = None
     fireable_event_ids: list[str] | None = None
+    left_out: tuple[LeftOut, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -79,11 +82,13 @@ class EventResult(_Answer):
 class PendingFollowUp:
     """A follow-up that the engine has written: deliver ``bubbles`` to ``handle``, then acknowledge ``id``.
 
-    No bubbles: nothing of it can be delivered; acknowledge it all the same, because the list begins with the oldest."""
+    No bubbles: nothing of it can be delivered; acknowledge it too, because the list begins with the oldest.
+    ``left_out``: what of the bubbles is missing, if there were far too many."""
 
     id: str
     handle: str
     bubbles: list[str]
+    left_out: tuple[LeftOut, ...] = ()
 
     @property
     def message(self) -> str:
@@ -185,7 +190,7 @@ class PostResult(_Answer):
 def reply_of(data: Any, request_id: str | None) -> CharacterReply:
     """The answer to ``chat`` or ``trigger``. Raises ``NotAsDocumented`` when its bubbles cannot be read."""
     fields = _object(data)
-    bubbles = _bubbles(fields.get("bubbles"))
+    bubbles, left_out = _bubbles(fields.get("bubbles"))
     ignored, ignore_reason = _flag_or_reason(fields, "ignored", "ignore_reason")
     paused, pause_reason = _flag_or_reason(fields, "paused", "pause_reason")
     if bubbles and fields.get("paused") is not True:
@@ -205,6 +210,7 @@ def reply_of(data: Any, request_id: str | None) -> CharacterReply:
         explain=text_of(fields.get("explain")),
         vision=_vision(fields.get("vision")),
         fireable_event_ids=_names(fields.get("fireable_event_ids")),
+        left_out=too_many("bubbles", left_out),
     )
 
 
@@ -324,15 +330,20 @@ def _list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [] if value is None else [value]
 
 
-def _bubbles(value: Any) -> list[Bubble]:
+def _bubbles(value: Any) -> tuple[list[Bubble], int]:
     # Q15, Q16: a text or an object is one bubble; what holds neither is no answer.
     items = [value] if isinstance(value, str | dict) else [] if value is None else value
     if not isinstance(items, list):
         raise NotAsDocumented(f"bubbles is {name_of_type(value)}, not a list")
-    bubbles = list(filter(None, map(_bubble, items)))
+    found = filter(None, map(_bubble, items))
+    bubbles = list(islice(found, MOST_BUBBLES))
     if not bubbles and any(item not in (None, "", {}) for item in items):
         raise NotAsDocumented("no bubble has a text or an image")
-    return bubbles
+    if (beyond := next(found, None)) is None:
+        return bubbles, 0
+    last = bubbles.pop()
+    text, left_out = joined(each.text for each in chain((last, beyond), found))
+    return [*bubbles, Bubble(text, last.delay_ms)] if text else bubbles, left_out
 
 
 def _bubble(item: Any) -> Bubble | None:
@@ -422,8 +433,8 @@ def _follow_up(item: Any) -> PendingFollowUp | None:
     if not isinstance(item, dict) or not (followup_id := text_of(item.get("id"))):
         return None
     handle = _first_text(item, ("handle", "lead_handle")) or ""
-    bubbles = _parted(text_of(item.get("message"))) or _mocked(item.get("bubbles"))
-    return PendingFollowUp(followup_id, handle, bubbles if handle else [])
+    bubbles, left_out = few(_parted(text_of(item.get("message"))) or _mocked(item.get("bubbles")))
+    return PendingFollowUp(followup_id, handle, bubbles if handle else [], too_many("bubbles", left_out))
 
 
 def _parted(message: str | None) -> list[str]:

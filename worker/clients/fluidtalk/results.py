@@ -8,9 +8,11 @@ nothing is left to send and a part that might have been the reply could not be r
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from worker.clients.fluidtalk.bubble_limits import few, too_many
 from worker.clients.values.odd_values import LeftOut, UnusableLink, link_of
 from worker.clients.values.reader import Reader
 from worker.clients.values.wire_text import to_json
@@ -85,10 +87,10 @@ def chat_result(fields: dict[str, Any]) -> ChatResult:
     _expect_any(fields, ChatResult)
     reader = _Fields(fields)
     texts = reader.texts("reply")
-    bubbles = [bubble for bubble in reader.texts("replies") if bubble]
+    bubbles = reader.bubbles("replies")
     result = ChatResult(
         reply="\n".join(texts),
-        replies=bubbles or [text for text in texts if text],
+        replies=bubbles or reader.few("reply", texts),
         should_send_photo=reader.is_set("should_send_photo"),
         photo_url=reader.link("photo_url"),
         session_id=_note(fields, "session_id"),
@@ -157,6 +159,21 @@ class _Fields(Reader):
             return self._text(value, name)
         return [text for position, item in enumerate(value) for text in self._text(item, f"{name}.{position}")]
 
+    def bubbles(self, name: str) -> list[str]:
+        """The texts of a field that are not empty, as few as one answer may have."""
+        return self.few(name, self.texts(name))
+
+    def few(self, name: str, texts: Iterable[str]) -> list[str]:
+        """These texts, as few as one answer may have; ``name``: of their field."""
+        bubbles, left_out = few(filter(None, texts))
+        self.left_out += too_many(name, left_out)
+        return bubbles
+
+    def leave_out(self, part: str, reason: str) -> None:
+        """As ``Reader.leave_out``, without more than are told."""
+        if len(self.left_out) < _TOLD:
+            super().leave_out(part, reason)
+
     def is_set(self, name: str) -> bool:
         """F10: the string "false" is not true."""
         return bool(self.flag(self._fields.get(name), name))
@@ -174,8 +191,8 @@ class _Fields(Reader):
     def done(self, result: Result, says_something: bool) -> Result:
         """The result with what was left out. Raises ``NotAsDocumented`` when it says nothing and might have."""
         if self.left_out and not says_something and not result.ignored:
-            raise NotAsDocumented("; ".join(map(str, self.left_out[:_TOLD])))
-        object.__setattr__(result, "_left_out", tuple(self.left_out[:_TOLD]))
+            raise NotAsDocumented("; ".join(map(str, self.left_out)))
+        object.__setattr__(result, "_left_out", tuple(self.left_out))
         return result
 
     def _text(self, value: object, name: str) -> list[str]:

@@ -234,6 +234,19 @@ def test_a_lead_who_repeats_himself_is_told_apart_from_our_own_repeat(cleo: Any,
     assert cleo.work(CLEO) == ["answered"]
 
 
+def test_an_answer_of_thousands_of_bubbles_is_sent_as_few_and_says_what_is_missing(
+    cleo: Any, tell: Callable[..., Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    cleo.fail(persona="cleo", first=1, status=200, body={"data": {"bubbles": ["a"] * 20_000}})
+    cleo.producer.enqueue(tell())
+    assert cleo.work(CLEO) == ["answered"]
+    [texts] = cleo.texts()
+    assert (len(texts), len(texts[-1])) == (100, 9999)
+    missing = "bubbles: 14901 of them, an answer is at most 100 messages"
+    assert f"left out of an answer: {missing}" in caplog.messages
+    assert [m.details[0] for m in cleo.parts.store.timeline.of(CLEO) if m.word == "left out"] == [missing]
+
+
 @pytest.mark.parametrize("paused", ["null", "plan_limit"])
 def test_an_odd_pause_beside_a_reply_costs_no_reply_and_holds_no_other_lead(
     cleo: Any, tell: Callable[..., Any], paused: str

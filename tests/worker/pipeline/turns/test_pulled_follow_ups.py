@@ -116,6 +116,22 @@ def test_a_follow_up_is_delivered_once_and_acknowledged_after_that(cleo: Cleo) -
     assert words.count("asking") == 1, "the persona was asked for the answer only"
 
 
+def test_a_follow_up_of_thousands_of_bubbles_is_sent_as_few_and_says_what_is_missing(
+    cleo: Cleo, caplog: pytest.LogCaptureFixture
+) -> None:
+    cleo.chat()
+    item = {"id": "fu_1", "handle": "mark", "message": "|||".join(["a"] * 20_000)}
+    body = {"data": {"followups": [item]}}
+    cleo.shop.fail(path="/api/v1/characters/followups", first=1, status=200, body=body)
+    assert cleo.pull() == {"accepted": 1}
+    assert cleo.shop.work(MARK) == ["answered"]
+    [texts] = cleo.nudges()
+    assert (len(texts), len(texts[-1])) == (100, 9999)
+    missing = "bubbles: 14901 of them, an answer is at most 100 messages"
+    assert f"left out of a follow-up: {missing}" in caplog.messages
+    assert [moment.details[0] for moment in cleo.store.timeline.of(MARK) if moment.word == "left out"] == [missing]
+
+
 def test_any_number_of_beats_pull_each_one_once(cleo: Cleo, make_cleo: Callable[..., Cleo]) -> None:
     cleo.chat()
     cleo.write()
