@@ -59,7 +59,8 @@ def _told(settings: Settings, persona: str, payload: dict[str, Any]) -> dict[str
     leads = Leads(settings.ingress.captivate, settings.privacy)
     try:
         # Without a session it is refused, whatever the target.
-        event = from_captivate(payload, persona=persona, target=leads.target_of(payload) or "-")
+        target = leads.target_of(payload, settings.personas[persona]) or "-"
+        event = from_captivate(payload, persona=persona, target=target)
         with Producer(settings) as producer:
             target = producer.conversation_of(event).target
     except Refused as refusal:

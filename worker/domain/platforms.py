@@ -9,6 +9,9 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+# Characters of a target, with its platform and account.
+LONGEST_TARGET = 256
+
 _ON_A_PLATFORM = re.compile(r"([a-z0-9_-]{1,32})/(.+)", re.DOTALL)
 
 

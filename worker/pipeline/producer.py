@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 from worker.domain.conversation import Conversation
 from worker.domain.documents import with_documents
 from worker.domain.events import AiOpener, EventTrigger, FollowUp, InboundChat, MoneyEvent, with_left_out
-from worker.domain.platforms import full_target, place_of, target_on
+from worker.domain.platforms import LONGEST_TARGET, full_target, place_of, target_on
 from worker.domain.refusals import InboxFull, InvalidEvent, MissingChannel, Refused, TooLarge, UnknownPersona
 from worker.observability import tracing
 
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from worker.store import Store
     from worker.store.conversations.follow_ups import Scheduled
     from worker.store.conversations.inbox import Acceptance
-
-_LONGEST_TARGET = 256
 
 AnyEvent = InboundChat | AiOpener | EventTrigger | FollowUp | MoneyEvent
 SomeEvent = TypeVar("SomeEvent", bound=AnyEvent)
@@ -219,9 +217,9 @@ class Producer:
         place = place_of(target, usual, separate_accounts=bool(persona.separate_accounts))
         if persona.mode != "live" and not place.handle.startswith("test_"):
             raise InvalidEvent(f"target: with MODE={persona.mode} a handle has to begin with test_")
-        if len(target) > _LONGEST_TARGET:
+        if len(target) > LONGEST_TARGET:
             raise InvalidEvent(
-                f"target: with its platform it has {len(target)} characters, the limit is {_LONGEST_TARGET}"
+                f"target: with its platform it has {len(target)} characters, the limit is {LONGEST_TARGET}"
             )
         return cast(SomeEvent, event.model_copy(update={"target": target, "platform": None}))
 

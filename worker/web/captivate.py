@@ -77,7 +77,7 @@ class CaptivateDoor:
         if not isinstance(payload, dict):
             raise Problem("refused", "a Captivate request is a JSON object", cause="invalid_event", field="event")
         # A target that nothing keeps, so that a request without a session is refused for that.
-        target = self._leads.target_of(payload) or "-"
+        target = self._leads.target_of(payload, self._personas[persona]) or "-"
         event = from_captivate(payload, persona=persona, target=target, event_id=key or _new_id())
         assert event.channel is not None  # noqa: S101 - a Captivate request always brings one
         may_repeat = not key and self._window_ms

@@ -4,10 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from config.ingress import CaptivateDoor
-from config.sections import Privacy
-from worker.adapters.captivate_leads import Leads
-from worker.adapters.captivate_requests import from_captivate
 from worker.clients.captivate import CaptivateResponseModel
 from worker.domain.conversation import Conversation
 
@@ -135,31 +131,29 @@ def test_forgetting_a_lead_forgets_its_sessions(web, store, conversations):
     assert store.forgetting.traces(conversation).sessions == 0
 
 
-@pytest.mark.parametrize(
-    ("door", "is_hashed"),
-    [
-        ({}, True),
-        ({"target": "user.name", "target_as": "shown"}, False),
-        ({"target": "user.name"}, True),
-        ({"target": "user.number", "target_as": "shown"}, False),
-    ],
-)
-def test_the_lead_is_what_stands_at_the_path(door, is_hashed):
-    leads = Leads(CaptivateDoor(**door), Privacy())
-    one = leads.target_of({"session_id": "s", "user": {"name": "@john", "number": 7}})
-    assert one.startswith("lead-") is is_hashed
-    assert one == leads.target_of({"session_id": "s", "user": {"name": "@john", "number": 7}})
-    assert one != leads.target_of({"session_id": "t", "user": {"name": "@jane", "number": 8}})
+@pytest.fixture
+def by_name(start_web, redis_server, store):
+    """A web process whose leads are known by a name, for personas on platforms."""
+    return start_web(
+        redis_server.url,
+        PARLEY_PERSONAS="ava,cleo,dora",
+        PARLEY_PERSONAS__CLEO__PLATFORM="instagram",
+        PARLEY_PERSONAS__DORA__PLATFORM="instagram",
+        PARLEY_PERSONAS__DORA__SEPARATE_ACCOUNTS="a1,a2",
+        PARLEY_PERSONAS__DORA__OWN_USERNAME="a2",
+        PARLEY_INGRESS__CAPTIVATE__TARGET="user.name",
+        PARLEY_INGRESS__CAPTIVATE__TARGET_AS="shown",
+    )
 
 
-@pytest.mark.parametrize("value", [None, "", " ", ["@john"], "a\nb", "x" * 257, True])
-def test_without_a_usable_value_the_session_or_the_value_is_hashed(value):
-    leads = Leads(CaptivateDoor(target="user.name", target_as="shown"), Privacy())
-    target = leads.target_of({"session_id": "s", "user": {"name": value}})
-    assert target.startswith("lead-")
-    assert from_captivate(PAYLOAD, persona="ava", target=target).target == target
-
-
-def test_the_hash_has_the_key_of_the_handles():
-    keyed = Leads(CaptivateDoor(), Privacy(handle_key="of-the-operator-0123456789"))
-    assert keyed.target_of({"session_id": "s"}) != Leads(CaptivateDoor(), Privacy()).target_of({"session_id": "s"})
+def test_a_name_chooses_neither_platform_nor_account_and_costs_no_words(by_name, conversations):
+    names = ["bob", "telegram/bob", "a1/bob", "instagram/a1/bob", "x" * 250, "\ud800", "/"]
+    for persona in ("cleo", "dora"):
+        for number, name in enumerate(names):
+            body = payload(session_id=f"s-{number}", user={"name": name})
+            assert by_name.post(f"/v1/captivate/{persona}", body).status_code == 200
+    found = sorted(conversations())
+    assert len(found) == 2 * len(names)
+    hashed = [name for name in found if "/lead-" in name]
+    assert {name.rpartition("/")[0] for name in hashed} == {"cleo:instagram", "dora:instagram/a2"}
+    assert [name for name in found if name not in hashed] == ["cleo:instagram/bob", "dora:instagram/a2/bob"]
