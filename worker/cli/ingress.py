@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as codec
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,6 +10,7 @@ import typer
 from config.settings import Settings, load
 from worker.adapters.captivate_leads import Leads
 from worker.adapters.captivate_requests import from_captivate
+from worker.adapters.json_bodies import NotJson, sent_by_platform
 from worker.cli import screen
 from worker.cli.arguments import AsJson
 from worker.cli.ending import No, Usage
@@ -45,10 +45,10 @@ def try_request(
 
 def _read(file: Path) -> dict[str, Any]:
     try:
-        value = codec.loads(file.read_text(encoding="utf-8"))
+        value = sent_by_platform(file.read_bytes())
     except OSError as error:
         raise Usage(f"{file} cannot be read: {error.strerror}") from None
-    except (ValueError, RecursionError):
+    except NotJson:
         raise No(f"{file} is not JSON: the ingress would answer 400") from None
     if not isinstance(value, dict):
         raise No(f"{file} holds no JSON object: the ingress would answer 422")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import json
 
 from starlette.requests import ClientDisconnect, Request
 
 from config.ingress import Ingress
+from worker.adapters import json_bodies
 from worker.web.problems import Problem
 
 JSON_TYPES = ("application/json", "application/cloudevents+json", "application/cloudevents-batch+json")
@@ -95,15 +95,19 @@ class _Body:
 
 
 def decoded(body: bytes) -> object:
-    """The JSON value in a body. Raises ``Problem``."""
+    """The JSON value in a body that a user of ours has written. Raises ``Problem``."""
     try:
-        return json.loads(body.decode("utf-8-sig"))
-    except UnicodeDecodeError:
-        raise Problem("not-json", "the body is not UTF-8 text") from None
-    except RecursionError:
-        raise Problem("not-json", "the body is nested too deeply") from None
-    except ValueError:
-        raise Problem("not-json", "the body cannot be read as JSON") from None
+        return json_bodies.written_by_user(body)
+    except json_bodies.NotJson as error:
+        raise Problem("not-json", str(error)) from None
+
+
+def decoded_of_platform(body: bytes, request: Request) -> object:
+    """The JSON value in the body of a request of a platform, as far as it can be read. Raises ``Problem``."""
+    try:
+        return json_bodies.sent_by_platform(body, lambda: request.headers.get("content-type", ""))
+    except json_bodies.NotJson as error:
+        raise Problem("not-json", str(error)) from None
 
 
 def _too_large(most_bytes: int) -> Problem:

@@ -137,7 +137,7 @@ class Ingress:
 
     async def _captivate(self, request: Request) -> Response:
         source, body = await self._asked(request)
-        payload = bodies.decoded(body)
+        payload = bodies.decoded_of_platform(body, request)
         source.spend(1)
         persona, key = request.path_params["persona"], _key_of(request, source)
         answer = await self._posted.do(Posted(source, persona, payload, key))

@@ -53,6 +53,13 @@ def test_what_would_be_refused_is_told_with_status_1(try_request, payload, says)
     assert "SECRET" not in ended.err
 
 
+def test_what_a_platform_writes_oddly_is_read_as_the_ingress_reads_it(parley, tmp_path):
+    file = tmp_path / "request.json"
+    file.write_bytes(json.dumps(PAYLOAD).encode().replace(b"hi SECRET", b"hi \xc3") + b" \n")
+    told = json.loads(parley("ingress", "try", str(file), "--persona", "ava", "--json").out)
+    assert told["message_characters"] == 4
+
+
 def test_a_persona_that_is_not_there_is_wrong_usage(try_request):
     assert try_request(PAYLOAD, persona="zoe").status == 2
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from worker.clients.captivate import CaptivateResponseModel
 from worker.domain.conversation import Conversation
+from worker.store.views.waiting_words import waiting_words
 
 CHANNEL = {"channelMetadata": {"channel": "c"}, "user": {"email": "lance@SECRET.example"}}
 PAYLOAD = {
@@ -129,6 +132,33 @@ def test_forgetting_a_lead_forgets_its_sessions(web, store, conversations):
     store.forgetting.forget(conversation, traces)
     assert not list(store.redis.scan_iter(match="parley:*session*"))
     assert store.forgetting.traces(conversation).sessions == 0
+
+
+def whole(replaced, by, **fields):
+    """The bytes of a request with something in it that no JSON library writes."""
+    return json.dumps(payload(odd="ODD", **fields)).encode().replace(replaced, by)
+
+
+@pytest.mark.parametrize(
+    ("body", "characters"),
+    [
+        (whole(b'"ODD"', b"9" * 5000), 9),
+        (whole(b'"ODD"', b"[" * 2000 + b"]" * 2000), 9),
+        (whole(b"hi SECRET", b"hi \xc3SECRET"), 10),
+        (whole(b"hi SECRET", b"hi \xed\xa0\xbd\xed\xb8\x80"), 4),
+        (whole(b"hi SECRET", b"hi\nSECRET"), 9),
+        (whole(b"hi SECRET", b"hi \\ud83d"), 4),
+        (whole(b'"metadata": {', b'"metadata": {"a": ' + b"[" * 3000 + b"]" * 3000 + b", "), 9),
+        (json.dumps(payload()).encode("utf-16"), 9),
+    ],
+    ids=["long number", "deep", "cut off", "CESU-8", "line break", "half", "deep metadata", "utf-16"],
+)
+def test_an_odd_part_does_not_cost_the_words_of_the_lead(web, store, body, characters):
+    answer = web.post("/v1/captivate/ava", body, Idempotency_Key="r-1")
+    assert answer.status_code == 200
+    (name,) = [name for shard in store.keys.shards for name in store.redis.zrange(shard.agenda, 0, -1)]
+    (waiting,) = waiting_words(store.redis, store.keys, store.content, Conversation.of_name(name))
+    assert [len(text) for text in waiting.texts] == [characters]
 
 
 @pytest.fixture

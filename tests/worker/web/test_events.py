@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 import httpx
 import pytest
 
 from simulation.servers.embedded_redis import free_port
+from worker.domain.conversation import Conversation
 from worker.web.problems import KINDS
 
 CHANNEL = {"session_id": "session-SECRET", "metadata": {}, "hasLivechat": False}
@@ -58,12 +61,60 @@ def test_an_event_without_any_id_gets_a_new_one(web, waiting):
     assert len(ids) == 2
 
 
+def nested(levels):
+    return b"[" * levels + b"]" * levels
+
+
+LONG = b"9" * 5000
+
+
+@pytest.mark.parametrize("odd", [nested(150), nested(3000), LONG], ids=["150 levels", "3000 levels", "5000 digits"])
+def test_a_part_of_the_metadata_that_no_json_can_hold_is_left_out(web, store, waiting, odd):
+    channel = {**CHANNEL, "metadata": {"odd": "ODD", "internal": {"channelMetadata": {"custom": {"a": 1}}}}}
+    body = json.dumps(chat(event_id="m-1", channel=channel)).encode().replace(b'"ODD"', odd)
+    assert web.post("/v1/events", body).status_code == 202
+    assert (
+        web.post("/v1/events", b"[" + body.replace(b"m-1", b"m-2") + b"]").json()["results"][0]["status"] == "accepted"
+    )
+    assert waiting() == ["m-1", "m-2"]
+    moments = store.timeline.of(Conversation("ava", "@john"))
+    assert [each.word for each in moments if "metadata" in str(each.details)] == ["left out", "left out"]
+
+
+@pytest.mark.parametrize("odd", [nested(150), nested(3000), LONG], ids=["150 levels", "3000 levels", "5000 digits"])
+@pytest.mark.parametrize("field", ["target", "context", "event_id", "odd", "image_url_of"])
+def test_such_a_part_elsewhere_is_refused_with_its_field(web, waiting, odd, field):
+    event = {"kind": "event_trigger", "persona": "ava", "target": "@john", "event_type": "x", "channel": CHANNEL}
+    body = json.dumps({**event, field: {"a": "ODD"} if field == "context" else "ODD"}).encode().replace(b'"ODD"', odd)
+    answer = web.post("/v1/events", body)
+    assert (answer.status_code, answer.json()["field"]) == (422, field)
+    assert len(answer.text) < 500
+    assert waiting() == []
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "words"),
+    [
+        (nested(3000), 207, "an event is a JSON object"),
+        (b'{"a":' * 3000 + b"1" + b"}" * 3000, 422, "kind: must be inbound_chat"),
+        (LONG, 422, "an event is a JSON object"),
+    ],
+    ids=["arrays", "objects", "a number"],
+)
+def test_a_body_that_is_only_deep_or_long_is_no_event(web, body, status, words):
+    answer = web.post("/v1/events", body)
+    assert answer.status_code == status
+    assert words in answer.text
+
+
 @pytest.mark.parametrize(
     ("body", "kind", "field", "words"),
     [
         (b"{", "not-json", None, "cannot be read as JSON"),
         (b"\xff\xfe", "not-json", None, "not UTF-8"),
         (b"[" * 100_000, "not-json", None, "nested too deeply"),
+        (b"[" * 3000, "not-json", None, "cannot be read as JSON"),
+        (b'"\n"', "not-json", None, "cannot be read as JSON"),
         (b"", "not-json", None, "cannot be read as JSON"),
         ("SECRET", "refused", "event", "an event is a JSON object"),
         ({"kind": "SECRET"}, "refused", "kind", "must be inbound_chat, ai_opener"),

@@ -10,6 +10,8 @@ import re
 import zlib
 from collections.abc import Callable
 
+from worker.clients.values.wire_text import repair
+
 _UNDONE = frozenset({"gzip", "x-gzip", "deflate"})
 _NOT_UNDONE = frozenset({"br", "zstd", "compress", "x-compress"})
 _CHARSET = re.compile(r"charset\s*=\s*[\"']?(?:iso-8859-1|latin-?1|windows-1252|cp1252)\b", re.IGNORECASE)
@@ -43,10 +45,15 @@ def _words(named: str) -> set[str]:
 def json_text(body: bytes, content_type: Callable[[], str]) -> str:
     """The text of a JSON body: UTF-8, with or without a mark at its begin, or UTF-16 or UTF-32 as its zeros show.
 
-    What is none of them is read as Latin-1 if its header, ``content_type()``, says so; else what cannot be read becomes
-    U+FFFD.
+    Halves of a character that are written one by one (CESU-8) are joined. What is none of them is read as Latin-1 if
+    its header, ``content_type()``, says so; else what cannot be read becomes U+FFFD.
     """
+    encoding = json.detect_encoding(body)
     try:
-        return body.decode(json.detect_encoding(body))
+        return body.decode(encoding)
+    except UnicodeDecodeError:
+        pass
+    try:
+        return repair(body.decode(encoding, "surrogatepass"))
     except UnicodeDecodeError:
         return body.decode("cp1252" if _CHARSET.search(content_type()) else "utf-8-sig", "replace")
