@@ -37,7 +37,7 @@ from config.settings import Settings, SettingsError, load
 from worker import from_captivate
 from worker.clients.captivate import Captivate, CaptivatePayloadError
 from worker.domain.refusals import InboxFull, InvalidEvent, MissingChannel, Refused
-from worker.domain.request_ids import id_of_request
+from worker.domain.request_ids import id_of_key, id_of_request
 from worker.pipeline.producer import Producer
 from worker.store import StoreError
 
@@ -95,7 +95,7 @@ def create_app(settings: Settings, secret: str) -> FastAPI:
             target = lead_of(payload)
         except CaptivatePayloadError as error:
             raise InvalidEvent(f"not a Captivate request: {error}") from None
-        event_id = idempotency_key or id_of_request(payload)
+        event_id = id_of_key(idempotency_key) if idempotency_key else id_of_request(payload)
         event = from_captivate(payload, persona=persona, target=target, event_id=event_id)
         return asdict(producer.enqueue(event))
 

@@ -172,10 +172,9 @@ def test_what_can_never_be_accepted_is_422_with_the_reason_and_no_content(post, 
     assert waiting() == {}
 
 
-def test_a_key_that_can_be_no_event_id_is_422(post):
-    answer = post(PAYLOAD, Idempotency_Key="two words")
-    assert answer.status_code == 422
-    assert "event_id" in answer.json()["why"]
+def test_a_key_that_can_be_no_event_id_gives_the_request_the_same_id_each_time(post):
+    answers = [post(PAYLOAD, Idempotency_Key="two words").json() for _ in range(2)]
+    assert [each["status"] for each in answers] == ["accepted", "duplicate"]
 
 
 def test_what_is_not_json_is_422(post):

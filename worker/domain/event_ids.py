@@ -9,9 +9,13 @@ from __future__ import annotations
 import hashlib
 import re
 
+# What any id looks like, that of a producer as well.
+PATTERN = r"^[\x21-\x7e]{1,256}$"
+
 # As ``lua/lib/prelude.lua`` knows them.
 PULLED = "pulled-"
 
+_ANY = re.compile(PATTERN)
 _LIKE_OURS = re.compile(r".+#(?:\d+|replay)", re.DOTALL)
 _SEALED = re.compile(r"(.+)~([0-9a-f]{16})", re.DOTALL)
 _LETTER = re.compile(r".+-refused-[0-9a-f]{12}", re.DOTALL)
@@ -41,6 +45,11 @@ def instead_of(event_id: str, derived_from: str) -> str:
     if not derived_from and not ("#" in event_id and _LIKE_OURS.fullmatch(event_id)):
         return ""
     return _sealed(f"{event_id}#{'derived' if derived_from else 'own'}")
+
+
+def is_one(text: str) -> bool:
+    """Whether a text can be the id of an event."""
+    return _ANY.fullmatch(text) is not None
 
 
 def is_reserved(event_id: str) -> bool:

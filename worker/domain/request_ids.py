@@ -1,15 +1,24 @@
-"""An id for a Captivate request, which brings none: the same request sent again has the same one."""
+"""An id for a Captivate request, which brings none: the same request sent again has the same one.
+
+And one for a request that a gateway has given a key: what it puts there is its own choice.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import re
 import time
 import uuid
 from typing import Any
 
+from worker.domain import event_ids
+
 # For a request without a time of the platform's.
 WINDOW_SECONDS = 60
+
+# With room behind it for the number of a further image.
+_USUAL_KEY = re.compile(r"[\x21-\x7e]{1,240}")
 
 
 def id_of_request(payload: object, now_seconds: float | None = None) -> str:
@@ -44,6 +53,17 @@ def fingerprint(source: str, persona: str, payload: dict[Any, Any]) -> str:
     except (TypeError, ValueError, RecursionError):
         return ""
     return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def id_of_key(key: str) -> str:
+    """The ``event_id`` for the key of a request that a platform has sent: the same for the same key.
+
+    It is the key itself, or ``captivate-key-`` and a digest for a key that cannot be the id of an event: one with more
+    than 240 characters, with blanks or characters that are not printable ASCII, or of a form that Parley makes itself.
+    """
+    if _USUAL_KEY.fullmatch(key) and not event_ids.is_reserved(key):
+        return key
+    return f"captivate-key-{hashlib.sha256(key.encode('utf-8', 'surrogatepass')).hexdigest()[:32]}"
 
 
 def _updated_at(payload: dict[Any, Any]) -> str:

@@ -12,7 +12,7 @@ from config.settings import Settings
 from worker.adapters.captivate_leads import Leads
 from worker.adapters.captivate_requests import empty_answer, from_captivate
 from worker.domain.events import ChannelContext, InboundChat
-from worker.domain.request_ids import fingerprint
+from worker.domain.request_ids import fingerprint, id_of_key
 from worker.pipeline.producer import Producer
 from worker.store import Store, StoreError
 from worker.web.problems import Problem
@@ -21,7 +21,7 @@ from worker.web.sources import Source
 
 
 class Posted(NamedTuple):
-    """A request as Captivate posts it: its JSON value. ``key``: its id; '' = it has none."""
+    """A request as Captivate posts it: its JSON value. ``key``: what its header says it is; '' = nothing."""
 
     source: Source
     persona: str
@@ -78,7 +78,8 @@ class CaptivateDoor:
             raise Problem("refused", "a Captivate request is a JSON object", cause="invalid_event", field="event")
         # A target that nothing keeps, so that a request without a session is refused for that.
         target = self._leads.target_of(payload, self._personas[persona]) or "-"
-        event = from_captivate(payload, persona=persona, target=target, event_id=key or _new_id())
+        event_id = id_of_key(key) if key else _new_id()
+        event = from_captivate(payload, persona=persona, target=target, event_id=event_id)
         assert event.channel is not None  # noqa: S101 - a Captivate request always brings one
         may_repeat = not key and self._window_ms
         return _Draft(source, event, event.channel, fingerprint(source.name, persona, payload) if may_repeat else "")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeVar
 
+from worker.domain import event_ids
 from worker.domain.conversation import Conversation
 from worker.domain.events import Event, parse
 from worker.domain.refusals import Refused
@@ -16,6 +17,12 @@ from worker.web.receipts import Receipts
 from worker.web.sources import Source
 
 MOST_EVENTS = 1000
+
+_NO_KEY = (
+    "event_id: the event has none, and the header Idempotency-Key (of a signed request: webhook-id) cannot be one: "
+    "give 1 to 256 characters of printable ASCII without blanks, in an array with - and the place of the event behind "
+    "them"
+)
 
 Job = TypeVar("Job")
 Made = TypeVar("Made")
@@ -87,4 +94,9 @@ def _event(asked: Asked) -> tuple[Source, Event]:
     if cloud_events.is_one(value):
         value = cloud_events.event_of(value)
     asked.source.check(value.get("persona"), value.get("kind"))
-    return asked.source, parse({"event_id": asked.key, **value} if asked.key else value)
+    if not asked.key or "event_id" in value:
+        return asked.source, parse(value)
+    if not event_ids.is_one(asked.key):
+        # The event has no such field, so a fault of it would name what its sender can not find.
+        raise Problem("refused", _NO_KEY, cause="invalid_event", field="event_id")
+    return asked.source, parse({"event_id": asked.key, **value})

@@ -18,6 +18,20 @@ OURS = [
 ]
 
 
+@pytest.mark.parametrize(
+    ("text", "can_be"), [("a", True), ("~" * 256, True), ("", False), ("a b", False), ("a\n", False), ("\u00e9", False)]
+)
+def test_what_can_be_an_id_is_what_an_event_takes(text, can_be):
+    assert event_ids.is_one(text) is can_be
+    event = {"kind": "ai_opener", "event_id": text, "persona": "ava", "target": "@lead"}
+    try:
+        assert events.parse(event).event_id == text
+    except InvalidEvent:
+        assert not can_be
+    else:
+        assert can_be
+
+
 @pytest.mark.parametrize("event_id", OURS)
 def test_an_id_of_ours_is_refused_at_the_door_and_read_back_from_the_store(event_id, channel):
     event = {"kind": "ai_opener", "event_id": event_id, "persona": "ava", "target": "@lead", "channel": channel}

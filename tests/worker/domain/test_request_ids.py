@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from worker.domain.request_ids import fingerprint, id_of_request
+from worker.domain import event_ids
+from worker.domain.events import InboundChat
+from worker.domain.request_ids import fingerprint, id_of_key, id_of_request
 
 # As the platform sends it: with no id, and no time either.
 REQUEST = json.loads((Path(__file__).parents[2] / "contract/captivate/data/request.json").read_text())
@@ -82,3 +84,31 @@ def test_a_fingerprint_is_of_what_is_said_and_by_whom_and_not_of_when():
 
 def test_what_json_cannot_hold_has_no_fingerprint():
     assert fingerprint("captivate", "ava", {"files": {1, 2}}) == ""
+
+
+@pytest.mark.parametrize("key", ["x", "msg_2b9-!~/:#", "#2", "x" * 240])
+def test_the_key_of_a_request_is_its_id(key):
+    assert id_of_key(key) == key
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "a b",
+        " ",
+        "a\n",
+        "x" * 241,
+        "x" * 100_000,
+        "\u00e9",
+        "\ud800",
+        event_ids.of_follow_up(3, 0, 1),
+        "m-refused-0123456789ab",
+    ],
+)
+def test_a_key_that_cannot_be_an_id_gets_one_and_always_the_same(key):
+    images = [{"url": f"https://files.example/{number}.jpg"} for number in range(2)]
+    event_id = id_of_key(key)
+    assert event_id.startswith("captivate-key-")
+    assert (event_id, event_id) != (id_of_key(key + "y"), id_of_key("y" + key))
+    assert id_of_key(key) == event_id
+    assert InboundChat(event_id=event_id, persona="ava", target="@john", attachments=images).event_id == event_id

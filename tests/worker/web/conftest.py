@@ -33,12 +33,15 @@ class Web:
     origin: str
     log: Path
 
-    def post(self, path: str, body: object, *, token: str | None = TOKEN, **headers: str) -> httpx.Response:
+    def post(self, path: str, body: object, *, token: str | None = TOKEN, **headers: str | bytes) -> httpx.Response:
         """Post JSON, or bytes as they are; ``a_b`` becomes the header ``a-b``."""
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
         given = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
         given |= {name.replace("_", "-"): value for name, value in headers.items()}
-        return httpx.post(self.origin + path, content=content, headers=given, timeout=_PATIENCE_SECONDS)
+        encoded = [
+            (name.encode(), value.encode() if isinstance(value, str) else value) for name, value in given.items()
+        ]
+        return httpx.post(self.origin + path, content=content, headers=encoded, timeout=_PATIENCE_SECONDS)
 
     def get(self, path: str, *, token: str | None = TOKEN) -> httpx.Response:
         """Get a resource."""

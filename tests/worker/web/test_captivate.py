@@ -161,6 +161,23 @@ def test_an_odd_part_does_not_cost_the_words_of_the_lead(web, store, body, chara
     assert [len(text) for text in waiting.texts] == [characters]
 
 
+@pytest.mark.parametrize(
+    "key",
+    ["a b", "x" * 300, "x" * 250, "\u00e9", "follow-up-3-0-1750000000000~x"],
+    ids=["blank", "long", "with images", "no ASCII", "like ours"],
+)
+def test_any_key_of_the_platform_names_its_request(web, conversations, key):
+    images = [{"url": f"https://files.example/{number}.jpg"} for number in range(2)]
+    answers = [
+        web.post("/v1/captivate/ava", payload(files=images), Idempotency_Key=key.encode("utf-8")) for _ in range(2)
+    ]
+    assert [each.headers["Parley-Status"] for each in answers] == ["accepted", "duplicate"]
+    assert len({each.headers["Parley-Event-Id"] for each in answers}) == 1
+    other = web.post("/v1/captivate/ava", payload(), Idempotency_Key=f"{key}y".encode())
+    assert other.headers["Parley-Status"] == "accepted"
+    assert list(conversations().values()) == [3]
+
+
 @pytest.fixture
 def by_name(start_web, redis_server, store):
     """A web process whose leads are known by a name, for personas on platforms."""

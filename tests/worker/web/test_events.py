@@ -61,6 +61,23 @@ def test_an_event_without_any_id_gets_a_new_one(web, waiting):
     assert len(ids) == 2
 
 
+@pytest.mark.parametrize(
+    "key",
+    ["two words", "x" * 257, "\u00e9".encode()],
+    ids=["blank", "long", "no ASCII"],
+)
+def test_a_key_that_cannot_be_an_id_is_refused_where_an_event_needs_it(web, waiting, key):
+    problem = web.post("/v1/events", chat(), Idempotency_Key=key).json()
+    assert (problem["status"], problem["field"]) == (422, "event_id")
+    assert "the header Idempotency-Key" in problem["detail"]
+    assert "1 to 256 characters of printable ASCII without blanks" in problem["detail"]
+    assert "two words" not in problem["detail"]
+    assert waiting() == []
+    assert web.post("/v1/events", chat(event_id="m-1"), Idempotency_Key=key).json()["event_id"] == "m-1"
+    (first, second) = web.post("/v1/events", [chat(), chat(event_id="m-2")], Idempotency_Key=key).json()["results"]
+    assert (first["field"], second["status"]) == ("event_id", "accepted")
+
+
 def nested(levels):
     return b"[" * levels + b"]" * levels
 

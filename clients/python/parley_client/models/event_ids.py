@@ -5,6 +5,9 @@ from __future__ import annotations
 import hashlib
 import re
 
+# What any id looks like, that of a producer as well.
+PATTERN = r"^[\x21-\x7e]{1,256}$"
+
 _SEALED = re.compile(r"(.+)~([0-9a-f]{16})", re.DOTALL)
 
 _LETTER = re.compile(r".+-refused-[0-9a-f]{12}", re.DOTALL)

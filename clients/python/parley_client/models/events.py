@@ -48,7 +48,7 @@ NOTHING_TO_ANSWER = "an inbound chat needs a message or an image: there is nothi
 
 _SAYS = ("message", "image_url", "attachments", "documents")
 
-Identifier = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,256}$")]
+Identifier = Annotated[str, StringConstraints(pattern=event_ids.PATTERN)]
 
 PersonaName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
 
