@@ -14,6 +14,7 @@ from datetime import datetime
 from types import SimpleNamespace
 from typing import Any, cast
 
+from worker.clients.values.wire_text import shallow
 from worker.store.queues.decompression import NotUnpacked, unpack
 
 TASK = "tasks.accept"
@@ -159,7 +160,10 @@ def _decoded(data: bytes, encoding: object) -> str:
 def _loads(text: str) -> Any:
     from kombu.utils.json import loads
 
-    return loads(text, object_hook=_plain)
+    try:
+        return loads(text, object_hook=_plain)
+    except RecursionError:
+        return loads(shallow(text), object_hook=_plain)
 
 
 def _plain(value: dict[str, Any]) -> Any:

@@ -170,6 +170,16 @@ def test_a_time_in_an_unknown_zone_is_told():
         read(envelope(base64.b64encode(json.dumps(body).encode()).decode(), headers={})).not_before()
 
 
+def test_what_is_nested_deeply_is_cut_so_that_the_event_says_which_part_of_it_is_too_deep():
+    body = b'[[{"kind": "x", "deep": ' + b"[" * 3000 + b"]" * 3000 + b', "after": 1}], {}, {}]'
+    value = read(envelope(base64.b64encode(body).decode())).argument
+    assert (value["kind"], value["after"]) == ("x", 1)
+    levels, inner = 0, value["deep"]
+    while inner:
+        levels, inner = levels + 1, inner[0]
+    assert 150 < levels <= 200
+
+
 @pytest.mark.parametrize(
     "wrong",
     ["", "SECRET", "[]", "{}", json.dumps({"body": "SECRET", "headers": {}, "properties": {}}), message(id=7)],
