@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hmac
 import json
 from datetime import UTC, datetime, timedelta
 
@@ -112,8 +114,31 @@ def test_a_signature_that_does_not_fit_is_refused(web, waiting, spoil):
     assert waiting() == []
 
 
-def test_a_signed_body_that_is_no_text_is_refused(web):
+def signed_bytes(body, message_id="msg_1"):
+    """The headers of a signature over bytes that the library of the standard does not take."""
+    headers = signed("", message_id=message_id)
+    head = f"{message_id}.{headers['webhook_timestamp']}.".encode()
+    key = base64.b64decode(SECRET.removeprefix("whsec_"))
+    signature = base64.b64encode(hmac.digest(key, head + body, "sha256")).decode()
+    return headers | {"webhook_signature": f"v1,{signature}"}
+
+
+def test_a_signed_body_that_is_no_text_is_read_by_who_reads_such_bodies(web):
+    body = b'{"session_id": "s", "user_input": "hi \xc3"}'
+    assert web.post("/v1/captivate/ava", body, token=None, **signed_bytes(body)).status_code == 200
+    assert web.post("/v1/events", body, token=None, **signed_bytes(body)).json()["type"] == "/problems/not-json"
+    for another in (b'{"session_id": "s", "user_input": "hi \xc4"}', "hi \ufffd".encode(), b"\xff{"):
+        assert refused(web.post("/v1/captivate/ava", another, token=None, **signed_bytes(body)))
     assert refused(web.post("/v1/events", b"\xff{", token=None, **signed("{")))
+
+
+def test_a_signed_text_of_any_letters_is_accepted(web, waiting):
+    event = json.dumps(chat(message="gr\u00fc\u00df dich \U0001f600"), ensure_ascii=False)
+    assert web.post("/v1/events", event.encode(), token=None, **signed(event)).status_code == 202
+    body = b'{"session_id": "s", "user_input": "hi"}'
+    named = signed_bytes(body, message_id="\u00e9 1")
+    again = web.post("/v1/captivate/ava", body, token=None, **named)
+    assert again.headers["Parley-Event-Id"].startswith("captivate-key-")
 
 
 def test_a_source_that_signs_reads_with_the_signature_of_an_empty_body(web):
