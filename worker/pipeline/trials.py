@@ -15,7 +15,7 @@ from typing import Literal, NamedTuple
 
 from config.settings import Settings
 from worker.domain.decisions import Wait
-from worker.domain.suspicion import lost_in_trials
+from worker.domain.suspicion import KILLS_ALONE, lost_in_trials
 from worker.domain.vocabulary import Cause, figures
 from worker.pipeline.turn_result import TurnResult
 from worker.store.conversations.journal import Entry
@@ -145,8 +145,11 @@ def of_trial(
     ``worker lost``: the turn before this one was such a trial, and its worker vanished.
     """
     killed = verdict == "killed"
-    seconds = _AFTER_A_KILL_SECONDS if killed else _AGAIN_SECONDS
-    if verdict == "worker lost":
+    seconds = _AGAIN_SECONDS
+    if killed:
+        # The last one: the next turn buries it, in the step that it has by then.
+        seconds = _AFTER_A_KILL_SECONDS if head.killed_alone < KILLS_ALONE else 0.0
+    elif verdict == "worker lost":
         seconds = min(_MOST_SECONDS, _AGAIN_SECONDS * 2.0 ** min(lost_in_trials(head), 32))
     detail = figures(times=max(head.asks_vanished, head.sends_vanished), killed=head.killed_alone or None)
     return Wait(seconds * jitter.uniform(0.5, 1.5), Cause.SUSPECT, detail, unknown=killed, asked=killed)

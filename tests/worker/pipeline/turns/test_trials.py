@@ -104,6 +104,8 @@ def test_a_message_that_kills_its_process_ends_as_poison_and_this_process_lives(
     said = shop.work()
     assert [ALONE in phrase for phrase in said] == [True] * KILLS_ALONE + [False]
     assert "it killed 1 of them" in said[0]
+    assert 10 <= float(said[0].split()[2]) <= 30, "memory may be short for another reason, for a while"
+    assert said[1].startswith("held for 0.0 s")
     assert (
         said[-1]
         == "dead: poison: its worker vanished 3 times while asking, then it killed 2 processes that tried it alone"
