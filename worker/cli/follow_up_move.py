@@ -12,6 +12,7 @@ from worker.cli.arguments import PersonaArgument, TargetArgument
 from worker.cli.ending import No, Usage
 from worker.cli.session import conversation_of, session
 from worker.cli.times import both, moment_of, utc
+from worker.domain.cadence import MOST_AHEAD_MS
 from worker.store.encryption import Undecryptable
 
 _AT_HELP = 'When, such as "2026-11-22 09:00" (UTC) or 2026-11-22T09:00+01:00.'
@@ -34,6 +35,8 @@ def move(
         at_ms = int(wanted.timestamp() * 1000)
         if at_ms <= now:
             raise Usage(f"{at!r} is not in the future: it is {utc(now)} now.")
+        if at_ms > now + MOST_AHEAD_MS:
+            raise Usage(f"{at!r} is more than ten years from now: give an earlier time.")
         try:
             moved = opened.acts().move_follow_up(conversation, wanted)
         except Undecryptable as error:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from config.outreach_rules import MessagingWindows
 from config.sections import FollowUps, QuietHours
 from config.settings import Settings
+from config.values import TEN_YEARS
 from config.zones import name_of
 from worker.domain.messaging_windows import MessagingWindow, messaging_window_of
 from worker.domain.quiet_hours import Window, ZoneUnknown, window_of
@@ -20,6 +21,8 @@ from worker.domain.reasons import Reason
 from worker.domain.vocabulary import Cause, figures, stored
 
 DAY_MS = 86_400_000
+# How far ahead a touch may be asked for: as long as the longest time of the settings. What is further off is a mistake.
+MOST_AHEAD_MS = round(TEN_YEARS * 1000)
 # Touches that waited for a morning or for the next day are spread over this time.
 MORNING_MS = 1_800_000
 # Why there is no further touch, when no other rule ends it.

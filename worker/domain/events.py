@@ -299,7 +299,8 @@ class EventTrigger(_EventBase):
 class FollowUp(_EventBase):
     """Write again to a lead who has become quiet. It takes no image.
 
-    ``not_before``: the earliest time, with its zone. A message of the lead before that time cancels it.
+    ``not_before``: the earliest time, with its zone, at most ten years from now. A message of the lead before that time
+    cancels it.
     """
 
     kind: Literal["follow_up"] = "follow_up"

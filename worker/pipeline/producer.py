@@ -237,6 +237,8 @@ class Producer:
                     f"{acceptance.position} events of this conversation wait already, the limit is "
                     f"{self._limits.inbox_events} (PARLEY_LIMITS__INBOX_EVENTS): try again when some are answered"
                 )
+            case "too_far":
+                raise InvalidEvent("not_before: it is more than ten years from now: give an earlier time")
             case other:
                 raise AssertionError(f"accept answered {other} to an event without a plan")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -154,12 +155,13 @@ def test_more_bytes_than_a_request_takes_are_sent_in_several(client, waiting):
 
 
 def test_each_kind_of_event_is_taken(client):
+    tomorrow = datetime.now(UTC) + timedelta(days=1)
     results = client.send_many(
         [
             chat(attachments=[{"url": "https://files.example.com/a.png"}, {"url": "https://files.example.com/b.png"}]),
             AiOpener(persona="ava", target="@mary", channel=CHANNEL),
             EventTrigger(persona="ava", target="@mary", event_type="story_reaction"),
-            {"kind": "follow_up", "persona": "ava", "target": "@mary", "not_before": "2040-01-01T00:00:00+01:00"},
+            {"kind": "follow_up", "persona": "ava", "target": "@mary", "not_before": tomorrow.isoformat()},
             {
                 "kind": "money_event",
                 "persona": "ava",

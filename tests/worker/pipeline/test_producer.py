@@ -146,6 +146,25 @@ def test_a_follow_up_that_cannot_be_scheduled_is_refused(producer, channel):
         FollowUp(persona="ava", target="@l", not_before=tomorrow.replace(tzinfo=None), channel=channel)
 
 
+def test_a_follow_up_for_more_than_ten_years_from_now_is_refused(producer, store, channel):
+    ten_years = datetime.now(UTC) + timedelta(days=3650)
+    far, near = (
+        FollowUp(persona="ava", target="@l", channel=channel, not_before=ten_years + timedelta(hours=hours))
+        for hours in (1, -1)
+    )
+    with pytest.raises(InvalidEvent, match=r"^not_before: it is more than ten years from now: give an earlier time$"):
+        producer.enqueue(far)
+    assert store.follow_ups.upcoming(10) == []
+    refused, scheduled = producer.enqueue_many([far, near])
+    assert (type(refused), scheduled.status) == (InvalidEvent, "scheduled")
+
+
+@pytest.mark.parametrize("at", ["9999-12-31T23:59:59.999999Z", "9999-12-31T23:59:59-23:59"])
+def test_the_last_times_that_can_be_written_are_refused(producer, channel, at):
+    with pytest.raises(InvalidEvent, match=r"^not_before: "):
+        producer.enqueue(FollowUp(persona="ava", target="@l", channel=channel, not_before=at))
+
+
 def test_importing_the_producer_starts_nothing():
     script = (
         "import sys, socket\n"

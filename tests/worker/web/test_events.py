@@ -11,6 +11,7 @@ from simulation.servers.embedded_redis import free_port
 from worker.domain.conversation import Conversation
 from worker.web.problems import KINDS
 
+FAR = "9999-12-31T23:59:59.999999Z"
 CHANNEL = {"session_id": "session-SECRET", "metadata": {}, "hasLivechat": False}
 
 
@@ -141,6 +142,12 @@ def test_a_body_that_is_only_deep_or_long_is_no_event(web, body, status, words):
         (chat(event_id="two words"), "refused", "event_id", "String should match pattern"),
         (chat(message="SECRET" * 3000), "refused", "message", "message has 18000 characters"),
         (chat(persona="zoe"), "unknown-persona", "persona", "no persona of this name"),
+        (
+            {"kind": "follow_up", "persona": "ava", "target": "@john", "channel": CHANNEL, "not_before": FAR},
+            "refused",
+            "not_before",
+            "more than ten years from now",
+        ),
         (chat(channel=None), "channel-missing", None, "give channel="),
     ],
 )

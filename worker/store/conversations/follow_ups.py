@@ -12,7 +12,7 @@ from urllib.parse import quote
 from redis import Redis
 
 from config.sections import Retention
-from worker.domain.cadence import Drop, Miss, Move, Touch, TouchState
+from worker.domain.cadence import MOST_AHEAD_MS, Drop, Miss, Move, Touch, TouchState
 from worker.domain.conversation import Conversation
 from worker.domain.vocabulary import Cause, figures, stored
 from worker.store.encryption import Content, Undecryptable
@@ -46,9 +46,9 @@ _AT_ONCE = 1000
 @dataclass(frozen=True, slots=True)
 class Scheduled:
     """What became of a follow-up that a producer asked for. ``position``: of a duplicate that waits, else 0. ``gone``:
-    the touch in whose place it was to come is over."""
+    the touch in whose place it was to come is over. ``too_far``: its time is more than ``MOST_AHEAD_MS`` from now."""
 
-    status: Literal["scheduled", "duplicate", "no_channel", "gone"]
+    status: Literal["scheduled", "duplicate", "no_channel", "gone", "too_far"]
     position: int
 
 
@@ -132,9 +132,9 @@ class FollowUpIndex:
         return bool(self._touch.send(words))
 
     def move(self, conversation: Conversation, at: datetime, call: str = "") -> bool:
-        """Give the next touch of a lead another time, whether it is planned or asked for. False when there is none, or
-        it has changed at this moment. A message of the lead before that time still ends it. ``call``: see
-        ``cancel``."""
+        """Give the next touch of a lead another time, whether it is planned or asked for. False when there is none, it
+        has changed at this moment, or the time is more than ``MOST_AHEAD_MS`` from now. A message of the lead before
+        that time still ends it. ``call``: see ``cancel``."""
         from worker.domain.events import FollowUp, parse_json
 
         state = self.state_of(conversation)
@@ -173,6 +173,7 @@ class FollowUpIndex:
             other_id=other_id,
             event=self._content.encrypt("touch_event", conversation, event.model_dump_json(exclude_none=True)),
             not_before_ms=int(event.not_before.timestamp() * 1000),
+            most_ahead_ms=MOST_AHEAD_MS,
             rule=stored(Cause.ASKED_FOR),
             channel=self._content.encrypt("channel", conversation, channel),
             conversation_ms=self._conversation_ms,

@@ -38,6 +38,7 @@ def schedule(
     other_id: str,
     event: str,
     not_before_ms: int,
+    most_ahead_ms: int,
     rule: str,
     channel: str,
     conversation_ms: Text,

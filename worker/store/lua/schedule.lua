@@ -3,9 +3,10 @@
 -- journal: of the event; other_journal: of the event when another one has its id, or the same again when that cannot be;
 -- other_id: the id that belongs to it. event: as JSON, content. channel: '' when it brings none.
 -- left_out: names of parts that were left out of it, and reasons, or ''. conversation_ms, timeline_ms: retentions.
+-- most_ahead_ms: how far from now a touch may be.
 -- plan_as_read: only while this is the plan and a touch is planned, or ''. call: names the act and no other, or ''.
--- Returns {status, position}: scheduled | duplicate | no_channel | gone (that plan is over). Twice for one
--- event, or for one call: the second time changes nothing; for one call it answers the same.
+-- Returns {status, position}: scheduled | duplicate | no_channel | gone (that plan is over) | too_far. Twice for
+-- one event, or for one call: the second time changes nothing; for one call it answers the same.
 
 -- Whatever is planned has a moment after 0, which stands for none: a time that is given as 0 is in the past, no more.
 local at = math.max(1, not_before_ms)
@@ -35,6 +36,7 @@ end
 
 begin_only_with_room(conversation)
 local now = clock()
+if at > now + most_ahead_ms then return {'too_far', 0} end
 if channel ~= '' then redis.call('HSET', conversation, 'channel', channel) end
 redis.call('HINCRBY', conversation, 'plan', 1)
 plan_touch(conversation, follow_ups, timeline, name, now, at, rule)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from worker.cli.explain import Account
 from worker.cli.times import both, moment_of
+from worker.domain.cadence import MOST_AHEAD_MS
+from worker.domain.moments import as_datetime
 from worker.domain.sentences import of_stored
 from worker.store.encryption import Undecryptable
 from worker.web.console.previews import Act, Moment, Preview
@@ -39,6 +39,8 @@ def _move(visit: Visit) -> str:
     now, at = visit.store.follow_ups.now(), int(wanted.timestamp() * 1000)
     if at <= now and not visit.acts.is_repeated("move", visit.conversation):
         raise Refusal(400, "Nothing was changed", f"Choose a time that is still to come: it is {both(now, now)}.")
+    if at > now + MOST_AHEAD_MS:
+        raise Refusal(400, "Nothing was changed", "Choose a time that is at most ten years from now.")
     try:
         moved = visit.acts.move_follow_up(visit.conversation, wanted)
     except Undecryptable as error:
@@ -61,7 +63,7 @@ def _cancel(visit: Visit) -> str:
 
 
 def _field(at_ms: int) -> str:
-    return f"{datetime.fromtimestamp(at_ms / 1000, UTC):%Y-%m-%dT%H:%M}"
+    return f"{as_datetime(at_ms):%Y-%m-%dT%H:%M}"
 
 
 MOVE = Act(_move_preview, _move)

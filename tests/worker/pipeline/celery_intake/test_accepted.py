@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta, timezone
+
 import pytest
 
 from tests.worker.pipeline.celery_intake.door import LEAD, push
@@ -36,9 +38,11 @@ def test_the_id_of_the_message_is_the_id_of_an_event_without_one(intake, chat, w
 
 def test_a_follow_up_with_a_time_is_scheduled(intake, channel, store):
     event = {"kind": "follow_up", "persona": "ava", "target": "@lead", "channel": channel}
-    phrase = intake.accept({**event, "not_before": "2101-02-03T04:05:06+01:00"}, "message-1")
+    tomorrow = (datetime.now(UTC) + timedelta(days=1)).replace(microsecond=0)
+    at = tomorrow.astimezone(timezone(timedelta(hours=1))).isoformat()
+    phrase = intake.accept({**event, "not_before": at}, "message-1")
     assert phrase == "scheduled at position 0"
-    assert store.follow_ups.state_of(LEAD).requested_at == 4_136_843_106_000
+    assert store.follow_ups.state_of(LEAD).requested_at == tomorrow.timestamp() * 1000
     refused = intake.accept({**event, "not_before": "tomorrow"}, "message-2")
     assert refused.startswith("refused: InvalidEvent: follow_up.not_before")
 

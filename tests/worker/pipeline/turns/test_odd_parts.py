@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from worker import from_captivate
@@ -54,7 +56,7 @@ def test_events_at_once_each_tell_their_own(shop, say, left_out):
 
 def test_a_scheduled_follow_up_tells_it_when_it_is_scheduled(shop, say, channel, left_out):
     metadata = {"internal": {"channelMetadata": {"custom": "SECRET"}}}
-    later = "2999-01-01T00:00:00Z"
+    later = datetime.now(UTC) + timedelta(days=1)
     shop.producer.enqueue(say(kind=FollowUp, not_before=later, channel={**channel, "metadata": metadata}))
     assert left_out() == ["metadata.internal.channelMetadata.custom: it is a text, not an object"]
 
