@@ -12,6 +12,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NoReturn
@@ -27,6 +28,7 @@ from simulation.until import until
 from simulation.upstreams.control import SimulatedUpstreams
 from worker.cli import main
 from worker.domain.conversation import Conversation
+from worker.domain.events import FollowUp
 from worker.store import Store
 
 # How long an example takes is a matter of what else the machine has to do.
@@ -136,6 +138,20 @@ def no_thread_left(redis_server: EmbeddedRedis) -> Iterator[None]:
 def channel() -> dict[str, Any]:
     """A channel context."""
     return CHANNEL
+
+
+@pytest.fixture
+def plan_for_year_10000(channel: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> Callable[[Store, str], None]:
+    """Plan a follow-up of ava as releases did that knew no limit: no date of Python is so late."""
+
+    def plan(store: Store, target: str) -> None:
+        late = datetime(9999, 12, 31, 23, 59, 59, tzinfo=timezone(timedelta(hours=-23)))
+        event = FollowUp(event_id="late", persona="ava", target=target, channel=channel, not_before=late)
+        with monkeypatch.context() as patched:
+            patched.setattr("worker.store.conversations.follow_ups.MOST_AHEAD_MS", 10**15)
+            assert store.follow_ups.schedule(event).status == "scheduled"
+
+    return plan
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
@@ -16,6 +15,7 @@ from worker.cli.near import spellings
 from worker.cli.session import session
 from worker.cli.times import relative
 from worker.domain.conversation import Conversation
+from worker.domain.moments import as_datetime
 from worker.domain.sentences import of_stored
 from worker.store.views.known_conversations import Known, Row, State
 
@@ -111,7 +111,7 @@ def _print(rows: Sequence[Row], now: int) -> None:
 
 
 def _moment(at: int) -> str:
-    return screen.moment(datetime.fromtimestamp(at / 1000, UTC)) if at else "before the upgrade"
+    return screen.moment(as_datetime(at)) if at else "before the upgrade"
 
 
 def _state(row: Row, now: int) -> str:

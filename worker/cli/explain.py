@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from worker.cli import screen
@@ -19,6 +18,7 @@ from worker.cli.times import relative
 from worker.domain.cadence import TouchState
 from worker.domain.conversation import Conversation
 from worker.domain.handles import Handles
+from worker.domain.moments import as_datetime
 from worker.domain.sentences import of_stored
 from worker.domain.vocabulary import FATES
 from worker.store import Store
@@ -177,4 +177,4 @@ def details_of(moment: Moment) -> str:
 
 def _value(detail: tuple[str, str], value: Any) -> str:
     is_moment = detail in _MOMENTS and isinstance(value, int | float)
-    return screen.moment(datetime.fromtimestamp(value / 1000, UTC)) if is_moment else str(value)
+    return screen.moment(as_datetime(value)) if is_moment else str(value)

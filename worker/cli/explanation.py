@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 
 from config.settings import Settings
 from worker.cli.needs import FOLLOW_UPS_LATE_SECONDS, missing
@@ -24,6 +23,7 @@ from worker.domain.diagnoses import (
     unconfigured,
     unread_queues,
 )
+from worker.domain.moments import as_datetime
 from worker.domain.reasons import read
 from worker.domain.sentences import of_stored
 from worker.domain.vocabulary import FATES, Cause, Gate, rules_of
@@ -264,7 +264,7 @@ def _in(at: int, now: Situation) -> str:
 
 
 def _clock(at: int) -> str:
-    return datetime.fromtimestamp(at / 1000, UTC).strftime("%H:%M:%S UTC")
+    return as_datetime(at).strftime("%H:%M:%S UTC")
 
 
 def _day(at: int) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from itertools import chain
 from typing import Annotated, Any
 
@@ -19,6 +19,7 @@ from worker.cli.times import both, relative, utc
 from worker.domain.cadence import Drop, Move, NoTouch, Policy, TouchState, next_touch, policy_of, replanned
 from worker.domain.cadence import upcoming as touches_to_come
 from worker.domain.conversation import Conversation
+from worker.domain.moments import as_datetime
 from worker.domain.sentences import of_stored
 from worker.domain.vocabulary import Gate
 from worker.store.operator.audit import Act
@@ -251,7 +252,7 @@ def _print(tallies: dict[str, Tally], now: int) -> None:
 
 
 def _days(now: int) -> dict[int, date]:
-    first = (datetime.fromtimestamp(now / 1000, UTC).date() - _EPOCH).days
+    first = (as_datetime(now).date() - _EPOCH).days
     return {day: _EPOCH + timedelta(days=day) for day in range(first, first + DAYS + 1)}
 
 

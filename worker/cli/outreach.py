@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from config.settings import Outreach
@@ -11,6 +11,7 @@ from worker.cli import screen
 from worker.cli.arguments import AsJson, PersonaArgument
 from worker.cli.gates import closed_gates
 from worker.cli.session import session
+from worker.domain.moments import as_datetime
 from worker.domain.vocabulary import Gate
 from worker.store.personas.ramp import OutreachState
 
@@ -68,4 +69,4 @@ def _told(state: OutreachState, rules: Outreach, closed: dict[Gate, str]) -> dic
 
 
 def _at(milliseconds: int) -> datetime:
-    return datetime.fromtimestamp(milliseconds / 1000, UTC)
+    return as_datetime(milliseconds)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json as json_text
 import sys
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, TextIO
 
@@ -17,6 +17,7 @@ from worker.cli.ending import No
 from worker.cli.near import unknown
 from worker.cli.session import Session, conversation_of, session
 from worker.domain.conversation import Conversation
+from worker.domain.moments import as_datetime
 from worker.store.conversations.transcripts import Line
 from worker.store.views.waiting_words import Waiting
 
@@ -135,4 +136,4 @@ def _show(at: int, who: str, texts: tuple[str, ...], images: int, unreadable: st
 
 
 def _moment(at: int) -> datetime:
-    return datetime.fromtimestamp(at / 1000, UTC)
+    return as_datetime(at)

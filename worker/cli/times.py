@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from worker.domain.moments import as_datetime, bounded
+
 _UNITS = ((2 * 86_400, 86_400, "days"), (5400, 3600, "h"), (90, 60, "min"))
 
 
@@ -17,7 +19,7 @@ def span(seconds: float) -> str:
 
 def relative(at: int, now: int) -> str:
     """ "in 4 min", "2 h ago" or "now"."""
-    seconds = (at - now) / 1000
+    seconds = (bounded(at) - bounded(now)) / 1000
     if abs(seconds) < 0.5:
         return "now"
     return f"in {span(seconds)}" if seconds > 0 else f"{span(-seconds)} ago"
@@ -25,7 +27,7 @@ def relative(at: int, now: int) -> str:
 
 def utc(at: int) -> str:
     """The moment in UTC, to the second."""
-    return f"{datetime.fromtimestamp(at / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC"
+    return f"{as_datetime(at):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def both(at: int, now: int) -> str:

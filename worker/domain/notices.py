@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
 from worker.domain.conversation import Conversation
 from worker.domain.handles import Handles
+from worker.domain.moments import as_iso
 
 
 class NoticeType(StrEnum):
@@ -95,6 +95,4 @@ class Notice:
 
 
 def _moment(at: int) -> str | None:
-    if not at:
-        return None
-    return datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return as_iso(at) if at else None

@@ -13,6 +13,7 @@ from functools import lru_cache
 from config import zones
 from config.sections import QuietHours
 from worker.domain.channel_metadata import metadata_at
+from worker.domain.moments import local
 
 _SECOND = timedelta(seconds=1)
 
@@ -57,7 +58,7 @@ class Window:
         return awake_ms
 
     def _around(self, at: int) -> Iterator[tuple[int, int]]:
-        today = datetime.fromtimestamp(at / 1000, self.zone).date()
+        today = local(at, self.zone).date()
         length = timedelta(days=int(self.end <= self.start))
         for distance in (-1, 0, 1):
             day = today + timedelta(days=distance)

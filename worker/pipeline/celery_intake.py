@@ -8,10 +8,10 @@ import logging
 import re
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any
 
 from worker.domain import event_ids, events
+from worker.domain.moments import as_datetime
 from worker.domain.reasons import Reason
 from worker.domain.refusals import Expired, InvalidEvent, Refused, UnknownPersona
 from worker.domain.sentences import of_reason
@@ -179,7 +179,7 @@ class Intake:
             raise InvalidEvent(str(error)) from None
         if not_before is None and not_after is None:
             return event
-        now = datetime.fromtimestamp(self._store.follow_ups.now() / 1000, UTC)
+        now = as_datetime(self._store.follow_ups.now())
         if not_after is not None and not_after <= now:
             raise Expired(f"its expires was over for {(now - not_after).total_seconds():.0f} s when it was read")
         if not_before is None or not_before <= now:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Literal, NamedTuple
 
+from worker.domain.moments import as_datetime
 from worker.domain.sentences import of_stored, sentence
 from worker.domain.vocabulary import Cause, Fate, Gate
 from worker.pipeline.told import State, Told
@@ -72,7 +72,7 @@ def not_now(answer: NotNow) -> Told:
     """Why a turn did not begin, as one phrase."""
     if not answer.until:
         return Told("nothing to do", State.IGNORED)
-    until = datetime.fromtimestamp(answer.until / 1000, UTC).strftime("%H:%M:%S")
+    until = as_datetime(answer.until).strftime("%H:%M:%S")
     reason = _GATES.get(answer.reason) or of_stored(answer.reason)
     why = f": {reason}" if reason else ""
     return Told(f"{answer.status.replace('_', ' ')} until {until} UTC{why}", State.RETRIED)

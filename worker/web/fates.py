@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
+from worker.domain.moments import as_iso
 from worker.store import Store
 from worker.store.views.event_state import EventState
 from worker.web.problems import Problem
@@ -43,6 +43,4 @@ def _told(state: EventState) -> dict[str, Any]:
 
 
 def _moment(at_ms: int) -> str | None:
-    if not at_ms:
-        return None
-    return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return as_iso(at_ms) if at_ms else None

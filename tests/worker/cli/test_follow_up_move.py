@@ -70,8 +70,15 @@ def test_a_plan_that_is_over_meanwhile_is_not_revived(planned, tomorrow, chat):
     assert due(planned) == 0
 
 
-@pytest.mark.parametrize(("at", "told"), [("soon", "is no time"), ("2020-01-01 00:00", "is not in the future")])
-def test_what_is_no_time_in_the_future(parley, planned, at, told):
+@pytest.mark.parametrize(
+    ("at", "told"),
+    [
+        ("soon", "is no time"),
+        ("2020-01-01 00:00", "is not in the future"),
+        ("9999-12-31T23:59:59-23:59", "is more than ten years from now: give an earlier time"),
+    ],
+)
+def test_what_is_no_time_of_the_next_years(parley, planned, at, told):
     before = due(planned)
     ended = parley("follow-ups", "move", *LEAD, "--at", at)
     assert (ended.status, told in ended.err) == (2, True)
@@ -93,3 +100,9 @@ def test_of_two_at_once_one_moves_it_and_the_other_is_told(planned, tomorrow):
         thread.join()
     assert any(moved)
     assert due(planned) > tomorrow.timestamp() * 1000
+
+
+def test_one_that_was_planned_for_a_time_without_a_date_is_moved(parley, store, plan_for_year_10000, tomorrow):
+    plan_for_year_10000(store, "@lead")
+    assert parley("follow-ups", "move", *LEAD, "--at", tomorrow.isoformat()).status == 0
+    assert due(store) == tomorrow.timestamp() * 1000

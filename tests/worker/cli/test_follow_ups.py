@@ -60,6 +60,23 @@ def test_the_list_says_what_is_due_when_and_why(parley, store, quiet):
     assert [(row["target"], row["rule"]) for row in only] == [("@bea", "step 1 of 1, after 2 h of silence")]
 
 
+@pytest.mark.parametrize("quiet_hours", ["", "21:00"])
+def test_one_that_was_planned_for_a_time_without_a_date_is_told_and_cancelled(
+    parley, store, plan_for_year_10000, monkeypatch, quiet_hours
+):
+    if quiet_hours:
+        monkeypatch.setenv("PARLEY_QUIET_HOURS__START", quiet_hours)
+        monkeypatch.setenv("PARLEY_QUIET_HOURS__END", "09:00")
+    plan_for_year_10000(store, "@lead")
+    assert "9999-12-31 23:59:59" in parley("follow-ups", "list").out
+    assert "9999-12-31 23:59:59 UTC" in parley("explain", "ava", "@lead").out
+    for words in (("show", "ava", "@lead"), ("preview",), ("apply",), ("list", "--json")):
+        assert parley("follow-ups", *words).status == 0, words
+    assert parley("follow-ups", "cancel", "ava", "@lead", answer="y\n").status == 0
+    assert parley("explain", "ava", "@lead").status == 0
+    assert parley("follow-ups", "list").out == "No follow-up is planned.\n"
+
+
 def test_show_says_all_touches_of_the_next_days(parley, store, quiet, cadence):
     first = quiet()
     ended = parley("follow-ups", "show", "ava", "@lead")

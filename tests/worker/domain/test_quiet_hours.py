@@ -193,3 +193,10 @@ def test_time_awake_leaves_out_the_nights():
     hours = quiet.awake_ms(ms("2027-06-01T20:00"), ms("2027-06-03T10:30")) / 3_600_000
     assert hours == 1 + 12 + 1.5
     assert timedelta(milliseconds=quiet.awake_ms(ms("2027-06-01T22:00"), ms("2027-06-02T08:00"))) == timedelta(0)
+
+
+@pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "Pacific/Pago_Pago", "UTC"])
+@pytest.mark.parametrize("at", [253_402_300_800_000, 10**18, -62_135_596_800_001, -(10**18)])
+def test_a_moment_without_a_date_is_in_no_quiet_hours(zone, at):
+    quiet = window("21:00", "09:00", zone)
+    assert (quiet.holds(at), quiet.ends(at), quiet.begins(at)) == (False, at, at)

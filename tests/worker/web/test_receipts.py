@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from worker.domain.conversation import Conversation
@@ -33,6 +35,15 @@ def test_the_state_of_an_event_has_no_content(web, store):
     state = State.model_validate(web.get(f"/v1/receipts/{receipt}").json())
     assert (state.status, state.cause.value, state.position) == ("skipped", "too_old", 0)
     assert state.ended_at
+
+
+def test_the_state_of_a_follow_up_for_a_time_without_a_date_is_told(web, store, channel, plan_for_year_10000):
+    event = {"kind": "follow_up", "event_id": "late", "persona": "ava", "target": "@lead", "channel": channel}
+    sooner = {**event, "not_before": f"{datetime.now(UTC) + timedelta(days=1):%Y-%m-%dT%H:%M:%SZ}"}
+    receipt = web.post("/v1/events", sooner).json()["receipt"]
+    plan_for_year_10000(store, "@lead")
+    answer = web.get(f"/v1/receipts/{receipt}")
+    assert (answer.status_code, answer.json()["held_until"]) == (200, "9999-12-31T23:59:59.000Z")
 
 
 def test_only_the_source_that_sent_it_sees_it(web):

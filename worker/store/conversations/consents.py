@@ -11,7 +11,7 @@ from __future__ import annotations
 import hmac
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Literal, cast
 
 from pydantic import SecretStr
@@ -21,6 +21,7 @@ from config.consent import Consent
 from config.sections import Retention
 from worker.domain.consent import State
 from worker.domain.conversation import Conversation
+from worker.domain.moments import as_datetime
 from worker.store.keys import Keys
 from worker.store.redis.scripts import Scripts
 
@@ -233,7 +234,7 @@ def _mark(persona: str, target: str, kept: object) -> Mark | None:
     if kept is None:
         return None
     state, at, by = str(kept).split(" ", 2)
-    return Mark(persona, target, cast("State", state), datetime.fromtimestamp(int(at) / 1000, UTC), by)
+    return Mark(persona, target, cast("State", state), as_datetime(int(at)), by)
 
 
 def _ms(moment: datetime) -> int:

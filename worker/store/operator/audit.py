@@ -9,13 +9,14 @@ import json
 import uuid
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 from redis import Redis
 
 from worker.domain.conversation import Conversation
+from worker.domain.moments import as_datetime
 from worker.store.conversations.consents import ALL_PERSONAS
 from worker.store.keys import Keys
 from worker.store.redis.scripts import Scripts
@@ -131,4 +132,4 @@ def _done(line: str) -> Done:
     at, _, text = line.partition(" ")
     told: dict[str, Any] = json.loads(text)
     told.pop("call", None)
-    return Done(at=datetime.fromtimestamp(int(at) / 1000, UTC), **told)
+    return Done(at=as_datetime(int(at)), **told)

@@ -6,7 +6,7 @@ import json
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import islice
 from typing import Literal
 
@@ -14,6 +14,7 @@ from redis import Redis
 
 from config.sections import Agenda, Retention
 from worker.domain.conversation import Conversation
+from worker.domain.moments import as_datetime
 from worker.domain.vocabulary import TURNS
 from worker.store.encryption import Content, Field, Undecryptable
 from worker.store.keys import Keys
@@ -247,7 +248,7 @@ class DeadLetters:
                 answers = pipeline.execute()
             for (died_at, member), (kind, cause, rank) in zip(chunk, answers, strict=True):
                 event_id, conversation = _parts(member)
-                at = datetime.fromtimestamp(died_at / 1000, UTC)
+                at = as_datetime(died_at)
                 yield DeadLetter(conversation, event_id, kind or "unknown", at, cause or "unknown", int(rank or 0))
 
 
@@ -265,7 +266,7 @@ def _opened(conversation: Conversation, event_id: str, fields: dict[str, str]) -
         return int(fields.get(name, "0"))
 
     def moment(name: str) -> datetime:
-        return datetime.fromtimestamp(number(name) / 1000, UTC)
+        return as_datetime(number(name))
 
     letter = DeadLetter(
         conversation,

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Literal
 
 from redis import Redis
 
 from config.sections import Retention
 from worker.domain.conversation import Conversation
+from worker.domain.moments import as_datetime
 from worker.store.keys import Keys
 from worker.store.redis.scripts import Scripts
 
@@ -63,7 +64,7 @@ class Seals:
                         pipeline.hget(shard.conversation(conversation), "sealed_by")
                     answers = pipeline.execute()
                 for (conversation, at), by in zip(chunk, answers, strict=True):
-                    found.append(Seal(conversation, datetime.fromtimestamp(at / 1000, UTC), by or ""))
+                    found.append(Seal(conversation, as_datetime(at), by or ""))
         return sorted(found, key=lambda seal: (seal.since, seal.conversation))
 
     def _run(

@@ -9,13 +9,14 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Literal
 
 from redis import Redis
 
 from config.sections import Agenda, Retention, Takeover
 from worker.domain.conversation import Conversation
+from worker.domain.moments import as_datetime
 from worker.domain.vocabulary import TURNS
 from worker.store.keys import Keys
 from worker.store.queues.doorbells import Doorbells
@@ -173,4 +174,4 @@ class Takeovers:
 
 
 def _moment(at_ms: int) -> datetime:
-    return datetime.fromtimestamp(at_ms / 1000, UTC)
+    return as_datetime(at_ms)

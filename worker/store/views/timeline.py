@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import islice
 from typing import Any
 
 from redis import Redis
 
 from worker.domain.conversation import Conversation
+from worker.domain.moments import as_datetime
 from worker.store.keys import Keys
 from worker.store.redis.connection import clock_ms
 
@@ -54,4 +55,4 @@ class Timeline:
 def moment_of(line: str) -> Moment:
     """One line of a timeline as the scripts write it."""
     at, word, *details = json.loads(line)
-    return Moment(datetime.fromtimestamp(at / 1000, UTC), word, tuple(details))
+    return Moment(as_datetime(at), word, tuple(details))

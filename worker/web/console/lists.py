@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from itertools import groupby
 
 from starlette.responses import Response
 
 from worker.domain.cadence import TouchState
 from worker.domain.conversation import Conversation
+from worker.domain.moments import as_datetime
 from worker.domain.sentences import of_stored
 from worker.store.redis.connection import clock_ms
 from worker.web.console.visits import Visit
@@ -42,4 +42,4 @@ def audit(visit: Visit) -> Response:
 
 
 def _day(touch: TouchState) -> str:
-    return f"{datetime.fromtimestamp(touch.due / 1000, UTC):%A, %d %B %Y}"
+    return f"{as_datetime(touch.due):%A, %d %B %Y}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from markupsafe import Markup
 
 from config.plain_text import printable
 from worker.cli.times import relative, span, utc
+from worker.domain.moments import as_datetime
 from worker.domain.sentences import of_stored
 from worker.web.console.buttons import on_page
 
@@ -26,7 +27,7 @@ def when(at: int | datetime, now: int) -> Markup:
     """A moment, relative, with the exact one for a pointer and for programs. ``at``, ``now``: milliseconds."""
     at_ms = round(at.timestamp() * 1000) if isinstance(at, datetime) else at
     exact = utc(at_ms)
-    iso = datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="seconds")
+    iso = as_datetime(at_ms).isoformat(timespec="seconds")
     return Markup('<time datetime="{}" title="{}">{}</time>').format(iso, exact, relative(at_ms, now))
 
 

@@ -85,7 +85,13 @@ def test_one_is_moved_from_the_list(desk, planned, tomorrow):
 
 
 @pytest.mark.parametrize(
-    ("at", "sentence"), [("2020-01-01T00:00", "still to come"), ("tomorrow", "Choose the day"), ("", "Choose the day")]
+    ("at", "sentence"),
+    [
+        ("2020-01-01T00:00", "still to come"),
+        ("9999-12-31T23:59", "at most ten years from now"),
+        ("tomorrow", "Choose the day"),
+        ("", "Choose the day"),
+    ],
 )
 def test_it_is_moved_to_no_time_that_is_none_or_over(desk, planned, tomorrow, at, sentence):
     browser, place = planned
@@ -105,12 +111,13 @@ def test_one_that_is_encrypted_with_another_key_is_left_as_it_is(
     owner.follow_ups.schedule(FollowUp(persona="ava", target="@john", channel=channel, not_before=tomorrow))
     desk = make_desk()
     browser = desk.browser("kim")
-    refused = desk.send(browser, f"{desk.place(browser, 'john')}/move-follow-up", at="2090-01-01T00:00")
+    later = f"{tomorrow + timedelta(hours=5):%Y-%m-%dT%H:%M}"
+    refused = desk.send(browser, f"{desk.place(browser, 'john')}/move-follow-up", at=later)
     assert (refused.status_code, "PARLEY_ENCRYPTION__KEYS" in refused.text) == (409, True)
     assert due(desk) == tomorrow
 
 
-def test_one_is_cancelled(desk, planned):
+def test_one_is_cancelled(desk, planned, tomorrow):
     browser, place = planned
     assert "asked for by a producer" in browser.get(f"{place}/cancel-follow-up").text
     done = desk.post(browser, f"{place}/cancel-follow-up")
@@ -118,7 +125,7 @@ def test_one_is_cancelled(desk, planned):
     assert "No follow-up is planned." in browser.get("/follow-ups").text
     assert browser.get(f"{place}/move-follow-up").status_code == 409
     assert "no follow-up is planned any more" in desk.told(
-        browser, desk.post(browser, f"{place}/move-follow-up", at="2090-01-01T00:00")
+        browser, desk.post(browser, f"{place}/move-follow-up", at=f"{tomorrow:%Y-%m-%dT%H:%M}")
     )
     assert [each.act for each in desk.store.audit.newest()] == [Act.FOLLOW_UP_CANCELLED]
 
@@ -126,4 +133,19 @@ def test_one_is_cancelled(desk, planned):
 def test_who_may_only_look_moves_none(desk, planned, tomorrow):
     browser = desk.browser("vera")
     assert desk.post(browser, f"{planned[1]}/move-follow-up", at="2090-01-01T00:00").status_code == 403
+    assert due(desk) == tomorrow
+
+
+def test_one_that_was_planned_for_a_time_without_a_date_is_shown_and_moved(desk, write, plan_for_year_10000, tomorrow):
+    write("@john", "SECRET words")
+    plan_for_year_10000(desk.store, "@john")
+    browser = desk.browser("kim")
+    place = desk.place(browser, "john")
+    for page in ("/", "/follow-ups", "/conversations", place, f"{place}/cancel-follow-up"):
+        assert browser.get(page).status_code == 200, page
+    assert "Friday, 31 December 9999" in browser.get("/follow-ups").text
+    form = browser.get(f"{place}/move-follow-up").text
+    assert "It is planned for 9999-12-31 23:59:59 UTC" in form
+    done = desk.post(browser, f"{place}/move-follow-up", at=f"{tomorrow:%Y-%m-%dT%H:%M}")
+    assert "The follow-up is moved to" in desk.told(browser, done)
     assert due(desk) == tomorrow
