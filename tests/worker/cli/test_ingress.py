@@ -20,7 +20,7 @@ def try_request(parley, tmp_path):
 
     def run(payload, *words, persona="ava"):
         file = tmp_path / "request.json"
-        file.write_text(payload if isinstance(payload, str) else json.dumps(payload))
+        file.write_text(payload if isinstance(payload, str) else json.dumps(payload), encoding="utf-8")
         return parley("ingress", "try", str(file), "--persona", persona, *words)
 
     return run
@@ -58,6 +58,10 @@ def test_what_a_platform_writes_oddly_is_read_as_the_ingress_reads_it(parley, tm
     file.write_bytes(json.dumps(PAYLOAD).encode().replace(b"hi SECRET", b"hi \xc3") + b" \n")
     told = json.loads(parley("ingress", "try", str(file), "--persona", "ava", "--json").out)
     assert told["message_characters"] == 4
+
+
+def test_a_byte_order_mark_is_passed_over_as_the_ingress_does(try_request):
+    assert try_request("\ufeff" + json.dumps(PAYLOAD)).status == 0
 
 
 def test_a_persona_that_is_not_there_is_wrong_usage(try_request):
