@@ -20,6 +20,12 @@ def printable(value: object) -> str:
     return text if text.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
+def shortened(value: object, most: int) -> str:
+    """Any value as one printable line of at most ``most`` characters; one that is longer ends with "…"."""
+    text = printable(value)
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
 def printable_lines(text: str) -> str:
     """Text of several lines, each made printable."""
     return "\n".join(map(printable, text.split("\n")))

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from config.plain_text import field, printable, printable_json, printable_lines
+from config.plain_text import field, printable, printable_json, printable_lines, shortened
 
 OBEYED = {
     "an escape sequence": "\x1b[2J",
@@ -74,3 +74,10 @@ def test_only_what_could_be_mistaken_is_quoted():
 
 def test_lines_stay_lines():
     assert printable_lines("a\x1b\nb\r") == "a\\x1b\nb\\r"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"), [("abcde", "abcde"), ("abcdef", "abcd…"), ("\n" * 9, "\\n\\n…"), (12, "12")]
+)
+def test_a_long_text_is_shortened_and_says_so(text, shown):
+    assert shortened(text, 5) == shown

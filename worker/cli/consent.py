@@ -5,12 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Literal, NamedTuple, TextIO
+from typing import Annotated, Any, Literal, NamedTuple, TextIO
 
 import typer
 
+from config.plain_text import shortened
 from config.settings import Settings
 from worker.cli import screen
 from worker.cli.arguments import AsJson, ByOption, PersonaOption, ReasonOption, TargetArgument
@@ -26,6 +28,7 @@ COLUMNS = ("persona", "target", "state", "since", "by")
 _STATES = ("out", "in")
 _STATED = {"out": "opted out", "in": "opted in"}
 _WORST_LINES = 20
+_MOST_OF_A_NAME = 40
 
 PersonaOrAll = Annotated[str, typer.Argument(metavar="PERSONA", help=f"A persona, or '{ALL_PERSONAS}' for all.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
@@ -172,9 +175,17 @@ def _read_csv(file: Path, settings: Settings, by: str) -> list[_Row]:
         raise No(f"{file} is not UTF-8: save it as CSV in UTF-8. Nothing was changed.") from None
     # Only these end a line: a target or a name may have other characters that Python takes for an end.
     reader = csv.DictReader(io.StringIO(text, newline=""))
-    missing = [column for column in COLUMNS[:3] if column not in (reader.fieldnames or ())]
-    if missing:
-        raise No(f"{file} has no column {missing[0]}: its first line must be {','.join(COLUMNS)}. Nothing was changed.")
+    try:
+        _check_columns(file, reader.fieldnames or ())
+        return _rows(reader, settings, by)
+    except csv.Error:
+        raise No(
+            f"{file} cannot be read as CSV after line {reader.line_num}: see whether a double quote is not closed. "
+            "Nothing was changed."
+        ) from None
+
+
+def _rows(reader: csv.DictReader[str], settings: Settings, by: str) -> list[_Row]:
     rows: list[_Row] = []
     faults: list[str] = []
     for row in reader:
@@ -188,7 +199,21 @@ def _read_csv(file: Path, settings: Settings, by: str) -> list[_Row]:
     return rows
 
 
-def _row(row: dict[str, str], settings: Settings, by: str) -> _Row:
+def _check_columns(file: Path, found: Sequence[str]) -> None:
+    missing = [column for column in COLUMNS[:3] if column not in found]
+    if missing:
+        raise No(f"{file} has no column {missing[0]}: its first line must be {','.join(COLUMNS)}. Nothing was changed.")
+    # A mistyped one would be passed over, and with it when a lead opted out. Spreadsheets add columns without a name.
+    unknown = [shortened(column, _MOST_OF_A_NAME) for column in found if column and column not in COLUMNS]
+    twice = [column for column in COLUMNS if found.count(column) > 1]
+    if unknown or twice:
+        what = f"the unknown column '{unknown[0]}'" if unknown else f"the column {twice[0]} more than once"
+        raise No(
+            f"{file} has {what}. Known columns: {', '.join(COLUMNS)}. Rename it or leave it out. Nothing was changed."
+        )
+
+
+def _row(row: dict[str | None, Any], settings: Settings, by: str) -> _Row:
     persona, target, state = ((row.get(column) or "").strip() for column in COLUMNS[:3])
     if persona != ALL_PERSONAS and persona not in settings.personas:
         raise ValueError(f"persona {persona!r} is not configured")
@@ -196,6 +221,8 @@ def _row(row: dict[str, str], settings: Settings, by: str) -> _Row:
         raise ValueError("target is empty")
     if state not in _STATES:
         raise ValueError(f"state is {state!r}: write out or in")
+    if any(value.strip() for value in (row.get("") or "", *row.get(None, ()))):
+        raise ValueError("there is a value in a column without a name: put values with a comma in double quotes")
     said_by = " ".join((row.get("by") or "").split()) or by
     conversation = conversation_of(settings, persona, target)
     return _Row(conversation, "out" if state == "out" else "in", _since(row.get("since")), said_by)

@@ -119,6 +119,45 @@ def test_a_file_without_a_header_says_which_column_is_missing(parley, file):
     assert "has no column persona" in parley("consent", "import", file("ava,@lead,out\n")).err
 
 
+@pytest.mark.parametrize(
+    ("columns", "told"),
+    [
+        (
+            "persona,target,state,Since",
+            "has the unknown column 'Since'. Known columns: persona, target, state, since, by",
+        ),
+        ("persona,target,state,since,note,by", "has the unknown column 'note'"),
+        ("persona,target,state," + "x" * 9000, f"has the unknown column '{'x' * 39}…'"),
+        ("persona,target,state,\x1b[31m", "has the unknown column '\\x1b[31m'"),
+        ("persona,target,state,since,since", "has the column since more than once"),
+    ],
+)
+def test_a_column_that_is_not_known_is_named_and_nothing_is_changed(parley, store, file, columns, told):
+    ended = parley("consent", "import", file(f"{columns}\nava,@lead,out,2025-01-01,2025-01-01\n"), "--yes")
+    assert (ended.status, told in ended.err) == (1, True), ended.err
+    assert ended.err.endswith("Nothing was changed.\n")
+    assert store.consents.all() == []
+
+
+@pytest.mark.parametrize(("columns", "rest"), [("", ",2025-01-01"), ("", ",,x"), (",", ",2025-01-01")])
+def test_a_value_in_a_column_without_a_name_is_a_fault(parley, store, file, columns, rest):
+    ended = parley("consent", "import", file(f"persona,target,state{columns}\nava,@lead,out{rest}\n"), "--yes")
+    assert (ended.status, ended.err.startswith("line 2: there is a value in a column without a name")) == (1, True)
+    assert store.consents.all() == []
+
+
+def test_what_is_no_csv_is_told(parley, store, file):
+    text = f'{HEADER}ava,@lead,out,,\nava,"@open,out,,\n' + "ava,@more,out,,\n" * 9000
+    ended = parley("consent", "import", file(text), "--yes")
+    assert (ended.status, "cannot be read as CSV after line " in ended.err, "@" in ended.err) == (1, True, False)
+    assert store.consents.all() == []
+
+
+def test_empty_columns_without_a_name_change_nothing(parley, store, file):
+    parley("consent", "import", file("persona,target,state,,\nava,@lead,out,,\n"), "--yes")
+    assert store.consents.of(LEAD).state == "out"
+
+
 def test_a_target_without_a_platform_is_on_that_of_its_persona(parley, store, file, monkeypatch):
     for name, value in (("API_KEY", "ftc_ava"), ("PLATFORM", "instagram")):
         monkeypatch.setenv(f"PARLEY_PERSONAS__AVA__{name}", value)
