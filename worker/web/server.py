@@ -5,6 +5,7 @@ Without a source of events it has no ingress when it has other work: the console
 
 from __future__ import annotations
 
+import errno
 import logging
 import resource
 import signal
@@ -39,6 +40,7 @@ _STOP_SECONDS = 10
 _PUSH_STOP_SECONDS = 5
 # Beside the connections of senders.
 _OTHER_FILES = 200
+_SET_ADDRESS = "set an address of this machine, such as 127.0.0.1, 0.0.0.0 for all, or ::1 without brackets"
 
 
 def serve(settings: Settings) -> None:
@@ -172,16 +174,27 @@ def _server(limits: Limits, app: Starlette, readiness: Readiness, proxies: list[
 
 def _listening(part: str, address: str, port: int) -> socket.socket:
     try:
+        # The library leaves its socket open when it finds out by itself that this is no name.
+        address.encode("idna")
         return socket.create_server(
             (address, port), family=socket.AF_INET6 if ":" in address else socket.AF_INET, backlog=2048
         )
-    except OSError as error:
-        # The library adds the address to what the system says.
-        reason = (error.strerror or type(error).__name__).partition(" (")[0]
-        raise SettingsError(
-            f"PARLEY_{part}__PORT: the {part.lower()} cannot listen on {address} port {port} ({reason}): "
-            "end what listens there, or set another port"
-        ) from None
+    except (OSError, UnicodeError) as error:
+        raise SettingsError(f"PARLEY_{part}__{_not_listening(part.lower(), address, port, error)}") from None
+
+
+def _not_listening(door: str, address: str, port: int, error: OSError | UnicodeError) -> str:
+    if not isinstance(error, OSError):
+        # A name that no look-up takes, such as one with an empty part.
+        return f"ADDRESS: the {door} cannot listen on {address} (not a host name): {_SET_ADDRESS}"
+    # The library adds the address to what the system says.
+    reason = (error.strerror or type(error).__name__).partition(" (")[0]
+    where = f"the {door} cannot listen on {address} port {port} ({reason})"
+    if error.errno == errno.EADDRINUSE:
+        return f"PORT: {where}: end what listens there, or set another port"
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return f"PORT: {where}: set a port from 1024 on, or start it with the right to use this one"
+    return f"ADDRESS: the {door} cannot listen on {address} ({reason}): {_SET_ADDRESS}"
 
 
 def _announce(sources: list[str], listener: socket.socket) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import signal
 import socket
@@ -65,7 +66,35 @@ def test_a_port_that_is_taken_is_told(refused):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         said = refused(PARLEY_INGRESS__PORT=port)
-    assert f"the ingress cannot listen on 127.0.0.1 port {port} (Address already in use)" in said
+    assert f"the ingress cannot listen on 127.0.0.1 port {port} (Address already in use): end what" in said
+    assert "PARLEY_INGRESS__PORT: " in said
+
+
+@pytest.mark.parametrize(
+    ("address", "why"),
+    [
+        ("[::1]", ""),
+        ("203.0.113.1", "Cannot assign requested address"),
+        ("fe80::1%none", ""),
+        ("ä..b", "not a host name"),
+    ],
+)
+@pytest.mark.parametrize("door", ["INGRESS", "CONSOLE"])
+def test_an_address_that_cannot_be_used_is_told(refused, door, address, why):
+    only = {"PARLEY_INGRESS__ENABLED": "false", "PARLEY_CONSOLE__ENABLED": "true"} if door == "CONSOLE" else {}
+    said = refused(**only, **{f"PARLEY_{door}__ADDRESS": address, f"PARLEY_{door}__PORT": "0"})
+    assert f"PARLEY_{door}__ADDRESS: the {door.lower()} cannot listen on {address} ({why}" in said
+    assert "set an address of this machine" in said
+    assert "PORT" not in said
+
+
+def test_a_port_for_which_the_right_is_missing_is_told(refused, monkeypatch):
+    def denied(*_, **__):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(socket, "create_server", denied)
+    said = refused(PARLEY_INGRESS__PORT="443")
+    assert "PARLEY_INGRESS__PORT: the ingress cannot listen on 127.0.0.1 port 443 (Permission denied): set a" in said
 
 
 def test_a_console_that_cannot_be_is_told(refused, tmp_path):
