@@ -14,6 +14,7 @@ from worker.cli.ending import No
 from worker.cli.near import unknown
 from worker.cli.session import Session, conversation_of, session
 from worker.domain.conversation import Conversation
+from worker.domain.operator_words import as_shown
 from worker.store.operator.takeovers import Answer
 from worker.store.views.situation import situation
 
@@ -54,7 +55,7 @@ def claim(persona: PersonaArgument, target: TargetArgument, reason: ReasonOption
         if claimed.status == "unknown":
             raise No(unknown(opened, conversation, "claim"))
         if claimed.status == "already":
-            raise No(f"Already {claimed.reason}, since {screen.moment(claimed.since)} UTC.")
+            raise No(f"Already {as_shown(claimed.reason)}, since {screen.moment(claimed.since)} UTC.")
         if claimed.delivering:
             screen.say("A delivery that began before is under way; waiting for its end ...")
             _wait_for_delivery(opened, conversation)
@@ -113,7 +114,7 @@ def claims(persona: PersonaOption = None, json: AsJson = False) -> None:
     elif found:
         screen.table(
             ["since (UTC)", "persona", "target", "reason", "waiting"],
-            [[screen.moment(each.since), *each.conversation, each.reason, each.waiting] for each in found],
+            [[screen.moment(each.since), *each.conversation, as_shown(each.reason), each.waiting] for each in found],
         )
     else:
         screen.say("No conversation is taken over.")

@@ -21,6 +21,7 @@ from worker.cli.ending import No, Usage
 from worker.cli.session import operator, session
 from worker.domain.consent import State
 from worker.domain.conversation import Conversation
+from worker.domain.operator_words import as_shown
 from worker.store.conversations.consents import ALL_PERSONAS, Mark
 from worker.store.operator.audit import Act
 
@@ -59,7 +60,10 @@ def list_marks(
     elif found:
         screen.table(
             ["since (UTC)", "persona", "target", "state", "by"],
-            [[screen.moment(mark.since), mark.persona, mark.target, _STATED[mark.state], mark.by] for mark in found],
+            [
+                [screen.moment(mark.since), mark.persona, mark.target, _STATED[mark.state], as_shown(mark.by)]
+                for mark in found
+            ],
         )
     else:
         screen.say("No lead has opted out or in.")
@@ -79,7 +83,8 @@ def show(persona: PersonaOrAll, target: TargetArgument, json: AsJson = False) ->
         screen.as_json([_plain(mark) for mark in found])
     for mark in () if json else found:
         whose = "all personas" if mark.persona == ALL_PERSONAS else mark.persona
-        screen.say(f"{_STATED[mark.state]} of messages of {whose} since {screen.moment(mark.since)} UTC, by {mark.by}")
+        since = f"since {screen.moment(mark.since)} UTC, by {as_shown(mark.by)}"
+        screen.say(f"{_STATED[mark.state]} of messages of {whose} {since}")
     if not found:
         raise No("Nothing is known: this lead has neither opted out nor in.")
 

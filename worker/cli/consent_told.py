@@ -9,6 +9,7 @@ from config.settings import Consent, Settings
 from worker.cli.screen import moment
 from worker.cli.session import Session
 from worker.domain.conversation import Conversation
+from worker.domain.operator_words import as_shown
 from worker.domain.platforms import full_target
 from worker.store.conversations.consents import ALL_PERSONAS, Mark
 
@@ -38,8 +39,8 @@ def consent_told(marks: Sequence[Mark], rules: Consent) -> str:
         whom = "all personas" if out.persona == ALL_PERSONAS else out.persona
         later = "silence" if rules.later_messages == "silence" else "an answer"
         return (
-            f"The lead opted out of messages of {whom} on {moment(out.since)} UTC (by {out.by}): no openers, event "
-            f"triggers and follow-ups; a later message gets {later}. To undo: the lead writes START, or "
+            f"The lead opted out of messages of {whom} on {moment(out.since)} UTC (by {as_shown(out.by)}): no openers, "
+            f"event triggers and follow-ups; a later message gets {later}. To undo: the lead writes START, or "
             f"parley consent set {shlex.quote(out.persona)} {shlex.quote(out.target)} in"
         )
     if rules.outreach == "only_opted_in" and not marks:

@@ -9,11 +9,12 @@ from typing import Annotated, Any
 import typer
 
 from worker.cli import screen
-from worker.cli.arguments import AsJson, ByOption
+from worker.cli.arguments import AsJson, ByOption, within_limit
 from worker.cli.ending import No, Usage
 from worker.cli.session import Session, session
 from worker.cli.since import SinceOption, moment_ms
 from worker.cli.times import both, span, utc
+from worker.domain.operator_words import as_shown
 from worker.store.endpoints import GAVE_UP, EndpointState
 from worker.store.operator.audit import Act
 from worker.store.redis.connection import clock_ms
@@ -65,7 +66,9 @@ def endpoints(
 
 def pause(
     name: NameArgument,
-    reason: Annotated[str, typer.Option(help="Why; shown by endpoints and status.")] = "by an operator",
+    reason: Annotated[
+        str, typer.Option(help="Why; shown by endpoints and status.", callback=within_limit)
+    ] = "by an operator",
     by: ByOption = None,
 ) -> None:
     """Send nothing to an endpoint. Its notices wait for as long as notices are kept; calls under way finish.
@@ -209,7 +212,7 @@ def _condition(state: EndpointState, now: int) -> str:
 def _reason(state: EndpointState) -> str:
     if state.paused == GAVE_UP:
         return f"a notice was not taken for 3 days ({state.last_failure})"
-    return f"{state.paused} (by {state.paused_by})" if state.paused_by else state.paused
+    return as_shown(f"{state.paused} (by {state.paused_by})" if state.paused_by else state.paused)
 
 
 def _late(behind: int, now: int) -> str:

@@ -19,6 +19,7 @@ from worker.domain.cadence import TouchState
 from worker.domain.conversation import Conversation
 from worker.domain.handles import Handles
 from worker.domain.moments import as_datetime
+from worker.domain.operator_words import as_shown
 from worker.domain.sentences import of_stored
 from worker.domain.vocabulary import FATES
 from worker.store import Store
@@ -63,6 +64,8 @@ _REASONS = dict.fromkeys(("held", "refused", "follow-up dropped", "follow-up mis
     "follow-up planned": 1,
     "follow-up moved": 1,
 }
+# Behind these words stands who did it and why, in an operator's own words.
+_NOTES = ("taken over", "sealed by", "unsealed by", "opted out", "opted in", "consent removed", "conversation read")
 # Of these details the value is a moment, in milliseconds.
 _MOMENTS = {("held", "until"), ("follow-up planned", "for"), ("follow-up moved", "to")}
 
@@ -171,6 +174,7 @@ def details_of(moment: Moment) -> str:
         if value != "":
             is_reason = _REASONS.get(moment.word) == index
             shown = of_stored(str(value)) if is_reason else _value((moment.word, name), value)
+            shown = as_shown(shown) if moment.word in _NOTES else shown
             parts.append(f"{name} {shown}".strip())
     return ", ".join(parts)
 

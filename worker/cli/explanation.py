@@ -24,6 +24,7 @@ from worker.domain.diagnoses import (
     unread_queues,
 )
 from worker.domain.moments import as_datetime
+from worker.domain.operator_words import as_shown
 from worker.domain.reasons import read
 from worker.domain.sentences import of_stored
 from worker.domain.vocabulary import FATES, Cause, Gate, rules_of
@@ -111,7 +112,7 @@ def _taken_over(now: Situation, settings: Settings) -> str:
     persona, target = now.conversation
     waits = _events(now.waiting) if now.waiting else "nothing waits"
     who = {"livechat": "the channel has a person in it", "escalated": "Parley escalated it"}.get(
-        now.taken_over, now.taken_over
+        now.taken_over, as_shown(now.taken_over)
     )
     by_itself = ""
     if persona in settings.personas and (quiet := settings.personas[persona].takeover.hand_back_after_seconds):
@@ -127,7 +128,7 @@ def _nothing_waits(now: Situation, moments: Sequence[Moment]) -> str:
     if now.sealed_at and now.sealed_by:
         persona, target = now.conversation
         return (
-            f"Sealed on {_day(now.sealed_at)} by {now.sealed_by}: later events end as sealed without a call; "
+            f"Sealed on {_day(now.sealed_at)} by {as_shown(now.sealed_by)}: later events end as sealed without a call; "
             f"it goes on after: parley unseal {persona} {target}"
         )
     if now.sealed_at:

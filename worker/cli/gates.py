@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 
 from worker.cli import screen
-from worker.cli.arguments import PersonaArgument
+from worker.cli.arguments import PersonaArgument, within_limit
 from worker.cli.session import session
+from worker.domain.operator_words import as_shown
 from worker.domain.sentences import of_stored
 from worker.domain.vocabulary import Gate
 from worker.store.personas.gates import Owner
@@ -19,7 +20,7 @@ from worker.store.views import closed_gates as gates_of
 
 def pause(
     persona: PersonaArgument,
-    reason: Annotated[str, typer.Option(help="Why; shown by explain.")] = "by an operator",
+    reason: Annotated[str, typer.Option(help="Why; shown by explain.", callback=within_limit)] = "by an operator",
 ) -> None:
     """Start no further call for a persona. Its events are accepted and wait; turns under way finish.
 
@@ -62,7 +63,7 @@ def closed_gates(fields: dict[str, str], now: int) -> dict[Gate, str]:
     """The gates that these raw fields say are closed, each with a sentence why. ``now``: store's clock, ms."""
     # Why it is paused is in an operator's own words.
     return {
-        gate: reason if gate is Gate.PAUSED else of_stored(reason)
+        gate: as_shown(reason) if gate is Gate.PAUSED else of_stored(reason)
         for gate, reason in gates_of.closed(fields, now).items()
     }
 

@@ -11,6 +11,7 @@ from worker.cli.arguments import AsJson, ByOption, PersonaArgument, PersonaOptio
 from worker.cli.ending import No
 from worker.cli.near import unknown
 from worker.cli.session import conversation_of, session
+from worker.domain.operator_words import as_shown
 from worker.store.views.situation import situation
 
 
@@ -71,7 +72,7 @@ def seals(persona: PersonaOption = None, json: AsJson = False) -> None:
     elif found:
         screen.table(
             ["since (UTC)", "persona", "target", "by"],
-            [[screen.moment(each.since), *each.conversation, each.by or "the persona"] for each in found],
+            [[screen.moment(each.since), *each.conversation, as_shown(each.by) or "the persona"] for each in found],
         )
     else:
         screen.say("No conversation is sealed.")

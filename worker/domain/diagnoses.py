@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from worker.domain.operator_words import as_shown
 from worker.domain.reasons import read
 from worker.domain.sentences import of_stored
 from worker.domain.vocabulary import Cause, Gate
@@ -99,7 +100,7 @@ def stops_all_leads(reason: str) -> bool:
 def paused(persona: str, reason: str) -> Diagnosis:
     """An operator has paused a persona. ``reason``: in the operator's words."""
     do = f"when its reason is gone: parley resume {persona}"
-    return Diagnosis(f"persona {persona} is paused ({reason})", do, "persona-paused", "personas")
+    return Diagnosis(f"persona {persona} is paused ({as_shown(reason)})", do, "persona-paused", "personas")
 
 
 def outreach_stopped(persona: str, reason: str) -> Diagnosis:
@@ -159,7 +160,7 @@ def follow_ups_late(late: str) -> Diagnosis:
 def endpoint_paused(endpoint: str, reason: str) -> Diagnosis:
     """Nothing is pushed to an endpoint, by an operator's wish. ``reason``: in the operator's words."""
     do = f"when its reason is gone: parley notices resume {endpoint}"
-    return Diagnosis(f"notices to {endpoint} are paused ({reason})", do, "notices-late", "notices")
+    return Diagnosis(f"notices to {endpoint} are paused ({as_shown(reason)})", do, "notices-late", "notices")
 
 
 def endpoint_given_up(endpoint: str, failure: str) -> Diagnosis:

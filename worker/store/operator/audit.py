@@ -17,14 +17,13 @@ from redis import Redis
 
 from worker.domain.conversation import Conversation
 from worker.domain.moments import as_datetime
+from worker.domain.operator_words import MOST_NOTE
 from worker.store.conversations.consents import ALL_PERSONAS
 from worker.store.keys import Keys
 from worker.store.redis.scripts import Scripts
 
 MOST_ACTS = 10_000
 
-# Most characters of a detail: reasons are an operator's own words.
-_MOST_DETAIL = 300
 _AT_ONCE = 1000
 # How many acts may be noted between an act and its repetition: one form can replay a group of letters.
 _SINCE_THEN = 1000
@@ -93,7 +92,7 @@ class Audit:
         """Note an act. ``about``: a conversation, or the name of a persona. ``call``: names this act and no other, so
         that the same one again is one; '' = a new one."""
         persona, target = about if isinstance(about, Conversation) else (about or "", "")
-        parts = {"by": by, "act": act.value, "persona": persona, "target": target, "detail": detail[:_MOST_DETAIL]}
+        parts = {"by": by, "act": act.value, "persona": persona, "target": target, "detail": detail[:MOST_NOTE]}
         told = {name: value for name, value in parts.items() if value} | {"call": call or uuid.uuid4().hex}
         looked_at = _SINCE_THEN if call else _AT_THE_SAME_TIME
         self._note.run(audit=self._key, act=_COMPACT.encode(told), entries=MOST_ACTS, looked_at=looked_at)

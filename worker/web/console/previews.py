@@ -6,9 +6,8 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from worker.cli.explain import Account
-from worker.web.console.visits import Visit
-
-_MOST_REASON = 200
+from worker.domain.operator_words import MOST_REASON
+from worker.web.console.visits import Refusal, Visit
 
 
 class Moment(NamedTuple):
@@ -46,5 +45,8 @@ class Act(NamedTuple):
 
 
 def reason_in(visit: Visit) -> str:
-    """Why the operator does it, as the form has it; '' = it is not said."""
-    return " ".join(visit.form.get("reason", "").split())[:_MOST_REASON]
+    """Why the operator does it, as the form has it; '' = it is not said. Raises ``Refusal`` when it is too long."""
+    reason = " ".join(visit.form.get("reason", "").split())
+    if len(reason) > MOST_REASON:
+        raise Refusal(400, "Nothing was changed", f"The reason has more than {MOST_REASON} characters. Shorten it.")
+    return reason

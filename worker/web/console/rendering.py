@@ -14,6 +14,7 @@ from markupsafe import Markup
 from config.plain_text import printable
 from worker.cli.times import relative, span, utc
 from worker.domain.moments import as_datetime
+from worker.domain.operator_words import MOST_REASON
 from worker.domain.sentences import of_stored
 from worker.web.console.buttons import on_page
 
@@ -76,7 +77,7 @@ def _templates() -> Environment:
     environment.filters.update(
         when=when, handle=handle, span=span, count=count, first_capital=first_capital, on_page=on_page
     )
-    environment.globals.update(file=address_of, reason_of=of_stored)
+    environment.globals.update(file=address_of, reason_of=of_stored, most_reason=MOST_REASON)
     return environment
 
 

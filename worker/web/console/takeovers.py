@@ -7,6 +7,7 @@ from typing import cast
 from starlette.responses import Response
 
 from worker.cli.explain import Account
+from worker.domain.operator_words import as_shown
 from worker.store.operator.operator_messages import MOST_CHARACTERS, Said
 from worker.store.operator.takeovers import Answer
 from worker.web.console.conversation import about
@@ -52,7 +53,7 @@ def say(visit: Visit) -> Response:
 
 def _fault(said: Said) -> str:
     if said.status == "not_yours" and said.holder.startswith("claimed by "):
-        return f"Nothing was sent: another operator has this conversation ({said.holder})."
+        return f"Nothing was sent: another operator has this conversation ({as_shown(said.holder)})."
     return _SAID.get(said.status, "Nothing was sent: too much waits in this conversation already.")
 
 
@@ -64,14 +65,16 @@ def _claim_preview(_: Visit, account: Account) -> Preview:
         "A delivery that has begun still arrives. Then only you speak.",
     ]
     if account.now.taken_over:
-        says.insert(0, f"A person has it already ({account.now.taken_over}). One that was escalated becomes yours.")
+        says.insert(
+            0, f"A person has it already ({as_shown(account.now.taken_over)}). One that was escalated becomes yours."
+        )
     return Preview("Claim this conversation?", says, "Claim it", reason=True)
 
 
 def _claim(visit: Visit) -> str:
     claimed = visit.acts.claim(visit.conversation, reason_in(visit))
     if claimed.status == "already":
-        return f"Nothing was changed: it is {claimed.reason} already."
+        return f"Nothing was changed: it is {as_shown(claimed.reason)} already."
     if claimed.status == "unknown":
         return "Nothing was changed: nothing is known of this conversation any more."
     late = " A delivery that began before is still under way." if claimed.delivering else ""

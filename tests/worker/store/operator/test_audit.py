@@ -7,6 +7,7 @@ import time
 import pytest
 
 from worker.domain.conversation import Conversation
+from worker.domain.operator_words import MOST_NOTE
 from worker.store.operator.audit import MOST_ACTS, Act
 
 LEAD, OTHER = Conversation("ava", "@lead"), Conversation("ava", "@other")
@@ -55,7 +56,7 @@ def test_it_is_bounded(store, told):
     assert told(limit=1) == [("lou", "read", "ava", "@lead")]
     assert len(told(limit=MOST_ACTS, by="kim")) == MOST_ACTS - 1
     store.audit.note("lou", Act.PAUSED, "ava", "x" * 10_000)
-    assert len(store.audit.newest(1)[0].detail) == 300
+    assert len(store.audit.newest(1)[0].detail) == MOST_NOTE
 
 
 def test_a_forgotten_lead_is_named_no_more_and_what_was_done_stays(store, told, accept):

@@ -7,6 +7,7 @@ import re
 import pytest
 
 from worker.domain.conversation import Conversation
+from worker.domain.operator_words import MOST_REASON
 from worker.store.operator.audit import Act
 from worker.store.views.situation import situation
 
@@ -94,6 +95,19 @@ def test_a_conversation_is_sealed_and_unsealed(desk, write, now, acts):
     assert desk.told(browser, desk.post(browser, f"{place}/unseal")) == "Unsealed."
     assert browser.get(f"{place}/unseal").status_code == 409
     assert [act for _, act, _, _ in acts()] == [Act.UNSEALED, Act.SEALED]
+
+
+def test_a_reason_has_a_limit(desk, write, acts):
+    write("@john", "SECRET words")
+    browser = desk.browser("kim")
+    place = desk.place(browser, "john")
+    assert f'maxlength="{MOST_REASON}"' in browser.get(f"{place}/seal").text
+    for act in (f"{place}/seal", f"{place}/claim", "/personas/ava/pause"):
+        refused = desk.post(browser, act, reason="x" * (MOST_REASON + 1))
+        assert (refused.status_code, f"more than {MOST_REASON} characters. Shorten it." in refused.text) == (400, True)
+    assert acts() == []
+    assert desk.told(browser, desk.post(browser, f"{place}/seal", reason="x" * MOST_REASON)) == "Sealed."
+    assert desk.store.audit.newest(1)[0].detail == "x" * MOST_REASON
 
 
 def test_what_is_not_there_is_not_done(desk, write):
