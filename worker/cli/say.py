@@ -16,6 +16,7 @@ from worker.cli.ending import No, Usage
 from worker.cli.near import unknown
 from worker.cli.session import Session, conversation_of, operator, session
 from worker.domain.conversation import Conversation
+from worker.domain.operator_words import as_shown
 from worker.domain.reasons import Reason
 from worker.domain.sentences import of_reason
 from worker.store.operator.operator_messages import MOST_CHARACTERS, Said
@@ -81,7 +82,7 @@ def _refusal(opened: Session, conversation: Conversation, who: str, said: Said) 
         case "unknown":
             return unknown(opened, conversation, "say")
         case "not_yours" if said.holder.startswith("claimed by "):
-            return f"Another operator has this conversation: {said.holder}."
+            return f"Another operator has this conversation: {as_shown(said.holder)}."
         case "not_yours":
             by = "" if who == operator() else f" --by {who}"
             return f"Claim it first, so that the persona is silent: parley claim {persona} {target}{by}"
