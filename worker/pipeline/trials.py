@@ -150,7 +150,7 @@ def of_trial(
         # The last one: the next turn buries it, in the step that it has by then.
         seconds = _AFTER_A_KILL_SECONDS if head.killed_alone < KILLS_ALONE else 0.0
     elif verdict == "worker lost":
-        seconds = min(_MOST_SECONDS, _AGAIN_SECONDS * 2.0 ** min(lost_in_trials(head), 32))
+        seconds = min(_MOST_SECONDS, _AGAIN_SECONDS * 2.0 ** min(lost_in_trials(head) - 1, 32))
     detail = figures(times=max(head.asks_vanished, head.sends_vanished), killed=head.killed_alone or None)
     return Wait(seconds * jitter.uniform(0.5, 1.5), Cause.SUSPECT, detail, unknown=killed, asked=killed)
 

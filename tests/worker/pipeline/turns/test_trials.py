@@ -380,7 +380,7 @@ def test_after_each_worker_that_died_in_its_trial_others_come_first_for_longer(
         assert ALONE in said
         pauses.append(float(said.split()[2]))
         shop.let_holds_run_out()
-    assert all(2 ** (died + 1) <= pause <= 3 * 2 ** (died + 1) for died, pause in enumerate(pauses))
+    assert all(2**died <= pause <= 3 * 2**died for died, pause in enumerate(pauses))
     assert shop.work() == ["answered"]
     assert store.redis.hget(journal_key, "killed_alone") is None
 
