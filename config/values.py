@@ -132,6 +132,7 @@ def _is_server(text: str) -> bool:
     return bare and parts.scheme in ("http", "https") and _HOST.fullmatch(host) is not None and port != 0
 
 
+# As the client of Captivate checks them again: it imports nothing of ours.
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HEADER_VALUE = re.compile(r"[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?")
 _OUR_HEADERS = frozenset({"content-type", "content-length", "transfer-encoding", "idempotency-key"})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from config.plain_text import shortened
 
-# Most characters of a reason: it stands in tables, sentences and pages.
+# Most characters of a reason, so that tables, sentences and pages can show it.
 MOST_REASON = 500
 # Most characters of who acts, where that is no account of the system or of the console.
 MOST_NAME = 64

@@ -42,6 +42,17 @@ def patient(make_shop, upstreams):
 
 
 @pytest.fixture
+def impatient(make_shop, upstreams):
+    """A shop that takes a child for stuck after 3 s."""
+    quick = {"read_seconds": 1, "connect_seconds": 1, "total_seconds": 1}
+    return make_shop(
+        fluidtalk={"base_url": upstreams.fluidtalk_url, **quick},
+        captivate={"base_url": upstreams.captivate_url, **quick},
+        worker={"stuck_seconds": 3, "store_wait_seconds": 0.5},
+    )
+
+
+@pytest.fixture
 def journal_key(store, lead):
     """Where the event e1 of the lead is recorded."""
     return store.keys.of(lead).journal(lead, "e1")
@@ -213,16 +224,10 @@ def test_a_process_that_ends_takes_its_child_along_and_that_is_no_evidence(
     assert make_shop().work() == ["answered"]
 
 
-def test_a_child_that_does_not_end_is_ended_and_that_is_evidence(make_shop, upstreams, say, suspect, eventually):
-    quick = {"read_seconds": 1, "connect_seconds": 1, "total_seconds": 1}
-    shop = make_shop(
-        fluidtalk={"base_url": upstreams.fluidtalk_url, **quick},
-        captivate={"base_url": upstreams.captivate_url, **quick},
-        worker={"stuck_seconds": 3, "store_wait_seconds": 0.5},
-    )
-    suspect(shop, say("hi", event_id="e1"))
+def test_a_child_that_does_not_end_is_ended_and_that_is_evidence(impatient, say, suspect, eventually):
+    suspect(impatient, say("hi", event_id="e1"))
     said = []
-    trial = threading.Thread(target=lambda: said.append(shop.run()))
+    trial = threading.Thread(target=lambda: said.append(impatient.run()))
     trial.start()
     eventually(children, "a child")
     for child in children():
@@ -342,19 +347,13 @@ def test_waiting_for_a_place_in_line_does_not_fill_the_timeline(in_trial, say, s
 
 
 def test_time_in_which_worker_and_child_stand_still_is_no_evidence(
-    make_shop, upstreams, say, suspect, eventually, store, journal_key
+    impatient, say, suspect, eventually, store, journal_key
 ):
     """As with a container that is paused."""
-    quick = {"read_seconds": 1, "connect_seconds": 1, "total_seconds": 1}
-    shop = make_shop(
-        fluidtalk={"base_url": upstreams.fluidtalk_url, **quick},
-        captivate={"base_url": upstreams.captivate_url, **quick},
-        worker={"stuck_seconds": 3, "store_wait_seconds": 0.5},
-    )
-    suspect(shop, say("hi", event_id="e1"))
+    suspect(impatient, say("hi", event_id="e1"))
     worker = os.fork()
     if not worker:
-        shop.run()
+        impatient.run()
         os._exit(0)
     both = [worker, *eventually(lambda: children(worker), "a child")]
     for process in both:
